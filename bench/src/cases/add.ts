@@ -1,0 +1,29 @@
+import { Contender } from "../process/contender.ts";
+import { costsPerJob, runMetered } from "../process/metered.ts";
+import { throughput, type Case } from "../suite/case.ts";
+import { jobsFor, payloadBytes, runDrain, startAdd, type JobsByContender } from "./plain.ts";
+
+const jobs: JobsByContender = { keyline: 600_000, bullmq: 60_000, "bee-queue": 120_000, floor: 1_000_000 };
+
+/** Adds with 1,000 callers at a time; afterwards, off the clock, a worker takes all of them and counts. */
+export const add: Case = {
+  name: "add",
+  title: "Add, 1,000 in flight",
+  contenders: ["keyline", "bullmq", "bee-queue", "floor"],
+  figures: { throughput },
+  goals: [
+    { figure: "throughput", against: ["bullmq"], atLeast: 12 },
+    { figure: "throughput", against: ["bee-queue"], atLeast: 5 },
+    { figure: "throughput", against: ["floor"], atLeast: 0.5 },
+  ],
+  run: async (contender, bench) => {
+    const options = { valkey: await bench.servers.freshValkey(), name: "add", payloadBytes };
+    const run = { contender, options, jobs: jobsFor(contender, jobs, bench, 200) };
+    const added = await runMetered(startAdd(run, bench, 20_000), bench);
+    await runDrain(Contender.start("drain", { ...run, concurrency: 200, warmUpJobs: 0 }), run, bench);
+    return {
+      figures: { throughput: (run.jobs * 1_000) / added.result.elapsedMs },
+      costs: costsPerJob(added, run.jobs),
+    };
+  },
+};

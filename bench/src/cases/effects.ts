@@ -1,0 +1,48 @@
+import type { EffectMode } from "../contenders/effect-queue.ts";
+import { Contender } from "../process/contender.ts";
+import { costsPerJob, runMetered } from "../process/metered.ts";
+import type { Bench } from "../suite/bench.ts";
+import { throughput, type Case, type Measurement } from "../suite/case.ts";
+import { expectExactly } from "./delivery.ts";
+import { jobsFor, payloadBytes, type JobsByContender } from "./plain.ts";
+
+const contenders = ["keyline", "pg-boss", "graphile-worker"];
+const peers = ["pg-boss", "graphile-worker"];
+
+async function runEffects(contender: string, mode: EffectMode, jobs: number, bench: Bench): Promise<Measurement> {
+  return bench.servers.withDatabase(async (postgres) => {
+    const options = { valkey: await bench.servers.freshValkey(), postgres, name: "effects", payloadBytes };
+    const warmUpJobs = bench.size(2_000, 100);
+    const worker = Contender.start("effects", { contender, options, mode, jobs, warmUpJobs });
+    const settled = await runMetered(worker, bench);
+    const { effects, unfinished } = settled.aftermath;
+    expectExactly("effects in the table", jobs, effects.total);
+    expectExactly("distinct effects in the table", jobs, effects.distinct);
+    expectExactly("jobs left behind", 0, unfinished);
+    return {
+      figures: { throughput: (jobs * 1_000) / settled.result.elapsedMs },
+      costs: costsPerJob(settled, jobs),
+    };
+  });
+}
+
+const batchJobs: JobsByContender = { keyline: 100_000, "pg-boss": 15_000, "graphile-worker": 10_000 };
+const singleJobs: JobsByContender = { keyline: 12_000, "pg-boss": 6_000, "graphile-worker": 10_000 };
+
+export const effectsBatch: Case = {
+  name: "effects-batch",
+  title: "Exactly-once effects, batches of 100",
+  contenders,
+  figures: { throughput },
+  goals: [{ figure: "throughput", against: peers, atLeast: 10 }],
+  run: (contender, bench) => runEffects(contender, "batch", jobsFor(contender, batchJobs, bench, 200), bench),
+};
+
+export const effectsSingle: Case = {
+  name: "effects-single",
+  title: "Exactly-once effects, one transaction per job",
+  contenders,
+  figures: { throughput },
+  goals: [{ figure: "throughput", against: peers, atLeast: 1.5 }],
+  run: (contender, bench) => runEffects(contender, "single", jobsFor(contender, singleJobs, bench, 200), bench),
+};

@@ -1,0 +1,31 @@
+import type { Case } from "../suite/case.ts";
+import { add } from "./add.ts";
+import { addTransactional } from "./add-transactional.ts";
+import { backlog } from "./backlog.ts";
+import { commitToHandler } from "./commit-to-handler.ts";
+import { effectsBatch, effectsSingle } from "./effects.ts";
+import { idle } from "./idle.ts";
+import { latency } from "./latency.ts";
+import { memory } from "./memory.ts";
+import { payload100kb } from "./payload-100kb.ts";
+import { process1, process10, process200, process50 } from "./process.ts";
+import { unusedFeatures } from "./unused-features.ts";
+
+/** In the order in which they run. */
+export const cases: readonly Case[] = [
+  add,
+  process1,
+  process10,
+  process50,
+  process200,
+  latency,
+  effectsBatch,
+  effectsSingle,
+  addTransactional,
+  commitToHandler,
+  memory,
+  payload100kb,
+  backlog,
+  idle,
+  unusedFeatures,
+];

@@ -1,0 +1,25 @@
+import { throughput, type Case } from "../suite/case.ts";
+import { jobsFor, payloadBytes, processPreloaded, type JobsByContender } from "./plain.ts";
+
+function processAt(concurrency: number, timesBullmq: number, jobs: JobsByContender): Case {
+  return {
+    name: `process-${concurrency}`,
+    title: `Process, concurrency ${concurrency}`,
+    contenders: ["keyline", "bullmq", "bee-queue", "floor"],
+    figures: { throughput },
+    goals: [
+      { figure: "throughput", against: ["bullmq"], atLeast: timesBullmq },
+      { figure: "throughput", against: ["floor"], atLeast: 0.5 },
+    ],
+    run: async (contender, bench) => {
+      const options = { valkey: await bench.servers.freshValkey(), name: "process", payloadBytes };
+      const run = { contender, options, jobs: jobsFor(contender, jobs, bench, 200) };
+      return processPreloaded(run, concurrency, bench);
+    },
+  };
+}
+
+export const process1 = processAt(1, 3, { keyline: 25_000, bullmq: 7_000, "bee-queue": 10_000, floor: 30_000 });
+export const process10 = processAt(10, 6, { keyline: 150_000, bullmq: 25_000, "bee-queue": 40_000, floor: 200_000 });
+export const process50 = processAt(50, 10, { keyline: 400_000, bullmq: 40_000, "bee-queue": 50_000, floor: 500_000 });
+export const process200 = processAt(200, 10, { keyline: 500_000, bullmq: 50_000, "bee-queue": 50_000, floor: 600_000 });

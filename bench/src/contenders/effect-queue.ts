@@ -1,0 +1,38 @@
+import type { RunningWorker } from "./plain-queue.ts";
+
+/** Whether a handler's writes are made for many jobs at a time, or for each job in a transaction of its own. */
+export type EffectMode = "batch" | "single";
+
+/** What the tasks need of a queue whose handlers write to PostgreSQL; one implementation per contender. */
+export interface EffectQueue {
+  /** Adds one job for every number from 0 to `jobs`. */
+  readonly addAll: (jobs: number) => Promise<void>;
+  /** Starts a worker that writes one row of `effects` for every job; `onHandled` hears how many handlers have finished. */
+  readonly work: (mode: EffectMode, onHandled: (jobs: number) => void) => Promise<RunningWorker>;
+  /** Jobs that have not come to their end. */
+  readonly unfinished: () => Promise<number>;
+  readonly close: () => Promise<void>;
+}
+
+export interface EffectQueueOptions {
+  readonly valkey: string;
+  readonly postgres: string;
+  readonly name: string;
+  readonly payloadBytes: number;
+}
+
+export type OpenEffectQueue = (options: EffectQueueOptions) => Promise<EffectQueue>;
+
+/** Loaded on demand: a contender's process never imports another contender. */
+const implementations: Readonly<Record<string, () => Promise<OpenEffectQueue>>> = {
+  keyline: async () => (await import("./keyline-transactional.ts")).open,
+  "pg-boss": async () => (await import("./pg-boss.ts")).open,
+  "graphile-worker": async () => (await import("./graphile-worker.ts")).open,
+};
+
+export async function openEffectQueue(contender: string, options: EffectQueueOptions): Promise<EffectQueue> {
+  const load = implementations[contender];
+  if (!load) throw new Error(`There is no queue with effects ${contender}.`);
+  const open = await load();
+  return open(options);
+}

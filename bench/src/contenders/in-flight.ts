@@ -1,0 +1,29 @@
+/** A run of job numbers: `from` included, `to` not. */
+export interface Range {
+  readonly from: number;
+  readonly to: number;
+}
+
+/** Calls `add` for every number of the range, `inFlight` of them unanswered at any time: so many callers, none of whom waits for another. */
+export async function keepInFlight(
+  range: Range,
+  inFlight: number,
+  add: (seq: number) => Promise<unknown>,
+): Promise<void> {
+  let next = range.from;
+  const caller = async (): Promise<void> => {
+    while (next < range.to) await add(next++);
+  };
+  await Promise.all(Array.from({ length: Math.min(inFlight, range.to - range.from) }, caller));
+}
+
+/** Calls `addMany` with at most `size` numbers at a time, one call after the other. */
+export async function inChunks(
+  range: Range,
+  size: number,
+  addMany: (sequence: readonly number[]) => Promise<unknown>,
+): Promise<void> {
+  for (let from = range.from; from < range.to; from += size) {
+    await addMany(Array.from({ length: Math.min(size, range.to - from) }, (_, index) => from + index));
+  }
+}

@@ -1,0 +1,50 @@
+import { Keyline } from "keyline";
+import pg from "pg";
+import type { OpenEffectQueue } from "./effect-queue.ts";
+import { insertEffect, insertEffects } from "./effects-table.ts";
+import { inChunks } from "./in-flight.ts";
+import { payloadsOf, type Payload } from "./payload.ts";
+
+const countJobs = "SELECT count(*)::integer AS jobs FROM keyline.job";
+
+export const open: OpenEffectQueue = async ({ valkey, postgres, name, payloadBytes }) => {
+  const keyline = new Keyline({ valkey, postgres });
+  await keyline.migrate();
+  const queue = keyline.queue<Payload>(name, { transactional: true });
+  const payload = payloadsOf(payloadBytes);
+  return {
+    addAll: (jobs) =>
+      inChunks({ from: 0, to: jobs }, 1_000, (sequence) => queue.addMany(sequence.map((seq) => ({ data: payload(seq) })))),
+    work: async (mode, onHandled) => {
+      const worker =
+        mode === "batch"
+          ? queue.workBatch(
+              async (jobs, { settle }) => {
+                await settle(jobs, async (tx, owed) => {
+                  await tx.query(insertEffects, [owed.map((job) => job.data.seq)]);
+                });
+                onHandled(jobs.length);
+              },
+              { size: 100 },
+            )
+          : queue.work(
+              async (job, { settle }) => {
+                await settle(async (tx) => {
+                  await tx.query(insertEffect, [job.data.seq]);
+                });
+                onHandled(1);
+              },
+              { concurrency: 20 },
+            );
+      return { stop: () => worker.stop() };
+    },
+    unfinished: async () => {
+      const client = new pg.Client(postgres);
+      await client.connect();
+      const { rows } = await client.query<{ jobs: number }>(countJobs);
+      await client.end();
+      return rows[0]?.jobs ?? Number.NaN;
+    },
+    close: () => keyline.close(),
+  };
+};

@@ -1,0 +1,43 @@
+import type { Range } from "./in-flight.ts";
+
+/** What the tasks need of a queue that lives in Valkey alone; one implementation per contender. */
+export interface PlainQueue {
+  /** Adds one job for every number of the range, `inFlight` of them unanswered at any time. */
+  readonly addRange: (range: Range, inFlight: number) => Promise<void>;
+  /** Starts a worker that calls `handler` with the number of every job and completes the job. */
+  readonly work: (handler: (seq: number) => void, concurrency: number) => Promise<RunningWorker>;
+  /** Jobs that have not come to their end: waiting, or held by somebody. */
+  readonly unfinished: () => Promise<number>;
+  readonly close: () => Promise<void>;
+}
+
+export interface RunningWorker {
+  /** Resolves when every job that the handler was called for is completed in Valkey too. */
+  readonly stop: () => Promise<void>;
+}
+
+export interface PlainQueueOptions {
+  readonly valkey: string;
+  readonly name: string;
+  readonly payloadBytes: number;
+}
+
+export type OpenPlainQueue = (options: PlainQueueOptions) => Promise<PlainQueue>;
+
+/** Loaded on demand: a contender's process never imports another contender. */
+const implementations: Readonly<Record<string, () => Promise<OpenPlainQueue>>> = {
+  keyline: async () => (await import("./keyline.ts")).openWithoutOptions,
+  "keyline-defaults": async () => (await import("./keyline.ts")).openWithDefaultsSpelledOut,
+  bullmq: async () => (await import("./bullmq.ts")).open,
+  "bee-queue": async () => (await import("./bee-queue.ts")).open,
+  floor: async () => (await import("./floor.ts")).open,
+  blmove: async () => (await import("./blmove.ts")).open,
+};
+
+/** Opens a queue of the contender of that name, with connections of its own. */
+export async function openPlainQueue(contender: string, options: PlainQueueOptions): Promise<PlainQueue> {
+  const load = implementations[contender];
+  if (!load) throw new Error(`There is no plain queue ${contender}.`);
+  const open = await load();
+  return open(options);
+}

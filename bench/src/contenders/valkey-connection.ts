@@ -1,0 +1,8 @@
+import { Valkey } from "iovalkey";
+
+/** Connects, so that nobody's first command pays for it. */
+export async function connect(url: string): Promise<Valkey> {
+  const client = new Valkey(url, { lazyConnect: true, maxRetriesPerRequest: null });
+  await client.connect();
+  return client;
+}

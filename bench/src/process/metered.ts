@@ -1,0 +1,46 @@
+import type { Bench } from "../suite/bench.ts";
+import type { Costs } from "../suite/case.ts";
+import type { MeterReading } from "../servers/servers.ts";
+import type { AftermathOf, ResultOf, TaskName } from "../tasks/index.ts";
+import type { Contender, Outcome } from "./contender.ts";
+
+export interface Metered<Name extends TaskName> extends Outcome<ResultOf<Name>> {
+  readonly aftermath: AftermathOf<Name>;
+  readonly used: MeterReading;
+}
+
+/** Waits for a contender to be ready, runs it between two readings of the servers' meters, then dismisses it. */
+export async function runMetered<Name extends TaskName>(
+  contender: Contender<Name>,
+  bench: Bench,
+): Promise<Metered<Name>> {
+  await contender.ready();
+  const before = await bench.servers.read();
+  const outcome = await contender.run();
+  const after = await bench.servers.read();
+  const aftermath = await contender.dismiss();
+  return { ...outcome, aftermath, used: difference(before, after) };
+}
+
+export function costsPerJob<Name extends TaskName>({ used, clientCpuUs }: Metered<Name>, jobs: number): Costs {
+  return {
+    valkeyCommands: used.commands / jobs,
+    valkeyCpuUs: used.cpuUs / jobs,
+    valkeyBytes: (used.bytesIn + used.bytesOut) / jobs,
+    clientCpuUs: clientCpuUs / jobs,
+    ...(used.postgresCpuUs !== undefined && { postgresCpuUs: used.postgresCpuUs / jobs }),
+  };
+}
+
+function difference(before: MeterReading, after: MeterReading): MeterReading {
+  return {
+    commands: after.commands - before.commands,
+    cpuUs: after.cpuUs - before.cpuUs,
+    bytesIn: after.bytesIn - before.bytesIn,
+    bytesOut: after.bytesOut - before.bytesOut,
+    postgresCpuUs:
+      before.postgresCpuUs === undefined || after.postgresCpuUs === undefined
+        ? undefined
+        : after.postgresCpuUs - before.postgresCpuUs,
+  };
+}

@@ -1,0 +1,90 @@
+import { startPostgres, startValkey } from "@keyline/embedded";
+import { Valkey } from "iovalkey";
+import pg from "pg";
+import { postgresCpuUs } from "./process-cpu.ts";
+import { readValkey, type ValkeyReading } from "./valkey-meter.ts";
+
+export interface MeterReading extends ValkeyReading {
+  readonly postgresCpuUs: number | undefined;
+}
+
+/** The Valkey (no persistence) and the PostgreSQL (default settings) that all contenders of a run share, one at a time. */
+export class Servers {
+  readonly #valkey: Awaited<ReturnType<typeof startValkey>>;
+  readonly #postgres: Awaited<ReturnType<typeof startPostgres>>;
+  readonly #observer: Valkey;
+  #databases = 0;
+
+  private constructor(
+    valkey: Awaited<ReturnType<typeof startValkey>>,
+    postgres: Awaited<ReturnType<typeof startPostgres>>,
+  ) {
+    this.#valkey = valkey;
+    this.#postgres = postgres;
+    this.#observer = new Valkey(valkey.url);
+  }
+
+  static async start(): Promise<Servers> {
+    const [valkey, postgres] = await Promise.all([startValkey({ persistence: false }), startPostgres()]);
+    return new Servers(valkey, postgres);
+  }
+
+  /** The address of an empty Valkey. */
+  async freshValkey(): Promise<string> {
+    await this.#observer.flushall("SYNC");
+    return this.#valkey.url;
+  }
+
+  /** Calls `use` with the address of an empty database, and drops it afterwards. */
+  async withDatabase<Result>(use: (url: string) => Promise<Result>): Promise<Result> {
+    const name = `bench_${++this.#databases}`;
+    const url = await this.#postgres.createDatabase(name);
+    try {
+      return await use(url);
+    } finally {
+      await this.#onPostgres((client) => client.query(`DROP DATABASE ${name} WITH (FORCE)`));
+    }
+  }
+
+  async read(): Promise<MeterReading> {
+    const valkey = await readValkey(this.#observer);
+    return { ...valkey, postgresCpuUs: await postgresCpuUs(this.#postgres.pid) };
+  }
+
+  async usedMemory(): Promise<number> {
+    const info = await this.#observer.info("memory");
+    return Number(/^used_memory:(\d+)/m.exec(info)?.[1]);
+  }
+
+  async valkeyVersion(): Promise<string> {
+    const info = await this.#observer.info("server");
+    const valkey = /^valkey_version:(\S+)/m.exec(info)?.[1];
+    return valkey ?? /^redis_version:(\S+)/m.exec(info)?.[1] ?? "unknown";
+  }
+
+  async postgresSettings(): Promise<{ readonly version: string; readonly durability: string }> {
+    return this.#onPostgres(async (client) => {
+      const show = async (setting: string): Promise<string> => {
+        const { rows } = await client.query<Record<string, string>>(`SHOW ${setting}`);
+        return rows[0]?.[setting] ?? "unknown";
+      };
+      const durability = `fsync ${await show("fsync")}, synchronous_commit ${await show("synchronous_commit")}`;
+      return { version: (await show("server_version")).split(" ")[0] ?? "unknown", durability };
+    });
+  }
+
+  async stop(): Promise<void> {
+    this.#observer.disconnect();
+    await Promise.all([this.#valkey.stop(), this.#postgres.stop()]);
+  }
+
+  async #onPostgres<Result>(use: (client: pg.Client) => Promise<Result>): Promise<Result> {
+    const client = new pg.Client(this.#postgres.url);
+    await client.connect();
+    try {
+      return await use(client);
+    } finally {
+      await client.end();
+    }
+  }
+}

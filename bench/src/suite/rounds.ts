@@ -1,0 +1,78 @@
+import type { Bench } from "./bench.ts";
+import type { Case, Costs, Measurement } from "./case.ts";
+import { median } from "./median.ts";
+
+export interface ContenderResult {
+  readonly contender: string;
+  /** The medians over the rounds. */
+  readonly figures: Readonly<Record<string, number>>;
+  readonly costs?: Costs;
+  readonly rounds: readonly Measurement[];
+}
+
+export interface CaseResult {
+  readonly benchCase: Case;
+  readonly contenders: readonly ContenderResult[];
+  /** One line per contender that failed: no figure is reported for it. */
+  readonly failures: readonly string[];
+}
+
+export type Progress = (line: string) => void;
+
+/** Runs the contenders one after the other, round by round, so that a slow minute of the machine hits all of them alike. */
+export async function runRounds(
+  benchCase: Case,
+  bench: Bench,
+  rounds: number,
+  progress: Progress,
+): Promise<CaseResult> {
+  const measured = new Map<string, Measurement[]>();
+  const failures: string[] = [];
+  for (let round = 1; round <= rounds; round++) {
+    for (const contender of benchCase.contenders) {
+      if (failures.some((failure) => failure.startsWith(`${contender}: `))) continue;
+      try {
+        const measurement = await benchCase.run(contender, bench);
+        measured.set(contender, [...(measured.get(contender) ?? []), measurement]);
+        progress(`${benchCase.name} ${contender} ${round}/${rounds} ${describe(measurement)}`);
+      } catch (error) {
+        failures.push(`${contender}: ${error instanceof Error ? error.message : String(error)}`);
+        progress(`${benchCase.name} ${contender} ${round}/${rounds} failed`);
+      }
+    }
+  }
+  const contenders = [...measured]
+    .filter(([, all]) => all.length === rounds)
+    .map(([contender, all]) => summarize(contender, all));
+  return { benchCase, contenders, failures };
+}
+
+function summarize(contender: string, rounds: readonly Measurement[]): ContenderResult {
+  const costs = medianCosts(rounds);
+  const figures = medians(rounds.map((round) => round.figures));
+  return { contender, figures, rounds, ...(costs && { costs }) };
+}
+
+function medianCosts(rounds: readonly Measurement[]): Costs | undefined {
+  const all = rounds.flatMap((round) => (round.costs ? [round.costs] : []));
+  if (all.length === 0) return undefined;
+  const postgresCpu = all.flatMap((costs) => (costs.postgresCpuUs === undefined ? [] : [costs.postgresCpuUs]));
+  return {
+    valkeyCommands: median(all.map((costs) => costs.valkeyCommands)),
+    valkeyCpuUs: median(all.map((costs) => costs.valkeyCpuUs)),
+    valkeyBytes: median(all.map((costs) => costs.valkeyBytes)),
+    clientCpuUs: median(all.map((costs) => costs.clientCpuUs)),
+    ...(postgresCpu.length > 0 && { postgresCpuUs: median(postgresCpu) }),
+  };
+}
+
+function medians(all: readonly Readonly<Record<string, number>>[]): Record<string, number> {
+  const names = Object.keys(all[0] ?? {});
+  return Object.fromEntries(names.map((name) => [name, median(all.map((figures) => figures[name] ?? Number.NaN))]));
+}
+
+function describe(measurement: Measurement): string {
+  return Object.entries(measurement.figures)
+    .map(([name, value]) => `${name} ${value >= 100 ? Math.round(value) : Number(value.toPrecision(3))}`)
+    .join(", ");
+}

@@ -1,0 +1,48 @@
+import type { Goal } from "./case.ts";
+import type { CaseResult, ContenderResult } from "./rounds.ts";
+
+export interface Verdict {
+  /** For a reader: "at least 12 x bullmq". */
+  readonly goal: string;
+  readonly figure: string;
+  /** The ratio or the figure that the goal bounds; missing when a contender that it needs has none. */
+  readonly reached?: number;
+  readonly isMet: boolean;
+}
+
+/** Holds a case's figures against its goals. */
+export function judge(result: CaseResult): Verdict[] {
+  return result.benchCase.goals.map((goal) => {
+    const reached = reach(goal, result);
+    const isMet =
+      reached !== undefined && reached >= (goal.atLeast ?? -Infinity) && reached <= (goal.atMost ?? Infinity);
+    const verdict = { goal: wording(goal, result), figure: goal.figure, isMet };
+    return reached === undefined ? verdict : { ...verdict, reached };
+  });
+}
+
+function reach(goal: Goal, result: CaseResult): number | undefined {
+  const own = figureOf(result.contenders, goal.of ?? result.benchCase.contenders[0], goal.figure);
+  if (own === undefined || !goal.against) return own;
+  const rivals = goal.against.map((rival) => figureOf(result.contenders, rival, goal.figure));
+  if (rivals.length === 0 || rivals.includes(undefined)) return undefined;
+  const present = rivals.filter((rival) => rival !== undefined);
+  const isLowerBetter = result.benchCase.figures[goal.figure]?.better === "lower";
+  return own / (isLowerBetter ? Math.min(...present) : Math.max(...present));
+}
+
+function figureOf(
+  contenders: readonly ContenderResult[],
+  name: string | undefined,
+  figure: string,
+): number | undefined {
+  return contenders.find((result) => result.contender === name)?.figures[figure];
+}
+
+function wording(goal: Goal, result: CaseResult): string {
+  const kind = result.benchCase.figures[goal.figure];
+  const bound = goal.atLeast === undefined ? `at most ${goal.atMost}` : `at least ${goal.atLeast}`;
+  if (!goal.against) return `${bound} ${kind?.unit ?? ""}`.trim();
+  const rival = goal.against.length > 1 ? `the better of ${goal.against.join(" and ")}` : goal.against.join();
+  return `${bound} x ${rival}`;
+}

@@ -1,0 +1,49 @@
+import { setTimeout as pause } from "node:timers/promises";
+import { openPlainQueue, type PlainQueueOptions } from "../contenders/plain-queue.ts";
+import type { Task } from "../process/stage.ts";
+
+/** Long enough for every contender's worker to have completed the job before and to block again. */
+const untilIdleMs = 2;
+
+export interface PingParams {
+  readonly contender: string;
+  readonly options: PlainQueueOptions;
+  readonly jobs: number;
+  readonly warmUpJobs: number;
+}
+
+/**
+ * Adds one job at a time to an idle worker of concurrency 1 and times each from the call of add to the call of the
+ * handler. Producer and worker share the process, on connections of their own: one clock, and on a small machine no
+ * third process that competes for a core.
+ */
+export const ping: Task<PingParams, { readonly latenciesMs: readonly number[] }, { readonly unfinished: number }> = async (
+  { contender, options, jobs, warmUpJobs },
+  stage,
+) => {
+  const producer = await openPlainQueue(contender, options);
+  const consumer = await openPlainQueue(contender, options);
+  let arrived: (seq: number) => void = () => {};
+  const worker = await consumer.work((seq) => arrived(seq), 1);
+  const sendOne = async (seq: number): Promise<number> => {
+    await pause(untilIdleMs);
+    const arrival = new Promise<number>((resolve, reject) => {
+      arrived = (got) => (got === seq ? resolve(performance.now()) : reject(new Error(`Got job ${got}, not ${seq}.`)));
+    });
+    const start = performance.now();
+    const added = producer.addRange({ from: seq, to: seq + 1 }, 1);
+    const end = await arrival;
+    await added;
+    return end - start;
+  };
+  for (let seq = 0; seq < warmUpJobs; seq++) await sendOne(seq);
+  await stage.measure(async () => {
+    const latenciesMs: number[] = [];
+    for (let seq = warmUpJobs; seq < warmUpJobs + jobs; seq++) latenciesMs.push(await sendOne(seq));
+    return { latenciesMs };
+  });
+  await worker.stop();
+  const unfinished = await consumer.unfinished();
+  await Promise.all([producer.close(), consumer.close()]);
+  return { unfinished };
+};

@@ -1,0 +1,43 @@
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync } from "node:fs";
+import { homedir } from "node:os";
+import { dirname, join } from "node:path";
+import { withLock } from "./lock.ts";
+
+/** Where downloads are kept: KEYLINE_CACHE, or else a folder in the user's cache folder. */
+export function cacheFolder(): string {
+  const { KEYLINE_CACHE, XDG_CACHE_HOME } = process.env;
+  return KEYLINE_CACHE || join(XDG_CACHE_HOME || join(homedir(), ".cache"), "keyline");
+}
+
+/** Names this machine's system and architecture: a cache folder may be shared by several machines. */
+export function platformKey(): string {
+  const { ID = process.platform, VERSION_ID } = osRelease();
+  return [ID, VERSION_ID, process.arch].filter(Boolean).join("-");
+}
+
+/** The fields of /etc/os-release; none where there is no such file. */
+export function osRelease(file = "/etc/os-release"): Readonly<Record<string, string>> {
+  if (!existsSync(file)) return {};
+  const fields = readFileSync(file, "utf8").matchAll(/^([A-Z_]+)="?([^"\n]*)"?$/gm);
+  return Object.fromEntries(Array.from(fields, ([, name = "", value = ""]) => [name, value]));
+}
+
+/**
+ * Fills `folder` once for all processes of the machine: `fill` writes into a folder beside it, which is then renamed, so that nobody
+ * ever sees half an installation.
+ */
+export async function installOnce(folder: string, fill: (staging: string) => Promise<void>): Promise<void> {
+  const parent = dirname(folder);
+  mkdirSync(parent, { recursive: true });
+  await withLock(`${folder}.lock`, async () => {
+    if (existsSync(folder)) return;
+    const staging = mkdtempSync(join(parent, ".staging-"));
+    try {
+      chmodSync(staging, 0o755);
+      await fill(staging);
+      renameSync(staging, folder);
+    } finally {
+      rmSync(staging, { recursive: true, force: true });
+    }
+  });
+}

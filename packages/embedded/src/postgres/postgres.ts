@@ -1,0 +1,106 @@
+import { join } from "node:path";
+import { EmbeddedError } from "../errors.ts";
+import { type Log, silent } from "../log.ts";
+import { unprivilegedIdentity } from "../process/identity.ts";
+import { freePort, host } from "../process/ports.ts";
+import { preparePrivateFolder } from "../process/private-folder.ts";
+import { ServerProcess } from "../process/server-process.ts";
+import { DataFolder } from "./data-folder.ts";
+import { findPostgres } from "./installation.ts";
+import { PostgresServer } from "./server.ts";
+
+/** A PostgreSQL of our own that ends with this process, however that ends. */
+export interface EmbeddedPostgres {
+  /** Of the database `postgres`, with the superuser's password. */
+  readonly url: string;
+  readonly host: string;
+  readonly port: number;
+  readonly user: string;
+  /** Another one after every restart. */
+  readonly pid: number;
+  readonly dir: string;
+  readonly version: string;
+  /** What runs and where it was found: "PostgreSQL 18.4 from /.../native/bin". */
+  readonly source: string;
+  /** Creates a database and returns its URL. */
+  createDatabase(name: string): Promise<string>;
+  /** Kills the server and its sessions (SIGKILL) and waits for their end, as a power cut would. Its folder stays. */
+  kill(): Promise<void>;
+  /**
+   * Starts the server again, on the same port and folder, after stopping it if it runs: "fast" in order, "immediate" without, so
+   * that it recovers as after a crash.
+   */
+  restart(mode?: "fast" | "immediate"): Promise<void>;
+  /** Ends the server and removes its folder, unless it is persistent. */
+  stop(): Promise<void>;
+}
+
+export interface PostgresOptions {
+  /** The folder to work in. Without it, a folder of its own. */
+  readonly dir?: string;
+  readonly port?: number;
+  /** More settings, as in postgresql.conf. Without them PostgreSQL's own defaults hold, those of durability above all. */
+  readonly settings?: Readonly<Record<string, string>>;
+  /** Whether `stop` leaves the folder. Default: true with `dir`, false without. */
+  readonly persistent?: boolean;
+  readonly log?: Log;
+}
+
+const ourSettings = {
+  listen_addresses: host,
+  unix_socket_directories: "",
+  max_connections: "200",
+  // In the data folder and gone with it: files in /dev/shm would stay when the server is killed, and containers have little of it.
+  dynamic_shared_memory_type: "mmap",
+};
+
+/**
+ * Starts a private PostgreSQL on a free port of 127.0.0.1, as another user when we are root. Throws POSTGRES_NOT_FOUND when there is none.
+ *
+ * @example
+ * const postgres = await startPostgres({ log: console.log });
+ * console.log(await postgres.createDatabase("shop"));
+ * await postgres.stop();
+ */
+export async function startPostgres(options: PostgresOptions = {}): Promise<EmbeddedPostgres> {
+  const { log = silent } = options;
+  const identity = unprivilegedIdentity();
+  const installation = await findPostgres(identity, log);
+  const keepFolder = options.persistent ?? options.dir !== undefined;
+  const folder = preparePrivateFolder("postgres", options.dir, identity);
+  const process = new ServerProcess({
+    folder,
+    identity,
+    removeFolder: !keepFolder,
+    stopSignal: "QUIT",
+    logFile: join(folder, "server.log"),
+  });
+  try {
+    const files = await DataFolder.open({ folder, installation, identity, server: process, isPersistent: keepFolder });
+    const server = await startOnFreePort(options, files, (port) => new PostgresServer({ installation, process, folder, files, port, keepFolder }));
+    log(`PostgreSQL: ${server.source}, on port ${server.port}`);
+    return server;
+  } catch (error) {
+    await process.release();
+    throw error;
+  }
+}
+
+async function startOnFreePort(
+  options: PostgresOptions,
+  files: DataFolder,
+  serverOn: (port: number) => PostgresServer,
+): Promise<PostgresServer> {
+  for (let tries = 1; ; tries++) {
+    const port = options.port ?? (await freePort());
+    files.writeSettings({ ...ourSettings, ...options.settings, port: String(port) });
+    const server = serverOn(port);
+    try {
+      await server.start();
+      return server;
+    } catch (error) {
+      const isTaken = error instanceof EmbeddedError && error.code === "PORT_IN_USE";
+      if (!isTaken || options.port !== undefined || tries === 10) throw error;
+    }
+  }
+}

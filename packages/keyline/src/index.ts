@@ -1,0 +1,15 @@
+export { Keyline, type KeylineOptions } from "./keyline.ts";
+export { KeylineError, ValidationError, type ErrorCode, type ValidationIssue } from "./runtime/errors.ts";
+export { Discard, Snooze } from "./queue/outcome.ts";
+export type { HandlerContext, Settle } from "./queue/attempt.ts";
+export type { BatchHandlerContext, BatchSettle, BatchSettlement } from "./queue/batch-settle.ts";
+export type { DeadLetter } from "./queue/dead-letter.ts";
+export type { Job } from "./queue/job.ts";
+export type { AddOptions, AddResult, QueueOptions, TransactionalAddOptions, WorkBatchOptions, WorkOptions } from "./queue/options.ts";
+export type { Queue, QueueStatus } from "./queue/queue.ts";
+export type { BatchHandler, Handler, SettlingBatchHandler, SettlingHandler } from "./queue/runner.ts";
+export type { Worker, WorkerEvents } from "./queue/worker.ts";
+export type { PostgresOptions, TransactionClient } from "./postgres/options.ts";
+export type { Backoff } from "./runtime/backoff.ts";
+export type { Logger } from "./runtime/logger.ts";
+export type { ValkeyNode, ValkeyOptions } from "./valkey/options.ts";

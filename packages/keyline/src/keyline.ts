@@ -1,0 +1,165 @@
+import type { StandardSchemaV1 } from "@standard-schema/spec";
+import type { PoolClient } from "pg";
+import { Database } from "./postgres/database.ts";
+import { JobTable } from "./postgres/job-table.ts";
+import { Marker } from "./postgres/marker.ts";
+import { migrate } from "./postgres/migrate.ts";
+import type { PostgresOptions } from "./postgres/options.ts";
+import { Relay } from "./postgres/relay.ts";
+import { runTransaction } from "./postgres/transaction.ts";
+import { PlainAdder } from "./queue/adder.ts";
+import { Delivery } from "./queue/delivery.ts";
+import { JobRecord } from "./queue/job-record.ts";
+import { toPolicy, type QueueOptions } from "./queue/options.ts";
+import { Queue, type QueueParts } from "./queue/queue.ts";
+import { TransactionalAdder } from "./queue/transactional-adder.ts";
+import { KeylineError } from "./runtime/errors.ts";
+import { silentLogger, type Logger } from "./runtime/logger.ts";
+import { checkName } from "./runtime/names.ts";
+import { ValkeyConnection } from "./valkey/connection.ts";
+import { QueueKeys } from "./valkey/keys.ts";
+import { toTarget, type ValkeyOptions, type ValkeyTarget } from "./valkey/options.ts";
+import { QueueLists } from "./valkey/queue-lists.ts";
+
+export interface KeylineOptions {
+  readonly valkey: ValkeyOptions;
+  /** Needed for transactional queues; without it Keyline never loads `pg`. */
+  readonly postgres?: PostgresOptions;
+  /** Of every key. Default `kl`. */
+  readonly prefix?: string;
+  /** Default: silent. pino's loggers fit. */
+  readonly logger?: Logger;
+}
+
+type Plain = { readonly transactional?: false };
+type Transactional = { readonly transactional: true };
+type Rules = Omit<QueueOptions, "schema" | "transactional">;
+type WithSchema<Input, Output> = { readonly schema: StandardSchemaV1<Input, Output> };
+
+// An answer to a command that does not block takes milliseconds.
+const silenceMs = 5_000;
+
+/** The connections to one Valkey and, where there is one, one PostgreSQL; and what is built on them. */
+export class Keyline {
+  readonly #target: ValkeyTarget;
+  readonly #prefix: string;
+  readonly #logger: Logger;
+  readonly #commands: ValkeyConnection;
+  readonly #database: Database | undefined;
+  readonly #relay: Relay | undefined;
+  readonly #queues = new Map<string, Queue<unknown, unknown, boolean>>();
+  readonly #workers = new Set<{ stop(): Promise<void> }>();
+  readonly #deliveries = new Set<Delivery>();
+  #closing: Promise<void> | undefined;
+
+  /** Connects in the background, and again whenever a connection breaks. Throws INVALID_OPTION. */
+  constructor({ valkey, postgres, prefix = "kl", logger = silentLogger }: KeylineOptions) {
+    this.#target = toTarget(valkey);
+    this.#prefix = checkName("prefix", prefix);
+    this.#logger = logger;
+    this.#commands = this.#connect(silenceMs);
+    if (postgres !== undefined) {
+      this.#database = new Database(postgres, logger);
+      this.#relay = new Relay(this.#database, logger);
+      this.#commands.onReady(() => this.#relay?.lookAtEpochs());
+    }
+  }
+
+  /**
+   * The queue of that name: always the same object in one Keyline. With `transactional: true` its jobs are rows in PostgreSQL until they
+   * are settled. Throws INVALID_NAME, INVALID_OPTION, and POSTGRES_REQUIRED for a transactional queue without `postgres`.
+   */
+  queue<Data = unknown>(name: string, options?: Rules & Plain): Queue<Data, Data, false>;
+  queue<Data = unknown>(name: string, options: Rules & Transactional): Queue<Data, Data, true>;
+  queue<Input, Output>(name: string, options: Rules & Plain & WithSchema<Input, Output>): Queue<Input, Output, false>;
+  queue<Input, Output>(name: string, options: Rules & Transactional & WithSchema<Input, Output>): Queue<Input, Output, true>;
+  queue(name: string, options: QueueOptions = {}): Queue<unknown, unknown, boolean> {
+    this.#checkOpen();
+    checkName("queue", name);
+    const known = this.#queues.get(name);
+    if (known && Object.keys(options).length > 0) {
+      throw new KeylineError("INVALID_OPTION", `Queue ${name} was made before: call queue(${JSON.stringify(name)}) without options to get it again`);
+    }
+    if (known) return known;
+    const queue = new Queue<unknown, unknown, boolean>(name, this.#createParts(name, options));
+    this.#queues.set(name, queue);
+    return queue;
+  }
+
+  /**
+   * Runs `work` inside a PostgreSQL transaction: BEGIN before it, COMMIT after it, ROLLBACK when it throws. What is added with
+   * `{ tx }` goes out after the COMMIT and never otherwise. Resolves when the commit is done, whatever Valkey does.
+   *
+   * @example
+   * await keyline.transaction(async (tx) => {
+   *   const { rows } = await tx.query("INSERT INTO orders (order_details) VALUES ($1) RETURNING order_id", ["a lamp"]);
+   *   await orders.add({ orderId: rows[0].order_id }, { tx });
+   * });
+   */
+  transaction<Result>(work: (tx: PoolClient) => Promise<Result>): Promise<Result> {
+    this.#checkOpen();
+    return runTransaction(this.#requireDatabase("keyline.transaction"), work);
+  }
+
+  /** Creates or upgrades the schema `keyline` in the database. Safe to call from many processes at once, and at every start. */
+  migrate(): Promise<void> {
+    this.#checkOpen();
+    return migrate(this.#requireDatabase("keyline.migrate"));
+  }
+
+  /** Stops all workers (see `worker.stop`), writes what is left to write, then closes the connections. */
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  async #close(): Promise<void> {
+    await Promise.all([...this.#workers].map((worker) => worker.stop()));
+    await Promise.all([...this.#deliveries].map((delivery) => delivery.stop()));
+    await this.#relay?.stop();
+    await Promise.all([...this.#deliveries].map((delivery) => delivery.marker.stop()));
+    this.#commands.close();
+    await this.#database?.close();
+  }
+
+  #createParts(name: string, options: QueueOptions): QueueParts {
+    const policy = toPolicy(options);
+    const lists = new QueueLists(this.#commands, new QueueKeys(this.#prefix, name));
+    const common = {
+      lists,
+      policy,
+      schema: options.schema,
+      logger: this.#logger,
+      // The answer comes when the block time is over; two seconds later it is overdue.
+      createBlockingConnection: (blockMs: number) => this.#connect(blockMs + 2_000),
+      workers: this.#workers,
+      checkOpen: () => this.#checkOpen(),
+    };
+    if (!options.transactional) {
+      return { ...common, adder: new PlainAdder(lists, name), record: undefined, transactionalAdder: undefined };
+    }
+    const database = this.#requireDatabase(`the transactional queue ${name}`);
+    const logger = this.#logger;
+    const relay = this.#relay ?? new Relay(database, logger);
+    const table = new JobTable(database, name);
+    const marker = new Marker(table, logger);
+    const delivery = new Delivery(lists, { table, marker, relay, logger });
+    this.#deliveries.add(delivery);
+    relay.add(delivery);
+    const transactionalAdder = new TransactionalAdder(table, { delivery, relay, logger });
+    return { ...common, adder: transactionalAdder, transactionalAdder, record: new JobRecord(table, { marker, lists, logger }) };
+  }
+
+  #connect(silence: number): ValkeyConnection {
+    return new ValkeyConnection(this.#target, { logger: this.#logger, silenceMs: silence });
+  }
+
+  #requireDatabase(what: string): Database {
+    if (this.#database) return this.#database;
+    throw new KeylineError("POSTGRES_REQUIRED", `${what} needs PostgreSQL: give new Keyline({ postgres: "postgres://..." })`);
+  }
+
+  #checkOpen(): void {
+    if (this.#closing) throw new KeylineError("CLOSED", "This Keyline was closed: make a new one");
+  }
+}

@@ -1,0 +1,140 @@
+import type { Pool, PoolClient, PoolConfig } from "pg";
+import { KeylineError, toError } from "../runtime/errors.ts";
+import { withoutPassword, type Logger } from "../runtime/logger.ts";
+import { delay, Notice, retryDelay } from "../runtime/waiting.ts";
+import { isNotMigrated, isUnavailable } from "./failures.ts";
+import { isPool, type PostgresOptions } from "./options.ts";
+
+/** A statement of Keyline's own: prepared once on each connection under its name. */
+export interface Statement {
+  readonly name: string;
+  readonly text: string;
+}
+
+// An answer that takes longer than this is not coming: the peer is gone and no reset came, or the server hangs.
+const answerWithinMs = 30_000;
+
+/**
+ * The connections to PostgreSQL, and whether it is there: after a failure nobody asks it for more until it answers again,
+ * which one probe finds out for all.
+ */
+export class Database {
+  readonly #pool: Promise<Pool>;
+  readonly #ownsPool: boolean;
+  readonly #logger: Logger;
+  readonly #closing = new AbortController();
+  readonly #available = new Notice();
+  #isAvailable = true;
+
+  constructor(options: PostgresOptions, logger: Logger) {
+    this.#logger = logger;
+    this.#ownsPool = !isPool(options);
+    this.#pool = isPool(options) ? Promise.resolve(options) : this.#createPool(options);
+    this.#pool.catch(() => undefined); // Whoever asks first gets the error.
+  }
+
+  get isAvailable(): boolean {
+    return this.#isAvailable;
+  }
+
+  /** The rows. Throws POSTGRES_UNAVAILABLE when it is not known whether the statement took effect, NOT_MIGRATED without the schema. */
+  async query<Row>({ name, text }: Statement, values: readonly unknown[]): Promise<Row[]> {
+    const pool = await this.#pool;
+    try {
+      const { rows } = await pool.query({ name, text, values: [...values], query_timeout: answerWithinMs } as never);
+      return rows as Row[];
+    } catch (error) {
+      throw this.explain(error);
+    }
+  }
+
+  /** A connection of its own until it is released; `release(error)` ends it. */
+  async connect(): Promise<PoolClient> {
+    const pool = await this.#pool;
+    try {
+      return await pool.connect();
+    } catch (error) {
+      throw this.explain(error);
+    }
+  }
+
+  /** The error in Keyline's words where there are any. An outage is noted, so that `whenAvailable` waits for its end. */
+  explain(error: unknown): Error {
+    if (error instanceof KeylineError) return error;
+    if (isUnavailable(error)) {
+      this.#noteOutage(error);
+      const why = withoutPassword(toError(error).message);
+      return new KeylineError("POSTGRES_UNAVAILABLE", `PostgreSQL did not answer (${why}): check that it runs and that the address is right`, {
+        cause: error,
+      });
+    }
+    if (isNotMigrated(error)) {
+      return new KeylineError("NOT_MIGRATED", "The schema keyline is not in this database, or is of an older version: call keyline.migrate() once", {
+        cause: error,
+      });
+    }
+    return toError(error);
+  }
+
+  /** Resolves when PostgreSQL answers, or when `signal` or the end of this Keyline says not to wait. */
+  async whenAvailable(signal?: AbortSignal): Promise<void> {
+    while (!this.#isAvailable && !signal?.aborted && !this.#closing.signal.aborted) {
+      await this.#available.wait(1_000, signal);
+    }
+  }
+
+  async close(): Promise<void> {
+    this.#closing.abort();
+    this.#available.notify();
+    const pool = await this.#pool.catch(() => undefined);
+    if (this.#ownsPool) await pool?.end();
+  }
+
+  async #createPool(options: string | PoolConfig): Promise<Pool> {
+    const pg = await importPg();
+    const config = typeof options === "string" ? { connectionString: options } : options;
+    const pool = new pg.Pool({
+      connectionTimeoutMillis: 5_000,
+      keepAlive: true,
+      keepAliveInitialDelayMillis: 10_000,
+      application_name: "keyline",
+      // BEGIN and the first statement travel together, and so do a transaction's independent statements.
+      pipeline: true,
+      ...config,
+    } as PoolConfig);
+    pool.on("error", (error) => this.explain(error));
+    return pool;
+  }
+
+  #noteOutage(error: unknown): void {
+    if (!this.#isAvailable || this.#closing.signal.aborted) return;
+    this.#isAvailable = false;
+    this.#logger.warn({ error: withoutPassword(toError(error).message) }, "PostgreSQL is away; transactional queues wait for it");
+    void this.#probe();
+  }
+
+  async #probe(): Promise<void> {
+    const pool = await this.#pool;
+    for (let tries = 0; !this.#closing.signal.aborted; tries++) {
+      await delay(retryDelay(tries, { first: 50, max: 1_000 }), this.#closing.signal);
+      try {
+        await pool.query({ text: "SELECT 1", query_timeout: 2_000 } as never);
+        break;
+      } catch (error) {
+        this.#logger.debug({ error: toError(error).message }, "PostgreSQL is still away");
+      }
+    }
+    this.#isAvailable = true;
+    this.#available.notify();
+    if (!this.#closing.signal.aborted) this.#logger.info({}, "PostgreSQL is back");
+  }
+}
+
+async function importPg(): Promise<{ readonly Pool: typeof Pool }> {
+  try {
+    // A CommonJS module: its names are on the default export.
+    return (await import("pg")).default;
+  } catch (cause) {
+    throw new KeylineError("POSTGRES_REQUIRED", "The package pg is not installed: run npm install pg", { cause });
+  }
+}

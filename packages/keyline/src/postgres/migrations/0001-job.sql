@@ -1,0 +1,70 @@
+-- Unsettled jobs, and what is known of the Valkey that they were delivered to.
+
+CREATE TABLE keyline.queue (
+  name text COLLATE "C" PRIMARY KEY,
+  -- The memory of the Valkey server that is in charge now; a delivery to another one does not count.
+  epoch text NOT NULL DEFAULT '',
+  -- The last epoch for which every older delivery was looked at again.
+  rebuilt_epoch text NOT NULL DEFAULT ''
+);
+
+CREATE TABLE keyline.job (
+  queue text COLLATE "C" NOT NULL,
+  id text COLLATE "C" NOT NULL,
+  -- The order of adding, for deliveries that are made again.
+  seq bigint GENERATED ALWAYS AS IDENTITY,
+  state text NOT NULL DEFAULT 'waiting' CHECK (state IN ('waiting', 'scheduled', 'dead', 'cancelled')),
+  attempts integer NOT NULL DEFAULT 0,
+  max_attempts integer,
+  due_at timestamptz,
+  added_at timestamptz NOT NULL DEFAULT now(),
+  -- The epoch that it was last delivered to; NULL: not known to be delivered.
+  delivered_to text,
+  last_error text,
+  data json NOT NULL,
+  PRIMARY KEY (queue, id)
+) WITH (
+  -- Rows live for milliseconds: vacuum by their number, not by their share of a table that is mostly empty.
+  autovacuum_vacuum_scale_factor = 0.02,
+  autovacuum_vacuum_threshold = 20000,
+  autovacuum_vacuum_insert_scale_factor = 0.2,
+  autovacuum_vacuum_cost_delay = 0,
+  autovacuum_analyze_scale_factor = 0.05
+);
+
+-- What the relay looks for: rows that nobody is known to have delivered.
+CREATE INDEX job_undelivered ON keyline.job (queue, seq)
+  WHERE delivered_to IS NULL AND state IN ('waiting', 'scheduled');
+
+CREATE INDEX job_dead ON keyline.job (queue, seq) WHERE state = 'dead';
+
+-- Settles jobs: their rows go, and their ids come back. An attempt that was overtaken by a later one settles nothing.
+--
+-- A function, for its settings: statistics of a table that was empty a minute ago would have the planner read all of a
+-- backlog of a million rows to find one.
+CREATE FUNCTION keyline.settle_jobs(of_queue text, ids text[], attempts integer[]) RETURNS SETOF text
+LANGUAGE plpgsql
+SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off SET plan_cache_mode = force_generic_plan
+AS $$
+BEGIN
+  RETURN QUERY DELETE FROM keyline.job USING unnest(settle_jobs.ids, settle_jobs.attempts) AS held (id, attempts)
+    WHERE job.queue = of_queue AND job.id = held.id AND job.attempts <= held.attempts AND job.state IN ('waiting', 'scheduled')
+    RETURNING job.id;
+END
+$$;
+
+-- Notes that jobs were delivered to an epoch, if that epoch is in charge; `again` for those noted with an older one, else for
+-- those noted with none. The shared lock makes a change of the epoch wait for notes under way, so that the look at older
+-- deliveries, which comes after the change, sees each of them.
+CREATE FUNCTION keyline.mark_delivered(of_queue text, to_epoch text, ids text[], again boolean) RETURNS void
+LANGUAGE plpgsql
+SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off SET plan_cache_mode = force_generic_plan
+AS $$
+BEGIN
+  PERFORM FROM keyline.queue WHERE name = of_queue AND epoch = to_epoch FOR SHARE;
+  IF NOT FOUND THEN RETURN; END IF;
+  UPDATE keyline.job SET delivered_to = to_epoch FROM unnest(mark_delivered.ids) AS delivered (id)
+    WHERE job.queue = of_queue AND job.id = delivered.id AND job.state IN ('waiting', 'scheduled')
+      AND CASE WHEN again THEN job.delivered_to <> to_epoch ELSE job.delivered_to IS NULL END;
+END
+$$;

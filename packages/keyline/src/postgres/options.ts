@@ -1,0 +1,16 @@
+import type { Pool, PoolConfig } from "pg";
+
+/** Where PostgreSQL is: a URL, a configuration of `pg`, or the caller's own pool (which Keyline then does not end). */
+export type PostgresOptions = string | PoolConfig | Pool;
+
+/**
+ * What Keyline needs of a transaction: `pg`'s clients have it. `connection` is `pg`'s own, on which the end of a transaction can be
+ * seen; with a wrapper that hides it, the relay finds the committed rows within a second.
+ */
+export interface TransactionClient {
+  query(text: string, values?: unknown[]): Promise<{ rows: unknown[]; rowCount: number | null }>;
+}
+
+export function isPool(options: PostgresOptions): options is Pool {
+  return typeof options === "object" && "connect" in options && typeof options.connect === "function";
+}

@@ -1,0 +1,187 @@
+/*
+ * DESIGN. The relay brings committed jobs to Valkey that nobody else brings there:
+ *
+ * 1. Jobs that were never delivered: their producer died between COMMIT and push, Valkey was away, or the transaction was
+ *    somebody else's and its end was not seen. They are the rows with no epoch. A row is delivered when it was seen so
+ *    twice, some time apart: its producer may be about to push it or to note the push. Never "everything above the last
+ *    id": ids are given before COMMIT, so a transaction that commits late would be passed over.
+ * 2. Jobs that were delivered to a memory of Valkey that is gone: see rebuild.ts. The relay only notices the new epoch.
+ *
+ * It claims rows under a lock, pushes them and notes the epoch in one short transaction. If it dies in between, the rows are
+ * as they were and are pushed once more; the settle drops the second copy. Two relays never push the same row at the
+ * same time: each skips what the other has locked.
+ */
+import type { Duty } from "../runtime/duty.ts";
+import { toError } from "../runtime/errors.ts";
+import type { Logger } from "../runtime/logger.ts";
+import { delay, Notice } from "../runtime/waiting.ts";
+import type { Database } from "./database.ts";
+import { claimUndelivered, findUndelivered, type JobRow, type JobTable } from "./job-table.ts";
+import type { Marker } from "./marker.ts";
+import { rebuild } from "./rebuild.ts";
+import { rollBack } from "./settlement.ts";
+
+/** The way from the rows of one queue to Valkey. */
+export interface Outlet {
+  readonly table: JobTable;
+  readonly marker: Marker;
+  /** False while Valkey is away. */
+  readonly isOpen: boolean;
+  /** The epoch of the server that would be delivered to. */
+  epoch(): Promise<string>;
+  /** Delivers the jobs and returns an epoch that is not newer than the one they were delivered to, null when that is not known. */
+  deliver(jobs: readonly JobRow[]): Promise<string | null>;
+  /** The ids of all jobs of the queue that Valkey holds. */
+  idsHeld(): Promise<ReadonlySet<string>>;
+}
+
+const idleMs = 1_000;
+const epochEveryMs = 3_000;
+const secondLookMs = 250;
+/** With this many unnoted rows producers are at full speed, and their notes may come late. */
+const busyFrom = 200;
+const page = 2_000;
+
+export class Relay implements Duty {
+  readonly #database: Database;
+  readonly #logger: Logger;
+  readonly #outlets = new Map<string, Outlet>();
+  readonly #rebuiltEpochs = new Map<string, string>();
+  readonly #rebuilding = new Set<string>();
+  readonly #wake = new Notice();
+  #seen = new Map<string, number>();
+  #stopping = new AbortController();
+  #loop: Promise<void> | undefined;
+  #expectedUntil = 0;
+  #nextEpochLook = 0;
+
+  constructor(database: Database, logger: Logger) {
+    this.#database = database;
+    this.#logger = logger;
+  }
+
+  /** Serves one more queue. */
+  add(outlet: Outlet): void {
+    this.#outlets.set(outlet.table.queue, outlet);
+    this.start();
+    this.lookAtEpochs();
+  }
+
+  start(): void {
+    this.#loop ??= this.#run(this.#stopping.signal);
+  }
+
+  async stop(): Promise<void> {
+    this.#stopping.abort();
+    this.#wake.notify();
+    await this.#loop;
+  }
+
+  /** Rows may be there that nobody pushes: look for them more often for a while. */
+  expectRows(): void {
+    this.#expectedUntil = performance.now() + 2_000;
+    this.#wake.notify();
+  }
+
+  /** Valkey may have lost its memory: look now. */
+  lookAtEpochs(): void {
+    this.#nextEpochLook = 0;
+    this.#wake.notify();
+  }
+
+  async #run(signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      let waitMs = idleMs;
+      try {
+        await this.#database.whenAvailable(signal);
+        if (signal.aborted) return;
+        await this.#noticeEpochs();
+        const isUnfinished = await this.#deliverRows();
+        if (isUnfinished || performance.now() < this.#expectedUntil) waitMs = secondLookMs;
+      } catch (error) {
+        this.#logger.warn({ error: toError(error).message }, "the relay could not look for undelivered jobs; it tries again");
+      }
+      if (!signal.aborted) await this.#wake.wait(waitMs, signal);
+    }
+  }
+
+  async #noticeEpochs(): Promise<void> {
+    if (performance.now() < this.#nextEpochLook) return;
+    this.#nextEpochLook = performance.now() + epochEveryMs;
+    for (const outlet of this.#outlets.values()) {
+      const { queue } = outlet.table;
+      if (!outlet.isOpen || this.#rebuilding.has(queue)) continue;
+      try {
+        const epoch = await outlet.epoch();
+        if (this.#rebuiltEpochs.get(queue) !== epoch) this.#rebuild(outlet, epoch);
+      } catch (error) {
+        this.#logger.debug({ error: toError(error).message, queue }, "Valkey's epoch could not be read yet");
+      }
+    }
+  }
+
+  // Beside the loop: a backlog of a million takes a while, and other queues do not wait for it.
+  #rebuild(outlet: Outlet, epoch: string): void {
+    const { queue } = outlet.table;
+    this.#rebuilding.add(queue);
+    rebuild(outlet, epoch, this.#logger)
+      .then((isDone) => {
+        if (isDone) this.#rebuiltEpochs.set(queue, epoch);
+      })
+      .catch((error: unknown) => {
+        this.#logger.warn({ error: toError(error).message, queue }, "a rebuild broke off; it begins anew");
+      })
+      .finally(() => {
+        this.#rebuilding.delete(queue);
+        if (this.#rebuiltEpochs.get(queue) !== epoch) this.#nextEpochLook = Math.min(this.#nextEpochLook, performance.now() + idleMs);
+      });
+  }
+
+  /** Returns whether rows were seen that may have to be delivered at the next look. */
+  async #deliverRows(): Promise<boolean> {
+    const open = [...this.#outlets.values()].filter((outlet) => outlet.isOpen);
+    if (open.length === 0) return false;
+    const rows = await findUndelivered(this.#database, open.map((outlet) => outlet.table.queue), page);
+    const now = performance.now();
+    const patienceMs = rows.length < busyFrom ? secondLookMs : 4 * secondLookMs;
+    const seen = new Map<string, number>();
+    const due = new Map<string, string[]>();
+    for (const { queue, id } of rows) {
+      const key = `${queue}/${id}`;
+      const since = this.#seen.get(key) ?? now;
+      if (this.#outlets.get(queue)?.marker.has(id)) continue;
+      // A timer may fire a millisecond early.
+      if (now - since < patienceMs - 5) seen.set(key, since);
+      else due.set(queue, [...(due.get(queue) ?? []), id]);
+    }
+    this.#seen = seen;
+    for (const outlet of open) {
+      const ids = due.get(outlet.table.queue);
+      if (ids) await this.#deliver(outlet, ids);
+    }
+    return seen.size > 0 || rows.length === page;
+  }
+
+  async #deliver(outlet: Outlet, ids: readonly string[]): Promise<void> {
+    const { table } = outlet;
+    const client = await this.#database.connect();
+    let isClean = false;
+    try {
+      await client.query("BEGIN");
+      const { rows } = await client.query<JobRow>({ ...claimUndelivered, values: [table.queue, ids] });
+      if (rows.length > 0) {
+        const epoch = await outlet.deliver(rows);
+        // Without an epoch the rows stay as they are, and are delivered once more when it is known.
+        if (epoch === null) this.lookAtEpochs();
+        else await client.query("SELECT keyline.mark_delivered($1, $2, $3, false)", [table.queue, epoch, rows.map((row) => row.id)]);
+      }
+      await client.query("COMMIT");
+      isClean = true;
+    } catch (error) {
+      throw this.#database.explain(error);
+    } finally {
+      if (!isClean) isClean = await rollBack(client);
+      client.release(!isClean);
+    }
+  }
+}

@@ -1,0 +1,112 @@
+import type { PoolClient } from "pg";
+import { KeylineError, toError } from "../runtime/errors.ts";
+import type { HeldJob } from "./held-jobs.ts";
+import type { Job } from "./job.ts";
+import type { JobRecord } from "./job-record.ts";
+import { outcomeOf, type Outcome } from "./outcome.ts";
+
+/** A job that is being run. */
+export interface RunningJob<Data> {
+  readonly held: HeldJob;
+  readonly job: Job<Data>;
+}
+
+/**
+ * Commits the end of the job together with what `effects` writes, in one short transaction. Resolves to true when this call did it,
+ * to false when the job was settled before: then `effects` was not called, or what it wrote was rolled back. Throws what
+ * `effects` throws, and LEASE_LOST when the job was given to somebody else.
+ *
+ * `effects` may be called again after a conflict or a lost connection, so it should only write through `tx`.
+ */
+export type Settle = (effects: (tx: PoolClient) => Promise<void>) => Promise<boolean>;
+
+export interface HandlerContext {
+  readonly settle: Settle;
+}
+
+/** What an attempt needs of its worker to settle. */
+export interface SettleAccess {
+  readonly record: JobRecord;
+  /** False when the worker's lease is known to be lost; asks Valkey where that is in doubt. */
+  isStillOwner(job: HeldJob): Promise<boolean>;
+}
+
+/** Throws LEASE_LOST when the job is somebody else's. */
+export async function checkOwner(access: SettleAccess, running: RunningJob<unknown>): Promise<void> {
+  const { abortReason } = running.job;
+  if (abortReason) throw abortReason;
+  if (await access.isStillOwner(running.held)) return;
+  throw new KeylineError(
+    "LEASE_LOST",
+    `Job ${running.job.id} of queue ${running.job.queue} was not settled: the worker did not answer for longer than its lease, and the job was given to another one`,
+  );
+}
+
+/** The settle of one attempt, and what it came to. */
+export class SettleOnce {
+  readonly #running: RunningJob<unknown>;
+  readonly #access: SettleAccess;
+  #result: Promise<boolean> | undefined;
+
+  constructor(running: RunningJob<unknown>, access: SettleAccess) {
+    this.#running = running;
+    this.#access = access;
+  }
+
+  readonly settle: Settle = (effects) => {
+    if (this.#result) {
+      return Promise.reject(
+        new KeylineError("ALREADY_SETTLED", `settle was called twice for job ${this.#running.job.id}: put all effects into one call`),
+      );
+    }
+    this.#result = this.#settle(effects);
+    return this.#result;
+  };
+
+  /** The outcome where settle was called; undefined where it was not. Waits for a settle that is under way. */
+  async outcome(): Promise<Outcome | undefined> {
+    if (!this.#result) return undefined;
+    try {
+      if (await this.#result) return { kind: "settled" };
+      const { id, queue } = this.#running.job;
+      return { kind: "lost", error: new KeylineError("LEASE_LOST", `Job ${id} of queue ${queue} was settled by somebody else: this attempt's effects were left out`) };
+    } catch (error) {
+      if (error instanceof KeylineError && error.code === "LEASE_LOST") return { kind: "lost", error };
+      return outcomeOf(error);
+    }
+  }
+
+  async #settle(effects: (tx: PoolClient) => Promise<void>): Promise<boolean> {
+    await checkOwner(this.#access, this.#running);
+    const { element } = this.#running.held;
+    if (!element) return false;
+    const settled = await this.#access.record.settle([element], (tx) => effects(tx), this.#running.job.signal);
+    return settled.has(element.id);
+  }
+}
+
+/** Runs `work`; after `timeoutMs` the jobs' signals are aborted and the outcome is a failure, whatever the handler still does. */
+export function withTimeout(work: () => unknown, jobs: readonly Job<unknown>[], timeoutMs: number | undefined): Promise<Outcome> {
+  return new Promise((resolve) => {
+    let timer: NodeJS.Timeout | undefined;
+    const finish = (outcome: Outcome): void => {
+      clearTimeout(timer);
+      resolve(outcome);
+    };
+    if (timeoutMs !== undefined) {
+      timer = setTimeout(() => {
+        const error = new KeylineError("TIMEOUT", `The attempt took longer than ${timeoutMs} ms`);
+        for (const job of jobs) job.abort(error);
+        finish({ kind: "failed", error });
+      }, timeoutMs);
+    }
+    try {
+      Promise.resolve(work()).then(
+        () => finish({ kind: "completed" }),
+        (error: unknown) => finish(outcomeOf(error)),
+      );
+    } catch (error) {
+      finish(outcomeOf(toError(error)));
+    }
+  });
+}

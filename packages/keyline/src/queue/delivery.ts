@@ -1,0 +1,129 @@
+import { toError } from "../runtime/errors.ts";
+import { randomTag } from "../runtime/ids.ts";
+import type { Logger } from "../runtime/logger.ts";
+import type { JobRow, JobTable } from "../postgres/job-table.ts";
+import type { Marker } from "../postgres/marker.ts";
+import type { Outlet, Relay } from "../postgres/relay.ts";
+import type { QueueLists } from "../valkey/queue-lists.ts";
+import { encodeElement } from "./element.ts";
+
+const censusPage = 1_000;
+const pushPage = 500;
+
+interface Committed {
+  readonly id: string;
+  readonly element: string;
+}
+
+/**
+ * Brings the committed jobs of a transactional queue to Valkey: at once those whose COMMIT this process saw, all of one turn of the
+ * event loop together, and for the relay and the rebuild those that they find.
+ */
+export class Delivery implements Outlet {
+  readonly table: JobTable;
+  readonly marker: Marker;
+  readonly #lists: QueueLists;
+  readonly #relay: Relay;
+  readonly #logger: Logger;
+  readonly #flushes = new Set<Promise<void>>();
+  #committed: Committed[] = [];
+
+  constructor(
+    lists: QueueLists,
+    { table, marker, relay, logger }: { readonly table: JobTable; readonly marker: Marker; readonly relay: Relay; readonly logger: Logger },
+  ) {
+    this.table = table;
+    this.marker = marker;
+    this.#lists = lists;
+    this.#relay = relay;
+    this.#logger = logger;
+  }
+
+  get isOpen(): boolean {
+    return this.#lists.connection.isReady;
+  }
+
+  epoch(): Promise<string> {
+    return this.#lists.epoch(randomTag(12));
+  }
+
+  /** Pushes jobs that were just committed. Where that fails the relay finds them. */
+  pushCommitted(jobs: readonly Committed[]): void {
+    if (jobs.length === 0) return;
+    if (this.#committed.length === 0) setImmediate(() => this.#flushSoon());
+    for (const job of jobs) this.#committed.push(job);
+  }
+
+  /** Resolves when everything that was committed so far is pushed or left to the relay. */
+  async stop(): Promise<void> {
+    this.#flushSoon();
+    await Promise.all(this.#flushes);
+  }
+
+  async deliver(jobs: readonly JobRow[]): Promise<string | null> {
+    const epoch = await this.#lists.writtenEpoch();
+    const due: string[] = [];
+    const later: (number | string)[] = [];
+    for (const job of jobs) {
+      const element = encodeElement({
+        id: job.id,
+        dataJson: job.data,
+        at: job.at,
+        attempts: job.attempts,
+        maxAttempts: job.max_attempts ?? undefined,
+        isAgain: true,
+      });
+      if (job.delay > 0) later.push(job.delay, element);
+      else due.push(element);
+    }
+    if (later.length > 0) await this.#lists.pushScheduled(later);
+    for (let first = 0; first < due.length; first += pushPage) await this.#lists.push(due.slice(first, first + pushPage));
+    return epoch;
+  }
+
+  /**
+   * Reads the lists against the way that jobs go: a job that moves while they are read is then met twice rather than missed. The
+   * queue is read from its tail, where moves at the head do not shift what is still to be read.
+   */
+  async idsHeld(): Promise<ReadonlySet<string>> {
+    const ids = new Set<string>();
+    const { keys } = this.#lists;
+    await this.#readIds(keys.scheduled, ids);
+    await this.#readIds(keys.waiting, ids);
+    for (const worker of [...(await this.#lists.workers()), ...(await this.#lists.goneWorkers(Infinity))]) {
+      await this.#readIds(keys.held(worker), ids);
+    }
+    await this.#readIds(keys.scheduled, ids);
+    return ids;
+  }
+
+  async #readIds(key: string, ids: Set<string>): Promise<void> {
+    for (let first = 0; ; first += censusPage) {
+      const { length, ids: found } = await this.#lists.census(key, first, censusPage);
+      for (const id of found) ids.add(id);
+      if (length < censusPage) return;
+    }
+  }
+
+  #flushSoon(): void {
+    const flush = this.#flush().finally(() => this.#flushes.delete(flush));
+    this.#flushes.add(flush);
+  }
+
+  async #flush(): Promise<void> {
+    const jobs = this.#committed;
+    this.#committed = [];
+    for (let first = 0; first < jobs.length; first += pushPage) {
+      const page = jobs.slice(first, first + pushPage);
+      try {
+        // On one connection: the epoch is read before the push, and can only be older than it.
+        const [epoch] = await Promise.all([this.#lists.writtenEpoch(), this.#lists.push(page.map((job) => job.element))]);
+        if (epoch === null) this.#relay.lookAtEpochs();
+        else this.marker.note(epoch, page.map((job) => job.id));
+      } catch (error) {
+        this.#logger.debug({ error: toError(error).message, queue: this.table.queue }, "committed jobs could not be pushed; the relay brings them");
+        this.#relay.expectRows();
+      }
+    }
+  }
+}

@@ -1,0 +1,96 @@
+import { parseJson } from "../runtime/json.ts";
+
+/**
+ * A job as an element of a Valkey list: JSON, at least `{"id":"...","data":...}`, so that any language can add one.
+ *
+ * What Keyline writes has its fields in a fixed order, `attempts` (left out at zero) before `id` before everything else: scripts
+ * raise the count and read the id by looking at the beginning of the text alone.
+ */
+export interface Element {
+  readonly id: string;
+  readonly data: unknown;
+  /** Attempts that have begun and did not end well. */
+  readonly attempts: number;
+  /** When it was added, in milliseconds since 1970; undefined where a foreign writer left it out. */
+  readonly at: number | undefined;
+  readonly maxAttempts: number | undefined;
+  /** Its id was chosen by the caller, and is remembered until the job ends. */
+  readonly hasOwnId: boolean;
+  /** It was delivered again: whether it is settled already has to be looked up. */
+  readonly isAgain: boolean;
+}
+
+export interface NewElement {
+  readonly id: string;
+  readonly dataJson: string;
+  readonly at: number;
+  readonly attempts?: number;
+  readonly maxAttempts?: number | undefined;
+  readonly hasOwnId?: boolean;
+  readonly isAgain?: boolean;
+}
+
+export function encodeElement({ id, dataJson, at, attempts = 0, maxAttempts, hasOwnId = false, isAgain = false }: NewElement): string {
+  const head = attempts > 0 ? `{"attempts":${attempts},"id":"${id}"` : `{"id":"${id}"`;
+  const options =
+    (maxAttempts === undefined ? "" : `,"maxAttempts":${maxAttempts}`) +
+    (hasOwnId ? `,"ownId":true` : "") +
+    (isAgain ? `,"again":true` : "");
+  return `${head},"at":${at}${options},"data":${dataJson}}`;
+}
+
+const countInFront = /^\{"attempts":(\d+),/;
+
+/** The element as it is after `attempts` failed attempts: the count in front, everything else as it was. */
+export function withAttempts(raw: string, attempts: number): string {
+  const match = countInFront.exec(raw);
+  const rest = match ? raw.slice(match[0].length) : raw.slice(raw.indexOf("{") + 1).trimStart();
+  return `{"attempts":${attempts},${rest}`;
+}
+
+/** Throws an Error that says what is wrong when the text is no element. */
+export function decodeElement(raw: string): Element {
+  const value = parseJson(raw);
+  if (typeof value !== "object" || value === null || Array.isArray(value)) throw new Error("it is not a JSON object");
+  const fields = value as Record<string, unknown>;
+  const { id } = fields;
+  if (typeof id !== "string" && typeof id !== "number") throw new Error('it has no field "id"');
+  if (fields["data"] === undefined) throw new Error('it has no field "data"');
+  return {
+    id: String(id),
+    data: fields["data"],
+    attempts: readAttempts(raw, fields["attempts"]),
+    at: typeof fields["at"] === "number" ? fields["at"] : undefined,
+    maxAttempts: typeof fields["maxAttempts"] === "number" ? fields["maxAttempts"] : undefined,
+    hasOwnId: fields["ownId"] === true,
+    isAgain: fields["again"] === true,
+  };
+}
+
+// The count in front was written by a script, which cannot know of a second field of that name further behind.
+function readAttempts(raw: string, field: unknown): number {
+  if (raw.startsWith('{"attempts":')) {
+    const match = countInFront.exec(raw);
+    if (match) return Number(match[1]);
+  }
+  return typeof field === "number" && field >= 0 ? Math.floor(field) : 0;
+}
+
+/** The text by which a script finds the element in a held list: its beginning up to the id if that is how Keyline writes it, else all of it. */
+export function beginning(raw: string, element: Element | undefined): string {
+  if (element) {
+    const plain = `{"id":"${element.id}"`;
+    if (raw.startsWith(plain)) return plain;
+    const counted = `{"attempts":${element.attempts},"id":"${element.id}"`;
+    if (raw.startsWith(counted)) return counted;
+  }
+  return raw;
+}
+
+/** The id and attempts that the beginning of an element shows, if Keyline wrote it. */
+export function readHead(head: string): { readonly id: string; readonly attempts: number; readonly at: number | undefined } | undefined {
+  const match = /^\{(?:"attempts":(\d+),)?"id":"([^"\\]+)"(?:,"at":(\d+))?/.exec(head);
+  const id = match?.[2];
+  if (!match || id === undefined) return undefined;
+  return { id, attempts: Number(match[1] ?? 0), at: match[3] === undefined ? undefined : Number(match[3]) };
+}

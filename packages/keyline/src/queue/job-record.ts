@@ -1,0 +1,104 @@
+import { KeylineError, toError } from "../runtime/errors.ts";
+import type { Logger } from "../runtime/logger.ts";
+import type { Failure, JobTable } from "../postgres/job-table.ts";
+import type { Marker } from "../postgres/marker.ts";
+import { settleJobs, type Effects, type HeldJob } from "../postgres/settlement.ts";
+import type { QueueLists } from "../valkey/queue-lists.ts";
+
+interface Completion {
+  readonly job: HeldJob;
+  readonly resolve: () => void;
+  readonly reject: (error: Error) => void;
+}
+
+const maxCompletionsUnderWay = 2;
+const maxCompletions = 500;
+
+/** A transactional queue's record in PostgreSQL, as its workers write to it. */
+export class JobRecord {
+  readonly table: JobTable;
+  readonly marker: Marker;
+  readonly #lists: QueueLists;
+  readonly #logger: Logger;
+  #completions: Completion[] = [];
+  #underWay = 0;
+
+  constructor(table: JobTable, { marker, lists, logger }: { readonly marker: Marker; readonly lists: QueueLists; readonly logger: Logger }) {
+    this.table = table;
+    this.marker = marker;
+    this.#lists = lists;
+    this.#logger = logger;
+  }
+
+  /** Ends jobs together with their effects; see `settleJobs`. */
+  async settle(jobs: readonly HeldJob[], effects: Effects, signal?: AbortSignal): Promise<ReadonlySet<string>> {
+    const settled = await settleJobs(this.table, jobs, signal ? { effects, signal } : { effects });
+    for (const { id } of jobs) this.marker.forget(id);
+    return settled;
+  }
+
+  /** Ends a job without effects, in one statement with all that end while the one before is under way. */
+  complete(job: HeldJob): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.#completions.push({ job, resolve, reject });
+      queueMicrotask(() => this.#sendCompletions());
+    });
+  }
+
+  /**
+   * The attempt failed and the row waits for its next one. Returns false when the job is not this worker's to retry: it was settled, or
+   * somebody has a later attempt. Waits for PostgreSQL while that is away.
+   */
+  async retry(failure: Failure & { readonly id: string; readonly delayMs: number }, signal: AbortSignal): Promise<boolean> {
+    return this.#insist(signal, async () => {
+      // Read before the element is on the schedule, so that the note is never newer than the delivery.
+      const epoch = await this.#lists.writtenEpoch().catch(() => null);
+      const isOurs =
+        (await this.table.retry(failure.id, failure)) ||
+        // The statement may have been repeated after its answer got lost.
+        (await this.table.findOpen([failure.id])).get(failure.id) === failure.attempts;
+      if (isOurs && epoch !== null) this.marker.note(epoch, [failure.id]);
+      return isOurs;
+    });
+  }
+
+  /** The job is a dead letter in its row. */
+  async bury(failure: Failure & { readonly id: string }, signal: AbortSignal): Promise<void> {
+    this.marker.forget(failure.id);
+    await this.#insist(signal, () => this.table.bury(failure.id, failure));
+  }
+
+  async #insist<Result>(signal: AbortSignal, work: () => Promise<Result>): Promise<Result> {
+    for (;;) {
+      try {
+        return await work();
+      } catch (error) {
+        if (!(error instanceof KeylineError) || error.code !== "POSTGRES_UNAVAILABLE" || signal.aborted) throw error;
+        await this.table.database.whenAvailable(signal);
+      }
+    }
+  }
+
+  #sendCompletions(): void {
+    while (this.#underWay < maxCompletionsUnderWay && this.#completions.length > 0) {
+      void this.#send(this.#completions.splice(0, maxCompletions));
+    }
+  }
+
+  async #send(completions: readonly Completion[]): Promise<void> {
+    this.#underWay++;
+    try {
+      await settleJobs(this.table, completions.map((completion) => completion.job));
+      for (const { job, resolve } of completions) {
+        this.marker.forget(job.id);
+        resolve();
+      }
+    } catch (error) {
+      this.#logger.error({ error: toError(error).message, queue: this.table.queue }, "jobs could not be completed");
+      for (const { reject } of completions) reject(toError(error));
+    } finally {
+      this.#underWay--;
+      this.#sendCompletions();
+    }
+  }
+}

@@ -1,0 +1,71 @@
+import type { StandardSchemaV1 } from "@standard-schema/spec";
+import type { TransactionClient } from "../postgres/options.ts";
+import { toBackoffFunction, type Backoff, type BackoffFunction } from "../runtime/backoff.ts";
+import { checkInteger } from "../runtime/options.ts";
+
+export interface QueueOptions<Input = unknown, Output = Input, Transactional extends boolean = boolean> {
+  /** Checks data where it is added and where it is taken; anything that implements Standard Schema. */
+  readonly schema?: StandardSchemaV1<Input, Output>;
+  /** Jobs are rows in PostgreSQL until they are settled. Default false. */
+  readonly transactional?: Transactional;
+  /** Attempts before a job becomes a dead letter. Default 10. */
+  readonly maxAttempts?: number;
+  /** Default exponential from one second to one hour, a fifth of it left to chance. */
+  readonly backoff?: Backoff;
+  /** Milliseconds after which the jobs of a worker that does not answer are given to others. Default 10,000. */
+  readonly lease?: number;
+  /** The largest payload as JSON. Default 1 MiB. */
+  readonly maxPayloadBytes?: number;
+}
+
+export interface AddOptions {
+  /** The caller's own id. A second add with an id that is still known (its job is not settled) adds nothing and says so. */
+  readonly id?: string;
+  /** Instead of the queue's. */
+  readonly maxAttempts?: number;
+}
+
+export interface TransactionalAddOptions extends AddOptions {
+  /** A `pg` client inside a transaction: the job is added by its COMMIT, and by nothing else. */
+  readonly tx?: TransactionClient;
+}
+
+/** `added` is false when the id was known already. */
+export interface AddResult {
+  readonly id: string;
+  readonly added: boolean;
+}
+
+export interface WorkOptions {
+  /** Jobs that run at the same time. Default 1. */
+  readonly concurrency?: number;
+  /** Milliseconds an attempt may take: then `job.signal` is aborted and the attempt has failed. Default: no limit. */
+  readonly timeout?: number;
+}
+
+export interface WorkBatchOptions {
+  /** Jobs a call of the handler gets at the most. Default 100. */
+  readonly size?: number;
+  /** Batches that run at the same time. Default 1. */
+  readonly concurrency?: number;
+  /** Milliseconds a batch may take: then its jobs' signals are aborted and their attempts have failed. Default: no limit. */
+  readonly timeout?: number;
+}
+
+/** A queue's rules with every default filled in. */
+export interface QueuePolicy {
+  readonly maxAttempts: number;
+  readonly backoff: BackoffFunction;
+  readonly leaseMs: number;
+  readonly maxPayloadBytes: number;
+}
+
+/** Throws INVALID_OPTION. */
+export function toPolicy({ maxAttempts = 10, backoff, lease = 10_000, maxPayloadBytes = 1_048_576 }: Omit<QueueOptions, "schema">): QueuePolicy {
+  return {
+    maxAttempts: checkInteger("maxAttempts", maxAttempts, { min: 1, max: 1_000_000 }),
+    backoff: toBackoffFunction(backoff),
+    leaseMs: checkInteger("lease", lease, { min: 100, max: 86_400_000 }),
+    maxPayloadBytes: checkInteger("maxPayloadBytes", maxPayloadBytes, { min: 1, max: 512 * 1_048_576 }),
+  };
+}

@@ -1,0 +1,35 @@
+import { toError } from "../runtime/errors.ts";
+
+/** How an attempt ended, seen from the handler; matched in one place, `ending.ts`. */
+export type Outcome =
+  | { readonly kind: "completed" }
+  /** The settle committed effects and the end of the job already. */
+  | { readonly kind: "settled" }
+  | { readonly kind: "failed"; readonly error: Error }
+  | { readonly kind: "snoozed"; readonly delayMs: number }
+  | { readonly kind: "discarded"; readonly error: Error }
+  /** Somebody else settled it, or has it now. */
+  | { readonly kind: "lost"; readonly error: Error };
+
+/** Thrown by a handler: run this job again after `ms` milliseconds, without counting the attempt. */
+export class Snooze extends Error {
+  override readonly name = "Snooze";
+  readonly ms: number;
+
+  constructor(ms: number) {
+    super(`snoozed for ${ms} ms`);
+    this.ms = ms;
+  }
+}
+
+/** Thrown by a handler: do not try this job again. It becomes a dead letter with this reason. */
+export class Discard extends Error {
+  override readonly name = "Discard";
+}
+
+/** The outcome that something thrown stands for. */
+export function outcomeOf(thrown: unknown): Outcome {
+  if (thrown instanceof Snooze) return { kind: "snoozed", delayMs: Math.max(0, Math.round(thrown.ms)) };
+  const error = toError(thrown);
+  return thrown instanceof Discard ? { kind: "discarded", error } : { kind: "failed", error };
+}

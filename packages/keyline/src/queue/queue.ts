@@ -1,0 +1,224 @@
+import type { StandardSchemaV1 } from "@standard-schema/spec";
+import { KeylineError } from "../runtime/errors.ts";
+import { newId } from "../runtime/ids.ts";
+import { toJson } from "../runtime/json.ts";
+import type { Logger } from "../runtime/logger.ts";
+import { checkId } from "../runtime/names.ts";
+import { checkInteger } from "../runtime/options.ts";
+import { validate } from "../runtime/schema.ts";
+import type { ValkeyConnection } from "../valkey/connection.ts";
+import type { QueueCounts, QueueLists } from "../valkey/queue-lists.ts";
+import type { Adder, AddRequest } from "./adder.ts";
+import { readDeadLetter, type DeadLetter } from "./dead-letter.ts";
+import { readHead } from "./element.ts";
+import type { JobRecord } from "./job-record.ts";
+import type { AddOptions, AddResult, QueuePolicy, TransactionalAddOptions, WorkBatchOptions, WorkOptions } from "./options.ts";
+import { BatchRunner, SingleRunner, type BatchHandler, type Handler, type SettlingBatchHandler, type SettlingHandler } from "./runner.ts";
+import type { TransactionalAdder } from "./transactional-adder.ts";
+import { Worker, type WorkerSetup } from "./worker.ts";
+
+/** What `Keyline` gives a queue to work with. */
+export interface QueueParts {
+  readonly lists: QueueLists;
+  readonly adder: Adder;
+  /** Both only on a transactional queue. */
+  readonly record: JobRecord | undefined;
+  readonly transactionalAdder: TransactionalAdder | undefined;
+  readonly policy: QueuePolicy;
+  readonly schema: StandardSchemaV1 | undefined;
+  readonly logger: Logger;
+  createBlockingConnection(blockMs: number): ValkeyConnection;
+  readonly workers: Set<{ stop(): Promise<void> }>;
+  checkOpen(): void;
+}
+
+export interface QueueStatus extends QueueCounts {
+  /** When the job that is taken next was added, in milliseconds since 1970; undefined when none waits, or a foreign writer left it out. */
+  readonly oldestWaitingAt: number | undefined;
+}
+
+type AddOptionsOf<Transactional extends boolean> = Transactional extends true ? TransactionalAddOptions : AddOptions;
+type HandlerOf<Data, Transactional extends boolean> = Transactional extends true ? SettlingHandler<Data> : Handler<Data>;
+type BatchHandlerOf<Data, Transactional extends boolean> = Transactional extends true ? SettlingBatchHandler<Data> : BatchHandler<Data>;
+
+const addOptionNames = new Set(["id", "maxAttempts", "tx"]);
+// A worker takes at most this many jobs with one command, so that a script answers others in between.
+const largestTake = 500;
+
+/** Work that must be done once, by one of many workers, in order. */
+export class Queue<Input, Output = Input, Transactional extends boolean = false> {
+  readonly name: string;
+  readonly #parts: QueueParts;
+  readonly #subject: string;
+
+  /** @internal */
+  constructor(name: string, parts: QueueParts) {
+    this.name = name;
+    this.#parts = parts;
+    this.#subject = `queue ${name}`;
+  }
+
+  /**
+   * Adds a job at the tail of the queue. On a plain queue it is there when this resolves, as durable as Valkey is. On a transactional
+   * queue it is committed then; with `tx` it will be with that transaction, or never.
+   *
+   * Throws, before anything is sent, ValidationError, NOT_SERIALIZABLE, FORBIDDEN_KEY, PAYLOAD_TOO_LARGE or INVALID_OPTION; and
+   * VALKEY_UNAVAILABLE or POSTGRES_UNAVAILABLE when the store could not be reached, OUTCOME_UNKNOWN when its answer got lost.
+   *
+   * @example
+   * const { id } = await emails.add({ to: "a@example.com" });
+   */
+  add(data: Input, options?: AddOptionsOf<Transactional>): Promise<AddResult>;
+  async add(data: Input, options: TransactionalAddOptions = {}): Promise<AddResult> {
+    this.#parts.checkOpen();
+    const { tx } = options;
+    const checked = this.#check(data, options);
+    const request = checked instanceof Promise ? await checked : checked;
+    if (tx === undefined) return this.#parts.adder.add(request);
+    const [result] = await this.#transactionalAdder().addWithin(tx, [request]);
+    return result ?? { id: request.id, added: false };
+  }
+
+  /**
+   * Adds jobs in one step each of validation, transport and, on a transactional queue, transaction. When one of them is refused, none
+   * is added.
+   *
+   * @example
+   * await emails.addMany([{ data: { to: "a@example.com" } }, { data: { to: "b@example.com" } }]);
+   */
+  addMany(jobs: readonly ({ readonly data: Input } & AddOptions)[], options?: Omit<AddOptionsOf<Transactional>, "id" | "maxAttempts">): Promise<AddResult[]>;
+  async addMany(
+    jobs: readonly ({ readonly data: Input } & AddOptions)[],
+    options: Pick<TransactionalAddOptions, "tx"> = {},
+  ): Promise<AddResult[]> {
+    this.#parts.checkOpen();
+    const requests = await Promise.all(jobs.map(({ data, ...rest }) => this.#check(data, rest)));
+    if (options.tx === undefined) return this.#parts.adder.addMany(requests);
+    return this.#transactionalAdder().addWithin(options.tx, requests);
+  }
+
+  /**
+   * Runs `handler` for each job until the worker is stopped, in the order of adding, `concurrency` (default 1) at a time. A handler that
+   * returns completes its job; one that throws has it tried again, up to `maxAttempts`. Each job runs at least once: effects in
+   * PostgreSQL happen exactly once on a transactional queue, when they are written in `settle`.
+   *
+   * @example
+   * const worker = emails.work(async (job) => send(job.data), { concurrency: 50 });
+   */
+  work(handler: HandlerOf<Output, Transactional>, { concurrency = 1, timeout }: WorkOptions = {}): Worker<Output> {
+    checkInteger("concurrency", concurrency, { min: 1, max: 10_000 });
+    checkTimeout(timeout);
+    return this.#startWorker(Math.min(largestTake, Math.ceil(concurrency / 2)), (access) => {
+      return new SingleRunner(handler as SettlingHandler<Output>, { concurrency, timeoutMs: timeout, access });
+    });
+  }
+
+  /**
+   * Runs `handler` for up to `size` (default 100) jobs at a time: as many as there are, without waiting for more.
+   *
+   * @example
+   * orders.workBatch(async (jobs, { settle }) => {
+   *   await settle(jobs, async (tx, owed) => {
+   *     await tx.query("UPDATE orders SET status = 'processed' WHERE order_id = ANY($1)", [owed.map((job) => job.data.orderId)]);
+   *   });
+   * });
+   */
+  workBatch(handler: BatchHandlerOf<Output, Transactional>, { size = 100, concurrency = 1, timeout }: WorkBatchOptions = {}): Worker<Output> {
+    checkInteger("size", size, { min: 1, max: 1_000 });
+    checkInteger("concurrency", concurrency, { min: 1, max: 100 });
+    checkTimeout(timeout);
+    return this.#startWorker(size, (access) => {
+      return new BatchRunner(handler as SettlingBatchHandler<Output>, { size, concurrency, timeoutMs: timeout, access });
+    });
+  }
+
+  /** How many jobs wait, run, are scheduled and are dead. On a transactional queue `dead` counts rows; what runs was not settled yet. */
+  async counts(): Promise<QueueStatus> {
+    this.#parts.checkOpen();
+    await this.#parts.lists.connection.ensureReady(5_000);
+    const { first, ...counts } = await this.#parts.lists.counts();
+    const dead = (await this.#parts.record?.table.countDead()) ?? 0;
+    return { ...counts, dead: counts.dead + dead, oldestWaitingAt: readHead(first)?.at };
+  }
+
+  /** The newest dead letters, up to `limit` (default 100). */
+  async deadLetters({ limit = 100 }: { readonly limit?: number } = {}): Promise<DeadLetter[]> {
+    this.#parts.checkOpen();
+    checkInteger("limit", limit, { min: 1, max: 10_000 });
+    const rows = (await this.#parts.record?.table.listDead(limit)) ?? [];
+    const letters = rows.map(({ id, data, attempts, last_error }) => ({ id, data, attempts, reason: last_error ?? "" }));
+    await this.#parts.lists.connection.ensureReady(5_000);
+    const onValkey = await this.#parts.lists.deadLetters(limit);
+    return [...letters, ...onValkey.map(readDeadLetter)].slice(0, limit);
+  }
+
+  /** Puts dead letters back on the queue, oldest first, up to `limit` (default: all), with all their attempts before them. Returns how many. */
+  async redrive({ limit = Number.MAX_SAFE_INTEGER }: { readonly limit?: number } = {}): Promise<number> {
+    this.#parts.checkOpen();
+    checkInteger("limit", limit, { min: 1 });
+    const page = 500;
+    let count = 0;
+    for (const redrivePage of [(size: number) => this.#redriveRows(size), (size: number) => this.#parts.lists.redrive(size)]) {
+      for (let moved = page; moved === page && count < limit; count += moved) moved = await redrivePage(Math.min(page, limit - count));
+    }
+    return count;
+  }
+
+  async #redriveRows(limit: number): Promise<number> {
+    return (await this.#parts.transactionalAdder?.redrive(limit)) ?? 0;
+  }
+
+  #startWorker(take: number, createRunner: WorkerSetup<Output>["createRunner"]): Worker<Output> {
+    const { lists, record, policy, schema, logger, workers } = this.#parts;
+    this.#parts.checkOpen();
+    // Shorter than the lease, so that nobody waits under a lease that has ended.
+    const blockMs = Math.min(5_000, Math.floor(policy.leaseMs / 2));
+    const worker = new Worker<Output>({
+      queue: this.name,
+      lists,
+      blocking: this.#parts.createBlockingConnection(blockMs),
+      record,
+      policy,
+      schema: schema as StandardSchemaV1<unknown, Output> | undefined,
+      logger,
+      largestTake: take,
+      blockMs,
+      createRunner,
+      onStopped: () => workers.delete(worker),
+    });
+    workers.add(worker);
+    return worker;
+  }
+
+  #check(data: Input, options: AddOptions): AddRequest | Promise<AddRequest> {
+    const { schema } = this.#parts;
+    for (const name in options) {
+      if (!addOptionNames.has(name)) {
+        throw new KeylineError("INVALID_OPTION", `add has no option ${JSON.stringify(name)}: it knows ${[...addOptionNames].join(", ")}`);
+      }
+    }
+    if (!schema) return this.#toRequest(data, options);
+    const valid = validate(this.#subject, schema, data);
+    // What is sent is what the caller gave: the worker validates it again, and gets what the schema makes of it.
+    return valid instanceof Promise ? valid.then(() => this.#toRequest(data, options)) : this.#toRequest(data, options);
+  }
+
+  #toRequest(data: Input, { id, maxAttempts }: AddOptions): AddRequest {
+    if (maxAttempts !== undefined) checkInteger("maxAttempts", maxAttempts, { min: 1, max: 1_000_000 });
+    return {
+      id: id === undefined ? newId() : checkId(id),
+      isOwnId: id !== undefined,
+      dataJson: toJson(this.#subject, data, this.#parts.policy.maxPayloadBytes),
+      maxAttempts,
+    };
+  }
+
+  #transactionalAdder(): TransactionalAdder {
+    if (this.#parts.transactionalAdder) return this.#parts.transactionalAdder;
+    throw new KeylineError("NOT_TRANSACTIONAL", `Queue ${this.name} is not transactional: make it with { transactional: true } to add within a transaction`);
+  }
+}
+
+function checkTimeout(timeout: number | undefined): void {
+  if (timeout !== undefined) checkInteger("timeout", timeout, { min: 1, max: 2_147_483_647 });
+}

@@ -1,0 +1,73 @@
+import type { Duty } from "../runtime/duty.ts";
+import { toError } from "../runtime/errors.ts";
+import type { Logger } from "../runtime/logger.ts";
+import type { JobTable } from "../postgres/job-table.ts";
+import type { QueueLists } from "../valkey/queue-lists.ts";
+import { readHead } from "./element.ts";
+
+const page = 200;
+const stragglersEveryMs = 60_000;
+// A move that was under way when its worker's lease ended arrives within the life of a broken connection, or never.
+const rememberGoneMs = 3_600_000;
+
+/**
+ * The duty that returns the jobs of workers whose lease has ended to the head of the queue, with one more attempt counted. Workers
+ * learn of such a lease with every renewal of their own, so nobody polls for it.
+ */
+export class Rescuer implements Duty {
+  readonly #lists: QueueLists;
+  readonly #table: JobTable | undefined;
+  readonly #logger: Logger;
+  #rescuing: Promise<void> | undefined;
+  #nextStragglers = performance.now() + stragglersEveryMs;
+  #isStopped = false;
+
+  constructor(lists: QueueLists, table: JobTable | undefined, logger: Logger) {
+    this.#lists = lists;
+    this.#table = table;
+    this.#logger = logger;
+  }
+
+  start(): void {
+    this.#isStopped = false;
+  }
+
+  async stop(): Promise<void> {
+    this.#isStopped = true;
+    await this.#rescuing;
+  }
+
+  /** Looks after what a renewal showed: the name of a worker whose lease has ended, or "". */
+  notice(endedWorker: string, whenDone: () => void): void {
+    const isTimeForStragglers = performance.now() >= this.#nextStragglers;
+    if (this.#isStopped || this.#rescuing || (endedWorker === "" && !isTimeForStragglers)) return;
+    if (isTimeForStragglers) this.#nextStragglers = performance.now() + stragglersEveryMs;
+    this.#rescuing = this.#rescue(endedWorker, isTimeForStragglers)
+      .catch((error: unknown) => this.#logger.warn({ error: toError(error).message }, "a rescue broke off; it goes on with the next renewal"))
+      .finally(() => {
+        this.#rescuing = undefined;
+        if (endedWorker !== "" && !this.#isStopped) whenDone();
+      });
+  }
+
+  async #rescue(endedWorker: string, withStragglers: boolean): Promise<void> {
+    if (endedWorker !== "") await this.#returnAll(endedWorker, "ended");
+    if (!withStragglers) return;
+    for (const worker of await this.#lists.goneWorkers(rememberGoneMs)) {
+      if ((await this.#lists.heldCount(worker)) > 0) await this.#returnAll(worker, "straggler");
+    }
+  }
+
+  async #returnAll(worker: string, reason: "ended" | "straggler"): Promise<void> {
+    for (let left = 1, total = 0; left > 0; ) {
+      const answer = await this.#lists.returnHeld(worker, page, reason);
+      if (!answer) return;
+      ({ left } = answer);
+      total += answer.returned.length;
+      const heads = answer.returned.map(readHead).filter((head) => head !== undefined);
+      // The row keeps the count when Valkey does not. Should this process die before, the element still has it.
+      if (this.#table && heads.length > 0) await this.#table.raiseAttempts(heads);
+      if (left === 0 && total > 0) this.#logger.warn({ worker, jobs: total }, "a worker's lease ended; its jobs are at the head of the queue again");
+    }
+  }
+}

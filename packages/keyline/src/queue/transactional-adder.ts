@@ -1,0 +1,162 @@
+import { KeylineError } from "../runtime/errors.ts";
+import type { Logger } from "../runtime/logger.ts";
+import type { JobTable, NewJob } from "../postgres/job-table.ts";
+import type { TransactionClient } from "../postgres/options.ts";
+import type { Relay } from "../postgres/relay.ts";
+import { noteTransactionId } from "../postgres/transaction.ts";
+import { mayBeInTransaction, TransactionWatch } from "../postgres/transaction-watch.ts";
+import type { Adder, AddRequest } from "./adder.ts";
+import type { Delivery } from "./delivery.ts";
+import { encodeElement } from "./element.ts";
+import type { AddResult } from "./options.ts";
+
+interface Pending {
+  readonly request: AddRequest;
+  readonly resolve: (result: AddResult) => void;
+  readonly reject: (error: Error) => void;
+}
+
+const maxStatementJobs = 1_000;
+
+/**
+ * Adds to a transactional queue: a row first, and the element once its COMMIT is seen.
+ *
+ * Without a transaction of the caller's, adds of the same moment share a statement: what comes while one is under way goes
+ * with the next. With one, the end of it is watched on its connection; what that does not show, the relay finds.
+ */
+export class TransactionalAdder implements Adder {
+  readonly #table: JobTable;
+  readonly #delivery: Delivery;
+  readonly #relay: Relay;
+  readonly #logger: Logger;
+  #pending: Pending[] = [];
+  #isSending = false;
+
+  constructor(
+    table: JobTable,
+    { delivery, relay, logger }: { readonly delivery: Delivery; readonly relay: Relay; readonly logger: Logger },
+  ) {
+    this.#table = table;
+    this.#delivery = delivery;
+    this.#relay = relay;
+    this.#logger = logger;
+  }
+
+  add(request: AddRequest): Promise<AddResult> {
+    return new Promise((resolve, reject) => {
+      this.#pending.push({ request, resolve, reject });
+      if (!this.#isSending) {
+        this.#isSending = true;
+        setImmediate(() => void this.#sendAll());
+      }
+    });
+  }
+
+  addMany(requests: readonly AddRequest[]): Promise<AddResult[]> {
+    return Promise.all(requests.map((request) => this.add(request)));
+  }
+
+  /** Adds within the caller's transaction. */
+  async addWithin(tx: TransactionClient, requests: readonly AddRequest[]): Promise<AddResult[]> {
+    if (requests.length === 0) return [];
+    if (!mayBeInTransaction(tx)) {
+      throw new KeylineError("NOT_IN_TRANSACTION", "The client given as tx is not inside a transaction: send BEGIN first, or use keyline.transaction");
+    }
+    const watch = TransactionWatch.on(tx);
+    const { added, xid } = await this.#table.insertWithin(tx, requests.map(toNewJob));
+    if (xid !== undefined) noteTransactionId(tx, xid);
+    const jobs = requests.filter((request) => added.has(request.id));
+    if (watch && jobs.length > 0) this.#pushAtEnd(watch, jobs);
+    else this.#relay.expectRows();
+    return requests.map(({ id }) => ({ id, added: added.has(id) }));
+  }
+
+  /** Puts up to `limit` dead letters back on the queue, oldest first. Returns how many. */
+  async redrive(limit: number): Promise<number> {
+    const rows = await this.#table.redrive(limit);
+    this.#delivery.pushCommitted(
+      rows.map((row) => {
+        const element = encodeElement({ id: row.id, dataJson: row.data, at: row.at, maxAttempts: row.max_attempts ?? undefined });
+        return { id: row.id, element };
+      }),
+    );
+    return rows.length;
+  }
+
+  #pushAtEnd(watch: TransactionWatch, jobs: readonly AddRequest[]): void {
+    const elements = toCommitted(jobs);
+    watch.onEnd((end) => {
+      if (end === "committed") this.#delivery.pushCommitted(elements);
+      else if (end === "unsure") void this.#pushWhatIsThere(elements);
+    });
+  }
+
+  // Part of the transaction may have been rolled back to a savepoint: nobody may ever see what was added there.
+  async #pushWhatIsThere(elements: readonly { readonly id: string; readonly element: string }[]): Promise<void> {
+    try {
+      const open = await this.#table.findOpen(elements.map(({ id }) => id));
+      this.#delivery.pushCommitted(elements.filter(({ id }) => open.has(id)));
+    } catch (error) {
+      this.#logger.debug({ error: String(error), queue: this.#table.queue }, "the end of a transaction could not be seen; the relay brings its jobs");
+      this.#relay.expectRows();
+    }
+  }
+
+  async #sendAll(): Promise<void> {
+    while (this.#pending.length > 0) await this.#send(this.#pending.splice(0, maxStatementJobs));
+    this.#isSending = false;
+  }
+
+  async #send(batch: readonly Pending[]): Promise<void> {
+    try {
+      const requests = batch.map(({ request }) => request);
+      const added = await this.#insert(requests);
+      const jobs = added ? requests.filter(({ id }) => added.has(id)) : requests;
+      this.#delivery.pushCommitted(toCommitted(jobs));
+      // The same id twice in one statement: the first is added, and the second is the one that was known.
+      for (const { request, resolve } of batch) resolve({ id: request.id, added: added?.delete(request.id) ?? true });
+    } catch (error) {
+      for (const { reject } of batch) reject(error as Error);
+    }
+  }
+
+  /** The ids that were added, undefined for all. */
+  async #insert(requests: readonly AddRequest[]): Promise<Set<string> | undefined> {
+    const jobs = requests.map(toNewJob);
+    try {
+      if (requests.some((request) => request.isOwnId)) return await this.#table.insertUnlessKnown(jobs);
+      await this.#table.insert(jobs);
+      return undefined;
+    } catch (error) {
+      if (error instanceof KeylineError && error.code === "POSTGRES_UNAVAILABLE") return this.#findOut(requests, error);
+      throw error;
+    }
+  }
+
+  /**
+   * The answer to the statement got lost. Rows that are there prove that it took effect, as the ids are new; none there may mean
+   * that it did not, or that all were settled already. It is never sent again: that could add a settled job a second time.
+   */
+  async #findOut(requests: readonly AddRequest[], cause: KeylineError): Promise<Set<string>> {
+    const deadline = AbortSignal.timeout(5_000);
+    await this.#table.database.whenAvailable(deadline);
+    if (!deadline.aborted && requests.every((request) => !request.isOwnId)) {
+      const open = await this.#table.findOpen(requests.map(({ id }) => id)).catch(() => undefined);
+      if (open && open.size > 0) return new Set(requests.map(({ id }) => id));
+    }
+    throw new KeylineError(
+      "OUTCOME_UNKNOWN",
+      `The connection to PostgreSQL broke while jobs were added to queue ${this.#table.queue}: all or none of them are there. Add them again with ids of your own, or within a transaction of your own`,
+      { cause },
+    );
+  }
+}
+
+function toNewJob({ id, dataJson, maxAttempts }: AddRequest): NewJob {
+  return { id, dataJson, maxAttempts };
+}
+
+function toCommitted(requests: readonly AddRequest[]): { id: string; element: string }[] {
+  const at = Date.now();
+  return requests.map(({ id, dataJson, maxAttempts }) => ({ id, element: encodeElement({ id, dataJson, at, maxAttempts }) }));
+}

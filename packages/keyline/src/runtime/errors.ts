@@ -1,0 +1,61 @@
+/** Every way in which Keyline says no. `docs/errors.md` explains each; a test keeps the two equal. */
+export const errorCodes = [
+  "INVALID_NAME",
+  "INVALID_OPTION",
+  "INVALID_ID",
+  "VALIDATION_FAILED",
+  "NOT_SERIALIZABLE",
+  "FORBIDDEN_KEY",
+  "PAYLOAD_TOO_LARGE",
+  "POSTGRES_REQUIRED",
+  "NOT_TRANSACTIONAL",
+  "NOT_IN_TRANSACTION",
+  "NOT_MIGRATED",
+  "SCHEMA_TOO_NEW",
+  "VALKEY_UNAVAILABLE",
+  "POSTGRES_UNAVAILABLE",
+  "OUTCOME_UNKNOWN",
+  "LEASE_LOST",
+  "ALREADY_SETTLED",
+  "WORKER_DIED",
+  "INVALID_ELEMENT",
+  "TIMEOUT",
+  "STOPPED",
+  "CLOSED",
+] as const;
+
+export type ErrorCode = (typeof errorCodes)[number];
+
+/** The base class of every error that Keyline throws: branch on `code`, never on the message. */
+export class KeylineError extends Error {
+  override readonly name: string = "KeylineError";
+  readonly code: ErrorCode;
+
+  constructor(code: ErrorCode, message: string, options?: { readonly cause?: unknown }) {
+    super(message, options);
+    this.code = code;
+  }
+}
+
+/** One thing that a schema found wrong with a payload. */
+export interface ValidationIssue {
+  readonly message: string;
+  readonly path: string;
+}
+
+/** A payload that the schema of its queue rejects. `issues` are the schema's own. */
+export class ValidationError extends KeylineError {
+  override readonly name = "ValidationError";
+  readonly issues: readonly ValidationIssue[];
+
+  constructor(subject: string, issues: readonly ValidationIssue[]) {
+    const list = issues.map((issue) => (issue.path ? `${issue.path}: ${issue.message}` : issue.message)).join("; ");
+    super("VALIDATION_FAILED", `The data for ${subject} does not fit its schema: ${list}`);
+    this.issues = issues;
+  }
+}
+
+/** The error that an unknown thrown value stands for. */
+export function toError(thrown: unknown): Error {
+  return thrown instanceof Error ? thrown : new Error(String(thrown));
+}

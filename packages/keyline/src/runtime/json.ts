@@ -1,0 +1,64 @@
+import { KeylineError } from "./errors.ts";
+
+/**
+ * Text that may hold a key which pollutes prototypes once somebody merges the parsed value: the plain spelling, or any
+ * escape with which the key could be spelled otherwise.
+ */
+const suspicious = /__proto__|\\u00|"prototype"/;
+
+/** JSON.parse that refuses `__proto__` as a key at any depth, and `prototype` within `constructor`. */
+export function parseJson(text: string): unknown {
+  const value: unknown = JSON.parse(text);
+  if (suspicious.test(text)) checkKeys(value);
+  return value;
+}
+
+/** The text of `value`, or NOT_SERIALIZABLE, FORBIDDEN_KEY or PAYLOAD_TOO_LARGE. */
+export function toJson(subject: string, value: unknown, maxBytes: number): string {
+  let text: string | undefined;
+  try {
+    text = JSON.stringify(value);
+  } catch (cause) {
+    const why = cause instanceof Error ? cause.message.split("\n", 1)[0] : String(cause);
+    throw new KeylineError("NOT_SERIALIZABLE", `The data for ${subject} cannot be written as JSON: ${why}`, { cause });
+  }
+  if (text === undefined) {
+    throw new KeylineError(
+      "NOT_SERIALIZABLE",
+      `The data for ${subject} is ${typeof value}, which JSON does not know: pass null, or an object`,
+    );
+  }
+  if (suspicious.test(text)) {
+    try {
+      checkKeys(JSON.parse(text));
+    } catch (cause) {
+      throw new KeylineError("FORBIDDEN_KEY", `The data for ${subject} has a key named __proto__ or constructor.prototype: rename it`, { cause });
+    }
+  }
+  // A UTF-16 unit is at most three bytes of UTF-8, so that most payloads need no count.
+  if (text.length * 3 > maxBytes) {
+    const bytes = Buffer.byteLength(text);
+    if (bytes > maxBytes) {
+      throw new KeylineError(
+        "PAYLOAD_TOO_LARGE",
+        `The data for ${subject} takes ${bytes} bytes, more than the ${maxBytes} allowed: keep large data elsewhere and send its address, or raise maxPayloadBytes`,
+      );
+    }
+  }
+  return text;
+}
+
+function checkKeys(value: unknown): void {
+  const open: unknown[] = [value];
+  while (open.length > 0) {
+    const next = open.pop();
+    if (typeof next !== "object" || next === null) continue;
+    for (const [key, inner] of Object.entries(next)) {
+      const pollutes =
+        key === "__proto__" ||
+        (key === "constructor" && typeof inner === "object" && inner !== null && Object.hasOwn(inner, "prototype"));
+      if (pollutes) throw new SyntaxError(`the key ${key} is not allowed`);
+      open.push(inner);
+    }
+  }
+}

@@ -1,0 +1,25 @@
+import { KeylineError } from "./errors.ts";
+
+const namePattern = /^[A-Za-z0-9._:-]{1,200}$/;
+
+/** The name itself, or INVALID_NAME: a name with braces would move its keys to another cluster slot, one with a line feed would forge log lines. */
+export function checkName(kind: string, name: string): string {
+  if (typeof name !== "string" || !namePattern.test(name)) {
+    throw new KeylineError(
+      "INVALID_NAME",
+      `${JSON.stringify(name)} is no name for a ${kind}: use 1 to 200 of the characters A-Z a-z 0-9 . _ : -`,
+    );
+  }
+  return name;
+}
+
+/** The caller's own job id, or INVALID_ID. */
+export function checkId(id: string): string {
+  if (typeof id !== "string" || !namePattern.test(id)) {
+    throw new KeylineError(
+      "INVALID_ID",
+      `${JSON.stringify(id)} is no id for a job: use 1 to 200 of the characters A-Z a-z 0-9 . _ : -`,
+    );
+  }
+  return id;
+}

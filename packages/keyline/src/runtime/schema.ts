@@ -1,0 +1,24 @@
+import type { StandardSchemaV1 } from "@standard-schema/spec";
+import { ValidationError } from "./errors.ts";
+
+/** Any schema that implements Standard Schema: zod, valibot, arktype and others. */
+export type Schema<Input = unknown, Output = Input> = StandardSchemaV1<Input, Output>;
+
+/** The value as `schema` returns it (defaults filled in, coercions made), or ValidationError. */
+export function validate<Output>(
+  subject: string,
+  schema: StandardSchemaV1<unknown, Output>,
+  value: unknown,
+): Output | Promise<Output> {
+  const result = schema["~standard"].validate(value);
+  return result instanceof Promise ? result.then((settled) => unwrap(subject, settled)) : unwrap(subject, result);
+}
+
+function unwrap<Output>(subject: string, result: StandardSchemaV1.Result<Output>): Output {
+  if (!result.issues) return result.value;
+  const issues = result.issues.map((issue) => ({
+    message: issue.message,
+    path: (issue.path ?? []).map((part) => String(typeof part === "object" ? part.key : part)).join("."),
+  }));
+  throw new ValidationError(subject, issues);
+}

@@ -1,0 +1,26 @@
+import { createHash } from "node:crypto";
+import { readFileSync } from "node:fs";
+import type { ValkeyConnection } from "./connection.ts";
+
+/** A Lua script of the folder `scripts`, sent by its hash, and by its text to a server that does not know it yet. */
+export class Script {
+  readonly #text: string;
+  readonly #hash: string;
+  readonly #keyCount: number;
+
+  constructor(keyCount: number, ...files: readonly string[]) {
+    this.#text = files.map((file) => readFileSync(new URL(`./scripts/${file}.lua`, import.meta.url), "utf8")).join("\n");
+    this.#hash = createHash("sha1").update(this.#text).digest("hex");
+    this.#keyCount = keyCount;
+  }
+
+  /** The reply, as the script's header describes it. */
+  async run(connection: ValkeyConnection, keysAndArguments: readonly (string | number)[]): Promise<unknown> {
+    try {
+      return await connection.client.evalsha(this.#hash, this.#keyCount, ...keysAndArguments);
+    } catch (error) {
+      if (!(error instanceof Error) || !error.message.startsWith("NOSCRIPT")) throw error;
+      return connection.client.eval(this.#text, this.#keyCount, ...keysAndArguments);
+    }
+  }
+}

@@ -1,0 +1,15 @@
+-- Reads the ids in a page of a list or sorted set, without the elements themselves.
+--
+-- KEYS  1 a list (waiting, held) or sorted set (scheduled)
+-- ARGV  1 first place  2 last place
+-- RETURN  { how many elements the page has, id of each that Keyline wrote, ... }
+
+local kind = redis.call('TYPE', KEYS[1]).ok
+if kind == 'none' then return { 0 } end
+local page = redis.call(kind == 'zset' and 'ZRANGE' or 'LRANGE', KEYS[1], ARGV[1], ARGV[2])
+local ids = { #page }
+for _, element in ipairs(page) do
+  local id = string.match(element, '^{"id":"([^"\\]+)"') or string.match(element, '^{"attempts":%d+,"id":"([^"\\]+)"')
+  if id then ids[#ids + 1] = id end
+end
+return ids

@@ -1,0 +1,28 @@
+-- Prelude of the scripts that end an attempt: they can only do so while the job is in the worker's held list.
+--
+-- A job is named by its place in the list and by the text its element begins with (its id), so that the element itself
+-- need not be sent back. The place is a hint: the text decides.
+
+local function begins_with(element, text)
+  return element and string.sub(element, 1, #text) == text
+end
+
+-- Removes the job from the held list; returns its element, or false when the worker does not hold it.
+local function release(held, place, text)
+  local element = redis.call('LINDEX', held, place)
+  if not begins_with(element, text) then
+    element = false
+    for index, candidate in ipairs(redis.call('LRANGE', held, 0, -1)) do
+      if begins_with(candidate, text) then
+        element = candidate
+        place = index - 1
+        break
+      end
+    end
+    if not element then return false end
+  end
+  -- A list has no removal by place: name the place by a text that no element has, then remove that text.
+  redis.call('LSET', held, place, '\0released')
+  redis.call('LREM', held, 1, '\0released')
+  return element
+end

@@ -1,0 +1,36 @@
+-- Returns what a worker holds to the head of the queue, oldest first to be taken again, at most a page a call.
+--
+-- KEYS  1 workers  2 gone  3 waiting  4 held list of that worker
+-- ARGV  1 worker  2 page  3 why: 'ended' (only if its lease has ended; each job's attempts go up by one),
+--       'leaving' (the worker stops; attempts stay), 'straggler' (it is gone, and a late move filled its list again)
+-- RETURN  { how many are still held, then for each returned job the beginning of its new element (up to 300 bytes) },
+--         or 0 when the lease has not ended
+
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+if ARGV[3] == 'ended' then
+  local lease_end = redis.call('ZSCORE', KEYS[1], ARGV[1])
+  if not lease_end or tonumber(lease_end) > now then return 0 end
+end
+
+-- The count stands in front of everything else, so that text is enough to raise it: decoding and encoding here would
+-- change what Lua's numbers and empty tables cannot hold.
+local function raise_attempts(element)
+  local count, rest = string.match(element, '^{"attempts":(%d+),(.*)$')
+  if count then return '{"attempts":' .. (count + 1) .. ',' .. rest end
+  if string.match(element, '^{%s*"') then return '{"attempts":1,' .. string.sub(element, 2) end
+  return element
+end
+
+local answer = { 0 }
+for _, element in ipairs(redis.call('RPOP', KEYS[4], ARGV[2]) or {}) do
+  if ARGV[3] ~= 'leaving' then element = raise_attempts(element) end
+  redis.call('RPUSH', KEYS[3], element)
+  answer[#answer + 1] = string.sub(element, 1, 300)
+end
+answer[1] = redis.call('LLEN', KEYS[4])
+if answer[1] == 0 then
+  redis.call('ZREM', KEYS[1], ARGV[1])
+  redis.call('ZADD', KEYS[2], now, ARGV[1])
+end
+return answer
