@@ -152,10 +152,8 @@ export class Exchange {
 
   /** Resolves when everything that has ended is handed in, or when `signal` says not to wait. */
   async drained(signal: AbortSignal): Promise<void> {
-    while (!this.isQuiet && !signal.aborted) {
-      this.pumpSoon();
-      await this.#changed.wait(50, signal);
-    }
+    this.pumpSoon();
+    while (!this.isQuiet && !signal.aborted) await this.#changed.wait(undefined, signal);
   }
 
   close(): void {
@@ -163,6 +161,7 @@ export class Exchange {
   }
 
   #pump(): void {
+    this.#changed.notify();
     if (!this.#lease.isHeld) return;
     if (this.#mustResync) {
       if (this.#underWay === 0 && !this.#isBlocking && !this.#isResyncing) void this.#resync();
@@ -177,7 +176,6 @@ export class Exchange {
     }
     if (this.#isEmpty && this.#isTaking && !this.#isBlocking && this.#room() > 0 && this.#lease.isCertain) void this.#block();
     if (this.#expected === 0) this.#events.calmed();
-    this.#changed.notify();
   }
 
   async #settleAndTake(finished: readonly HeldJob[], take: number): Promise<void> {

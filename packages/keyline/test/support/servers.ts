@@ -1,0 +1,19 @@
+import { startPostgres, startValkey } from "@keyline/embedded";
+import type { TestProject } from "vitest/node";
+
+declare module "vitest" {
+  interface ProvidedContext {
+    readonly valkeyUrl: string;
+    readonly postgresUrl: string;
+  }
+}
+
+/** One Valkey and one PostgreSQL for all files that break neither; each file has a key prefix and a database of its own. */
+export default async function setup(project: TestProject): Promise<() => Promise<void>> {
+  const [valkey, postgres] = await Promise.all([startValkey(), startPostgres()]);
+  project.provide("valkeyUrl", valkey.url);
+  project.provide("postgresUrl", postgres.url);
+  return async () => {
+    await Promise.all([valkey.stop(), postgres.stop()]);
+  };
+}
