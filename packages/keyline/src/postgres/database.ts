@@ -52,7 +52,10 @@ export class Database {
   async connect(): Promise<PoolClient> {
     const pool = await this.#pool;
     try {
-      return await pool.connect();
+      const client = await pool.connect();
+      // A connection that breaks while it is out of the pool says so by an event, which ends the process when nobody listens.
+      if (client.listenerCount("error") === 0) client.on("error", (error) => this.explain(error));
+      return client;
     } catch (error) {
       throw this.explain(error);
     }

@@ -1,6 +1,6 @@
 import { once } from "node:events";
 import { connect, createServer, type Server, type Socket } from "node:net";
-import { setTimeout as sleep } from "node:timers/promises";
+import { setImmediate, setTimeout as sleep } from "node:timers/promises";
 
 // Stands between a client and a server on 127.0.0.1 and breaks the wire in the ways in which wires break. It knows no protocol: a request is
 // the chunk of bytes that it arrives in, which is enough to see "BLMOVE" or "COMMIT" in it.
@@ -12,8 +12,11 @@ type Match = (requestBytes: Buffer) => boolean;
 
 export interface WireProxy {
   readonly port: number;
-  /** How often each thing has happened: a test that relies on a fault looks here whether it struck. */
-  readonly counts: Readonly<Counts>;
+  // How often each has happened so far: a test that relies on a fault looks here whether it struck.
+  readonly connections: number;
+  readonly swallowed: number;
+  readonly cuts: number;
+  readonly stalls: number;
   /** Ends all faults, for connections that are not stalled and for those to come. */
   passAll(): void;
   /** Delivers everything `ms` later, both ways. */
@@ -21,7 +24,7 @@ export interface WireProxy {
   /** Delivers everything in pieces of 1 to `maxChunk` bytes, both ways. */
   sliceBytes(maxChunk: number): void;
   /** Forwards a request that matches, drops the answer, and then cuts (by default) or stalls the connection. Once, or `times`. */
-  swallowReply(match: Match, options?: { readonly then?: "cut" | "stall"; readonly times?: number }): void;
+  swallowReply(match: Match, options?: { readonly andThen?: "cut" | "stall"; readonly times?: number }): void;
   /** Cuts the connection in place of forwarding a request that matches. Once, or `times`. */
   cutBeforeForward(match: Match, options?: { readonly times?: number }): void;
   /** Stalls every connection that there is, and that is made until `passAll`. */
@@ -32,13 +35,6 @@ export interface WireProxy {
   stop(): Promise<void>;
 }
 
-interface Counts {
-  connections: number;
-  swallowed: number;
-  cut: number;
-  stalled: number;
-}
-
 interface Rule {
   readonly match: Match;
   readonly action: "swallow, then cut" | "swallow, then stall" | "cut";
@@ -46,16 +42,17 @@ interface Rule {
 }
 
 const noFaults = { rules: [] as readonly Rule[], delayMs: 0, maxChunk: Infinity, isStalling: false };
+const noCounts = { connections: 0, swallowed: 0, cuts: 0, stalls: 0 };
 
 /** What applies to all connections at this moment. */
-type Faults = typeof noFaults & { readonly random: () => number; readonly counts: Counts };
+type Faults = typeof noFaults & { readonly random: () => number; readonly counts: typeof noCounts };
 
 /** Starts a proxy on a free port. The same `seed` slices the same bytes in the same way. */
 export async function startWireProxy(options: {
   readonly target: { readonly host: string; readonly port: number };
   readonly seed?: number;
 }): Promise<WireProxy> {
-  const counts: Counts = { connections: 0, swallowed: 0, cut: 0, stalled: 0 };
+  const counts = { ...noCounts };
   const faults: Faults = { ...noFaults, random: seededRandom(options.seed ?? 1), counts };
   const links = new Set<Link>();
   const accept = (client: Socket): void => {
@@ -71,11 +68,22 @@ export async function startWireProxy(options: {
 
   return {
     port,
-    counts,
+    get connections() {
+      return counts.connections;
+    },
+    get swallowed() {
+      return counts.swallowed;
+    },
+    get cuts() {
+      return counts.cuts;
+    },
+    get stalls() {
+      return counts.stalls;
+    },
     passAll: () => void Object.assign(faults, noFaults),
     delay: (ms) => void (faults.delayMs = ms),
     sliceBytes: (maxChunk) => void (faults.maxChunk = maxChunk),
-    swallowReply: (match, { then = "cut", times = 1 } = {}) => add({ match, action: `swallow, then ${then}`, timesLeft: times }),
+    swallowReply: (match, { andThen = "cut", times = 1 } = {}) => add({ match, action: `swallow, then ${andThen}`, timesLeft: times }),
     cutBeforeForward: (match, { times = 1 } = {}) => add({ match, action: "cut", timesLeft: times }),
     stallAll() {
       faults.isStalling = true;
@@ -118,13 +126,13 @@ class Link {
   stall(): void {
     if (this.#state === "cut" || this.#state === "stalled") return;
     this.#state = "stalled";
-    this.#faults.counts.stalled++;
+    this.#faults.counts.stalls++;
   }
 
   cut(): void {
     if (this.#state === "cut") return;
     this.#state = "cut";
-    this.#faults.counts.cut++;
+    this.#faults.counts.cuts++;
     this.#client.resetAndDestroy();
     this.#server.end();
   }
@@ -151,17 +159,20 @@ class Link {
   }
 
   async #deliver(bytes: Buffer, to: Socket): Promise<void> {
-    for (let at = 0; at < bytes.length; await sleep(0)) {
+    for (let at = 0; at < bytes.length;) {
       const { maxChunk, random } = this.#faults;
       const end = maxChunk === Infinity ? bytes.length : at + 1 + Math.floor(random() * maxChunk);
       if (this.#state !== "stalled" && to.writable) to.write(bytes.subarray(at, end));
       at = end;
+      // So that the pieces leave one by one.
+      if (at < bytes.length) await setImmediate();
     }
   }
 
   #admitsRequest(bytes: Buffer): boolean {
+    if (this.#state === "cut") return false;
     const rule = this.#faults.rules.find(({ match, timesLeft }) => timesLeft > 0 && match(bytes));
-    if (rule === undefined) return this.#state !== "cut";
+    if (rule === undefined) return true;
     rule.timesLeft--;
     if (rule.action === "cut") this.cut();
     else this.#state = rule.action;
