@@ -27,7 +27,8 @@ export class ValkeyConnection {
     const common = {
       ...target.options,
       autoResendUnfulfilledCommands: false,
-      maxRetriesPerRequest: null,
+      // Zero: what waits for an answer when the connection closes is rejected at once. With null it would never be.
+      maxRetriesPerRequest: 0,
       connectTimeout: 5_000,
       keepAlive: 10_000,
       socketTimeout: silenceMs,
