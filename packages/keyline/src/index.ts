@@ -9,7 +9,7 @@ export type { AddOptions, AddResult, QueueOptions, TransactionalAddOptions, Work
 export type { Queue, QueueStatus } from "./queue/queue.ts";
 export type { BatchHandler, Handler, SettlingBatchHandler, SettlingHandler } from "./queue/runner.ts";
 export type { Worker, WorkerEvents } from "./queue/worker.ts";
-export type { PostgresOptions, TransactionClient } from "./postgres/options.ts";
+export type { PostgresOptions, Transaction, TransactionClient } from "./postgres/options.ts";
 export type { Backoff } from "./runtime/backoff.ts";
 export type { Logger } from "./runtime/logger.ts";
 export type { ValkeyNode, ValkeyOptions } from "./valkey/options.ts";

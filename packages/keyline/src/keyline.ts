@@ -1,10 +1,9 @@
 import type { StandardSchemaV1 } from "@standard-schema/spec";
-import type { PoolClient } from "pg";
 import { Database } from "./postgres/database.ts";
 import { JobTable } from "./postgres/job-table.ts";
 import { Marker } from "./postgres/marker.ts";
 import { migrate } from "./postgres/migrate.ts";
-import type { PostgresOptions } from "./postgres/options.ts";
+import type { PostgresOptions, Transaction } from "./postgres/options.ts";
 import { Relay } from "./postgres/relay.ts";
 import { runTransaction } from "./postgres/transaction.ts";
 import { PlainAdder } from "./queue/adder.ts";
@@ -32,7 +31,7 @@ export interface KeylineOptions {
 }
 
 type Plain = { readonly transactional?: false };
-type Transactional = { readonly transactional: true };
+type WithRecord = { readonly transactional: true };
 type Rules = Omit<QueueOptions, "schema" | "transactional">;
 type WithSchema<Input, Output> = { readonly schema: StandardSchemaV1<Input, Output> };
 
@@ -69,16 +68,19 @@ export class Keyline {
    * The queue of that name: always the same object in one Keyline. With `transactional: true` its jobs are rows in PostgreSQL until they
    * are settled. Throws INVALID_NAME, INVALID_OPTION, and POSTGRES_REQUIRED for a transactional queue without `postgres`.
    */
-  queue<Data = unknown>(name: string, options?: Rules & Plain): Queue<Data, Data, false>;
-  queue<Data = unknown>(name: string, options: Rules & Transactional): Queue<Data, Data, true>;
-  queue<Input, Output>(name: string, options: Rules & Plain & WithSchema<Input, Output>): Queue<Input, Output, false>;
-  queue<Input, Output>(name: string, options: Rules & Transactional & WithSchema<Input, Output>): Queue<Input, Output, true>;
+  queue<Data = unknown>(name: string, options?: Rules & Plain): Queue<Data>;
+  queue<Data = unknown>(name: string, options: Rules & WithRecord): Queue<Data, Data, true>;
+  queue<Input, Output>(name: string, options: Rules & Plain & WithSchema<Input, Output>): Queue<Input, Output>;
+  queue<Input, Output>(name: string, options: Rules & WithRecord & WithSchema<Input, Output>): Queue<Input, Output, true>;
   queue(name: string, options: QueueOptions = {}): Queue<unknown, unknown, boolean> {
     this.#checkOpen();
     checkName("queue", name);
     const known = this.#queues.get(name);
     if (known && Object.keys(options).length > 0) {
-      throw new KeylineError("INVALID_OPTION", `Queue ${name} was made before: call queue(${JSON.stringify(name)}) without options to get it again`);
+      throw new KeylineError(
+        "INVALID_OPTION",
+        `Queue ${name} was made before: call queue(${JSON.stringify(name)}) without options to get it again`,
+      );
     }
     if (known) return known;
     const queue = new Queue<unknown, unknown, boolean>(name, this.#createParts(name, options));
@@ -96,7 +98,7 @@ export class Keyline {
    *   await orders.add({ orderId: rows[0].order_id }, { tx });
    * });
    */
-  transaction<Result>(work: (tx: PoolClient) => Promise<Result>): Promise<Result> {
+  transaction<Result>(work: (tx: Transaction) => Promise<Result>): Promise<Result> {
     this.#checkOpen();
     return runTransaction(this.#requireDatabase("keyline.transaction"), work);
   }

@@ -1,12 +1,13 @@
-import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync } from "node:fs";
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, renameSync } from "node:fs";
 import { homedir } from "node:os";
-import { dirname, join } from "node:path";
+import { basename, dirname, join, resolve } from "node:path";
+import { removeFolder } from "../process/private-folder.ts";
 import { withLock } from "./lock.ts";
 
 /** Where downloads are kept: KEYLINE_CACHE, or else a folder in the user's cache folder. */
 export function cacheFolder(): string {
   const { KEYLINE_CACHE, XDG_CACHE_HOME } = process.env;
-  return KEYLINE_CACHE || join(XDG_CACHE_HOME || join(homedir(), ".cache"), "keyline");
+  return resolve(KEYLINE_CACHE || join(XDG_CACHE_HOME || join(homedir(), ".cache"), "keyline"));
 }
 
 /** Names this machine's system and architecture: a cache folder may be shared by several machines. */
@@ -24,20 +25,22 @@ export function osRelease(file = "/etc/os-release"): Readonly<Record<string, str
 
 /**
  * Fills `folder` once for all processes of the machine: `fill` writes into a folder beside it, which is then renamed, so that nobody
- * ever sees half an installation.
+ * ever sees half an installation. What an interrupted attempt left is removed by the next one.
  */
 export async function installOnce(folder: string, fill: (staging: string) => Promise<void>): Promise<void> {
   const parent = dirname(folder);
   mkdirSync(parent, { recursive: true });
   await withLock(`${folder}.lock`, async () => {
     if (existsSync(folder)) return;
-    const staging = mkdtempSync(join(parent, ".staging-"));
+    const prefix = `.${basename(folder)}-staging-`;
+    for (const name of readdirSync(parent)) if (name.startsWith(prefix)) removeFolder(join(parent, name));
+    const staging = mkdtempSync(join(parent, prefix));
     try {
       chmodSync(staging, 0o755);
       await fill(staging);
       renameSync(staging, folder);
     } finally {
-      rmSync(staging, { recursive: true, force: true });
+      removeFolder(staging);
     }
   });
 }

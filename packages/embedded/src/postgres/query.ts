@@ -20,7 +20,7 @@ export function runStatement({ port, user, password }: Login, sql: string): Prom
       if (failure === undefined) resolve();
       else reject(new EmbeddedError("REQUEST_FAILED", `${sql}: ${failure}`));
     };
-    let received = Buffer.alloc(0);
+    let received: Buffer = Buffer.alloc(0);
     let isSent = false;
     let failure: string | undefined;
     socket.on("error", (error) => end(error.message));

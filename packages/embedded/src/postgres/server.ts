@@ -2,6 +2,7 @@ import { host, returnPort } from "../process/ports.ts";
 import { childrenOf } from "../process/children.ts";
 import { runCommand } from "../process/command.ts";
 import type { ServerProcess } from "../process/server-process.ts";
+import { signalIfThere } from "../process/signals.ts";
 import { cleanEnvironment, type DataFolder, superuser } from "./data-folder.ts";
 import type { PostgresInstallation } from "./installation.ts";
 import type { EmbeddedPostgres } from "./postgres.ts";
@@ -46,7 +47,7 @@ export class PostgresServer implements EmbeddedPostgres {
 
   async start(): Promise<void> {
     const { installation, files } = this.#options;
-    const program = { command: installation.postgres, args: ["-D", files.data], env: cleanEnvironment() };
+    const program = { command: installation.postgres, args: ["-D", files.data], env: cleanEnvironment(), stopSignal: "QUIT" } as const;
     const isReady = (): Promise<boolean> => Promise.resolve(files.isReady(this.pid));
     await this.#process.start(program, { isReady, timeoutMs: startTimeoutMs });
   }
@@ -61,7 +62,7 @@ export class PostgresServer implements EmbeddedPostgres {
     if (!this.#process.isRunning) return;
     // Its sessions would go on with their statement for a while if only the server itself were killed. Frozen, it starts no new ones.
     this.#process.signal("SIGSTOP");
-    for (const child of await childrenOf(this.pid)) killIfThere(child);
+    for (const child of await childrenOf(this.pid)) signalIfThere(child, "SIGKILL");
     await this.#process.kill();
     await removeSegment(this.#options.files.abandonedSegment());
   }
@@ -80,14 +81,6 @@ export class PostgresServer implements EmbeddedPostgres {
   #urlOf(database: string): string {
     const { password } = this.#options.files;
     return `postgresql://${superuser}:${password}@${host}:${this.port}/${encodeURIComponent(database)}`;
-  }
-}
-
-function killIfThere(pid: number): void {
-  try {
-    process.kill(pid, "SIGKILL");
-  } catch {
-    // It ended by itself since we looked.
   }
 }
 

@@ -1,6 +1,6 @@
 import { spawn } from "node:child_process";
 import { accessSync, constants, statSync } from "node:fs";
-import { delimiter, join } from "node:path";
+import { delimiter, resolve } from "node:path";
 import { EmbeddedError } from "../errors.ts";
 import type { Identity } from "./identity.ts";
 
@@ -36,7 +36,7 @@ export function findOnPath(name: string, path: string = process.env["PATH"] ?? "
   return path
     .split(delimiter)
     .filter((folder) => folder !== "")
-    .map((folder) => join(folder, name))
+    .map((folder) => resolve(folder, name))
     .find(isProgram);
 }
 

@@ -1,28 +1,31 @@
 import { type ChildProcess, spawn } from "node:child_process";
-import { closeSync, openSync } from "node:fs";
 import { Socket } from "node:net";
 import { createInterface } from "node:readline";
 import { EmbeddedError } from "../errors.ts";
 import type { Environment } from "./command.ts";
 import { guardScript } from "./guard-script.ts";
 import type { Identity } from "./identity.ts";
+import { signalIfThere } from "./signals.ts";
 import { keepingAwake } from "./waiting.ts";
 
 export interface Program {
   readonly command: string;
   readonly args: readonly string[];
   readonly env: Environment;
+  /** What stops the program when our process is gone. */
+  readonly stopSignal: "KILL" | "QUIT" | "TERM";
 }
 
 /** Where programs run that must not outlive us. */
 export interface GuardedFolder {
+  /** Is made when it is not there. */
   readonly folder: string;
   /** Whether the folder goes when the program does. */
   readonly removeFolder: boolean;
-  /** What stops the program when our process is gone. */
-  readonly stopSignal: "KILL" | "QUIT";
   readonly logFile: string;
   readonly identity: Identity;
+  /** Writes what the programs need to find in the folder, once it is there. */
+  readonly prepare: () => void;
 }
 
 /** A running server that cannot outlive our process; see guard-script.ts for how. */
@@ -41,11 +44,9 @@ export class Guard {
     this.ended = keepingNote(ended, () => (this.#hasEnded = true));
   }
 
-  /** Starts the program. Throws START_FAILED when there is no shell to start it with. */
+  /** Starts the program. Throws START_FAILED when there is no shell to start it with, or no folder can be made. */
   static async start(place: GuardedFolder, program: Program): Promise<Guard> {
-    const log = openSync(place.logFile, "a", 0o600);
-    const shell = spawnGuard(place, program, log);
-    closeSync(log);
+    const shell = spawnGuard(place, program);
     const reports = pipe(shell, 3);
     const lifeline = pipe(shell, 4);
     const presence = pipe(shell, 5);
@@ -56,9 +57,23 @@ export class Guard {
     lifeline.on("error", () => undefined);
 
     const lastOneGone = new Promise<void>((resolve) => presence.on("close", resolve).resume());
-    const { pid, exit } = readReports(reports);
-    const ended = Promise.all([exit, lastOneGone]).then(([code]) => code);
-    return new Guard(shell, lifeline, await keepingAwake(pid), ended);
+    const { ready, pid, exit } = readReports(reports);
+    await keepingAwake(ready);
+    try {
+      place.prepare();
+    } catch (error) {
+      lifeline.destroy();
+      throw error;
+    }
+    lifeline.write("go\n");
+    const serverPid = await keepingAwake(pid);
+    const exitCode = exit.then((code) => {
+      // Without a code somebody killed the guard itself. Its server is not to run unguarded.
+      if (code === undefined) signalIfThere(serverPid, "SIGKILL");
+      return code ?? 137;
+    });
+    const ended = Promise.all([exitCode, lastOneGone]).then(([code]) => code);
+    return new Guard(shell, lifeline, serverPid, ended);
   }
 
   get isRunning(): boolean {
@@ -66,7 +81,7 @@ export class Guard {
   }
 
   signal(signal: NodeJS.Signals): void {
-    if (!this.#hasEnded) process.kill(this.pid, signal);
+    if (!this.#hasEnded) signalIfThere(this.pid, signal);
   }
 
   /** Ends the guard but leaves the folder alone: a next guard has it. Only after the program has ended. */
@@ -85,14 +100,14 @@ export class Guard {
   }
 }
 
-function spawnGuard(place: GuardedFolder, program: Program, log: number): ChildProcess {
+function spawnGuard(place: GuardedFolder, program: Program): ChildProcess {
   const fate = place.removeFolder ? "remove" : "keep";
-  const guardArgs = ["keyline-guard", place.folder, fate, place.stopSignal, program.command, ...program.args];
+  const guardArgs = ["keyline-guard", place.folder, fate, program.stopSignal, place.logFile, program.command, ...program.args];
   return spawn("/bin/sh", ["-c", guardScript, ...guardArgs], {
     cwd: "/",
     detached: true,
     env: { ...process.env, ...program.env },
-    stdio: ["ignore", log, log, "pipe", "pipe", "pipe"],
+    stdio: ["ignore", "ignore", "ignore", "pipe", "pipe", "pipe"],
     ...place.identity.ids,
   });
 }
@@ -103,17 +118,34 @@ function pipe(shell: ChildProcess, descriptor: number): Socket {
   throw new EmbeddedError("START_FAILED", "/bin/sh could not be started");
 }
 
-function readReports(reports: Socket): { pid: Promise<number>; exit: Promise<number> } {
+interface Reports {
+  readonly ready: Promise<void>;
+  readonly pid: Promise<number>;
+  /** Undefined when the reports end without it. */
+  readonly exit: Promise<number | undefined>;
+}
+
+function readReports(reports: Socket): Reports {
   const lines = createInterface({ input: reports });
-  const valueOf = (what: string): Promise<number> =>
-    new Promise((resolve, reject) => {
+  const lineOf = (what: string): Promise<string | undefined> =>
+    new Promise((resolve) => {
       lines.on("line", (line) => {
-        if (line.startsWith(`${what} `)) resolve(Number(line.slice(what.length)));
+        if (line.startsWith(what)) resolve(line.slice(what.length));
       });
-      lines.on("close", () => reject(new EmbeddedError("START_FAILED", `The shell that guards the server ended without its "${what}"`)));
+      lines.on("close", () => resolve(undefined));
     });
-  // Somebody killed the guard itself: the server is no child of ours any more, and its end is known by the presence pipe alone.
-  return { pid: valueOf("pid"), exit: valueOf("exit").catch(() => 137) };
+  const expected = (line: string | undefined): string => {
+    if (line !== undefined) return line;
+    throw new EmbeddedError("START_FAILED", "The shell that guards the server could not make its folder, or was killed");
+  };
+  const pid = lineOf("pid ").then((line) => Number(expected(line)));
+  // Whoever waits for "ready" is told first.
+  pid.catch(() => undefined);
+  return {
+    ready: lineOf("ready").then((line) => void expected(line)),
+    pid,
+    exit: lineOf("exit ").then((line) => (line === undefined ? undefined : Number(line))),
+  };
 }
 
 async function keepingNote<T>(wait: Promise<T>, note: () => void): Promise<T> {

@@ -21,5 +21,14 @@ export function unprivilegedIdentity(): Identity {
 
 /** Whether that user may enter the folder or run the file: a folder on the way may be closed to it. */
 export function canReach(path: string, identity: Identity): boolean {
-  return spawnSync("/bin/sh", ["-c", 'test -x "$1"', "sh", path], { cwd: "/", ...identity.ids }).status === 0;
+  return passes("-x", path, identity);
+}
+
+export function canWriteTo(folder: string, identity: Identity): boolean {
+  return passes("-w", folder, identity);
+}
+
+/** Asked of a shell that runs as that user. */
+function passes(test: "-x" | "-w", path: string, identity: Identity): boolean {
+  return spawnSync("/bin/sh", ["-c", 'test "$1" "$2"', "sh", test, path], { cwd: "/", ...identity.ids }).status === 0;
 }

@@ -69,7 +69,8 @@ export class ServerProcess {
   async release(): Promise<void> {
     this.#isReleased = true;
     if (this.#guard) await this.#guard.release();
-    else if (this.#place.removeFolder) removeFolder(this.#place.folder);
+    // Usually the guard has done that.
+    if (this.#place.removeFolder) removeFolder(this.#place.folder);
   }
 
   async #launch(program: Program): Promise<Guard> {
@@ -77,13 +78,14 @@ export class ServerProcess {
     if (this.isRunning) throw new EmbeddedError("START_FAILED", "This server runs already");
     this.#logStart = statSync(this.#place.logFile, { throwIfNoEntry: false })?.size ?? 0;
     const previous = this.#guard;
-    this.#guard = await Guard.start(this.#place, program);
+    // The folder is prepared for the first program alone: servers change their files.
+    this.#guard = await Guard.start(previous ? { ...this.#place, prepare: () => undefined } : this.#place, program);
     previous?.dismiss();
     return this.#guard;
   }
 
   #startFailure(program: Program, what: string): EmbeddedError {
-    const log = readFileSync(this.#place.logFile).subarray(this.#logStart).toString("utf8").trim();
+    const log = readFileSync(this.#place.logFile, { flag: "a+" }).subarray(this.#logStart).toString("utf8").trim();
     const code = /address already in use/i.test(log) ? "PORT_IN_USE" : "START_FAILED";
     return new EmbeddedError(code, `${program.command} ${what}:\n${log.slice(-2_000)}`);
   }

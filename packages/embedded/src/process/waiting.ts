@@ -1,3 +1,5 @@
+import { EmbeddedError } from "../errors.ts";
+
 /** Resolves after `ms`. */
 export function delay(ms: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, ms));
@@ -23,5 +25,14 @@ export async function endsWithin(wait: Promise<unknown>, ms: number): Promise<bo
     return await Promise.race([wait.then(() => true), timeout]);
   } finally {
     clearTimeout(timer);
+  }
+}
+
+/** Waits until `isTrue` says so, asking every 20 ms. Throws START_FAILED when that takes too long. */
+export async function until(what: string, isTrue: () => Promise<boolean>, timeoutMs = 30_000): Promise<void> {
+  const deadline = performance.now() + timeoutMs;
+  while (!(await isTrue())) {
+    if (performance.now() > deadline) throw new EmbeddedError("START_FAILED", `Waited ${timeoutMs} ms in vain until ${what}`);
+    await delay(20);
   }
 }

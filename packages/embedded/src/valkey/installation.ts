@@ -4,6 +4,7 @@ import { EmbeddedError } from "../errors.ts";
 import { cacheFolder, platformKey } from "../install/cache.ts";
 import type { Log } from "../log.ts";
 import { type Environment, findOnPath, isProgram, runCommand } from "../process/command.ts";
+import { checkPlatform } from "../process/platform.ts";
 import { installValkey } from "./install.ts";
 
 /** A Valkey server program on this machine. */
@@ -21,6 +22,7 @@ let found: Promise<ValkeyInstallation> | undefined;
 
 /** Finds Valkey on PATH or in the cache folder, or installs it. Throws VALKEY_NOT_FOUND with the command to run. */
 export function findValkey(log: Log): Promise<ValkeyInstallation> {
+  checkPlatform();
   found ??= search(log).catch((error: unknown) => {
     found = undefined;
     throw error;
@@ -38,7 +40,7 @@ async function search(log: Log): Promise<ValkeyInstallation> {
     }
   }
   const cache = join(cacheFolder(), "valkey", platformKey());
-  return inCache(cache) ?? (await inspectValkey(await installValkey(cache, log), cache));
+  return inCache(cache) ?? (await inspectValkey(await installValkey({ cache, oldestMajor, log }), cache));
 }
 
 function inCache(cache: string): Promise<ValkeyInstallation> | undefined {

@@ -29,7 +29,7 @@ function exchange(port: number, commands: readonly (readonly string[])[], timeou
       socket.destroy();
       reject(new EmbeddedError("REQUEST_FAILED", `No answer from port ${port}`, { cause }));
     };
-    let received = Buffer.alloc(0);
+    let received: Buffer = Buffer.alloc(0);
     socket.setTimeout(timeoutMs, () => fail(new Error(`nothing for ${timeoutMs} ms`)));
     socket.on("error", fail).on("close", fail);
     socket.on("connect", () => socket.write(commands.map(encode).join("")));

@@ -18,6 +18,7 @@ interface ValkeyServerOptions {
   readonly socketPath: string | undefined;
   readonly folder: string;
   readonly args: readonly string[];
+  readonly prepare: () => void;
   readonly keepFolder: boolean;
   readonly isPersistent: boolean;
   readonly password: string | undefined;
@@ -49,11 +50,11 @@ export class ValkeyServer implements EmbeddedValkey {
     this.#process = new ServerProcess({
       folder,
       removeFolder: !options.keepFolder,
-      stopSignal: "KILL",
       logFile: join(folder, "server.log"),
       identity: ourselves,
+      prepare: options.prepare,
     });
-    this.#program = { command: installation.command, args: options.args, env: installation.env };
+    this.#program = { command: installation.command, args: options.args, env: installation.env, stopSignal: "KILL" };
   }
 
   get pid(): number {

@@ -4,7 +4,7 @@ import { EmbeddedError } from "../errors.ts";
 import { type Log, silent } from "../log.ts";
 import { ourselves } from "../process/identity.ts";
 import { freePort, host } from "../process/ports.ts";
-import { preparePrivateFolder } from "../process/private-folder.ts";
+import { choosePrivateFolder } from "../process/private-folder.ts";
 import { findValkey, type ValkeyInstallation } from "./installation.ts";
 import { ValkeyServer } from "./server.ts";
 
@@ -74,7 +74,7 @@ export async function launchValkey(
 ): Promise<ValkeyServer> {
   for (let tries = 1; ; tries++) {
     const directives = await role.directives();
-    const server = prepareServer(options, installation, { port: options.port ?? (await freePort()), directives, args: role.args });
+    const server = placeServer(options, installation, { port: options.port ?? (await freePort()), directives, args: role.args });
     try {
       await server.start();
       return server;
@@ -92,8 +92,8 @@ interface Placement {
   readonly args: readonly string[];
 }
 
-function prepareServer(options: ValkeyOptions, installation: ValkeyInstallation, { port, directives, args }: Placement): ValkeyServer {
-  const folder = preparePrivateFolder("valkey", options.dir, ourselves);
+function placeServer(options: ValkeyOptions, installation: ValkeyInstallation, { port, directives, args }: Placement): ValkeyServer {
+  const folder = choosePrivateFolder("valkey", options.dir, ourselves);
   const socketPath = options.unixSocket ? join(folder, "valkey.sock") : undefined;
   const persistence = options.persistence ? { save: '""', appendonly: "yes", appendfsync: "everysec" } : { save: '""', appendonly: "no" };
   const config: Readonly<Record<string, string>> = {
@@ -107,13 +107,13 @@ function prepareServer(options: ValkeyOptions, installation: ValkeyInstallation,
   };
   const configFile = join(folder, "valkey.conf");
   const lines = Object.entries(config).map(([name, value]) => `${name} ${value}\n`);
-  writeFileSync(configFile, lines.join(""), { mode: 0o600 });
   return new ValkeyServer({
     installation,
     port,
     socketPath,
     folder,
     args: [configFile, ...args],
+    prepare: () => writeFileSync(configFile, lines.join(""), { mode: 0o600 }),
     keepFolder: options.dir !== undefined,
     isPersistent: options.persistence ?? false,
     password: options.config?.["requirepass"],

@@ -1,4 +1,4 @@
-import type { Pool, PoolClient, PoolConfig } from "pg";
+import type { Pool, PoolClient, PoolConfig, QueryConfig, QueryResultRow } from "pg";
 import { KeylineError, toError } from "../runtime/errors.ts";
 import { withoutPassword, type Logger } from "../runtime/logger.ts";
 import { delay, Notice, retryDelay } from "../runtime/waiting.ts";
@@ -9,6 +9,11 @@ import { isPool, type PostgresOptions } from "./options.ts";
 export interface Statement {
   readonly name: string;
   readonly text: string;
+}
+
+interface TimedQuery extends QueryConfig {
+  /** Milliseconds after which `pg` gives up. Its types do not know it yet. */
+  readonly query_timeout: number;
 }
 
 // An answer that takes longer than this is not coming: the peer is gone and no reset came, or the server hangs.
@@ -38,11 +43,12 @@ export class Database {
   }
 
   /** The rows. Throws POSTGRES_UNAVAILABLE when it is not known whether the statement took effect, NOT_MIGRATED without the schema. */
-  async query<Row>({ name, text }: Statement, values: readonly unknown[]): Promise<Row[]> {
+  async query<Row extends QueryResultRow>({ name, text }: Statement, values: readonly unknown[]): Promise<Row[]> {
     const pool = await this.#pool;
     try {
-      const { rows } = await pool.query({ name, text, values: [...values], query_timeout: answerWithinMs } as never);
-      return rows as Row[];
+      const query: TimedQuery = { name, text, values: [...values], query_timeout: answerWithinMs };
+      const { rows } = await pool.query<Row>(query);
+      return rows;
     } catch (error) {
       throw this.explain(error);
     }
@@ -67,14 +73,22 @@ export class Database {
     if (isUnavailable(error)) {
       this.#noteOutage(error);
       const why = withoutPassword(toError(error).message);
-      return new KeylineError("POSTGRES_UNAVAILABLE", `PostgreSQL did not answer (${why}): check that it runs and that the address is right`, {
-        cause: error,
-      });
+      return new KeylineError(
+        "POSTGRES_UNAVAILABLE",
+        `PostgreSQL did not answer (${why}): check that it runs and that the address is right`,
+        {
+          cause: error,
+        },
+      );
     }
     if (isNotMigrated(error)) {
-      return new KeylineError("NOT_MIGRATED", "The schema keyline is not in this database, or is of an older version: call keyline.migrate() once", {
-        cause: error,
-      });
+      return new KeylineError(
+        "NOT_MIGRATED",
+        "The schema keyline is not in this database, or is of an older version: call keyline.migrate() once",
+        {
+          cause: error,
+        },
+      );
     }
     return toError(error);
   }
@@ -104,7 +118,7 @@ export class Database {
       // BEGIN and the first statement travel together, and so do a transaction's independent statements.
       pipeline: true,
       ...config,
-    } as PoolConfig);
+    });
     pool.on("error", (error) => this.explain(error));
     return pool;
   }
@@ -121,7 +135,8 @@ export class Database {
     for (let tries = 0; !this.#closing.signal.aborted; tries++) {
       await delay(retryDelay(tries, { first: 50, max: 1_000 }), this.#closing.signal);
       try {
-        await pool.query({ text: "SELECT 1", query_timeout: 2_000 } as never);
+        const query: TimedQuery = { text: "SELECT 1", query_timeout: 2_000 };
+        await pool.query(query);
         break;
       } catch (error) {
         this.#logger.debug({ error: toError(error).message }, "PostgreSQL is still away");

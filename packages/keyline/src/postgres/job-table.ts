@@ -147,7 +147,10 @@ export class JobTable {
   }
 
   /** Inserts in the caller's transaction. Returns the ids that were not known, and the transaction's id. */
-  async insertWithin(tx: TransactionClient, jobs: readonly NewJob[]): Promise<{ readonly added: Set<string>; readonly xid: string | undefined }> {
+  async insertWithin(
+    tx: TransactionClient,
+    jobs: readonly NewJob[],
+  ): Promise<{ readonly added: Set<string>; readonly xid: string | undefined }> {
     try {
       const { rows } = await tx.query(insertInTransaction, [this.queue, ...columnsOf(jobs)]);
       const added = rows as { id: string; xid: string }[];

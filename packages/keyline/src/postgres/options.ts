@@ -1,4 +1,4 @@
-import type { Pool, PoolConfig } from "pg";
+import type { Pool, PoolClient, PoolConfig } from "pg";
 
 /** Where PostgreSQL is: a URL, a configuration of `pg`, or the caller's own pool (which Keyline then does not end). */
 export type PostgresOptions = string | PoolConfig | Pool;
@@ -14,3 +14,6 @@ export interface TransactionClient {
 export function isPool(options: PostgresOptions): options is Pool {
   return typeof options === "object" && "connect" in options && typeof options.connect === "function";
 }
+
+/** A `pg` client inside a transaction that Keyline began and ends: write through it, and leave BEGIN and COMMIT to Keyline. */
+export type Transaction = PoolClient;

@@ -33,12 +33,16 @@ export async function rebuild(outlet: Outlet, epoch: string, logger: Logger): Pr
         if (jobs.length === 0) break;
         const lost = jobs.filter((job) => !held.has(job.id));
         if (lost.length > 0 && (await outlet.deliver(lost)) !== epoch) return false;
-        await table.markAgain(epoch, jobs.map((job) => job.id));
+        await table.markAgain(
+          epoch,
+          jobs.map((job) => job.id),
+        );
         count.looked += jobs.length;
         count.delivered += lost.length;
       }
       await table.noteRebuilt(epoch);
-      if (count.looked > 0) logger.info({ queue: table.queue, ...count }, "Valkey has a new memory: its unsettled jobs were delivered again");
+      if (count.looked > 0)
+        logger.info({ queue: table.queue, ...count }, "Valkey has a new memory: its unsettled jobs were delivered again");
     }
     await client.query("COMMIT");
     isClean = true;

@@ -14,7 +14,7 @@
 import type { Duty } from "../runtime/duty.ts";
 import { toError } from "../runtime/errors.ts";
 import type { Logger } from "../runtime/logger.ts";
-import { delay, Notice } from "../runtime/waiting.ts";
+import { Notice } from "../runtime/waiting.ts";
 import type { Database } from "./database.ts";
 import { claimUndelivered, findUndelivered, type JobRow, type JobTable } from "./job-table.ts";
 import type { Marker } from "./marker.ts";
@@ -141,7 +141,11 @@ export class Relay implements Duty {
   async #deliverRows(): Promise<boolean> {
     const open = [...this.#outlets.values()].filter((outlet) => outlet.isOpen);
     if (open.length === 0) return false;
-    const rows = await findUndelivered(this.#database, open.map((outlet) => outlet.table.queue), page);
+    const rows = await findUndelivered(
+      this.#database,
+      open.map((outlet) => outlet.table.queue),
+      page,
+    );
     const now = performance.now();
     const patienceMs = rows.length < busyFrom ? secondLookMs : 4 * secondLookMs;
     const seen = new Map<string, number>();

@@ -27,7 +27,7 @@ export async function settleJobs(
   jobs: readonly HeldJob[],
   { effects, signal }: { readonly effects?: Effects; readonly signal?: AbortSignal } = {},
 ): Promise<ReadonlySet<string>> {
-  for (let conflicts = 0; ; ) {
+  for (let conflicts = 0; ;) {
     try {
       return effects ? await settleWith(table, jobs, effects) : await settleAlone(table, jobs);
     } catch (error) {
@@ -63,7 +63,9 @@ async function settleWith(table: JobTable, jobs: readonly HeldJob[], effects: Ef
     const { command } = await client.query("COMMIT");
     isClean = true;
     if (command !== "COMMIT") {
-      throw new Error("A statement of the settle failed and its error was caught: PostgreSQL rolled all of it back. Use a savepoint, or let the error pass");
+      throw new Error(
+        "A statement of the settle failed and its error was caught: PostgreSQL rolled all of it back. Use a savepoint, or let the error pass",
+      );
     }
     return owed;
   } catch (error) {

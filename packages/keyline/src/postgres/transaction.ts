@@ -46,7 +46,9 @@ async function commit(database: Database, client: PoolClient): Promise<boolean> 
     return false;
   }
   if (command !== "COMMIT") {
-    throw new Error("A statement of the transaction failed and its error was caught: PostgreSQL rolled all of it back. Use a savepoint, or let the error pass");
+    throw new Error(
+      "A statement of the transaction failed and its error was caught: PostgreSQL rolled all of it back. Use a savepoint, or let the error pass",
+    );
   }
   return true;
 }

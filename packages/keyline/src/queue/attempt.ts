@@ -1,4 +1,4 @@
-import type { PoolClient } from "pg";
+import type { Transaction } from "../postgres/options.ts";
 import { KeylineError, toError } from "../runtime/errors.ts";
 import type { HeldJob } from "./held-jobs.ts";
 import type { Job } from "./job.ts";
@@ -18,7 +18,7 @@ export interface RunningJob<Data> {
  *
  * `effects` may be called again after a conflict or a lost connection, so it should only write through `tx`.
  */
-export type Settle = (effects: (tx: PoolClient) => Promise<void>) => Promise<boolean>;
+export type Settle = (effects: (tx: Transaction) => Promise<void>) => Promise<boolean>;
 
 export interface HandlerContext {
   readonly settle: Settle;
@@ -69,14 +69,20 @@ export class SettleOnce {
     try {
       if (await this.#result) return { kind: "settled" };
       const { id, queue } = this.#running.job;
-      return { kind: "lost", error: new KeylineError("LEASE_LOST", `Job ${id} of queue ${queue} was settled by somebody else: this attempt's effects were left out`) };
+      return {
+        kind: "lost",
+        error: new KeylineError(
+          "LEASE_LOST",
+          `Job ${id} of queue ${queue} was settled by somebody else: this attempt's effects were left out`,
+        ),
+      };
     } catch (error) {
       if (error instanceof KeylineError && error.code === "LEASE_LOST") return { kind: "lost", error };
       return outcomeOf(error);
     }
   }
 
-  async #settle(effects: (tx: PoolClient) => Promise<void>): Promise<boolean> {
+  async #settle(effects: (tx: Transaction) => Promise<void>): Promise<boolean> {
     await checkOwner(this.#access, this.#running);
     const { element } = this.#running.held;
     if (!element) return false;

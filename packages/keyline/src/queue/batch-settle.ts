@@ -1,4 +1,4 @@
-import type { PoolClient } from "pg";
+import type { Transaction } from "../postgres/options.ts";
 import { KeylineError, toError } from "../runtime/errors.ts";
 import { checkOwner, type RunningJob, type SettleAccess } from "./attempt.ts";
 import type { Job } from "./job.ts";
@@ -24,7 +24,7 @@ export interface BatchSettlement<Data> {
  */
 export type BatchSettle<Data> = (
   jobs: readonly Job<Data>[],
-  effects: (tx: PoolClient, owed: readonly Job<Data>[]) => Promise<void>,
+  effects: (tx: Transaction, owed: readonly Job<Data>[]) => Promise<void>,
 ) => Promise<BatchSettlement<Data>>;
 
 export interface BatchHandlerContext<Data> {
@@ -57,10 +57,11 @@ export class BatchSettles<Data> {
 
   async #settleOpen(
     jobs: readonly Job<Data>[],
-    effects: (tx: PoolClient, owed: readonly Job<Data>[]) => Promise<void>,
+    effects: (tx: Transaction, owed: readonly Job<Data>[]) => Promise<void>,
   ): Promise<BatchSettlement<Data>> {
     for (const job of jobs) {
-      if (!this.#running.has(job)) throw new KeylineError("INVALID_OPTION", "settle takes jobs of the batch that the handler was called with");
+      if (!this.#running.has(job))
+        throw new KeylineError("INVALID_OPTION", "settle takes jobs of the batch that the handler was called with");
       if (this.#outcomes.get(job)?.kind === "settled") {
         throw new KeylineError("ALREADY_SETTLED", `settle was called twice for job ${job.id}: name each job once`);
       }
@@ -85,17 +86,28 @@ export class BatchSettles<Data> {
     return open;
   }
 
-  async #settle(jobs: readonly Job<Data>[], effects: (tx: PoolClient, owed: readonly Job<Data>[]) => Promise<void>): Promise<void> {
+  async #settle(jobs: readonly Job<Data>[], effects: (tx: Transaction, owed: readonly Job<Data>[]) => Promise<void>): Promise<void> {
     if (jobs.length === 0) return;
     try {
       const elements = jobs.flatMap((job) => this.#running.get(job)?.held.element ?? []);
-      const settled = await this.#access.record.settle(elements, (tx, owed) => effects(tx, jobs.filter((job) => owed.has(job.id))));
+      const settled = await this.#access.record.settle(elements, (tx, owed) =>
+        effects(
+          tx,
+          jobs.filter((job) => owed.has(job.id)),
+        ),
+      );
       for (const job of jobs) {
         this.#outcomes.set(
           job,
           settled.has(job.id)
             ? { kind: "settled" }
-            : { kind: "lost", error: new KeylineError("LEASE_LOST", `Job ${job.id} of queue ${job.queue} was settled by somebody else: this attempt's effects were left out`) },
+            : {
+                kind: "lost",
+                error: new KeylineError(
+                  "LEASE_LOST",
+                  `Job ${job.id} of queue ${job.queue} was settled by somebody else: this attempt's effects were left out`,
+                ),
+              },
         );
       }
     } catch (error) {

@@ -119,9 +119,16 @@ export class Delivery implements Outlet {
         // On one connection: the epoch is read before the push, and can only be older than it.
         const [epoch] = await Promise.all([this.#lists.writtenEpoch(), this.#lists.push(page.map((job) => job.element))]);
         if (epoch === null) this.#relay.lookAtEpochs();
-        else this.marker.note(epoch, page.map((job) => job.id));
+        else
+          this.marker.note(
+            epoch,
+            page.map((job) => job.id),
+          );
       } catch (error) {
-        this.#logger.debug({ error: toError(error).message, queue: this.table.queue }, "committed jobs could not be pushed; the relay brings them");
+        this.#logger.debug(
+          { error: toError(error).message, queue: this.table.queue },
+          "committed jobs could not be pushed; the relay brings them",
+        );
         this.#relay.expectRows();
       }
     }

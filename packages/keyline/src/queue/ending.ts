@@ -71,7 +71,10 @@ export async function record(job: HeldJob, verdict: Verdict, jobRecord: JobRecor
       return { kind: "settle" };
     case "retry": {
       const { attempts, delayMs } = verdict;
-      const isOurs = await jobRecord.retry({ id, heldAttempts, attempts, delayMs, error: verdict.error ? describe(verdict.error) : "" }, signal);
+      const isOurs = await jobRecord.retry(
+        { id, heldAttempts, attempts, delayMs, error: verdict.error ? describe(verdict.error) : "" },
+        signal,
+      );
       return isOurs ? { kind: "retry", element: withAttempts(job.raw, attempts), delayMs } : { kind: "settle" };
     }
   }

@@ -317,7 +317,7 @@ export class Exchange {
     this.#blockingId = undefined;
     if (this.#blocking.isCluster) return;
     try {
-      this.#blockingId = Number(await this.#blocking.client.client("ID"));
+      this.#blockingId = await this.#blocking.client.client("ID");
     } catch (error) {
       this.#logger.debug({ error: toError(error).message }, "the id of a connection could not be read");
     }

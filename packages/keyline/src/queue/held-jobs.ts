@@ -55,7 +55,10 @@ export class HeldJobs {
    * Takes over what the list really holds. Returns the texts of which nothing was known, and the jobs that are not in the list.
    * `absent` are jobs known to the caller which have left here, and may or may not have left there.
    */
-  reconcile(raws: readonly string[], absent: readonly HeldJob[]): { readonly unknown: string[]; readonly stillHeld: HeldJob[]; readonly vanished: HeldJob[] } {
+  reconcile(
+    raws: readonly string[],
+    absent: readonly HeldJob[],
+  ): { readonly unknown: string[]; readonly stillHeld: HeldJob[]; readonly vanished: HeldJob[] } {
     const left = new Map<string, HeldJob[]>();
     for (const job of [...this.#jobs, ...absent]) left.set(job.raw, [...(left.get(job.raw) ?? []), job]);
     const known = new Set(this.#jobs);

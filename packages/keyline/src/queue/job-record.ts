@@ -23,7 +23,10 @@ export class JobRecord {
   #completions: Completion[] = [];
   #underWay = 0;
 
-  constructor(table: JobTable, { marker, lists, logger }: { readonly marker: Marker; readonly lists: QueueLists; readonly logger: Logger }) {
+  constructor(
+    table: JobTable,
+    { marker, lists, logger }: { readonly marker: Marker; readonly lists: QueueLists; readonly logger: Logger },
+  ) {
     this.table = table;
     this.marker = marker;
     this.#lists = lists;
@@ -88,7 +91,10 @@ export class JobRecord {
   async #send(completions: readonly Completion[]): Promise<void> {
     this.#underWay++;
     try {
-      await settleJobs(this.table, completions.map((completion) => completion.job));
+      await settleJobs(
+        this.table,
+        completions.map((completion) => completion.job),
+      );
       for (const { job, resolve } of completions) {
         this.marker.forget(job.id);
         resolve();

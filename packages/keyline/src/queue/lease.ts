@@ -96,7 +96,7 @@ export class Lease implements Duty {
 
   async #run(): Promise<void> {
     const { signal } = this.#stopping;
-    for (let tries = 0; !signal.aborted; ) {
+    for (let tries = 0; !signal.aborted;) {
       try {
         if (!this.#isHeld) {
           if (!(await this.#lists.connection.whenReady(60_000, signal))) continue;

@@ -61,7 +61,12 @@ export interface QueuePolicy {
 }
 
 /** Throws INVALID_OPTION. */
-export function toPolicy({ maxAttempts = 10, backoff, lease = 10_000, maxPayloadBytes = 1_048_576 }: Omit<QueueOptions, "schema">): QueuePolicy {
+export function toPolicy({
+  maxAttempts = 10,
+  backoff,
+  lease = 10_000,
+  maxPayloadBytes = 1_048_576,
+}: Omit<QueueOptions, "schema">): QueuePolicy {
   return {
     maxAttempts: checkInteger("maxAttempts", maxAttempts, { min: 1, max: 1_000_000 }),
     backoff: toBackoffFunction(backoff),

@@ -86,13 +86,16 @@ export class Queue<Input, Output = Input, Transactional extends boolean = false>
    * @example
    * await emails.addMany([{ data: { to: "a@example.com" } }, { data: { to: "b@example.com" } }]);
    */
-  addMany(jobs: readonly ({ readonly data: Input } & AddOptions)[], options?: Omit<AddOptionsOf<Transactional>, "id" | "maxAttempts">): Promise<AddResult[]>;
+  addMany(
+    jobs: readonly ({ readonly data: Input } & AddOptions)[],
+    options?: Omit<AddOptionsOf<Transactional>, "id" | "maxAttempts">,
+  ): Promise<AddResult[]>;
   async addMany(
     jobs: readonly ({ readonly data: Input } & AddOptions)[],
     options: Pick<TransactionalAddOptions, "tx"> = {},
   ): Promise<AddResult[]> {
     this.#parts.checkOpen();
-    const requests = await Promise.all(jobs.map(({ data, ...rest }) => this.#check(data, rest)));
+    const requests = await Promise.all(jobs.map(async ({ data, ...rest }) => this.#check(data, rest)));
     if (options.tx === undefined) return this.#parts.adder.addMany(requests);
     return this.#transactionalAdder().addWithin(options.tx, requests);
   }
@@ -109,7 +112,7 @@ export class Queue<Input, Output = Input, Transactional extends boolean = false>
     checkInteger("concurrency", concurrency, { min: 1, max: 10_000 });
     checkTimeout(timeout);
     return this.#startWorker(Math.min(largestTake, Math.ceil(concurrency / 2)), (access) => {
-      return new SingleRunner(handler as SettlingHandler<Output>, { concurrency, timeoutMs: timeout, access });
+      return new SingleRunner(handler, { concurrency, timeoutMs: timeout, access });
     });
   }
 
@@ -123,12 +126,15 @@ export class Queue<Input, Output = Input, Transactional extends boolean = false>
    *   });
    * });
    */
-  workBatch(handler: BatchHandlerOf<Output, Transactional>, { size = 100, concurrency = 1, timeout }: WorkBatchOptions = {}): Worker<Output> {
+  workBatch(
+    handler: BatchHandlerOf<Output, Transactional>,
+    { size = 100, concurrency = 1, timeout }: WorkBatchOptions = {},
+  ): Worker<Output> {
     checkInteger("size", size, { min: 1, max: 1_000 });
     checkInteger("concurrency", concurrency, { min: 1, max: 100 });
     checkTimeout(timeout);
     return this.#startWorker(size, (access) => {
-      return new BatchRunner(handler as SettlingBatchHandler<Output>, { size, concurrency, timeoutMs: timeout, access });
+      return new BatchRunner(handler, { size, concurrency, timeoutMs: timeout, access });
     });
   }
 
@@ -215,7 +221,10 @@ export class Queue<Input, Output = Input, Transactional extends boolean = false>
 
   #transactionalAdder(): TransactionalAdder {
     if (this.#parts.transactionalAdder) return this.#parts.transactionalAdder;
-    throw new KeylineError("NOT_TRANSACTIONAL", `Queue ${this.name} is not transactional: make it with { transactional: true } to add within a transaction`);
+    throw new KeylineError(
+      "NOT_TRANSACTIONAL",
+      `Queue ${this.name} is not transactional: make it with { transactional: true } to add within a transaction`,
+    );
   }
 }
 

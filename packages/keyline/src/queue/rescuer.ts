@@ -43,7 +43,9 @@ export class Rescuer implements Duty {
     if (this.#isStopped || this.#rescuing || (endedWorker === "" && !isTimeForStragglers)) return;
     if (isTimeForStragglers) this.#nextStragglers = performance.now() + stragglersEveryMs;
     this.#rescuing = this.#rescue(endedWorker, isTimeForStragglers)
-      .catch((error: unknown) => this.#logger.warn({ error: toError(error).message }, "a rescue broke off; it goes on with the next renewal"))
+      .catch((error: unknown) =>
+        this.#logger.warn({ error: toError(error).message }, "a rescue broke off; it goes on with the next renewal"),
+      )
       .finally(() => {
         this.#rescuing = undefined;
         if (endedWorker !== "" && !this.#isStopped) whenDone();
@@ -59,7 +61,7 @@ export class Rescuer implements Duty {
   }
 
   async #returnAll(worker: string, reason: "ended" | "straggler"): Promise<void> {
-    for (let left = 1, total = 0; left > 0; ) {
+    for (let left = 1, total = 0; left > 0;) {
       const answer = await this.#lists.returnHeld(worker, page, reason);
       if (!answer) return;
       ({ left } = answer);
@@ -67,7 +69,8 @@ export class Rescuer implements Duty {
       const heads = answer.returned.map(readHead).filter((head) => head !== undefined);
       // The row keeps the count when Valkey does not. Should this process die before, the element still has it.
       if (this.#table && heads.length > 0) await this.#table.raiseAttempts(heads);
-      if (left === 0 && total > 0) this.#logger.warn({ worker, jobs: total }, "a worker's lease ended; its jobs are at the head of the queue again");
+      if (left === 0 && total > 0)
+        this.#logger.warn({ worker, jobs: total }, "a worker's lease ended; its jobs are at the head of the queue again");
     }
   }
 }

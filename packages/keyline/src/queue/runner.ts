@@ -36,7 +36,11 @@ export class SingleRunner<Data> implements Runner<Data> {
 
   constructor(
     handler: SettlingHandler<Data>,
-    { concurrency, timeoutMs, access }: { readonly concurrency: number; readonly timeoutMs: number | undefined; readonly access: SettleAccess | undefined },
+    {
+      concurrency,
+      timeoutMs,
+      access,
+    }: { readonly concurrency: number; readonly timeoutMs: number | undefined; readonly access: SettleAccess | undefined },
   ) {
     this.#handler = handler;
     this.#concurrency = concurrency;

@@ -60,7 +60,10 @@ export class TransactionalAdder implements Adder {
   async addWithin(tx: TransactionClient, requests: readonly AddRequest[]): Promise<AddResult[]> {
     if (requests.length === 0) return [];
     if (!mayBeInTransaction(tx)) {
-      throw new KeylineError("NOT_IN_TRANSACTION", "The client given as tx is not inside a transaction: send BEGIN first, or use keyline.transaction");
+      throw new KeylineError(
+        "NOT_IN_TRANSACTION",
+        "The client given as tx is not inside a transaction: send BEGIN first, or use keyline.transaction",
+      );
     }
     const watch = TransactionWatch.on(tx);
     const { added, xid } = await this.#table.insertWithin(tx, requests.map(toNewJob));
@@ -97,7 +100,10 @@ export class TransactionalAdder implements Adder {
       const open = await this.#table.findOpen(elements.map(({ id }) => id));
       this.#delivery.pushCommitted(elements.filter(({ id }) => open.has(id)));
     } catch (error) {
-      this.#logger.debug({ error: String(error), queue: this.#table.queue }, "the end of a transaction could not be seen; the relay brings its jobs");
+      this.#logger.debug(
+        { error: String(error), queue: this.#table.queue },
+        "the end of a transaction could not be seen; the relay brings its jobs",
+      );
       this.#relay.expectRows();
     }
   }

@@ -107,9 +107,7 @@ export class Worker<Data> {
         calmed: () => this.#runner.flush(),
       },
     });
-    this.#runner = setup.createRunner(
-      setup.record && { record: setup.record, isStillOwner: (job) => this.#isStillOwner(job) },
-    );
+    this.#runner = setup.createRunner(setup.record && { record: setup.record, isStillOwner: (job) => this.#isStillOwner(job) });
     this.#rescuer = new Rescuer(lists, setup.record?.table, logger);
     this.#scheduler = new Scheduler(lists, logger);
     for (const duty of [this.#rescuer, this.#scheduler, this.#lease]) duty.start();
@@ -205,7 +203,10 @@ export class Worker<Data> {
     }
     const { maxAttempts } = this.#setup.policy;
     if (job.attempt > (held.element?.maxAttempts ?? maxAttempts)) {
-      const error = new KeylineError("WORKER_DIED", `Job ${job.id} was held by ${job.attempt - 1} workers that died: it may be what kills them`);
+      const error = new KeylineError(
+        "WORKER_DIED",
+        `Job ${job.id} was held by ${job.attempt - 1} workers that died: it may be what kills them`,
+      );
       return this.#finish(held, job, { kind: "bury", attempts: job.attempt - 1, error });
     }
     this.#running.set(held, job);
@@ -349,7 +350,7 @@ export class Worker<Data> {
   async #giveBack(): Promise<void> {
     if (!this.#lease.isHeld || !this.#setup.lists.connection.isReady) return;
     try {
-      for (let left = 1; left > 0; ) left = (await this.#setup.lists.returnHeld(this.#lease.name, 200, "leaving"))?.left ?? 0;
+      for (let left = 1; left > 0;) left = (await this.#setup.lists.returnHeld(this.#lease.name, 200, "leaving"))?.left ?? 0;
     } catch (error) {
       this.#setup.logger.warn({ error: toError(error).message }, "jobs could not be given back; they are when the lease ends");
     }

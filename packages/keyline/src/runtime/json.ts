@@ -32,7 +32,9 @@ export function toJson(subject: string, value: unknown, maxBytes: number): strin
     try {
       checkKeys(JSON.parse(text));
     } catch (cause) {
-      throw new KeylineError("FORBIDDEN_KEY", `The data for ${subject} has a key named __proto__ or constructor.prototype: rename it`, { cause });
+      throw new KeylineError("FORBIDDEN_KEY", `The data for ${subject} has a key named __proto__ or constructor.prototype: rename it`, {
+        cause,
+      });
     }
   }
   // A UTF-16 unit is at most three bytes of UTF-8, so that most payloads need no count.
@@ -55,8 +57,7 @@ function checkKeys(value: unknown): void {
     if (typeof next !== "object" || next === null) continue;
     for (const [key, inner] of Object.entries(next)) {
       const pollutes =
-        key === "__proto__" ||
-        (key === "constructor" && typeof inner === "object" && inner !== null && Object.hasOwn(inner, "prototype"));
+        key === "__proto__" || (key === "constructor" && typeof inner === "object" && inner !== null && Object.hasOwn(inner, "prototype"));
       if (pollutes) throw new SyntaxError(`the key ${key} is not allowed`);
       open.push(inner);
     }

@@ -16,10 +16,7 @@ export function checkName(kind: string, name: string): string {
 /** The caller's own job id, or INVALID_ID. */
 export function checkId(id: string): string {
   if (typeof id !== "string" || !namePattern.test(id)) {
-    throw new KeylineError(
-      "INVALID_ID",
-      `${JSON.stringify(id)} is no id for a job: use 1 to 200 of the characters A-Z a-z 0-9 . _ : -`,
-    );
+    throw new KeylineError("INVALID_ID", `${JSON.stringify(id)} is no id for a job: use 1 to 200 of the characters A-Z a-z 0-9 . _ : -`);
   }
   return id;
 }

@@ -5,11 +5,7 @@ import { ValidationError } from "./errors.ts";
 export type Schema<Input = unknown, Output = Input> = StandardSchemaV1<Input, Output>;
 
 /** The value as `schema` returns it (defaults filled in, coercions made), or ValidationError. */
-export function validate<Output>(
-  subject: string,
-  schema: StandardSchemaV1<unknown, Output>,
-  value: unknown,
-): Output | Promise<Output> {
+export function validate<Output>(subject: string, schema: StandardSchemaV1<unknown, Output>, value: unknown): Output | Promise<Output> {
   const result = schema["~standard"].validate(value);
   return result instanceof Promise ? result.then((settled) => unwrap(subject, settled)) : unwrap(subject, result);
 }

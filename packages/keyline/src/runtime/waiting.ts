@@ -17,7 +17,7 @@ export class Notice {
   readonly #waiters = new Set<() => void>();
 
   notify(): void {
-    for (const waiter of [...this.#waiters]) waiter();
+    for (const waiter of this.#waiters) waiter();
   }
 
   /** Resolves at the next `notify`, after `ms`, or when `signal` is aborted. */

@@ -27,7 +27,11 @@ export type ValkeyOptions =
 /** What the options come to, in the words of the client library. */
 export type ValkeyTarget =
   | { readonly kind: "single" | "sentinel"; readonly options: Readonly<Record<string, unknown>> }
-  | { readonly kind: "cluster"; readonly nodes: readonly { host: string; port: number }[]; readonly options: Readonly<Record<string, unknown>> };
+  | {
+      readonly kind: "cluster";
+      readonly nodes: readonly { host: string; port: number }[];
+      readonly options: Readonly<Record<string, unknown>>;
+    };
 
 /** Throws INVALID_OPTION for what is no address. */
 export function toTarget(options: ValkeyOptions): ValkeyTarget {

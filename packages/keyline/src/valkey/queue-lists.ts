@@ -92,7 +92,11 @@ export class QueueLists {
   }
 
   /** False when the worker does not hold the job. */
-  async retry(worker: string, held: HeldPlace, { element, delayMs }: { readonly element: string; readonly delayMs: number }): Promise<boolean> {
+  async retry(
+    worker: string,
+    held: HeldPlace,
+    { element, delayMs }: { readonly element: string; readonly delayMs: number },
+  ): Promise<boolean> {
     const { workers, scheduled, waiting } = this.keys;
     const reply = await retry.run(this.connection, [
       workers,
@@ -133,8 +137,7 @@ export class QueueLists {
   async beat(worker: string, leaseMs: number): Promise<Beat | undefined> {
     const { workers, scheduled } = this.keys;
     const reply = (await beat.run(this.connection, [workers, this.keys.held(worker), scheduled, worker, leaseMs])) as
-      | 0
-      | [number, number, string];
+      0 | [number, number, string];
     return reply === 0 ? undefined : { heldCount: reply[0], nextDueMs: reply[1], endedWorker: reply[2] };
   }
 
@@ -150,8 +153,7 @@ export class QueueLists {
   ): Promise<{ readonly left: number; readonly returned: readonly string[] } | undefined> {
     const { workers, gone, waiting } = this.keys;
     const reply = (await returnHeld.run(this.connection, [workers, gone, waiting, this.keys.held(worker), worker, page, reason])) as
-      | 0
-      | [number, ...string[]];
+      0 | [number, ...string[]];
     if (reply === 0) return undefined;
     const [left, ...returned] = reply;
     return { left, returned };

@@ -51,7 +51,7 @@ test(`20,000 orders survive killed workers, a flushed and a killed Valkey and a 
   // Orders are placed while everything breaks. Those whose placing failed are not owed, unless their row says otherwise.
   const acknowledged = new Set<number>();
   const placing = (async () => {
-    for (let first = 0; first < orders; ) {
+    for (let first = 0; first < orders;) {
       const numbers = Array.from({ length: 100 }, (_, index) => first + index);
       try {
         await keyline.transaction(async (tx) => {
@@ -65,7 +65,15 @@ test(`20,000 orders survive killed workers, a flushed and a killed Valkey and a 
         first += 100;
       } catch {
         // Unknown or failed: look for the rows, as a caller would.
-        await eventually("PostgreSQL answers", () => stage.pool.query("SELECT 1").then(() => true, () => false), 60_000);
+        await eventually(
+          "PostgreSQL answers",
+          () =>
+            stage.pool.query("SELECT 1").then(
+              () => true,
+              () => false,
+            ),
+          60_000,
+        );
         const { rows } = await stage.pool.query("SELECT 1 FROM orders WHERE n = $1", [first]);
         if (rows.length > 0) {
           for (const n of numbers) acknowledged.add(n);
@@ -76,7 +84,10 @@ test(`20,000 orders survive killed workers, a flushed and a killed Valkey and a 
   })();
 
   const effectsSoFar = async (): Promise<number> =>
-    stage.pool.query<{ count: string }>("SELECT count(*) FROM effects").then(({ rows }) => Number(rows[0]?.count ?? 0), () => -1);
+    stage.pool.query<{ count: string }>("SELECT count(*) FROM effects").then(
+      ({ rows }) => Number(rows[0]?.count ?? 0),
+      () => -1,
+    );
   const reach = (count: number): Promise<void> => eventually(`${count} effects`, async () => (await effectsSoFar()) >= count, 120_000);
   const kill = async (): Promise<void> => {
     const living = alive();

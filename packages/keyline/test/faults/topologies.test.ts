@@ -33,7 +33,10 @@ async function surviveFailover(keyline: Keyline, name: string, fault: () => Prom
   await fault();
   await adding;
   await eventually("all are settled", async () => (await effects(name)).length >= total, 90_000);
-  await eventually("no row is left", async () => (await stage.pool.query("SELECT FROM keyline.job WHERE queue = $1", [name])).rows.length === 0);
+  await eventually(
+    "no row is left",
+    async () => (await stage.pool.query("SELECT FROM keyline.job WHERE queue = $1", [name])).rows.length === 0,
+  );
   expect(await effects(name)).toEqual(Array.from({ length: total }, (_, n) => n));
   await worker.stop();
 }
@@ -42,7 +45,12 @@ async function plainRoundTrip(keyline: Keyline): Promise<void> {
   const queue = keyline.queue<N>("plain-here");
   const seen: number[] = [];
   const worker = queue.work((job) => void seen.push(job.data.n), { concurrency: 4 });
-  await eventually("adding works", () => queue.add({ n: 0 }).then(() => true, () => false));
+  await eventually("adding works", () =>
+    queue.add({ n: 0 }).then(
+      () => true,
+      () => false,
+    ),
+  );
   await queue.addMany(Array.from({ length: 99 }, (_, n) => ({ data: { n: n + 1 } })));
   await eventually("all ran", () => seen.length === 100);
   await worker.stop();

@@ -83,7 +83,8 @@ describe("an answer that is swallowed on the wire", () => {
     toValkey.swallowReply(containing("blmove"), { andThen });
     // The next BLMOVE is sent when the one that waits now has ended with nothing.
     const direct = stage.keyline().queue<N>(queue.name);
-    for (let n = 0; toValkey.swallowed === 0; n++) await Promise.all([direct.add({ n }), new Promise((resolve) => setTimeout(resolve, 20))]);
+    for (let n = 0; toValkey.swallowed === 0; n++)
+      await Promise.all([direct.add({ n }), new Promise((resolve) => setTimeout(resolve, 20))]);
     toValkey.passAll();
     const { id } = await direct.add({ n: -1 });
     expect(id).toBeDefined();
@@ -98,19 +99,23 @@ describe("an answer that is swallowed on the wire", () => {
     await worker.stop();
   });
 
-  test.each(["cut", "stall"] as const)("to the script that settles and takes (then %s) loses and repeats nothing", async (andThen) => {
-    const queue = keyline.queue<N>(nextName(), { transactional: true, lease: 2_000 });
-    await queue.addMany(Array.from({ length: 30 }, (_, n) => ({ data: { n } })));
-    const hash = await settleHash();
-    toValkey.swallowReply(containing("evalsha", hash), { andThen, times: 3 });
-    const { ran, stop } = workWithEffects(queue);
-    await eventually("every job has its effect", async () => (await effectsOf(queue.name)).length >= 30, 60_000);
-    expect(await effectsOf(queue.name)).toEqual(Array.from({ length: 30 }, (_, n) => n));
-    await expectNothingLeft(queue);
-    expect(toValkey.swallowed).toBe(3);
-    expect(ran.length).toBeGreaterThanOrEqual(30);
-    await stop();
-  }, 90_000);
+  test.each(["cut", "stall"] as const)(
+    "to the script that settles and takes (then %s) loses and repeats nothing",
+    async (andThen) => {
+      const queue = keyline.queue<N>(nextName(), { transactional: true, lease: 2_000 });
+      await queue.addMany(Array.from({ length: 30 }, (_, n) => ({ data: { n } })));
+      const hash = await settleHash();
+      toValkey.swallowReply(containing("evalsha", hash), { andThen, times: 3 });
+      const { ran, stop } = workWithEffects(queue);
+      await eventually("every job has its effect", async () => (await effectsOf(queue.name)).length >= 30, 60_000);
+      expect(await effectsOf(queue.name)).toEqual(Array.from({ length: 30 }, (_, n) => n));
+      await expectNothingLeft(queue);
+      expect(toValkey.swallowed).toBe(3);
+      expect(ran.length).toBeGreaterThanOrEqual(30);
+      await stop();
+    },
+    90_000,
+  );
 
   test("to the COMMIT of a settle: the effect happens once, and the worker finds out", async () => {
     const queue = keyline.queue<N>(nextName(), { transactional: true });
@@ -137,7 +142,9 @@ describe("an answer that is swallowed on the wire", () => {
     expect((await stage.pool.query("SELECT id FROM keyline.job WHERE queue = $1", [queue.name])).rows).toEqual([{ id: added.id }]);
     // Without a job in it nothing can be asked for.
     toPostgres.swallowReply(containing("COMMIT"));
-    await expect(keyline.transaction((tx) => tx.query("INSERT INTO effects VALUES ('other', 1)"))).rejects.toMatchObject({ code: "OUTCOME_UNKNOWN" });
+    await expect(keyline.transaction((tx) => tx.query("INSERT INTO effects VALUES ('other', 1)"))).rejects.toMatchObject({
+      code: "OUTCOME_UNKNOWN",
+    });
     expect(await effectsOf("other")).toEqual([1]);
     // Cut before COMMIT arrives: the server rolls back.
     toPostgres.cutBeforeForward(containing("COMMIT"));
@@ -166,7 +173,9 @@ describe("an answer that is swallowed on the wire", () => {
     const { id, added } = await queue.add({ n: 1 });
     expect(toPostgres.swallowed).toBe(1);
     expect(added).toBe(true);
-    expect((await stage.pool.query("SELECT id FROM keyline.job WHERE queue = $1 AND data->>'n' = '1'", [queue.name])).rows).toEqual([{ id }]);
+    expect((await stage.pool.query("SELECT id FROM keyline.job WHERE queue = $1 AND data->>'n' = '1'", [queue.name])).rows).toEqual([
+      { id },
+    ]);
   }, 60_000);
 
   test("in slices of a few bytes both ways changes nothing", async () => {
@@ -227,7 +236,12 @@ describe("an outage", () => {
     const worker = queue.work((job) => void seen.push(job.data.n));
     await expect(queue.add({ n: 1 })).rejects.toMatchObject({ code: "VALKEY_UNAVAILABLE" });
     await toValkey.refuse(false);
-    await eventually("the add works", () => queue.add({ n: 2 }).then(() => true, () => false));
+    await eventually("the add works", () =>
+      queue.add({ n: 2 }).then(
+        () => true,
+        () => false,
+      ),
+    );
     await eventually("the job ran", () => seen.length === 1);
     expect(seen).toEqual([2]);
     await worker.stop();
@@ -249,7 +263,9 @@ describe("an outage", () => {
     await toPostgres.refuse(true);
     toPostgres.cutAll();
     release.open();
-    await expect(queue.add({ n: 9 })).rejects.toMatchObject({ code: expect.stringMatching(/POSTGRES_UNAVAILABLE|OUTCOME_UNKNOWN/) as string });
+    await expect(queue.add({ n: 9 })).rejects.toMatchObject({
+      code: expect.stringMatching(/POSTGRES_UNAVAILABLE|OUTCOME_UNKNOWN/) as string,
+    });
     await new Promise((resolve) => setTimeout(resolve, 2_000));
     expect(attempts).toHaveLength(1);
     expect(await effectsOf(queue.name)).toEqual([]);

@@ -28,7 +28,10 @@ function queueOf(name: string): Queue<N, N, true> {
   return queue;
 }
 
-function startWorker(queue: string, settings: { readonly lease?: number; readonly work?: number; readonly concurrency?: number; readonly poison?: number } = {}): TestProcess {
+function startWorker(
+  queue: string,
+  settings: { readonly lease?: number; readonly work?: number; readonly concurrency?: number; readonly poison?: number } = {},
+): TestProcess {
   const worker = startProcess("order-worker.ts", {
     valkey: stage.valkeyUrl,
     postgres: stage.databaseUrl,
@@ -80,7 +83,7 @@ test("the jobs of a worker that died are at the head of the queue again, in thei
   const heir = startWorker("died");
   await eventually("all are settled", async () => (await effects()).length === 5);
   const started = heir.lines.filter((line) => "started" in line);
-  expect(started.map((line) => line["started"]).toSorted()).toEqual([1, 2, 3, 4, 5]);
+  expect(started.map((line) => Number(line["started"])).toSorted((one, other) => one - other)).toEqual([1, 2, 3, 4, 5]);
   expect(Object.fromEntries(started.map((line) => [line["started"], line["attempt"]]))).toEqual({ 1: 2, 2: 2, 3: 2, 4: 1, 5: 1 });
   const order = started.map((line) => line["started"]);
   const returned = order.filter((n) => Number(n) <= 3);

@@ -58,7 +58,10 @@ describe("a plain queue", () => {
       if (job.id === "fails") throw new Error("not yet");
     });
     worker.on("retried", () => failed.open());
-    await stage.valkey.lpush(`${stage.prefix}:{${name}}:waiting`, ' { "trace" : "abc", "data": {"x": 1}, "id":"fails", "big": 12345678901234567890 }');
+    await stage.valkey.lpush(
+      `${stage.prefix}:{${name}}:waiting`,
+      ' { "trace" : "abc", "data": {"x": 1}, "id":"fails", "big": 12345678901234567890 }',
+    );
     await failed.opened;
     const [element] = await stage.valkey.zrange(`${stage.prefix}:{${name}}:scheduled`, 0, -1);
     expect(element).toBe('{"attempts":1,"trace" : "abc", "data": {"x": 1}, "id":"fails", "big": 12345678901234567890 }');
@@ -141,7 +144,11 @@ describe("a plain queue", () => {
     await queue.add("snooze");
     await queue.add("discard");
     await Promise.all([dead.opened, completed.opened]);
-    expect(runs.filter(([data]) => data === "snooze")).toEqual([["snooze", 1], ["snooze", 1], ["snooze", 1]]);
+    expect(runs.filter(([data]) => data === "snooze")).toEqual([
+      ["snooze", 1],
+      ["snooze", 1],
+      ["snooze", 1],
+    ]);
     expect(runs.filter(([data]) => data === "discard")).toEqual([["discard", 1]]);
     await worker.stop();
   });
@@ -158,7 +165,7 @@ describe("a plain queue", () => {
     const seen: number[] = [];
     const worker = queue.work((job) => void seen.push(job.data.n));
     await eventually("all are settled", async () => seen.length === 3 && (await queue.counts()).running === 0);
-    expect(seen.toSorted()).toEqual([1, 3, 4]);
+    expect(seen.toSorted((one, other) => one - other)).toEqual([1, 3, 4]);
     await worker.stop();
     expect(await queue.add({ n: 6 }, { id: "order-7" })).toEqual({ id: "order-7", added: true });
   });
@@ -323,7 +330,7 @@ describe("bad input is refused before anything is sent", () => {
 
   test("payloads", async () => {
     const name = nextName();
-    const queue = stage.keyline().queue<unknown>(name, { maxPayloadBytes: 100 });
+    const queue = stage.keyline().queue(name, { maxPayloadBytes: 100 });
     const circular: Record<string, unknown> = {};
     circular["self"] = circular;
     await expect(queue.add("x".repeat(99))).rejects.toThrow(code("PAYLOAD_TOO_LARGE"));

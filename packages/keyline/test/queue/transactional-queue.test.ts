@@ -1,6 +1,6 @@
 import pg from "pg";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { Keyline, type Queue } from "keyline";
+import type { Keyline, Queue } from "keyline";
 import { eventually, gate, openStage, type Stage } from "../support/stage.ts";
 
 let stage: Stage;
@@ -18,15 +18,21 @@ let queues = 0;
 type N = { readonly n: number };
 const nextQueue = (): Queue<N, N, true> =>
   keyline.queue<N>(`t${queues++}`, { transactional: true, maxAttempts: 3, backoff: { type: "fixed", delay: 10, jitter: 0 } });
-const write = (tx: pg.PoolClient, queue: string, n: number): Promise<unknown> => tx.query("INSERT INTO effects VALUES ($1, $2)", [queue, n]);
+const write = (tx: pg.PoolClient, queue: string, n: number): Promise<unknown> =>
+  tx.query("INSERT INTO effects VALUES ($1, $2)", [queue, n]);
 
 async function effectsOf(queue: string): Promise<number[]> {
   const { rows } = await stage.pool.query<{ n: number }>("SELECT n FROM effects WHERE queue = $1 ORDER BY n", [queue]);
   return rows.map((row) => row.n);
 }
 
-async function rowsOf(queue: string): Promise<{ id: string; state: string; attempts: number; last_error: string | null; delivered_to: string | null }[]> {
-  const { rows } = await stage.pool.query("SELECT id, state, attempts, last_error, delivered_to FROM keyline.job WHERE queue = $1 ORDER BY seq", [queue]);
+async function rowsOf(
+  queue: string,
+): Promise<{ id: string; state: string; attempts: number; last_error: string | null; delivered_to: string | null }[]> {
+  const { rows } = await stage.pool.query(
+    "SELECT id, state, attempts, last_error, delivered_to FROM keyline.job WHERE queue = $1 ORDER BY seq",
+    [queue],
+  );
   return rows;
 }
 
@@ -116,7 +122,12 @@ describe("adding", () => {
     const queue = nextQueue();
     expect(await queue.add({ n: 1 }, { id: "mine" })).toEqual({ id: "mine", added: true });
     expect(await queue.add({ n: 2 }, { id: "mine" })).toEqual({ id: "mine", added: false });
-    expect(await queue.addMany([{ data: { n: 3 }, id: "x" }, { data: { n: 4 }, id: "x" }])).toEqual([
+    expect(
+      await queue.addMany([
+        { data: { n: 3 }, id: "x" },
+        { data: { n: 4 }, id: "x" },
+      ]),
+    ).toEqual([
       { id: "x", added: true },
       { id: "x", added: false },
     ]);

@@ -15,7 +15,9 @@ export interface TestProcess {
 /** Starts `script` of this folder with Node and the settings as its argument. */
 export function startProcess(script: string, settings: object): TestProcess {
   const path = fileURLToPath(new URL(script, import.meta.url));
-  const child = spawn(process.execPath, ["--conditions=development", path, JSON.stringify(settings)], { stdio: ["ignore", "pipe", "inherit"] });
+  const child = spawn(process.execPath, ["--conditions=development", path, JSON.stringify(settings)], {
+    stdio: ["ignore", "pipe", "inherit"],
+  });
   const lines: Line[] = [];
   createInterface({ input: child.stdout }).on("line", (line) => lines.push(JSON.parse(line) as Line));
   const exited = new Promise<void>((resolve) => child.once("exit", () => resolve()));
