@@ -7,42 +7,44 @@ import { describeMachine, machineLine } from "./report/machine.ts";
 import { writeResults } from "./report/results.ts";
 import { printTable } from "./report/table.ts";
 import { Servers } from "./servers/servers.ts";
-import { createBench } from "./suite/bench.ts";
+import { Bench } from "./suite/bench.ts";
 import { runRounds, type CaseResult } from "./suite/rounds.ts";
 
 const resultsFolder = join(import.meta.dirname, "..", "results");
+// What documents show comes from a run of everything: a run of some cases leaves it alone.
+const latest = { json: join(resultsFolder, "latest.json"), chart: join(resultsFolder, "chart.svg") };
+const partial = { json: join(resultsFolder, "partial.json"), chart: join(resultsFolder, "partial.svg") };
 
 async function runAll(request: Request): Promise<void> {
-  const servers = await Servers.start();
-  // Ctrl-C: the contenders' processes end with this one, but the servers would stay behind.
-  process.once("SIGINT", () => void servers.stop().finally(() => process.exit(130)));
+  const bench = new Bench(await Servers.start(), { isQuick: request.isQuick });
   try {
-    const machine = await describeMachine(servers);
+    const machine = await describeMachine(bench.servers);
     console.log(machineLine(machine));
-    const bench = createBench(servers, request.isQuick);
     const results: CaseResult[] = [];
     for (const benchCase of request.cases) {
+      const start = performance.now();
       const result = await runRounds(benchCase, bench, request.rounds, request.isQuick ? () => {} : console.log);
       results.push(result);
-      if (request.isQuick) console.log(quickLine(result));
+      if (request.isQuick) console.log(quickLine(result, performance.now() - start));
     }
-    if (request.isQuick) await withTemporaryFolder((folder) => writeResults(folder, machine, results));
-    else await publish(machine, results);
+    if (request.isQuick) {
+      await withTemporaryFolder((folder) =>
+        writeResults({ json: join(folder, "quick.json"), chart: join(folder, "quick.svg") }, machine, results),
+      );
+    } else {
+      printTable(results);
+      await writeResults(results.length === cases.length ? latest : partial, machine, results);
+    }
     const failed = results.filter((result) => result.failures.length > 0).length;
     console.log(`\n${results.length - failed} passed, ${failed} failed`);
     if (failed > 0) process.exitCode = 1;
   } finally {
-    await servers.stop();
+    await bench.stop();
   }
 }
 
-async function publish(machine: Awaited<ReturnType<typeof describeMachine>>, results: readonly CaseResult[]): Promise<void> {
-  printTable(results);
-  await writeResults(resultsFolder, machine, results);
-}
-
-function quickLine({ benchCase, failures }: CaseResult): string {
-  if (failures.length === 0) return `ok      ${benchCase.name}`;
+function quickLine({ benchCase, failures }: CaseResult, elapsedMs: number): string {
+  if (failures.length === 0) return `ok      ${benchCase.name.padEnd(20)}${(elapsedMs / 1_000).toFixed(1)} s`;
   return `FAILED  ${benchCase.name}\n${failures.map((failure) => `        ${failure}`).join("\n")}`;
 }
 

@@ -1,4 +1,3 @@
-import { Contender } from "../process/contender.ts";
 import { costsPerJob, runMetered } from "../process/metered.ts";
 import { throughput, type Case } from "../suite/case.ts";
 import { expectExactly } from "./delivery.ts";
@@ -18,7 +17,7 @@ export const addTransactional: Case = {
     bench.servers.withDatabase(async (postgres) => {
       const valkey = await bench.servers.freshValkey();
       const [single, batched] = [bench.size(6_000, 40), bench.size(100_000, 200)];
-      const worker = Contender.start("addTransactional", { valkey, postgres, payloadBytes, single, batched, batch: 100 });
+      const worker = bench.start("addTransactional", { valkey, postgres, payloadBytes, single, batched, batch: 100 });
       const added = await runMetered(worker, bench);
       const jobs = single + batched;
       expectExactly("orders", jobs, added.aftermath.orders);

@@ -1,4 +1,3 @@
-import { Contender } from "../process/contender.ts";
 import { runMetered } from "../process/metered.ts";
 import type { Case } from "../suite/case.ts";
 import { percentile } from "../suite/median.ts";
@@ -22,7 +21,7 @@ export const commitToHandler: Case = {
     bench.servers.withDatabase(async (postgres) => {
       const valkey = await bench.servers.freshValkey();
       const jobs = bench.size(300, 5);
-      const worker = Contender.start("commitToHandler", { valkey, postgres, jobs, warmUpJobs: bench.size(100, 2) });
+      const worker = bench.start("commitToHandler", { valkey, postgres, jobs, lead: bench.size(100, 2) });
       const { result, aftermath } = await runMetered(worker, bench);
       expectExactly("jobs delivered", 2 * jobs, result.ownMs.length + result.foreignMs.length);
       expectExactly("jobs left behind", 0, aftermath.unfinished);

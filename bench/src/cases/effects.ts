@@ -1,10 +1,9 @@
 import type { EffectMode } from "../contenders/effect-queue.ts";
-import { Contender } from "../process/contender.ts";
 import { costsPerJob, runMetered } from "../process/metered.ts";
 import type { Bench } from "../suite/bench.ts";
 import { throughput, type Case, type Measurement } from "../suite/case.ts";
 import { expectExactly } from "./delivery.ts";
-import { jobsFor, payloadBytes, type JobsByContender } from "./plain.ts";
+import { jobsFor, leadShare, payloadBytes, type JobsByContender } from "./plain.ts";
 
 const contenders = ["keyline", "pg-boss", "graphile-worker"];
 const peers = ["pg-boss", "graphile-worker"];
@@ -12,22 +11,19 @@ const peers = ["pg-boss", "graphile-worker"];
 async function runEffects(contender: string, mode: EffectMode, jobs: number, bench: Bench): Promise<Measurement> {
   return bench.servers.withDatabase(async (postgres) => {
     const options = { valkey: await bench.servers.freshValkey(), postgres, name: "effects", payloadBytes };
-    const warmUpJobs = bench.size(2_000, 100);
-    const worker = Contender.start("effects", { contender, options, mode, jobs, warmUpJobs });
-    const settled = await runMetered(worker, bench);
+    const lead = Math.round(jobs * leadShare);
+    const settled = await runMetered(bench.start("effects", { contender, options, mode, jobs, lead }), bench);
     const { effects, unfinished } = settled.aftermath;
     expectExactly("effects in the table", jobs, effects.total);
     expectExactly("distinct effects in the table", jobs, effects.distinct);
     expectExactly("jobs left behind", 0, unfinished);
-    return {
-      figures: { throughput: (jobs * 1_000) / settled.result.elapsedMs },
-      costs: costsPerJob(settled, jobs),
-    };
+    const { timedJobs, elapsedMs } = settled.result;
+    return { figures: { throughput: (timedJobs * 1_000) / elapsedMs }, costs: costsPerJob(settled, timedJobs) };
   });
 }
 
-const batchJobs: JobsByContender = { keyline: 100_000, "pg-boss": 15_000, "graphile-worker": 10_000 };
-const singleJobs: JobsByContender = { keyline: 12_000, "pg-boss": 6_000, "graphile-worker": 10_000 };
+const batchJobs: JobsByContender = { keyline: 150_000, "pg-boss": 25_000, "graphile-worker": 10_000 };
+const singleJobs: JobsByContender = { keyline: 15_000, "pg-boss": 4_000, "graphile-worker": 10_000 };
 
 export const effectsBatch: Case = {
   name: "effects-batch",

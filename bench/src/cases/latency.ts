@@ -1,4 +1,3 @@
-import { Contender } from "../process/contender.ts";
 import { runMetered } from "../process/metered.ts";
 import type { Case } from "../suite/case.ts";
 import { percentile } from "../suite/median.ts";
@@ -23,7 +22,7 @@ export const latency: Case = {
   run: async (contender, bench) => {
     const options = { valkey: await bench.servers.freshValkey(), name: "latency", payloadBytes };
     const jobs = bench.size(2_000, 20);
-    const worker = Contender.start("ping", { contender, options, jobs, warmUpJobs: bench.size(500, 5) });
+    const worker = bench.start("ping", { contender, options, jobs, lead: bench.size(500, 5) });
     const { result, aftermath } = await runMetered(worker, bench);
     expectExactly("jobs delivered", jobs, result.latenciesMs.length);
     expectExactly("jobs left behind", 0, aftermath.unfinished);

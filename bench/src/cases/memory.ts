@@ -1,6 +1,5 @@
-import { Contender } from "../process/contender.ts";
 import type { Case } from "../suite/case.ts";
-import { payloadBytes, preload, runDrain } from "./plain.ts";
+import { drain, payloadBytes, preload } from "./plain.ts";
 
 /** What a waiting job takes in Valkey beyond its payload. The first, small load brings scripts in that stay. */
 export const memory: Case = {
@@ -17,7 +16,7 @@ export const memory: Case = {
     const before = await bench.servers.usedMemory();
     await preload(run, bench);
     const after = await bench.servers.usedMemory();
-    await runDrain(Contender.start("drain", { ...run, concurrency: 200, warmUpJobs: 0 }), run, bench);
+    await drain(run, { concurrency: 200, lead: 0 }, bench);
     return { figures: { beyondPayload: (after - before) / run.jobs - payloadBytes } };
   },
 };

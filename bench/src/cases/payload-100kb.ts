@@ -1,7 +1,5 @@
-import { Contender } from "../process/contender.ts";
-import { runMetered } from "../process/metered.ts";
 import type { Case } from "../suite/case.ts";
-import { runDrain, startAdd } from "./plain.ts";
+import { drain, preload } from "./plain.ts";
 
 const payloadBytes = 100_000;
 
@@ -15,10 +13,11 @@ export const payload100kb: Case = {
   run: async (contender, bench) => {
     const options = { valkey: await bench.servers.freshValkey(), name: "payload", payloadBytes };
     const run = { contender, options, jobs: bench.size(500, 20) };
-    const added = await runMetered(startAdd(run, bench), bench);
-    const worker = Contender.start("drain", { ...run, concurrency: 10, warmUpJobs: 0 });
-    const drained = await runDrain(worker, run, bench);
-    const bytes = [added, drained].reduce((sum, { used }) => sum + used.bytesIn + used.bytesOut, 0);
+    const before = await bench.servers.read();
+    await preload(run, bench);
+    await drain(run, { concurrency: 10, lead: 0 }, bench);
+    const after = await bench.servers.read();
+    const bytes = after.bytesIn + after.bytesOut - before.bytesIn - before.bytesOut;
     return { figures: { timesPayload: bytes / run.jobs / payloadBytes } };
   },
 };

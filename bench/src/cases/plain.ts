@@ -1,4 +1,3 @@
-import { Contender } from "../process/contender.ts";
 import { costsPerJob, runMetered, type Metered } from "../process/metered.ts";
 import type { Bench } from "../suite/bench.ts";
 import type { Measurement } from "../suite/case.ts";
@@ -8,7 +7,10 @@ import { expectExactly } from "./delivery.ts";
 export const payloadBytes = 200;
 export const inFlight = 1_000;
 
-/** How many jobs keep each contender busy for two to three seconds on a small machine, so that all are timed alike. */
+/** The share of the jobs that pass before the clock starts. */
+export const leadShare = 0.2;
+
+/** How many jobs keep each contender busy for three seconds or so on a small machine, so that all are timed alike. */
 export type JobsByContender = Readonly<Record<string, number>>;
 
 export function jobsFor(contender: string, jobs: JobsByContender, bench: Bench, quick: number): number {
@@ -21,35 +23,32 @@ export interface PlainRun {
   readonly jobs: number;
 }
 
-export function startAdd(run: PlainRun, bench: Bench, warmUpJobs = 0): Contender<"add"> {
-  return Contender.start("add", { ...run, inFlight, warmUpJobs: bench.size(warmUpJobs, Math.min(warmUpJobs, 50)) });
-}
-
 /** Adds the jobs without looking at a meter. */
 export async function preload(run: PlainRun, bench: Bench): Promise<void> {
-  const producer = startAdd(run, bench);
+  const producer = bench.start("add", { ...run, inFlight, lead: 0 });
   await producer.ready();
   await producer.run();
   await producer.dismiss();
 }
 
-/** Processes jobs that wait already and checks that each of them came, and that none is left. */
-export async function runDrain(contender: Contender<"drain">, run: PlainRun, bench: Bench): Promise<Metered<"drain">> {
-  const drained = await runMetered(contender, bench);
-  expectExactly("distinct jobs delivered", run.jobs, drained.result.distinct);
-  expectExactly("jobs delivered twice", 0, drained.result.repeated);
-  expectExactly("jobs left behind", 0, drained.aftermath.unfinished);
+/** Processes jobs that wait already and checks that each of them came once, and that none is left. */
+export async function drain(
+  run: PlainRun,
+  { concurrency, lead }: { readonly concurrency: number; readonly lead: number },
+  bench: Bench,
+): Promise<Metered<"drain">> {
+  const drained = await runMetered(bench.start("drain", { ...run, concurrency, lead }), bench);
+  const { distinct, repeated, unfinished } = drained.aftermath;
+  expectExactly("distinct jobs delivered", run.jobs, distinct);
+  expectExactly("jobs delivered twice", 0, repeated);
+  expectExactly("jobs left behind", 0, unfinished);
   return drained;
 }
 
 /** Throughput of a worker that finds all its jobs waiting. */
 export async function processPreloaded(run: PlainRun, concurrency: number, bench: Bench): Promise<Measurement> {
-  const warmUpJobs = bench.size(concurrency === 1 ? 5_000 : 20_000, 50);
-  const worker = Contender.start("drain", { ...run, concurrency, warmUpJobs });
-  await Promise.all([preload(run, bench), worker.ready()]);
-  const drained = await runDrain(worker, run, bench);
-  return {
-    figures: { throughput: (run.jobs * 1_000) / drained.result.elapsedMs },
-    costs: costsPerJob(drained, run.jobs),
-  };
+  await preload(run, bench);
+  const drained = await drain(run, { concurrency, lead: Math.round(run.jobs * leadShare) }, bench);
+  const { timedJobs, elapsedMs } = drained.result;
+  return { figures: { throughput: (timedJobs * 1_000) / elapsedMs }, costs: costsPerJob(drained, timedJobs) };
 }

@@ -19,7 +19,7 @@ function processAt(concurrency: number, timesBullmq: number, jobs: JobsByContend
   };
 }
 
-export const process1 = processAt(1, 3, { keyline: 25_000, bullmq: 7_000, "bee-queue": 10_000, floor: 30_000 });
-export const process10 = processAt(10, 6, { keyline: 150_000, bullmq: 25_000, "bee-queue": 40_000, floor: 200_000 });
-export const process50 = processAt(50, 10, { keyline: 400_000, bullmq: 40_000, "bee-queue": 50_000, floor: 500_000 });
-export const process200 = processAt(200, 10, { keyline: 500_000, bullmq: 50_000, "bee-queue": 50_000, floor: 600_000 });
+export const process1 = processAt(1, 3, { keyline: 30_000, bullmq: 15_000, "bee-queue": 15_000, floor: 45_000 });
+export const process10 = processAt(10, 6, { keyline: 250_000, bullmq: 45_000, "bee-queue": 35_000, floor: 300_000 });
+export const process50 = processAt(50, 10, { keyline: 600_000, bullmq: 60_000, "bee-queue": 50_000, floor: 800_000 });
+export const process200 = processAt(200, 10, { keyline: 700_000, bullmq: 60_000, "bee-queue": 50_000, floor: 900_000 });

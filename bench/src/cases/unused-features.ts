@@ -1,7 +1,7 @@
 import { throughput, type Case } from "../suite/case.ts";
 import { jobsFor, payloadBytes, processPreloaded } from "./plain.ts";
 
-const jobs = { keyline: 400_000, "keyline-defaults": 400_000 };
+const jobs = { keyline: 600_000, "keyline-defaults": 600_000 };
 
 /** A queue whose options are spelled out at their defaults must not be slower than one that was given none. */
 export const unusedFeatures: Case = {

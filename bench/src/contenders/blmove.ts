@@ -11,9 +11,7 @@ export const open: OpenPlainQueue = async ({ valkey, name, payloadBytes }) => {
   const held = `blmove:{${name}}:held`;
   return {
     addRange: (range, inFlight) =>
-      keepInFlight(range, inFlight, (seq) =>
-        producer.lpush(waiting, JSON.stringify({ id: String(seq), data: payload(seq) })),
-      ),
+      keepInFlight(range, inFlight, (seq) => producer.lpush(waiting, JSON.stringify({ id: String(seq), data: payload(seq) }))),
     work: async (handler) => {
       const client = await connect(valkey);
       let isStopping = false;

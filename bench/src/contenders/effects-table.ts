@@ -33,9 +33,8 @@ export class EffectsTable {
     return rows[0] ?? { total: 0, distinct: 0 };
   }
 
-  /** Forgets the effects of a warm-up, and writes out what the preparations left dirty, so that nobody else pays for it. */
-  async clear(): Promise<void> {
-    await this.#client.query("TRUNCATE effects");
+  /** Has the server write out what adding the jobs left dirty, so that nobody pays for it while the clock runs. */
+  async flushServer(): Promise<void> {
     await this.#client.query("CHECKPOINT");
   }
 

@@ -5,11 +5,7 @@ export interface Range {
 }
 
 /** Calls `add` for every number of the range, `inFlight` of them unanswered at any time: so many callers, none of whom waits for another. */
-export async function keepInFlight(
-  range: Range,
-  inFlight: number,
-  add: (seq: number) => Promise<unknown>,
-): Promise<void> {
+export async function keepInFlight(range: Range, inFlight: number, add: (seq: number) => Promise<unknown>): Promise<void> {
   let next = range.from;
   const caller = async (): Promise<void> => {
     while (next < range.to) await add(next++);
@@ -18,11 +14,7 @@ export async function keepInFlight(
 }
 
 /** Calls `addMany` with at most `size` numbers at a time, one call after the other. */
-export async function inChunks(
-  range: Range,
-  size: number,
-  addMany: (sequence: readonly number[]) => Promise<unknown>,
-): Promise<void> {
+export async function inChunks(range: Range, size: number, addMany: (sequence: readonly number[]) => Promise<unknown>): Promise<void> {
   for (let from = range.from; from < range.to; from += size) {
     await addMany(Array.from({ length: Math.min(size, range.to - from) }, (_, index) => from + index));
   }

@@ -25,14 +25,10 @@ export const open: OpenEffectQueue = async ({ postgres, name, payloadBytes }) =>
   const payload = payloadsOf(payloadBytes);
 
   const workInBatches = (onHandled: (jobs: number) => void): Promise<string> =>
-    boss.work(
-      name,
-      { ...bursts, transactional: true, batchSize: 100, localConcurrency: 2 },
-      async (jobs: readonly Job<Payload>[], tx) => {
-        await tx.executeSql(insertEffects, [jobs.map((job) => job.data.seq)]);
-        onHandled(jobs.length);
-      },
-    );
+    boss.work(name, { ...bursts, transactional: true, batchSize: 100, localConcurrency: 2 }, async (jobs: readonly Job<Payload>[], tx) => {
+      await tx.executeSql(insertEffects, [jobs.map((job) => job.data.seq)]);
+      onHandled(jobs.length);
+    });
 
   const settle = async (job: Job<Payload>): Promise<void> => {
     const client = await pool.connect();

@@ -1,20 +1,14 @@
-// The entry of a contender's process: performs the one task that it is told to, then ends. A process of its own keeps
+// The entry of a contender's process: performs the tasks that it is told to, one after the other. A process of its own keeps
 // one contender's heap, compiled code and module state away from the others, and lets the kernel count its CPU.
+import { enableCompileCache } from "node:module";
 import { tasks, type TaskName } from "../tasks/index.ts";
 import type { Order, Report, Stage } from "./stage.ts";
 
-function send(report: Report): void {
-  process.send?.(report);
-}
+// A run starts some hundred of these processes, each of which would parse a library and its dependencies again.
+enableCompileCache();
 
-function awaitOrder(expected: Order["order"]): Promise<Order> {
-  return new Promise((resolve, reject) => {
-    process.once("message", (order: Order) => {
-      if (order.order === expected) resolve(order);
-      else reject(new Error(`Expected the order ${expected}, got ${order.order}.`));
-    });
-  });
-}
+// The bench ends a process by hanging up; and when the bench is gone, there is nobody to work for.
+process.once("disconnect", () => process.exit(0));
 
 const stage: Stage<unknown> = {
   async measure(work) {
@@ -31,25 +25,39 @@ const stage: Stage<unknown> = {
   },
 };
 
-function isTask(name: string): name is TaskName {
-  return Object.hasOwn(tasks, name);
-}
-
-async function perform(): Promise<void> {
-  const order = await awaitOrder("perform");
-  if (order.order !== "perform" || !isTask(order.task)) throw new Error(`Unknown task in ${JSON.stringify(order)}.`);
-  // The parameters were typed for this very task on the other side of the channel (see ContenderProcess.start).
-  const task = (await tasks[order.task]()) as (params: unknown, stage: Stage<unknown>) => Promise<unknown>;
-  send({ report: "closed", aftermath: await task(order.params, stage) });
-}
-
-// Whatever a library leaves running after its close must not keep the process: the report is the end. A bench that is
-// gone cannot dismiss anybody, so its end is theirs too.
-process.once("disconnect", () => process.exit(1));
 try {
-  await perform();
-  process.exit(0);
+  for (;;) {
+    const { task, params } = await awaitOrder("perform");
+    if (!isTask(task)) throw new Error(`There is no task ${task}.`);
+    // The parameters were typed for this very task on the other side of the channel (see Contender.start).
+    const perform = (await tasks[task]()) as (params: unknown, stage: Stage<unknown>) => Promise<unknown>;
+    const aftermath = await perform(params, stage);
+    send({ report: "closed", aftermath });
+  }
 } catch (error) {
   send({ report: "failed", reason: error instanceof Error ? (error.stack ?? error.message) : String(error) });
-  process.exit(1);
+  // A task that failed may have left anything behind.
+  process.exitCode = 1;
+  process.disconnect();
+}
+
+function send(report: Report): void {
+  process.send?.(report);
+}
+
+function awaitOrder<Kind extends Order["order"]>(expected: Kind): Promise<Extract<Order, { order: Kind }>> {
+  return new Promise((resolve, reject) => {
+    process.once("message", (order: Order) => {
+      if (isOrder(order, expected)) resolve(order);
+      else reject(new Error(`Expected the order ${expected}, got ${order.order}.`));
+    });
+  });
+}
+
+function isOrder<Kind extends Order["order"]>(order: Order, kind: Kind): order is Extract<Order, { order: Kind }> {
+  return order.order === kind;
+}
+
+function isTask(name: string): name is TaskName {
+  return Object.hasOwn(tasks, name);
 }

@@ -10,10 +10,7 @@ export interface Metered<Name extends TaskName> extends Outcome<ResultOf<Name>> 
 }
 
 /** Waits for a contender to be ready, runs it between two readings of the servers' meters, then dismisses it. */
-export async function runMetered<Name extends TaskName>(
-  contender: Contender<Name>,
-  bench: Bench,
-): Promise<Metered<Name>> {
+export async function runMetered<Name extends TaskName>(contender: Contender<Name>, bench: Bench): Promise<Metered<Name>> {
   await contender.ready();
   const before = await bench.servers.read();
   const outcome = await contender.run();
@@ -22,7 +19,9 @@ export async function runMetered<Name extends TaskName>(
   return { ...outcome, aftermath, used: difference(before, after) };
 }
 
-export function costsPerJob<Name extends TaskName>({ used, clientCpuUs }: Metered<Name>, jobs: number): Costs {
+export function costsPerJob<Name extends TaskName>({ used, clientCpuUs }: Metered<Name>, timedJobs: number): Costs {
+  // A quick run's few jobs may all have passed before the clock started.
+  const jobs = Math.max(1, timedJobs);
   return {
     valkeyCommands: used.commands / jobs,
     valkeyCpuUs: used.cpuUs / jobs,
@@ -39,8 +38,6 @@ function difference(before: MeterReading, after: MeterReading): MeterReading {
     bytesIn: after.bytesIn - before.bytesIn,
     bytesOut: after.bytesOut - before.bytesOut,
     postgresCpuUs:
-      before.postgresCpuUs === undefined || after.postgresCpuUs === undefined
-        ? undefined
-        : after.postgresCpuUs - before.postgresCpuUs,
+      before.postgresCpuUs === undefined || after.postgresCpuUs === undefined ? undefined : after.postgresCpuUs - before.postgresCpuUs,
   };
 }

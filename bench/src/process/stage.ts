@@ -14,7 +14,8 @@ export interface Stage<Result> {
 export type Task<Params, Result, Aftermath> = (params: Params, stage: Stage<Result>) => Promise<Aftermath>;
 
 /** From the bench to a contender's process. */
-export type Order = { readonly order: "perform"; readonly task: string; readonly params: unknown } | { readonly order: "go" } | { readonly order: "dismiss" };
+export type Order =
+  { readonly order: "perform"; readonly task: string; readonly params: unknown } | { readonly order: "go" } | { readonly order: "dismiss" };
 
 /** From a contender's process to the bench. */
 export type Report =

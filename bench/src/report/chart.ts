@@ -4,6 +4,8 @@ import type { CaseResult } from "../suite/rounds.ts";
 import { formatFigure } from "./figures.ts";
 import { machineLine, type Machine } from "./machine.ts";
 
+const captions: Readonly<Record<string, string>> = { floor: "floor, no library", blmove: "BLMOVE, no library" };
+
 const width = 860;
 const labels = { x: 148 };
 const bars = { x: 160, longest: 560, height: 16, pitch: 21 };
@@ -15,7 +17,7 @@ interface Group {
   readonly rows: readonly { readonly contender: string; readonly value: number; readonly isOwn: boolean }[];
 }
 
-/** Cases that compare contenders by their throughput or their median latency. */
+/** Draws the first figure of every case that compares Keyline with somebody else. */
 export function drawChart(machine: Machine, results: readonly CaseResult[]): string {
   const groups = results.flatMap(groupOf);
   let y = head;
@@ -47,14 +49,18 @@ ${body.join("\n")}
 function groupOf({ benchCase, contenders }: CaseResult): Group[] {
   const [figure] = Object.keys(benchCase.figures);
   const kind = figure === undefined ? undefined : benchCase.figures[figure];
-  if (figure === undefined || !kind || benchCase.contenders.length < 2 || contenders.length < 2) return [];
+  if (figure === undefined || !kind || benchCase.contenders.every(isOwn)) return [];
   const rows = contenders.map((result) => ({
-    contender: result.contender,
+    contender: captions[result.contender] ?? result.contender,
     value: result.figures[figure] ?? 0,
-    isOwn: result.contender.startsWith("keyline"),
+    isOwn: isOwn(result.contender),
   }));
   const direction = kind.better === "lower" ? ", less is better" : "";
   return [{ title: `${benchCase.title} (${kind.unit}${direction})`, rows }];
+}
+
+function isOwn(contender: string): boolean {
+  return contender.startsWith("keyline");
 }
 
 function drawGroup({ title, rows }: Group, top: number): string {

@@ -53,9 +53,7 @@ function versionsOf(names: readonly string[]): Record<string, string> {
 function versionOf(name: string): string | undefined {
   for (const root of ["../../node_modules", "../../../node_modules"]) {
     try {
-      const manifest: { version?: string } = JSON.parse(
-        readFileSync(join(import.meta.dirname, root, name, "package.json"), "utf8"),
-      );
+      const manifest: { version?: string } = JSON.parse(readFileSync(join(import.meta.dirname, root, name, "package.json"), "utf8"));
       return manifest.version;
     } catch {
       // Not in this folder: it may be in the next, or an optional package that is not installed.

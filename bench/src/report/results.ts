@@ -1,12 +1,16 @@
 import { mkdir, writeFile } from "node:fs/promises";
-import { join } from "node:path";
+import { dirname } from "node:path";
 import type { CaseResult } from "../suite/rounds.ts";
 import { judge } from "../suite/verdict.ts";
 import { drawChart } from "./chart.ts";
 import type { Machine } from "./machine.ts";
 
-/** Writes `latest.json` and `chart.svg` into the folder. */
-export async function writeResults(folder: string, machine: Machine, results: readonly CaseResult[]): Promise<void> {
+export interface ResultFiles {
+  readonly json: string;
+  readonly chart: string;
+}
+
+export async function writeResults(files: ResultFiles, machine: Machine, results: readonly CaseResult[]): Promise<void> {
   const cases = results.map((result) => ({
     name: result.benchCase.name,
     title: result.benchCase.title,
@@ -15,7 +19,8 @@ export async function writeResults(folder: string, machine: Machine, results: re
     goals: judge(result),
     failures: result.failures,
   }));
-  await mkdir(folder, { recursive: true });
-  await writeFile(join(folder, "latest.json"), `${JSON.stringify({ machine, cases }, null, 2)}\n`);
-  await writeFile(join(folder, "chart.svg"), drawChart(machine, results));
+  await mkdir(dirname(files.json), { recursive: true });
+  await mkdir(dirname(files.chart), { recursive: true });
+  await writeFile(files.json, `${JSON.stringify({ machine, cases }, null, 2)}\n`);
+  await writeFile(files.chart, drawChart(machine, results));
 }

@@ -11,7 +11,7 @@ export function printTable(results: readonly CaseResult[]): void {
     for (const failure of result.failures) console.log(`  FAILED ${failure}`);
   }
   const goals = results.flatMap(goalRows);
-  if (goals.length > 0) console.log(`\nGoals\n${alignColumns([["case", "figure", "goal", "reached", ""], ...goals])}`);
+  if (goals.length > 0) console.log(`\nGoals\n${alignColumns([["case", "contender", "figure", "goal", "reached", ""], ...goals])}`);
 }
 
 function figureRows({ benchCase, contenders }: CaseResult): string[][] {
@@ -37,8 +37,9 @@ function costColumns(costs: Costs | undefined): string[] {
 }
 
 function goalRows(result: CaseResult): string[][] {
-  return judge(result).map(({ figure, goal, reached, isMet }) => [
+  return judge(result).map(({ contender, figure, goal, reached, isMet }) => [
     result.benchCase.name,
+    contender,
     result.benchCase.figures[figure]?.label ?? figure,
     goal,
     reached === undefined ? "-" : formatFigure(reached),
@@ -53,9 +54,7 @@ function alignColumns(rows: readonly (readonly string[])[]): string {
   return rows
     .map((row) =>
       row
-        .map((cell, column) =>
-          isNumeric[column] ? cell.padStart(widths[column] ?? 0) : cell.padEnd(widths[column] ?? 0),
-        )
+        .map((cell, column) => (isNumeric[column] ? cell.padStart(widths[column] ?? 0) : cell.padEnd(widths[column] ?? 0)))
         .join("  ")
         .trimEnd(),
     )

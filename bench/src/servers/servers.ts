@@ -15,10 +15,7 @@ export class Servers {
   readonly #observer: Valkey;
   #databases = 0;
 
-  private constructor(
-    valkey: Awaited<ReturnType<typeof startValkey>>,
-    postgres: Awaited<ReturnType<typeof startPostgres>>,
-  ) {
+  private constructor(valkey: Awaited<ReturnType<typeof startValkey>>, postgres: Awaited<ReturnType<typeof startPostgres>>) {
     this.#valkey = valkey;
     this.#postgres = postgres;
     this.#observer = new Valkey(valkey.url);

@@ -1,13 +1,31 @@
+import { Contender } from "../process/contender.ts";
+import { ProcessPool } from "../process/process-pool.ts";
 import type { Servers } from "../servers/servers.ts";
+import type { ParamsOf, TaskName } from "../tasks/index.ts";
 
 /** What a case gets to work with. */
-export interface Bench {
+export class Bench {
   readonly servers: Servers;
-  readonly isQuick: boolean;
-  /** The size of a full run, or the tiny one that only proves that the case works. */
-  readonly size: (full: number, quick: number) => number;
-}
+  readonly #isQuick: boolean;
+  readonly #processes: ProcessPool;
 
-export function createBench(servers: Servers, isQuick: boolean): Bench {
-  return { servers, isQuick, size: (full, quick) => (isQuick ? quick : full) };
+  constructor(servers: Servers, { isQuick }: { readonly isQuick: boolean }) {
+    this.servers = servers;
+    this.#isQuick = isQuick;
+    this.#processes = new ProcessPool({ reuses: isQuick });
+  }
+
+  /** The size of a full run, or the tiny one that only proves that the case works. */
+  size(full: number, quick: number): number {
+    return this.#isQuick ? quick : full;
+  }
+
+  start<Name extends TaskName>(task: Name, params: ParamsOf<Name>): Contender<Name> {
+    return Contender.start(this.#processes, task, params);
+  }
+
+  async stop(): Promise<void> {
+    await this.#processes.stop();
+    await this.servers.stop();
+  }
 }

@@ -20,12 +20,7 @@ export interface CaseResult {
 export type Progress = (line: string) => void;
 
 /** Runs the contenders one after the other, round by round, so that a slow minute of the machine hits all of them alike. */
-export async function runRounds(
-  benchCase: Case,
-  bench: Bench,
-  rounds: number,
-  progress: Progress,
-): Promise<CaseResult> {
+export async function runRounds(benchCase: Case, bench: Bench, rounds: number, progress: Progress): Promise<CaseResult> {
   const measured = new Map<string, Measurement[]>();
   const failures: string[] = [];
   for (let round = 1; round <= rounds; round++) {
@@ -41,9 +36,7 @@ export async function runRounds(
       }
     }
   }
-  const contenders = [...measured]
-    .filter(([, all]) => all.length === rounds)
-    .map(([contender, all]) => summarize(contender, all));
+  const contenders = [...measured].filter(([, all]) => all.length === rounds).map(([contender, all]) => summarize(contender, all));
   return { benchCase, contenders, failures };
 }
 

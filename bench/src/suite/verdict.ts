@@ -4,6 +4,7 @@ import type { CaseResult, ContenderResult } from "./rounds.ts";
 export interface Verdict {
   /** For a reader: "at least 12 x bullmq". */
   readonly goal: string;
+  readonly contender: string;
   readonly figure: string;
   /** The ratio or the figure that the goal bounds; missing when a contender that it needs has none. */
   readonly reached?: number;
@@ -14,15 +15,18 @@ export interface Verdict {
 export function judge(result: CaseResult): Verdict[] {
   return result.benchCase.goals.map((goal) => {
     const reached = reach(goal, result);
-    const isMet =
-      reached !== undefined && reached >= (goal.atLeast ?? -Infinity) && reached <= (goal.atMost ?? Infinity);
-    const verdict = { goal: wording(goal, result), figure: goal.figure, isMet };
+    const isMet = reached !== undefined && reached >= (goal.atLeast ?? -Infinity) && reached <= (goal.atMost ?? Infinity);
+    const verdict = { goal: wording(goal, result), contender: subjectOf(goal, result), figure: goal.figure, isMet };
     return reached === undefined ? verdict : { ...verdict, reached };
   });
 }
 
+function subjectOf(goal: Goal, { benchCase }: CaseResult): string {
+  return goal.of ?? benchCase.contenders[0] ?? "";
+}
+
 function reach(goal: Goal, result: CaseResult): number | undefined {
-  const own = figureOf(result.contenders, goal.of ?? result.benchCase.contenders[0], goal.figure);
+  const own = figureOf(result.contenders, subjectOf(goal, result), goal.figure);
   if (own === undefined || !goal.against) return own;
   const rivals = goal.against.map((rival) => figureOf(result.contenders, rival, goal.figure));
   if (rivals.length === 0 || rivals.includes(undefined)) return undefined;
@@ -31,11 +35,7 @@ function reach(goal: Goal, result: CaseResult): number | undefined {
   return own / (isLowerBetter ? Math.min(...present) : Math.max(...present));
 }
 
-function figureOf(
-  contenders: readonly ContenderResult[],
-  name: string | undefined,
-  figure: string,
-): number | undefined {
+function figureOf(contenders: readonly ContenderResult[], name: string, figure: string): number | undefined {
   return contenders.find((result) => result.contender === name)?.figures[figure];
 }
 

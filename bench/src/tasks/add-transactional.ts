@@ -60,7 +60,7 @@ export const addTransactional: Task<
   });
   const ledger = new Ledger(0, single + batched);
   const worker = queue.work(async (job) => ledger.record(job.data.seq), { concurrency: 50 });
-  await ledger.complete();
+  await ledger.reach(single + batched);
   await worker.stop();
   const { rows } = await observer.query<{ total: number; distinct: number }>(countOrders);
   await observer.end();

@@ -11,7 +11,8 @@ export interface CommitToHandlerParams {
   readonly valkey: string;
   readonly postgres: string;
   readonly jobs: number;
-  readonly warmUpJobs: number;
+  /** Jobs of each kind before those that count. */
+  readonly lead: number;
 }
 
 export interface CommitToHandler {
@@ -25,7 +26,7 @@ export interface CommitToHandler {
  * worker share the process and its clock, each with a Keyline of its own.
  */
 export const commitToHandler: Task<CommitToHandlerParams, CommitToHandler, { readonly unfinished: number }> = async (
-  { valkey, postgres, jobs, warmUpJobs },
+  { valkey, postgres, jobs, lead },
   stage,
 ) => {
   const [producer, consumer] = [new Keyline({ valkey, postgres }), new Keyline({ valkey, postgres })];
@@ -71,7 +72,7 @@ export const commitToHandler: Task<CommitToHandlerParams, CommitToHandler, { rea
     }
     return { ownMs, foreignMs };
   };
-  await alternate(warmUpJobs);
+  await alternate(lead);
   await stage.measure(() => alternate(jobs));
   await pause(untilIdleMs);
   await consumer.close();

@@ -4,25 +4,27 @@ import type { Task } from "../process/stage.ts";
 
 export interface IdleParams {
   readonly valkey: string;
-  readonly postgres: string;
+  /** Without it the worker is one of a plain queue. */
+  readonly postgres?: string;
   /** How long to let what follows a start die down before anything counts. */
   readonly settlingMs: number;
   readonly forMs: number;
 }
 
-/** A worker of a plain queue and one of a transactional queue, both proven alive by a job, then left alone. */
+/** A worker of one kind with all its duties, proven alive by a job, then left alone, then proven alive again. */
 export const idle: Task<IdleParams, { readonly elapsedMs: number }, { readonly woken: number }> = async (params, stage) => {
-  const keyline = new Keyline({ valkey: params.valkey, postgres: params.postgres });
-  await keyline.migrate();
-  const queues = [keyline.queue("idle-plain"), keyline.queue("idle-transactional", { transactional: true })];
+  const { valkey, postgres } = params;
+  const keyline = new Keyline(postgres === undefined ? { valkey } : { valkey, postgres });
+  if (postgres !== undefined) await keyline.migrate();
   let handled = 0;
-  const runOneOnEach = async (): Promise<void> => {
+  const count = async (): Promise<void> => void handled++;
+  const add = startWorker(keyline, postgres !== undefined, count);
+  const runOne = async (): Promise<void> => {
     const before = handled;
-    for (const queue of queues) await queue.add({});
-    while (handled < before + queues.length) await pause(5);
+    await add();
+    while (handled === before) await pause(5);
   };
-  for (const queue of queues) queue.work(async () => void handled++, { concurrency: 10 });
-  await runOneOnEach();
+  await runOne();
   await pause(params.settlingMs);
   await stage.measure(async () => {
     const start = performance.now();
@@ -30,7 +32,19 @@ export const idle: Task<IdleParams, { readonly elapsedMs: number }, { readonly w
     return { elapsedMs: performance.now() - start };
   });
   const before = handled;
-  await runOneOnEach();
+  await runOne();
   await keyline.close();
   return { woken: handled - before };
 };
+
+/** Returns what adds a job for the worker. */
+function startWorker(keyline: Keyline, transactional: boolean, handler: () => Promise<void>): () => Promise<unknown> {
+  if (transactional) {
+    const queue = keyline.queue("idle", { transactional });
+    queue.work(handler, { concurrency: 10 });
+    return () => queue.add({});
+  }
+  const queue = keyline.queue("idle");
+  queue.work(handler, { concurrency: 10 });
+  return () => queue.add({});
+}

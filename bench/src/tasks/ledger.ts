@@ -6,7 +6,8 @@ export class Ledger {
   readonly #from: number;
   #distinct = 0;
   #deliveries = 0;
-  #resolve: () => void = () => {};
+  #awaited = Infinity;
+  #reached: () => void = () => {};
 
   /** Expects the numbers `from` (included) to `to` (not included). */
   constructor(from: number, to: number) {
@@ -30,35 +31,27 @@ export class Ledger {
     this.#deliveries++;
     if (count > 0) return;
     this.#seen[index] = 1;
-    if (++this.#distinct === this.#seen.length) this.#resolve();
+    if (++this.#distinct === this.#awaited) this.#reached();
   }
 
-  /** Resolves when every expected job was delivered; rejects when none has come for 20 seconds. */
-  async complete(): Promise<void> {
-    if (this.#distinct === this.#seen.length) return;
-    const { promise, resolve, reject } = withResolvers();
-    this.#resolve = resolve;
-    let before = this.#deliveries;
-    const watchdog = setInterval(() => {
-      if (this.#deliveries === before) {
-        reject(new Error(`${this.#distinct} of ${this.#seen.length} jobs were delivered, then nothing for 20 s.`));
-      }
-      before = this.#deliveries;
-    }, silenceLimitMs);
+  /** Resolves when that many distinct jobs were delivered; rejects when none has come for 20 seconds. */
+  async reach(distinct: number): Promise<void> {
+    if (this.#distinct >= distinct) return;
+    let before = -1;
+    let watchdog: NodeJS.Timeout | undefined;
     try {
-      await promise;
+      await new Promise<void>((resolve, reject) => {
+        this.#awaited = distinct;
+        this.#reached = resolve;
+        watchdog = setInterval(() => {
+          if (this.#deliveries === before) {
+            reject(new Error(`${this.#distinct} of ${distinct} jobs were delivered, then nothing for 20 s.`));
+          }
+          before = this.#deliveries;
+        }, silenceLimitMs);
+      });
     } finally {
       clearInterval(watchdog);
     }
   }
-}
-
-function withResolvers(): { promise: Promise<void>; resolve: () => void; reject: (reason: Error) => void } {
-  let resolve: () => void = () => {};
-  let reject: (reason: Error) => void = () => {};
-  const promise = new Promise<void>((res, rej) => {
-    resolve = res;
-    reject = rej;
-  });
-  return { promise, resolve, reject };
 }

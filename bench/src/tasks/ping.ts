@@ -9,7 +9,8 @@ export interface PingParams {
   readonly contender: string;
   readonly options: PlainQueueOptions;
   readonly jobs: number;
-  readonly warmUpJobs: number;
+  /** Jobs before those that count. */
+  readonly lead: number;
 }
 
 /**
@@ -18,7 +19,7 @@ export interface PingParams {
  * third process that competes for a core.
  */
 export const ping: Task<PingParams, { readonly latenciesMs: readonly number[] }, { readonly unfinished: number }> = async (
-  { contender, options, jobs, warmUpJobs },
+  { contender, options, jobs, lead },
   stage,
 ) => {
   const producer = await openPlainQueue(contender, options);
@@ -36,10 +37,10 @@ export const ping: Task<PingParams, { readonly latenciesMs: readonly number[] },
     await added;
     return end - start;
   };
-  for (let seq = 0; seq < warmUpJobs; seq++) await sendOne(seq);
+  for (let seq = 0; seq < lead; seq++) await sendOne(seq);
   await stage.measure(async () => {
     const latenciesMs: number[] = [];
-    for (let seq = warmUpJobs; seq < warmUpJobs + jobs; seq++) latenciesMs.push(await sendOne(seq));
+    for (let seq = lead; seq < lead + jobs; seq++) latenciesMs.push(await sendOne(seq));
     return { latenciesMs };
   });
   await worker.stop();

@@ -1,5 +1,6 @@
 import { KeylineError, toError } from "../runtime/errors.ts";
 import { isConnectionError } from "../valkey/connection.ts";
+import { ElementBatch } from "../valkey/element-batch.ts";
 import type { QueueLists } from "../valkey/queue-lists.ts";
 import { encodeElement } from "./element.ts";
 import type { AddResult } from "./options.ts";
@@ -18,22 +19,36 @@ export interface Adder {
   addMany(requests: readonly AddRequest[]): Promise<AddResult[]>;
 }
 
-/** Adds of one turn of the event loop. */
-interface Turn {
-  readonly elements: string[];
-  readonly idsAndElements: string[];
-  readonly sent: Promise<readonly boolean[]>;
-}
-
-const pageElements = 1_000;
-const pageLength = 1_048_576;
+const pageElements = 250;
+const pageLength = 262_144;
 const readyWithinMs = 5_000;
 
-/** Adds to a plain queue: all of one turn of the event loop travel as one LPUSH. */
+/** Adds of one turn of the event loop that travel with one command. */
+class Page {
+  readonly elements = new ElementBatch();
+  readonly #promise = Promise.withResolvers<void>();
+
+  get sent(): Promise<void> {
+    return this.#promise.promise;
+  }
+
+  get isFull(): boolean {
+    return this.elements.count >= pageElements || this.elements.length >= pageLength;
+  }
+
+  settleWith(sending: Promise<void>): void {
+    sending.then(this.#promise.resolve, this.#promise.reject);
+  }
+}
+
+/**
+ * Adds to a plain queue: all of one turn of the event loop travel together, as a few commands of one LPUSH each, so that the
+ * server works on the first while this process hears of none yet.
+ */
 export class PlainAdder implements Adder {
   readonly #lists: QueueLists;
   readonly #queue: string;
-  #turn: Turn | undefined;
+  #pages: Page[] = [];
 
   constructor(lists: QueueLists, queue: string) {
     this.#lists = lists;
@@ -41,53 +56,48 @@ export class PlainAdder implements Adder {
   }
 
   add(request: AddRequest): Promise<AddResult> {
-    const turn = this.#openTurn();
-    const number = this.#join(turn, request);
-    return turn.sent.then((added) => ({ id: request.id, added: number < 0 || added[number] === true }));
+    if (request.isOwnId) return this.#addWithId(request);
+    const { id } = request;
+    return this.#join(request).then(() => ({ id, added: true }));
   }
 
-  async addMany(requests: readonly AddRequest[]): Promise<AddResult[]> {
-    const turn = this.#openTurn();
-    const numbers = requests.map((request) => this.#join(turn, request));
-    const added = await turn.sent;
-    return requests.map(({ id }, index) => {
-      const number = numbers[index] ?? -1;
-      return { id, added: number < 0 || added[number] === true };
-    });
+  addMany(requests: readonly AddRequest[]): Promise<AddResult[]> {
+    return Promise.all(requests.map((request) => this.add(request)));
   }
 
-  /** Returns the job's number among those with an id of their own, -1 for others. */
-  #join(turn: Turn, { id, isOwnId, dataJson, maxAttempts }: AddRequest): number {
-    const element = encodeElement({ id, dataJson, at: Date.now(), maxAttempts, hasOwnId: isOwnId });
-    if (!isOwnId) {
-      turn.elements.push(element);
-      return -1;
-    }
-    turn.idsAndElements.push(id, element);
-    return turn.idsAndElements.length / 2 - 1;
+  #join({ id, dataJson, maxAttempts }: AddRequest): Promise<void> {
+    const element = encodeElement({ id, dataJson, at: Date.now(), maxAttempts });
+    const page = this.#openPage();
+    // All but the data is ASCII, and the data is one flat string, which is quick to measure.
+    page.elements.add(element, element.length - dataJson.length + Buffer.byteLength(dataJson));
+    return page.sent;
   }
 
-  #openTurn(): Turn {
-    if (this.#turn) return this.#turn;
-    const elements: string[] = [];
-    const idsAndElements: string[] = [];
-    const sent = new Promise<readonly boolean[]>((resolve, reject) => {
-      setImmediate(() => {
-        this.#turn = undefined;
-        this.#send(elements, idsAndElements).then(resolve, reject);
-      });
-    });
-    this.#turn = { elements, idsAndElements, sent };
-    return this.#turn;
+  #openPage(): Page {
+    const last = this.#pages.at(-1);
+    if (last && !last.isFull) return last;
+    if (!last) setImmediate(() => this.#sendPages());
+    const page = new Page();
+    this.#pages.push(page);
+    return page;
   }
 
-  async #send(elements: readonly string[], idsAndElements: readonly string[]): Promise<readonly boolean[]> {
+  #sendPages(): void {
+    const pages = this.#pages;
+    this.#pages = [];
+    for (const page of pages) page.settleWith(this.#insure(() => this.#lists.push(page.elements)));
+  }
+
+  async #addWithId({ id, dataJson, maxAttempts }: AddRequest): Promise<AddResult> {
+    const element = encodeElement({ id, dataJson, at: Date.now(), maxAttempts, hasOwnId: true });
+    const [added] = await this.#insure(() => this.#lists.pushWithIds([id, element]));
+    return { id, added: added === true };
+  }
+
+  async #insure<Result>(send: () => Promise<Result>): Promise<Result> {
     if (!this.#lists.connection.isReady) await this.#lists.connection.ensureReady(readyWithinMs);
     try {
-      const pushes = pages(elements, 1).map((page) => this.#lists.push(page));
-      const withIds = pages(idsAndElements, 2).map((page) => this.#lists.pushWithIds(page));
-      await Promise.all(pushes);
-      return (await Promise.all(withIds)).flat();
+      return await send();
     } catch (error) {
       if (!isConnectionError(error)) throw toError(error);
       throw new KeylineError(
@@ -97,24 +107,4 @@ export class PlainAdder implements Adder {
       );
     }
   }
-}
-
-/** Pages that keep the server's other clients waiting only for a moment. */
-function pages(values: readonly string[], step: 1 | 2): string[][] {
-  const all: string[][] = [];
-  let page: string[] = [];
-  let length = 0;
-  for (let index = 0; index < values.length; index += step) {
-    if (page.length >= pageElements || length >= pageLength) {
-      all.push(page);
-      page = [];
-      length = 0;
-    }
-    for (const value of values.slice(index, index + step)) {
-      page.push(value);
-      length += value.length;
-    }
-  }
-  if (page.length > 0) all.push(page);
-  return all;
 }

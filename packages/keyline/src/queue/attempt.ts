@@ -7,7 +7,7 @@ import { outcomeOf, type Outcome } from "./outcome.ts";
 
 /** A job that is being run. */
 export interface RunningJob<Data> {
-  readonly held: HeldJob;
+  readonly held: HeldJob<Data>;
   readonly job: Job<Data>;
 }
 
@@ -28,7 +28,7 @@ export interface HandlerContext {
 export interface SettleAccess {
   readonly record: JobRecord;
   /** False when the worker's lease is known to be lost; asks Valkey where that is in doubt. */
-  isStillOwner(job: HeldJob): Promise<boolean>;
+  isStillOwner(job: HeldJob<unknown>): Promise<boolean>;
 }
 
 /** Throws LEASE_LOST when the job is somebody else's. */

@@ -4,6 +4,7 @@ import type { Logger } from "../runtime/logger.ts";
 import type { JobRow, JobTable } from "../postgres/job-table.ts";
 import type { Marker } from "../postgres/marker.ts";
 import type { Outlet, Relay } from "../postgres/relay.ts";
+import { ElementBatch } from "../valkey/element-batch.ts";
 import type { QueueLists } from "../valkey/queue-lists.ts";
 import { encodeElement } from "./element.ts";
 
@@ -77,7 +78,7 @@ export class Delivery implements Outlet {
       else due.push(element);
     }
     if (later.length > 0) await this.#lists.pushScheduled(later);
-    for (let first = 0; first < due.length; first += pushPage) await this.#lists.push(due.slice(first, first + pushPage));
+    for (let first = 0; first < due.length; first += pushPage) await this.#lists.push(ElementBatch.of(due.slice(first, first + pushPage)));
     return epoch;
   }
 
@@ -117,7 +118,7 @@ export class Delivery implements Outlet {
       const page = jobs.slice(first, first + pushPage);
       try {
         // On one connection: the epoch is read before the push, and can only be older than it.
-        const [epoch] = await Promise.all([this.#lists.writtenEpoch(), this.#lists.push(page.map((job) => job.element))]);
+        const [epoch] = await Promise.all([this.#lists.writtenEpoch(), this.#lists.push(ElementBatch.of(page.map((job) => job.element)))]);
         if (epoch === null) this.#relay.lookAtEpochs();
         else
           this.marker.note(

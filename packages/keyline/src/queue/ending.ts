@@ -14,7 +14,7 @@ export type Verdict =
   | { readonly kind: "retry"; readonly attempts: number; readonly delayMs: number; readonly error: Error | undefined }
   | { readonly kind: "bury"; readonly attempts: number; readonly error: Error };
 
-export function judge(job: HeldJob, outcome: Outcome, policy: QueuePolicy): Verdict {
+export function judge(job: HeldJob<unknown>, outcome: Outcome, policy: QueuePolicy): Verdict {
   const before = job.element?.attempts ?? 0;
   switch (outcome.kind) {
     case "completed":
@@ -51,7 +51,12 @@ function waitBefore(policy: QueuePolicy, failedAttempts: number): number {
  * Brings a verdict to PostgreSQL where that holds the record, and returns what remains to be done on Valkey. First the record: if
  * this process dies in between, the element is still in its held list, is returned, and the row decides.
  */
-export async function record(job: HeldJob, verdict: Verdict, jobRecord: JobRecord | undefined, signal: AbortSignal): Promise<Ending> {
+export async function record(
+  job: HeldJob<unknown>,
+  verdict: Verdict,
+  jobRecord: JobRecord | undefined,
+  signal: AbortSignal,
+): Promise<Ending> {
   if (verdict.kind === "drop") return { kind: "settle" };
   if (!jobRecord) {
     if (verdict.kind === "settle") return { kind: "settle" };
@@ -81,7 +86,7 @@ export async function record(job: HeldJob, verdict: Verdict, jobRecord: JobRecor
 }
 
 /** A dead letter of a plain queue: why, when, and the element as it was. */
-function deadLetter(job: HeldJob, error: Error): string {
+function deadLetter(job: HeldJob<unknown>, error: Error): string {
   return JSON.stringify({ reason: describe(error), deadAt: Date.now(), element: job.raw });
 }
 

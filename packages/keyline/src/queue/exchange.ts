@@ -16,8 +16,7 @@ import type { Logger } from "../runtime/logger.ts";
 import { delay, Notice, retryDelay } from "../runtime/waiting.ts";
 import { isConnectionError, type ValkeyConnection } from "../valkey/connection.ts";
 import type { QueueLists } from "../valkey/queue-lists.ts";
-import { decodeElement } from "./element.ts";
-import { heldJob, HeldJobs, type HeldJob } from "./held-jobs.ts";
+import { HeldJob, HeldJobs } from "./held-jobs.ts";
 import type { Lease } from "./lease.ts";
 
 /** What becomes of a job's element when its attempt has ended. */
@@ -26,23 +25,24 @@ export type Ending =
   | { readonly kind: "retry"; readonly element: string; readonly delayMs: number }
   | { readonly kind: "bury"; readonly letter: string };
 
-export interface ExchangeEvents {
+export interface ExchangeEvents<Data> {
   /** These jobs are held now and to be begun. */
-  taken(jobs: readonly HeldJob[]): void;
+  taken(jobs: readonly HeldJob<Data>[]): void;
   /** The ending took effect. */
-  ended(job: HeldJob, ending: Ending): void;
+  ended(job: HeldJob<Data>, ending: Ending): void;
   /** The job was not in the held list any more. */
-  missed(job: HeldJob): void;
+  missed(job: HeldJob<Data>): void;
   /** There is no job on the queue. */
   ranEmpty(): void;
   /** No command that takes several jobs is under way: what was taken is all there is for now. */
   calmed(): void;
 }
 
+const settled: Ending = { kind: "settle" };
 const maxUnderWay = 2;
 const maxFinished = 1_000;
 
-export class Exchange {
+export class Exchange<Data> {
   readonly #lists: QueueLists;
   readonly #blocking: ValkeyConnection;
   readonly #lease: Lease;
@@ -50,13 +50,13 @@ export class Exchange {
   readonly #largestTake: number;
   readonly #blockMs: number;
   readonly #logger: Logger;
-  readonly #events: ExchangeEvents;
-  readonly #held = new HeldJobs();
+  readonly #events: ExchangeEvents<Data>;
+  readonly #held = new HeldJobs<Data>();
   readonly #changed = new Notice();
   readonly #stopListening: (() => void)[];
 
-  #finished: HeldJob[] = [];
-  #unsure = new Map<HeldJob, Ending>();
+  #finished: HeldJob<Data>[] = [];
+  #unsure = new Map<HeldJob<Data>, Ending>();
   #underWay = 0;
   #expected = 0;
   #generation = 0;
@@ -79,7 +79,7 @@ export class Exchange {
     readonly largestTake: number;
     readonly blockMs: number;
     readonly logger: Logger;
-    readonly events: ExchangeEvents;
+    readonly events: ExchangeEvents<Data>;
   }) {
     this.#lists = options.lists;
     this.#blocking = options.blocking;
@@ -104,8 +104,7 @@ export class Exchange {
   }
 
   /** Hands in a job whose attempt has ended. */
-  end(job: HeldJob, ending: Ending): void {
-    if (!this.#held.has(job)) return this.#events.missed(job);
+  end(job: HeldJob<Data>, ending: Ending): void {
     if (ending.kind === "settle") {
       this.#finished.push(job);
       this.pumpSoon();
@@ -131,8 +130,13 @@ export class Exchange {
     if (this.#suspicions >= 2) this.#distrust();
   }
 
+  /** What is held and not on its way back. */
+  held(): readonly HeldJob<Data>[] {
+    return this.#held.all();
+  }
+
   /** Forgets everything of a lease that is lost. Returns what was held under it. */
-  reset(): readonly HeldJob[] {
+  reset(): readonly HeldJob<Data>[] {
     this.#generation++;
     this.#finished = [];
     this.#unsure.clear();
@@ -178,25 +182,33 @@ export class Exchange {
     if (this.#expected === 0) this.#events.calmed();
   }
 
-  async #settleAndTake(finished: readonly HeldJob[], take: number): Promise<void> {
+  async #settleAndTake(finished: readonly HeldJob<Data>[], take: number): Promise<void> {
     const generation = this.#generation;
     const { places, areOldest } = this.#held.leave(finished);
     const ownIds = finished.flatMap((job) => (job.element?.hasOwnId ? [job.element.id] : []));
     this.#underWay++;
     this.#expected += take;
     try {
-      const reply = await this.#lists.settleAndTake(this.#lease.name, places, { take, areOldest, ownIds });
+      const reply = await this.#lists.settleAndTake(this.#lease.name, places, { finished: finished.length, take, areOldest, ownIds });
       if (generation !== this.#generation) return;
       this.#expected -= take;
-      if (!reply) return this.#lease.lose();
-      const missing = new Set(reply.missing);
-      finished.forEach((job, index) => (missing.has(index) ? this.#events.missed(job) : this.#events.ended(job, { kind: "settle" })));
+      if (reply === "lost") {
+        for (const job of finished) this.#events.missed(job);
+        this.#lease.lose();
+        return;
+      }
+      if (reply === "moved") {
+        for (const job of finished) this.#unsure.set(job, settled);
+        this.#distrust();
+        return;
+      }
+      this.#noteSettled(finished, reply.missing);
       if (take > 0 && reply.taken.length < take) this.#noteEmpty();
       if (reply.taken.length > 0) this.#accept(reply.taken);
     } catch (error) {
       if (generation !== this.#generation) return;
       this.#expected -= take;
-      for (const job of finished) this.#unsure.set(job, { kind: "settle" });
+      for (const job of finished) this.#unsure.set(job, settled);
       this.#noteFailure(error, "jobs could not be handed in");
     } finally {
       this.#underWay--;
@@ -204,7 +216,16 @@ export class Exchange {
     }
   }
 
-  async #endOne(job: HeldJob, ending: Exclude<Ending, { kind: "settle" }>): Promise<void> {
+  #noteSettled(finished: readonly HeldJob<Data>[], missing: readonly number[]): void {
+    if (missing.length === 0) {
+      for (const job of finished) this.#events.ended(job, settled);
+      return;
+    }
+    const missed = new Set(missing);
+    finished.forEach((job, index) => (missed.has(index) ? this.#events.missed(job) : this.#events.ended(job, settled)));
+  }
+
+  async #endOne(job: HeldJob<Data>, ending: Exclude<Ending, { kind: "settle" }>): Promise<void> {
     const generation = this.#generation;
     const { places } = this.#held.leave([job]);
     const [place] = places;
@@ -254,7 +275,7 @@ export class Exchange {
   }
 
   #accept(raws: readonly string[]): void {
-    const jobs = raws.map(decode);
+    const jobs = raws.map((raw) => new HeldJob<Data>(raw));
     this.#held.join(jobs);
     this.#events.taken(jobs);
   }
@@ -301,7 +322,7 @@ export class Exchange {
       this.#suspicions = 0;
       this.#isEmpty = false;
       for (const [job, ending] of endings) {
-        if (stillHeld.includes(job)) this.end(job, ending);
+        if (stillHeld.has(job)) this.end(job, ending);
         else this.#events.ended(job, ending);
       }
       for (const job of vanished) this.#logger.debug({ id: job.element?.id }, "a job is not in the held list any more");
@@ -333,14 +354,6 @@ export class Exchange {
       this.#logger.debug({ error: toError(error).message }, "a waiting command could not be ended");
       this.#blocking.reconnect();
     }
-  }
-}
-
-function decode(raw: string): HeldJob {
-  try {
-    return heldJob(raw, { element: decodeElement(raw) });
-  } catch (error) {
-    return heldJob(raw, { problem: `The element is not valid: ${toError(error).message}` });
   }
 }
 

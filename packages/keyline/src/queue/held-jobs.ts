@@ -1,54 +1,70 @@
+import { toError } from "../runtime/errors.ts";
 import type { HeldPlace } from "../valkey/queue-lists.ts";
-import { beginning, type Element } from "./element.ts";
+import { beginning, decodeElement, type Element } from "./element.ts";
+import type { Verdict } from "./ending.ts";
+import type { Job } from "./job.ts";
 
 /** A job in this worker's held list. */
-export interface HeldJob {
+export class HeldJob<Data> {
   /** The element as it is in the list. */
   readonly raw: string;
   /** Undefined when `raw` is no valid element; then `problem` says why. */
   readonly element: Element | undefined;
   readonly problem: string;
-  /** The text a script finds it by. */
-  readonly begins: string;
-}
+  /** `running` until its attempt is over, `ended` until Valkey knows; `lost` when it is somebody else's. */
+  phase: "running" | "ended" | "lost" = "running";
+  job: Job<Data> | undefined;
+  verdict: Verdict | undefined;
 
-export function heldJob(raw: string, decoded: { readonly element?: Element; readonly problem?: string }): HeldJob {
-  const { element, problem = "" } = decoded;
-  return { raw, element, problem, begins: beginning(raw, element) };
+  constructor(raw: string) {
+    this.raw = raw;
+    let problem = "";
+    let element: Element | undefined;
+    try {
+      element = decodeElement(raw);
+    } catch (error) {
+      problem = `The element is not valid: ${toError(error).message}`;
+    }
+    this.element = element;
+    this.problem = problem;
+  }
+
+  /** The text a script finds it by. */
+  get begins(): string {
+    return beginning(this.raw, this.element);
+  }
 }
 
 /**
  * What this process knows of its held list: the same jobs in the same order. Jobs join when a reply brings them and leave when the
  * command that removes them is sent, so that places are right for the command that comes next.
  */
-export class HeldJobs {
-  #jobs: HeldJob[] = [];
+export class HeldJobs<Data> {
+  #jobs: HeldJob<Data>[] = [];
 
   get size(): number {
     return this.#jobs.length;
   }
 
-  join(jobs: readonly HeldJob[]): void {
+  join(jobs: readonly HeldJob<Data>[]): void {
     for (const job of jobs) this.#jobs.push(job);
   }
 
-  /** Takes the jobs out and returns their places, each as it is after those before it have left. */
-  leave(jobs: readonly HeldJob[]): { readonly places: HeldPlace[]; readonly areOldest: boolean } {
-    const areOldest = jobs.every((job, index) => this.#jobs[index] === job);
-    if (areOldest) {
+  /** Takes the jobs out. `areOldest` when they are the ones held longest, in their order: then the first and the last place say it all. */
+  leave(jobs: readonly HeldJob<Data>[]): { readonly places: HeldPlace[]; readonly areOldest: boolean } {
+    const [first] = jobs;
+    const last = jobs.at(-1);
+    if (!first || !last) return { places: [], areOldest: false };
+    if (this.#areOldest(jobs)) {
       this.#jobs.splice(0, jobs.length);
-      return { places: jobs.map((job) => ({ place: 0, begins: job.begins })), areOldest };
+      return { places: [placed(first, 0), placed(last, jobs.length - 1)], areOldest: true };
     }
     const places = jobs.map((job) => {
       const place = Math.max(0, this.#jobs.indexOf(job));
       if (this.#jobs[place] === job) this.#jobs.splice(place, 1);
-      return { place, begins: job.begins };
+      return placed(job, place);
     });
-    return { places, areOldest };
-  }
-
-  has(job: HeldJob): boolean {
-    return this.#jobs.includes(job);
+    return { places, areOldest: false };
   }
 
   /**
@@ -57,14 +73,13 @@ export class HeldJobs {
    */
   reconcile(
     raws: readonly string[],
-    absent: readonly HeldJob[],
-  ): { readonly unknown: string[]; readonly stillHeld: HeldJob[]; readonly vanished: HeldJob[] } {
-    const left = new Map<string, HeldJob[]>();
-    for (const job of [...this.#jobs, ...absent]) left.set(job.raw, [...(left.get(job.raw) ?? []), job]);
+    absent: readonly HeldJob<Data>[],
+  ): { readonly unknown: string[]; readonly stillHeld: ReadonlySet<HeldJob<Data>>; readonly vanished: HeldJob<Data>[] } {
+    const left = Map.groupBy([...this.#jobs, ...absent], (job) => job.raw);
     const known = new Set(this.#jobs);
     const unknown: string[] = [];
-    const stillHeld: HeldJob[] = [];
-    const jobs: HeldJob[] = [];
+    const stillHeld = new Set<HeldJob<Data>>();
+    const jobs: HeldJob<Data>[] = [];
     for (const raw of raws) {
       const job = left.get(raw)?.shift();
       if (!job) {
@@ -72,16 +87,29 @@ export class HeldJobs {
         continue;
       }
       jobs.push(job);
-      if (!known.has(job)) stillHeld.push(job);
+      if (!known.has(job)) stillHeld.add(job);
     }
     const vanished = [...left.values()].flat().filter((job) => known.has(job));
     this.#jobs = jobs;
     return { unknown, stillHeld, vanished };
   }
 
-  clear(): readonly HeldJob[] {
+  clear(): readonly HeldJob<Data>[] {
     const jobs = this.#jobs;
     this.#jobs = [];
     return jobs;
   }
+
+  all(): readonly HeldJob<Data>[] {
+    return this.#jobs;
+  }
+
+  #areOldest(jobs: readonly HeldJob<Data>[]): boolean {
+    for (let index = 0; index < jobs.length; index++) if (this.#jobs[index] !== jobs[index]) return false;
+    return true;
+  }
+}
+
+function placed(job: HeldJob<unknown>, place: number): HeldPlace {
+  return { place, begins: job.begins };
 }

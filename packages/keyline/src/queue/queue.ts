@@ -1,5 +1,6 @@
 import type { StandardSchemaV1 } from "@standard-schema/spec";
-import { KeylineError } from "../runtime/errors.ts";
+import { KeylineError, toError } from "../runtime/errors.ts";
+import type { TransactionClient } from "../postgres/options.ts";
 import { newId } from "../runtime/ids.ts";
 import { toJson } from "../runtime/json.ts";
 import type { Logger } from "../runtime/logger.ts";
@@ -41,6 +42,7 @@ type AddOptionsOf<Transactional extends boolean> = Transactional extends true ? 
 type HandlerOf<Data, Transactional extends boolean> = Transactional extends true ? SettlingHandler<Data> : Handler<Data>;
 type BatchHandlerOf<Data, Transactional extends boolean> = Transactional extends true ? SettlingBatchHandler<Data> : BatchHandler<Data>;
 
+const noOptions = {};
 const addOptionNames = new Set(["id", "maxAttempts", "tx"]);
 // A worker takes at most this many jobs with one command, so that a script answers others in between.
 const largestTake = 500;
@@ -69,14 +71,15 @@ export class Queue<Input, Output = Input, Transactional extends boolean = false>
    * const { id } = await emails.add({ to: "a@example.com" });
    */
   add(data: Input, options?: AddOptionsOf<Transactional>): Promise<AddResult>;
-  async add(data: Input, options: TransactionalAddOptions = {}): Promise<AddResult> {
-    this.#parts.checkOpen();
-    const { tx } = options;
-    const checked = this.#check(data, options);
-    const request = checked instanceof Promise ? await checked : checked;
-    if (tx === undefined) return this.#parts.adder.add(request);
-    const [result] = await this.#transactionalAdder().addWithin(tx, [request]);
-    return result ?? { id: request.id, added: false };
+  add(data: Input, options: TransactionalAddOptions = noOptions): Promise<AddResult> {
+    try {
+      this.#parts.checkOpen();
+      const request = this.#check(data, options);
+      if (request instanceof Promise) return request.then((checked) => this.#addChecked(checked, options.tx));
+      return this.#addChecked(request, options.tx);
+    } catch (error) {
+      return Promise.reject(toError(error));
+    }
   }
 
   /**
@@ -170,6 +173,15 @@ export class Queue<Input, Output = Input, Transactional extends boolean = false>
     return count;
   }
 
+  async #addWithin(tx: TransactionClient, request: AddRequest): Promise<AddResult> {
+    const [result] = await this.#transactionalAdder().addWithin(tx, [request]);
+    return result ?? { id: request.id, added: false };
+  }
+
+  #addChecked(request: AddRequest, tx: TransactionClient | undefined): Promise<AddResult> {
+    return tx === undefined ? this.#parts.adder.add(request) : this.#addWithin(tx, request);
+  }
+
   async #redriveRows(limit: number): Promise<number> {
     return (await this.#parts.transactionalAdder?.redrive(limit)) ?? 0;
   }
@@ -198,7 +210,7 @@ export class Queue<Input, Output = Input, Transactional extends boolean = false>
 
   #check(data: Input, options: AddOptions): AddRequest | Promise<AddRequest> {
     const { schema } = this.#parts;
-    for (const name in options) {
+    for (const name of options === noOptions ? [] : Object.keys(options)) {
       if (!addOptionNames.has(name)) {
         throw new KeylineError("INVALID_OPTION", `add has no option ${JSON.stringify(name)}: it knows ${[...addOptionNames].join(", ")}`);
       }

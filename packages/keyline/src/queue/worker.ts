@@ -12,18 +12,17 @@
  */
 import type { StandardSchemaV1 } from "@standard-schema/spec";
 import { Emitter } from "../runtime/emitter.ts";
-import { KeylineError, toError, ValidationError } from "../runtime/errors.ts";
+import { KeylineError, toError } from "../runtime/errors.ts";
 import type { Logger } from "../runtime/logger.ts";
-import { validate } from "../runtime/schema.ts";
 import { delay, Notice } from "../runtime/waiting.ts";
 import type { ValkeyConnection } from "../valkey/connection.ts";
 import type { Beat, QueueLists } from "../valkey/queue-lists.ts";
 import type { RunningJob, SettleAccess } from "./attempt.ts";
-import type { Element } from "./element.ts";
 import { judge, record, type Verdict } from "./ending.ts";
 import { Exchange, leaseLost, type Ending } from "./exchange.ts";
 import type { HeldJob } from "./held-jobs.ts";
-import { Job } from "./job.ts";
+import { Intake } from "./intake.ts";
+import type { Job } from "./job.ts";
 import type { JobRecord } from "./job-record.ts";
 import { Lease } from "./lease.ts";
 import type { QueuePolicy } from "./options.ts";
@@ -60,22 +59,26 @@ export interface WorkerSetup<Data> {
   onStopped(): void;
 }
 
+const settled: Ending = { kind: "settle" };
+
 /** Takes jobs of one queue and runs them until it is stopped. */
 export class Worker<Data> {
   readonly #setup: WorkerSetup<Data>;
   readonly #events: Emitter<WorkerEvents<Data>>;
   readonly #lease: Lease;
-  readonly #exchange: Exchange;
+  readonly #exchange: Exchange<Data>;
   readonly #runner: Runner<Data>;
   readonly #rescuer: Rescuer;
   readonly #scheduler: Scheduler;
-  readonly #running = new Map<HeldJob, Job<Data> | undefined>();
-  /** Jobs whose attempt has ended and whose element is still held. */
-  readonly #ended = new Map<HeldJob, { readonly job: Job<Data> | undefined; readonly verdict: Verdict }>();
+  readonly #intake: Intake<Data>;
   readonly #changed = new Notice();
   readonly #abandoned = new AbortController();
+  /** Jobs whose attempt has begun and not ended. */
   #occupied = 0;
+  /** Jobs whose attempt has ended and whose element is still held. */
+  #ending = 0;
   #isIdle = false;
+  #returning: Promise<void> | undefined;
   #stopping: Promise<void> | undefined;
 
   /** @internal */
@@ -91,7 +94,7 @@ export class Worker<Data> {
         lost: () => this.#dropLease(),
       },
     });
-    this.#exchange = new Exchange({
+    this.#exchange = new Exchange<Data>({
       lists,
       blocking: setup.blocking,
       lease: this.#lease,
@@ -108,6 +111,13 @@ export class Worker<Data> {
       },
     });
     this.#runner = setup.createRunner(setup.record && { record: setup.record, isStillOwner: (job) => this.#isStillOwner(job) });
+    this.#intake = new Intake({
+      ...setup,
+      start: (held) => held.job && this.#start(held, held.job),
+      refuse: (held, verdict) => this.#finish(held, verdict),
+      done: () => this.#runner.flush(),
+      insist: (work) => this.#insist(work),
+    });
     this.#rescuer = new Rescuer(lists, setup.record?.table, logger);
     this.#scheduler = new Scheduler(lists, logger);
     for (const duty of [this.#rescuer, this.#scheduler, this.#lease]) duty.start();
@@ -128,114 +138,51 @@ export class Worker<Data> {
   }
 
   #room(): number {
-    const isOpen = this.#setup.record?.table.database.isAvailable ?? true;
-    if (!isOpen) void this.#setup.record?.table.database.whenAvailable(this.#abandoned.signal).then(() => this.#exchange.pumpSoon());
-    return isOpen ? this.#runner.room(this.#occupied) : 0;
+    const database = this.#setup.record?.table.database;
+    if (!database || database.isAvailable) return this.#runner.room(this.#occupied);
+    // Nobody takes a job whose end could not be recorded.
+    this.#returning ??= database.whenAvailable(this.#abandoned.signal).then(() => {
+      this.#returning = undefined;
+      this.#exchange.pumpSoon();
+    });
+    return 0;
   }
 
-  #begin(jobs: readonly HeldJob[]): void {
+  #begin(jobs: readonly HeldJob<Data>[]): void {
     this.#isIdle = false;
     this.#occupied += jobs.length;
-    const { record: jobRecord } = this.#setup;
-    const doubtful: HeldJob[] = [];
-    for (const held of jobs) {
-      this.#running.set(held, undefined);
-      // A job that was delivered before may be settled by now.
-      if (jobRecord && held.element && (held.element.isAgain || held.element.attempts > 0)) doubtful.push(held);
-      else this.#prepare(held);
-    }
-    if (jobRecord && doubtful.length > 0) void this.#beginDoubtful(jobRecord, doubtful);
+    this.#intake.begin(jobs);
   }
 
-  async #beginDoubtful(jobRecord: JobRecord, jobs: readonly HeldJob[]): Promise<void> {
-    const elements = jobs.flatMap((held) => held.element ?? []);
-    const open = await this.#insist(() => jobRecord.table.findOpen(elements.map((element) => element.id)));
-    for (const held of jobs) {
-      if (!this.#running.has(held)) {
-        this.#occupied--;
-        continue;
-      }
-      const attempts = held.element && open?.get(held.element.id);
-      if (!open || (attempts !== undefined && attempts <= (held.element?.attempts ?? 0))) this.#prepare(held);
-      else this.#finish(held, undefined, { kind: "drop", error: undefined });
-    }
-    this.#runner.flush();
+  #start(held: HeldJob<Data>, job: Job<Data>): void {
+    if (held.phase === "lost") this.#occupied--;
+    else this.#runner.run({ held, job }, this.#judge);
   }
 
-  /** Makes the job out of its element, and starts it unless that is the end of it. */
-  #prepare(held: HeldJob): void {
-    const { element } = held;
-    if (!element) {
-      return this.#finish(held, undefined, { kind: "bury", attempts: 0, error: new KeylineError("INVALID_ELEMENT", held.problem) });
-    }
-    const { schema } = this.#setup;
-    if (!schema) return this.#start(held, this.#createJob(element, element.data as Data));
-    try {
-      const data = validate(`job ${element.id} of queue ${this.#setup.queue}`, schema, element.data);
-      if (!(data instanceof Promise)) return this.#start(held, this.#createJob(element, data));
-      data.then(
-        (valid) => {
-          this.#start(held, this.#createJob(element, valid));
-          this.#runner.flush();
-        },
-        (error: unknown) => this.#refuse(held, error),
-      );
-    } catch (error) {
-      this.#refuse(held, error);
-    }
-  }
-
-  // Data that does not fit does not fit next time either.
-  #refuse(held: HeldJob, error: unknown): void {
-    const attempts = (held.element?.attempts ?? 0) + 1;
-    if (error instanceof ValidationError) this.#finish(held, undefined, { kind: "bury", attempts, error });
-    else this.#finish(held, undefined, judge(held, { kind: "failed", error: toError(error) }, this.#setup.policy));
-  }
-
-  #createJob({ id, attempts, at }: Element, data: Data): Job<Data> {
-    return new Job({ id, queue: this.#setup.queue, data, attempt: attempts + 1, addedAt: at ?? Date.now() });
-  }
-
-  #start(held: HeldJob, job: Job<Data>): void {
-    if (!this.#running.has(held)) {
-      this.#occupied--;
-      return;
-    }
-    const { maxAttempts } = this.#setup.policy;
-    if (job.attempt > (held.element?.maxAttempts ?? maxAttempts)) {
-      const error = new KeylineError(
-        "WORKER_DIED",
-        `Job ${job.id} was held by ${job.attempt - 1} workers that died: it may be what kills them`,
-      );
-      return this.#finish(held, job, { kind: "bury", attempts: job.attempt - 1, error });
-    }
-    this.#running.set(held, job);
-    this.#runner.run({ held, job }, (running, outcome) => this.#judge(running, outcome));
-  }
-
-  #judge({ held, job }: RunningJob<Data>, outcome: Outcome): void {
-    this.#finish(held, job, judge(held, outcome, this.#setup.policy));
-  }
+  readonly #judge = ({ held }: RunningJob<Data>, outcome: Outcome): void => {
+    this.#finish(held, judge(held, outcome, this.#setup.policy));
+  };
 
   /** The attempt is over: frees its place and sees to the job's end. */
-  #finish(held: HeldJob, job: Job<Data> | undefined, verdict: Verdict): void {
+  #finish(held: HeldJob<Data>, verdict: Verdict): void {
     this.#occupied--;
-    if (!this.#running.delete(held)) {
+    this.#changed.notify();
+    if (held.phase === "lost") {
       // Its lease went while it ran.
-      if (verdict.kind !== "drop" || verdict.error) this.#reportError(leaseLost(this.#setup.queue, job?.id ?? "?"));
+      if (verdict.kind !== "drop" || verdict.error) this.#reportError(leaseLost(this.#setup.queue, idOf(held)));
       this.#exchange.pumpSoon();
-      this.#changed.notify();
       return;
     }
-    this.#ended.set(held, { job, verdict });
-    if (verdict.kind === "settle" && !this.#setup.record) this.#exchange.end(held, { kind: "settle" });
+    held.phase = "ended";
+    held.verdict = verdict;
+    this.#ending++;
+    if (verdict.kind === "settle" && !this.#setup.record) this.#exchange.end(held, settled);
     else void this.#record(held, verdict);
-    this.#changed.notify();
   }
 
-  async #record(held: HeldJob, verdict: Verdict): Promise<void> {
+  async #record(held: HeldJob<Data>, verdict: Verdict): Promise<void> {
     const ending = await this.#insist(() => record(held, verdict, this.#setup.record, this.#abandoned.signal));
-    if (ending && this.#ended.has(held)) this.#exchange.end(held, ending);
+    if (ending && held.phase === "ended") this.#exchange.end(held, ending);
     this.#exchange.pumpSoon();
   }
 
@@ -252,11 +199,10 @@ export class Worker<Data> {
     return undefined;
   }
 
-  #noteEnded(held: HeldJob, ending: Ending): void {
-    const ended = this.#ended.get(held);
-    this.#ended.delete(held);
+  #noteEnded(held: HeldJob<Data>, ending: Ending): void {
+    this.#ending--;
     if (ending.kind === "retry") this.#scheduler.expect(ending.delayMs);
-    if (ended) this.#tell(ended.job, ended.verdict);
+    if (held.verdict) this.#tell(held.job, held.verdict);
   }
 
   #tell(job: Job<Data> | undefined, verdict: Verdict): void {
@@ -277,13 +223,11 @@ export class Worker<Data> {
     }
   }
 
-  #noteMissed(held: HeldJob): void {
-    const ended = this.#ended.get(held);
-    this.#ended.delete(held);
-    if (!ended) return;
+  #noteMissed(held: HeldJob<Data>): void {
+    this.#ending--;
     // With a record, what was committed counts, whoever has the element now.
-    if (this.#setup.record) this.#tell(ended.job, ended.verdict);
-    else this.#reportError(leaseLost(this.#setup.queue, ended.job?.id ?? held.element?.id ?? "?"));
+    if (this.#setup.record && held.verdict) this.#tell(held.job, held.verdict);
+    else this.#reportError(leaseLost(this.#setup.queue, idOf(held)));
   }
 
   #noteEmpty(): void {
@@ -301,23 +245,26 @@ export class Worker<Data> {
 
   /** The lease is lost: what runs, runs in vain, and what has ended and was not handed in is run again by others. */
   #dropLease(): void {
-    this.#exchange.reset();
     const error = new KeylineError("LEASE_LOST", `A worker of queue ${this.#setup.queue} lost its lease: others have its jobs now`);
-    for (const job of this.#running.values()) job?.abort(error);
-    const count = this.#running.size;
-    this.#running.clear();
-    for (const [held, ended] of this.#ended) {
-      if (!this.#setup.record) this.#reportError(leaseLost(this.#setup.queue, ended.job?.id ?? held.element?.id ?? "?"));
+    let count = 0;
+    for (const held of this.#exchange.reset()) {
+      if (held.phase === "running") {
+        held.job?.abort(error);
+        count++;
+      } else if (!this.#setup.record) {
+        this.#reportError(leaseLost(this.#setup.queue, idOf(held)));
+      }
+      held.phase = "lost";
     }
-    this.#ended.clear();
+    this.#ending = 0;
     this.#setup.logger.warn({ queue: this.#setup.queue, jobs: count }, "a worker lost its lease; it begins a new one");
     if (count > 0) this.#reportError(error);
     if (!this.#stopping) this.#lease.renew();
   }
 
-  async #isStillOwner(held: HeldJob): Promise<boolean> {
+  async #isStillOwner(held: HeldJob<unknown>): Promise<boolean> {
     if (!this.#lease.isCertain && this.#lease.isHeld) await this.#lease.confirm();
-    return this.#running.has(held);
+    return held.phase === "running";
   }
 
   #reportError(error: Error): void {
@@ -331,13 +278,13 @@ export class Worker<Data> {
     this.#runner.flush();
     while (this.#occupied > 0 && !signal.aborted) await this.#changed.wait(50, signal);
     const isPatient = this.#setup.lists.connection.isReady;
-    if (this.#ended.size > 0 || !this.#exchange.isQuiet) {
+    if (this.#ending > 0 || !this.#exchange.isQuiet) {
       const limit = AbortSignal.any([signal, AbortSignal.timeout(isPatient ? 30_000 : 2_000)]);
-      while (this.#ended.size > 0 && !limit.aborted) await this.#changed.wait(10, limit);
+      while (this.#ending > 0 && !limit.aborted) await this.#changed.wait(10, limit);
       await this.#exchange.drained(limit);
     }
     const stopped = new KeylineError("STOPPED", `The worker of queue ${this.#setup.queue} stopped; the job is given back`);
-    for (const job of this.#running.values()) job?.abort(stopped);
+    for (const held of this.#exchange.held()) if (held.phase === "running") held.job?.abort(stopped);
     this.#abandoned.abort(stopped);
     await Promise.all([this.#scheduler.stop(), this.#rescuer.stop()]);
     await this.#giveBack();
@@ -355,4 +302,8 @@ export class Worker<Data> {
       this.#setup.logger.warn({ error: toError(error).message }, "jobs could not be given back; they are when the lease ends");
     }
   }
+}
+
+function idOf(held: HeldJob<unknown>): string {
+  return held.job?.id ?? held.element?.id ?? "?";
 }

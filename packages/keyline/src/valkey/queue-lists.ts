@@ -1,5 +1,6 @@
 import type { ValkeyConnection } from "./connection.ts";
 import type { QueueKeys } from "./keys.ts";
+import type { ElementBatch } from "./element-batch.ts";
 import { Script } from "./script.ts";
 
 /** Where a job is in its worker's held list: a place, which may be out of date, and the text its element begins with, which decides. */
@@ -49,8 +50,9 @@ export class QueueLists {
     this.keys = keys;
   }
 
-  async push(elements: readonly string[]): Promise<void> {
-    await this.connection.client.lpush(this.keys.waiting, ...elements);
+  /** Adds jobs, in this order. */
+  async push(elements: ElementBatch): Promise<void> {
+    await elements.pushTo(this.connection, this.keys.waiting);
   }
 
   /** For each id and element: whether it was added. */
@@ -74,19 +76,29 @@ export class QueueLists {
 
   /**
    * Settles what has finished and takes up to `take` jobs. `areOldest` says that the finished are the ones held longest, in their
-   * order, which is the cheapest case. Returns `undefined` when the lease is lost.
+   * order; then `places` needs only the first and the last of them. Returns "lost" when the lease is, and "moved" when the
+   * oldest held are others; nothing was done then.
    */
   async settleAndTake(
     worker: string,
-    finished: readonly HeldPlace[],
-    { take, areOldest, ownIds }: { readonly take: number; readonly areOldest: boolean; readonly ownIds: readonly string[] },
-  ): Promise<{ readonly missing: readonly number[]; readonly taken: readonly string[] } | undefined> {
+    places: readonly HeldPlace[],
+    {
+      finished,
+      take,
+      areOldest,
+      ownIds,
+    }: { readonly finished: number; readonly take: number; readonly areOldest: boolean; readonly ownIds: readonly string[] },
+  ): Promise<{ readonly missing: readonly number[]; readonly taken: readonly string[] } | "lost" | "moved"> {
     const { workers, waiting, ids } = this.keys;
-    const values: (string | number)[] = [workers, this.keys.held(worker), waiting, ids, worker, take, finished.length, areOldest ? 1 : 0];
-    for (const { place, begins } of finished) values.push(place, begins);
+    const values: (string | number)[] = [workers, this.keys.held(worker), waiting, ids, worker, take, finished, areOldest ? 1 : 0];
+    for (const { place, begins } of places) {
+      if (areOldest) values.push(begins);
+      else values.push(place, begins);
+    }
     for (const id of ownIds) values.push(id);
-    const reply = (await settleAndTake.run(this.connection, values)) as 0 | [number[], ...string[]];
-    if (reply === 0) return undefined;
+    const reply = (await settleAndTake.run(this.connection, values)) as 0 | -1 | [number[], ...string[]];
+    if (reply === 0) return "lost";
+    if (reply === -1) return "moved";
     const [missing, ...taken] = reply;
     return { missing: missing.map((number) => number - 1), taken };
   }
