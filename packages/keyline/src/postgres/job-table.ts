@@ -46,7 +46,7 @@ const insertUnlessKnown: Statement = {
 
 const insertInTransaction = `${insert.text} ON CONFLICT (queue, id) DO NOTHING RETURNING id, pg_current_xact_id()::text AS xid`;
 
-export const settle: Statement = { name: "keyline-settle", text: "SELECT keyline.settle_jobs($1, $2, $3) AS id" };
+export const settle: Statement = { name: "keyline-settle", text: "SELECT id, xid FROM keyline.settle_jobs($1, $2, $3)" };
 
 // An attempt that was overtaken by a later one changes nothing.
 const retry: Statement = {
@@ -92,7 +92,7 @@ const countDead: Statement = {
   text: `SELECT count(*)::integer AS dead FROM keyline.job WHERE queue = $1 AND state = 'dead'`,
 };
 
-const mark: Statement = { name: "keyline-mark", text: "SELECT keyline.mark_delivered($1, $2, $3, $4)" };
+const mark: Statement = { name: "keyline-mark", text: "SELECT keyline.mark_delivered($1, $2, $3, $4) AS is_in_charge" };
 
 const peekUndelivered: Statement = {
   name: "keyline-peek-undelivered",
@@ -195,9 +195,10 @@ export class JobTable {
     return (await this.database.query<{ dead: number }>(countDead, [this.queue]))[0]?.dead ?? 0;
   }
 
-  /** Notes that the jobs were delivered to `epoch`, if that is in charge. Jobs that were settled meanwhile cost a look-up. */
-  async mark(epoch: string, ids: readonly string[]): Promise<void> {
-    await this.database.query(mark, [this.queue, epoch, ids, false]);
+  /** Notes that the jobs were delivered to `epoch`, if that is in charge, and returns whether it is. Jobs that were settled meanwhile cost a look-up. */
+  async mark(epoch: string, ids: readonly string[]): Promise<boolean> {
+    const [row] = await this.database.query<{ is_in_charge: boolean }>(mark, [this.queue, epoch, ids, false]);
+    return row?.is_in_charge ?? false;
   }
 
   /** The same for jobs that were delivered to an older epoch. */

@@ -3,7 +3,15 @@ import type { Logger } from "../runtime/logger.ts";
 import { toError } from "../runtime/errors.ts";
 import type { JobTable } from "./job-table.ts";
 
+/** A delivery that is to be noted. */
+interface Note {
+  readonly epoch: string;
+  readonly since: number;
+}
+
 const markEveryMs = 100;
+/** An epoch that is not in charge by then is an old one: the relay looks at its jobs again. */
+const patienceMs = 2_000;
 const page = 1_000;
 
 /**
@@ -13,7 +21,7 @@ const page = 1_000;
 export class Marker implements Duty {
   readonly #table: JobTable;
   readonly #logger: Logger;
-  readonly #epochs = new Map<string, string>();
+  readonly #notes = new Map<string, Note>();
   #timer: NodeJS.Timeout | undefined;
   #writing: Promise<void> = Promise.resolve();
   #isStopped = false;
@@ -33,26 +41,27 @@ export class Marker implements Duty {
     clearTimeout(this.#timer);
     await this.#writing;
     if (this.#table.database.isAvailable) await this.#write();
-    this.#epochs.clear();
+    this.#notes.clear();
   }
 
   note(epoch: string, ids: Iterable<string>): void {
-    for (const id of ids) this.#epochs.set(id, epoch);
+    const note = { epoch, since: performance.now() };
+    for (const id of ids) this.#notes.set(id, note);
     this.#schedule();
   }
 
   /** The job was settled here: nothing is left to note. */
   forget(id: string): void {
-    this.#epochs.delete(id);
+    this.#notes.delete(id);
   }
 
   /** True for a job that is about to be noted. */
   has(id: string): boolean {
-    return this.#epochs.has(id);
+    return this.#notes.has(id);
   }
 
   #schedule(): void {
-    if (this.#timer || this.#isStopped || this.#epochs.size === 0) return;
+    if (this.#timer || this.#isStopped || this.#notes.size === 0) return;
     this.#timer = setTimeout(() => {
       this.#writing = this.#write().finally(() => {
         this.#timer = undefined;
@@ -63,17 +72,19 @@ export class Marker implements Duty {
 
   async #write(): Promise<void> {
     if (!this.#table.database.isAvailable) return;
-    const byEpoch = Map.groupBy(this.#epochs, ([, epoch]) => epoch);
-    for (const [epoch, entries] of byEpoch) {
+    const byNote = Map.groupBy(this.#notes, ([, note]) => note);
+    for (const [note, entries] of byNote) {
       for (let first = 0; first < entries.length; first += page) {
         const ids = entries.slice(first, first + page).map(([id]) => id);
         try {
-          await this.#table.mark(epoch, ids);
+          const isInCharge = await this.#table.mark(note.epoch, ids);
+          // At the start of a queue its epoch may not be in charge yet.
+          if (!isInCharge && performance.now() - note.since < patienceMs) break;
         } catch (error) {
           this.#logger.debug({ error: toError(error).message, queue: this.#table.queue }, "deliveries could not be noted yet");
           return;
         }
-        for (const id of ids) if (this.#epochs.get(id) === epoch) this.#epochs.delete(id);
+        for (const id of ids) if (this.#notes.get(id) === note) this.#notes.delete(id);
       }
     }
   }

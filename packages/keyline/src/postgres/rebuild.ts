@@ -1,5 +1,5 @@
 import type { Logger } from "../runtime/logger.ts";
-import { rollBack } from "./settlement.ts";
+import { rollBack } from "./commit.ts";
 import { declareDeliveredElsewhere, type JobRow } from "./job-table.ts";
 import type { Outlet } from "./relay.ts";
 

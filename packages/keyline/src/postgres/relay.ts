@@ -19,7 +19,7 @@ import type { Database } from "./database.ts";
 import { claimUndelivered, findUndelivered, type JobRow, type JobTable } from "./job-table.ts";
 import type { Marker } from "./marker.ts";
 import { rebuild } from "./rebuild.ts";
-import { rollBack } from "./settlement.ts";
+import { rollBack } from "./commit.ts";
 
 /** The way from the rows of one queue to Valkey. */
 export interface Outlet {

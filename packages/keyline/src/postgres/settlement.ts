@@ -1,6 +1,7 @@
-import type { PoolClient } from "pg";
+import type { PoolClient, QueryResult } from "pg";
 import { KeylineError } from "../runtime/errors.ts";
 import { delay, retryDelay } from "../runtime/waiting.ts";
+import { commit, rollBack } from "./commit.ts";
 import { isConflict } from "./failures.ts";
 import { settle, type JobTable } from "./job-table.ts";
 
@@ -13,14 +14,19 @@ export interface HeldJob {
 /** What a settle commits together with the end of its jobs; `owed` holds the ids of those that were not settled before. */
 export type Effects = (tx: PoolClient, owed: ReadonlySet<string>) => Promise<void>;
 
+interface SettledRow {
+  readonly id: string;
+  readonly xid: string;
+}
+
 const conflictTries = 10;
 
 /**
  * Ends jobs for good, together with their effects, in one transaction. Returns the ids that this call settled: the row of a job
  * is deleted by exactly one committed transaction, and only that one carries the job's effects.
  *
- * A failure of which nobody knows whether the transaction was committed, and a conflict with another transaction, are
- * answered alike: by the whole of it once more. If it was committed, the rows are gone, and the effects are left out.
+ * A transaction that failed because PostgreSQL went away, and one that stood in another one's way, are answered alike: by the
+ * whole of it once more. Should it have been committed after all, the rows are gone, and the effects are left out.
  */
 export async function settleJobs(
   table: JobTable,
@@ -45,43 +51,32 @@ export async function settleJobs(
 }
 
 async function settleAlone(table: JobTable, jobs: readonly HeldJob[]): Promise<ReadonlySet<string>> {
-  const rows = await table.database.query<{ id: string }>(settle, valuesOf(table, jobs));
+  const rows = await table.database.query<SettledRow>(settle, valuesOf(table, jobs));
   return new Set(rows.map((row) => row.id));
 }
 
 async function settleWith(table: JobTable, jobs: readonly HeldJob[], effects: Effects): Promise<ReadonlySet<string>> {
-  const client = await table.database.connect();
+  const { database } = table;
+  const client = await database.connect();
   let isClean = false;
   try {
     // Both at once: on a pipelining connection they travel together.
-    const [, settled] = await Promise.all([
-      client.query("BEGIN"),
-      client.query<{ id: string }>({ ...settle, values: valuesOf(table, jobs) }),
-    ]);
+    const [, settled] = await Promise.all([client.query("BEGIN"), sendSettle(table, client, jobs)]);
     const owed = new Set(settled.rows.map((row) => row.id));
     if (owed.size > 0) await effects(client, owed);
-    const { command } = await client.query("COMMIT");
-    isClean = true;
-    if (command !== "COMMIT") {
-      throw new Error(
-        "A statement of the settle failed and its error was caught: PostgreSQL rolled all of it back. Use a savepoint, or let the error pass",
-      );
-    }
+    isClean = await commit(database, client, settled.rows[0]?.xid);
     return owed;
   } catch (error) {
-    if (!isClean) isClean = await rollBack(client);
-    throw table.database.explain(error);
+    isClean = await rollBack(client);
+    throw database.explain(error);
   } finally {
     client.release(!isClean);
   }
 }
 
-/** True when the connection can be used again. */
-export function rollBack(client: PoolClient): Promise<boolean> {
-  return client.query("ROLLBACK").then(
-    () => true,
-    () => false,
-  );
+/** Deletes the jobs' rows within the transaction that is open on `client`. */
+export function sendSettle(table: JobTable, client: PoolClient, jobs: readonly HeldJob[]): Promise<QueryResult<SettledRow>> {
+  return client.query<SettledRow>({ ...settle, values: valuesOf(table, jobs) });
 }
 
 function valuesOf(table: JobTable, jobs: readonly HeldJob[]): unknown[] {

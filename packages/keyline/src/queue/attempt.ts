@@ -16,7 +16,8 @@ export interface RunningJob<Data> {
  * to false when the job was settled before: then `effects` was not called, or what it wrote was rolled back. Throws what
  * `effects` throws, and LEASE_LOST when the job was given to somebody else.
  *
- * `effects` may be called again after a conflict or a lost connection, so it should only write through `tx`.
+ * `effects` may be called again after a conflict or a lost connection, so it should only write through `tx`. Settles of the same
+ * moment may share a transaction, one after the other: what is set with SET LOCAL there can be seen by the next.
  */
 export type Settle = (effects: (tx: Transaction) => Promise<void>) => Promise<boolean>;
 
@@ -86,8 +87,7 @@ export class SettleOnce {
     await checkOwner(this.#access, this.#running);
     const { element } = this.#running.held;
     if (!element) return false;
-    const settled = await this.#access.record.settle([element], (tx) => effects(tx), this.#running.job.signal);
-    return settled.has(element.id);
+    return this.#access.record.settleOne(element, effects, this.#running.job.signal);
   }
 }
 

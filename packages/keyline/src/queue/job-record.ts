@@ -2,6 +2,8 @@ import { KeylineError, toError } from "../runtime/errors.ts";
 import type { Logger } from "../runtime/logger.ts";
 import type { Failure, JobTable } from "../postgres/job-table.ts";
 import type { Marker } from "../postgres/marker.ts";
+import type { Transaction } from "../postgres/options.ts";
+import { SettleLanes } from "../postgres/settle-lanes.ts";
 import { settleJobs, type Effects, type HeldJob } from "../postgres/settlement.ts";
 import type { QueueLists } from "../valkey/queue-lists.ts";
 
@@ -19,6 +21,7 @@ export class JobRecord {
   readonly table: JobTable;
   readonly marker: Marker;
   readonly #lists: QueueLists;
+  readonly #lanes: SettleLanes;
   readonly #logger: Logger;
   #completions: Completion[] = [];
   #underWay = 0;
@@ -30,14 +33,22 @@ export class JobRecord {
     this.table = table;
     this.marker = marker;
     this.#lists = lists;
+    this.#lanes = new SettleLanes(table);
     this.#logger = logger;
   }
 
   /** Ends jobs together with their effects; see `settleJobs`. */
-  async settle(jobs: readonly HeldJob[], effects: Effects, signal?: AbortSignal): Promise<ReadonlySet<string>> {
-    const settled = await settleJobs(this.table, jobs, signal ? { effects, signal } : { effects });
+  async settle(jobs: readonly HeldJob[], effects: Effects): Promise<ReadonlySet<string>> {
+    const settled = await settleJobs(this.table, jobs, { effects });
     for (const { id } of jobs) this.marker.forget(id);
     return settled;
+  }
+
+  /** Ends one job together with its effects. True when this call did, false when it was settled before. */
+  async settleOne(job: HeldJob, effects: (tx: Transaction) => Promise<void>, signal: AbortSignal): Promise<boolean> {
+    const isOurs = await this.#lanes.settle(job, effects, signal);
+    this.marker.forget(job.id);
+    return isOurs;
   }
 
   /** Ends a job without effects, in one statement with all that end while the one before is under way. */

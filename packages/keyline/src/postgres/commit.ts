@@ -1,0 +1,67 @@
+import type { PoolClient } from "pg";
+import { KeylineError } from "../runtime/errors.ts";
+import { delay } from "../runtime/waiting.ts";
+import type { Database } from "./database.ts";
+
+const readStatus = { name: "keyline-transaction-status", text: "SELECT pg_xact_status($1::xid8) AS status" };
+
+const askForMs = 15_000;
+
+/**
+ * Sends COMMIT and makes sure of what became of it. Returns whether the connection can be used again; throws when the transaction
+ * was not committed, and OUTCOME_UNKNOWN when its answer got lost and PostgreSQL could not be asked, for which it needs `xid`.
+ */
+export async function commit(database: Database, client: PoolClient, xid: string | undefined): Promise<boolean> {
+  let command: string;
+  try {
+    ({ command } = await client.query("COMMIT"));
+  } catch (error) {
+    const explained = database.explain(error);
+    if (!(explained instanceof KeylineError) || explained.code !== "POSTGRES_UNAVAILABLE") throw explained;
+    await findOut(database, xid, explained);
+    return false;
+  }
+  if (command !== "COMMIT") throw new Error(rolledBack);
+  return true;
+}
+
+const rolledBack =
+  "A statement of the transaction failed and its error was caught: PostgreSQL rolled all of it back. Use a savepoint, or let the error pass";
+
+/** True when the connection can be used again. */
+export function rollBack(client: PoolClient): Promise<boolean> {
+  return client.query("ROLLBACK").then(
+    () => true,
+    () => false,
+  );
+}
+
+/** Returns when the transaction was committed, throws when it was not. */
+async function findOut(database: Database, xid: string | undefined, cause: KeylineError): Promise<void> {
+  if (xid !== undefined) {
+    const deadline = AbortSignal.timeout(askForMs);
+    while (!deadline.aborted) {
+      await database.whenAvailable(deadline);
+      const status = await readEnd(database, xid);
+      if (status === "committed") return;
+      if (status === "aborted") throw cause;
+      await delay(50);
+    }
+  }
+  throw new KeylineError(
+    "OUTCOME_UNKNOWN",
+    "The connection to PostgreSQL broke during COMMIT, and whether it took effect could not be asked: look for your own rows before you do it again",
+    { cause },
+  );
+}
+
+/** The end of a transaction; undefined while it is open, or when PostgreSQL did not answer. */
+async function readEnd(database: Database, xid: string): Promise<string | undefined> {
+  try {
+    const [row] = await database.query<{ status: string | null }>(readStatus, [xid]);
+    return row?.status ?? undefined;
+  } catch (error) {
+    if (error instanceof KeylineError && error.code === "POSTGRES_UNAVAILABLE") return undefined;
+    throw error;
+  }
+}

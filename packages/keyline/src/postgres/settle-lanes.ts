@@ -1,0 +1,128 @@
+/*
+ * DESIGN. Single settles of one process share transactions when they come faster than PostgreSQL commits, because beginning and
+ * committing costs more than most effects do.
+ *
+ * - A settle that finds a free lane goes at once, alone. While all lanes are busy settles wait, and a lane that becomes free
+ *   takes those that wait, one after the other, into one transaction: batching without waiting.
+ * - There are two lanes; a further one opens whenever a settle has waited for `patienceMs`. So slow effects run side by side as
+ *   they would without lanes, and quick ones share.
+ * - In a shared transaction each job's row is deleted right before its own effects are written: whatever a function does to the
+ *   transaction, no job is settled whose effects were not written. A group that takes long commits what it has.
+ * - Sharing is a bet: when anything fails, all of it is rolled back, and each settle is made again alone, as `settleJobs` does. So
+ *   the effects of one job that fail take no neighbour down, and every error reaches the one who caused it.
+ */
+import type { PoolClient } from "pg";
+import { toError } from "../runtime/errors.ts";
+import { commit, rollBack } from "./commit.ts";
+import type { JobTable } from "./job-table.ts";
+import { sendSettle, settleJobs, type HeldJob } from "./settlement.ts";
+
+interface Request {
+  readonly job: HeldJob;
+  readonly effects: (tx: PoolClient) => Promise<void>;
+  readonly signal: AbortSignal | undefined;
+  readonly resolve: (isOurs: boolean) => void;
+  readonly reject: (error: Error) => void;
+}
+
+const firstLanes = 2;
+const patienceMs = 15;
+const largestGroup = 50;
+const groupMs = 10;
+
+export class SettleLanes {
+  readonly #table: JobTable;
+  #waiting: Request[] = [];
+  #lanes = 0;
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(table: JobTable) {
+    this.#table = table;
+  }
+
+  /** Ends the job together with its effects. True when this call did, false when it was settled before. */
+  settle(job: HeldJob, effects: (tx: PoolClient) => Promise<void>, signal?: AbortSignal): Promise<boolean> {
+    return new Promise((resolve, reject) => {
+      this.#waiting.push({ job, effects, signal, resolve, reject });
+      if (this.#lanes < firstLanes) void this.#runLane();
+      else this.#openLaneLater();
+    });
+  }
+
+  #openLaneLater(): void {
+    this.#timer ??= setTimeout(() => {
+      this.#timer = undefined;
+      if (this.#waiting.length === 0) return;
+      void this.#runLane();
+      if (this.#waiting.length > 0) this.#openLaneLater();
+    }, patienceMs);
+  }
+
+  async #runLane(): Promise<void> {
+    this.#lanes++;
+    while (this.#waiting.length > 0) {
+      const share = Math.ceil(this.#waiting.length / Math.min(this.#lanes, firstLanes));
+      const group = this.#waiting.splice(0, Math.min(share, largestGroup));
+      const [first] = group;
+      if (group.length === 1 && first) await this.#settleAlone(first);
+      else await this.#settleTogether(group);
+    }
+    this.#lanes--;
+  }
+
+  async #settleAlone({ job, effects, signal, resolve, reject }: Request): Promise<void> {
+    try {
+      const settled = await settleJobs(this.#table, [job], { effects: (tx) => effects(tx), ...(signal ? { signal } : {}) });
+      resolve(settled.has(job.id));
+    } catch (error) {
+      reject(toError(error));
+    }
+  }
+
+  async #settleTogether(group: readonly Request[]): Promise<void> {
+    const outcomes = new Map<Request, boolean>();
+    try {
+      await this.#tryTogether(group, outcomes);
+    } catch {
+      await Promise.all([...outcomes.keys()].map((request) => this.#settleAlone(request)));
+      outcomes.clear();
+    }
+    for (const [request, isOurs] of outcomes) request.resolve(isOurs);
+  }
+
+  /** Commits as many of the group as time allows, and notes what each came to; the others wait again. What it has begun with when it throws is in `outcomes`. */
+  async #tryTogether(group: readonly Request[], outcomes: Map<Request, boolean>): Promise<void> {
+    const { database } = this.#table;
+    const until = performance.now() + groupMs;
+    let isClean = false;
+    let client: PoolClient | undefined;
+    try {
+      for (const request of group) outcomes.set(request, false);
+      client = await database.connect();
+      let begin: Promise<unknown> | undefined = client.query("BEGIN");
+      let xid: string | undefined;
+      for (const [index, request] of group.entries()) {
+        const [{ rows }] = await Promise.all([sendSettle(this.#table, client, [request.job]), begin]);
+        begin = undefined;
+        if (rows.length > 0) {
+          xid ??= rows[0]?.xid;
+          outcomes.set(request, true);
+          await request.effects(client);
+          if (client.getTransactionStatus?.() !== "T") throw new Error("the transaction is not open any more");
+        }
+        if (performance.now() > until) {
+          const rest = group.slice(index + 1);
+          for (const later of rest) outcomes.delete(later);
+          this.#waiting.unshift(...rest);
+          break;
+        }
+      }
+      isClean = await commit(database, client, xid);
+    } catch (error) {
+      if (client) isClean = await rollBack(client);
+      throw database.explain(error);
+    } finally {
+      client?.release(!isClean);
+    }
+  }
+}
