@@ -4,8 +4,8 @@
  *
  * - A settle that finds a free lane goes at once, alone. While all lanes are busy settles wait, and a lane that becomes free
  *   takes those that wait, one after the other, into one transaction: batching without waiting.
- * - There are two lanes; a further one opens whenever a settle has waited for `patienceMs`. So slow effects run side by side as
- *   they would without lanes, and quick ones share.
+ * - There are two lanes, and a settle that has waited for `patienceMs` gets one more for itself. A group is as large as lately
+ *   fitted into `groupMs`, so slow effects run alone and side by side as they would without lanes, and quick ones share.
  * - In a shared transaction each job's row is deleted right before its own effects are written: whatever a function does to the
  *   transaction, no job is settled whose effects were not written. A group that takes long commits what it has.
  * - Sharing is a bet: when anything fails, all of it is rolled back, and each settle is made again alone, as `settleJobs` does. So
@@ -25,7 +25,7 @@ interface Request {
   readonly reject: (error: Error) => void;
 }
 
-const firstLanes = 2;
+const maxLanes = 2;
 const patienceMs = 15;
 const largestGroup = 50;
 const groupMs = 10;
@@ -35,6 +35,8 @@ export class SettleLanes {
   #waiting: Request[] = [];
   #lanes = 0;
   #timer: NodeJS.Timeout | undefined;
+  /** How long one settle has taken lately: a moving average. */
+  #usualMs = 1;
 
   constructor(table: JobTable) {
     this.#table = table;
@@ -44,7 +46,7 @@ export class SettleLanes {
   settle(job: HeldJob, effects: (tx: PoolClient) => Promise<void>, signal?: AbortSignal): Promise<boolean> {
     return new Promise((resolve, reject) => {
       this.#waiting.push({ job, effects, signal, resolve, reject });
-      if (this.#lanes < firstLanes) void this.#runLane();
+      if (this.#lanes < maxLanes) void this.#runLane();
       else this.#openLaneLater();
     });
   }
@@ -52,8 +54,8 @@ export class SettleLanes {
   #openLaneLater(): void {
     this.#timer ??= setTimeout(() => {
       this.#timer = undefined;
-      if (this.#waiting.length === 0) return;
-      void this.#runLane();
+      const request = this.#waiting.shift();
+      if (request) void this.#settleAlone(request);
       if (this.#waiting.length > 0) this.#openLaneLater();
     }, patienceMs);
   }
@@ -61,8 +63,9 @@ export class SettleLanes {
   async #runLane(): Promise<void> {
     this.#lanes++;
     while (this.#waiting.length > 0) {
-      const share = Math.ceil(this.#waiting.length / Math.min(this.#lanes, firstLanes));
-      const group = this.#waiting.splice(0, Math.min(share, largestGroup));
+      const share = Math.ceil(this.#waiting.length / this.#lanes);
+      const fitting = Math.max(1, Math.floor(groupMs / this.#usualMs));
+      const group = this.#waiting.splice(0, Math.min(share, fitting, largestGroup));
       const [first] = group;
       if (group.length === 1 && first) await this.#settleAlone(first);
       else await this.#settleTogether(group);
@@ -71,8 +74,10 @@ export class SettleLanes {
   }
 
   async #settleAlone({ job, effects, signal, resolve, reject }: Request): Promise<void> {
+    const begun = performance.now();
     try {
       const settled = await settleJobs(this.#table, [job], { effects: (tx) => effects(tx), ...(signal ? { signal } : {}) });
+      this.#noteDuration(performance.now() - begun);
       resolve(settled.has(job.id));
     } catch (error) {
       reject(toError(error));
@@ -93,7 +98,7 @@ export class SettleLanes {
   /** Commits as many of the group as time allows, and notes what each came to; the others wait again. What it has begun with when it throws is in `outcomes`. */
   async #tryTogether(group: readonly Request[], outcomes: Map<Request, boolean>): Promise<void> {
     const { database } = this.#table;
-    const until = performance.now() + groupMs;
+    const begun = performance.now();
     let isClean = false;
     let client: PoolClient | undefined;
     try {
@@ -110,7 +115,7 @@ export class SettleLanes {
           await request.effects(client);
           if (client.getTransactionStatus?.() !== "T") throw new Error("the transaction is not open any more");
         }
-        if (performance.now() > until) {
+        if (performance.now() > begun + groupMs) {
           const rest = group.slice(index + 1);
           for (const later of rest) outcomes.delete(later);
           this.#waiting.unshift(...rest);
@@ -118,11 +123,16 @@ export class SettleLanes {
         }
       }
       isClean = await commit(database, client, xid);
+      this.#noteDuration((performance.now() - begun) / outcomes.size);
     } catch (error) {
       if (client) isClean = await rollBack(client);
       throw database.explain(error);
     } finally {
       client?.release(!isClean);
     }
+  }
+
+  #noteDuration(ms: number): void {
+    this.#usualMs += (ms - this.#usualMs) * 0.1;
   }
 }

@@ -293,6 +293,69 @@ describe("settling", () => {
     await worker.stop();
   }, 90_000);
 
+  test("many at once share transactions: effects that fail take no neighbour down, and every job is settled once", async () => {
+    const queue = nextQueue();
+    const transactions = new Set<string>();
+    const retried: number[] = [];
+    const worker = queue.work(
+      async (job, { settle }) => {
+        await settle(async (tx) => {
+          const { rows } = await tx.query<{ xid: string }>("SELECT pg_current_xact_id()::text AS xid");
+          await write(tx, queue.name, job.data.n);
+          if (job.data.n % 17 === 0 && job.attempt === 1) throw new Error("unlucky");
+          transactions.add(rows[0]?.xid ?? "");
+        });
+      },
+      { concurrency: 40 },
+    );
+    worker.on("retried", (job) => retried.push(job.data.n));
+    const numbers = Array.from({ length: 400 }, (_, n) => n);
+    await queue.addMany(numbers.map((n) => ({ data: { n } })));
+    await eventually("all are settled", async () => (await rowsOf(queue.name)).length === 0);
+    expect(await effectsOf(queue.name)).toEqual(numbers);
+    expect(retried.toSorted((one, other) => one - other)).toEqual(numbers.filter((n) => n % 17 === 0));
+    // Or else this test shows nothing of shared transactions.
+    expect(transactions.size).toBeLessThan(400);
+    await worker.stop();
+  });
+
+  test("slow effects run side by side, up to the worker's concurrency", async () => {
+    const queue = nextQueue();
+    const all = gate();
+    let inside = 0;
+    const worker = queue.work(
+      async (_, { settle }) => {
+        await settle(async () => {
+          if (++inside === 6) all.open();
+          await all.opened;
+        });
+      },
+      { concurrency: 6 },
+    );
+    await queue.addMany(Array.from({ length: 6 }, (_, n) => ({ data: { n } })));
+    await all.opened;
+    await eventually("all are settled", async () => (await rowsOf(queue.name)).length === 0);
+    await worker.stop();
+  });
+
+  test("a function that ends the transaction itself settles no neighbour without its effects", async () => {
+    const queue = nextQueue();
+    const worker = queue.work(
+      async (job, { settle }) => {
+        await settle(async (tx) => {
+          if (job.data.n % 10 === 5) await tx.query("COMMIT");
+          await write(tx, queue.name, job.data.n);
+        });
+      },
+      { concurrency: 20 },
+    );
+    await queue.addMany(Array.from({ length: 100 }, (_, n) => ({ data: { n } })));
+    await eventually("all are settled", async () => (await rowsOf(queue.name)).length === 0);
+    const numbers = await effectsOf(queue.name);
+    expect([...new Set(numbers)]).toEqual(Array.from({ length: 100 }, (_, n) => n));
+    await worker.stop();
+  });
+
   test("a batch in which one job's effects fail settles its neighbours, and retries that one", async () => {
     const queue = nextQueue();
     const settlements: { settled: number; failed: number }[] = [];
