@@ -1,0 +1,112 @@
+// `npm start`: the reference applications with their stores and workers, on one origin.
+import { once } from "node:events";
+import { createServer } from "node:net";
+import { EmbeddedError } from "@keyline/embedded";
+import type { FastifyInstance } from "fastify";
+import { KeylineError } from "keyline";
+import pg from "pg";
+import { registerShop } from "./shop/server/shop.ts";
+import { SettingError } from "./site/setting-error.ts";
+import { createSite } from "./site/site.ts";
+import { openStores, type Stores } from "./site/stores.ts";
+
+const host = process.env["HOST"] || "127.0.0.1";
+const port = Number(process.env["PORT"] || 3000);
+const loopback = new Set(["127.0.0.1", "::1", "localhost"]);
+const closeTimeoutMs = 20_000;
+
+const say = (message: string): void => console.log(message);
+const logError = (message: string): void => console.error(message);
+
+interface Running {
+  stores?: Stores;
+  site?: FastifyInstance;
+}
+
+const running: Running = {};
+let closing: { readonly startedAt: number } | undefined;
+
+for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, () => void stopOn(signal));
+
+try {
+  await start();
+} catch (error) {
+  if (!closing) {
+    logError(explain(error));
+    await close();
+    process.exitCode = 1;
+  }
+}
+
+async function start(): Promise<void> {
+  await checkPort();
+  say("Starting...");
+  running.stores = await openStores(process.env, say);
+  const { valkey, postgres } = running.stores;
+  const site = createSite({ logError });
+  running.site = site;
+  await registerShop(site, { valkeyUrl: valkey.url, postgresUrl: postgres.url, logError });
+  site.get("/", (_request, reply) => reply.redirect("/shop"));
+  await site.listen({ host, port });
+  say(`Valkey      ${valkey.description}`);
+  say(`PostgreSQL  ${postgres.description}`);
+  say("Keyline     queue orders, 2 workers, each a process of its own");
+  say(`Shop        ${addressOf(site)}/shop`);
+  if (!loopback.has(host)) say("There is no login: whoever can reach this machine can use it.");
+  say("Ctrl-C stops all of it.");
+}
+
+/** Said before the stores are started, which takes a few seconds. */
+async function checkPort(): Promise<void> {
+  if (!Number.isInteger(port) || port < 0 || port > 65_535) throw new SettingError(`PORT is ${process.env["PORT"]}, which is no port`);
+  const probe = createServer();
+  probe.listen({ host, port });
+  await once(probe, "listening");
+  probe.close();
+}
+
+async function stopOn(signal: NodeJS.Signals): Promise<void> {
+  if (closing) {
+    // A terminal's Ctrl-C arrives twice: from the terminal itself, and handed on by the process that started this one.
+    if (performance.now() - closing.startedAt > 1_000) process.exit(130);
+    return;
+  }
+  closing = { startedAt: performance.now() };
+  say(signal === "SIGINT" ? "\nStopping..." : "Stopping...");
+  setTimeout(() => process.exit(1), closeTimeoutMs).unref();
+  try {
+    await close();
+    say("Stopped.");
+    process.exit(0);
+  } catch (error) {
+    logError(explain(error));
+    process.exit(1);
+  }
+}
+
+/** The site first: its workers need the stores to give back what they hold. */
+async function close(): Promise<void> {
+  try {
+    await running.site?.close();
+  } finally {
+    await running.stores?.close();
+  }
+}
+
+function addressOf(site: FastifyInstance): string {
+  const address = site.server.address();
+  const listening = typeof address === "object" && address ? address.port : port;
+  const name = host === "127.0.0.1" || host === "0.0.0.0" || host === "::" ? "localhost" : host;
+  return `http://${name}:${listening}`;
+}
+
+function explain(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  const code = "code" in error ? error.code : undefined;
+  if (code === "EADDRINUSE") return `Port ${port} is in use: stop what uses it, or set PORT to another one.`;
+  if (code === "EACCES") return `Port ${port} needs more rights than this process has: set PORT to one above 1023.`;
+  if (code === "ECONNREFUSED") return `DATABASE_URL: nobody answers there (${error.message}).`;
+  if (error instanceof pg.DatabaseError) return `DATABASE_URL: ${error.message}.`;
+  if (error instanceof SettingError || error instanceof EmbeddedError || error instanceof KeylineError) return error.message;
+  return error.stack ?? error.message;
+}

@@ -1,0 +1,28 @@
+import { fastify, type FastifyInstance } from "fastify";
+import { answerWithProblems } from "./problem.ts";
+import { refuseCrossSite } from "./same-origin.ts";
+
+const securityHeaders = {
+  // Mantine writes its theme into style elements; scripts come from files only.
+  "content-security-policy":
+    "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; base-uri 'none'; form-action 'self'; frame-ancestors 'none'",
+  "x-content-type-options": "nosniff",
+  "referrer-policy": "no-referrer",
+};
+
+export interface SiteOptions {
+  readonly logError: (message: string) => void;
+}
+
+/** An HTTP server without routes: each application registers its own on it, so that all of them are one origin. */
+export function createSite({ logError }: SiteOptions): FastifyInstance {
+  const site = fastify({ bodyLimit: 16_384, requestTimeout: 30_000, routerOptions: { maxParamLength: 100 } });
+  site.removeContentTypeParser("text/plain");
+  site.addHook("onRequest", (request, reply, done) => {
+    reply.headers(securityHeaders);
+    refuseCrossSite(request);
+    done();
+  });
+  answerWithProblems(site, logError);
+  return site;
+}

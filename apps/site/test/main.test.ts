@@ -1,0 +1,106 @@
+import { spawn, type ChildProcess } from "node:child_process";
+import { once } from "node:events";
+import { connect, createServer } from "node:net";
+import { fileURLToPath } from "node:url";
+import { afterEach, expect, inject, test } from "vitest";
+
+const program = fileURLToPath(new URL("../../main.ts", import.meta.url));
+const timeout = 25_000;
+
+interface Started {
+  readonly process: ChildProcess;
+  readonly pid: number;
+  readonly exit: Promise<number | null>;
+  output(): string;
+}
+
+const started: Started[] = [];
+afterEach(() => {
+  for (const { pid } of started.splice(0)) if (isGroupAlive(pid)) process.kill(-pid, "SIGKILL");
+});
+
+function start(env: Record<string, string>): Started {
+  let output = "";
+  const child = spawn(process.execPath, ["--conditions=development", "--disable-warning=ExperimentalWarning", program], {
+    // A group of its own: what is left of it when it has ended was left behind.
+    detached: true,
+    env: { ...process.env, VALKEY_URL: "", DATABASE_URL: "", HOST: "", ...env },
+    stdio: ["ignore", "pipe", "pipe"],
+  });
+  for (const stream of [child.stdout, child.stderr]) stream.setEncoding("utf8").on("data", (text: string) => (output += text));
+  const exit = once(child, "close").then(([code]: (number | null)[]) => code ?? null);
+  if (child.pid === undefined) throw new Error("No process was started");
+  const running = { process: child, pid: child.pid, exit, output: () => output };
+  started.push(running);
+  return running;
+}
+
+function isGroupAlive(pid: number): boolean {
+  try {
+    return process.kill(-pid, 0);
+  } catch {
+    return false;
+  }
+}
+
+function isListening(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect({ port, host: "127.0.0.1" });
+    socket.on("connect", () => socket.destroy());
+    socket.on("close", (hadError) => resolve(!hadError));
+    socket.on("error", () => undefined);
+  });
+}
+
+async function lineOf({ output }: Started, pattern: RegExp): Promise<string> {
+  await expect.poll(output, { timeout }).toMatch(pattern);
+  return pattern.exec(output())?.[1] ?? "";
+}
+
+test("brings up everything with one command, and leaves nothing behind when it is told to end", async () => {
+  const main = start({ PORT: "0" });
+  const url = await lineOf(main, /^Shop\s+(http:\S+)\/shop$/m);
+  const ports = [await lineOf(main, /^Valkey\s+127\.0\.0\.1:(\d+)/m), await lineOf(main, /^PostgreSQL\s+127\.0\.0\.1:(\d+)/m)].map(Number);
+  const front = await fetch(`${url}/`, { redirect: "manual" });
+  expect([front.status, front.headers.get("location")]).toEqual([302, "/shop"]);
+  const placed = await fetch(`${url}/api/shop/orders`, {
+    method: "POST",
+    headers: { "content-type": "application/json" },
+    body: '{"details":"a lamp"}',
+  });
+  expect(await placed.json()).toEqual({ orderId: 1, status: "new" });
+  await expect.poll(async () => (await fetch(`${url}/api/shop/orders/1`)).json(), { timeout }).toMatchObject({ status: "processed" });
+
+  main.process.kill("SIGTERM");
+  expect(await main.exit).toBe(0);
+  expect(main.output()).toMatch(/Stopped\.\s*$/);
+  expect(isGroupAlive(main.pid)).toBe(false);
+  for (const port of ports) expect(await isListening(port)).toBe(false);
+});
+
+test("uses the servers that it is told of, and its workers end when it is killed", async () => {
+  const main = start({ PORT: "0", VALKEY_URL: inject("valkeyUrl"), DATABASE_URL: inject("postgresUrl") });
+  await lineOf(main, /^Shop\s+(http:\S+)\/shop$/m);
+  expect(main.output()).toContain("(VALKEY_URL)");
+  expect(main.output()).not.toContain(new URL(inject("postgresUrl")).password);
+  main.process.kill("SIGKILL");
+  await main.exit;
+  await expect.poll(() => isGroupAlive(main.pid), { timeout }).toBe(false);
+});
+
+test("says in one line that a setting cannot be used, and not what it is", async () => {
+  const main = start({ PORT: "0", DATABASE_URL: "secret" });
+  expect(await main.exit).toBe(1);
+  expect(main.output().trim().split("\n")).toEqual(["Starting...", "DATABASE_URL is not a URL"]);
+});
+
+test("says in one line that the port is in use", async () => {
+  const other = createServer().listen({ port: 0, host: "127.0.0.1" });
+  await once(other, "listening");
+  const address = other.address();
+  const port = typeof address === "object" && address ? address.port : 0;
+  const main = start({ PORT: String(port) });
+  expect(await main.exit).toBe(1);
+  expect(main.output().trim()).toBe(`Port ${port} is in use: stop what uses it, or set PORT to another one.`);
+  other.close();
+});
