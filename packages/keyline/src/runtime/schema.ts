@@ -1,9 +1,6 @@
 import type { StandardSchemaV1 } from "@standard-schema/spec";
 import { ValidationError } from "./errors.ts";
 
-/** Any schema that implements Standard Schema: zod, valibot, arktype and others. */
-export type Schema<Input = unknown, Output = Input> = StandardSchemaV1<Input, Output>;
-
 /** The value as `schema` returns it (defaults filled in, coercions made), or ValidationError. */
 export function validate<Output>(subject: string, schema: StandardSchemaV1<unknown, Output>, value: unknown): Output | Promise<Output> {
   const result = schema["~standard"].validate(value);

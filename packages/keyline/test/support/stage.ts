@@ -16,7 +16,7 @@ export interface Stage {
   close(): Promise<void>;
 }
 
-export interface LogLine {
+interface LogLine {
   readonly level: "debug" | "info" | "warn" | "error";
   readonly message: string;
   readonly details: object;
