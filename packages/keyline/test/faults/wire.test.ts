@@ -50,6 +50,18 @@ afterEach(async () => {
 let queues = 0;
 const nextName = (): string => `w${queues++}`;
 
+/** Resolves when the relay has looked after a new queue, so that the next COMMIT on the wire is the test's own. */
+async function quiet(queue: string): Promise<void> {
+  await eventually("the relay has looked after the queue", async () => {
+    const { rows } = await stage.pool.query(
+      `SELECT FROM keyline.queue WHERE name = $1 AND rebuilt_epoch = epoch
+        AND NOT EXISTS (SELECT FROM pg_stat_activity WHERE datname = current_database() AND state LIKE 'idle in transaction%')`,
+      [queue],
+    );
+    return rows.length === 1;
+  });
+}
+
 async function effectsOf(queue: string): Promise<number[]> {
   const { rows } = await stage.pool.query<{ n: number }>("SELECT n FROM effects WHERE queue = $1 ORDER BY n", [queue]);
   return rows.map((row) => row.n);
@@ -135,6 +147,7 @@ describe("an answer that is swallowed on the wire", () => {
 
   test("to the COMMIT of keyline.transaction: it asks, and tells the truth", async () => {
     const queue = keyline.queue<N>(nextName(), { transactional: true });
+    await quiet(queue.name);
     toPostgres.swallowReply(containing("COMMIT"));
     const added = await keyline.transaction((tx) => queue.add({ n: 1 }, { tx }));
     expect(added.added).toBe(true);

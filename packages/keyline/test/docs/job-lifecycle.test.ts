@@ -1,0 +1,215 @@
+import { readFileSync } from "node:fs";
+import { Discard, type Keyline, type Queue } from "keyline";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { eventually, gate, openStage, type Stage } from "../support/stage.ts";
+
+type State = "waiting" | "running" | "scheduled" | "completed" | "dead" | "cancelled";
+
+const text = readFileSync(new URL("../../../../docs/job-lifecycle.md", import.meta.url), "utf8");
+const table = [...text.matchAll(/^\| `([(a-z)]+)` *\| `([a-z]+)` *\|/gm)].map((match) => `${match[1]} -> ${match[2]}`);
+const diagram = [...text.matchAll(/^ {2}(\S+) --> (\w+):/gm)].map((match) => `${match[1] === "[*]" ? "(none)" : match[1]} -> ${match[2]}`);
+
+let stage: Stage;
+let keyline: Keyline;
+beforeAll(async () => {
+  stage = await openStage();
+  keyline = stage.keyline();
+  await keyline.migrate();
+});
+afterAll(() => stage.close());
+
+/** One queue with one job, of either kind, and where that job is. */
+class Course {
+  readonly queue: Queue<string> | Queue<string, string, true>;
+  readonly #isTransactional: boolean;
+
+  constructor(name: string, isTransactional: boolean, backoffMs = 60_000) {
+    this.#isTransactional = isTransactional;
+    const rules = { backoff: { type: "fixed", delay: backoffMs, jitter: 0 }, lease: 1_000 } as const;
+    this.queue = isTransactional ? keyline.queue<string>(name, { ...rules, transactional: true }) : keyline.queue<string>(name, rules);
+  }
+
+  async reach(state: State, row: string | undefined, attempts?: number): Promise<void> {
+    await eventually(`${this.queue.name} is ${state}`, async () => (await this.#stateOnValkey()) === state);
+    if (!this.#isTransactional) return;
+    await eventually(`the row of ${this.queue.name} is ${row}`, async () => (await this.row())?.state === row);
+    if (attempts !== undefined) expect((await this.row())?.attempts).toBe(attempts);
+  }
+
+  async row(): Promise<{ readonly state: string; readonly attempts: number } | undefined> {
+    const { rows } = await stage.pool.query<{ state: string; attempts: number }>(
+      "SELECT state, attempts FROM keyline.job WHERE queue = $1",
+      [this.queue.name],
+    );
+    return rows[0];
+  }
+
+  async cancel(): Promise<void> {
+    await stage.pool.query("UPDATE keyline.job SET state = 'cancelled' WHERE queue = $1", [this.queue.name]);
+  }
+
+  async #stateOnValkey(): Promise<State> {
+    const { waiting, running, scheduled, dead } = await this.queue.counts();
+    const found = Object.entries({ waiting, running, scheduled, dead }).flatMap(([state, count]) => (count === 1 ? [state as State] : []));
+    return found[0] ?? "completed";
+  }
+}
+
+/** How to bring about each transition; the course says where the job is after it. */
+const drives: Record<string, (course: Course, isTransactional: boolean) => Promise<void>> = {
+  "(none) -> waiting": async (course) => {
+    await course.queue.add("job");
+    await course.reach("waiting", "waiting", 0);
+  },
+  "waiting -> running": async (course) => {
+    const release = gate();
+    const worker = course.queue.work(() => release.opened);
+    await course.queue.add("job");
+    await course.reach("running", "waiting", 0);
+    release.open();
+    await worker.stop();
+  },
+  "running -> completed": async (course) => {
+    const completed = gate();
+    const worker = course.queue.work(() => undefined);
+    worker.on("completed", () => completed.open());
+    await course.queue.add("job");
+    await completed.opened;
+    await course.reach("completed", undefined);
+    await worker.stop();
+  },
+  "running -> scheduled": async (course) => {
+    const worker = course.queue.work(() => Promise.reject(new Error("not yet")));
+    await course.queue.add("job");
+    await course.reach("scheduled", "scheduled", 1);
+    await worker.stop();
+  },
+  "scheduled -> waiting": async (course) => {
+    const failing = course.queue.work(() => Promise.reject(new Error("not yet")));
+    const retried = gate();
+    failing.on("retried", () => retried.open());
+    await course.queue.add("job");
+    await retried.opened;
+    await failing.stop();
+    // A worker promotes what is due; one that is full leaves it waiting.
+    const release = gate();
+    const full = course.queue.work(() => release.opened);
+    await course.queue.add("another, which occupies the worker");
+    await eventually("it is due", async () => {
+      const { waiting, running, scheduled } = await course.queue.counts();
+      return waiting === 1 && running === 1 && scheduled === 0;
+    });
+    release.open();
+    await full.stop();
+  },
+  "running -> dead": async (course) => {
+    const worker = course.queue.work(() => Promise.reject(new Discard("no")));
+    await course.queue.add("job");
+    await course.reach("dead", "dead", 1);
+    await worker.stop();
+  },
+  "running -> waiting": async (course) => {
+    await backByStop(course);
+    await backByEndedLease(course);
+  },
+  "dead -> waiting": async (course) => {
+    const worker = course.queue.work(() => Promise.reject(new Discard("no")));
+    await course.queue.add("job");
+    await course.reach("dead", "dead", 1);
+    await worker.stop();
+    expect(await course.queue.redrive()).toBe(1);
+    await course.reach("waiting", "waiting", 0);
+  },
+  "waiting -> cancelled": async (course, isTransactional) => {
+    if (!isTransactional) return;
+    await course.queue.add("job");
+    await course.cancel();
+    await expectRespected(course);
+  },
+  "scheduled -> cancelled": async (course, isTransactional) => {
+    if (!isTransactional) return;
+    const worker = course.queue.work(() => Promise.reject(new Error("not yet")));
+    await course.queue.add("job");
+    await course.reach("scheduled", "scheduled", 1);
+    await worker.stop();
+    await course.cancel();
+    expect((await course.row())?.state).toBe("cancelled");
+  },
+  "running -> cancelled": async (course, isTransactional) => {
+    if (!isTransactional) return;
+    const started = gate();
+    const release = gate();
+    const worker = course.queue.work(async () => {
+      started.open();
+      await release.opened;
+      throw new Error("would be tried again");
+    });
+    await course.queue.add("job");
+    await started.opened;
+    await course.cancel();
+    release.open();
+    await eventually("it is nowhere on Valkey", async () => (await course.queue.counts()).running === 0);
+    expect(await course.queue.counts()).toMatchObject({ waiting: 0, scheduled: 0, dead: 0 });
+    await worker.stop();
+    expect((await course.row())?.state).toBe("cancelled");
+  },
+};
+
+async function backByStop(course: Course): Promise<void> {
+  const started = gate();
+  const worker = course.queue.work(() => {
+    started.open();
+    return new Promise(() => undefined);
+  });
+  await course.queue.add("job");
+  await started.opened;
+  await worker.stop({ timeout: 10 });
+  await course.reach("waiting", "waiting", 0);
+}
+
+/** The job is put into the held list of a worker that does not live any more. */
+async function backByEndedLease(course: Course): Promise<void> {
+  const base = `${stage.prefix}:{${course.queue.name}}`;
+  await stage.valkey.lmove(`${base}:waiting`, `${base}:held:ghost`, "RIGHT", "RIGHT");
+  await stage.valkey.zadd(`${base}:workers`, 1, "ghost");
+  const attempt = Promise.withResolvers<number>();
+  const release = gate();
+  const worker = course.queue.work(async (job) => {
+    attempt.resolve(job.attempt);
+    await release.opened;
+  });
+  expect(await attempt.promise).toBe(2);
+  await course.reach("running", "waiting", 1);
+  release.open();
+  await worker.stop();
+}
+
+/** A handler may run for what was on Valkey before; it settles nothing, and the row stays. */
+async function expectRespected({ queue, row }: Course): Promise<void> {
+  const transactional = queue as Queue<string, string, true>;
+  const settled = Promise.withResolvers<boolean>();
+  const worker = transactional.work(async (_, { settle }) => settled.resolve(await settle(async () => undefined)));
+  worker.on("error", () => undefined);
+  expect(await settled.promise).toBe(false);
+  await eventually("it is nowhere on Valkey", async () => (await queue.counts()).running === 0);
+  await worker.stop();
+  expect((await row.call({ queue } as Course))?.state).toBe("cancelled");
+}
+
+test("the diagram and the table list the same transitions, and each has its proof", () => {
+  expect(table.length).toBeGreaterThan(8);
+  expect(diagram.toSorted()).toEqual(table.toSorted());
+  expect(Object.keys(drives).toSorted()).toEqual(table.toSorted());
+});
+
+describe.each([
+  ["plain", false],
+  ["transactional", true],
+] as const)("on a %s queue", (kind, isTransactional) => {
+  const applicable = table.filter((transition) => isTransactional || !transition.endsWith("cancelled"));
+  test.each(applicable)("%s", async (transition) => {
+    const name = `${kind}-${transition.replaceAll(/[^a-z]+/g, "-")}`;
+    const course = new Course(name, isTransactional, transition === "scheduled -> waiting" ? 300 : 60_000);
+    await drives[transition]?.(course, isTransactional);
+  });
+});
