@@ -1,6 +1,9 @@
 import type { Database, Statement } from "./database.ts";
 import type { TransactionClient } from "./options.ts";
 
+/** Stands between the parts of a list in one text; no id that was added here has it. */
+export const separator = "\x1f";
+
 /** A row that is to be delivered. */
 export interface JobRow {
   readonly id: string;
@@ -46,7 +49,7 @@ const insertUnlessKnown: Statement = {
 
 const insertInTransaction = `${insert.text} ON CONFLICT (queue, id) DO NOTHING RETURNING id, pg_current_xact_id()::text AS xid`;
 
-export const settle: Statement = { name: "keyline-settle", text: "SELECT id, xid FROM keyline.settle_jobs($1, $2, $3)" };
+export const settle: Statement = { name: "keyline-settle", text: "SELECT settled, missing, xid FROM keyline.settle_jobs($1, $2, $3)" };
 
 // An attempt that was overtaken by a later one changes nothing.
 const retry: Statement = {
@@ -197,13 +200,13 @@ export class JobTable {
 
   /** Notes that the jobs were delivered to `epoch`, if that is in charge, and returns whether it is. Jobs that were settled meanwhile cost a look-up. */
   async mark(epoch: string, ids: readonly string[]): Promise<boolean> {
-    const [row] = await this.database.query<{ is_in_charge: boolean }>(mark, [this.queue, epoch, ids, false]);
+    const [row] = await this.database.query<{ is_in_charge: boolean }>(mark, [this.queue, epoch, joinIds(ids), false]);
     return row?.is_in_charge ?? false;
   }
 
   /** The same for jobs that were delivered to an older epoch. */
   async markAgain(epoch: string, ids: readonly string[]): Promise<void> {
-    await this.database.query(mark, [this.queue, epoch, ids, true]);
+    await this.database.query(mark, [this.queue, epoch, joinIds(ids), true]);
   }
 
   /** Puts `epoch` in charge. Returns the last epoch for which every older delivery was looked at. */
@@ -222,6 +225,11 @@ export class JobTable {
 /** Jobs of all these queues that nobody is known to have delivered, in the order of adding. */
 export function findUndelivered(database: Database, queues: readonly string[], limit: number): Promise<{ queue: string; id: string }[]> {
   return database.query<{ queue: string; id: string }>(peekUndelivered, [queues, limit]);
+}
+
+/** Ids in one text, as the functions of the schema take them. */
+export function joinIds(ids: readonly string[]): string {
+  return ids.join(separator);
 }
 
 function columnsOf(jobs: readonly NewJob[]): [string[], string[], (number | null)[]] {

@@ -16,7 +16,7 @@ import { toError } from "../runtime/errors.ts";
 import type { Logger } from "../runtime/logger.ts";
 import { Notice } from "../runtime/waiting.ts";
 import type { Database } from "./database.ts";
-import { claimUndelivered, findUndelivered, type JobRow, type JobTable } from "./job-table.ts";
+import { claimUndelivered, findUndelivered, joinIds, type JobRow, type JobTable } from "./job-table.ts";
 import type { Marker } from "./marker.ts";
 import { rebuild } from "./rebuild.ts";
 import { rollBack } from "./commit.ts";
@@ -177,7 +177,8 @@ export class Relay implements Duty {
         const epoch = await outlet.deliver(rows);
         // Without an epoch the rows stay as they are, and are delivered once more when it is known.
         if (epoch === null) this.lookAtEpochs();
-        else await client.query("SELECT keyline.mark_delivered($1, $2, $3, false)", [table.queue, epoch, rows.map((row) => row.id)]);
+        else
+          await client.query("SELECT keyline.mark_delivered($1, $2, $3, false)", [table.queue, epoch, joinIds(rows.map((row) => row.id))]);
       }
       await client.query("COMMIT");
       isClean = true;

@@ -15,7 +15,7 @@ import type { PoolClient } from "pg";
 import { toError } from "../runtime/errors.ts";
 import { commit, rollBack } from "./commit.ts";
 import type { JobTable } from "./job-table.ts";
-import { sendSettle, settleJobs, type HeldJob } from "./settlement.ts";
+import { deleteRows, settleJobs, type HeldJob } from "./settlement.ts";
 
 interface Request {
   readonly job: HeldJob;
@@ -107,10 +107,10 @@ export class SettleLanes {
       let begin: Promise<unknown> | undefined = client.query("BEGIN");
       let xid: string | undefined;
       for (const [index, request] of group.entries()) {
-        const [{ rows }] = await Promise.all([sendSettle(this.#table, client, [request.job]), begin]);
+        const [deletion] = await Promise.all([deleteRows(this.#table, client, [request.job]), begin]);
         begin = undefined;
-        if (rows.length > 0) {
-          xid ??= rows[0]?.xid;
+        if (deletion.owed.size > 0) {
+          xid ??= deletion.xid;
           outcomes.set(request, true);
           await request.effects(client);
           if (client.getTransactionStatus?.() !== "T") throw new Error("the transaction is not open any more");

@@ -1,9 +1,9 @@
-import type { PoolClient, QueryResult } from "pg";
+import type { PoolClient } from "pg";
 import { KeylineError } from "../runtime/errors.ts";
 import { delay, retryDelay } from "../runtime/waiting.ts";
 import { commit, rollBack } from "./commit.ts";
 import { isConflict } from "./failures.ts";
-import { settle, type JobTable } from "./job-table.ts";
+import { joinIds, separator, settle, type JobTable } from "./job-table.ts";
 
 export interface HeldJob {
   readonly id: string;
@@ -15,8 +15,16 @@ export interface HeldJob {
 export type Effects = (tx: PoolClient, owed: ReadonlySet<string>) => Promise<void>;
 
 interface SettledRow {
-  readonly id: string;
-  readonly xid: string;
+  readonly settled: number;
+  /** Null when all were settled. */
+  readonly missing: string | null;
+  readonly xid: string | null;
+}
+
+/** What the deletion of rows came to: the ids whose rows were there, and the transaction's id if there were any. */
+interface Deletion {
+  readonly owed: ReadonlySet<string>;
+  readonly xid: string | undefined;
 }
 
 const conflictTries = 10;
@@ -51,8 +59,8 @@ export async function settleJobs(
 }
 
 async function settleAlone(table: JobTable, jobs: readonly HeldJob[]): Promise<ReadonlySet<string>> {
-  const rows = await table.database.query<SettledRow>(settle, valuesOf(table, jobs));
-  return new Set(rows.map((row) => row.id));
+  const [row] = await table.database.query<SettledRow>(settle, valuesOf(table, jobs));
+  return owedOf(jobs, row);
 }
 
 async function settleWith(table: JobTable, jobs: readonly HeldJob[], effects: Effects): Promise<ReadonlySet<string>> {
@@ -61,10 +69,9 @@ async function settleWith(table: JobTable, jobs: readonly HeldJob[], effects: Ef
   let isClean = false;
   try {
     // Both at once: on a pipelining connection they travel together.
-    const [, settled] = await Promise.all([client.query("BEGIN"), sendSettle(table, client, jobs)]);
-    const owed = new Set(settled.rows.map((row) => row.id));
+    const [, { owed, xid }] = await Promise.all([client.query("BEGIN"), deleteRows(table, client, jobs)]);
     if (owed.size > 0) await effects(client, owed);
-    isClean = await commit(database, client, settled.rows[0]?.xid);
+    isClean = await commit(database, client, xid);
     return owed;
   } catch (error) {
     isClean = await rollBack(client);
@@ -75,10 +82,20 @@ async function settleWith(table: JobTable, jobs: readonly HeldJob[], effects: Ef
 }
 
 /** Deletes the jobs' rows within the transaction that is open on `client`. */
-export function sendSettle(table: JobTable, client: PoolClient, jobs: readonly HeldJob[]): Promise<QueryResult<SettledRow>> {
-  return client.query<SettledRow>({ ...settle, values: valuesOf(table, jobs) });
+export async function deleteRows(table: JobTable, client: PoolClient, jobs: readonly HeldJob[]): Promise<Deletion> {
+  const { rows } = await client.query<SettledRow>({ ...settle, values: valuesOf(table, jobs) });
+  return { owed: owedOf(jobs, rows[0]), xid: rows[0]?.xid ?? undefined };
+}
+
+function owedOf(jobs: readonly HeldJob[], row: SettledRow | undefined): ReadonlySet<string> {
+  const owed = new Set<string>();
+  if (!row || row.settled === 0) return owed;
+  for (const { id } of jobs) owed.add(id);
+  if (row.missing !== null) for (const id of row.missing.split(separator)) owed.delete(id);
+  return owed;
 }
 
 function valuesOf(table: JobTable, jobs: readonly HeldJob[]): unknown[] {
-  return [table.queue, jobs.map((job) => job.id), jobs.map((job) => job.attempts)];
+  const hasFailed = jobs.some((job) => job.attempts > 0);
+  return [table.queue, joinIds(jobs.map((job) => job.id)), hasFailed ? jobs.map((job) => job.attempts).join(separator) : null];
 }

@@ -38,27 +38,43 @@ CREATE INDEX job_undelivered ON keyline.job (queue, seq)
 
 CREATE INDEX job_dead ON keyline.job (queue, seq) WHERE state = 'dead';
 
--- Settles jobs: their rows go, and their ids come back. An attempt that was overtaken by a later one settles nothing.
+-- Settles jobs: their rows go. An attempt that was overtaken by a later one settles nothing. Ids and attempts come as one text
+-- each, with a unit separator between, which costs both ends less than an array; no attempts means none failed.
 --
 -- A function, for its settings and the form of its condition: with a table that was empty a minute ago the planner would
 -- otherwise choose to read all of a queue's backlog to find one row, and keep that plan. Rows without a failed attempt, which
 -- are nearly all, need no look at `attempts`.
-CREATE FUNCTION keyline.settle_jobs(of_queue text, held_ids text[], held_attempts integer[]) RETURNS TABLE (id text, xid text)
+CREATE FUNCTION keyline.settle_jobs(
+  of_queue text, held_ids text, held_attempts text,
+  OUT settled integer, OUT missing text, OUT xid text
+)
 LANGUAGE plpgsql
 SET enable_seqscan = off SET enable_bitmapscan = off SET plan_cache_mode = force_generic_plan
 AS $$
+DECLARE
+  ids text[] := string_to_array(held_ids, E'\x1f');
+  counts integer[] := string_to_array(held_attempts, E'\x1f')::integer[];
+  gone text[];
 BEGIN
-  RETURN QUERY DELETE FROM keyline.job
-    WHERE job.queue = of_queue AND job.id = ANY (held_ids) AND job.state IN ('waiting', 'scheduled')
-      AND (job.attempts = 0 OR job.attempts <= held_attempts[array_position(held_ids, job.id)])
-    RETURNING job.id, pg_current_xact_id()::text;
+  WITH deleted AS (
+    DELETE FROM keyline.job
+    WHERE job.queue = of_queue AND job.id = ANY (ids) AND job.state IN ('waiting', 'scheduled')
+      AND (job.attempts = 0 OR job.attempts <= coalesce(counts[array_position(ids, job.id)], 0))
+    RETURNING job.id
+  )
+  SELECT array_agg(deleted.id) INTO gone FROM deleted;
+  settled := coalesce(cardinality(gone), 0);
+  IF settled < cardinality(ids) THEN
+    missing := array_to_string(ARRAY(SELECT unnest(ids) EXCEPT SELECT unnest(gone)), E'\x1f');
+  END IF;
+  xid := pg_current_xact_id_if_assigned()::text;
 END
 $$;
 
 -- Notes that jobs were delivered to an epoch, if that epoch is in charge, and returns whether it is; `again` for those noted with an older one, else for
 -- those noted with none. The shared lock makes a change of the epoch wait for notes under way, so that the look at older
 -- deliveries, which comes after the change, sees each of them.
-CREATE FUNCTION keyline.mark_delivered(of_queue text, to_epoch text, delivered_ids text[], again boolean) RETURNS boolean
+CREATE FUNCTION keyline.mark_delivered(of_queue text, to_epoch text, delivered_ids text, again boolean) RETURNS boolean
 LANGUAGE plpgsql
 SET enable_seqscan = off SET enable_bitmapscan = off SET plan_cache_mode = force_generic_plan
 AS $$
@@ -66,7 +82,7 @@ BEGIN
   PERFORM FROM keyline.queue WHERE name = of_queue AND epoch = to_epoch FOR SHARE;
   IF NOT FOUND THEN RETURN false; END IF;
   UPDATE keyline.job SET delivered_to = to_epoch
-    WHERE job.queue = of_queue AND job.id = ANY (delivered_ids) AND job.state IN ('waiting', 'scheduled')
+    WHERE job.queue = of_queue AND job.id = ANY (string_to_array(delivered_ids, E'\x1f')) AND job.state IN ('waiting', 'scheduled')
       AND CASE WHEN again THEN job.delivered_to <> to_epoch ELSE job.delivered_to IS NULL END;
   RETURN true;
 END
