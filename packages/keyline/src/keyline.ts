@@ -45,7 +45,7 @@ export class Keyline {
   readonly #logger: Logger;
   readonly #commands: ValkeyConnection;
   readonly #database: Database | undefined;
-  readonly #relay: Relay | undefined;
+  #relay: Relay | undefined;
   readonly #queues = new Map<string, Queue<unknown, unknown, boolean>>();
   readonly #workers = new Set<{ stop(): Promise<void> }>();
   readonly #deliveries = new Set<Delivery>();
@@ -59,7 +59,6 @@ export class Keyline {
     this.#commands = this.#connect(silenceMs);
     if (postgres !== undefined) {
       this.#database = new Database(postgres, logger);
-      this.#relay = new Relay(this.#database, logger);
       this.#commands.onReady(() => this.#relay?.lookAtEpochs());
     }
   }
@@ -142,7 +141,7 @@ export class Keyline {
     }
     const database = this.#requireDatabase(`the transactional queue ${name}`);
     const logger = this.#logger;
-    const relay = this.#relay ?? new Relay(database, logger);
+    const relay = (this.#relay ??= new Relay(database, logger));
     const table = new JobTable(database, name);
     const marker = new Marker(table, logger);
     const delivery = new Delivery(lists, { table, marker, relay, logger });

@@ -1,7 +1,7 @@
 import type { PoolClient } from "pg";
 import { KeylineError } from "../runtime/errors.ts";
 import { delay } from "../runtime/waiting.ts";
-import type { Database } from "./database.ts";
+import { timed, type Database } from "./database.ts";
 
 const readStatus = { name: "keyline-transaction-status", text: "SELECT pg_xact_status($1::xid8) AS status" };
 
@@ -14,7 +14,7 @@ const askForMs = 15_000;
 export async function commit(database: Database, client: PoolClient, xid: string | undefined): Promise<boolean> {
   let command: string;
   try {
-    ({ command } = await client.query("COMMIT"));
+    ({ command } = await client.query(timed({ text: "COMMIT" })));
   } catch (error) {
     const explained = database.explain(error);
     if (!(explained instanceof KeylineError) || explained.code !== "POSTGRES_UNAVAILABLE") throw explained;
@@ -30,7 +30,7 @@ const rolledBack =
 
 /** True when the connection can be used again. */
 export function rollBack(client: PoolClient): Promise<boolean> {
-  return client.query("ROLLBACK").then(
+  return client.query(timed({ text: "ROLLBACK" })).then(
     () => true,
     () => false,
   );

@@ -1,6 +1,7 @@
 import type { Pool, PoolClient, PoolConfig, QueryConfig, QueryResultRow } from "pg";
 import { KeylineError, toError } from "../runtime/errors.ts";
 import { withoutPassword, type Logger } from "../runtime/logger.ts";
+import { checkInteger } from "../runtime/options.ts";
 import { delay, Notice, retryDelay } from "../runtime/waiting.ts";
 import { isNotMigrated, isUnavailable } from "./failures.ts";
 import { isPool, type PostgresOptions } from "./options.ts";
@@ -9,6 +10,12 @@ import { isPool, type PostgresOptions } from "./options.ts";
 export interface Statement {
   readonly name: string;
   readonly text: string;
+}
+
+/** A statement of Keyline's own with a deadline, for a connection that may be half open. */
+export function timed(query: QueryConfig): QueryConfig {
+  const config: TimedQuery = { ...query, query_timeout: answerWithinMs };
+  return config;
 }
 
 interface TimedQuery extends QueryConfig {
@@ -34,6 +41,7 @@ export class Database {
   constructor(options: PostgresOptions, logger: Logger) {
     this.#logger = logger;
     this.#ownsPool = !isPool(options);
+    checkPoolSize(options);
     this.#pool = isPool(options) ? Promise.resolve(options) : this.#createPool(options);
     this.#pool.catch(() => undefined); // Whoever asks first gets the error.
   }
@@ -42,28 +50,36 @@ export class Database {
     return this.#isAvailable;
   }
 
+  get isClosing(): boolean {
+    return this.#closing.signal.aborted;
+  }
+
   /** The rows. Throws POSTGRES_UNAVAILABLE when it is not known whether the statement took effect, NOT_MIGRATED without the schema. */
   async query<Row extends QueryResultRow>({ name, text }: Statement, values: readonly unknown[]): Promise<Row[]> {
     const pool = await this.#pool;
-    try {
-      const query: TimedQuery = { name, text, values: [...values], query_timeout: answerWithinMs };
-      const { rows } = await pool.query<Row>(query);
-      return rows;
-    } catch (error) {
-      throw this.explain(error);
+    const query = timed({ name, text, values: [...values] });
+    for (;;) {
+      try {
+        const { rows } = await pool.query<Row>(query);
+        return rows;
+      } catch (error) {
+        if (!isBusy(pool, error)) throw this.explain(error);
+      }
     }
   }
 
   /** A connection of its own until it is released; `release(error)` ends it. */
   async connect(): Promise<PoolClient> {
     const pool = await this.#pool;
-    try {
-      const client = await pool.connect();
-      // A connection that breaks while it is out of the pool says so by an event, which ends the process when nobody listens.
-      if (client.listenerCount("error") === 0) client.on("error", (error) => this.explain(error));
-      return client;
-    } catch (error) {
-      throw this.explain(error);
+    for (;;) {
+      try {
+        const client = await pool.connect();
+        // A connection that breaks while it is out of the pool says so by an event, which ends the process when nobody listens.
+        if (client.listenerCount("error") === 0) client.on("error", (error) => this.explain(error));
+        return client;
+      } catch (error) {
+        if (!isBusy(pool, error)) throw this.explain(error);
+      }
     }
   }
 
@@ -146,6 +162,18 @@ export class Database {
     this.#available.notify();
     if (!this.#closing.signal.aborted) this.#logger.info({}, "PostgreSQL is back");
   }
+}
+
+// The rebuild reads on one connection and notes on another.
+function checkPoolSize(options: PostgresOptions): void {
+  const max = isPool(options) ? options.options.max : typeof options === "string" ? undefined : options.max;
+  if (max !== undefined) checkInteger("postgres.max, the size of the pool,", max, { min: 2 });
+}
+
+// The pool's own deadline for a connection also ends the wait for one that others use: that is no outage.
+function isBusy(pool: Pool, error: unknown): boolean {
+  const isTimeout = error instanceof Error && error.message.startsWith("timeout exceeded when trying to connect");
+  return isTimeout && pool.totalCount >= (pool.options.max ?? 10) && pool.idleCount === 0 && !pool.ending;
 }
 
 async function importPg(): Promise<{ readonly Pool: typeof Pool }> {

@@ -19,8 +19,8 @@ export function isUnavailable(error: unknown): boolean {
   return error instanceof Error && unavailableMessage.test(error.message);
 }
 
-/** The schema `keyline` or a table of it is not there. */
+/** The schema `keyline` or something in it is not there. */
 export function isNotMigrated(error: unknown): boolean {
   const code = codeOf(error);
-  return code === "42P01" || code === "3F000";
+  return code === "42P01" || code === "3F000" || code === "42883";
 }

@@ -99,8 +99,9 @@ const mark: Statement = { name: "keyline-mark", text: "SELECT keyline.mark_deliv
 
 const peekUndelivered: Statement = {
   name: "keyline-peek-undelivered",
-  text: `SELECT queue, id FROM keyline.job WHERE queue = ANY($1::text[]) AND delivered_to IS NULL AND state IN ('waiting', 'scheduled')
-    ORDER BY queue, seq LIMIT $2`,
+  text: `SELECT name AS queue, id FROM unnest($1::text[]) AS names (name) CROSS JOIN LATERAL (
+      SELECT id FROM keyline.job WHERE queue = name AND delivered_to IS NULL AND state IN ('waiting', 'scheduled') ORDER BY seq LIMIT $2
+    ) AS jobs`,
 };
 
 export const claimUndelivered: Statement = {
@@ -222,7 +223,7 @@ export class JobTable {
   }
 }
 
-/** Jobs of all these queues that nobody is known to have delivered, in the order of adding. */
+/** Jobs of these queues that nobody is known to have delivered, in the order of adding, up to `limit` of each. */
 export function findUndelivered(database: Database, queues: readonly string[], limit: number): Promise<{ queue: string; id: string }[]> {
   return database.query<{ queue: string; id: string }>(peekUndelivered, [queues, limit]);
 }

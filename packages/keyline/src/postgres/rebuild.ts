@@ -3,7 +3,7 @@ import { rollBack } from "./commit.ts";
 import { declareDeliveredElsewhere, type JobRow } from "./job-table.ts";
 import type { Outlet } from "./relay.ts";
 
-const page = 1_000;
+const page = 250;
 
 const tryLock = "SELECT pg_try_advisory_xact_lock(hashtextextended('keyline.rebuild:' || $1, 0)) AS locked";
 

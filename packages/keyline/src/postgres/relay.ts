@@ -29,8 +29,8 @@ export interface Outlet {
   readonly isOpen: boolean;
   /** The epoch of the server that would be delivered to. */
   epoch(): Promise<string>;
-  /** Delivers the jobs and returns an epoch that is not newer than the one they were delivered to, null when that is not known. */
-  deliver(jobs: readonly JobRow[]): Promise<string | null>;
+  /** Delivers the jobs and returns an epoch that is not newer than the one they were delivered to. */
+  deliver(jobs: readonly JobRow[]): Promise<string>;
   /** The ids of all jobs of the queue that Valkey holds. */
   idsHeld(): Promise<ReadonlySet<string>>;
 }
@@ -41,6 +41,8 @@ const secondLookMs = 250;
 /** With this many unnoted rows producers are at full speed, and their notes may come late. */
 const busyFrom = 200;
 const page = 2_000;
+/** Payloads may be large. */
+const claimPage = 250;
 
 export class Relay implements Duty {
   readonly #database: Database;
@@ -48,6 +50,7 @@ export class Relay implements Duty {
   readonly #outlets = new Map<string, Outlet>();
   readonly #rebuiltEpochs = new Map<string, string>();
   readonly #rebuilding = new Set<string>();
+  readonly #rebuilds = new Set<Promise<void>>();
   readonly #wake = new Notice();
   #seen = new Map<string, number>();
   #stopping = new AbortController();
@@ -75,6 +78,7 @@ export class Relay implements Duty {
     this.#stopping.abort();
     this.#wake.notify();
     await this.#loop;
+    await Promise.all(this.#rebuilds);
   }
 
   /** Rows may be there that nobody pushes: look for them more often for a while. */
@@ -124,7 +128,7 @@ export class Relay implements Duty {
   #rebuild(outlet: Outlet, epoch: string): void {
     const { queue } = outlet.table;
     this.#rebuilding.add(queue);
-    rebuild(outlet, epoch, this.#logger)
+    const run = rebuild(outlet, epoch, this.#logger)
       .then((isDone) => {
         if (isDone) this.#rebuiltEpochs.set(queue, epoch);
       })
@@ -132,6 +136,7 @@ export class Relay implements Duty {
         this.#logger.warn({ error: toError(error).message, queue }, "a rebuild broke off; it begins anew");
       })
       .finally(() => {
+        this.#rebuilds.delete(run);
         this.#rebuilding.delete(queue);
         if (this.#rebuiltEpochs.get(queue) !== epoch) this.#nextEpochLook = Math.min(this.#nextEpochLook, performance.now() + idleMs);
       });
@@ -161,7 +166,7 @@ export class Relay implements Duty {
     this.#seen = seen;
     for (const outlet of open) {
       const ids = due.get(outlet.table.queue);
-      if (ids) await this.#deliver(outlet, ids);
+      for (let first = 0; ids && first < ids.length; first += claimPage) await this.#deliver(outlet, ids.slice(first, first + claimPage));
     }
     return seen.size > 0 || rows.length === page;
   }
@@ -175,10 +180,7 @@ export class Relay implements Duty {
       const { rows } = await client.query<JobRow>({ ...claimUndelivered, values: [table.queue, ids] });
       if (rows.length > 0) {
         const epoch = await outlet.deliver(rows);
-        // Without an epoch the rows stay as they are, and are delivered once more when it is known.
-        if (epoch === null) this.lookAtEpochs();
-        else
-          await client.query("SELECT keyline.mark_delivered($1, $2, $3, false)", [table.queue, epoch, joinIds(rows.map((row) => row.id))]);
+        await client.query("SELECT keyline.mark_delivered($1, $2, $3, false)", [table.queue, epoch, joinIds(rows.map((row) => row.id))]);
       }
       await client.query("COMMIT");
       isClean = true;

@@ -7,7 +7,7 @@
  * - There are two lanes, and a settle that has waited for `patienceMs` gets one more for itself. A group is as large as lately
  *   fitted into `groupMs`, so slow effects run alone and side by side as they would without lanes, and quick ones share.
  * - In a shared transaction each job's row is deleted right before its own effects are written: whatever a function does to the
- *   transaction, no job is settled whose effects were not written. A group that takes long commits what it has.
+ *   transaction, no job is settled whose effects were not written. What has not begun after `groupMs` waits again.
  * - Sharing is a bet: when anything fails, all of it is rolled back, and each settle is made again alone, as `settleJobs` does. So
  *   the effects of one job that fail take no neighbour down, and every error reaches the one who caused it.
  */
@@ -15,7 +15,7 @@ import type { PoolClient } from "pg";
 import { toError } from "../runtime/errors.ts";
 import { commit, rollBack } from "./commit.ts";
 import type { JobTable } from "./job-table.ts";
-import { deleteRows, settleJobs, type HeldJob } from "./settlement.ts";
+import { deleteRows, settleJobs, unlessAborted, type HeldJob } from "./settlement.ts";
 
 interface Request {
   readonly job: HeldJob;
@@ -84,51 +84,54 @@ export class SettleLanes {
     }
   }
 
-  async #settleTogether(group: readonly Request[]): Promise<void> {
+  async #settleTogether(group: Request[]): Promise<void> {
     const outcomes = new Map<Request, boolean>();
+    // One that takes long does not hold those behind it.
+    const patience = setTimeout(() => {
+      this.#waiting.unshift(...group.splice(0));
+      if (this.#waiting.length > 0) this.#openLaneLater();
+    }, groupMs);
     try {
       await this.#tryTogether(group, outcomes);
+      for (const [request, isOurs] of outcomes) request.resolve(isOurs);
     } catch {
-      await Promise.all([...outcomes.keys()].map((request) => this.#settleAlone(request)));
-      outcomes.clear();
+      await Promise.all([...outcomes.keys(), ...group.splice(0)].map((request) => this.#settleAlone(request)));
+    } finally {
+      clearTimeout(patience);
     }
-    for (const [request, isOurs] of outcomes) request.resolve(isOurs);
   }
 
-  /** Commits as many of the group as time allows, and notes what each came to; the others wait again. What it has begun with when it throws is in `outcomes`. */
-  async #tryTogether(group: readonly Request[], outcomes: Map<Request, boolean>): Promise<void> {
+  /** Takes from the group, settles, and commits what it got. What it has begun with, and what that came to, is in `outcomes`. */
+  async #tryTogether(group: Request[], outcomes: Map<Request, boolean>): Promise<void> {
     const { database } = this.#table;
+    const client = await database.connect();
     const begun = performance.now();
     let isClean = false;
-    let client: PoolClient | undefined;
+    let isAborted = false;
     try {
-      for (const request of group) outcomes.set(request, false);
-      client = await database.connect();
       let begin: Promise<unknown> | undefined = client.query("BEGIN");
       let xid: string | undefined;
-      for (const [index, request] of group.entries()) {
+      for (let request = group.shift(); request; request = group.shift()) {
+        outcomes.set(request, false);
         const [deletion] = await Promise.all([deleteRows(this.#table, client, [request.job]), begin]);
         begin = undefined;
-        if (deletion.owed.size > 0) {
-          xid ??= deletion.xid;
-          outcomes.set(request, true);
-          await request.effects(client);
-          if (client.getTransactionStatus?.() !== "T") throw new Error("the transaction is not open any more");
+        if (deletion.owed.size === 0) continue;
+        xid ??= deletion.xid;
+        outcomes.set(request, true);
+        try {
+          await unlessAborted(request.effects(client), request.signal);
+        } finally {
+          isAborted = request.signal?.aborted ?? false;
         }
-        if (performance.now() > begun + groupMs) {
-          const rest = group.slice(index + 1);
-          for (const later of rest) outcomes.delete(later);
-          this.#waiting.unshift(...rest);
-          break;
-        }
+        if (client.getTransactionStatus?.() !== "T") throw new Error("the transaction is not open any more");
       }
       isClean = await commit(database, client, xid);
-      this.#noteDuration((performance.now() - begun) / outcomes.size);
+      this.#noteDuration((performance.now() - begun) / Math.max(1, outcomes.size));
     } catch (error) {
-      if (client) isClean = await rollBack(client);
-      throw database.explain(error);
+      isClean = !isAborted && (await rollBack(client));
+      throw isClean ? error : database.explain(error);
     } finally {
-      client?.release(!isClean);
+      client.release(!isClean);
     }
   }
 

@@ -1,7 +1,8 @@
 import type { PoolClient } from "pg";
-import { KeylineError } from "../runtime/errors.ts";
+import { KeylineError, toError } from "../runtime/errors.ts";
 import { delay, retryDelay } from "../runtime/waiting.ts";
 import { commit, rollBack } from "./commit.ts";
+import { timed } from "./database.ts";
 import { isConflict } from "./failures.ts";
 import { joinIds, separator, settle, type JobTable } from "./job-table.ts";
 
@@ -43,9 +44,9 @@ export async function settleJobs(
 ): Promise<ReadonlySet<string>> {
   for (let conflicts = 0; ;) {
     try {
-      return effects ? await settleWith(table, jobs, effects) : await settleAlone(table, jobs);
+      return effects ? await settleWith(table, jobs, { effects, signal }) : await settleAlone(table, jobs);
     } catch (error) {
-      if (signal?.aborted) throw error;
+      if (signal?.aborted || table.database.isClosing) throw error;
       if (isConflict(error) && ++conflicts < conflictTries) {
         await delay(retryDelay(conflicts, { first: 5, max: 200 }), signal);
       } else if (error instanceof KeylineError && error.code === "POSTGRES_UNAVAILABLE") {
@@ -63,28 +64,48 @@ async function settleAlone(table: JobTable, jobs: readonly HeldJob[]): Promise<R
   return owedOf(jobs, row);
 }
 
-async function settleWith(table: JobTable, jobs: readonly HeldJob[], effects: Effects): Promise<ReadonlySet<string>> {
+async function settleWith(
+  table: JobTable,
+  jobs: readonly HeldJob[],
+  { effects, signal }: { readonly effects: Effects; readonly signal: AbortSignal | undefined },
+): Promise<ReadonlySet<string>> {
   const { database } = table;
   const client = await database.connect();
   let isClean = false;
   try {
     // Both at once: on a pipelining connection they travel together.
     const [, { owed, xid }] = await Promise.all([client.query("BEGIN"), deleteRows(table, client, jobs)]);
-    if (owed.size > 0) await effects(client, owed);
+    if (owed.size > 0) await unlessAborted(effects(client, owed), signal);
     isClean = await commit(database, client, xid);
     return owed;
   } catch (error) {
-    isClean = await rollBack(client);
-    throw database.explain(error);
+    isClean = !signal?.aborted && (await rollBack(client));
+    // On a connection that lives the error is the effects' own, whatever it looks like.
+    throw isClean ? error : database.explain(error);
   } finally {
     client.release(!isClean);
   }
 }
 
+/** Waits for `work` until `signal` is aborted, then throws its reason: effects that hang must not hold their connection for ever. */
+export function unlessAborted(work: Promise<void>, signal: AbortSignal | undefined): Promise<void> {
+  if (!signal) return work;
+  return new Promise((resolve, reject) => {
+    const abort = (): void => reject(toError(signal.reason));
+    if (signal.aborted) abort();
+    signal.addEventListener("abort", abort);
+    work.then(resolve, reject).finally(() => signal.removeEventListener("abort", abort));
+  });
+}
+
 /** Deletes the jobs' rows within the transaction that is open on `client`. */
 export async function deleteRows(table: JobTable, client: PoolClient, jobs: readonly HeldJob[]): Promise<Deletion> {
-  const { rows } = await client.query<SettledRow>({ ...settle, values: valuesOf(table, jobs) });
-  return { owed: owedOf(jobs, rows[0]), xid: rows[0]?.xid ?? undefined };
+  try {
+    const { rows } = await client.query<SettledRow>(timed({ ...settle, values: valuesOf(table, jobs) }));
+    return { owed: owedOf(jobs, rows[0]), xid: rows[0]?.xid ?? undefined };
+  } catch (error) {
+    throw table.database.explain(error);
+  }
 }
 
 function owedOf(jobs: readonly HeldJob[], row: SettledRow | undefined): ReadonlySet<string> {

@@ -17,13 +17,16 @@ export async function runTransaction<Result>(database: Database, work: (tx: Pool
   const client = await database.connect();
   let isClean = false;
   try {
+    // What a transaction of somebody else's left here is not this one's.
+    transactionIds.delete(client);
     await client.query("BEGIN");
     const result = await work(client);
     isClean = await commit(database, client, transactionIds.get(client));
     return result;
   } catch (error) {
     isClean = await rollBack(client);
-    throw database.explain(error);
+    // On a connection that lives the error is the caller's own, whatever it looks like.
+    throw isClean ? error : database.explain(error);
   } finally {
     transactionIds.delete(client);
     client.release(!isClean);

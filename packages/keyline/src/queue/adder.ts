@@ -102,7 +102,7 @@ export class PlainAdder implements Adder {
       if (!isConnectionError(error)) throw toError(error);
       throw new KeylineError(
         "OUTCOME_UNKNOWN",
-        `The connection to Valkey broke while jobs were added to queue ${this.#queue}: some, all or none of them are there. Add them again with ids of your own, and none is there twice`,
+        `The connection to Valkey broke while jobs were added to queue ${this.#queue}: some, all or none of them are there. With ids of your own they can be added again: one that still waits is not added twice`,
         { cause: error },
       );
     }

@@ -61,6 +61,8 @@ export class SettleOnce {
       );
     }
     this.#result = this.#settle(effects);
+    // Its end counts also for a handler that does not wait for it.
+    this.#result.catch(() => undefined);
     return this.#result;
   };
 

@@ -36,6 +36,7 @@ export class BatchSettles<Data> {
   readonly #running: ReadonlyMap<Job<Data>, RunningJob<Data>>;
   readonly #access: SettleAccess;
   readonly #outcomes = new Map<Job<Data>, Outcome>();
+  readonly #claimed = new Set<Job<Data>>();
   #underWay: Promise<unknown> = Promise.resolve();
 
   constructor(running: readonly RunningJob<Data>[], access: SettleAccess) {
@@ -44,8 +45,10 @@ export class BatchSettles<Data> {
   }
 
   readonly settle: BatchSettle<Data> = (jobs, effects) => {
-    const settlement = this.#settleOpen(jobs, effects);
+    const settlement = this.#claim(jobs, effects);
     this.#underWay = Promise.allSettled([this.#underWay, settlement]);
+    // Its end counts also for a handler that does not wait for it.
+    settlement.catch(() => undefined);
     return settlement;
   };
 
@@ -55,17 +58,38 @@ export class BatchSettles<Data> {
     return this.#outcomes;
   }
 
+  // Synchronous up to here, so that two calls of the same moment cannot both have a job.
+  #claim(
+    jobs: readonly Job<Data>[],
+    effects: (tx: Transaction, owed: readonly Job<Data>[]) => Promise<void>,
+  ): Promise<BatchSettlement<Data>> {
+    try {
+      this.#check(jobs);
+    } catch (error) {
+      return Promise.reject(toError(error));
+    }
+    for (const job of jobs) this.#claimed.add(job);
+    return this.#settleOpen(jobs, effects).finally(() => {
+      for (const job of jobs) if (this.#outcomes.get(job)?.kind !== "settled") this.#claimed.delete(job);
+    });
+  }
+
+  #check(jobs: readonly Job<Data>[]): void {
+    const named = new Set<Job<Data>>();
+    for (const job of jobs) {
+      if (!this.#running.has(job))
+        throw new KeylineError("INVALID_OPTION", "settle takes jobs of the batch that the handler was called with");
+      if (named.has(job) || this.#claimed.has(job)) {
+        throw new KeylineError("ALREADY_SETTLED", `settle was called twice for job ${job.id}: name each job once`);
+      }
+      named.add(job);
+    }
+  }
+
   async #settleOpen(
     jobs: readonly Job<Data>[],
     effects: (tx: Transaction, owed: readonly Job<Data>[]) => Promise<void>,
   ): Promise<BatchSettlement<Data>> {
-    for (const job of jobs) {
-      if (!this.#running.has(job))
-        throw new KeylineError("INVALID_OPTION", "settle takes jobs of the batch that the handler was called with");
-      if (this.#outcomes.get(job)?.kind === "settled") {
-        throw new KeylineError("ALREADY_SETTLED", `settle was called twice for job ${job.id}: name each job once`);
-      }
-    }
     const open = await this.#owned(jobs);
     await this.#settle(open, effects);
     return this.#summary(jobs);

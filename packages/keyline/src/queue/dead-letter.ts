@@ -14,11 +14,11 @@ export interface DeadLetter {
 
 /** Reads a dead letter as it is on Valkey. */
 export function readDeadLetter(text: string): DeadLetter {
-  const letter = JSON.parse(text) as { readonly reason: string; readonly element: string };
+  const letter = JSON.parse(text) as { readonly reason: string; readonly attempts: number; readonly element: string };
   try {
-    const { id, attempts, data } = decodeElement(letter.element);
-    return { id, reason: letter.reason, attempts, data };
+    const { id, data } = decodeElement(letter.element);
+    return { id, reason: letter.reason, attempts: letter.attempts, data };
   } catch (error) {
-    return { id: undefined, reason: letter.reason || toError(error).message, attempts: 0, data: letter.element };
+    return { id: undefined, reason: letter.reason || toError(error).message, attempts: letter.attempts, data: letter.element };
   }
 }

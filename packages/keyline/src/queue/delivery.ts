@@ -10,6 +10,7 @@ import { encodeElement } from "./element.ts";
 
 const censusPage = 1_000;
 const pushPage = 500;
+const pushLength = 1_048_576;
 
 interface Committed {
   readonly id: string;
@@ -28,6 +29,8 @@ export class Delivery implements Outlet {
   readonly #logger: Logger;
   readonly #flushes = new Set<Promise<void>>();
   #committed: Committed[] = [];
+  /** The queue's epoch was written once; it is missing only after a loss. */
+  #hasEpoch = false;
 
   constructor(
     lists: QueueLists,
@@ -61,8 +64,8 @@ export class Delivery implements Outlet {
     await Promise.all(this.#flushes);
   }
 
-  async deliver(jobs: readonly JobRow[]): Promise<string | null> {
-    const epoch = await this.#lists.writtenEpoch();
+  async deliver(jobs: readonly JobRow[]): Promise<string> {
+    const epoch = (await this.#lists.writtenEpoch()) ?? (await this.epoch());
     const due: string[] = [];
     const later: (number | string)[] = [];
     for (const job of jobs) {
@@ -78,7 +81,7 @@ export class Delivery implements Outlet {
       else due.push(element);
     }
     if (later.length > 0) await this.#lists.pushScheduled(later);
-    for (let first = 0; first < due.length; first += pushPage) await this.#lists.push(ElementBatch.of(due.slice(first, first + pushPage)));
+    for (const page of pagesOf(due, (element) => element)) await this.#lists.push(ElementBatch.of(page));
     return epoch;
   }
 
@@ -114,11 +117,9 @@ export class Delivery implements Outlet {
   async #flush(): Promise<void> {
     const jobs = this.#committed;
     this.#committed = [];
-    for (let first = 0; first < jobs.length; first += pushPage) {
-      const page = jobs.slice(first, first + pushPage);
+    for (const page of pagesOf(jobs, (job) => job.element)) {
       try {
-        // On one connection: the epoch is read before the push, and can only be older than it.
-        const [epoch] = await Promise.all([this.#lists.writtenEpoch(), this.#lists.push(ElementBatch.of(page.map((job) => job.element)))]);
+        const epoch = await this.#push(ElementBatch.of(page.map((job) => job.element)));
         if (epoch === null) this.#relay.lookAtEpochs();
         else
           this.marker.note(
@@ -134,4 +135,31 @@ export class Delivery implements Outlet {
       }
     }
   }
+
+  /** Returns the epoch as it was before the push: on one connection the first of two commands is done first. */
+  async #push(elements: ElementBatch): Promise<string | null> {
+    if (!this.#hasEpoch) {
+      const epoch = await this.epoch();
+      this.#hasEpoch = true;
+      await this.#lists.push(elements);
+      return epoch;
+    }
+    const [epoch] = await Promise.all([this.#lists.writtenEpoch(), this.#lists.push(elements)]);
+    return epoch;
+  }
+}
+
+/** Pages that are neither too many commands nor too much for one. */
+function* pagesOf<Item>(items: readonly Item[], textOf: (item: Item) => string): Generator<Item[]> {
+  let page: Item[] = [];
+  let length = 0;
+  for (const item of items) {
+    page.push(item);
+    length += textOf(item).length;
+    if (page.length < pushPage && length < pushLength) continue;
+    yield page;
+    page = [];
+    length = 0;
+  }
+  if (page.length > 0) yield page;
 }

@@ -55,6 +55,8 @@ export function decodeElement(raw: string): Element {
   const fields = value as Record<string, unknown>;
   const { id } = fields;
   if (typeof id !== "string" && typeof id !== "number") throw new Error('it has no field "id"');
+  // oxlint-disable-next-line no-control-regex -- they are what is looked for: PostgreSQL cannot store them all
+  if (typeof id === "string" && /[\0-\x1f\x7f]/.test(id)) throw new Error("its id has control characters");
   if (fields["data"] === undefined) throw new Error('it has no field "data"');
   return {
     id: String(id),

@@ -4,7 +4,7 @@ import { withAttempts } from "./element.ts";
 import type { Ending } from "./exchange.ts";
 import type { HeldJob } from "./held-jobs.ts";
 import type { QueuePolicy } from "./options.ts";
-import type { Outcome } from "./outcome.ts";
+import { longestWaitMs, type Outcome } from "./outcome.ts";
 
 /** What a handler's outcome comes to for the job: the one place where outcomes are matched. */
 export type Verdict =
@@ -41,7 +41,7 @@ export function judge(job: HeldJob<unknown>, outcome: Outcome, policy: QueuePoli
 function waitBefore(policy: QueuePolicy, failedAttempts: number): number {
   try {
     const wait = policy.backoff(failedAttempts);
-    return Number.isFinite(wait) && wait >= 0 ? Math.round(wait) : 1_000;
+    return wait >= 0 && wait <= longestWaitMs ? Math.round(wait) : 1_000;
   } catch {
     return 1_000;
   }
@@ -60,11 +60,11 @@ export async function record(
   if (verdict.kind === "drop") return { kind: "settle" };
   if (!jobRecord) {
     if (verdict.kind === "settle") return { kind: "settle" };
-    if (verdict.kind === "bury") return { kind: "bury", letter: deadLetter(job, verdict.error) };
+    if (verdict.kind === "bury") return { kind: "bury", letter: deadLetter(job, verdict) };
     return { kind: "retry", element: withAttempts(job.raw, verdict.attempts), delayMs: verdict.delayMs };
   }
   // What is no element has no row: it came from a foreign writer, and its dead letter is kept where it was found.
-  if (!job.element) return { kind: "bury", letter: verdict.kind === "bury" ? deadLetter(job, verdict.error) : "" };
+  if (!job.element) return { kind: "bury", letter: verdict.kind === "bury" ? deadLetter(job, verdict) : "" };
   const { id, attempts: heldAttempts } = job.element;
   switch (verdict.kind) {
     case "settle": {
@@ -85,9 +85,9 @@ export async function record(
   }
 }
 
-/** A dead letter of a plain queue: why, when, and the element as it was. */
-function deadLetter(job: HeldJob<unknown>, error: Error): string {
-  return JSON.stringify({ reason: describe(error), deadAt: Date.now(), element: job.raw });
+/** A dead letter of a plain queue: why, after how many attempts, when, and the element as it was. */
+function deadLetter(job: HeldJob<unknown>, { error, attempts }: { readonly error: Error; readonly attempts: number }): string {
+  return JSON.stringify({ reason: describe(error), attempts, deadAt: Date.now(), element: job.raw });
 }
 
 function describe(error: Error): string {

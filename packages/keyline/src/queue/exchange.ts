@@ -99,13 +99,22 @@ export class Exchange<Data> {
     if (this.#blocking.isReady) void this.#readBlockingId();
   }
 
+  /** The last take brought less than asked for. */
+  get isEmpty(): boolean {
+    return this.#isEmpty;
+  }
+
   get isQuiet(): boolean {
     return this.#finished.length === 0 && this.#underWay === 0 && this.#unsure.size === 0 && !this.#isBlocking && !this.#isResyncing;
   }
 
   /** Hands in a job whose attempt has ended. */
   end(job: HeldJob<Data>, ending: Ending): void {
-    if (ending.kind === "settle") {
+    if (this.#mustResync) {
+      // The list is about to be read: this job must be known as one that ended, wherever it is found.
+      this.#held.leave([job]);
+      this.#unsure.set(job, ending);
+    } else if (ending.kind === "settle") {
       this.#finished.push(job);
       this.pumpSoon();
     } else {
@@ -203,8 +212,11 @@ export class Exchange<Data> {
         return;
       }
       this.#noteSettled(finished, reply.missing);
-      if (take > 0 && reply.taken.length < take) this.#noteEmpty();
       if (reply.taken.length > 0) this.#accept(reply.taken);
+      if (take > 0 && reply.taken.length < take) {
+        this.#isEmpty = true;
+        this.#events.ranEmpty();
+      }
     } catch (error) {
       if (generation !== this.#generation) return;
       this.#expected -= take;
@@ -278,11 +290,6 @@ export class Exchange<Data> {
     const jobs = raws.map((raw) => new HeldJob<Data>(raw));
     this.#held.join(jobs);
     this.#events.taken(jobs);
-  }
-
-  #noteEmpty(): void {
-    this.#isEmpty = true;
-    this.#events.ranEmpty();
   }
 
   #noteFailure(error: unknown, what: string): void {

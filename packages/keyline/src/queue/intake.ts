@@ -46,9 +46,11 @@ export class Intake<Data> {
   async #beginDoubtful(record: JobRecord, jobs: readonly HeldJob<Data>[]): Promise<void> {
     const ids = jobs.flatMap(({ element }) => element?.id ?? []);
     const open = await this.#setup.insist(() => record.table.findOpen(ids));
+    // The worker stopped meanwhile, and gives back what it holds.
+    if (!open) return;
     for (const held of jobs) {
-      const attempts = held.element && open?.get(held.element.id);
-      if (!open || (attempts !== undefined && attempts <= (held.element?.attempts ?? 0))) this.#prepare(held);
+      const attempts = held.element && open.get(held.element.id);
+      if (attempts !== undefined && attempts <= (held.element?.attempts ?? 0)) this.#prepare(held);
       else this.#setup.refuse(held, { kind: "drop", error: undefined });
     }
     this.#setup.done();
@@ -87,7 +89,10 @@ export class Intake<Data> {
     const { queue, policy } = this.#setup;
     held.job = new Job({ id, queue, data, attempt: attempts + 1, addedAt: at ?? Date.now() });
     if (attempts < (maxAttempts ?? policy.maxAttempts)) return this.#setup.start(held);
-    const error = new KeylineError("WORKER_DIED", `Job ${id} was held by ${attempts} workers that died: it may be what kills them`);
+    const error = new KeylineError(
+      "WORKER_DIED",
+      `Job ${id} has had all its ${attempts} attempts, the last of them with a worker that died: it may be what kills them`,
+    );
     this.#setup.refuse(held, { kind: "bury", attempts, error });
   }
 }

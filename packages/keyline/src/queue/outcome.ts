@@ -1,4 +1,4 @@
-import { toError } from "../runtime/errors.ts";
+import { KeylineError, toError } from "../runtime/errors.ts";
 
 /** How an attempt ended, seen from the handler; matched in one place, `ending.ts`. */
 export type Outcome =
@@ -27,9 +27,18 @@ export class Discard extends Error {
   override readonly name = "Discard";
 }
 
+/** No job waits for longer than this: ten years, in milliseconds. */
+export const longestWaitMs = 315_360_000_000;
+
+function snooze(ms: number): Outcome {
+  if (ms >= 0 && ms <= longestWaitMs) return { kind: "snoozed", delayMs: Math.round(ms) };
+  const error = new KeylineError("INVALID_OPTION", `Snooze takes milliseconds from 0 to ten years, not ${String(ms)}`);
+  return { kind: "failed", error };
+}
+
 /** The outcome that something thrown stands for. */
 export function outcomeOf(thrown: unknown): Outcome {
-  if (thrown instanceof Snooze) return { kind: "snoozed", delayMs: Math.max(0, Math.round(thrown.ms)) };
+  if (thrown instanceof Snooze) return snooze(thrown.ms);
   const error = toError(thrown);
   return thrown instanceof Discard ? { kind: "discarded", error } : { kind: "failed", error };
 }

@@ -44,7 +44,7 @@ type BatchHandlerOf<Data, Transactional extends boolean> = Transactional extends
 
 const noOptions = {};
 const addOptionNames = new Set(["id", "maxAttempts", "tx"]);
-// A worker takes at most this many jobs with one command, so that a script answers others in between.
+// So many jobs does one command take at the most, so that the server answers others in between.
 const largestTake = 500;
 
 /** Work that must be done once, by one of many workers, in order. */
@@ -83,8 +83,8 @@ export class Queue<Input, Output = Input, Transactional extends boolean = false>
   }
 
   /**
-   * Adds jobs in one step each of validation, transport and, on a transactional queue, transaction. When one of them is refused, none
-   * is added.
+   * Adds jobs, in this order. All are checked first: when one of them is refused, none is added. On a transactional queue they are
+   * one transaction only within `tx`; without it many of them are several statements.
    *
    * @example
    * await emails.addMany([{ data: { to: "a@example.com" } }, { data: { to: "b@example.com" } }]);

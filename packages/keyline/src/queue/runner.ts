@@ -70,7 +70,7 @@ export class SingleRunner<Data> implements Runner<Data> {
     } catch (error) {
       return finish(running, outcomeOf(error));
     }
-    if (result instanceof Promise) {
+    if (isThenable(result)) {
       result.then(
         () => finish(running, completed),
         (error: unknown) => finish(running, outcomeOf(error)),
@@ -90,6 +90,11 @@ export class SingleRunner<Data> implements Runner<Data> {
     // What the settle came to counts, also for a handler that caught its error or threw after it.
     finish(running, (await once.outcome()) ?? outcome);
   }
+}
+
+// Query builders return objects that are promises by their `then` alone.
+function isThenable(value: unknown): value is PromiseLike<unknown> {
+  return typeof value === "object" && value !== null && "then" in value && typeof value.then === "function";
 }
 
 const completed: Outcome = { kind: "completed" };

@@ -35,11 +35,11 @@ export class Scheduler implements Duty {
   /** A job is due in `ms` milliseconds; negative: none is scheduled. */
   expect(ms: number): void {
     const dueAt = performance.now() + ms;
-    if (ms < 0 || this.#isStopped || dueAt >= this.#dueAt) return;
+    // Timers take at most 2^31 ms; a job that is due later is heard of again.
+    if (ms < 0 || ms > 86_400_000 || this.#isStopped || dueAt >= this.#dueAt) return;
     this.#dueAt = dueAt;
     clearTimeout(this.#timer);
-    // Timers take at most 2^31 ms; a job that is due later is heard of again.
-    if (ms < 86_400_000) this.#timer = setTimeout(() => this.#wake(), ms);
+    this.#timer = setTimeout(() => this.#wake(), ms);
   }
 
   #wake(): void {

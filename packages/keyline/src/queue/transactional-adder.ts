@@ -17,6 +17,7 @@ interface Pending {
 }
 
 const maxStatementJobs = 1_000;
+const maxStatementLength = 8_388_608;
 
 /**
  * Adds to a transactional queue: a row first, and the element once its COMMIT is seen.
@@ -29,6 +30,8 @@ export class TransactionalAdder implements Adder {
   readonly #delivery: Delivery;
   readonly #relay: Relay;
   readonly #logger: Logger;
+  /** What was added in transactions that are open. */
+  readonly #open = new Map<TransactionWatch, { id: string; element: string }[]>();
   #pending: Pending[] = [];
   #isSending = false;
 
@@ -59,17 +62,18 @@ export class TransactionalAdder implements Adder {
   /** Adds within the caller's transaction. */
   async addWithin(tx: TransactionClient, requests: readonly AddRequest[]): Promise<AddResult[]> {
     if (requests.length === 0) return [];
-    if (!mayBeInTransaction(tx)) {
+    if (!mayBeInTransaction(tx) || "totalCount" in tx) {
       throw new KeylineError(
         "NOT_IN_TRANSACTION",
-        "The client given as tx is not inside a transaction: send BEGIN first, or use keyline.transaction",
+        "What was given as tx is no client inside a transaction: send BEGIN on a client of its own first, or use keyline.transaction",
       );
     }
     const watch = TransactionWatch.on(tx);
     const { added, xid } = await this.#table.insertWithin(tx, requests.map(toNewJob));
     if (xid !== undefined) noteTransactionId(tx, xid);
     const jobs = requests.filter((request) => added.has(request.id));
-    if (watch && jobs.length > 0) this.#pushAtEnd(watch, jobs);
+    // The end may have come with the same packet as the answer.
+    if (jobs.length > 0 && watch && mayBeInTransaction(tx)) this.#pushAtEnd(watch, jobs);
     else this.#relay.expectRows();
     return requests.map(({ id }) => ({ id, added: added.has(id) }));
   }
@@ -87,8 +91,15 @@ export class TransactionalAdder implements Adder {
   }
 
   #pushAtEnd(watch: TransactionWatch, jobs: readonly AddRequest[]): void {
+    const known = this.#open.get(watch);
+    if (known) {
+      known.push(...toCommitted(jobs));
+      return;
+    }
     const elements = toCommitted(jobs);
+    this.#open.set(watch, elements);
     watch.onEnd((end) => {
+      this.#open.delete(watch);
       if (end === "committed") this.#delivery.pushCommitted(elements);
       else if (end === "unsure") void this.#pushWhatIsThere(elements);
     });
@@ -109,8 +120,15 @@ export class TransactionalAdder implements Adder {
   }
 
   async #sendAll(): Promise<void> {
-    while (this.#pending.length > 0) await this.#send(this.#pending.splice(0, maxStatementJobs));
+    while (this.#pending.length > 0) await this.#send(this.#pending.splice(0, this.#fitting()));
     this.#isSending = false;
+  }
+
+  /** How many of those that wait fit into one statement. */
+  #fitting(): number {
+    let length = 0;
+    const end = this.#pending.findIndex(({ request }, index) => (length += request.dataJson.length) > maxStatementLength && index > 0);
+    return Math.min(maxStatementJobs, end < 0 ? this.#pending.length : end);
   }
 
   async #send(batch: readonly Pending[]): Promise<void> {
@@ -152,7 +170,7 @@ export class TransactionalAdder implements Adder {
     }
     throw new KeylineError(
       "OUTCOME_UNKNOWN",
-      `The connection to PostgreSQL broke while jobs were added to queue ${this.#table.queue}: all or none of them are there. Add them again with ids of your own, or within a transaction of your own`,
+      `The connection to PostgreSQL broke while jobs were added to queue ${this.#table.queue}: all or none of them are there. Look for the effects of such jobs before you add them again, or add within a transaction of your own`,
       { cause },
     );
   }

@@ -167,6 +167,7 @@ export class Worker<Data> {
   #finish(held: HeldJob<Data>, verdict: Verdict): void {
     this.#occupied--;
     this.#changed.notify();
+    if (this.#exchange.isEmpty) this.#noteEmpty();
     if (held.phase === "lost") {
       // Its lease went while it ran.
       if (verdict.kind !== "drop" || verdict.error) this.#reportError(leaseLost(this.#setup.queue, idOf(held)));

@@ -30,10 +30,15 @@ export class Emitter<Events extends Record<string, readonly unknown[]>> {
     if (!listeners) return;
     for (const listener of listeners) {
       try {
-        listener(...values);
+        const result: unknown = listener(...values);
+        if (result instanceof Promise) result.catch((error: unknown) => this.#noteFailure(name, error));
       } catch (error) {
-        this.#logger.error({ error, event: String(name) }, "a listener threw");
+        this.#noteFailure(name, error);
       }
     }
+  }
+
+  #noteFailure(name: keyof Events, error: unknown): void {
+    this.#logger.error({ error, event: String(name) }, "a listener threw");
   }
 }

@@ -27,8 +27,9 @@ export function newId(): string {
     counter = 0;
     prefix = now.toString(36).padStart(9, "0");
   }
-  const count = counter++;
-  return prefix + counterDigits(count) + processTag;
+  const digits = counterDigits(counter++);
+  // Read after the digits, which may have moved on to the next millisecond.
+  return prefix + digits + processTag;
 }
 
 function counterDigits(count: number): string {

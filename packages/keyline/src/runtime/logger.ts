@@ -10,5 +10,5 @@ export const silentLogger: Logger = { debug() {}, info() {}, warn() {}, error() 
 
 /** A URL without its password, fit for logs and messages. */
 export function withoutPassword(url: string): string {
-  return url.replace(/(\/\/[^:/@]*):[^@]*@/, "$1:***@");
+  return url.replace(/(\/\/[^:/@]*):.*@/, "$1:***@");
 }

@@ -1,3 +1,4 @@
+import { isIP } from "node:net";
 import { KeylineError } from "../runtime/errors.ts";
 import { withoutPassword } from "../runtime/logger.ts";
 
@@ -91,6 +92,6 @@ function parseUrl(text: string): Record<string, unknown> {
     db,
     ...(url.username ? { username: decodeURIComponent(url.username) } : {}),
     ...(url.password ? { password: decodeURIComponent(url.password) } : {}),
-    ...(scheme.tls ? { tls: { servername: url.hostname } } : {}),
+    ...(scheme.tls ? { tls: isIP(url.hostname) ? {} : { servername: url.hostname } } : {}),
   };
 }

@@ -120,7 +120,7 @@ describe("a plain queue", () => {
     await dead.opened;
     expect(attempts).toEqual([1, 2, 3]);
     expect(waits).toEqual([10, 20]);
-    expect(await queue.deadLetters()).toEqual([{ id, reason: "Error: out of paper", attempts: 2, data: { n: 1 } }]);
+    expect(await queue.deadLetters()).toEqual([{ id, reason: "Error: out of paper", attempts: 3, data: { n: 1 } }]);
     isFixed = true;
     expect(await queue.redrive()).toBe(1);
     await completed.opened;

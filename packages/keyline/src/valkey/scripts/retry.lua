@@ -5,9 +5,9 @@
 -- RETURN  1, or 0 when the worker does not hold the job (nothing was done)
 
 if not redis.call('ZSCORE', KEYS[1], ARGV[1]) then return 0 end
-if not release(KEYS[2], ARGV[2], ARGV[3]) then return 0 end
 local time = redis.call('TIME')
 local due = time[1] * 1000 + math.floor(time[2] / 1000) + ARGV[5]
+if not release(KEYS[2], ARGV[2], ARGV[3]) then return 0 end
 -- Two equal elements (a foreign writer added them) would be one member: the second goes on at once instead of vanishing.
 if redis.call('ZADD', KEYS[3], 'NX', due, ARGV[4]) == 0 then redis.call('LPUSH', KEYS[4], ARGV[4]) end
 return 1
