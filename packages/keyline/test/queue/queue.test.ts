@@ -153,6 +153,33 @@ describe("a plain queue", () => {
     await worker.stop();
   });
 
+  test.each([Number.NaN, Number.POSITIVE_INFINITY, -1])(
+    "a snooze of %s milliseconds is a failed attempt, and loses nothing",
+    async (ms) => {
+      const queue = stage.keyline().queue<null>(nextName(), { maxAttempts: 1 });
+      const dead = Promise.withResolvers<Error>();
+      const worker = queue.work(() => {
+        throw new Snooze(ms);
+      });
+      worker.on("dead", (_, error) => dead.resolve(error));
+      await queue.add(null);
+      expect(await dead.promise).toMatchObject({ code: "INVALID_OPTION" });
+      expect((await queue.counts()).dead).toBe(1);
+      await worker.stop();
+    },
+  );
+
+  test("waits for whatever has a then, as query builders do", async () => {
+    const queue = stage.keyline().queue<null>(nextName(), { maxAttempts: 1 });
+    const dead = Promise.withResolvers<Error>();
+    // oxlint-disable-next-line unicorn/no-thenable -- what query builders are
+    const worker = queue.work(() => ({ then: (_: unknown, reject: (error: Error) => void) => setTimeout(reject, 5, new Error("late")) }));
+    worker.on("dead", (_, error) => dead.resolve(error));
+    await queue.add(null);
+    expect((await dead.promise).message).toBe("late");
+    await worker.stop();
+  });
+
   test("adds a job with the caller's own id once for as long as it is not settled", async () => {
     const queue = stage.keyline().queue<{ n: number }>(nextName());
     expect(await queue.add({ n: 1 }, { id: "order-7" })).toEqual({ id: "order-7", added: true });
@@ -199,11 +226,14 @@ describe("a plain queue", () => {
 
   test("emits idle once when there is nothing left to do", async () => {
     const queue = stage.keyline().queue<{ n: number }>(nextName());
-    const idle = gate();
-    const worker = queue.work(() => undefined);
-    worker.on("idle", () => idle.open());
-    await idle.opened;
+    const events: string[] = [];
+    const worker = queue.work(() => void events.push("ran"), { concurrency: 4 });
+    worker.on("idle", () => events.push("idle"));
+    await eventually("it is idle", () => events.length === 1);
+    await queue.addMany([{ data: { n: 1 } }, { data: { n: 2 } }, { data: { n: 3 } }]);
+    await eventually("it is idle again", () => events.length >= 5);
     await worker.stop();
+    expect(events).toEqual(["idle", "ran", "ran", "ran", "idle"]);
   });
 
   test("has no settle", async () => {

@@ -107,6 +107,7 @@ describe("adding", () => {
     const client = new pg.Client({ connectionString: stage.databaseUrl });
     await client.connect();
     await expect(queue.add({ n: 1 }, { tx: client })).rejects.toMatchObject({ code: "NOT_IN_TRANSACTION" });
+    await expect(queue.add({ n: 1 }, { tx: stage.pool })).rejects.toMatchObject({ code: "NOT_IN_TRANSACTION" });
     expect(await rowsOf(queue.name)).toEqual([]);
     await client.end();
   });
@@ -316,6 +317,75 @@ describe("settling", () => {
     expect(retried.toSorted((one, other) => one - other)).toEqual(numbers.filter((n) => n % 17 === 0));
     // Or else this test shows nothing of shared transactions.
     expect(transactions.size).toBeLessThan(400);
+    await worker.stop();
+  });
+
+  test("effects that hang hold up no neighbour, and end with their attempt's time", async () => {
+    const queue = nextQueue();
+    const worker = queue.work(
+      async (job, { settle }) => {
+        await settle(async (tx) => {
+          await write(tx, queue.name, job.data.n);
+          if (job.data.n === 3 && job.attempt === 1) await new Promise(() => undefined);
+        });
+      },
+      { concurrency: 20, timeout: 1_000 },
+    );
+    const retried = Promise.withResolvers<Error>();
+    worker.on("retried", (_, error) => retried.resolve(error));
+    await queue.addMany(Array.from({ length: 20 }, (_, n) => ({ data: { n } })));
+    await eventually("its neighbours are settled", async () => (await effectsOf(queue.name)).length >= 19);
+    expect(await retried.promise).toMatchObject({ code: "TIMEOUT" });
+    await eventually("all are settled", async () => (await rowsOf(queue.name)).length === 0);
+    expect(await effectsOf(queue.name)).toEqual(Array.from({ length: 20 }, (_, n) => n));
+    await worker.stop();
+  });
+
+  test("an error of the effects that looks like an outage is the effects' own: the attempt has failed", async () => {
+    const queue = nextQueue();
+    const dead = Promise.withResolvers<Error>();
+    const worker = queue.work((_, { settle }) =>
+      settle(() => Promise.reject(Object.assign(new Error("connect ECONNREFUSED"), { code: "ECONNREFUSED" }))),
+    );
+    worker.on("dead", (_, error) => dead.resolve(error));
+    await queue.add({ n: 1 });
+    expect((await dead.promise).message).toBe("connect ECONNREFUSED");
+    expect(stage.log.filter((line) => line.message.startsWith("PostgreSQL is away"))).toEqual([]);
+    await worker.stop();
+  });
+
+  test("more settles than the pool has connections is no outage", async () => {
+    const small = stage.keyline({ postgres: { connectionString: stage.databaseUrl, max: 2, connectionTimeoutMillis: 100 } });
+    const queue = small.queue<N>(`t${queues++}`, { transactional: true });
+    const worker = queue.work(
+      async (job, { settle }) => {
+        await settle(async (tx) => {
+          await tx.query("SELECT pg_sleep(0.3)");
+          await write(tx, queue.name, job.data.n);
+        });
+      },
+      { concurrency: 8 },
+    );
+    await queue.addMany(Array.from({ length: 8 }, (_, n) => ({ data: { n } })));
+    await eventually("all are settled", async () => (await effectsOf(queue.name)).length === 8);
+    expect(stage.log.filter((line) => line.message.startsWith("PostgreSQL is away"))).toEqual([]);
+    await worker.stop();
+    expect(() => stage.keyline({ postgres: { max: 1 } })).toThrow(/at least 2/);
+  });
+
+  test("naming a job twice in a batch's settle is refused", async () => {
+    const queue = nextQueue();
+    const refusals: unknown[] = [];
+    const worker = queue.workBatch(async (jobs, { settle }) => {
+      const insert = (tx: pg.PoolClient, owed: readonly { data: N }[]): Promise<void> =>
+        Promise.all(owed.map((job) => write(tx, queue.name, job.data.n))).then(() => undefined);
+      await settle([...jobs, ...jobs], insert).catch((error: unknown) => refusals.push(error));
+      await Promise.all([settle(jobs, insert), settle(jobs, insert).catch((error: unknown) => refusals.push(error))]);
+    });
+    await queue.add({ n: 1 });
+    await eventually("it is settled", async () => (await rowsOf(queue.name)).length === 0);
+    expect(refusals).toEqual([expect.objectContaining({ code: "ALREADY_SETTLED" }), expect.objectContaining({ code: "ALREADY_SETTLED" })]);
+    expect(await effectsOf(queue.name)).toEqual([1]);
     await worker.stop();
   });
 
