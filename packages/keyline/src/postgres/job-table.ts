@@ -51,6 +51,8 @@ const insertInTransaction = `${insert.text} ON CONFLICT (queue, id) DO NOTHING R
 
 export const settle: Statement = { name: "keyline-settle", text: "SELECT settled, missing, xid FROM keyline.settle_jobs($1, $2, $3)" };
 
+export const settleOne: Statement = { name: "keyline-settle-one", text: "SELECT keyline.settle_job($1, $2, $3) AS xid" };
+
 // An attempt that was overtaken by a later one changes nothing.
 const retry: Statement = {
   name: "keyline-retry",

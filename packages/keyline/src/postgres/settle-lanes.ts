@@ -26,16 +26,16 @@ interface Request {
 }
 
 const maxLanes = 2;
-const patienceMs = 15;
+const patienceMs = 20;
 const largestGroup = 50;
-const groupMs = 10;
+const groupMs = 20;
 
 export class SettleLanes {
   readonly #table: JobTable;
   #waiting: Request[] = [];
   #lanes = 0;
   #timer: NodeJS.Timeout | undefined;
-  /** How long one settle has taken lately: a moving average. */
+  /** How long the effects of one job have taken lately: a moving average. */
   #usualMs = 1;
 
   constructor(table: JobTable) {
@@ -74,10 +74,13 @@ export class SettleLanes {
   }
 
   async #settleAlone({ job, effects, signal, resolve, reject }: Request): Promise<void> {
-    const begun = performance.now();
-    try {
-      const settled = await settleJobs(this.#table, [job], { effects: (tx) => effects(tx), ...(signal ? { signal } : {}) });
+    const timedEffects = async (tx: PoolClient): Promise<void> => {
+      const begun = performance.now();
+      await effects(tx);
       this.#noteDuration(performance.now() - begun);
+    };
+    try {
+      const settled = await settleJobs(this.#table, [job], { effects: timedEffects, ...(signal ? { signal } : {}) });
       resolve(settled.has(job.id));
     } catch (error) {
       reject(toError(error));
@@ -105,7 +108,6 @@ export class SettleLanes {
   async #tryTogether(group: Request[], outcomes: Map<Request, boolean>): Promise<void> {
     const { database } = this.#table;
     const client = await database.connect();
-    const begun = performance.now();
     let isClean = false;
     let isAborted = false;
     try {
@@ -118,15 +120,16 @@ export class SettleLanes {
         if (deletion.owed.size === 0) continue;
         xid ??= deletion.xid;
         outcomes.set(request, true);
+        const begun = performance.now();
         try {
           await unlessAborted(request.effects(client), request.signal);
         } finally {
           isAborted = request.signal?.aborted ?? false;
         }
+        this.#noteDuration(performance.now() - begun);
         if (client.getTransactionStatus?.() !== "T") throw new Error("the transaction is not open any more");
       }
       isClean = await commit(database, client, xid);
-      this.#noteDuration((performance.now() - begun) / Math.max(1, outcomes.size));
     } catch (error) {
       isClean = !isAborted && (await rollBack(client));
       throw isClean ? error : database.explain(error);

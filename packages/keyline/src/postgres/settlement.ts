@@ -4,7 +4,7 @@ import { delay, retryDelay } from "../runtime/waiting.ts";
 import { commit, rollBack } from "./commit.ts";
 import { timed } from "./database.ts";
 import { isConflict } from "./failures.ts";
-import { joinIds, separator, settle, type JobTable } from "./job-table.ts";
+import { joinIds, separator, settle, settleOne, type JobTable } from "./job-table.ts";
 
 export interface HeldJob {
   readonly id: string;
@@ -100,7 +100,13 @@ export function unlessAborted(work: Promise<void>, signal: AbortSignal | undefin
 
 /** Deletes the jobs' rows within the transaction that is open on `client`. */
 export async function deleteRows(table: JobTable, client: PoolClient, jobs: readonly HeldJob[]): Promise<Deletion> {
+  const [first] = jobs;
   try {
+    if (jobs.length === 1 && first) {
+      const { rows } = await client.query<{ xid: string | null }>(timed({ ...settleOne, values: [table.queue, first.id, first.attempts] }));
+      const xid = rows[0]?.xid ?? undefined;
+      return { owed: new Set(xid === undefined ? [] : [first.id]), xid };
+    }
     const { rows } = await client.query<SettledRow>(timed({ ...settle, values: valuesOf(table, jobs) }));
     return { owed: owedOf(jobs, rows[0]), xid: rows[0]?.xid ?? undefined };
   } catch (error) {

@@ -71,6 +71,19 @@ BEGIN
 END
 $$;
 
+-- The same for one job. Returns the transaction's id, or null when nothing was settled.
+CREATE FUNCTION keyline.settle_job(of_queue text, held_id text, held_attempts integer) RETURNS text
+LANGUAGE plpgsql
+SET enable_seqscan = off SET enable_bitmapscan = off SET plan_cache_mode = force_generic_plan
+AS $$
+BEGIN
+  DELETE FROM keyline.job
+  WHERE job.queue = of_queue AND job.id = held_id AND job.attempts <= held_attempts AND job.state IN ('waiting', 'scheduled');
+  IF FOUND THEN RETURN pg_current_xact_id()::text; END IF;
+  RETURN NULL;
+END
+$$;
+
 -- Notes that jobs were delivered to an epoch, if that epoch is in charge, and returns whether it is; `again` for those noted with an older one, else for
 -- those noted with none. The shared lock makes a change of the epoch wait for notes under way, so that the look at older
 -- deliveries, which comes after the change, sees each of them.
