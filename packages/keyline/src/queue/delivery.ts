@@ -70,7 +70,8 @@ export class Delivery implements Outlet {
     const later: (number | string)[] = [];
     for (const job of jobs) {
       const element = encodeElement({
-        id: job.id,
+        // A row that somebody inserted by hand may have any id.
+        id: JSON.stringify(job.id).slice(1, -1),
         dataJson: job.data,
         at: job.at,
         attempts: job.attempts,

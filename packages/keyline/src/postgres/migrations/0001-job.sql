@@ -10,7 +10,7 @@ CREATE TABLE keyline.queue (
 
 CREATE TABLE keyline.job (
   queue text COLLATE "C" NOT NULL,
-  id text COLLATE "C" NOT NULL CHECK (id ~ '^[A-Za-z0-9._:-]{1,200}$'),
+  id text COLLATE "C" NOT NULL,
   -- The order of adding, for deliveries that are made again.
   seq bigint GENERATED ALWAYS AS IDENTITY,
   state text NOT NULL DEFAULT 'waiting' CHECK (state IN ('waiting', 'scheduled', 'dead', 'cancelled')),
