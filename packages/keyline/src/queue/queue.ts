@@ -165,6 +165,7 @@ export class Queue<Input, Output = Input, Transactional extends boolean = false>
   async redrive({ limit = Number.MAX_SAFE_INTEGER }: { readonly limit?: number } = {}): Promise<number> {
     this.#parts.checkOpen();
     checkInteger("limit", limit, { min: 1 });
+    await this.#parts.lists.connection.ensureReady(5_000);
     const page = 500;
     let count = 0;
     for (const redrivePage of [(size: number) => this.#redriveRows(size), (size: number) => this.#parts.lists.redrive(size)]) {

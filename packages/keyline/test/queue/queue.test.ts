@@ -129,6 +129,20 @@ describe("a plain queue", () => {
     await worker.stop();
   });
 
+  test("a redrive loses no dead letter, also when it meets one that cannot be read", async () => {
+    const name = nextName();
+    const queue = stage.keyline().queue<null>(name);
+    const dead = `${stage.prefix}:{${name}}:dead`;
+    const letter = JSON.stringify({ reason: "Error: no", attempts: 1, deadAt: 1, element: '{"attempts":1,"id":"a","data":null}' });
+    await stage.valkey.rpush(dead, letter, "no JSON", '{"element":5}', letter);
+    expect(await queue.redrive()).toBe(2);
+    expect((await stage.valkey.lrange(dead, 0, -1)).toSorted()).toEqual(["no JSON", '{"element":5}'].toSorted());
+    expect(await stage.valkey.lrange(`${stage.prefix}:{${name}}:waiting`, 0, -1)).toEqual([
+      '{"id":"a","data":null}',
+      '{"id":"a","data":null}',
+    ]);
+  });
+
   test("a handler can snooze a job without spending an attempt, and discard one at once", async () => {
     const queue = stage.keyline().queue<"snooze" | "discard">(nextName());
     const runs: [string, number][] = [];
