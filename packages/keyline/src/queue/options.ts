@@ -1,7 +1,7 @@
 import type { StandardSchemaV1 } from "@standard-schema/spec";
 import type { TransactionClient } from "../postgres/options.ts";
 import { toBackoffFunction, type Backoff, type BackoffFunction } from "../runtime/backoff.ts";
-import { checkInteger } from "../runtime/options.ts";
+import { checkInteger, checkOptionNames } from "../runtime/options.ts";
 
 export interface QueueOptions<Input = unknown, Output = Input, Transactional extends boolean = boolean> {
   /** Checks data where it is added and where it is taken; anything that implements Standard Schema. */
@@ -60,13 +60,19 @@ export interface QueuePolicy {
   readonly maxPayloadBytes: number;
 }
 
+const queueOptionNames = new Set<string>([
+  "schema",
+  "transactional",
+  "maxAttempts",
+  "backoff",
+  "lease",
+  "maxPayloadBytes",
+] satisfies (keyof QueueOptions)[]);
+
 /** Throws INVALID_OPTION. */
-export function toPolicy({
-  maxAttempts = 10,
-  backoff,
-  lease = 10_000,
-  maxPayloadBytes = 1_048_576,
-}: Omit<QueueOptions, "schema">): QueuePolicy {
+export function toPolicy(options: QueueOptions): QueuePolicy {
+  checkOptionNames("queue", options, queueOptionNames);
+  const { maxAttempts = 10, backoff, lease = 10_000, maxPayloadBytes = 1_048_576 } = options;
   return {
     maxAttempts: checkInteger("maxAttempts", maxAttempts, { min: 1, max: 1_000_000 }),
     backoff: toBackoffFunction(backoff),

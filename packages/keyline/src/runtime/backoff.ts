@@ -1,5 +1,5 @@
 import { KeylineError } from "./errors.ts";
-import { checkInteger } from "./options.ts";
+import { checkInteger, checkOptionNames } from "./options.ts";
 
 /** How long to wait before the next attempt: a rule, or a function from the attempt that failed (1 for the first) to milliseconds. */
 export type Backoff =
@@ -16,9 +16,12 @@ export type Backoff =
 
 export type BackoffFunction = (attempt: number) => number;
 
+const optionNames = new Set(["type", "delay", "max", "jitter"]);
+
 /** The function that `backoff` stands for; by default exponential from one second to one hour. Throws INVALID_OPTION. */
 export function toBackoffFunction(backoff: Backoff = { type: "exponential" }, random: () => number = Math.random): BackoffFunction {
   if (typeof backoff === "function") return backoff;
+  checkOptionNames("backoff", backoff, optionNames);
   const { type, delay = 1_000, max = 3_600_000, jitter = 0.2 } = backoff;
   if (type !== "exponential" && type !== "fixed") {
     throw new KeylineError("INVALID_OPTION", `backoff.type must be "exponential" or "fixed", not ${JSON.stringify(type)}`);

@@ -9,3 +9,16 @@ export function checkInteger(option: string, value: number, bounds: { readonly m
   }
   return value;
 }
+
+/** Milliseconds that a timer can wait for, or INVALID_OPTION. */
+export function checkTimeout(timeout: number | undefined, min: 0 | 1): void {
+  if (timeout !== undefined) checkInteger("timeout", timeout, { min, max: 2_147_483_647 });
+}
+
+/** INVALID_OPTION for an option that `what` does not know: one that is misspelt would be left at its default without a word. */
+export function checkOptionNames(what: string, options: object, known: ReadonlySet<string>): void {
+  for (const name of Object.keys(options)) {
+    if (known.has(name)) continue;
+    throw new KeylineError("INVALID_OPTION", `${what} has no option ${JSON.stringify(name)}: it knows ${[...known].join(", ")}`);
+  }
+}
