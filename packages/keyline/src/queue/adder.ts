@@ -23,32 +23,73 @@ const pageElements = 250;
 const pageLength = 262_144;
 const readyWithinMs = 5_000;
 
-/** Adds of one turn of the event loop that travel with one command. */
-class Page {
-  readonly elements = new ElementBatch();
-  readonly #promise = Promise.withResolvers<void>();
+type Insure = <Reply>(push: () => Promise<Reply>) => Promise<Reply>;
 
-  get sent(): Promise<void> {
-    return this.#promise.promise;
+/** Adds of one turn of the event loop that travel with one command. */
+abstract class Page<Reply> {
+  readonly #reply = Promise.withResolvers<Reply>();
+
+  abstract get isFull(): boolean;
+  protected abstract push(lists: QueueLists): Promise<Reply>;
+
+  protected get reply(): Promise<Reply> {
+    return this.#reply.promise;
   }
+
+  send(lists: QueueLists, insure: Insure): void {
+    insure(() => this.push(lists)).then(this.#reply.resolve, this.#reply.reject);
+  }
+}
+
+class PlainPage extends Page<void> {
+  readonly #elements = new ElementBatch();
 
   get isFull(): boolean {
-    return this.elements.count >= pageElements || this.elements.length >= pageLength;
+    return this.#elements.count >= pageElements || this.#elements.length >= pageLength;
   }
 
-  settleWith(sending: Promise<void>): void {
-    sending.then(this.#promise.resolve, this.#promise.reject);
+  add({ id, dataJson, maxAttempts }: AddRequest): Promise<AddResult> {
+    const element = encodeElement({ id, dataJson, at: Date.now(), maxAttempts });
+    // All but the data is ASCII, and the data is one flat string, which is quick to measure.
+    this.#elements.add(element, element.length - dataJson.length + Buffer.byteLength(dataJson));
+    return this.reply.then(() => ({ id, added: true }));
+  }
+
+  protected push(lists: QueueLists): Promise<void> {
+    return lists.push(this.#elements);
+  }
+}
+
+class OwnIdPage extends Page<readonly boolean[]> {
+  readonly #idsAndElements: string[] = [];
+  #length = 0;
+
+  get isFull(): boolean {
+    return this.#idsAndElements.length >= 2 * pageElements || this.#length >= pageLength;
+  }
+
+  add({ id, dataJson, maxAttempts }: AddRequest): Promise<AddResult> {
+    const index = this.#idsAndElements.length / 2;
+    const element = encodeElement({ id, dataJson, at: Date.now(), maxAttempts, hasOwnId: true });
+    this.#idsAndElements.push(id, element);
+    this.#length += element.length;
+    return this.reply.then((added) => ({ id, added: added[index] === true }));
+  }
+
+  protected push(lists: QueueLists): Promise<readonly boolean[]> {
+    return lists.pushWithIds(this.#idsAndElements);
   }
 }
 
 /**
- * Adds to a plain queue: all of one turn of the event loop travel together, as a few commands of one LPUSH each, so that the
- * server works on the first while this process hears of none yet.
+ * Adds to a plain queue: all of one turn of the event loop travel together, as a few commands, so that the server works on the
+ * first while this process hears of none yet. Jobs with ids of the caller's go by another command than those without; each
+ * change between the two begins a new page, so that all are there in the order of the calls.
  */
 export class PlainAdder implements Adder {
   readonly #lists: QueueLists;
   readonly #queue: string;
-  #pages: Page[] = [];
+  #pages: (PlainPage | OwnIdPage)[] = [];
 
   constructor(lists: QueueLists, queue: string) {
     this.#lists = lists;
@@ -56,28 +97,18 @@ export class PlainAdder implements Adder {
   }
 
   add(request: AddRequest): Promise<AddResult> {
-    if (request.isOwnId) return this.#addWithId(request);
-    const { id } = request;
-    return this.#join(request).then(() => ({ id, added: true }));
+    return this.#openPage(request.isOwnId).add(request);
   }
 
   addMany(requests: readonly AddRequest[]): Promise<AddResult[]> {
     return Promise.all(requests.map((request) => this.add(request)));
   }
 
-  #join({ id, dataJson, maxAttempts }: AddRequest): Promise<void> {
-    const element = encodeElement({ id, dataJson, at: Date.now(), maxAttempts });
-    const page = this.#openPage();
-    // All but the data is ASCII, and the data is one flat string, which is quick to measure.
-    page.elements.add(element, element.length - dataJson.length + Buffer.byteLength(dataJson));
-    return page.sent;
-  }
-
-  #openPage(): Page {
+  #openPage(hasOwnIds: boolean): PlainPage | OwnIdPage {
     const last = this.#pages.at(-1);
-    if (last && !last.isFull) return last;
+    if (last && !last.isFull && last instanceof OwnIdPage === hasOwnIds) return last;
     if (!last) setImmediate(() => this.#sendPages());
-    const page = new Page();
+    const page = hasOwnIds ? new OwnIdPage() : new PlainPage();
     this.#pages.push(page);
     return page;
   }
@@ -85,13 +116,7 @@ export class PlainAdder implements Adder {
   #sendPages(): void {
     const pages = this.#pages;
     this.#pages = [];
-    for (const page of pages) page.settleWith(this.#insure(() => this.#lists.push(page.elements)));
-  }
-
-  async #addWithId({ id, dataJson, maxAttempts }: AddRequest): Promise<AddResult> {
-    const element = encodeElement({ id, dataJson, at: Date.now(), maxAttempts, hasOwnId: true });
-    const [added] = await this.#insure(() => this.#lists.pushWithIds([id, element]));
-    return { id, added: added === true };
+    for (const page of pages) page.send(this.#lists, (push) => this.#insure(push));
   }
 
   async #insure<Result>(send: () => Promise<Result>): Promise<Result> {

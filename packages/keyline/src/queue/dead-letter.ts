@@ -14,11 +14,20 @@ export interface DeadLetter {
 
 /** Reads a dead letter as it is on Valkey. */
 export function readDeadLetter(text: string): DeadLetter {
-  const letter = JSON.parse(text) as { readonly reason: string; readonly attempts: number; readonly element: string };
+  const { reason = "", attempts = 0, element = text } = readFields(text);
   try {
-    const { id, data } = decodeElement(letter.element);
-    return { id, reason: letter.reason, attempts: letter.attempts, data };
+    const { id, data } = decodeElement(element);
+    return { id, reason, attempts, data };
   } catch (error) {
-    return { id: undefined, reason: letter.reason || toError(error).message, attempts: letter.attempts, data: letter.element };
+    return { id: undefined, reason: reason || toError(error).message, attempts, data: element };
+  }
+}
+
+// Whatever somebody put there by hand must not hide the others.
+function readFields(text: string): { readonly reason?: string; readonly attempts?: number; readonly element?: string } {
+  try {
+    return (JSON.parse(text) as object | null) ?? {};
+  } catch {
+    return {};
   }
 }

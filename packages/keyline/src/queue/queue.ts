@@ -5,7 +5,7 @@ import { newId } from "../runtime/ids.ts";
 import { toJson } from "../runtime/json.ts";
 import type { Logger } from "../runtime/logger.ts";
 import { checkId } from "../runtime/names.ts";
-import { checkInteger } from "../runtime/options.ts";
+import { checkInteger, checkOptionNames, checkTimeout } from "../runtime/options.ts";
 import { validate } from "../runtime/schema.ts";
 import type { ValkeyConnection } from "../valkey/connection.ts";
 import type { QueueCounts, QueueLists } from "../valkey/queue-lists.ts";
@@ -43,9 +43,15 @@ type HandlerOf<Data, Transactional extends boolean> = Transactional extends true
 type BatchHandlerOf<Data, Transactional extends boolean> = Transactional extends true ? SettlingBatchHandler<Data> : BatchHandler<Data>;
 
 const noOptions = {};
-const addOptionNames = new Set(["id", "maxAttempts", "tx"]);
+const addOptionNames = new Set<string>(["id", "maxAttempts", "tx"] satisfies (keyof TransactionalAddOptions)[]);
+const addManyOptionNames = new Set(["tx"]);
+const jobOptionNames = new Set<string>(["id", "maxAttempts"] satisfies (keyof AddOptions)[]);
+const workOptionNames = new Set<string>(["concurrency", "timeout"] satisfies (keyof WorkOptions)[]);
+const workBatchOptionNames = new Set<string>(["size", "concurrency", "timeout"] satisfies (keyof WorkBatchOptions)[]);
+const listOptionNames = new Set(["limit"]);
 // So many jobs does one command take at the most, so that the server answers others in between.
 const largestTake = 500;
+const redrivePage = 500;
 
 /** Work that must be done once, by one of many workers, in order. */
 export class Queue<Input, Output = Input, Transactional extends boolean = false> {
@@ -74,6 +80,7 @@ export class Queue<Input, Output = Input, Transactional extends boolean = false>
   add(data: Input, options: TransactionalAddOptions = noOptions): Promise<AddResult> {
     try {
       this.#parts.checkOpen();
+      if (options !== noOptions) checkOptionNames("add", options, addOptionNames);
       const request = this.#check(data, options);
       if (request instanceof Promise) return request.then((checked) => this.#addChecked(checked, options.tx));
       return this.#addChecked(request, options.tx);
@@ -98,7 +105,13 @@ export class Queue<Input, Output = Input, Transactional extends boolean = false>
     options: Pick<TransactionalAddOptions, "tx"> = {},
   ): Promise<AddResult[]> {
     this.#parts.checkOpen();
-    const requests = await Promise.all(jobs.map(async ({ data, ...rest }) => this.#check(data, rest)));
+    checkOptionNames("addMany", options, addManyOptionNames);
+    const requests = await Promise.all(
+      jobs.map(async ({ data, ...rest }) => {
+        checkOptionNames("a job of addMany", rest, jobOptionNames);
+        return this.#check(data, rest);
+      }),
+    );
     if (options.tx === undefined) return this.#parts.adder.addMany(requests);
     return this.#transactionalAdder().addWithin(options.tx, requests);
   }
@@ -111,9 +124,11 @@ export class Queue<Input, Output = Input, Transactional extends boolean = false>
    * @example
    * const worker = emails.work(async (job) => send(job.data), { concurrency: 50 });
    */
-  work(handler: HandlerOf<Output, Transactional>, { concurrency = 1, timeout }: WorkOptions = {}): Worker<Output> {
+  work(handler: HandlerOf<Output, Transactional>, options: WorkOptions = {}): Worker<Output> {
+    checkOptionNames("work", options, workOptionNames);
+    const { concurrency = 1, timeout } = options;
     checkInteger("concurrency", concurrency, { min: 1, max: 10_000 });
-    checkTimeout(timeout);
+    checkTimeout(timeout, 1);
     return this.#startWorker(Math.min(largestTake, Math.ceil(concurrency / 2)), (access) => {
       return new SingleRunner(handler, { concurrency, timeoutMs: timeout, access });
     });
@@ -129,13 +144,12 @@ export class Queue<Input, Output = Input, Transactional extends boolean = false>
    *   });
    * });
    */
-  workBatch(
-    handler: BatchHandlerOf<Output, Transactional>,
-    { size = 100, concurrency = 1, timeout }: WorkBatchOptions = {},
-  ): Worker<Output> {
+  workBatch(handler: BatchHandlerOf<Output, Transactional>, options: WorkBatchOptions = {}): Worker<Output> {
+    checkOptionNames("workBatch", options, workBatchOptionNames);
+    const { size = 100, concurrency = 1, timeout } = options;
     checkInteger("size", size, { min: 1, max: 1_000 });
     checkInteger("concurrency", concurrency, { min: 1, max: 100 });
-    checkTimeout(timeout);
+    checkTimeout(timeout, 1);
     return this.#startWorker(size, (access) => {
       return new BatchRunner(handler, { size, concurrency, timeoutMs: timeout, access });
     });
@@ -151,8 +165,10 @@ export class Queue<Input, Output = Input, Transactional extends boolean = false>
   }
 
   /** The newest dead letters, up to `limit` (default 100). */
-  async deadLetters({ limit = 100 }: { readonly limit?: number } = {}): Promise<DeadLetter[]> {
+  async deadLetters(options: { readonly limit?: number } = {}): Promise<DeadLetter[]> {
     this.#parts.checkOpen();
+    checkOptionNames("deadLetters", options, listOptionNames);
+    const { limit = 100 } = options;
     checkInteger("limit", limit, { min: 1, max: 10_000 });
     const rows = (await this.#parts.record?.table.listDead(limit)) ?? [];
     const letters = rows.map(({ id, data, attempts, last_error }) => ({ id, data, attempts, reason: last_error ?? "" }));
@@ -161,17 +177,18 @@ export class Queue<Input, Output = Input, Transactional extends boolean = false>
     return [...letters, ...onValkey.map(readDeadLetter)].slice(0, limit);
   }
 
-  /** Puts dead letters back on the queue, oldest first, up to `limit` (default: all), with all their attempts before them. Returns how many. */
-  async redrive({ limit = Number.MAX_SAFE_INTEGER }: { readonly limit?: number } = {}): Promise<number> {
+  /**
+   * Puts dead letters back on the queue, oldest first, up to `limit` (default: all), with all their attempts before them. Returns
+   * how many. On a plain queue one whose own id was added again meanwhile stays a dead letter.
+   */
+  async redrive(options: { readonly limit?: number } = {}): Promise<number> {
     this.#parts.checkOpen();
+    checkOptionNames("redrive", options, listOptionNames);
+    const { limit = Number.MAX_SAFE_INTEGER } = options;
     checkInteger("limit", limit, { min: 1 });
     await this.#parts.lists.connection.ensureReady(5_000);
-    const page = 500;
-    let count = 0;
-    for (const redrivePage of [(size: number) => this.#redriveRows(size), (size: number) => this.#parts.lists.redrive(size)]) {
-      for (let moved = page; moved === page && count < limit; count += moved) moved = await redrivePage(Math.min(page, limit - count));
-    }
-    return count;
+    const rows = await this.#redriveRows(limit);
+    return rows + (await this.#redriveLetters(limit - rows));
   }
 
   async #addWithin(tx: TransactionClient, request: AddRequest): Promise<AddResult> {
@@ -184,7 +201,26 @@ export class Queue<Input, Output = Input, Transactional extends boolean = false>
   }
 
   async #redriveRows(limit: number): Promise<number> {
-    return (await this.#parts.transactionalAdder?.redrive(limit)) ?? 0;
+    const { transactionalAdder } = this.#parts;
+    if (!transactionalAdder) return 0;
+    let count = 0;
+    for (let moved = redrivePage; moved === redrivePage && count < limit; count += moved) {
+      moved = await transactionalAdder.redrive(Math.min(redrivePage, limit - count));
+    }
+    return count;
+  }
+
+  // Letters that stay go behind the others: each that was there is looked at once.
+  async #redriveLetters(limit: number): Promise<number> {
+    const { lists } = this.#parts;
+    let count = 0;
+    for (let left = await lists.deadLetterCount(); left > 0 && count < limit;) {
+      const { looked, moved } = await lists.redrive(Math.min(redrivePage, limit - count, left));
+      if (looked === 0) break;
+      left -= looked;
+      count += moved;
+    }
+    return count;
   }
 
   #startWorker(take: number, createRunner: WorkerSetup<Output>["createRunner"]): Worker<Output> {
@@ -211,11 +247,6 @@ export class Queue<Input, Output = Input, Transactional extends boolean = false>
 
   #check(data: Input, options: AddOptions): AddRequest | Promise<AddRequest> {
     const { schema } = this.#parts;
-    for (const name of options === noOptions ? [] : Object.keys(options)) {
-      if (!addOptionNames.has(name)) {
-        throw new KeylineError("INVALID_OPTION", `add has no option ${JSON.stringify(name)}: it knows ${[...addOptionNames].join(", ")}`);
-      }
-    }
     if (!schema) return this.#toRequest(data, options);
     const valid = validate(this.#subject, schema, data);
     // What is sent is what the caller gave: the worker validates it again, and gets what the schema makes of it.
@@ -239,8 +270,4 @@ export class Queue<Input, Output = Input, Transactional extends boolean = false>
       `Queue ${this.name} is not transactional: make it with { transactional: true } to add within a transaction`,
     );
   }
-}
-
-function checkTimeout(timeout: number | undefined): void {
-  if (timeout !== undefined) checkInteger("timeout", timeout, { min: 1, max: 2_147_483_647 });
 }

@@ -35,7 +35,7 @@ const returnHeld = new Script(4, "return-held");
 const promote = new Script(2, "promote");
 const schedule = new Script(1, "schedule");
 const addWithId = new Script(2, "add-with-id");
-const redrive = new Script(2, "redrive");
+const redrive = new Script(3, "redrive");
 const counts = new Script(4, "counts");
 const epoch = new Script(1, "epoch");
 const census = new Script(1, "census");
@@ -55,10 +55,10 @@ export class QueueLists {
     await elements.pushTo(this.connection, this.keys.waiting);
   }
 
-  /** For each id and element: whether it was added. */
+  /** Adds jobs with ids of their caller's, in this order. For each id and element: whether it was added. */
   async pushWithIds(idsAndElements: readonly string[]): Promise<readonly boolean[]> {
     const { ids, waiting } = this.keys;
-    const answers = await addWithId.run(this.connection, [ids, waiting, ...idsAndElements]);
+    const answers = await addWithId.runByText(this.connection, [ids, waiting, ...idsAndElements]);
     return (answers as number[]).map((answer) => answer === 1);
   }
 
@@ -190,8 +190,15 @@ export class QueueLists {
     return (await promote.run(this.connection, [this.keys.scheduled, this.keys.waiting, limit])) as number;
   }
 
-  async redrive(limit: number): Promise<number> {
-    return (await redrive.run(this.connection, [this.keys.dead, this.keys.waiting, limit])) as number;
+  /** Looks at the oldest dead letters, up to `limit`, and puts those back on the queue that can be. */
+  async redrive(limit: number): Promise<{ readonly looked: number; readonly moved: number }> {
+    const { dead, waiting, ids } = this.keys;
+    const [looked, moved] = (await redrive.run(this.connection, [dead, waiting, ids, limit])) as [number, number];
+    return { looked, moved };
+  }
+
+  deadLetterCount(): Promise<number> {
+    return this.connection.client.llen(this.keys.dead);
   }
 
   deadLetters(limit: number): Promise<string[]> {

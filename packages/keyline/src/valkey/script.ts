@@ -20,7 +20,12 @@ export class Script {
       return await connection.client.evalsha(this.#hash, this.#keyCount, ...keysAndArguments);
     } catch (error) {
       if (!(error instanceof Error) || !error.message.startsWith("NOSCRIPT")) throw error;
-      return connection.client.eval(this.#text, this.#keyCount, ...keysAndArguments);
+      return this.runByText(connection, keysAndArguments);
     }
+  }
+
+  /** The same for commands that must not be overtaken: whatever the server knows, nothing is sent a second time, behind others. */
+  runByText(connection: ValkeyConnection, keysAndArguments: readonly (string | number)[]): Promise<unknown> {
+    return connection.client.eval(this.#text, this.#keyCount, ...keysAndArguments);
   }
 }
