@@ -1,6 +1,7 @@
+import { Alarm } from "../runtime/alarm.ts";
 import type { Duty } from "../runtime/duty.ts";
-import type { Logger } from "../runtime/logger.ts";
 import { toError } from "../runtime/errors.ts";
+import type { Logger } from "../runtime/logger.ts";
 import type { JobTable } from "./job-table.ts";
 
 /** A delivery that is to be noted. */
@@ -22,9 +23,7 @@ export class Marker implements Duty {
   readonly #table: JobTable;
   readonly #logger: Logger;
   readonly #notes = new Map<string, Note>();
-  #timer: NodeJS.Timeout | undefined;
-  #writing: Promise<void> = Promise.resolve();
-  #isStopped = false;
+  readonly #alarm = new Alarm(() => this.#write());
 
   constructor(table: JobTable, logger: Logger) {
     this.#table = table;
@@ -32,22 +31,20 @@ export class Marker implements Duty {
   }
 
   start(): void {
-    this.#isStopped = false;
+    // It is told of deliveries.
   }
 
   /** Writes what is left. */
   async stop(): Promise<void> {
-    this.#isStopped = true;
-    clearTimeout(this.#timer);
-    await this.#writing;
-    if (this.#table.database.isAvailable) await this.#write();
+    await this.#alarm.stop();
+    await this.#write();
     this.#notes.clear();
   }
 
   note(epoch: string, ids: Iterable<string>): void {
     const note = { epoch, since: performance.now() };
     for (const id of ids) this.#notes.set(id, note);
-    this.#schedule();
+    this.#alarm.set(markEveryMs);
   }
 
   /** The job was settled here: nothing is left to note. */
@@ -60,18 +57,12 @@ export class Marker implements Duty {
     return this.#notes.has(id);
   }
 
-  #schedule(): void {
-    if (this.#timer || this.#isStopped || this.#notes.size === 0) return;
-    this.#timer = setTimeout(() => {
-      this.#writing = this.#write().finally(() => {
-        this.#timer = undefined;
-        this.#schedule();
-      });
-    }, markEveryMs);
+  async #write(): Promise<void> {
+    if (this.#table.database.isAvailable) await this.#markAll();
+    if (this.#notes.size > 0) this.#alarm.set(markEveryMs);
   }
 
-  async #write(): Promise<void> {
-    if (!this.#table.database.isAvailable) return;
+  async #markAll(): Promise<void> {
     const byNote = Map.groupBy(this.#notes, ([, note]) => note);
     for (const [note, entries] of byNote) {
       for (let first = 0; first < entries.length; first += page) {

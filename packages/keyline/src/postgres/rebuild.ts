@@ -9,14 +9,18 @@ const tryLock = "SELECT pg_try_advisory_xact_lock(hashtextextended('keyline.rebu
 
 /**
  * Looks again at every job that was delivered to another memory of Valkey than `epoch`, and delivers those that are not there.
- * Returns false when another process is at it.
+ * Returns false when another process is at it, or `signal` said not to go on.
  *
  * Why nothing is lost: the epoch is put in charge first. From then on no job is noted with an older one, and each that was noted
  * before is seen by the cursor, which opens after it. Only then Valkey is asked what it holds: what is held then, was
  * delivered; what is not, is delivered here. A job that is delivered or settled in between leads to a second copy at worst,
  * which the settle drops. A process that dies half way leaves `rebuilt_epoch` as it was, and another one begins anew.
  */
-export async function rebuild(outlet: Outlet, epoch: string, logger: Logger): Promise<boolean> {
+export async function rebuild(
+  outlet: Outlet,
+  epoch: string,
+  { logger, signal }: { readonly logger: Logger; readonly signal: AbortSignal },
+): Promise<boolean> {
   const { table } = outlet;
   if ((await table.takeCharge(epoch)) === epoch) return true;
   const client = await table.database.connect();
@@ -31,6 +35,7 @@ export async function rebuild(outlet: Outlet, epoch: string, logger: Logger): Pr
       for (;;) {
         const { rows: jobs } = await client.query<JobRow>(`FETCH ${page} FROM delivered_elsewhere`);
         if (jobs.length === 0) break;
+        if (signal.aborted) return false;
         const lost = jobs.filter((job) => !held.has(job.id));
         if (lost.length > 0 && (await outlet.deliver(lost)) !== epoch) return false;
         await table.markAgain(

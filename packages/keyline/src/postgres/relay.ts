@@ -11,10 +11,10 @@
  * as they were and are pushed once more; the settle drops the second copy. Two relays never push the same row at the
  * same time: each skips what the other has locked.
  */
+import { Alarm } from "../runtime/alarm.ts";
 import type { Duty } from "../runtime/duty.ts";
 import { toError } from "../runtime/errors.ts";
 import type { Logger } from "../runtime/logger.ts";
-import { Notice } from "../runtime/waiting.ts";
 import type { Database } from "./database.ts";
 import { claimUndelivered, findUndelivered, joinIds, type JobRow, type JobTable } from "./job-table.ts";
 import type { Marker } from "./marker.ts";
@@ -51,10 +51,9 @@ export class Relay implements Duty {
   readonly #rebuiltEpochs = new Map<string, string>();
   readonly #rebuilding = new Set<string>();
   readonly #rebuilds = new Set<Promise<void>>();
-  readonly #wake = new Notice();
+  readonly #alarm = new Alarm(() => this.#look());
+  readonly #stopping = new AbortController();
   #seen = new Map<string, number>();
-  #stopping = new AbortController();
-  #loop: Promise<void> | undefined;
   #expectedUntil = 0;
   #nextEpochLook = 0;
 
@@ -66,47 +65,43 @@ export class Relay implements Duty {
   /** Serves one more queue. */
   add(outlet: Outlet): void {
     this.#outlets.set(outlet.table.queue, outlet);
-    this.start();
     this.lookAtEpochs();
   }
 
   start(): void {
-    this.#loop ??= this.#run(this.#stopping.signal);
+    this.#alarm.set(0);
   }
 
   async stop(): Promise<void> {
     this.#stopping.abort();
-    this.#wake.notify();
-    await this.#loop;
+    await this.#alarm.stop();
     await Promise.all(this.#rebuilds);
   }
 
   /** Rows may be there that nobody pushes: look for them more often for a while. */
   expectRows(): void {
     this.#expectedUntil = performance.now() + 2_000;
-    this.#wake.notify();
+    this.#alarm.set(0);
   }
 
   /** Valkey may have lost its memory: look now. */
   lookAtEpochs(): void {
     this.#nextEpochLook = 0;
-    this.#wake.notify();
+    this.#alarm.set(0);
   }
 
-  async #run(signal: AbortSignal): Promise<void> {
-    while (!signal.aborted) {
-      let waitMs = idleMs;
-      try {
-        await this.#database.whenAvailable(signal);
-        if (signal.aborted) return;
-        await this.#noticeEpochs();
-        const isUnfinished = await this.#deliverRows();
-        if (isUnfinished || performance.now() < this.#expectedUntil) waitMs = secondLookMs;
-      } catch (error) {
-        this.#logger.warn({ error: toError(error).message }, "the relay could not look for undelivered jobs; it tries again");
-      }
-      if (!signal.aborted) await this.#wake.wait(waitMs, signal);
+  async #look(): Promise<void> {
+    let waitMs = idleMs;
+    try {
+      await this.#database.whenAvailable(this.#stopping.signal);
+      if (this.#stopping.signal.aborted) return;
+      await this.#noticeEpochs();
+      const isUnfinished = await this.#deliverRows();
+      if (isUnfinished || performance.now() < this.#expectedUntil) waitMs = secondLookMs;
+    } catch (error) {
+      this.#logger.warn({ error: toError(error).message }, "the relay could not look for undelivered jobs; it tries again");
     }
+    this.#alarm.set(waitMs);
   }
 
   async #noticeEpochs(): Promise<void> {
@@ -128,7 +123,7 @@ export class Relay implements Duty {
   #rebuild(outlet: Outlet, epoch: string): void {
     const { queue } = outlet.table;
     this.#rebuilding.add(queue);
-    const run = rebuild(outlet, epoch, this.#logger)
+    const run = rebuild(outlet, epoch, { logger: this.#logger, signal: this.#stopping.signal })
       .then((isDone) => {
         if (isDone) this.#rebuiltEpochs.set(queue, epoch);
       })
@@ -161,14 +156,30 @@ export class Relay implements Duty {
       if (this.#outlets.get(queue)?.marker.has(id)) continue;
       // A timer may fire a millisecond early.
       if (now - since < patienceMs - 5) seen.set(key, since);
-      else due.set(queue, [...(due.get(queue) ?? []), id]);
+      else
+        due
+          .set(queue, due.get(queue) ?? [])
+          .get(queue)
+          ?.push(id);
     }
     this.#seen = seen;
     for (const outlet of open) {
       const ids = due.get(outlet.table.queue);
-      for (let first = 0; ids && first < ids.length; first += claimPage) await this.#deliver(outlet, ids.slice(first, first + claimPage));
+      if (ids) await this.#deliverAll(outlet, ids);
     }
     return seen.size > 0 || rows.length === page;
+  }
+
+  // What goes wrong with one queue must not keep the others waiting.
+  async #deliverAll(outlet: Outlet, ids: readonly string[]): Promise<void> {
+    try {
+      for (let first = 0; first < ids.length; first += claimPage) await this.#deliver(outlet, ids.slice(first, first + claimPage));
+    } catch (error) {
+      this.#logger.warn(
+        { error: toError(error).message, queue: outlet.table.queue },
+        "the relay could not deliver a queue's jobs; it tries again",
+      );
+    }
   }
 
   async #deliver(outlet: Outlet, ids: readonly string[]): Promise<void> {

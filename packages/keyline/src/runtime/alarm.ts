@@ -1,0 +1,44 @@
+/** Runs `work` when its time has come, and never twice at the same time: for duties that sleep until there is something to do. */
+export class Alarm {
+  readonly #work: () => Promise<void>;
+  #timer: NodeJS.Timeout | undefined;
+  #dueAt = Infinity;
+  #running: Promise<void> | undefined;
+  #isStopped = false;
+
+  /** `work` sees to its own errors: it must not reject. */
+  constructor(work: () => Promise<void>) {
+    this.#work = work;
+  }
+
+  /** Runs the work in `ms` milliseconds. Does nothing when it is due earlier; what is set while it runs is for the next run. */
+  set(ms: number): void {
+    const dueAt = performance.now() + ms;
+    if (this.#isStopped || dueAt >= this.#dueAt) return;
+    this.#dueAt = dueAt;
+    if (!this.#running) this.#arm(ms);
+  }
+
+  /** Begins no more runs. Resolves when the last one has ended. */
+  async stop(): Promise<void> {
+    this.#isStopped = true;
+    clearTimeout(this.#timer);
+    await this.#running;
+  }
+
+  #arm(ms: number): void {
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => this.#ring(), ms);
+  }
+
+  #ring(): void {
+    this.#dueAt = Infinity;
+    // The work begins when it is known to run.
+    this.#running = Promise.resolve()
+      .then(this.#work)
+      .finally(() => {
+        this.#running = undefined;
+        if (!this.#isStopped && this.#dueAt < Infinity) this.#arm(Math.max(0, this.#dueAt - performance.now()));
+      });
+  }
+}
