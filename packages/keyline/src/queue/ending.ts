@@ -1,10 +1,16 @@
 import { KeylineError } from "../runtime/errors.ts";
+import { settledElsewhere } from "./attempt.ts";
 import type { JobRecord } from "./job-record.ts";
 import { withAttempts } from "./element.ts";
-import type { Ending } from "./exchange.ts";
 import type { HeldJob } from "./held-jobs.ts";
 import type { QueuePolicy } from "./options.ts";
 import { longestWaitMs, type Outcome } from "./outcome.ts";
+
+/** What becomes of a job's element when its attempt has ended. */
+export type Ending =
+  | { readonly kind: "settle" }
+  | { readonly kind: "retry"; readonly element: string; readonly delayMs: number }
+  | { readonly kind: "bury"; readonly letter: string };
 
 /** What a handler's outcome comes to for the job: the one place where outcomes are matched. */
 export type Verdict =
@@ -68,7 +74,8 @@ export async function record(
   const { id, attempts: heldAttempts } = job.element;
   switch (verdict.kind) {
     case "settle": {
-      await jobRecord.complete({ id, attempts: heldAttempts });
+      const isOurs = await jobRecord.complete({ id, attempts: heldAttempts });
+      if (!isOurs) job.verdict = { kind: "drop", error: settledElsewhere({ id, queue: jobRecord.table.queue }).error };
       return { kind: "settle" };
     }
     case "bury":

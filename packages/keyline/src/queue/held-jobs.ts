@@ -11,8 +11,8 @@ export class HeldJob<Data> {
   /** Undefined when `raw` is no valid element; then `problem` says why. */
   readonly element: Element | undefined;
   readonly problem: string;
-  /** `running` until its attempt is over, `ended` until Valkey knows; `lost` when it is somebody else's. */
-  phase: "running" | "ended" | "lost" = "running";
+  /** `running` until its attempt is over, `ended` until its row says so (if it has one), `recorded` until Valkey knows; `lost` when it is somebody else's. */
+  phase: "running" | "ended" | "recorded" | "lost" = "running";
   job: Job<Data> | undefined;
   verdict: Verdict | undefined;
 

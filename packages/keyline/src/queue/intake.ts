@@ -38,8 +38,11 @@ export class Intake<Data> {
       return;
     }
     // A job that was delivered before may be settled by now.
-    const doubtful = jobs.filter(({ element }) => element && (element.isAgain || element.attempts > 0));
-    for (const held of jobs) if (!doubtful.includes(held)) this.#prepare(held);
+    const doubtful: HeldJob<Data>[] = [];
+    for (const held of jobs) {
+      if (held.element && (held.element.isAgain || held.element.attempts > 0)) doubtful.push(held);
+      else this.#prepare(held);
+    }
     if (doubtful.length > 0) void this.#beginDoubtful(record, doubtful);
   }
 

@@ -5,6 +5,8 @@ import type { Logger } from "../runtime/logger.ts";
 import { delay, Notice, retryDelay } from "../runtime/waiting.ts";
 import type { Beat, QueueLists } from "../valkey/queue-lists.ts";
 
+const page = 200;
+
 export interface LeaseEvents {
   /** A lease has begun, under a name that was never used before. */
   began(): void;
@@ -71,12 +73,23 @@ export class Lease implements Duty {
     return this.#isHeld;
   }
 
+  /** Returns what is held under the lease to the head of the queue, and ends it. */
+  async giveBack(): Promise<void> {
+    if (!this.#isHeld || !this.#lists.connection.isReady) return;
+    try {
+      for (let left = 1; left > 0;) left = (await this.#lists.returnHeld(this.#name, page, "leaving"))?.left ?? 0;
+    } catch (error) {
+      this.#logger.warn({ error: toError(error).message }, "jobs could not be given back; they are when the lease ends");
+    }
+  }
+
   /** Renews the lease now. */
   async beat(): Promise<void> {
     const name = this.#name;
     const sentAt = performance.now();
     const beat = await this.#lists.beat(name, this.#leaseMs);
-    if (name !== this.#name || !this.#isHeld) return;
+    // Not when it was given back while this was under way.
+    if (name !== this.#name || !this.#isHeld || this.#stopping.signal.aborted) return;
     if (!beat) return this.lose();
     this.#certainUntil = sentAt + this.#leaseMs;
     this.#events.renewed(beat);

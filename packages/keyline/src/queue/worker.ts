@@ -11,15 +11,16 @@
  * Three duties go along: the lease, the rescuer and the scheduler.
  */
 import type { StandardSchemaV1 } from "@standard-schema/spec";
-import { Emitter } from "../runtime/emitter.ts";
 import { KeylineError, toError } from "../runtime/errors.ts";
 import type { Logger } from "../runtime/logger.ts";
+import { checkOptionNames, checkTimeout } from "../runtime/options.ts";
 import { delay, Notice } from "../runtime/waiting.ts";
 import type { ValkeyConnection } from "../valkey/connection.ts";
 import type { Beat, QueueLists } from "../valkey/queue-lists.ts";
+import { Announcer, type WorkerEvents } from "./announcer.ts";
 import type { RunningJob, SettleAccess } from "./attempt.ts";
-import { judge, record, type Verdict } from "./ending.ts";
-import { Exchange, leaseLost, type Ending } from "./exchange.ts";
+import { judge, record, type Ending, type Verdict } from "./ending.ts";
+import { Exchange } from "./exchange.ts";
 import type { HeldJob } from "./held-jobs.ts";
 import { Intake } from "./intake.ts";
 import type { Job } from "./job.ts";
@@ -31,18 +32,7 @@ import { Rescuer } from "./rescuer.ts";
 import type { Runner } from "./runner.ts";
 import { Scheduler } from "./scheduler.ts";
 
-export interface WorkerEvents<Data> extends Record<string, readonly unknown[]> {
-  /** The job ended well, and with it its effects. */
-  readonly completed: readonly [job: Job<Data>];
-  /** The attempt failed; the next one begins after so many milliseconds. */
-  readonly retried: readonly [job: Job<Data>, error: Error, delayMs: number];
-  /** The job is a dead letter. Undefined where it could not even be read. */
-  readonly dead: readonly [job: Job<Data> | undefined, error: Error];
-  /** Something went wrong outside the handler, such as a lost lease. */
-  readonly error: readonly [error: Error];
-  /** The queue is empty and nothing runs. */
-  readonly idle: readonly [];
-}
+export type { WorkerEvents } from "./announcer.ts";
 
 export interface WorkerSetup<Data> {
   readonly queue: string;
@@ -60,11 +50,12 @@ export interface WorkerSetup<Data> {
 }
 
 const settled: Ending = { kind: "settle" };
+const stopOptionNames = new Set(["timeout"]);
 
 /** Takes jobs of one queue and runs them until it is stopped. */
 export class Worker<Data> {
   readonly #setup: WorkerSetup<Data>;
-  readonly #events: Emitter<WorkerEvents<Data>>;
+  readonly #announcer: Announcer<Data>;
   readonly #lease: Lease;
   readonly #exchange: Exchange<Data>;
   readonly #runner: Runner<Data>;
@@ -72,9 +63,12 @@ export class Worker<Data> {
   readonly #scheduler: Scheduler;
   readonly #intake: Intake<Data>;
   readonly #changed = new Notice();
+  readonly #impatient = new AbortController();
   readonly #abandoned = new AbortController();
-  /** Jobs whose attempt has begun and not ended. */
+  /** Jobs that were taken and whose attempt has not ended. */
   #occupied = 0;
+  /** Those of them that the runner has. */
+  #begun = 0;
   /** Jobs whose attempt has ended and whose element is still held. */
   #ending = 0;
   #isIdle = false;
@@ -85,7 +79,7 @@ export class Worker<Data> {
   constructor(setup: WorkerSetup<Data>) {
     const { lists, logger, policy } = setup;
     this.#setup = setup;
-    this.#events = new Emitter(logger);
+    this.#announcer = new Announcer(setup);
     this.#lease = new Lease(lists, policy.leaseMs, {
       logger,
       events: {
@@ -125,15 +119,19 @@ export class Worker<Data> {
 
   /** Calls `listener` at every such event until the returned function is called. Errors without a listener are logged. */
   on<Name extends keyof WorkerEvents<Data> & string>(name: Name, listener: (...values: WorkerEvents<Data>[Name]) => void): () => void {
-    return this.#events.on(name, listener);
+    return this.#announcer.on(name, listener);
   }
 
   /**
    * Takes no more jobs, waits for those that run, and gives back what has not started. After `timeout` milliseconds (default: no
-   * limit) the signals of those that still run are aborted, and they are given back too, without counting the attempt.
+   * limit) the signals of those that still run are aborted, and they are given back too, without counting the attempt. May be
+   * called again: of several timeouts the first to end counts. Throws INVALID_OPTION.
    */
-  stop({ timeout }: { readonly timeout?: number } = {}): Promise<void> {
-    this.#stopping ??= this.#stop(timeout);
+  async stop(options: { readonly timeout?: number } = {}): Promise<void> {
+    checkOptionNames("stop", options, stopOptionNames);
+    checkTimeout(options.timeout, 0);
+    if (options.timeout !== undefined) setTimeout(() => this.#impatient.abort(), options.timeout).unref();
+    this.#stopping ??= this.#stop();
     return this.#stopping;
   }
 
@@ -155,11 +153,18 @@ export class Worker<Data> {
   }
 
   #start(held: HeldJob<Data>, job: Job<Data>): void {
-    if (held.phase === "lost") this.#occupied--;
-    else this.#runner.run({ held, job }, this.#judge);
+    if (held.phase === "running" && !this.#stopping) {
+      this.#begun++;
+      this.#runner.run({ held, job }, this.#judge);
+    } else {
+      // It took so long to look at that the lease went, or the worker is to stop: then it is given back.
+      this.#occupied--;
+      this.#exchange.pumpSoon();
+    }
   }
 
   readonly #judge = ({ held }: RunningJob<Data>, outcome: Outcome): void => {
+    this.#begun--;
     this.#finish(held, judge(held, outcome, this.#setup.policy));
   };
 
@@ -170,7 +175,7 @@ export class Worker<Data> {
     if (this.#exchange.isEmpty) this.#noteEmpty();
     if (held.phase === "lost") {
       // Its lease went while it ran.
-      if (verdict.kind !== "drop" || verdict.error) this.#reportError(leaseLost(this.#setup.queue, idOf(held)));
+      if (verdict.kind !== "drop" || verdict.error) this.#announcer.leaseLost(held);
       this.#exchange.pumpSoon();
       return;
     }
@@ -183,7 +188,13 @@ export class Worker<Data> {
 
   async #record(held: HeldJob<Data>, verdict: Verdict): Promise<void> {
     const ending = await this.#insist(() => record(held, verdict, this.#setup.record, this.#abandoned.signal));
-    if (ending && held.phase === "ended") this.#exchange.end(held, ending);
+    if (ending && held.phase === "ended") {
+      if (this.#setup.record) held.phase = "recorded";
+      this.#exchange.end(held, ending);
+    } else if (ending && this.#setup.record) {
+      // The lease went meanwhile: what was committed counts, whoever has the element now.
+      this.#announcer.ended(held.job, verdict);
+    }
     this.#exchange.pumpSoon();
   }
 
@@ -193,7 +204,7 @@ export class Worker<Data> {
       try {
         return await work();
       } catch (error) {
-        this.#reportError(toError(error));
+        this.#announcer.error(toError(error));
         await delay(1_000, this.#abandoned.signal);
       }
     }
@@ -203,38 +214,26 @@ export class Worker<Data> {
   #noteEnded(held: HeldJob<Data>, ending: Ending): void {
     this.#ending--;
     if (ending.kind === "retry") this.#scheduler.expect(ending.delayMs);
-    if (held.verdict) this.#tell(held.job, held.verdict);
-  }
-
-  #tell(job: Job<Data> | undefined, verdict: Verdict): void {
-    switch (verdict.kind) {
-      case "settle":
-        if (job) this.#events.emit("completed", job);
-        return;
-      case "drop":
-        if (verdict.error) this.#reportError(verdict.error);
-        else if (job) this.#events.emit("completed", job);
-        return;
-      case "retry":
-        if (job) this.#events.emit("retried", job, verdict.error ?? new Error("snoozed"), verdict.delayMs);
-        return;
-      case "bury":
-        this.#setup.logger.warn({ queue: this.#setup.queue, id: job?.id, error: verdict.error.message }, "a job is a dead letter");
-        this.#events.emit("dead", job, verdict.error);
-    }
+    if (held.verdict) this.#announcer.ended(held.job, held.verdict);
+    this.#changed.notify();
   }
 
   #noteMissed(held: HeldJob<Data>): void {
     this.#ending--;
-    // With a record, what was committed counts, whoever has the element now.
-    if (this.#setup.record && held.verdict) this.#tell(held.job, held.verdict);
-    else this.#reportError(leaseLost(this.#setup.queue, idOf(held)));
+    this.#noteLost(held);
+    this.#changed.notify();
+  }
+
+  /** The job had ended, and its element was not this worker's any more. With a record, what was committed counts. */
+  #noteLost(held: HeldJob<Data>): void {
+    if (held.phase === "recorded" && held.verdict) this.#announcer.ended(held.job, held.verdict);
+    else if (!this.#setup.record) this.#announcer.leaseLost(held);
   }
 
   #noteEmpty(): void {
     if (this.#occupied > 0 || this.#isIdle) return;
     this.#isIdle = true;
-    this.#events.emit("idle");
+    this.#announcer.idle();
   }
 
   #followBeat({ heldCount, nextDueMs, endedWorker }: Beat): void {
@@ -252,14 +251,15 @@ export class Worker<Data> {
       if (held.phase === "running") {
         held.job?.abort(error);
         count++;
-      } else if (!this.#setup.record) {
-        this.#reportError(leaseLost(this.#setup.queue, idOf(held)));
+      } else {
+        this.#noteLost(held);
       }
       held.phase = "lost";
     }
     this.#ending = 0;
+    this.#changed.notify();
     this.#setup.logger.warn({ queue: this.#setup.queue, jobs: count }, "a worker lost its lease; it begins a new one");
-    if (count > 0) this.#reportError(error);
+    if (count > 0) this.#announcer.error(error);
     if (!this.#stopping) this.#lease.renew();
   }
 
@@ -268,43 +268,25 @@ export class Worker<Data> {
     return held.phase === "running";
   }
 
-  #reportError(error: Error): void {
-    if (this.#events.hasListeners("error")) this.#events.emit("error", error);
-    else this.#setup.logger.error({ queue: this.#setup.queue, error: error.message }, "a worker reports an error");
-  }
-
-  async #stop(timeout: number | undefined): Promise<void> {
-    const signal = timeout === undefined ? new AbortController().signal : AbortSignal.timeout(timeout);
+  async #stop(): Promise<void> {
+    const { signal } = this.#impatient;
     await this.#exchange.stopTaking();
     this.#runner.flush();
-    while (this.#occupied > 0 && !signal.aborted) await this.#changed.wait(50, signal);
+    while (this.#begun > 0 && !signal.aborted) await this.#changed.wait(undefined, signal);
     const isPatient = this.#setup.lists.connection.isReady;
     if (this.#ending > 0 || !this.#exchange.isQuiet) {
       const limit = AbortSignal.any([signal, AbortSignal.timeout(isPatient ? 30_000 : 2_000)]);
-      while (this.#ending > 0 && !limit.aborted) await this.#changed.wait(10, limit);
+      while (this.#ending > 0 && !limit.aborted) await this.#changed.wait(undefined, limit);
       await this.#exchange.drained(limit);
     }
     const stopped = new KeylineError("STOPPED", `The worker of queue ${this.#setup.queue} stopped; the job is given back`);
     for (const held of this.#exchange.held()) if (held.phase === "running") held.job?.abort(stopped);
     this.#abandoned.abort(stopped);
     await Promise.all([this.#scheduler.stop(), this.#rescuer.stop()]);
-    await this.#giveBack();
+    await this.#lease.giveBack();
     await this.#lease.stop();
     this.#exchange.close();
     this.#setup.blocking.close();
     this.#setup.onStopped();
   }
-
-  async #giveBack(): Promise<void> {
-    if (!this.#lease.isHeld || !this.#setup.lists.connection.isReady) return;
-    try {
-      for (let left = 1; left > 0;) left = (await this.#setup.lists.returnHeld(this.#lease.name, 200, "leaving"))?.left ?? 0;
-    } catch (error) {
-      this.#setup.logger.warn({ error: toError(error).message }, "jobs could not be given back; they are when the lease ends");
-    }
-  }
-}
-
-function idOf(held: HeldJob<unknown>): string {
-  return held.job?.id ?? held.element?.id ?? "?";
 }

@@ -1,3 +1,4 @@
+#!lua flags=allow-oom
 -- Renews the lease of a worker and tells it what its duties need to know.
 --
 -- KEYS  1 workers  2 held list of the worker  3 scheduled

@@ -1,7 +1,10 @@
+#!lua flags=allow-oom
 -- Prelude of the scripts that end an attempt: they can only do so while the job is in the worker's held list.
 --
 -- A job is named by its place in the list and by the text its element begins with (its id), so that the element itself
 -- need not be sent back. The place is a hint: the text decides.
+--
+-- Workers go on where memory has run out (allow-oom): they are who frees it.
 
 local function begins_with(element, text)
   return element and string.sub(element, 1, #text) == text

@@ -1,3 +1,4 @@
+#!lua flags=allow-oom
 -- Moves jobs whose time has come from the schedule to the queue.
 --
 -- KEYS  1 scheduled  2 waiting

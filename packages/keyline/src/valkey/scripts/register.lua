@@ -1,3 +1,4 @@
+#!lua flags=allow-oom
 -- Begins the lease of a worker.
 --
 -- KEYS  1 workers

@@ -1,3 +1,4 @@
+#!lua flags=allow-oom
 -- Returns what a worker holds to the head of the queue, oldest first to be taken again, at most a page a call.
 --
 -- KEYS  1 workers  2 gone  3 waiting  4 held list of that worker

@@ -1,0 +1,95 @@
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { HeldJob, HeldJobs } from "../../src/queue/held-jobs.ts";
+import { Lease } from "../../src/queue/lease.ts";
+import { Reconciler } from "../../src/queue/reconciler.ts";
+import { silentLogger as logger } from "../../src/runtime/logger.ts";
+import { ValkeyConnection } from "../../src/valkey/connection.ts";
+import { QueueKeys } from "../../src/valkey/keys.ts";
+import { toTarget } from "../../src/valkey/options.ts";
+import { QueueLists } from "../../src/valkey/queue-lists.ts";
+import { gate, openStage, type Stage } from "../support/stage.ts";
+
+let stage: Stage;
+beforeAll(async () => {
+  stage = await openStage();
+});
+afterAll(() => stage.close());
+
+const elementOf = (id: string): string => `{"id":"${id}","data":null}`;
+const jobOf = (id: string): HeldJob<null> => new HeldJob(elementOf(id));
+
+async function withLease(
+  queue: string,
+  work: (parts: {
+    readonly lists: QueueLists;
+    readonly lease: Lease;
+    readonly held: HeldJobs<null>;
+    readonly reconciler: Reconciler<null>;
+  }) => Promise<void>,
+): Promise<void> {
+  const connection = new ValkeyConnection(toTarget(stage.valkeyUrl), { logger, silenceMs: 5_000 });
+  const lists = new QueueLists(connection, new QueueKeys(stage.prefix, queue));
+  const began = gate();
+  const held = new HeldJobs<null>();
+  const lease = new Lease(lists, 2_000, { logger, events: { began: began.open, renewed: () => undefined, lost: () => undefined } });
+  lease.start();
+  await began.opened;
+  await work({ lists, lease, held, reconciler: new Reconciler(held, { lists, lease, logger }) });
+  await lease.stop();
+  connection.close();
+}
+
+test("tells what was taken by a lost command, what is to be handed in again, and what has ended", async () => {
+  await withLease("r1", async ({ lists, lease, held, reconciler }) => {
+    const [running, again, ended] = [jobOf("running"), jobOf("again"), jobOf("ended")];
+    held.join([running, again, ended]);
+    held.leave([again, ended]);
+    reconciler.doubtEnd(again, { kind: "settle" });
+    reconciler.doubtEnd(ended, { kind: "settle" });
+    reconciler.doubt();
+    await stage.valkey.rpush(lists.keys.held(lease.name), running.raw, again.raw, elementOf("unknown"));
+    const reading = await reconciler.read();
+    expect(reading?.found).toEqual([elementOf("unknown")]);
+    expect([...(reading?.again.keys() ?? [])]).toEqual([again]);
+    expect([...(reading?.ended.keys() ?? [])]).toEqual([ended]);
+    expect(held.all()).toEqual([running, again]);
+    expect(reconciler.isDue).toBe(false);
+    expect(reconciler.isUnsure).toBe(false);
+  });
+});
+
+test("has nothing to tell of a lease that was lost while it read", async () => {
+  await withLease("r2", async ({ held, reconciler }) => {
+    const ended = jobOf("ended");
+    held.join([ended]);
+    held.leave([ended]);
+    reconciler.doubtEnd(ended, { kind: "settle" });
+    const reading = reconciler.read();
+    expect(reconciler.reset()).toEqual([ended]);
+    expect(await reading).toBeUndefined();
+    expect(reconciler.isUnsure).toBe(false);
+  });
+});
+
+test("becomes suspicious when two renewals in a row show more than is known", async () => {
+  await withLease("r3", async ({ held, reconciler }) => {
+    held.join([jobOf("1")]);
+    for (const count of [2, 1, 2]) {
+      reconciler.compare(count);
+      expect(reconciler.isDue).toBe(false);
+    }
+    reconciler.compare(2);
+    expect(reconciler.isDue).toBe(true);
+  });
+});
+
+test("gives up when its worker stops, also while Valkey is away", async () => {
+  const connection = new ValkeyConnection(toTarget("valkey://127.0.0.1:1"), { logger, silenceMs: 5_000 });
+  const lists = new QueueLists(connection, new QueueKeys(stage.prefix, "r4"));
+  const lease = new Lease(lists, 2_000, { logger, events: { began() {}, renewed() {}, lost() {} } });
+  const reconciler = new Reconciler(new HeldJobs<null>(), { lists, lease, logger });
+  const reading = reconciler.read();
+  connection.close();
+  reconciler.stop();
+  expect(await reading).toBeUndefined();
+});
