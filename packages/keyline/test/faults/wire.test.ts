@@ -204,6 +204,17 @@ describe("an answer that is swallowed on the wire", () => {
 });
 
 describe("an outage", () => {
+  /** When the leases of the queue's workers end, in milliseconds of the server, which runs on this machine. */
+  async function leaseEnds(queue: string): Promise<number[]> {
+    const scores = await stage.valkey.zrange(`${stage.prefix}:{${queue}}:workers`, 0, -1, "WITHSCORES");
+    return scores.filter((_, index) => index % 2 === 1).map(Number);
+  }
+
+  const failedPushes = (queue: string): number =>
+    stage.log.filter(
+      ({ message, details }) => message.startsWith("committed jobs could not be pushed") && "queue" in details && details.queue === queue,
+    ).length;
+
   test("a half-open connection is noticed, and the worker goes on", async () => {
     const queue = keyline.queue<N>(nextName(), { lease: 1_000 });
     const seen: number[] = [];
@@ -229,10 +240,11 @@ describe("an outage", () => {
     await eventually("the first job ran", () => ran.length === 1);
     await toValkey.refuse(true);
     toValkey.cutAll();
-    await new Promise((resolve) => setTimeout(resolve, 3_000));
+    // The worker blocks for half of its lease at the most.
+    await eventually("the worker's lease has ended", async () => (await leaseEnds(queue.name)).every((end) => end < Date.now()));
     for (let n = 1; n <= 5; n++) await queue.add({ n });
     await keyline.transaction((tx) => queue.add({ n: 6 }, { tx }));
-    await new Promise((resolve) => setTimeout(resolve, 3_000));
+    await eventually("the pushes have failed", () => failedPushes(queue.name) >= 6);
     await toValkey.refuse(false);
     await eventually("every job has its effect", async () => (await effectsOf(queue.name)).length >= 7);
     await expectNothingLeft(queue);
@@ -261,7 +273,7 @@ describe("an outage", () => {
   }, 60_000);
 
   test("PostgreSQL away: workers stop taking, no attempt is spent, and they go on by themselves", async () => {
-    const queue = keyline.queue<N>(nextName(), { transactional: true });
+    const queue = keyline.queue<N>(nextName(), { transactional: true, lease: 1_000 });
     const started = gate();
     const release = gate();
     const attempts: number[] = [];
@@ -279,7 +291,9 @@ describe("an outage", () => {
     await expect(queue.add({ n: 9 })).rejects.toMatchObject({
       code: expect.stringMatching(/POSTGRES_UNAVAILABLE|OUTCOME_UNKNOWN/) as string,
     });
-    await new Promise((resolve) => setTimeout(resolve, 2_000));
+    // With every renewal the worker looks whether it could take a job.
+    const [first = 0] = await leaseEnds(queue.name);
+    await eventually("the lease was renewed three times", async () => ((await leaseEnds(queue.name))[0] ?? 0) > first + 700);
     expect(attempts).toHaveLength(1);
     expect(await effectsOf(queue.name)).toEqual([]);
     await toPostgres.refuse(false);
