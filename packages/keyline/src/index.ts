@@ -13,3 +13,20 @@ export type { PostgresOptions, Transaction, TransactionClient } from "./postgres
 export type { Backoff } from "./runtime/backoff.ts";
 export type { Logger } from "./runtime/logger.ts";
 export type { ValkeyNode, ValkeyOptions } from "./valkey/options.ts";
+export type { Channel } from "./channel/channel.ts";
+export type { ChannelPattern } from "./channel/channel-pattern.ts";
+export type { HistoryRead, HistoryReadOptions } from "./channel/history.ts";
+export type { Gap, Message } from "./channel/message.ts";
+export type {
+  ChannelOptions,
+  HistoryOptions,
+  PatternSubscribeOptions,
+  PublishOptions,
+  PublishResult,
+  SubscribeOptions,
+  WhenFull,
+} from "./channel/options.ts";
+export type { EnterOptions, Presence } from "./channel/presence.ts";
+export type { Member, PresenceChange, PresenceListener, PresenceWatch } from "./channel/presence-member.ts";
+export type { MessageListener } from "./channel/receiver.ts";
+export type { Subscription } from "./channel/subscription.ts";

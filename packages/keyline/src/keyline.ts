@@ -1,4 +1,8 @@
 import type { StandardSchemaV1 } from "@standard-schema/spec";
+import type { Channel } from "./channel/channel.ts";
+import type { ChannelPattern } from "./channel/channel-pattern.ts";
+import { Hub } from "./channel/hub.ts";
+import type { ChannelOptions } from "./channel/options.ts";
 import { Database } from "./postgres/database.ts";
 import { JobTable } from "./postgres/job-table.ts";
 import { Marker } from "./postgres/marker.ts";
@@ -19,6 +23,7 @@ import { ValkeyConnection } from "./valkey/connection.ts";
 import { QueueKeys } from "./valkey/keys.ts";
 import { toTarget, type ValkeyOptions, type ValkeyTarget } from "./valkey/options.ts";
 import { QueueLists } from "./valkey/queue-lists.ts";
+import { createSubscriptions } from "./valkey/subscriptions.ts";
 
 export interface KeylineOptions {
   readonly valkey: ValkeyOptions;
@@ -41,11 +46,13 @@ const silenceMs = 5_000;
 /** The connections to one Valkey and, where there is one, one PostgreSQL; and what is built on them. */
 export class Keyline {
   readonly #target: ValkeyTarget;
-  readonly #prefix: string;
+  /** Of every key. */
+  readonly prefix: string;
   readonly #logger: Logger;
   readonly #commands: ValkeyConnection;
   readonly #database: Database | undefined;
   #relay: Relay | undefined;
+  readonly #hub: Hub;
   readonly #queues = new Map<string, Queue<unknown, unknown, boolean>>();
   readonly #workers = new Set<{ stop(): Promise<void> }>();
   readonly #deliveries = new Set<Delivery>();
@@ -54,13 +61,21 @@ export class Keyline {
   /** Connects in the background, and again whenever a connection breaks. Throws INVALID_OPTION. */
   constructor({ valkey, postgres, prefix = "kl", logger = silentLogger }: KeylineOptions) {
     this.#target = toTarget(valkey);
-    this.#prefix = checkName("prefix", prefix);
+    this.prefix = checkName("prefix", prefix);
     this.#logger = logger;
     this.#commands = this.#connect(silenceMs);
     if (postgres !== undefined) {
       this.#database = new Database(postgres, logger);
       this.#commands.onReady(() => this.#relay?.lookAtEpochs());
     }
+    this.#hub = new Hub({
+      prefix: this.prefix,
+      commands: this.#commands,
+      createSubscriptions: () => createSubscriptions(this.#target, { prefix: this.prefix, commands: this.#commands, logger, silenceMs }),
+      database: this.#database,
+      logger,
+      checkOpen: () => this.#checkOpen(),
+    });
   }
 
   /**
@@ -85,6 +100,38 @@ export class Keyline {
     const queue = new Queue<unknown, unknown, boolean>(name, this.#createParts(name, options));
     this.#queues.set(name, queue);
     return queue;
+  }
+
+  /**
+   * The channel of that name: always the same object in one Keyline. Throws INVALID_NAME and INVALID_OPTION.
+   *
+   * @example
+   * const news = keyline.channel("tech_news", { schema: PostSchema, history: { size: 1_000 } });
+   */
+  channel<Data = unknown>(name: string, options?: Omit<ChannelOptions, "schema">): Channel<Data>;
+  channel<Input, Output>(name: string, options: Omit<ChannelOptions, "schema"> & WithSchema<Input, Output>): Channel<Input, Output>;
+  channel(name: string, options: ChannelOptions = {}): Channel<unknown> {
+    this.#checkOpen();
+    return this.#hub.channel(name, options);
+  }
+
+  /** All channels whose names fit the pattern, as in `weather.*`. Throws INVALID_NAME. */
+  channels(pattern: string): ChannelPattern {
+    this.#checkOpen();
+    return this.#hub.channels(pattern);
+  }
+
+  /**
+   * Runs a command on Valkey: for what Keyline has no words for. On a cluster its first key says where. Never one that blocks: everything
+   * else would wait behind it. Throws VALKEY_UNAVAILABLE when it could not be sent, and the server's own errors.
+   *
+   * @example
+   * await keyline.command("SET", "greeting", "hello", "PX", 1_000);
+   */
+  async command(name: string, ...values: readonly (string | number)[]): Promise<unknown> {
+    this.#checkOpen();
+    await this.#commands.ensureReady(silenceMs);
+    return this.#commands.client.call(name, ...values);
   }
 
   /**
@@ -116,6 +163,7 @@ export class Keyline {
 
   async #close(): Promise<void> {
     await Promise.all([...this.#workers].map((worker) => worker.stop()));
+    await this.#hub.close();
     await Promise.all([...this.#deliveries].map((delivery) => delivery.stop()));
     await this.#relay?.stop();
     await Promise.all([...this.#deliveries].map((delivery) => delivery.marker.stop()));
@@ -125,7 +173,7 @@ export class Keyline {
 
   #createParts(name: string, options: QueueOptions): QueueParts {
     const policy = toPolicy(options);
-    const lists = new QueueLists(this.#commands, new QueueKeys(this.#prefix, name));
+    const lists = new QueueLists(this.#commands, new QueueKeys(this.prefix, name));
     const common = {
       lists,
       policy,

@@ -20,3 +20,16 @@ export function checkId(id: string): string {
   }
   return id;
 }
+
+const patternPattern = /^[A-Za-z0-9._:*?-]{1,200}$/;
+
+/** A pattern of names: their characters, `*` for any run of characters and `?` for one. Throws INVALID_NAME. */
+export function checkPattern(pattern: string): string {
+  if (typeof pattern !== "string" || !patternPattern.test(pattern)) {
+    throw new KeylineError(
+      "INVALID_NAME",
+      `${JSON.stringify(pattern)} is no pattern of channels: use 1 to 200 of the characters A-Z a-z 0-9 . _ : - and * or ?`,
+    );
+  }
+  return pattern;
+}

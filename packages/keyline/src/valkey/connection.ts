@@ -27,6 +27,8 @@ export class ValkeyConnection {
     const common = {
       ...target.options,
       autoResendUnfulfilledCommands: false,
+      // Who subscribes does so again itself, and then reads what it missed.
+      autoResubscribe: false,
       // Zero: what waits for an answer when the connection closes is rejected at once. With null it would never be.
       maxRetriesPerRequest: 0,
       connectTimeout: 5_000,
@@ -63,6 +65,11 @@ export class ValkeyConnection {
 
   get isReady(): boolean {
     return this.client.status === "ready";
+  }
+
+  /** Calls `listener` whenever a connection ended. */
+  onLost(listener: () => void): void {
+    this.client.on("close", listener);
   }
 
   /** Calls `listener` after every connect and reconnect, until the returned function is called. */

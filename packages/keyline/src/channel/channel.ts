@@ -1,0 +1,114 @@
+import type { StandardSchemaV1 } from "@standard-schema/spec";
+import { KeylineError } from "../runtime/errors.ts";
+import { newId } from "../runtime/ids.ts";
+import { toJson } from "../runtime/json.ts";
+import { checkInteger } from "../runtime/options.ts";
+import { validate } from "../runtime/schema.ts";
+import type { History, HistoryRead, HistoryReadOptions } from "./history.ts";
+import type { ChannelPolicy, PublishOptions, PublishResult, SubscribeOptions } from "./options.ts";
+import type { Presence } from "./presence.ts";
+import type { Publisher } from "./publisher.ts";
+import type { MessageListener, Receiver } from "./receiver.ts";
+import { Subscription } from "./subscription.ts";
+import type { TransactionalPublisher } from "./transactional-publisher.ts";
+
+/** What the hub gives a channel to work with. */
+export interface ChannelParts {
+  readonly policy: ChannelPolicy;
+  readonly schema: StandardSchemaV1 | undefined;
+  readonly publisher: Publisher;
+  /** Undefined without PostgreSQL. */
+  readonly transactionalPublisher: TransactionalPublisher | undefined;
+  readonly history: History<unknown> | undefined;
+  readonly presence: Presence;
+  createReceiver(options: SubscribeOptions, listener: MessageListener<unknown> | undefined): Receiver<unknown>;
+  checkOpen(): void;
+}
+
+/** What is happening now, to everyone who listens; with `history`, also to those who were away for a while. */
+export class Channel<Input, Output = Input> {
+  readonly name: string;
+  /** Who is here. */
+  readonly presence: Presence;
+  readonly #parts: ChannelParts;
+  readonly #subject: string;
+
+  /** @internal */
+  constructor(name: string, parts: ChannelParts) {
+    this.name = name;
+    this.presence = parts.presence;
+    this.#parts = parts;
+    this.#subject = `channel ${name}`;
+  }
+
+  get hasHistory(): boolean {
+    return this.#parts.policy.history !== undefined;
+  }
+
+  /**
+   * Publishes a message to everybody who is subscribed now; with history it is kept in the same step. With `tx` it is published after that
+   * transaction's COMMIT, once, and never otherwise.
+   *
+   * Throws, before anything is sent, ValidationError, NOT_SERIALIZABLE, FORBIDDEN_KEY, PAYLOAD_TOO_LARGE, POSTGRES_REQUIRED or
+   * NOT_IN_TRANSACTION; VALKEY_UNAVAILABLE when nothing could be sent; OUTCOME_UNKNOWN when the answer got lost.
+   *
+   * @example
+   * const { id, receivers } = await news.publish({ text: "Valkey 9 is out" });
+   */
+  async publish(data: Input, { tx }: PublishOptions = {}): Promise<PublishResult> {
+    this.#parts.checkOpen();
+    const { schema, policy, publisher, transactionalPublisher } = this.#parts;
+    // What is sent is what the caller gave: each receiver validates it again, and gets what the schema makes of it.
+    if (schema) await validate(this.#subject, schema, data);
+    const dataJson = toJson(this.#subject, data, policy.maxPayloadBytes);
+    const id = newId();
+    if (tx === undefined) return { id, ...(await publisher.publish({ id, dataJson, at: Date.now() })) };
+    if (!transactionalPublisher) {
+      throw new KeylineError("POSTGRES_REQUIRED", `publish with tx needs PostgreSQL: give new Keyline({ postgres: "postgres://..." })`);
+    }
+    await transactionalPublisher.publish(tx, { channel: this.name, id, dataJson, history: policy.history });
+    return { id, receivers: undefined, cursor: undefined };
+  }
+
+  /**
+   * Listens. Without a listener the subscription is iterated; with one, each message is handed to it as it comes, and while it returns a
+   * promise the next one waits. Delivery goes on by itself after reconnects and failovers: with history nothing is missing and nothing comes
+   * twice, and what cannot be had any more is announced by `onGap`; without, `onGap` tells that there was a break.
+   *
+   * Throws INVALID_CURSOR, and INVALID_OPTION, also for `since` on a channel without history.
+   *
+   * @example
+   * for await (const message of news.subscribe({ since: cursor })) console.log(message.data);
+   */
+  subscribe(options?: SubscribeOptions): Subscription<Output>;
+  subscribe(listener: MessageListener<Output>, options?: SubscribeOptions): Subscription<Output>;
+  subscribe(first: MessageListener<Output> | SubscribeOptions = {}, second: SubscribeOptions = {}): Subscription<Output> {
+    this.#parts.checkOpen();
+    const [listener, options] = typeof first === "function" ? [first, second] : [undefined, first];
+    if (options.since !== undefined && !this.hasHistory) {
+      throw new KeylineError(
+        "INVALID_OPTION",
+        `Channel ${this.name} keeps no history to resume from: make it with { history: {} }, or subscribe without since`,
+      );
+    }
+    return new Subscription<Output>(this.#parts.createReceiver(options, listener as MessageListener<unknown> | undefined));
+  }
+
+  /**
+   * Messages that are kept: the newest `limit` (default 100), oldest first, or those after the cursor `since`. `cursor` is where to subscribe
+   * from to see what comes next. Throws INVALID_OPTION on a channel without history.
+   *
+   * @example
+   * const { messages, cursor } = await news.history({ limit: 20 });
+   * const subscription = news.subscribe({ since: cursor });
+   */
+  async history({ limit = 100, since }: HistoryReadOptions = {}): Promise<HistoryRead<Output>> {
+    this.#parts.checkOpen();
+    checkInteger("limit", limit, { min: 1, max: 10_000 });
+    const { history } = this.#parts;
+    if (!history) {
+      throw new KeylineError("INVALID_OPTION", `Channel ${this.name} keeps no history: make it with { history: {} }`);
+    }
+    return (await history.read({ limit, since })) as HistoryRead<Output>;
+  }
+}

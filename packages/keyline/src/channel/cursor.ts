@@ -1,0 +1,29 @@
+import { KeylineError } from "../runtime/errors.ts";
+import type { Position } from "../valkey/channel-log.ts";
+
+const pattern = /^([0-9a-f]{1,16})\.([0-9a-z]{8})\.(\d{1,15})\.(\d{1,16}-\d{1,16})$/;
+
+/** The position as text. Opaque to everybody else: its form may change. */
+export function formatCursor({ epoch, run, count, last }: Position): string {
+  return `${epoch}.${run}.${count}.${last}`;
+}
+
+/** The position that a cursor stands for. Throws INVALID_CURSOR for a text that no message had as its cursor. */
+export function parseCursor(cursor: string): Position {
+  const match = typeof cursor === "string" ? pattern.exec(cursor) : null;
+  if (!match) {
+    throw new KeylineError(
+      "INVALID_CURSOR",
+      `${JSON.stringify(cursor)} is no cursor: pass the cursor of a message or of a subscription as it was given, or "earliest"`,
+    );
+  }
+  const [, epoch = "", run = "", count = "", last = ""] = match;
+  return { epoch, run, count: Number(count), last };
+}
+
+/** True when stream id `a` comes before `b`. */
+export function isBefore(a: string, b: string): boolean {
+  const [aMs = "0", aSequence = "0"] = a.split("-");
+  const [bMs = "0", bSequence = "0"] = b.split("-");
+  return aMs === bMs ? Number(aSequence) < Number(bSequence) : Number(aMs) < Number(bMs);
+}

@@ -1,0 +1,82 @@
+import type { Logger } from "../runtime/logger.ts";
+import type { PubSubListener } from "../valkey/subscriber.ts";
+import { Audience } from "./audience.ts";
+import { InOrder } from "./in-order.ts";
+import { readMessage, type MessageReader } from "./message.ts";
+import type { Receiver } from "./receiver.ts";
+import type { Topic } from "./topic.ts";
+
+/** The messages of a channel without history, or of a pattern, on their way to the receivers in this process. */
+export class LiveTopic<Data> implements Topic<Data>, PubSubListener {
+  readonly #subject: string;
+  readonly #readerOf: (pubSubChannel: string) => { readonly channel: string; readonly reader: MessageReader<Data> };
+  readonly #logger: Logger;
+  readonly #audience = new Audience<Data>();
+  readonly #waiting = new Set<Receiver<Data>>();
+  readonly #inOrder = new InOrder();
+  #isConnected = false;
+  /** What was published since the connection broke is missing, once there are receivers to tell. */
+  #hasGap = false;
+
+  constructor(
+    subject: string,
+    {
+      readerOf,
+      logger,
+    }: {
+      readonly readerOf: (pubSubChannel: string) => { readonly channel: string; readonly reader: MessageReader<Data> };
+      readonly logger: Logger;
+    },
+  ) {
+    this.#subject = subject;
+    this.#readerOf = readerOf;
+    this.#logger = logger;
+  }
+
+  get isIdle(): boolean {
+    return this.#audience.isEmpty && this.#waiting.size === 0;
+  }
+
+  attach(receiver: Receiver<Data>): void {
+    if (!this.#isConnected) {
+      this.#waiting.add(receiver);
+      return;
+    }
+    this.#audience.add(receiver);
+    receiver.begin(undefined);
+  }
+
+  detach(receiver: Receiver<Data>): void {
+    this.#waiting.delete(receiver);
+    this.#audience.delete(receiver);
+  }
+
+  onMessage(text: string, pubSubChannel: string): void {
+    const { channel, reader } = this.#readerOf(pubSubChannel);
+    const raw = readMessage(channel, text, this.#logger);
+    if (!raw) return;
+    this.#inOrder.use(reader.read(raw), (message) => {
+      if (message) this.#audience.offer(message);
+    });
+  }
+
+  onConnected(): void {
+    this.#isConnected = true;
+    if (this.#hasGap) this.#audience.offerGap({ channel: this.#subject, reason: "disconnected", missed: undefined, cursor: undefined });
+    this.#hasGap = false;
+    for (const receiver of this.#waiting) {
+      this.#audience.add(receiver);
+      receiver.begin(undefined);
+    }
+    this.#waiting.clear();
+  }
+
+  onDisconnected(): void {
+    this.#isConnected = false;
+    this.#hasGap = !this.#audience.isEmpty;
+  }
+
+  stop(): Promise<void> {
+    return Promise.resolve();
+  }
+}

@@ -1,0 +1,186 @@
+import type { Duty } from "../runtime/duty.ts";
+import { KeylineError, toError } from "../runtime/errors.ts";
+import { toJson } from "../runtime/json.ts";
+import type { Logger } from "../runtime/logger.ts";
+import { delay } from "../runtime/waiting.ts";
+import type { PresenceSet } from "../valkey/presence-set.ts";
+import type { Subscriptions } from "../valkey/subscriptions.ts";
+import { toMember, type Member, type PresenceListener, type PresenceWatch } from "./presence-member.ts";
+import { PresenceView } from "./presence-view.ts";
+
+export interface EnterOptions {
+  /** What others see of the member: JSON of at most 4 KiB. */
+  readonly info?: unknown;
+}
+
+interface PresenceSetup {
+  readonly set: PresenceSet;
+  readonly subscriptions: () => Subscriptions;
+  readonly logger: Logger;
+  readonly leaseMs: number;
+  checkOpen(): void;
+}
+
+const maxInfoBytes = 4_096;
+const maxMemberLength = 200;
+const readyWithinMs = 5_000;
+
+/**
+ * Who is here on a channel. A member stays as long as a process answers for it, which renews its lease every few seconds: when one dies,
+ * those who were only with it leave when the lease (ten seconds) ends.
+ */
+export class Presence implements Duty {
+  readonly #channel: string;
+  readonly #setup: PresenceSetup;
+  /** Those this process answers for: how often each entered, and what it says of itself. */
+  readonly #entered = new Map<string, { times: number; infoJson: string }>();
+  #view: PresenceView | undefined;
+  readonly #stopping = new AbortController();
+  #loop: Promise<void> | undefined;
+  #changing: Promise<unknown> = Promise.resolve();
+
+  /** @internal */
+  constructor(channel: string, setup: PresenceSetup) {
+    this.#channel = channel;
+    this.#setup = setup;
+  }
+
+  /**
+   * Somebody is here until `leave` is called. Who enters several times, as with several open windows, is here until it left as often.
+   * Throws INVALID_NAME, NOT_SERIALIZABLE, PAYLOAD_TOO_LARGE, VALKEY_UNAVAILABLE.
+   *
+   * @example
+   * const presence = await news.presence.enter("user:17", { info: { name: "Ada" } });
+   * await presence.leave();
+   */
+  async enter(member: string, { info = null }: EnterOptions = {}): Promise<{ leave(): Promise<void> }> {
+    this.#setup.checkOpen();
+    checkMember(member);
+    const infoJson = toJson(`presence on channel ${this.#channel}`, info, maxInfoBytes);
+    const known = this.#entered.get(member);
+    if (known) {
+      known.times++;
+      known.infoJson = infoJson;
+    } else {
+      this.#entered.set(member, { times: 1, infoJson });
+    }
+    try {
+      await this.#inTurn(() => this.#enter([{ member, infoJson }]));
+    } catch (error) {
+      this.#count(member);
+      throw error;
+    }
+    this.start();
+    let hasLeft = false;
+    return {
+      leave: async () => {
+        if (hasLeft) return;
+        hasLeft = true;
+        await this.#leave(member);
+      },
+    };
+  }
+
+  /** Everybody who is here now, on all processes. */
+  async members(): Promise<Member[]> {
+    this.#setup.checkOpen();
+    await this.#setup.set.connection.ensureReady(readyWithinMs);
+    return (await this.#setup.set.list()).map(toMember);
+  }
+
+  /**
+   * Tells who joins and who leaves, and knows who is here. Goes on by itself after reconnects, with what has changed meanwhile.
+   *
+   * @example
+   * const watch = await news.presence.watch(({ kind, member }) => console.log(member, kind));
+   * console.log([...watch.members.keys()]);
+   */
+  async watch(listener: PresenceListener): Promise<PresenceWatch> {
+    this.#setup.checkOpen();
+    await this.#setup.set.connection.ensureReady(readyWithinMs);
+    const { set, subscriptions, logger, leaseMs } = this.#setup;
+    const view = (this.#view ??= new PresenceView({ set, subscriptions: subscriptions(), logger, lookEveryMs: leaseMs / 2 }));
+    // A function of its own for each watch, should two of them be given the same listener.
+    const own: PresenceListener = (change) => listener(change);
+    view.add(own);
+    await view.begun;
+    return {
+      members: view.members,
+      close: () => {
+        if (view.remove(own) > 0 || this.#view !== view) return;
+        view.close();
+        this.#view = undefined;
+      },
+    };
+  }
+
+  start(): void {
+    this.#loop ??= this.#run(this.#stopping.signal);
+  }
+
+  /** Everybody this process answers for leaves. */
+  async stop(): Promise<void> {
+    this.#stopping.abort();
+    this.#view?.close();
+    await this.#loop;
+    const { set } = this.#setup;
+    const members = [...this.#entered.keys()];
+    this.#entered.clear();
+    if (set.connection.isReady) await Promise.allSettled(members.map((member) => set.leave(member)));
+  }
+
+  async #leave(member: string): Promise<void> {
+    if (!this.#count(member)) return;
+    try {
+      await this.#inTurn(async () => {
+        // Somebody entered again while this waited for its turn.
+        if (!this.#entered.has(member)) await this.#setup.set.leave(member);
+      });
+    } catch (error) {
+      this.#setup.logger.debug(
+        { channel: this.#channel, error: toError(error).message },
+        "a member's leaving could not be told; its lease ends by itself",
+      );
+    }
+  }
+
+  /** One time less; true when that was the last. */
+  #count(member: string): boolean {
+    const known = this.#entered.get(member);
+    if (!known || --known.times > 0) return false;
+    this.#entered.delete(member);
+    return true;
+  }
+
+  async #enter(members: readonly { readonly member: string; readonly infoJson: string }[]): Promise<void> {
+    await this.#setup.set.connection.ensureReady(readyWithinMs);
+    await this.#setup.set.enter(members);
+  }
+
+  /** One change after another: an entering that comes late must not undo a leaving. */
+  #inTurn(change: () => Promise<void>): Promise<void> {
+    const turn = this.#changing.then(change);
+    this.#changing = turn.catch(() => undefined);
+    return turn;
+  }
+
+  async #run(signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      await delay(this.#setup.leaseMs / 4, signal);
+      if (signal.aborted || this.#entered.size === 0) continue;
+      try {
+        if (await this.#setup.set.beat()) continue;
+        // Valkey lost them, or this process was too late.
+        const members = [...this.#entered].map(([member, { infoJson }]) => ({ member, infoJson }));
+        await this.#inTurn(() => this.#enter(members));
+      } catch (error) {
+        this.#setup.logger.debug({ channel: this.#channel, error: toError(error).message }, "presence could not be renewed yet");
+      }
+    }
+  }
+}
+
+function checkMember(member: string): void {
+  if (typeof member === "string" && member.length > 0 && member.length <= maxMemberLength) return;
+  throw new KeylineError("INVALID_NAME", `${JSON.stringify(member)} is no member: use a text of 1 to ${maxMemberLength} characters`);
+}

@@ -1,0 +1,78 @@
+import { KeylineError, toError } from "../runtime/errors.ts";
+import { isConnectionError } from "../valkey/connection.ts";
+import type { ChannelLog, HistoryRule, OutgoingMessage, Published } from "../valkey/channel-log.ts";
+
+const readyWithinMs = 5_000;
+const pageMessages = 100;
+const pageLength = 1_048_576;
+
+interface Pending {
+  readonly message: OutgoingMessage;
+  readonly resolve: (published: Published) => void;
+  readonly reject: (error: Error) => void;
+}
+
+/** Publishes to one channel. With history, messages of one turn of the event loop travel together, in their order. */
+export class Publisher {
+  readonly #channel: string;
+  readonly #log: ChannelLog;
+  readonly #history: HistoryRule | undefined;
+  #pending: Pending[] = [];
+
+  constructor(channel: string, { log, history }: { readonly log: ChannelLog; readonly history: HistoryRule | undefined }) {
+    this.#channel = channel;
+    this.#log = log;
+    this.#history = history;
+  }
+
+  publish(message: OutgoingMessage): Promise<Published> {
+    if (!this.#history) return this.#insure(() => this.#log.publish([message])).then(([published]) => published ?? unheard);
+    return new Promise((resolve, reject) => {
+      if (this.#pending.length === 0) setImmediate(() => this.#sendPending());
+      this.#pending.push({ message, resolve, reject });
+    });
+  }
+
+  #sendPending(): void {
+    const pending = this.#pending;
+    this.#pending = [];
+    let first = 0;
+    let length = 0;
+    for (const [index, { message }] of pending.entries()) {
+      length += message.dataJson.length;
+      if (index + 1 < pending.length && index + 1 - first < pageMessages && length < pageLength) continue;
+      void this.#send(pending.slice(first, index + 1));
+      first = index + 1;
+      length = 0;
+    }
+  }
+
+  async #send(page: readonly Pending[]): Promise<void> {
+    const history = this.#history;
+    if (!history) return;
+    try {
+      const messages = page.map(({ message }) => message);
+      const published = await this.#insure(() => this.#log.publishKept(messages, history));
+      for (const [index, { resolve }] of page.entries()) resolve(published[index] ?? unheard);
+    } catch (error) {
+      for (const { reject } of page) reject(toError(error));
+    }
+  }
+
+  async #insure<Result>(send: () => Promise<Result>): Promise<Result> {
+    const { connection } = this.#log;
+    if (!connection.isReady) await connection.ensureReady(readyWithinMs);
+    try {
+      return await send();
+    } catch (error) {
+      if (!isConnectionError(error)) throw toError(error);
+      throw new KeylineError(
+        "OUTCOME_UNKNOWN",
+        `The connection to Valkey broke while a message was published on channel ${this.#channel}: whether it went out is not known, and it was not sent again`,
+        { cause: error },
+      );
+    }
+  }
+}
+
+const unheard: Published = { receivers: 0, cursor: undefined };

@@ -1,0 +1,184 @@
+import { KeylineError, toError } from "../runtime/errors.ts";
+import type { Logger } from "../runtime/logger.ts";
+import { createBuffer, type Item, type ReceiverBuffer } from "./buffer.ts";
+import type { Gap, Message } from "./message.ts";
+import { checkSubscribeOptions, type PatternSubscribeOptions } from "./options.ts";
+
+export type MessageListener<Data> = (message: Message<Data>) => void | Promise<void>;
+
+export interface ReceiverSetup<Data> extends PatternSubscribeOptions {
+  /** The channel or the pattern. */
+  readonly subject: string;
+  /** Undefined for one that is iterated. */
+  readonly listener: MessageListener<Data> | undefined;
+  readonly logger: Logger;
+  /** Called once, when it has ended. */
+  readonly onClosed: (receiver: Receiver<Data>) => void;
+}
+
+/**
+ * The end of a subscription: hands what comes to the listener or to the iteration, one at a time and in order, and keeps what has
+ * to wait in a bounded buffer.
+ */
+export class Receiver<Data> {
+  readonly #setup: ReceiverSetup<Data>;
+  readonly #buffer: ReceiverBuffer<Data>;
+  readonly #ready = Promise.withResolvers<void>();
+  readonly #closed = Promise.withResolvers<KeylineError | undefined>();
+  readonly #waiting: ((result: IteratorResult<Message<Data>>) => void)[] = [];
+  #isListening = false;
+  #isClosed = false;
+  #failure: KeylineError | undefined;
+  /** Called when a full buffer has room for half of its size again. */
+  onRoom: (() => void) | undefined;
+  cursor: string | undefined;
+  /** A subscription that was ahead of this process passes over what it has up to this message number. */
+  skipTo = 0;
+
+  /** Throws INVALID_OPTION. */
+  constructor(setup: ReceiverSetup<Data>) {
+    this.#setup = setup;
+    const { buffer, whenFull } = checkSubscribeOptions(setup);
+    this.#buffer = createBuffer<Data>(whenFull, { size: buffer, key: setup.key });
+    // Whoever does not wait for it need not handle it.
+    this.#ready.promise.catch(() => undefined);
+    if (setup.signal?.aborted) queueMicrotask(() => this.close());
+    else setup.signal?.addEventListener("abort", this.#abort);
+  }
+
+  get isClosed(): boolean {
+    return this.#isClosed;
+  }
+
+  get ready(): Promise<void> {
+    return this.#ready.promise;
+  }
+
+  get closed(): Promise<KeylineError | undefined> {
+    return this.#closed.promise;
+  }
+
+  /** Messages that can be offered now: for one with a synchronous listener there is no limit. */
+  get room(): number {
+    return this.#setup.listener && !this.#isListening ? Number.MAX_SAFE_INTEGER : this.#buffer.room;
+  }
+
+  /** It begins here: what comes after `cursor` will be offered. */
+  begin(cursor: string | undefined): void {
+    this.cursor ??= cursor;
+    this.#ready.resolve();
+  }
+
+  offer(message: Message<Data>): void {
+    if (this.#isClosed) return;
+    if (this.#setup.listener && !this.#isListening && this.#buffer.isEmpty) {
+      this.#call(message);
+    } else if (!this.#setup.listener && this.#buffer.isEmpty && this.#waiting.length > 0) {
+      this.cursor = message.cursor;
+      this.#waiting.shift()?.({ done: false, value: message });
+    } else if (!this.#buffer.push(message)) {
+      this.close(this.#slow());
+    }
+  }
+
+  offerGap(gap: Gap): void {
+    if (this.#isClosed) return;
+    if (this.#buffer.isEmpty && !this.#isListening) this.#announce(gap);
+    else this.#buffer.pushGap(gap);
+  }
+
+  next(): Promise<IteratorResult<Message<Data>>> {
+    for (let item = this.#shift(); item; item = this.#shift()) {
+      if ("gap" in item) {
+        this.#announce(item.gap);
+        continue;
+      }
+      this.cursor = item.message.cursor;
+      return Promise.resolve({ done: false, value: item.message });
+    }
+    if (this.#failure) {
+      const error = this.#failure;
+      this.#failure = undefined;
+      return Promise.reject(error);
+    }
+    if (this.#isClosed) return Promise.resolve({ done: true, value: undefined });
+    return new Promise((resolve) => this.#waiting.push(resolve));
+  }
+
+  /** What waits is still handed to an iteration when the receiver failed, and dropped when it was closed. */
+  close(error?: KeylineError): void {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    this.#failure = error;
+    this.#setup.signal?.removeEventListener("abort", this.#abort);
+    if (!error) while (!this.#buffer.isEmpty) this.#buffer.shift();
+    this.#ready.reject(error ?? new KeylineError("CLOSED", `The subscription to ${this.#setup.subject} was closed before it began`));
+    this.#closed.resolve(error);
+    this.#setup.onClosed(this);
+    // Who waits has got everything: only a receiver that nobody waits at can be too slow.
+    for (const resolve of this.#waiting.splice(0)) resolve({ done: true, value: undefined });
+  }
+
+  readonly #abort = (): void => this.close();
+
+  #shift(): Item<Data> | undefined {
+    const item = this.#buffer.shift();
+    if (item && this.onRoom && (this.#buffer.isEmpty || this.#buffer.room > 64)) this.onRoom();
+    return item;
+  }
+
+  #call(message: Message<Data>): void {
+    this.cursor = message.cursor;
+    try {
+      const result = this.#setup.listener?.(message);
+      if (result instanceof Promise) void this.#listen(result);
+    } catch (error) {
+      this.#noteFailure(error);
+    }
+  }
+
+  /** While a listener works what comes is buffered; afterwards it gets that, one after another. */
+  async #listen(first: Promise<void>): Promise<void> {
+    this.#isListening = true;
+    await first.catch((error: unknown) => this.#noteFailure(error));
+    for (let item = this.#shift(); item && !this.#isStopped; item = this.#shift()) {
+      if ("gap" in item) {
+        this.#announce(item.gap);
+        continue;
+      }
+      this.cursor = item.message.cursor;
+      try {
+        await this.#setup.listener?.(item.message);
+      } catch (error) {
+        this.#noteFailure(error);
+      }
+    }
+    this.#isListening = false;
+    this.onRoom?.();
+  }
+
+  /** Closed by its owner: one that was too slow still gets what waits. */
+  get #isStopped(): boolean {
+    return this.#isClosed && this.#failure === undefined;
+  }
+
+  #announce(gap: Gap): void {
+    if (gap.cursor !== undefined) this.cursor = gap.cursor;
+    try {
+      this.#setup.onGap?.(gap);
+    } catch (error) {
+      this.#noteFailure(error);
+    }
+  }
+
+  #noteFailure(error: unknown): void {
+    this.#setup.logger.error({ error: toError(error).message, subscription: this.#setup.subject }, "a listener of a subscription threw");
+  }
+
+  #slow(): KeylineError {
+    return new KeylineError(
+      "SLOW_RECEIVER",
+      `A receiver of ${this.#setup.subject} was so slow that its buffer is full: subscribe again with { since: subscription.cursor } where there is history, raise buffer, or choose whenFull: "drop-oldest" or "latest"`,
+    );
+  }
+}

@@ -1,0 +1,47 @@
+import type { KeylineError } from "../runtime/errors.ts";
+import type { Message } from "./message.ts";
+import type { Receiver } from "./receiver.ts";
+
+/**
+ * A subscription. Iterate it, unless it was made with a listener: an iteration ends when the subscription is closed, and throws when
+ * it ended by itself. Leaving the loop closes it.
+ */
+export class Subscription<Data = unknown> implements AsyncIterable<Message<Data>> {
+  readonly #receiver: Receiver<unknown>;
+
+  /** @internal */
+  constructor(receiver: Receiver<unknown>) {
+    this.#receiver = receiver;
+  }
+
+  /** Up to here everything was handed over: where to resume. Set from the beginning on; undefined without history. */
+  get cursor(): string | undefined {
+    return this.#receiver.cursor;
+  }
+
+  /** Resolves when Valkey confirmed the subscription: what is published from then on arrives. Rejects when it is closed before. */
+  get ready(): Promise<void> {
+    return this.#receiver.ready;
+  }
+
+  /** Resolves when the subscription has ended: with undefined when it was closed, else with the reason (SLOW_RECEIVER). */
+  get closed(): Promise<KeylineError | undefined> {
+    return this.#receiver.closed;
+  }
+
+  /** Nothing is handed over after this. */
+  close(): Promise<void> {
+    this.#receiver.close();
+    return Promise.resolve();
+  }
+
+  [Symbol.asyncIterator](): AsyncIterator<Message<Data>> {
+    return {
+      next: () => this.#receiver.next() as Promise<IteratorResult<Message<Data>>>,
+      return: () => {
+        this.#receiver.close();
+        return Promise.resolve({ done: true, value: undefined });
+      },
+    };
+  }
+}

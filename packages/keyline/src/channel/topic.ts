@@ -1,0 +1,10 @@
+import type { PubSubListener } from "../valkey/subscriber.ts";
+import type { Receiver } from "./receiver.ts";
+
+/** What stands between one pub/sub channel (or pattern) and all receivers of it in this process. */
+export interface Topic<Data> extends PubSubListener {
+  readonly isIdle: boolean;
+  detach(receiver: Receiver<Data>): void;
+  /** Resolves when nothing of it runs any more. */
+  stop(): Promise<void>;
+}

@@ -1,0 +1,36 @@
+import type { MessageRelay } from "../postgres/message-relay.ts";
+import type { MessageTable, NewMessage } from "../postgres/message-table.ts";
+import type { TransactionClient } from "../postgres/options.ts";
+import { noteTransactionId } from "../postgres/transaction.ts";
+import { mayBeInTransaction, TransactionWatch } from "../postgres/transaction-watch.ts";
+
+/** Publishes within transactions: a row of the outbox first, and the message once the COMMIT is seen. */
+export class TransactionalPublisher {
+  readonly #table: MessageTable;
+  readonly #relay: MessageRelay;
+  readonly #watched = new Set<TransactionWatch>();
+
+  constructor(table: MessageTable, relay: MessageRelay) {
+    this.#table = table;
+    this.#relay = relay;
+  }
+
+  async publish(tx: TransactionClient, message: NewMessage): Promise<void> {
+    const watch = TransactionWatch.on(tx);
+    const xid = await this.#table.insertWithin(tx, message);
+    noteTransactionId(tx, xid);
+    // The end may have come with the same packet as the answer.
+    if (!watch || !mayBeInTransaction(tx)) {
+      this.#relay.expectMessages();
+      return;
+    }
+    if (this.#watched.has(watch)) return;
+    this.#watched.add(watch);
+    watch.onEnd((end) => {
+      this.#watched.delete(watch);
+      // What was rolled back to a savepoint has no row.
+      if (end === "unsure") this.#relay.expectMessages();
+      else if (end === "committed") this.#relay.lookSoon();
+    });
+  }
+}

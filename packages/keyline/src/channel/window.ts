@@ -1,0 +1,61 @@
+import type { Position } from "../valkey/channel-log.ts";
+import type { Message } from "./message.ts";
+
+const maxMessages = 1_000;
+const maxLength = 1_048_576;
+
+/**
+ * The newest messages of a channel with history, without a hole: whoever was away for a moment is served from here, without a
+ * question to Valkey.
+ */
+export class Window<Data> {
+  #messages: (Message<Data> | undefined)[] = [];
+  #lengths: number[] = [];
+  #head = 0;
+  #length = 0;
+  #epoch = "";
+  #run = "";
+  /** The number of the message before the first one here. */
+  #start = 0;
+
+  /** Begins anew, behind `position`. */
+  reset({ epoch, run, count }: Position): void {
+    this.#messages = [];
+    this.#lengths = [];
+    this.#head = 0;
+    this.#length = 0;
+    this.#epoch = epoch;
+    this.#run = run;
+    this.#start = count;
+  }
+
+  /** Adds the next message; undefined for one that was passed over and leaves no hole. `length` is that of its text. */
+  push(message: Message<Data> | undefined, length: number): void {
+    this.#messages.push(message);
+    this.#lengths.push(length);
+    this.#length += length;
+    while (this.#messages.length - this.#head > maxMessages || this.#length > maxLength) {
+      this.#length -= this.#lengths[this.#head] ?? 0;
+      this.#messages[this.#head] = undefined;
+      this.#head++;
+      this.#start++;
+    }
+    if (this.#head > maxMessages) {
+      this.#messages = this.#messages.slice(this.#head);
+      this.#lengths = this.#lengths.slice(this.#head);
+      this.#head = 0;
+    }
+  }
+
+  /** True when everything after `position` is here. */
+  reachesBackTo({ epoch, run, count }: Position): boolean {
+    return epoch === this.#epoch && run === this.#run && count >= this.#start;
+  }
+
+  /** The messages with numbers above `count`. */
+  *after(count: number): Generator<{ readonly message: Message<Data> | undefined; readonly count: number }> {
+    for (let index = this.#head + count - this.#start; index < this.#messages.length; index++) {
+      yield { message: this.#messages[index], count: this.#start + (index - this.#head) + 1 };
+    }
+  }
+}
