@@ -1,0 +1,163 @@
+import { ClientError } from "../client-error.ts";
+import { Backoff } from "../runtime/backoff.ts";
+import type { Environment } from "../runtime/environment.ts";
+import type { ServerFrame } from "./frames.ts";
+import { Link, type LinkEnd } from "./link.ts";
+import type { TokenKeeper } from "./token-keeper.ts";
+
+/**
+ * Whether the client is connected: `connecting` while it tries, `online` when the gateway has greeted it and taken its token, `offline`
+ * between two tries and while the gateway is about to stop, `closed` for good.
+ */
+export type ConnectionState = "connecting" | "online" | "offline" | "closed";
+
+interface ConnectionParts {
+  readonly url: string;
+  readonly environment: Environment;
+  readonly tokens: TokenKeeper | undefined;
+  onState(state: ConnectionState): void;
+  onFrame(frame: ServerFrame): void;
+  /** Something failed that will be tried again. */
+  onError(error: ClientError): void;
+  /** The gateway will not have this client any more. */
+  onRefused(error: ClientError): void;
+}
+
+// The close code of a connection that ended without one.
+const abnormal = 1006;
+const handshakeMs = 20_000;
+// A gateway that takes connections and ends them at once must meet a growing backoff too.
+const steadyMs = 5_000;
+
+/**
+ * Keeps one connection to the gateway, from `start` to `close`:
+ *
+ * 1. connecting: a token is fetched, the socket opened, the greeting awaited, the token presented;
+ * 2. online: the link may be used, until it ends or the gateway says that it will;
+ * 3. offline: waits, for as long as the backoff or the gateway says; less when the network or the page comes back.
+ *
+ * A token that is missing where one is needed, and a revoked one (close codes 4401 without a token function, 4403), are final.
+ */
+export class Connection {
+  readonly #parts: ConnectionParts;
+  readonly #backoff: Backoff;
+  readonly #stopListening: () => void;
+  #state: ConnectionState = "connecting";
+  #settled = Promise.withResolvers<void>();
+  #link: Link | undefined;
+  #endPause: (() => void) | undefined;
+
+  constructor(parts: ConnectionParts) {
+    this.#parts = parts;
+    this.#backoff = new Backoff(parts.environment.random);
+    this.#stopListening = parts.environment.onWake(() => this.#wake());
+  }
+
+  get state(): ConnectionState {
+    return this.#state;
+  }
+
+  /** The link while online, else undefined. */
+  get link(): Link | undefined {
+    return this.#state === "online" && !this.#link?.isEnded ? this.#link : undefined;
+  }
+
+  /** Runs until `close`; does not reject. */
+  async start(): Promise<void> {
+    while (this.#state !== "closed") {
+      this.#setState("connecting");
+      const end = await this.#connectOnce();
+      const error = this.#finalError(end.code);
+      if (error) {
+        this.close();
+        this.#parts.onRefused(error);
+      }
+      this.#setState("offline");
+      await this.#pause(end.retryMs ?? this.#backoff.next());
+    }
+  }
+
+  /** Resolves when the connection is online or closed, at once when it is. */
+  get settled(): Promise<void> {
+    return this.#settled.promise;
+  }
+
+  close(): void {
+    this.#setState("closed");
+    this.#stopListening();
+    this.#endPause?.();
+    this.#link?.end(1000);
+  }
+
+  async #connectOnce(): Promise<LinkEnd> {
+    const { url, environment, tokens } = this.#parts;
+    const token = await tokens?.fetch().catch((error: ClientError) => this.#parts.onError(error));
+    if (this.#state === "closed" || (tokens && token === undefined)) return { code: abnormal };
+    const link = new Link({ url, environment, onFrame: (frame) => this.#take(frame) });
+    this.#link = link;
+    const cancel = environment.after(handshakeMs, () => link.end(abnormal));
+    const expiresInMs = await this.#shakeHands(link, token ?? undefined);
+    cancel();
+    if (link.isEnded) return link.ended;
+
+    const onlineAt = environment.now();
+    void tokens?.keepFresh(link, expiresInMs);
+    if (!link.isLeaving) this.#setState("online");
+    const end = await link.ended;
+    if (environment.now() - onlineAt >= steadyMs) this.#backoff.reset();
+    return end;
+  }
+
+  /** Resolves with the life of the token when the gateway has taken it, or when the link has ended. */
+  async #shakeHands(link: Link, token: string | undefined): Promise<number | null> {
+    await Promise.race([link.hello, link.ended]);
+    if (token === undefined || link.isEnded) return null;
+    try {
+      return (await this.#parts.tokens?.present(link, token)) ?? null;
+    } catch (error) {
+      if (!link.isEnded) this.#parts.onError(error as ClientError);
+      link.end(4401);
+      return null;
+    }
+  }
+
+  #take(frame: ServerFrame): void {
+    // What is asked from now on might not be answered: the link brings messages to its end, and takes no more questions.
+    if (frame.type === "draining") this.#setState("offline");
+    else this.#parts.onFrame(frame);
+  }
+
+  #finalError(code: number): ClientError | undefined {
+    if (code === 4403) return new ClientError("REVOKED", "The gateway revoked this client's access: sign in again and connect anew");
+    if (code === 4401 && !this.#parts.tokens) {
+      return new ClientError("UNAUTHORIZED", "The gateway takes no connection without a token: pass a `token` function to connect");
+    }
+    return undefined;
+  }
+
+  #wake(): void {
+    this.#endPause?.();
+    this.#link?.probe();
+  }
+
+  #pause(ms: number): Promise<void> {
+    if (this.#state === "closed") return Promise.resolve();
+    return new Promise((resolve) => {
+      const done = (): void => {
+        cancel();
+        this.#endPause = undefined;
+        resolve();
+      };
+      const cancel = this.#parts.environment.after(ms, done);
+      this.#endPause = done;
+    });
+  }
+
+  #setState(state: ConnectionState): void {
+    if (this.#state === state || this.#state === "closed") return;
+    if (this.#state === "online") this.#settled = Promise.withResolvers();
+    this.#state = state;
+    if (state === "online" || state === "closed") this.#settled.resolve();
+    this.#parts.onState(state);
+  }
+}

@@ -1,0 +1,149 @@
+import { ClientError, toClientError } from "./client-error.ts";
+import { Connection, type ConnectionState } from "./connection/connection.ts";
+import type { Refusal, ServerFrame, SubscriptionFrame } from "./connection/frames.ts";
+import { TokenKeeper, type TokenSource } from "./connection/token-keeper.ts";
+import type { Presence } from "./presence/presence.ts";
+import { Presences } from "./presence/presences.ts";
+import { publish, type PublishOptions, type PublishResult } from "./publish.ts";
+import { Emitter } from "./runtime/emitter.ts";
+import type { Environment } from "./runtime/environment.ts";
+import type { Message } from "./subscription/message.ts";
+import type { IterableSubscription, IterateOptions, SubscribeOptions, Subscription } from "./subscription/subscription.ts";
+import { Subscriptions } from "./subscription/subscriptions.ts";
+
+export interface LiveEvents {
+  /** The connection's new state. */
+  readonly state: ConnectionState;
+  /** What nobody waits for: a token function that failed, a subscription or a presence that the gateway ended. */
+  readonly error: ClientError;
+}
+
+interface LiveParts {
+  readonly url: string;
+  readonly token: TokenSource | undefined;
+  readonly environment: Environment;
+}
+
+/** The channels of a gateway over one connection, which is kept until `close`. Made by `connect`. */
+export class Live {
+  readonly #environment: Environment;
+  readonly #events = new Emitter<LiveEvents>();
+  readonly #connection: Connection;
+  readonly #subscriptions: Subscriptions;
+  readonly #presences: Presences;
+
+  /** @internal */
+  constructor({ url, token, environment }: LiveParts) {
+    const link = () => this.#connection.link;
+    const onError = (error: ClientError): void => this.#events.emit("error", error);
+    this.#environment = environment;
+    this.#subscriptions = new Subscriptions({ environment, link, onError });
+    this.#presences = new Presences({ environment, link, onError, checkOpen: () => this.#checkOpen() });
+    this.#connection = new Connection({
+      url,
+      environment,
+      tokens: token && new TokenKeeper({ source: token, environment, onError }),
+      onState: (state) => this.#onState(state),
+      onFrame: (frame) => this.#take(frame),
+      onError,
+      onRefused: (error) => this.#endAll(error),
+    });
+    void this.#connection.start();
+  }
+
+  /** Whether there is a connection. `on("state", ...)` tells when it changes. */
+  get state(): ConnectionState {
+    return this.#connection.state;
+  }
+
+  /**
+   * Subscribes to a channel, also while there is no connection. With a listener, it is called for each message as it arrives; without one
+   * the subscription is iterated, and throws SLOW_RECEIVER when more than `buffer` messages wait. Over a lost connection each message
+   * of a channel with history comes once and in order, or `onGap` says that some are missing.
+   *
+   * Ends with FORBIDDEN, NOT_FOUND, INVALID_CURSOR or REVOKED when the gateway refuses; throws INVALID_OPTION.
+   *
+   * @example
+   * for await (const message of live.subscribe<Post>("tech_news", { since: lastCursor })) show(message.data);
+   */
+  subscribe<Data = unknown>(channel: string, options?: IterateOptions): IterableSubscription<Data>;
+  subscribe<Data = unknown>(channel: string, listener: (message: Message<Data>) => void, options?: SubscribeOptions): Subscription;
+  subscribe<Data>(
+    channel: string,
+    first: IterateOptions | ((message: Message<Data>) => void) = {},
+    options: SubscribeOptions = {},
+  ): Subscription {
+    this.#checkOpen();
+    if (typeof first === "function") return this.#subscriptions.listen(channel, first, options);
+    return this.#subscriptions.iterate<Data>(channel, first);
+  }
+
+  /**
+   * Publishes a message. Rejects with OFFLINE at once when there is no connection (with `timeout`, when none comes in that time): nothing
+   * was sent then. Rejects with OUTCOME_UNKNOWN when the answer got lost: it is never sent again by itself.
+   *
+   * @example
+   * const { id } = await live.publish("tech_news", { text: "Hello" });
+   */
+  publish(channel: string, data: unknown, options: PublishOptions = {}): Promise<PublishResult> {
+    return publish({ connection: this.#connection, environment: this.#environment, channel, data }, options);
+  }
+
+  /**
+   * Who is on a channel, and being there.
+   *
+   * @example
+   * await live.presence("tech_news").enter({ name: "Ada" });
+   */
+  presence(channel: string): Presence {
+    this.#checkOpen();
+    return this.#presences.of(channel);
+  }
+
+  /**
+   * Calls `listener` at every such event until the returned function is called.
+   *
+   * @example
+   * const stop = live.on("state", (state) => banner.toggleAttribute("hidden", state === "online"));
+   */
+  on<Name extends keyof LiveEvents>(name: Name, listener: (value: LiveEvents[Name]) => void): () => void {
+    return this.#events.on(name, listener);
+  }
+
+  /** Ends all subscriptions and the connection. What is published and not answered by then is OUTCOME_UNKNOWN. */
+  close(): void {
+    this.#endAll(undefined);
+    this.#connection.close();
+  }
+
+  #onState(state: ConnectionState): void {
+    if (state === "online") {
+      this.#subscriptions.askAll();
+      this.#presences.askAll();
+    }
+    this.#events.emit("state", state);
+  }
+
+  #take(frame: ServerFrame): void {
+    if (isOfSubscription(frame)) this.#subscriptions.take(frame);
+    else if (frame.type === "present" || frame.type === "joined" || frame.type === "left") this.#presences.take(frame);
+    else if (frame.type === "error") this.#events.emit("error", toClientError(frame));
+  }
+
+  #endAll(error: ClientError | undefined): void {
+    this.#subscriptions.endAll(error);
+    this.#presences.endAll(error ?? closed());
+  }
+
+  #checkOpen(): void {
+    if (this.state === "closed") throw closed();
+  }
+}
+
+function isOfSubscription(frame: ServerFrame): frame is (SubscriptionFrame | Refusal) & { readonly sub: number } {
+  return "sub" in frame && frame.sub !== undefined;
+}
+
+function closed(): ClientError {
+  return new ClientError("CLOSED", "This client is closed: connect anew");
+}

@@ -1,0 +1,120 @@
+import { ClientError, isPassing } from "../client-error.ts";
+import type { Member, PresenceFrame } from "../connection/frames.ts";
+import { call } from "../runtime/call.ts";
+import { Retry } from "../runtime/retry.ts";
+import { isLinkEnd, type PresenceParts } from "./entrance.ts";
+import type { PresenceChange, PresenceWatch } from "./presence.ts";
+
+type Listener = (change: PresenceChange) => void;
+
+/**
+ * The members of one channel, while somebody watches. The gateway is watched once for all who watch here. After a new connection the
+ * list comes anew, and what differs from the one before has happened meanwhile.
+ */
+export class Roll {
+  readonly #parts: PresenceParts;
+  readonly #retry: Retry;
+  readonly #watchers = new Set<{ readonly listener: Listener; readonly ready: PromiseWithResolvers<void> }>();
+  readonly #members = new Map<string, Member>();
+  #isKnown = false;
+
+  constructor(parts: PresenceParts) {
+    this.#parts = parts;
+    this.#retry = new Retry(parts.environment);
+  }
+
+  watch(listener: Listener): PresenceWatch {
+    const watcher = { listener, ready: Promise.withResolvers<void>() };
+    watcher.ready.promise.catch(() => undefined);
+    this.#watchers.add(watcher);
+    if (this.#isKnown) watcher.ready.resolve();
+    else if (this.#watchers.size === 1) this.ask();
+    return {
+      members: this.#members,
+      ready: watcher.ready.promise,
+      close: () => {
+        if (!this.#watchers.delete(watcher)) return;
+        watcher.ready.reject(closedBefore(this.#parts.channel));
+        if (this.#watchers.size === 0) this.#stop();
+      },
+    };
+  }
+
+  /** To be called on every new connection. */
+  ask(): void {
+    const link = this.#parts.link();
+    if (this.#watchers.size === 0 || !link) return;
+    this.#retry.cancel();
+    link.request({ type: "watch", channel: this.#parts.channel }).then(
+      () => this.#retry.succeeded(),
+      (error: ClientError) => this.#fail(error),
+    );
+  }
+
+  take(frame: PresenceFrame): void {
+    if (this.#watchers.size === 0) return;
+    if (frame.type === "present") this.#replace(frame.members);
+    else if (frame.type === "joined") this.#join(frame);
+    else this.#leave(frame.member);
+  }
+
+  end(error: ClientError): void {
+    for (const { ready } of this.#watchers) ready.reject(error);
+    this.#watchers.clear();
+    this.#forget();
+  }
+
+  #replace(members: readonly Member[]): void {
+    const isFirst = !this.#isKnown;
+    this.#isKnown = true;
+    const gone = new Set(this.#members.keys());
+    for (const member of members) gone.delete(member.member);
+    for (const name of gone) this.#leave(name);
+    for (const member of members) {
+      if (isFirst) this.#members.set(member.member, member);
+      else this.#join(member);
+    }
+    for (const { ready } of this.#watchers) ready.resolve();
+  }
+
+  #join({ member, info, since }: Member): void {
+    const isNew = !this.#members.has(member);
+    this.#members.set(member, { member, info, since });
+    if (isNew) this.#tell({ kind: "joined", member, info });
+  }
+
+  #leave(name: string): void {
+    const member = this.#members.get(name);
+    if (!member) return;
+    this.#members.delete(name);
+    this.#tell({ kind: "left", member: name, info: member.info });
+  }
+
+  #tell(change: PresenceChange): void {
+    for (const { listener } of this.#watchers) call(listener, change);
+  }
+
+  #fail(error: ClientError): void {
+    // The next connection asks again.
+    if (isLinkEnd(error) || this.#watchers.size === 0) return;
+    if (isPassing(error)) return this.#retry.schedule(() => this.ask());
+    this.#parts.onError(error);
+    this.end(error);
+  }
+
+  #stop(): void {
+    const { channel, link } = this.#parts;
+    this.#forget();
+    link()?.send({ type: "unwatch", channel });
+  }
+
+  #forget(): void {
+    this.#retry.cancel();
+    this.#isKnown = false;
+    this.#members.clear();
+  }
+}
+
+function closedBefore(channel: string): ClientError {
+  return new ClientError("CLOSED", `The watch of ${channel} was closed before its members were known`);
+}

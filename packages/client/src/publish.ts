@@ -1,0 +1,54 @@
+import { ClientError } from "./client-error.ts";
+import type { Connection } from "./connection/connection.ts";
+import { startDeadline } from "./runtime/deadline.ts";
+import type { Environment } from "./runtime/environment.ts";
+import { toJson } from "./runtime/json.ts";
+
+export interface PublishOptions {
+  /** For how many milliseconds to wait for a connection and the answer. Default: for no connection, and for the answer until the connection ends. */
+  readonly timeout?: number | undefined;
+}
+
+export interface PublishResult {
+  readonly id: string;
+  /** How many subscribed processes Valkey handed it to. */
+  readonly receivers: number;
+}
+
+interface Publishing {
+  readonly connection: Connection;
+  readonly environment: Environment;
+  readonly channel: string;
+  readonly data: unknown;
+}
+
+/** What is sent is sent once: an answer that got lost is OUTCOME_UNKNOWN, never a reason to send again. */
+export async function publish(
+  { connection, environment, channel, data }: Publishing,
+  { timeout = 0 }: PublishOptions,
+): Promise<PublishResult> {
+  const json = toJson(`channel ${channel}`, data);
+  const deadline = timeout > 0 ? startDeadline(environment, timeout) : undefined;
+  try {
+    while (deadline && !deadline.isOver && !connection.link && connection.state !== "closed") {
+      await Promise.race([connection.settled, deadline.passed]);
+    }
+    const { link } = connection;
+    if (!link) throw notConnected(connection, channel);
+    const answer = link.request({ type: "publish", channel }, { key: "data", json });
+    const first = await (deadline ? Promise.race([answer, deadline.passed]) : answer);
+    if (first?.type === "published") return { id: first.id, receivers: first.receivers };
+    throw new ClientError("OUTCOME_UNKNOWN", `The answer for ${channel} did not come in time: look whether it was published`);
+  } finally {
+    deadline?.cancel();
+  }
+}
+
+function notConnected({ state }: Connection, channel: string): ClientError {
+  return state === "closed"
+    ? new ClientError("CLOSED", `Nothing was sent to ${channel}: this client is closed, connect anew`)
+    : new ClientError(
+        "OFFLINE",
+        `Nothing was sent to ${channel}: there is no connection. Publish later, or pass { timeout } to wait for one`,
+      );
+}

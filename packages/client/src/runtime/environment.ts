@@ -1,0 +1,38 @@
+/** What the client needs of the place it runs in: a browser's page, a worker or Node, or a test that holds the clock. */
+export interface Environment {
+  openSocket(url: string): WebSocket;
+  /** Milliseconds of a clock that goes on while the machine sleeps. */
+  now(): number;
+  random(): number;
+  /** Calls `action` in `ms` milliseconds, unless the returned function is called before. */
+  after(ms: number, action: () => void): () => void;
+  /** Calls `action` whenever the network or the page has come back, until the returned function is called. */
+  onWake(action: () => void): () => void;
+}
+
+// A longer wait would overflow the timer and end at once.
+const longestTimerMs = 2_147_483_647;
+
+export const surroundings: Environment = {
+  openSocket: (url) => new WebSocket(url),
+  now: () => Date.now(),
+  random: () => Math.random(),
+  after: (ms, action) => {
+    const timer = setTimeout(action, Math.min(ms, longestTimerMs));
+    return () => clearTimeout(timer);
+  },
+  onWake: (action) => {
+    // Workers have the network's event and no page, Node has neither.
+    if (typeof addEventListener === "undefined") return () => undefined;
+    const page = typeof document === "undefined" ? undefined : document;
+    const onVisibility = (): void => {
+      if (page?.visibilityState === "visible") action();
+    };
+    addEventListener("online", action);
+    page?.addEventListener("visibilitychange", onVisibility);
+    return () => {
+      removeEventListener("online", action);
+      page?.removeEventListener("visibilitychange", onVisibility);
+    };
+  },
+};

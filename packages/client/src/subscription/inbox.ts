@@ -1,0 +1,66 @@
+import type { ClientError } from "../client-error.ts";
+import { isGap, type Item, type Message } from "./message.ts";
+
+interface InboxParts<Data> {
+  /** How many items wait at the most. */
+  readonly capacity: number;
+  /** Called for every item at the moment it is handed over; gaps are handed over by this alone. */
+  onHandOver(item: Item<Data>): void;
+  onReturn(): void;
+}
+
+/** Keeps what arrives while an iteration is busy. What is kept when it ends with an error is still handed over, and then the error. */
+export class Inbox<Data> implements AsyncIterator<Message<Data>, undefined> {
+  readonly #parts: InboxParts<Data>;
+  readonly #items: Item<Data>[] = [];
+  readonly #takers: PromiseWithResolvers<IteratorResult<Message<Data>, undefined>>[] = [];
+  #isEnded = false;
+  #error: ClientError | undefined;
+
+  constructor(parts: InboxParts<Data>) {
+    this.#parts = parts;
+  }
+
+  /** Whether there was room for the item. */
+  take(item: Item<Data>): boolean {
+    if (this.#items.length >= this.#parts.capacity) return false;
+    this.#items.push(item);
+    this.#serve();
+    return true;
+  }
+
+  /** Without an error nothing more is handed over. */
+  end(error: ClientError | undefined): void {
+    this.#isEnded = true;
+    this.#error = error;
+    if (!error) this.#items.length = 0;
+    this.#serve();
+  }
+
+  next(): Promise<IteratorResult<Message<Data>, undefined>> {
+    const taker = Promise.withResolvers<IteratorResult<Message<Data>, undefined>>();
+    this.#takers.push(taker);
+    this.#serve();
+    return taker.promise;
+  }
+
+  return(): Promise<IteratorResult<Message<Data>, undefined>> {
+    this.#parts.onReturn();
+    return Promise.resolve({ done: true, value: undefined });
+  }
+
+  #serve(): void {
+    while (this.#takers.length > 0) {
+      const item = this.#items.shift();
+      if (!item && !this.#isEnded) return;
+      if (item) this.#parts.onHandOver(item);
+      if (item && isGap(item)) continue;
+      // Looked at again: the receiver of a gap may have closed the subscription.
+      const taker = this.#takers.shift();
+      if (item) taker?.resolve({ done: false, value: item });
+      else if (this.#error) taker?.reject(this.#error);
+      else taker?.resolve({ done: true, value: undefined });
+      if (!item) this.#error = undefined;
+    }
+  }
+}

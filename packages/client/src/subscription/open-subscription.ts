@@ -1,0 +1,153 @@
+import { ClientError, isPassing, toClientError } from "../client-error.ts";
+import type { SubscriptionFrame, Refusal } from "../connection/frames.ts";
+import type { Link } from "../connection/link.ts";
+import { call } from "../runtime/call.ts";
+import type { Environment } from "../runtime/environment.ts";
+import { Retry } from "../runtime/retry.ts";
+import { isGap, type Gap, type Item, type Message } from "./message.ts";
+import type { SubscribeOptions, Subscription } from "./subscription.ts";
+
+/** Where the messages of a subscription go. */
+export interface Receiver {
+  /** Whether there was room for the item. */
+  take(item: Item<unknown>): boolean;
+  end(error: ClientError | undefined): void;
+}
+
+interface OpenSubscriptionParts extends SubscribeOptions {
+  readonly channel: string;
+  readonly sub: number;
+  readonly environment: Environment;
+  /** The link to the gateway while there is one. */
+  link(): Link | undefined;
+  onEnd(error: ClientError | undefined): void;
+}
+
+/**
+ * DESIGN. Each subscription has a number of its own on the wire, also among several of one channel: so each has its own beginning and
+ * its own replay, and none sees what another has asked for. Two places are kept:
+ *
+ * - `#position`, up to which everything has arrived. With it the subscription is asked for again after each connection, so nothing
+ *   comes twice and nothing is left out. It moves with each message, and is the gateway's `cursor` before the first;
+ * - `cursor`, up to which everything has been handed over: what waits in the receiver is still to come, also after a new connection.
+ *
+ * A channel without history has no position: what was published while the connection was away is announced as a gap.
+ */
+export class OpenSubscription implements Subscription {
+  readonly channel: string;
+  readonly ready: Promise<void>;
+  readonly closed: Promise<ClientError | undefined>;
+  readonly #parts: OpenSubscriptionParts;
+  readonly #retry: Retry;
+  readonly #ready = Promise.withResolvers<void>();
+  readonly #closed = Promise.withResolvers<ClientError | undefined>();
+  readonly #onAbort = (): void => this.end();
+  #receiver: Receiver | undefined;
+  #position: string | undefined;
+  #cursor: string | undefined;
+  #wasConfirmed = false;
+  #isEnded = false;
+  /** Why messages are missing that come between two confirmations on a channel without history. */
+  #blindReason: "disconnected" | "dropped" = "disconnected";
+
+  constructor(parts: OpenSubscriptionParts) {
+    this.#parts = parts;
+    this.channel = parts.channel;
+    this.#position = parts.since;
+    this.#cursor = parts.since === "earliest" ? undefined : parts.since;
+    this.#retry = new Retry(parts.environment);
+    this.ready = this.#ready.promise;
+    this.closed = this.#closed.promise;
+    this.ready.catch(() => undefined);
+  }
+
+  get cursor(): string | undefined {
+    return this.#cursor;
+  }
+
+  /** Asks the gateway, as soon as there is a connection, and hands what comes to `receiver`. */
+  open(receiver: Receiver): void {
+    const { signal } = this.#parts;
+    this.#receiver = receiver;
+    signal?.addEventListener("abort", this.#onAbort);
+    if (signal?.aborted) this.end();
+    else this.ask();
+  }
+
+  /** To be called on every new connection. */
+  ask(): void {
+    this.#retry.cancel();
+    const { channel, sub } = this.#parts;
+    this.#parts.link()?.send({ type: "subscribe", channel, sub, since: this.#position });
+  }
+
+  take(frame: SubscriptionFrame | Refusal): void {
+    const { channel } = this;
+    switch (frame.type) {
+      case "subscribed":
+        return this.#confirm(frame.cursor ?? undefined);
+      case "message":
+        return this.#takeMessage({ channel, id: frame.id, data: frame.data, at: frame.at, cursor: frame.cursor ?? undefined });
+      case "gap":
+        return this.#pass({ channel, reason: frame.reason, missed: frame.missed ?? undefined });
+      case "error":
+        return this.#refuse(toClientError(frame));
+      case "unsubscribed":
+        return this.#refuse(
+          toClientError({ message: `The gateway ended the subscription of ${channel}`, ...frame, code: frame.code ?? "CLOSED" }),
+        );
+    }
+  }
+
+  /** To be called for every item at the moment it is handed over. */
+  handOver(item: Item<unknown>): void {
+    if (!isGap(item)) this.#cursor = item.cursor ?? this.#cursor;
+    else if (this.#parts.onGap) call<Gap>(this.#parts.onGap, item);
+  }
+
+  end(error?: ClientError): void {
+    if (this.#isEnded) return;
+    this.#isEnded = true;
+    this.#retry.cancel();
+    this.#parts.signal?.removeEventListener("abort", this.#onAbort);
+    this.#ready.reject(error ?? new ClientError("CLOSED", `The subscription of ${this.channel} was closed before it was confirmed`));
+    this.#closed.resolve(error);
+    this.#parts.onEnd(error);
+    this.#receiver?.end(error);
+  }
+
+  close(): Promise<void> {
+    this.end();
+    return Promise.resolve();
+  }
+
+  #confirm(cursor: string | undefined): void {
+    const isBlind = this.#wasConfirmed && this.#position === undefined;
+    this.#wasConfirmed = true;
+    // Never past where it was: should the connection end before the gap that is found now is told, it is found again.
+    if (cursor === undefined || this.#position === undefined || this.#position === "earliest") this.#position = cursor;
+    this.#cursor ??= cursor;
+    this.#retry.succeeded();
+    this.#ready.resolve();
+    if (isBlind) this.#pass({ channel: this.channel, reason: this.#blindReason, missed: undefined });
+    this.#blindReason = "disconnected";
+  }
+
+  #takeMessage(message: Message): void {
+    this.#position = message.cursor;
+    this.#pass(message);
+  }
+
+  #pass(item: Item<unknown>): void {
+    if (this.#isEnded || this.#receiver?.take(item)) return;
+    const { channel } = this;
+    const message = `The buffer for ${channel} is full: iterate faster, raise \`buffer\`, or subscribe again with { since: subscription.cursor }`;
+    this.end(new ClientError("SLOW_RECEIVER", message));
+  }
+
+  #refuse(error: ClientError): void {
+    if (!isPassing(error)) return this.end(error);
+    if (error.code === "SLOW_RECEIVER") this.#blindReason = "dropped";
+    this.#retry.schedule(() => this.ask());
+  }
+}
