@@ -2,11 +2,11 @@ import { KeylineError, toError } from "../runtime/errors.ts";
 import type { Logger } from "../runtime/logger.ts";
 import { createBuffer, type Item, type ReceiverBuffer } from "./buffer.ts";
 import type { Gap, Message } from "./message.ts";
-import { checkSubscribeOptions, type PatternSubscribeOptions } from "./options.ts";
+import { checkSubscribeOptions, type SubscribeOptions } from "./options.ts";
 
 export type MessageListener<Data> = (message: Message<Data>) => void | Promise<void>;
 
-export interface ReceiverSetup<Data> extends PatternSubscribeOptions {
+export interface ReceiverSetup<Data> extends SubscribeOptions {
   /** The channel or the pattern. */
   readonly subject: string;
   /** Undefined for one that is iterated. */
@@ -31,6 +31,7 @@ export class Receiver<Data> {
   #failure: KeylineError | undefined;
   /** Called when a full buffer has room for half of its size again. */
   onRoom: (() => void) | undefined;
+  /** Until it has begun, the place where it is to begin. */
   cursor: string | undefined;
   /** A subscription that was ahead of this process passes over what it has up to this message number. */
   skipTo = 0;
@@ -39,6 +40,7 @@ export class Receiver<Data> {
   constructor(setup: ReceiverSetup<Data>) {
     this.#setup = setup;
     const { buffer, whenFull } = checkSubscribeOptions(setup);
+    if (setup.since !== "earliest") this.cursor = setup.since;
     this.#buffer = createBuffer<Data>(whenFull, { size: buffer, key: setup.key });
     // Whoever does not wait for it need not handle it.
     this.#ready.promise.catch(() => undefined);

@@ -1,0 +1,241 @@
+import { setImmediate } from "node:timers/promises";
+import type { Gap } from "keyline";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { eventually, gate, openStage, type Stage } from "../support/stage.ts";
+
+let stage: Stage;
+beforeAll(async () => {
+  stage = await openStage();
+});
+afterAll(() => stage.close());
+
+describe("a receiver that is slow", () => {
+  test("is closed by default, after what its buffer held, and resumes by its cursor", async () => {
+    const channel = stage.keyline().channel<number>("close", { history: {} });
+    const subscription = channel.subscribe({ buffer: 3 });
+    await subscription.ready;
+    for (let number = 0; number < 6; number++) await channel.publish(number);
+    const error = await subscription.closed;
+    expect(error).toMatchObject({ code: "SLOW_RECEIVER" });
+    const got: number[] = [];
+    await expect(
+      (async () => {
+        for await (const message of subscription) got.push(message.data);
+      })(),
+    ).rejects.toMatchObject({ code: "SLOW_RECEIVER" });
+    expect(got).toEqual([0, 1, 2]);
+    for await (const message of channel.subscribe({ since: subscription.cursor })) {
+      got.push(message.data);
+      if (message.data === 5) break;
+    }
+    expect(got).toEqual([0, 1, 2, 3, 4, 5]);
+  });
+
+  test("drops the oldest when told to, and is told how many", async () => {
+    const channel = stage.keyline().channel<number>("drop");
+    const told: (number | Gap)[] = [];
+    const subscription = channel.subscribe({ buffer: 3, whenFull: "drop-oldest", onGap: (gap) => told.push(gap) });
+    await subscription.ready;
+    for (let number = 0; number < 10; number++) await channel.publish(number);
+    const end = channel.subscribe();
+    await end.ready;
+    await channel.publish(10);
+    await end[Symbol.asyncIterator]().next();
+    for await (const message of subscription) {
+      told.push(message.data);
+      if (message.data === 10) break;
+    }
+    expect(told).toEqual([{ channel: "drop", reason: "dropped", missed: 8, cursor: undefined }, 8, 9, 10]);
+  });
+
+  test("keeps the latest of each key when told to", async () => {
+    const channel = stage.keyline().channel<{ city: string; degrees: number }>("latest");
+    const first = gate();
+    const got: string[] = [];
+    const gaps: Gap[] = [];
+    const subscription = channel.subscribe(
+      async ({ data }) => {
+        got.push(`${data.city} ${data.degrees}`);
+        await first.opened;
+      },
+      { whenFull: "latest", key: ({ data }) => (data as { city: string }).city, onGap: (gap) => gaps.push(gap) },
+    );
+    let arrived = 0;
+    const counting = channel.subscribe(() => void arrived++);
+    await Promise.all([subscription.ready, counting.ready]);
+    for (let degrees = 0; degrees < 50; degrees++) {
+      for (const city of ["oslo", "lima"]) await channel.publish({ city, degrees });
+    }
+    await eventually("all have arrived", () => arrived === 100);
+    first.open();
+    await eventually("it has caught up", () => got.length === 3);
+    expect(got).toEqual(["oslo 0", "oslo 49", "lima 49"]);
+    expect(gaps).toEqual([]);
+    await Promise.all([subscription.close(), counting.close()]);
+  });
+
+  test("does not slow the others", async () => {
+    const channel = stage.keyline().channel<number>("neighbours");
+    const never = gate();
+    const slow = channel.subscribe(() => never.opened, { buffer: 10, whenFull: "drop-oldest" });
+    const got: number[] = [];
+    const quick = channel.subscribe((message) => void got.push(message.data));
+    await Promise.all([slow.ready, quick.ready]);
+    await Promise.all(Array.from({ length: 500 }, (_, number) => channel.publish(number)));
+    await eventually("the quick one has all", () => got.length === 500);
+    expect(got).toEqual(Array.from({ length: 500 }, (_, number) => number));
+    never.open();
+    await Promise.all([slow.close(), quick.close()]);
+  });
+
+  test("replays a long history at its own pace, without being closed", async () => {
+    const channel = stage.keyline().channel<number>("pace", { history: { size: 5_000 } });
+    await Promise.all(Array.from({ length: 3_000 }, (_, number) => channel.publish(number)));
+    const got: number[] = [];
+    for await (const message of channel.subscribe({ since: "earliest", buffer: 10 })) {
+      got.push(message.data);
+      if (got.length % 100 === 0) await setImmediate();
+      if (got.length === 3_000) break;
+    }
+    expect(got).toEqual(Array.from({ length: 3_000 }, (_, number) => number));
+  });
+});
+
+describe("many receivers of one channel", () => {
+  test("who all come back at once with their cursors cost no more commands than one of them", async () => {
+    const channel = stage.keyline().channel<number>("storm", { history: { size: 1_000 } });
+    const cursors: (string | undefined)[] = [];
+    for (let number = 0; number < 600; number++) cursors.push((await channel.publish(number)).cursor);
+    const comeBack = async (count: number): Promise<number> => {
+      // Another process, which has nothing in memory yet.
+      const resumed = stage.keyline().channel<number>("storm", { history: { size: 1_000 } });
+      await resumed.history({ limit: 1 });
+      const before = await scriptCalls();
+      const done = Array.from({ length: count }, async (_, index) => {
+        const since = cursors[(index * 7) % 300];
+        let expected = ((index * 7) % 300) + 1;
+        for await (const message of resumed.subscribe({ since })) {
+          expect(message.data).toBe(expected++);
+          if (expected === 600) break;
+        }
+      });
+      await Promise.all(done);
+      return (await scriptCalls()) - before;
+    };
+    const alone = await comeBack(1);
+    const together = await comeBack(500);
+    expect(together).toBeLessThanOrEqual(alone + 4);
+  });
+
+  test("who were cut off for a moment are served from memory", async () => {
+    const channel = stage.keyline().channel<number>("moment", { history: {} });
+    const first = channel.subscribe();
+    await first.ready;
+    const { cursor } = await channel.publish(0);
+    await channel.publish(1);
+    await first[Symbol.asyncIterator]().next();
+    await first.close();
+    const before = await scriptCalls();
+    const subscribed = await subscriptions("moment");
+    for (let number = 0; number < 50; number++) {
+      const again = channel.subscribe({ since: cursor });
+      const { value } = await again[Symbol.asyncIterator]().next();
+      expect(value.data).toBe(1);
+      await again.close();
+    }
+    expect(await scriptCalls()).toBe(before);
+    expect(subscribed).toBe(1);
+  });
+});
+
+describe("a pattern", () => {
+  test("hears every channel whose name fits, also new ones, with the schema of those it knows", async () => {
+    const keyline = stage.keyline();
+    const got: string[] = [];
+    const subscription = keyline.channels("weather.*").subscribe((message) => void got.push(`${message.channel} ${String(message.data)}`));
+    await subscription.ready;
+    const other = stage.keyline();
+    await other.channel("weather.oslo").publish(-3);
+    await other.channel("weather.eu.lima", { history: {} }).publish(19);
+    await other.channel("whether.oslo").publish(0);
+    await other.channel("weather.last").publish(1);
+    await eventually("all came", () => got.length === 3);
+    expect(got).toEqual(["weather.oslo -3", "weather.eu.lima 19", "weather.last 1"]);
+    await subscription.close();
+  });
+
+  test("is refused when it is malformed, and so is resuming it", () => {
+    const keyline = stage.keyline();
+    for (const bad of ["", "a b", "{x}", "a[bc]", "line\nfeed", "x".repeat(201)]) expect(() => keyline.channels(bad)).toThrow(/no pattern/);
+    expect(() => keyline.channels("a.*").subscribe({ since: "earliest" } as never)).toThrow(/cannot be resumed/);
+  });
+});
+
+describe("bad input", () => {
+  test("is refused before anything is sent", async () => {
+    const keyline = stage.keyline({ postgres: undefined as never });
+    const channel = keyline.channel("strict", { maxPayloadBytes: 10 });
+    const kept = keyline.channel("strict-kept", { history: { size: 3 } });
+    expect(() => keyline.channel("a{b}")).toThrow(/no name/);
+    expect(() => keyline.channel("x", { history: { size: 0 } })).toThrow(/history.size/);
+    expect(() => keyline.channel("strict", { history: {} })).toThrow(/made before/);
+    expect(() => channel.subscribe({ since: "earliest" })).toThrow(/keeps no history/);
+    expect(() => channel.subscribe({ whenFull: "explode" as never })).toThrow(/whenFull/);
+    expect(() => channel.subscribe({ buffer: 0 })).toThrow(/buffer/);
+    for (const since of ["", "nonsense", "1.2.3", "a\r\nid: 7", "5f.abcdefgh.1.1-1\n", "x".repeat(500)]) {
+      expect(() => kept.subscribe({ since })).toThrow(expect.objectContaining({ code: "INVALID_CURSOR" }) as Error);
+      await expect(kept.history({ since })).rejects.toMatchObject({ code: "INVALID_CURSOR" });
+    }
+    await expect(channel.history()).rejects.toMatchObject({ code: "INVALID_OPTION" });
+    await expect(channel.publish("far too long")).rejects.toMatchObject({ code: "PAYLOAD_TOO_LARGE" });
+    await expect(channel.publish(undefined)).rejects.toMatchObject({ code: "NOT_SERIALIZABLE" });
+    await expect(kept.publish(JSON.parse('{"__proto__":{"a":1}}'))).rejects.toMatchObject({ code: "FORBIDDEN_KEY" });
+    await expect(channel.publish(1, { tx: stage.pool as never })).rejects.toMatchObject({ code: "POSTGRES_REQUIRED" });
+    expect(await stage.valkey.keys(`${stage.prefix}:{strict*`)).toEqual([]);
+  });
+
+  test("a cursor of a history that never was is answered by a gap", async () => {
+    const kept = stage.keyline().channel<number>("forged", { history: {} });
+    await kept.publish(1);
+    const gaps: Gap[] = [];
+    const forged = kept.subscribe({ since: "abcdef.12345678.7.1700000000000-0", onGap: (gap) => gaps.push(gap) });
+    const { value } = await forged[Symbol.asyncIterator]().next();
+    expect(value.data).toBe(1);
+    expect(gaps.map((gap) => gap.reason)).toEqual(["lost"]);
+    await forged.close();
+  });
+});
+
+describe("expiry", () => {
+  test("what has expired is announced with its number, and who had seen everything is told nothing", async () => {
+    const keyline = stage.keyline();
+    const channel = keyline.channel<number>("brief", { history: { ttl: 150 } });
+    const early = await channel.publish(0);
+    const late = await channel.publish(1);
+    await eventually("both have expired", async () => (await stage.valkey.exists(`${stage.prefix}:{brief}:history`)) === 0);
+    const gaps: Gap[] = [];
+    const other = stage.keyline().channel<number>("brief", { history: { ttl: 150 } });
+    const one = other.subscribe({ since: early.cursor, onGap: (gap) => gaps.push(gap) });
+    await eventually("the gap is announced", () => gaps.length > 0);
+    expect(gaps).toMatchObject([{ reason: "trimmed", missed: 1 }]);
+    expect(one.cursor).toBe(late.cursor);
+    const none: Gap[] = [];
+    const two = other.subscribe({ since: late.cursor, onGap: (gap) => none.push(gap) });
+    await two.ready;
+    await channel.publish(2);
+    const { value } = await two[Symbol.asyncIterator]().next();
+    expect(value.data).toBe(2);
+    expect(none).toEqual([]);
+    await Promise.all([one.close(), two.close()]);
+  });
+});
+
+async function scriptCalls(): Promise<number> {
+  const info = await stage.valkey.info("commandstats");
+  return Number(/cmdstat_evalsha:calls=(\d+)/.exec(info)?.[1] ?? 0) + Number(/cmdstat_eval:calls=(\d+)/.exec(info)?.[1] ?? 0);
+}
+
+async function subscriptions(channel: string): Promise<number> {
+  const [, count] = (await stage.valkey.pubsub("NUMSUB", `${stage.prefix}:{${channel}}:live`)) as [string, number];
+  return count;
+}
