@@ -34,7 +34,7 @@ function readTestReport(): Tally {
   return { passed: report.numPassedTests, failed: report.numFailedTests + broken };
 }
 
-const packages = ["keyline", "embedded", "client"].flatMap((name): Step[] => {
+const packages = ["keyline", "embedded", "client", "gateway"].flatMap((name): Step[] => {
   const folder = join(import.meta.dirname, "packages", name);
   const dist = join(folder, "dist");
   return [

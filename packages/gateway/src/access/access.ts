@@ -1,0 +1,108 @@
+import type { Keyline, Logger } from "keyline";
+import { isLoopback } from "../server/loopback.ts";
+import { Problem } from "../server/problem.ts";
+import { Revocations, type Revocation } from "./revocations.ts";
+import { Tickets, type Ticket } from "./tickets.ts";
+import { allows, type Token, type Visitor } from "./token.ts";
+import { defaultLongestTokenLife, TokenVerifier, type AccessOptions } from "./token-verifier.ts";
+
+/** What of a request says who asks. */
+export interface Credentials {
+  readonly ip: string;
+  readonly authorization: string | undefined;
+  readonly ticket: string | undefined;
+}
+
+interface AccessSetup {
+  readonly keyline: Keyline;
+  readonly logger: Logger;
+  readonly options: AccessOptions | undefined;
+  /** Live connections are to be looked through. */
+  readonly onRevoked: () => void;
+}
+
+/** Who may do what. Without a key everybody may everything, which is why the gateway then serves this machine alone. */
+export class Access {
+  readonly #verifier: TokenVerifier | undefined;
+  readonly #tickets: Tickets;
+  readonly #revocations: Revocations | undefined;
+
+  constructor({ keyline, logger, options, onRevoked }: AccessSetup) {
+    this.#tickets = new Tickets(keyline);
+    if (!options) return;
+    this.#verifier = new TokenVerifier(options);
+    this.#revocations = new Revocations({ keyline, logger, onRevoked, lifeMs: options.longestTokenLife ?? defaultLongestTokenLife });
+  }
+
+  get hasKey(): boolean {
+    return this.#verifier !== undefined;
+  }
+
+  async start(): Promise<void> {
+    await this.#revocations?.start();
+  }
+
+  async stop(): Promise<void> {
+    await this.#revocations?.stop();
+  }
+
+  /** Throws a 401 problem for a token or ticket that is not good: whoever shows one does not want to be anonymous. */
+  async identify({ ip, authorization, ticket }: Credentials): Promise<Visitor> {
+    if (!this.#verifier) return { ip, token: undefined };
+    if (authorization !== undefined) return { ip, token: await this.verify(bearerOf(authorization)) };
+    if (ticket !== undefined) return { ip, token: await this.#redeem(ticket) };
+    return { ip, token: undefined };
+  }
+
+  async verify(text: string): Promise<Token> {
+    if (!this.#verifier) throw new Problem({ title: "This gateway has no key to check tokens with", status: 401, code: "TOKEN_INVALID" });
+    const token = await this.#verifier.verify(text);
+    this.#revocations?.check(token);
+    return token;
+  }
+
+  issueTicket({ token }: Visitor): Promise<Ticket> {
+    if (!token) throw tokenMissing();
+    return this.#tickets.issue(token);
+  }
+
+  isRevoked(token: Token): boolean {
+    return this.#revocations?.isRevoked(token) ?? false;
+  }
+
+  async revoke(revocation: Revocation): Promise<void> {
+    if (!this.#revocations) throw new Error("This gateway has no key, so there is no token to revoke");
+    await this.#revocations.revoke(revocation);
+  }
+
+  /** True when the visitor may; otherwise a 401 problem for one without a token, and 403 for one whose token does not say so. */
+  require(visitor: Visitor, what: "subscribe" | "publish" | "queues", name: string): void {
+    if (!this.#verifier || allows(visitor.token, what, name)) return;
+    if (!visitor.token) throw tokenMissing();
+    throw new Problem({ title: `The token does not allow this: ${what} ${name}`, status: 403, code: "FORBIDDEN" });
+  }
+
+  /** Without a key, a page whose name resolves to this machine must not get in by its visitor's browser (DNS rebinding). */
+  checkReached(localAddress: string | undefined, hostHeader: string | undefined): void {
+    if (this.#verifier) return;
+    const host = hostHeader?.replace(/:\d+$/, "");
+    if (localAddress !== undefined && isLoopback(localAddress) && (host === undefined || isLoopback(host))) return;
+    throw new Problem({ title: "Without a key the gateway serves this machine only", status: 403, code: "LOOPBACK_ONLY" });
+  }
+
+  async #redeem(ticket: string): Promise<Token> {
+    const token = await this.#tickets.redeem(ticket);
+    this.#revocations?.check(token);
+    return token;
+  }
+}
+
+function bearerOf(authorization: string): string {
+  const [, text] = /^Bearer ([\w.~+/=-]+)$/i.exec(authorization) ?? [];
+  if (text !== undefined) return text;
+  throw new Problem({ title: "Authorization must be a bearer token", status: 401, code: "TOKEN_INVALID" });
+}
+
+function tokenMissing(): Problem {
+  return new Problem({ title: "This needs a token", status: 401, code: "TOKEN_MISSING" });
+}

@@ -1,0 +1,98 @@
+import { createPublicKey, type KeyObject } from "node:crypto";
+import {
+  createLocalJWKSet,
+  createRemoteJWKSet,
+  errors,
+  jwtVerify,
+  type JSONWebKeySet,
+  type JWTVerifyGetKey,
+  type JWTVerifyOptions,
+} from "jose";
+import { Problem } from "../server/problem.ts";
+import { toToken, type Token } from "./token.ts";
+
+type SharedSecret = {
+  /** Shared with whoever issues the tokens; at least 32 bytes. Tokens are signed with HS256, unless `algorithms` says otherwise. */
+  readonly secret: string | Uint8Array;
+  readonly algorithms?: readonly ("HS256" | "HS384" | "HS512")[];
+};
+
+type AsymmetricAlgorithm = "RS256" | "RS384" | "RS512" | "PS256" | "PS384" | "PS512" | "ES256" | "ES384" | "ES512" | "EdDSA" | "Ed25519";
+
+type PublicKey = {
+  /** PEM, or a public KeyObject. */
+  readonly publicKey: string | KeyObject;
+  /** The algorithms to accept. Never one with a shared secret: a public key is no secret. */
+  readonly algorithms: readonly AsymmetricAlgorithm[];
+};
+
+type KeySet = {
+  /** The address of a JWKS document, or the document itself. */
+  readonly jwks: URL | JSONWebKeySet;
+  readonly algorithms: readonly AsymmetricAlgorithm[];
+};
+
+/** How tokens are checked. `exp` is always required. */
+export type AccessOptions = (SharedSecret | PublicKey | KeySet) & {
+  /** The `aud` that a token must have. Default: not checked. */
+  readonly audience?: string;
+  /** The `iss` that a token must have. Default: not checked. */
+  readonly issuer?: string;
+  /** Milliseconds: a token whose `exp` is further away is refused, so that a revocation can be forgotten one day. Default 24 hours. */
+  readonly longestTokenLife?: number;
+};
+
+export const defaultLongestTokenLife = 86_400_000;
+
+const symmetric = new Set(["HS256", "HS384", "HS512"]);
+const fewestSecretBytes = 32;
+
+/** Checks tokens, with one kind of key and a fixed list of algorithms. */
+export class TokenVerifier {
+  readonly #key: JWTVerifyGetKey;
+  readonly #rules: JWTVerifyOptions;
+  readonly #longestLifeMs: number;
+
+  /** Throws for a secret that is too short, and for algorithms that do not go with the key. */
+  constructor(options: AccessOptions) {
+    const isShared = "secret" in options;
+    const algorithms = options.algorithms ?? ["HS256"];
+    if (algorithms.length === 0 || algorithms.some((name) => symmetric.has(name) !== isShared)) {
+      throw new Error(`access.algorithms: ${algorithms.join(", ") || "none"} does not go with ${isShared ? "a secret" : "a public key"}`);
+    }
+    this.#key = toKeyFunction(options);
+    this.#longestLifeMs = options.longestTokenLife ?? defaultLongestTokenLife;
+    this.#rules = {
+      algorithms: [...algorithms],
+      requiredClaims: ["exp", "sub"],
+      ...(options.audience === undefined ? {} : { audience: options.audience }),
+      ...(options.issuer === undefined ? {} : { issuer: options.issuer }),
+    };
+  }
+
+  /** Throws a 401 problem that says no more than the bearer may know. */
+  async verify(text: string): Promise<Token> {
+    try {
+      const { payload } = await jwtVerify(text, this.#key, this.#rules);
+      const token = toToken(payload);
+      if (token && token.expiresAt <= Date.now() + this.#longestLifeMs) return token;
+    } catch (error) {
+      if (error instanceof errors.JWTExpired) throw new Problem({ title: "The token has expired", status: 401, code: "TOKEN_EXPIRED" });
+      if (error instanceof errors.JWKSTimeout)
+        throw new Problem({ title: "The keys cannot be fetched", status: 503, code: "KEYS_UNAVAILABLE" }, 5);
+      if (!(error instanceof errors.JOSEError) && !(error instanceof TypeError)) throw error;
+    }
+    throw new Problem({ title: "The token is not valid", status: 401, code: "TOKEN_INVALID" });
+  }
+}
+
+function toKeyFunction(options: AccessOptions): JWTVerifyGetKey {
+  if ("jwks" in options) return options.jwks instanceof URL ? createRemoteJWKSet(options.jwks) : createLocalJWKSet(options.jwks);
+  if ("publicKey" in options) {
+    const key = typeof options.publicKey === "string" ? createPublicKey(options.publicKey) : options.publicKey;
+    return () => key;
+  }
+  const secret = typeof options.secret === "string" ? new TextEncoder().encode(options.secret) : options.secret;
+  if (secret.byteLength < fewestSecretBytes) throw new Error(`access.secret must have at least ${fewestSecretBytes} bytes`);
+  return () => secret;
+}

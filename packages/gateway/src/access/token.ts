@@ -1,0 +1,56 @@
+import { z } from "zod";
+import { matchesName, namePatterns } from "./names.ts";
+
+/** The claims that the gateway reads. Others are of no interest to it. */
+const claims = z.object({
+  sub: z.string().min(1).max(200),
+  exp: z.number(),
+  iat: z.number().optional(),
+  jti: z.string().min(1).max(200).optional(),
+  channels: z.object({ subscribe: namePatterns.optional(), publish: namePatterns.optional() }).optional(),
+  queues: namePatterns.optional(),
+});
+
+/** A token that was found good, reduced to what is asked of it. */
+export interface Token {
+  readonly subject: string;
+  readonly id: string | undefined;
+  readonly issuedAt: number | undefined;
+  /** Milliseconds since 1970. */
+  readonly expiresAt: number;
+  readonly subscribe: readonly string[];
+  readonly publish: readonly string[];
+  readonly queues: readonly string[];
+}
+
+const none: readonly string[] = [];
+
+/** Undefined for claims that are not of the gateway's form. */
+export function toToken(payload: unknown): Token | undefined {
+  const { data } = claims.safeParse(payload);
+  if (!data) return undefined;
+  return {
+    subject: data.sub,
+    id: data.jti,
+    issuedAt: data.iat === undefined ? undefined : data.iat * 1_000,
+    expiresAt: data.exp * 1_000,
+    subscribe: data.channels?.subscribe ?? none,
+    publish: data.channels?.publish ?? none,
+    queues: data.queues ?? none,
+  };
+}
+
+/** Who asks: the bearer of a token, or somebody at an address. */
+export interface Visitor {
+  readonly ip: string;
+  readonly token: Token | undefined;
+}
+
+/** Under which name a visitor's requests and connections are counted. */
+export function visitorKey({ ip, token }: Visitor): string {
+  return token ? `sub:${token.subject}` : `ip:${ip}`;
+}
+
+export function allows(token: Token | undefined, what: "subscribe" | "publish" | "queues", name: string): boolean {
+  return token !== undefined && matchesName(token[what], name);
+}

@@ -1,0 +1,28 @@
+import { z } from "zod";
+import type { Access } from "../access/access.ts";
+import { visitorOf } from "../access/visitor.ts";
+import { channelName, problemAnswers } from "../server/shapes.ts";
+import type { Routes } from "../server/zod-schemas.ts";
+import { requirePublishing } from "./channel-access.ts";
+import type { DoorFinder } from "./doors.ts";
+
+export function addPublishRoutes(routes: Routes, { access, doors }: { readonly access: Access; readonly doors: DoorFinder }): void {
+  routes.post(
+    "/v1/channels/:channel/messages",
+    {
+      schema: {
+        summary: "Publish a message",
+        tags: ["channels"],
+        params: z.object({ channel: channelName }),
+        body: z.strictObject({ data: z.unknown().refine((data) => data !== undefined, "is missing") }),
+        response: { 201: z.object({ id: z.string(), receivers: z.number().optional() }), ...problemAnswers },
+      },
+    },
+    async (request, reply) => {
+      const door = await doors.find(request.params.channel);
+      requirePublishing(access, visitorOf(request), door);
+      const { id, receivers } = await door.channel.publish(request.body.data as never);
+      return reply.code(201).send({ id, receivers });
+    },
+  );
+}

@@ -1,0 +1,30 @@
+/** What the gateway bears. Every figure can be set; each has a default that a small server survives. */
+export interface GatewayLimits {
+  /** Requests, and messages published over WebSocket, of one token's subject or else one address, over all gateways. Default 600 a minute. */
+  readonly requests: { readonly max: number; readonly perMs: number };
+  /** Live connections of one subject or address at this gateway. Default 100. */
+  readonly connectionsPerVisitor: number;
+  /** Live connections at this gateway. Default 20,000. */
+  readonly connections: number;
+  /** WebSocket frames that one connection may send in a second. Default 50. */
+  readonly framesPerSecond: number;
+  /** Channels that one connection may be subscribed to. Default 100. */
+  readonly channelsPerConnection: number;
+  /** Bytes that a receiver may leave unread before it is cut. Default 1 MiB. */
+  readonly sendBufferBytes: number;
+  /** The largest body of a request. Default 256 KiB. */
+  readonly bodyBytes: number;
+}
+
+/** The largest WebSocket frame that a client may send. */
+export const largestFrameBytes = 65_536;
+
+export const defaultLimits: GatewayLimits = {
+  requests: { max: 600, perMs: 60_000 },
+  connectionsPerVisitor: 100,
+  connections: 20_000,
+  framesPerSecond: 50,
+  channelsPerConnection: 100,
+  sendBufferBytes: 1_048_576,
+  bodyBytes: 262_144,
+};

@@ -1,0 +1,83 @@
+/*
+ * One counter in Valkey per visitor and window, which all gateways share. SET NX and INCR travel together; there is no script, so that a
+ * gateway's user on Valkey needs no right to run any. While Valkey is away each gateway counts alone: a job for a transactional
+ * queue is taken then too.
+ */
+import type { Keyline, Logger } from "keyline";
+import { Problem } from "../server/problem.ts";
+
+const mostRemembered = 10_000;
+const patienceMs = 500;
+const alonePeriodMs = 2_000;
+
+interface Count {
+  readonly window: number;
+  requests: number;
+}
+
+export class RequestLimit {
+  readonly #keyline: Keyline;
+  readonly #logger: Logger;
+  readonly #max: number;
+  readonly #perMs: number;
+  /** What this gateway has counted, and the last that Valkey told. Bounded: forgetting somebody costs a round trip. */
+  readonly #counts = new Map<string, Count>();
+  #aloneUntil = 0;
+
+  constructor(setup: { readonly keyline: Keyline; readonly logger: Logger; readonly max: number; readonly perMs: number }) {
+    this.#keyline = setup.keyline;
+    this.#logger = setup.logger;
+    this.#max = setup.max;
+    this.#perMs = setup.perMs;
+  }
+
+  /** Counts one request. Throws a 429 problem beyond the limit, with the seconds after which the next window begins. */
+  async take(visitor: string): Promise<void> {
+    const now = Date.now();
+    const window = Math.floor(now / this.#perMs);
+    const count = this.#countOf(visitor, window);
+    count.requests++;
+    // Who is over the limit stays so until the window ends: no need to ask, so a flood does not reach Valkey.
+    if (count.requests <= this.#max && now >= this.#aloneUntil) {
+      count.requests = Math.max(count.requests, (await this.#countInValkey(visitor, window)) ?? 0);
+    }
+    if (count.requests <= this.#max) return;
+    const waitMs = (window + 1) * this.#perMs - now;
+    throw new Problem({ title: "Too many requests", status: 429, code: "TOO_MANY_REQUESTS" }, Math.max(1, Math.ceil(waitMs / 1_000)));
+  }
+
+  #countOf(visitor: string, window: number): Count {
+    const known = this.#counts.get(visitor);
+    if (known?.window === window) return known;
+    if (this.#counts.size >= mostRemembered) this.#counts.clear();
+    const count = { window, requests: 0 };
+    this.#counts.set(visitor, count);
+    return count;
+  }
+
+  async #countInValkey(visitor: string, window: number): Promise<number | undefined> {
+    const key = `${this.#keyline.prefix}:gateway:requests:${visitor}:${window}`;
+    try {
+      const [, total] = await withinPatience(
+        Promise.all([this.#keyline.command("SET", key, 0, "PX", this.#perMs, "NX"), this.#keyline.command("INCR", key)]),
+      );
+      return Number(total);
+    } catch (error) {
+      if (Date.now() >= this.#aloneUntil)
+        this.#logger.warn({ error }, "requests are counted by this gateway alone: Valkey does not answer");
+      this.#aloneUntil = Date.now() + alonePeriodMs;
+      return undefined;
+    }
+  }
+}
+
+async function withinPatience<Result>(answer: Promise<Result>): Promise<Result> {
+  const { promise, reject } = Promise.withResolvers<never>();
+  const timer = setTimeout(() => reject(new Error(`no answer within ${patienceMs} ms`)), patienceMs);
+  answer.catch(() => undefined);
+  try {
+    return await Promise.race([answer, promise]);
+  } finally {
+    clearTimeout(timer);
+  }
+}

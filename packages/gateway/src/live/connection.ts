@@ -1,0 +1,116 @@
+import type { Duplex } from "node:stream";
+import { visitorKey, type Visitor } from "../access/token.ts";
+import type { LiveConnections } from "./connections.ts";
+
+/** Why the gateway ends a connection. A client sees it, and comes back where that makes sense. */
+export type EndCode =
+  | "DRAINING"
+  | "SLOW_RECEIVER"
+  | "TOKEN_EXPIRED"
+  | "TOKEN_REVOKED"
+  | "TOKEN_INVALID"
+  | "INVALID_FRAME"
+  | "TOO_MANY_FRAMES"
+  | "SOURCE_CLOSED";
+
+/** Why one subscription of a connection ends, while the connection goes on. */
+export type FeedEndCode = "SLOW_RECEIVER" | "SOURCE_CLOSED" | "FORBIDDEN";
+
+// Less than this waits in the socket of a receiver that keeps up, also while it is far behind.
+const lowWaterBytes = 65_536;
+const lastWordsMs = 5_000;
+
+/**
+ * One open connection, event stream or WebSocket. It holds the socket and little else, for there are thousands: no timer, and no frame of
+ * its own. What the socket has not taken yet is the only thing that can grow, and it is capped.
+ */
+export abstract class LiveConnection {
+  readonly connections: LiveConnections;
+  readonly socket: Duplex;
+  visitor: Visitor;
+  /** Spreads the heartbeats of all connections over time. */
+  readonly slot: number;
+  /** When the socket is destroyed, however much it still holds; 0 while the connection lives. */
+  endsAt = 0;
+  /** What the kernel had taken when somebody last looked. */
+  #taken = -1;
+
+  constructor(connections: LiveConnections, setup: { readonly socket: Duplex; readonly visitor: Visitor }) {
+    this.connections = connections;
+    this.socket = setup.socket;
+    this.visitor = setup.visitor;
+    this.slot = connections.nextSlot();
+  }
+
+  get key(): string {
+    return visitorKey(this.visitor);
+  }
+
+  get isEnding(): boolean {
+    return this.endsAt !== 0;
+  }
+
+  /** Frames that all receivers share. A receiver that leaves too much unread is cut; it can resume from its cursor. */
+  write(frames: Buffer): void {
+    if (this.endsAt !== 0) return;
+    const waiting = this.socket.writableLength;
+    if (waiting > 0 && waiting + frames.length > this.connections.sendBufferBytes) this.end("SLOW_RECEIVER");
+    else this.socket.write(frames);
+  }
+
+  /** True while it would be unkind to write more of what can wait. */
+  get isBehind(): boolean {
+    return this.socket.writableLength > lowWaterBytes;
+  }
+
+  /** Resolves when the socket has taken what it was given, or is gone. */
+  drained(): Promise<void> {
+    const { socket } = this;
+    if (socket.destroyed || socket.writableLength === 0) return Promise.resolve();
+    return new Promise((resolve) => {
+      const done = (): void => {
+        socket.off("drain", done);
+        socket.off("close", done);
+        resolve();
+      };
+      socket.on("drain", done);
+      socket.on("close", done);
+    });
+  }
+
+  /** Tells the client why, and closes. Never called twice. */
+  protected abstract sayGoodbye(code: EndCode, retryMs: number): void;
+  abstract beat(): void;
+  /** Its token has expired, or was revoked: called once a second from then on. */
+  abstract loseToken(code: "TOKEN_EXPIRED" | "TOKEN_REVOKED"): void;
+
+  end(code: EndCode, retryMs = 0): void {
+    if (this.endsAt !== 0) return;
+    this.endsAt = Date.now() + lastWordsMs;
+    this.connections.noteEnd(code);
+    this.sayGoodbye(code, retryMs);
+  }
+
+  /** Called by the sweep, once a second. */
+  tick(now: number, isBeat: boolean): void {
+    if (this.endsAt !== 0) {
+      if (now >= this.endsAt) this.socket.destroy();
+      return;
+    }
+    if (this.visitor.token && now >= this.visitor.token.expiresAt) this.loseToken("TOKEN_EXPIRED");
+    else if (isBeat) this.#beatUnlessStuck();
+  }
+
+  #beatUnlessStuck(): void {
+    const waiting = this.socket.writableLength;
+    if (waiting === 0) {
+      this.#taken = -1;
+      this.beat();
+      return;
+    }
+    // A beat behind frames that wait says nothing. What has not moved from one beat to the next never will.
+    const taken = "bytesWritten" in this.socket ? Number(this.socket.bytesWritten) - waiting : 0;
+    if (taken === this.#taken) this.end("SLOW_RECEIVER");
+    else this.#taken = taken;
+  }
+}

@@ -1,0 +1,116 @@
+import type { ConnectionLimit } from "../limits/connection-limit.ts";
+import { Problem } from "../server/problem.ts";
+import type { EndCode, LiveConnection } from "./connection.ts";
+
+const tickMs = 1_000;
+const beatTicks = 15;
+const quickestReturnMs = 500;
+// Of every client a millisecond, so that the others get a thousand of them in a second.
+const returnSpreadMs = { least: 1_000, perConnection: 1, most: 30_000 };
+
+/** How often a connection hears from the gateway when nothing happens. */
+export const beatMs = beatTicks * tickMs;
+
+/** All live connections of this gateway. One sweep serves them all: heartbeats, tokens that expire, receivers that are stuck. */
+export class LiveConnections {
+  readonly sendBufferBytes: number;
+  readonly #limit: ConnectionLimit;
+  readonly #all = new Set<LiveConnection>();
+  readonly #ends = new Map<EndCode, number>();
+  #slots = 0;
+  #ticks = 0;
+  #timer: NodeJS.Timeout | undefined;
+  #isDraining = false;
+
+  constructor(limit: ConnectionLimit, sendBufferBytes: number) {
+    this.#limit = limit;
+    this.sendBufferBytes = sendBufferBytes;
+  }
+
+  get isDraining(): boolean {
+    return this.#isDraining;
+  }
+
+  count(isCounted: (connection: LiveConnection) => boolean): number {
+    let count = 0;
+    for (const connection of this.#all) if (isCounted(connection)) count++;
+    return count;
+  }
+
+  get size(): number {
+    return this.#all.size;
+  }
+
+  /** How many connections the gateway ended, by reason. */
+  get ends(): ReadonlyMap<EndCode, number> {
+    return this.#ends;
+  }
+
+  start(onTick: () => void): void {
+    this.#timer ??= setInterval(() => {
+      this.#sweep();
+      onTick();
+    }, tickMs);
+  }
+
+  stop(): void {
+    clearInterval(this.#timer);
+    for (const { socket } of this.#all) socket.destroy();
+  }
+
+  nextSlot(): number {
+    this.#slots = (this.#slots + 1) % beatTicks;
+    return this.#slots;
+  }
+
+  /** Throws a 503 problem while the gateway drains, and what the connection limit throws. What was entered must leave. */
+  enter(visitor: string): void {
+    if (this.#isDraining) throw new Problem({ title: "The gateway is about to stop", status: 503, code: "DRAINING" }, 1);
+    this.#limit.enter(visitor);
+  }
+
+  leave(visitor: string): void {
+    this.#limit.leave(visitor);
+  }
+
+  /** From now on `connection` is swept, until its socket is closed. */
+  add(connection: LiveConnection, onClosed: () => void): void {
+    this.#all.add(connection);
+    connection.socket.once("close", () => {
+      this.#all.delete(connection);
+      onClosed();
+    });
+  }
+
+  noteEnd(code: EndCode): void {
+    this.#ends.set(code, (this.#ends.get(code) ?? 0) + 1);
+  }
+
+  endRevoked(isRevoked: (connection: LiveConnection) => boolean): void {
+    for (const connection of this.#all) if (isRevoked(connection)) connection.loseToken("TOKEN_REVOKED");
+  }
+
+  /** No new ones; those there are told to come back at different times, so that the others do not get them all at once. */
+  drain(): void {
+    if (this.#isDraining) return;
+    this.#isDraining = true;
+    const { least, perConnection, most } = returnSpreadMs;
+    const spread = Math.min(most, Math.max(least, this.#all.size * perConnection));
+    for (const connection of this.#all) connection.end("DRAINING", quickestReturnMs + Math.floor(Math.random() * spread));
+  }
+
+  /** Resolves when all are gone: after a drain, that takes no longer than their last words. */
+  async whenEmpty(): Promise<void> {
+    while (this.#all.size > 0) {
+      const [connection] = this.#all;
+      await new Promise<void>((resolve) => connection?.socket.once("close", () => resolve()));
+    }
+  }
+
+  #sweep(): void {
+    this.#ticks++;
+    const now = Date.now();
+    const slot = this.#ticks % beatTicks;
+    for (const connection of this.#all) connection.tick(now, connection.slot === slot);
+  }
+}

@@ -1,0 +1,47 @@
+import type { ServerResponse } from "node:http";
+import { LiveConnection, type EndCode, type FeedEndCode } from "./connection.ts";
+import type { Receiver, Source } from "./receiver.ts";
+import { idLine } from "./wire.ts";
+
+const heartbeat = Buffer.from(":\n\n");
+// Clients whose streams break at the same moment must not return at the same moment.
+const returnMs = { least: 1_000, spread: 2_000 };
+
+/** Server-sent events to one client. */
+export class EventStream extends LiveConnection implements Receiver {
+  /**
+   * Sends the head of the answer and what a client needs to resume. Frames go to the socket itself: the body ends with the connection and
+   * has no chunks, so that the same bytes do for every client.
+   */
+  begin(response: ServerResponse, headers: Record<string, string | number | string[] | undefined>, place: string): void {
+    response.removeHeader("transfer-encoding");
+    response.writeHead(200, {
+      ...headers,
+      "content-type": "text/event-stream; charset=utf-8",
+      "cache-control": "no-store",
+      // For proxies that would gather the events first.
+      "x-accel-buffering": "no",
+      connection: "close",
+    });
+    response.flushHeaders();
+    const retryMs = returnMs.least + Math.floor(Math.random() * returnMs.spread);
+    this.socket.write(`retry: ${retryMs}\n${idLine(place)}\n`);
+  }
+
+  beat(): void {
+    this.socket.write(heartbeat);
+  }
+
+  loseToken(code: "TOKEN_EXPIRED" | "TOKEN_REVOKED"): void {
+    this.end(code);
+  }
+
+  endFeed(_source: Source, code: FeedEndCode): void {
+    this.end(code === "FORBIDDEN" ? "TOKEN_INVALID" : code);
+  }
+
+  protected sayGoodbye(code: EndCode, retryMs: number): void {
+    const retry = retryMs > 0 ? `retry: ${retryMs}\n` : "";
+    this.socket.end(`${retry}event: end\ndata: {"code":"${code}"}\n\n`);
+  }
+}

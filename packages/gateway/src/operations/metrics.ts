@@ -1,0 +1,120 @@
+import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from "prom-client";
+import type { FastifyInstance } from "fastify";
+import type { LiveConnections } from "../live/connections.ts";
+import { EventStream } from "../live/event-stream.ts";
+import type { Feeds } from "../live/feeds.ts";
+import type { GatewayQueue } from "../queues/queue-routes.ts";
+
+interface MetricsSources {
+  readonly connections: LiveConnections;
+  readonly feeds: Feeds;
+  readonly queues: readonly GatewayQueue[];
+  readonly logError: (error: unknown, what: string) => void;
+}
+
+const freshMs = 1_000;
+
+/** What the gateway counts, as Prometheus reads it. */
+export class Metrics {
+  readonly #registry = new Registry();
+  readonly #requests: Histogram<"method" | "route" | "status">;
+  #last: { readonly at: number; readonly text: Promise<string> } | undefined;
+
+  constructor(sources: MetricsSources) {
+    collectDefaultMetrics({ register: this.#registry });
+    this.#requests = new Histogram({
+      name: "keyline_gateway_request_seconds",
+      help: "Requests that were answered, streams not among them",
+      labelNames: ["method", "route", "status"],
+      buckets: [0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5],
+      registers: [],
+    });
+    this.#registry.registerMetric(this.#requests);
+    this.#registry.registerMetric(connectionGauge(sources));
+    this.#registry.registerMetric(deliveryCounter(sources));
+    this.#registry.registerMetric(endCounter(sources));
+    this.#registry.registerMetric(jobGauge(sources));
+  }
+
+  get contentType(): string {
+    return this.#registry.contentType;
+  }
+
+  /** Collected once a second at the most: reading it asks Valkey for every queue. */
+  read(): Promise<string> {
+    const now = Date.now();
+    if (!this.#last || now - this.#last.at > freshMs) this.#last = { at: now, text: this.#registry.metrics() };
+    return this.#last.text;
+  }
+
+  /** Measures the requests of this scope. */
+  watch(scope: FastifyInstance): void {
+    scope.addHook("onResponse", (request, reply, done) => {
+      // The route, not the path: a client must not be able to make as many series as it likes.
+      const route = request.routeOptions.url ?? "none";
+      this.#requests.observe({ method: request.method, route, status: reply.statusCode }, reply.elapsedTime / 1_000);
+      done();
+    });
+  }
+}
+
+// What follows is counted elsewhere, and looked at when somebody reads the metrics.
+
+function connectionGauge({ connections }: MetricsSources): Gauge<"kind"> {
+  return new Gauge({
+    name: "keyline_gateway_connections",
+    help: "Live connections",
+    labelNames: ["kind"],
+    registers: [],
+    collect() {
+      const streams = connections.count((connection) => connection instanceof EventStream);
+      this.set({ kind: "sse" }, streams);
+      this.set({ kind: "ws" }, connections.size - streams);
+    },
+  });
+}
+
+function deliveryCounter({ feeds }: MetricsSources): Counter {
+  return new Counter({
+    name: "keyline_gateway_deliveries_total",
+    help: "Messages written, one for each connection",
+    registers: [],
+    collect() {
+      this.reset();
+      this.inc(feeds.deliveries);
+    },
+  });
+}
+
+function endCounter({ connections }: MetricsSources): Counter<"code"> {
+  return new Counter({
+    name: "keyline_gateway_connections_ended_total",
+    help: "Connections that the gateway ended",
+    labelNames: ["code"],
+    registers: [],
+    collect() {
+      this.reset();
+      for (const [code, count] of connections.ends) this.inc({ code }, count);
+    },
+  });
+}
+
+function jobGauge({ queues, logError }: MetricsSources): Gauge<"queue" | "state"> {
+  return new Gauge({
+    name: "keyline_queue_jobs",
+    help: "Jobs of each queue by state",
+    labelNames: ["queue", "state"],
+    registers: [],
+    async collect() {
+      this.reset();
+      const look = async (queue: GatewayQueue): Promise<void> => {
+        const { waiting, running, scheduled, dead } = await queue.counts();
+        for (const [state, count] of Object.entries({ waiting, running, scheduled, dead })) this.set({ queue: queue.name, state }, count);
+      };
+      // While a store is away the other metrics are what one wants to see.
+      await Promise.all(
+        queues.map((queue) => look(queue).catch((error: unknown) => logError(error, `queue ${queue.name} was not counted`))),
+      );
+    },
+  });
+}

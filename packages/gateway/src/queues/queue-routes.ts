@@ -1,0 +1,103 @@
+import type { AddResult, QueueStatus } from "keyline";
+import { z } from "zod";
+import type { Access } from "../access/access.ts";
+import { checkName } from "../access/names.ts";
+import { allows } from "../access/token.ts";
+import { visitorOf } from "../access/visitor.ts";
+import { Problem } from "../server/problem.ts";
+import { problemAnswers } from "../server/shapes.ts";
+import type { Routes } from "../server/zod-schemas.ts";
+
+/** What the gateway needs of a queue: every `Queue` of Keyline, plain or transactional, fits. */
+export interface GatewayQueue {
+  readonly name: string;
+  add(data: never, options?: object): Promise<AddResult>;
+  counts(): Promise<QueueStatus>;
+}
+
+/** Those of Keyline's options that can come from outside; Keyline itself checks their values. */
+const addOptions = z.strictObject({
+  id: z.string().optional(),
+  maxAttempts: z.number().optional(),
+  delay: z.number().optional(),
+  runAt: z.number().optional(),
+  priority: z.enum(["high", "normal", "low"]).optional(),
+  group: z.string().optional(),
+  deduplicate: z.strictObject({ key: z.string(), window: z.number() }).optional(),
+});
+
+const queueName = z.object({ queue: z.string().describe("1 to 200 of A-Z a-z 0-9 . _ : -") });
+const count = z.number();
+
+export function addQueueRoutes(
+  routes: Routes,
+  { access, queues }: { readonly access: Access; readonly queues: readonly GatewayQueue[] },
+): void {
+  const byName = new Map(queues.map((queue) => [queue.name, queue]));
+  const find = (name: string): GatewayQueue => {
+    const queue = byName.get(checkName("queue", name));
+    if (queue) return queue;
+    throw new Problem({ title: `There is no queue ${name}`, status: 404, code: "UNKNOWN_QUEUE" });
+  };
+
+  routes.get(
+    "/v1/queues",
+    {
+      schema: {
+        summary: "The names of the queues that the token is for",
+        tags: ["queues"],
+        response: { 200: z.object({ queues: z.array(z.string()) }), ...problemAnswers },
+      },
+    },
+    (request) => {
+      const { token } = visitorOf(request);
+      return { queues: [...byName.keys()].filter((name) => !access.hasKey || allows(token, "queues", name)) };
+    },
+  );
+
+  routes.get(
+    "/v1/queues/:queue",
+    {
+      schema: {
+        summary: "How many jobs wait, run, are scheduled and are dead",
+        tags: ["queues"],
+        params: queueName,
+        response: {
+          200: z.object({
+            counts: z.object({ waiting: count, running: count, scheduled: count, dead: count }),
+            oldestWaitingAt: count.optional(),
+          }),
+          ...problemAnswers,
+        },
+      },
+    },
+    async (request) => {
+      const queue = find(request.params.queue);
+      access.require(visitorOf(request), "queues", queue.name);
+      const { waiting, running, scheduled, dead, oldestWaitingAt } = await queue.counts();
+      return { counts: { waiting, running, scheduled, dead }, oldestWaitingAt };
+    },
+  );
+
+  routes.post(
+    "/v1/queues/:queue/jobs",
+    {
+      schema: {
+        summary: "Add a job",
+        description: "`added` is false when the id was known already: the job is there once.",
+        tags: ["queues"],
+        params: queueName,
+        body: z.strictObject({ data: z.unknown().refine((data) => data !== undefined, "is missing"), options: addOptions.optional() }),
+        response: { 201: z.object({ id: z.string(), added: z.boolean() }), ...problemAnswers },
+      },
+    },
+    async (request, reply) => {
+      const queue = find(request.params.queue);
+      access.require(visitorOf(request), "queues", queue.name);
+      const { data, options = {} } = request.body;
+      // The queue's own schema says whether the data is its kind.
+      const { id, added } = await queue.add(data as never, options);
+      return reply.code(201).send({ id, added });
+    },
+  );
+}

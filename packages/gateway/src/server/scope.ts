@@ -1,0 +1,72 @@
+import type { FastifyInstance } from "fastify";
+import type { Access } from "../access/access.ts";
+import type { Origins } from "../access/origins.ts";
+import { visitorKey } from "../access/token.ts";
+import { setVisitor } from "../access/visitor.ts";
+import type { RequestLimit } from "../limits/request-limit.ts";
+import { parseUntrustedJson } from "./json-body.ts";
+import { Problem, sendProblem, toProblem } from "./problem.ts";
+import { closeAfterRefusedUpgrade } from "./upgrades.ts";
+import { useZodSchemas } from "./zod-schemas.ts";
+
+const headers = {
+  "x-content-type-options": "nosniff",
+  "referrer-policy": "no-referrer",
+  "cache-control": "no-store",
+  "content-security-policy": "default-src 'none'; frame-ancestors 'none'",
+};
+
+/** What every route of the gateway has in common: how bodies are read, how errors are answered, which headers go out. */
+export function furnishScope(
+  scope: FastifyInstance,
+  {
+    origins,
+    access,
+    logError,
+  }: { readonly origins: Origins; readonly access: Access; readonly logError: (error: unknown, what: string) => void },
+): void {
+  useZodSchemas(scope);
+  closeAfterRefusedUpgrade(scope);
+  scope.removeAllContentTypeParsers();
+  scope.addContentTypeParser("application/json", { parseAs: "string" }, (_request, body, done) => {
+    try {
+      done(null, parseUntrustedJson(body.toString()));
+    } catch (error) {
+      done(error as Problem);
+    }
+  });
+  scope.setErrorHandler((error, request, reply) => {
+    const problem = toProblem(error);
+    if (problem.body.status >= 500) logError(error, `${request.method} ${request.routeOptions.url ?? "?"} failed`);
+    return sendProblem(reply, problem);
+  });
+  scope.addHook("onRequest", (request, reply, done) => {
+    reply.headers(headers);
+    access.checkReached(request.raw.socket.localAddress, request.headers.host);
+    origins.checkRequest(request.method, request.headers);
+    done();
+  });
+}
+
+/** Behind this door it is known who asks, and how often. */
+export function addDoor(scope: FastifyInstance, { access, requests }: { readonly access: Access; readonly requests: RequestLimit }): void {
+  scope.addHook("onRequest", async (request) => {
+    const { ip, headers, query } = request;
+    const ticket = ticketOf(query);
+    try {
+      const visitor = await access.identify({ ip, authorization: headers.authorization, ticket });
+      setVisitor(request, visitor);
+      await requests.take(visitorKey(visitor));
+    } catch (error) {
+      // Whoever guesses tokens is counted too.
+      if (error instanceof Problem && error.body.status === 401) await requests.take(visitorKey({ ip, token: undefined }));
+      throw error;
+    }
+  });
+}
+
+function ticketOf(query: unknown): string | undefined {
+  if (typeof query !== "object" || query === null || !("ticket" in query)) return undefined;
+  if (typeof query.ticket === "string" && /^[\w-]{43}$/.test(query.ticket)) return query.ticket;
+  throw new Problem({ title: "The ticket is not valid, or was used before", status: 401, code: "TICKET_INVALID" });
+}

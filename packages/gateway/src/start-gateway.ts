@@ -1,0 +1,74 @@
+import { fastify } from "fastify";
+import type { AddressInfo } from "node:net";
+import type { GatewayOptions } from "./gateway-options.ts";
+import { gateway, type Gateway } from "./gateway.ts";
+import { checkListenAddress } from "./server/loopback.ts";
+import { Problem, sendProblem, toProblem } from "./server/problem.ts";
+import { closeAfterRefusedUpgrade } from "./server/upgrades.ts";
+
+export interface StandaloneOptions extends GatewayOptions {
+  /** Default `127.0.0.1`. */
+  readonly host?: string;
+  /** Default 8080. 0 takes any that is free. */
+  readonly port?: number;
+  /** Addresses, or ranges such as `10.0.0.0/8`, of the proxies whose X-Forwarded-For is believed. Default: none. */
+  readonly trustProxy?: readonly string[];
+  /** Signals at which the gateway drains and closes, and then its Keyline, so that the process can end. Default SIGTERM and SIGINT. */
+  readonly closeOn?: readonly NodeJS.Signals[];
+}
+
+/** A gateway with a server of its own. */
+export interface StandaloneGateway {
+  readonly url: string;
+  readonly gateway: Gateway;
+  /** Drains, then closes the server. Keyline stays open. */
+  close(): Promise<void>;
+}
+
+const requestTimeoutMs = 30_000;
+const longestName = 600;
+
+/**
+ * Serves queues and channels until it is closed. Throws when there is no key to check tokens with and `host` is not on loopback.
+ *
+ * @example
+ * const { url, close } = await startGateway({ keyline, channels: [{ channel: news, access: "public" }], port: 0 });
+ */
+export async function startGateway(options: StandaloneOptions): Promise<StandaloneGateway> {
+  const { host = "127.0.0.1", port = 8_080, trustProxy, closeOn = ["SIGTERM", "SIGINT"], ...rest } = options;
+  if (!rest.access) checkListenAddress(host);
+  const app = fastify({
+    requestTimeout: requestTimeoutMs,
+    routerOptions: { maxParamLength: longestName },
+    ...(trustProxy ? { trustProxy: [...trustProxy] } : {}),
+  });
+  closeAfterRefusedUpgrade(app);
+  app.setNotFoundHandler((request, reply) => {
+    const path = request.url.split("?", 1)[0];
+    return sendProblem(reply, new Problem({ title: `There is no ${request.method} ${path}`, status: 404, code: "NOT_FOUND" }));
+  });
+  app.setErrorHandler((error, _request, reply) => sendProblem(reply, toProblem(error)));
+  await app.register(gateway, rest);
+  await app.listen({ host, port });
+
+  const close = (): Promise<void> => app.close();
+  const closeAll = (): void => {
+    void close()
+      .then(() => rest.keyline.close())
+      .finally(stopListening);
+  };
+  const stopListening = (): void => closeOn.forEach((signal) => process.off(signal, closeAll));
+  for (const signal of closeOn) process.on(signal, closeAll);
+  return {
+    url: urlOf(app.server.address() as AddressInfo),
+    gateway: app.gateway,
+    close: async () => {
+      stopListening();
+      await close();
+    },
+  };
+}
+
+function urlOf({ address, family, port }: AddressInfo): string {
+  return `http://${family === "IPv6" ? `[${address}]` : address}:${port}`;
+}

@@ -1,0 +1,78 @@
+import websocketPlugin from "@fastify/websocket";
+import type { FastifyInstance } from "fastify";
+import { randomUUID } from "node:crypto";
+import type { Origins } from "../access/origins.ts";
+import { visitorKey } from "../access/token.ts";
+import { visitorOf } from "../access/visitor.ts";
+import { beatMs, type LiveConnections } from "../live/connections.ts";
+import { largestFrameBytes } from "../limits/options.ts";
+import { Problem } from "../server/problem.ts";
+import { limitUpgrades } from "../server/upgrades.ts";
+import { Conversation, type ConversationParts } from "./conversation.ts";
+import { Session } from "./session.ts";
+
+interface SocketParts extends ConversationParts {
+  readonly origins: Origins;
+  readonly connections: LiveConnections;
+}
+
+const socketOptions = { maxPayload: largestFrameBytes, perMessageDeflate: false };
+
+export async function addSocketRoutes(routes: FastifyInstance, parts: SocketParts): Promise<void> {
+  const { connections, origins, presence, logError } = parts;
+  await useWebSockets(routes, logError);
+  const gateway = randomUUID();
+  routes.route({
+    method: "GET",
+    url: "/v1/ws",
+    exposeHeadRoute: false,
+    schema: { hide: true },
+    // Here the handshake can still be refused with an ordinary answer.
+    preValidation: (request, _reply, done) => {
+      origins.checkHandshake(request.headers);
+      if (request.ws) {
+        const key = visitorKey(visitorOf(request));
+        connections.enter(key);
+        // Not when the session ends: the handshake may still fail.
+        request.raw.socket.once("close", () => connections.leave(key));
+      }
+      done();
+    },
+    handler: () => {
+      throw new Problem({ title: "Connect with a WebSocket", status: 426, code: "UPGRADE_REQUIRED" });
+    },
+    wsHandler: (webSocket, request) => {
+      const session = new Session(connections, { webSocket, socket: request.raw.socket, visitor: visitorOf(request) });
+      const conversation = new Conversation(session, parts);
+      connections.add(session, () => {
+        session.leaveFeeds();
+        presence.forget(session);
+      });
+      webSocket.on("message", (data: Buffer, isBinary) => conversation.hear(data, isBinary));
+      session.send({ type: "hello", beatMs, gateway });
+    },
+  });
+}
+
+/** One handler of upgrades for a server: the application's own, if it has one and that is as careful. */
+async function useWebSockets(routes: FastifyInstance, logError: ConversationParts["logError"]): Promise<void> {
+  if (routes.hasDecorator("websocketServer")) {
+    const { maxPayload = 0, perMessageDeflate } = routes.websocketServer.options;
+    if (maxPayload === 0 || maxPayload > largestFrameBytes || perMessageDeflate) {
+      throw new Error(
+        `The application's @fastify/websocket must have options: { maxPayload: at most ${largestFrameBytes}, perMessageDeflate: false }, or be registered beside the gateway in a scope of its own server`,
+      );
+    }
+    return;
+  }
+  limitUpgrades(routes);
+  await routes.register(websocketPlugin, {
+    options: socketOptions,
+    // The library has sent its close frame, such as 1009 for a frame that is too big. Destroying the socket now would swallow it.
+    errorHandler: (error) => {
+      if (!("code" in error) || !String(error.code).startsWith("WS_ERR_")) logError(error, "a WebSocket failed");
+    },
+    // The gateway says goodbye itself.
+    preClose: (done) => done(),
+  });
+}

@@ -1,0 +1,68 @@
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { openStage, type Stage } from "../../../keyline/test/support/stage.ts";
+import type { StandaloneGateway } from "../../src/index.ts";
+import { EventSourceReader } from "../support/event-source.ts";
+import { bearer, openGateway, request, signToken } from "../support/gateway.ts";
+import { SocketReader } from "../support/socket.ts";
+
+let stage: Stage;
+let gateway: StandaloneGateway;
+beforeAll(async () => {
+  stage = await openStage();
+  const keyline = stage.keyline();
+  gateway = await openGateway({ keyline, channels: [{ channel: keyline.channel("private", { history: {} }), access: "token" }] });
+});
+afterAll(async () => {
+  await gateway.close();
+  await stage.close();
+});
+
+async function issue(): Promise<string> {
+  const token = await signToken({ channels: { subscribe: ["private"] } });
+  const answer = await request(`${gateway.url}/v1/tickets`, { method: "POST", headers: bearer(token) });
+  expect(answer).toMatchObject({ status: 201, body: { ticket: expect.stringMatching(/^[\w-]{43}$/), expiresAt: expect.any(Number) } });
+  expect(Number(answer.body["expiresAt"]) - Date.now()).toBeLessThan(60_000);
+  return String(answer.body["ticket"]);
+}
+
+const streamUrl = (ticket: string): string => `${gateway.url}/v1/channels/private/messages?ticket=${ticket}`;
+const socketUrl = (ticket: string): string => `${gateway.url}/v1/ws?ticket=${ticket}`;
+
+test("a ticket opens one stream, once", async () => {
+  const ticket = await issue();
+  const reader = await EventSourceReader.open(streamUrl(ticket));
+  expect(await request(streamUrl(ticket))).toMatchObject({ status: 401, body: { code: "TICKET_INVALID" } });
+  reader.close();
+});
+
+test("of many who show one ticket at the same moment, one gets in", async () => {
+  const ticket = await issue();
+  const attempts = await Promise.allSettled(Array.from({ length: 10 }, () => EventSourceReader.open(streamUrl(ticket))));
+  const readers = attempts.filter((attempt) => attempt.status === "fulfilled");
+  expect(readers).toHaveLength(1);
+  readers[0]?.value.close();
+});
+
+test("a ticket opens one WebSocket, once, with the rights of its token", async () => {
+  const ticket = await issue();
+  const reader = await SocketReader.open(socketUrl(ticket));
+  expect(await reader.ask({ type: "subscribe", channel: "private" }, "subscribed")).toMatchObject({ channel: "private" });
+  await expect(SocketReader.open(socketUrl(ticket))).rejects.toThrow("status 401");
+  reader.close();
+});
+
+test("a ticket is in Valkey under a key from which it cannot be read, and not for long", async () => {
+  const ticket = await issue();
+  const keys = await stage.valkey.keys(`${stage.prefix}:gateway:ticket:*`);
+  expect(keys.length).toBeGreaterThan(0);
+  expect(keys.join(" ")).not.toContain(ticket);
+  for (const key of keys) expect(await stage.valkey.pttl(key)).toBeLessThan(60_000);
+});
+
+test.each(["nonsense", "a".repeat(43), "", "a%0D%0Ab"])("%j is no ticket", async (ticket) => {
+  expect(await request(streamUrl(ticket))).toMatchObject({ status: 401, body: { code: "TICKET_INVALID" } });
+});
+
+test("without a token there is no ticket", async () => {
+  expect(await request(`${gateway.url}/v1/tickets`, { method: "POST" })).toMatchObject({ status: 401, body: { code: "TOKEN_MISSING" } });
+});

@@ -1,0 +1,80 @@
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { z } from "zod";
+import type { Keyline } from "keyline";
+import { openStage, type Stage } from "../../../keyline/test/support/stage.ts";
+import type { StandaloneGateway } from "../../src/index.ts";
+import { bearer, openGateway, request, signToken } from "../support/gateway.ts";
+
+let stage: Stage;
+let keyline: Keyline;
+let gateway: StandaloneGateway;
+let headers: Record<string, string>;
+
+beforeAll(async () => {
+  stage = await openStage();
+  keyline = stage.keyline();
+  await keyline.migrate();
+  const queues = [
+    keyline.queue("emails", { schema: z.object({ to: z.string() }) }),
+    keyline.queue<{ orderId: number }>("orders", { transactional: true }),
+    keyline.queue("anything"),
+  ];
+  gateway = await openGateway({ keyline, queues });
+  headers = bearer(await signToken({ queues: ["emails", "any*", "orders"] }));
+});
+afterAll(async () => {
+  await gateway.close();
+  await stage.close();
+});
+
+const add = (queue: string, body: unknown, more: Record<string, string> = {}) =>
+  request(`${gateway.url}/v1/queues/${queue}/jobs`, { body, headers: { ...headers, ...more } });
+
+test("adds a job that a worker runs", async () => {
+  const answer = await add("emails", { data: { to: "a@example.com" } });
+  expect(answer).toMatchObject({ status: 201, body: { id: expect.any(String), added: true } });
+  const { promise, resolve } = Promise.withResolvers<unknown>();
+  const worker = keyline.queue("emails").work((job) => resolve({ id: job.id, data: job.data }));
+  expect(await promise).toEqual({ id: answer.body["id"], data: { to: "a@example.com" } });
+  await worker.stop();
+});
+
+test("adds a job to a transactional queue, and a second with the same id not again", async () => {
+  const body = { data: { orderId: 1 }, options: { id: "order-1" } };
+  expect(await add("orders", body)).toMatchObject({ status: 201, body: { id: "order-1", added: true } });
+  expect(await add("orders", body)).toMatchObject({ status: 201, body: { id: "order-1", added: false } });
+});
+
+test("says how many jobs there are, and which queues the token is for", async () => {
+  await add("anything", { data: null });
+  const answer = await request(`${gateway.url}/v1/queues/anything`, { headers });
+  expect(answer).toMatchObject({
+    status: 200,
+    body: { counts: { waiting: 1, running: 0, scheduled: 0, dead: 0 }, oldestWaitingAt: expect.any(Number) },
+  });
+  expect((await request(`${gateway.url}/v1/queues`, { headers })).body).toEqual({ queues: ["emails", "orders", "anything"] });
+  const narrow = bearer(await signToken({ queues: ["orders"] }));
+  expect((await request(`${gateway.url}/v1/queues`, { headers: narrow })).body).toEqual({ queues: ["orders"] });
+});
+
+test.each([
+  ["data that the schema rejects", "emails", { data: { to: 5 } }, 422, "VALIDATION_FAILED"],
+  ["a body without data", "anything", {}, 400, "INVALID_REQUEST"],
+  ["a member that is none", "anything", { data: 1, tx: {} }, 400, "INVALID_REQUEST"],
+  ["an option that cannot come from outside", "anything", { data: 1, options: { tx: {} } }, 400, "INVALID_REQUEST"],
+  ["an option of the wrong kind", "anything", { data: 1, options: { maxAttempts: "3" } }, 400, "INVALID_REQUEST"],
+  ["an option that Keyline refuses", "anything", { data: 1, options: { maxAttempts: 0 } }, 400, "INVALID_OPTION"],
+  ["an id that is none", "anything", { data: 1, options: { id: "a b" } }, 400, "INVALID_ID"],
+  ["a queue that nobody declared", "nowhere", { data: 1 }, 404, "UNKNOWN_QUEUE"],
+  ["what is no name", "a%20b", { data: 1 }, 400, "INVALID_NAME"],
+])("refuses %s", async (_, queue, body, status, code) => {
+  expect(await add(queue, body)).toMatchObject({ status, body: { code } });
+});
+
+test("refuses who has no token, and whose token does not list the queue", async () => {
+  const url = `${gateway.url}/v1/queues/emails/jobs`;
+  const body = { data: { to: "a@example.com" } };
+  expect(await request(url, { body })).toMatchObject({ status: 401, body: { code: "TOKEN_MISSING" } });
+  const other = bearer(await signToken({ queues: ["email"] }));
+  expect(await request(url, { body, headers: other })).toMatchObject({ status: 403, body: { code: "FORBIDDEN" } });
+});
