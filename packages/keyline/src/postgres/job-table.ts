@@ -53,11 +53,12 @@ export const settle: Statement = { name: "keyline-settle", text: "SELECT settled
 
 export const settleOne: Statement = { name: "keyline-settle-one", text: "SELECT keyline.settle_job($1, $2, $3) AS xid" };
 
-// An attempt that was overtaken by a later one changes nothing.
+// An attempt that was overtaken by a later one changes nothing. The tag knows its own change again when the answer to it got lost.
 const retry: Statement = {
   name: "keyline-retry",
-  text: `UPDATE keyline.job SET state = 'scheduled', attempts = $3, due_at = now() + $4 * interval '1 millisecond', last_error = $5, delivered_to = NULL
-    WHERE queue = $1 AND id = $2 AND state IN ('waiting', 'scheduled') AND attempts <= $6 RETURNING id`,
+  text: `UPDATE keyline.job SET state = 'scheduled', attempts = $3, due_at = now() + $4 * interval '1 millisecond', last_error = $5,
+      delivered_to = NULL, retry_tag = $7
+    WHERE queue = $1 AND id = $2 AND state IN ('waiting', 'scheduled') AND (attempts <= $6 OR (attempts = $3 AND retry_tag = $7)) RETURNING id`,
 };
 
 const bury: Statement = {
@@ -166,10 +167,10 @@ export class JobTable {
     }
   }
 
-  /** False when the row is gone, ended, or has had a later attempt than the one that failed. */
-  async retry(id: string, failure: Failure & { readonly delayMs: number }): Promise<boolean> {
-    const { attempts, delayMs, error, heldAttempts } = failure;
-    return (await this.database.query(retry, [this.queue, id, attempts, delayMs, error, heldAttempts])).length === 1;
+  /** False when the row is gone, ended, or has had a later attempt than the one that failed. The same call with the same `tag` may be made again. */
+  async retry(id: string, failure: Failure & { readonly delayMs: number; readonly tag: string }): Promise<boolean> {
+    const { attempts, delayMs, error, heldAttempts, tag } = failure;
+    return (await this.database.query(retry, [this.queue, id, attempts, delayMs, error, heldAttempts, tag])).length === 1;
   }
 
   /** The same, for good. */

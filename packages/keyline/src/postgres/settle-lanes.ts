@@ -1,53 +1,71 @@
 /*
- * DESIGN. Single settles of one process share transactions when they come faster than PostgreSQL commits, because beginning and
+ * DESIGN. Settles of one process share transactions when they come faster than PostgreSQL commits, because beginning and
  * committing costs more than most effects do.
  *
- * - A settle that finds a free lane goes at once, alone. While all lanes are busy settles wait, and a lane that becomes free
- *   takes those that wait, one after the other, into one transaction: batching without waiting.
+ * - While all lanes are busy settles wait, and a lane that becomes free takes those that wait, one after the other, into one
+ *   transaction: batching without waiting. A lane is busy until it sends COMMIT: the next group writes while the one before
+ *   becomes durable.
  * - There are two lanes, and a settle that has waited for `patienceMs` gets one more for itself. A group is as large as lately
  *   fitted into `groupMs`, so slow effects run alone and side by side as they would without lanes, and quick ones share.
- * - In a shared transaction each job's row is deleted right before its own effects are written: whatever a function does to the
- *   transaction, no job is settled whose effects were not written. What has not begun after `groupMs` waits again.
+ * - A lane does not set out with less than half of what the other one carries: jobs that were taken together end together, and the
+ *   last of them would find the lanes gone with the first.
+ * - In a shared transaction the rows of each settle are deleted right before its own effects are written: whatever a function does
+ *   to the transaction, no job is settled whose effects were not written. What has not begun after `groupMs` waits again.
  * - Sharing is a bet: when anything fails, all of it is rolled back, and each settle is made again alone, as `settleJobs` does. So
  *   the effects of one job that fail take no neighbour down, and every error reaches the one who caused it.
  */
-import type { PoolClient } from "pg";
 import { toError } from "../runtime/errors.ts";
 import { commit, rollBack } from "./commit.ts";
 import type { JobTable } from "./job-table.ts";
-import { deleteRows, settleJobs, unlessAborted, type HeldJob } from "./settlement.ts";
+import { settleJobs, writeWithin, type Settle } from "./settlement.ts";
 
-interface Request {
-  readonly job: HeldJob;
-  readonly effects: (tx: PoolClient) => Promise<void>;
-  readonly signal: AbortSignal | undefined;
-  readonly resolve: (isOurs: boolean) => void;
+interface Request extends Settle {
+  readonly resolve: (settled: ReadonlySet<string>) => void;
   readonly reject: (error: Error) => void;
 }
 
 const maxLanes = 2;
 const patienceMs = 20;
 const largestGroup = 50;
+const largestGroupJobs = 1_000;
 const groupMs = 20;
 
 export class SettleLanes {
   readonly #table: JobTable;
   #waiting: Request[] = [];
+  /** Groups whose effects are being written, and how many settles they began with. */
   #lanes = 0;
+  #carried = 0;
+  #isOpening = false;
   #timer: NodeJS.Timeout | undefined;
-  /** How long the effects of one job have taken lately: a moving average. */
+  /** How long the effects of one settle have taken lately: a moving average. */
   #usualMs = 1;
 
   constructor(table: JobTable) {
     this.#table = table;
   }
 
-  /** Ends the job together with its effects. True when this call did, false when it was settled before. */
-  settle(job: HeldJob, effects: (tx: PoolClient) => Promise<void>, signal?: AbortSignal): Promise<boolean> {
+  /** Ends the jobs together with their effects. Returns the ids of those that this call ended; the others were settled before. */
+  settle({ jobs, effects, signal }: Settle): Promise<ReadonlySet<string>> {
+    const timedEffects: Settle["effects"] = async (tx, owed) => {
+      const begun = performance.now();
+      await effects(tx, owed);
+      this.#noteDuration(performance.now() - begun);
+    };
     return new Promise((resolve, reject) => {
-      this.#waiting.push({ job, effects, signal, resolve, reject });
-      if (this.#lanes < maxLanes) void this.#runLane();
-      else this.#openLaneLater();
+      this.#waiting.push({ jobs, effects: timedEffects, signal, resolve, reject });
+      this.#openLanesSoon();
+    });
+  }
+
+  // Jobs that were taken together settle in the same turn of the event loop: the first must not go without the others.
+  #openLanesSoon(): void {
+    if (this.#isOpening) return;
+    this.#isOpening = true;
+    setImmediate(() => {
+      this.#isOpening = false;
+      while (this.#lanes < maxLanes && this.#waiting.length > 0 && this.#waiting.length * 2 >= this.#carried) void this.#runLane();
+      if (this.#waiting.length > 0) this.#openLaneLater();
     });
   }
 
@@ -61,75 +79,85 @@ export class SettleLanes {
   }
 
   async #runLane(): Promise<void> {
+    const group = this.#waiting.splice(0, this.#fitting());
+    const { length } = group;
+    const [first] = group;
+    let isBusy = true;
+    const leave = (): void => {
+      if (!isBusy) return;
+      isBusy = false;
+      this.#lanes--;
+      this.#carried -= length;
+      if (this.#waiting.length > 0) this.#openLanesSoon();
+    };
     this.#lanes++;
-    while (this.#waiting.length > 0) {
-      const share = Math.ceil(this.#waiting.length / this.#lanes);
-      const fitting = Math.max(1, Math.floor(groupMs / this.#usualMs));
-      const group = this.#waiting.splice(0, Math.min(share, fitting, largestGroup));
-      const [first] = group;
-      if (group.length === 1 && first) await this.#settleAlone(first);
-      else await this.#settleTogether(group);
-    }
-    this.#lanes--;
+    this.#carried += length;
+    if (length === 1 && first) await this.#settleAlone(first, leave);
+    else await this.#settleTogether(group, leave);
+    leave();
   }
 
-  async #settleAlone({ job, effects, signal, resolve, reject }: Request): Promise<void> {
-    const timedEffects = async (tx: PoolClient): Promise<void> => {
-      const begun = performance.now();
-      await effects(tx);
-      this.#noteDuration(performance.now() - begun);
+  /** How many of those that wait share the next transaction. */
+  #fitting(): number {
+    const share = Math.ceil(this.#waiting.length / (maxLanes - this.#lanes));
+    const most = Math.min(share, Math.floor(groupMs / this.#usualMs), largestGroup);
+    let jobs = 0;
+    const end = this.#waiting.findIndex((request) => (jobs += request.jobs.length) > largestGroupJobs);
+    return Math.max(1, end < 0 ? most : Math.min(most, end));
+  }
+
+  async #settleAlone(request: Request, leave?: () => void): Promise<void> {
+    const effects: Settle["effects"] = async (tx, owed) => {
+      await request.effects(tx, owed);
+      leave?.();
     };
     try {
-      const settled = await settleJobs(this.#table, [job], { effects: timedEffects, ...(signal ? { signal } : {}) });
-      resolve(settled.has(job.id));
+      request.resolve(await settleJobs(this.#table, { ...request, effects }));
     } catch (error) {
-      reject(toError(error));
+      request.reject(toError(error));
     }
   }
 
-  async #settleTogether(group: Request[]): Promise<void> {
-    const outcomes = new Map<Request, boolean>();
+  async #settleTogether(group: Request[], leave: () => void): Promise<void> {
+    const begun = new Map<Request, ReadonlySet<string>>();
     // One that takes long does not hold those behind it.
     const patience = setTimeout(() => {
       this.#waiting.unshift(...group.splice(0));
       if (this.#waiting.length > 0) this.#openLaneLater();
     }, groupMs);
     try {
-      await this.#tryTogether(group, outcomes);
-      for (const [request, isOurs] of outcomes) request.resolve(isOurs);
+      await this.#tryTogether(group, begun, leave);
+      for (const [request, settled] of begun) request.resolve(settled);
     } catch {
-      await Promise.all([...outcomes.keys(), ...group.splice(0)].map((request) => this.#settleAlone(request)));
+      await Promise.all([...begun.keys(), ...group.splice(0)].map((request) => this.#settleAlone(request)));
     } finally {
       clearTimeout(patience);
     }
   }
 
-  /** Takes from the group, settles, and commits what it got. What it has begun with, and what that came to, is in `outcomes`. */
-  async #tryTogether(group: Request[], outcomes: Map<Request, boolean>): Promise<void> {
+  /** Takes from the group, settles, and commits what it got. What it has begun with, and what that came to, is in `begun`. */
+  async #tryTogether(group: Request[], begun: Map<Request, ReadonlySet<string>>, leave: () => void): Promise<void> {
     const { database } = this.#table;
     const client = await database.connect();
     let isClean = false;
     let isAborted = false;
     try {
-      let begin: Promise<unknown> | undefined = client.query("BEGIN");
       let xid: string | undefined;
       for (let request = group.shift(); request; request = group.shift()) {
-        outcomes.set(request, false);
-        const [deletion] = await Promise.all([deleteRows(this.#table, client, [request.job]), begin]);
-        begin = undefined;
-        if (deletion.owed.size === 0) continue;
-        xid ??= deletion.xid;
-        outcomes.set(request, true);
-        const begun = performance.now();
+        const begins = begun.size === 0;
+        begun.set(request, new Set());
         try {
-          await unlessAborted(request.effects(client), request.signal);
+          const deletion = await writeWithin(this.#table, client, request, { begins });
+          if (deletion.isVoid) throw new Error("effects were written for a job that is settled");
+          xid ??= deletion.xid;
+          begun.set(request, deletion.owed);
         } finally {
           isAborted = request.signal?.aborted ?? false;
         }
-        this.#noteDuration(performance.now() - begun);
         if (client.getTransactionStatus?.() !== "T") throw new Error("the transaction is not open any more");
       }
-      isClean = await commit(database, client, xid);
+      leave();
+      isClean = begun.size === 0 || (await commit(database, client, xid));
     } catch (error) {
       isClean = !isAborted && (await rollBack(client));
       throw isClean ? error : database.explain(error);

@@ -1,3 +1,4 @@
+import { Writable } from "node:stream";
 import type { PoolClient } from "pg";
 import { KeylineError, toError } from "../runtime/errors.ts";
 import { delay, retryDelay } from "../runtime/waiting.ts";
@@ -5,15 +6,26 @@ import { commit, rollBack } from "./commit.ts";
 import { timed } from "./database.ts";
 import { isConflict } from "./failures.ts";
 import { joinIds, separator, settle, settleOne, type JobTable } from "./job-table.ts";
+import { begin } from "./transaction-watch.ts";
 
 export interface HeldJob {
   readonly id: string;
   /** Failed attempts as the worker knows them: a row with more was given to somebody else since. */
   readonly attempts: number;
+  /** It was delivered before, and may be settled. */
+  readonly isAgain?: boolean;
 }
 
 /** What a settle commits together with the end of its jobs; `owed` holds the ids of those that were not settled before. */
 export type Effects = (tx: PoolClient, owed: ReadonlySet<string>) => Promise<void>;
+
+/** Jobs that are to end together with their effects. */
+export interface Settle {
+  readonly jobs: readonly HeldJob[];
+  readonly effects: Effects;
+  /** Aborted when nobody waits for the effects any more. */
+  readonly signal: AbortSignal | undefined;
+}
 
 interface SettledRow {
   readonly settled: number;
@@ -37,49 +49,58 @@ const conflictTries = 10;
  * A transaction that failed because PostgreSQL went away, and one that stood in another one's way, are answered alike: by the
  * whole of it once more. Should it have been committed after all, the rows are gone, and the effects are left out.
  */
-export async function settleJobs(
-  table: JobTable,
-  jobs: readonly HeldJob[],
-  { effects, signal }: { readonly effects?: Effects; readonly signal?: AbortSignal } = {},
-): Promise<ReadonlySet<string>> {
+export async function settleJobs(table: JobTable, settling: Settle): Promise<ReadonlySet<string>> {
   for (let conflicts = 0; ;) {
     try {
-      return effects ? await settleWith(table, jobs, { effects, signal }) : await settleAlone(table, jobs);
+      return await settleOnce(table, settling);
     } catch (error) {
+      const { signal } = settling;
       if (signal?.aborted || table.database.isClosing) throw error;
-      if (isConflict(error) && ++conflicts < conflictTries) {
-        await delay(retryDelay(conflicts, { first: 5, max: 200 }), signal);
-      } else if (error instanceof KeylineError && error.code === "POSTGRES_UNAVAILABLE") {
-        await table.database.whenAvailable(signal);
-        if (signal?.aborted) throw error;
-      } else {
-        throw error;
-      }
+      if (isConflict(error) && ++conflicts < conflictTries) await delay(retryDelay(conflicts, { first: 5, max: 200 }), signal);
+      else if (isOutage(error)) await table.database.whenAvailable(signal);
+      else throw error;
+      if (signal?.aborted) throw error;
     }
   }
 }
 
-async function settleAlone(table: JobTable, jobs: readonly HeldJob[]): Promise<ReadonlySet<string>> {
-  const [row] = await table.database.query<SettledRow>(settle, valuesOf(table, jobs));
-  return owedOf(jobs, row);
+/** Ends jobs that have no effects. Returns the ids of those that were this worker's to end. */
+export async function completeJobs(table: JobTable, jobs: readonly HeldJob[]): Promise<ReadonlySet<string>> {
+  for (let isRepeated = false; ;) {
+    try {
+      const [row] = await table.database.query<SettledRow>(settle, valuesOf(table, jobs));
+      const owed = owedOf(jobs, row);
+      return isRepeated && owed.size < jobs.length ? await withGone(table, jobs, owed) : owed;
+    } catch (error) {
+      if (!isOutage(error) || table.database.isClosing) throw error;
+      isRepeated = true;
+      await table.database.whenAvailable();
+    }
+  }
 }
 
-async function settleWith(
-  table: JobTable,
-  jobs: readonly HeldJob[],
-  { effects, signal }: { readonly effects: Effects; readonly signal: AbortSignal | undefined },
-): Promise<ReadonlySet<string>> {
+/** An answer got lost: a row that is gone may have been deleted by the statement that it belonged to. */
+async function withGone(table: JobTable, jobs: readonly HeldJob[], owed: ReadonlySet<string>): Promise<ReadonlySet<string>> {
+  const missing = jobs.filter(({ id }) => !owed.has(id)).map(({ id }) => id);
+  const open = await table.findOpen(missing);
+  return new Set([...owed, ...missing.filter((id) => !open.has(id))]);
+}
+
+function isOutage(error: unknown): boolean {
+  return error instanceof KeylineError && error.code === "POSTGRES_UNAVAILABLE";
+}
+
+async function settleOnce(table: JobTable, settling: Settle): Promise<ReadonlySet<string>> {
   const { database } = table;
   const client = await database.connect();
   let isClean = false;
   try {
-    // Both at once: on a pipelining connection they travel together.
-    const [, { owed, xid }] = await Promise.all([client.query("BEGIN"), deleteRows(table, client, jobs)]);
-    if (owed.size > 0) await unlessAborted(effects(client, owed), signal);
-    isClean = await commit(database, client, xid);
+    const { owed, xid, isVoid } = await writeWithin(table, client, settling, { begins: true });
+    if (!isVoid) isClean = await commit(database, client, xid);
+    else isClean = !settling.signal?.aborted && (await rollBack(client));
     return owed;
   } catch (error) {
-    isClean = !signal?.aborted && (await rollBack(client));
+    isClean = !settling.signal?.aborted && (await rollBack(client));
     // On a connection that lives the error is the effects' own, whatever it looks like.
     throw isClean ? error : database.explain(error);
   } finally {
@@ -87,8 +108,45 @@ async function settleWith(
   }
 }
 
+/**
+ * Deletes the jobs' rows and has the effects of those written that were there, within the transaction that is open on `client` or
+ * that this `begins`. On a pipelining connection the deletion of one row and the first statement of its effects travel together, without
+ * knowing what the deletion will come to: `isVoid` says that the row was gone, and that what was written must not be committed.
+ */
+export async function writeWithin(
+  table: JobTable,
+  client: PoolClient,
+  { jobs, effects, signal }: Settle,
+  { begins }: { readonly begins: boolean },
+): Promise<Deletion & { readonly isVoid: boolean }> {
+  const [job] = jobs;
+  const remove = (): Promise<[unknown, Deletion]> => Promise.all([begins && begin(client), deleteRows(table, client, jobs)]);
+  if (jobs.length === 1 && job && isFirst(job) && isPipelining(client)) {
+    const [removed, written] = await inOnePacket(client, () =>
+      Promise.allSettled([remove(), unlessAborted(effects(client, new Set([job.id])), signal)]),
+    );
+    if (removed.status === "rejected") throw toError(removed.reason);
+    const [, deletion] = removed.value;
+    const isVoid = deletion.owed.size === 0;
+    if (written.status === "rejected" && !isVoid) throw toError(written.reason);
+    return { ...deletion, isVoid };
+  }
+  const [, deletion] = await inOnePacket(client, remove);
+  if (deletion.owed.size > 0) await unlessAborted(effects(client, deletion.owed), signal);
+  return { ...deletion, isVoid: false };
+}
+
+// One that was delivered or has failed before is the likeliest to be settled by now.
+function isFirst({ attempts, isAgain }: HeldJob): boolean {
+  return attempts === 0 && isAgain !== true;
+}
+
+function isPipelining(client: PoolClient): boolean {
+  return "pipeline" in client && client.pipeline;
+}
+
 /** Waits for `work` until `signal` is aborted, then throws its reason: effects that hang must not hold their connection for ever. */
-export function unlessAborted(work: Promise<void>, signal: AbortSignal | undefined): Promise<void> {
+function unlessAborted(work: Promise<void>, signal: AbortSignal | undefined): Promise<void> {
   if (!signal) return work;
   return new Promise((resolve, reject) => {
     const abort = (): void => reject(toError(signal.reason));
@@ -99,7 +157,7 @@ export function unlessAborted(work: Promise<void>, signal: AbortSignal | undefin
 }
 
 /** Deletes the jobs' rows within the transaction that is open on `client`. */
-export async function deleteRows(table: JobTable, client: PoolClient, jobs: readonly HeldJob[]): Promise<Deletion> {
+async function deleteRows(table: JobTable, client: PoolClient, jobs: readonly HeldJob[]): Promise<Deletion> {
   const [first] = jobs;
   try {
     if (jobs.length === 1 && first) {
@@ -125,4 +183,20 @@ function owedOf(jobs: readonly HeldJob[], row: SettledRow | undefined): Readonly
 function valuesOf(table: JobTable, jobs: readonly HeldJob[]): unknown[] {
   const hasFailed = jobs.some((job) => job.attempts > 0);
   return [table.queue, joinIds(jobs.map((job) => job.id)), hasFailed ? jobs.map((job) => job.attempts).join(separator) : null];
+}
+
+/** What `work` sends before it first waits leaves in one packet, where the connection shows its stream: one write, and the server wakes once. */
+function inOnePacket<Result>(client: PoolClient, work: () => Result): Result {
+  const stream = streamOf(client);
+  stream?.cork();
+  try {
+    return work();
+  } finally {
+    stream?.uncork();
+  }
+}
+
+function streamOf(client: PoolClient): Writable | undefined {
+  const connection = "connection" in client ? (client.connection as { readonly stream?: unknown } | undefined) : undefined;
+  return connection?.stream instanceof Writable ? connection.stream : undefined;
 }

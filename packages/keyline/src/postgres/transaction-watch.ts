@@ -73,8 +73,21 @@ export class TransactionWatch {
   }
 }
 
+const beginning = new WeakSet<object>();
+
+/** Begins a transaction. What is sent meanwhile is already inside it. */
+export async function begin(client: TransactionClient): Promise<void> {
+  beginning.add(client);
+  try {
+    await client.query("BEGIN");
+  } finally {
+    beginning.delete(client);
+  }
+}
+
 /** False only when the client knows that it is not inside a transaction. */
 export function mayBeInTransaction(client: TransactionClient): boolean {
+  if (beginning.has(client)) return true;
   if ("getTransactionStatus" in client && typeof client.getTransactionStatus === "function") {
     const status: unknown = client.getTransactionStatus();
     return status !== "I";

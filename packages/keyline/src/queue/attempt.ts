@@ -32,15 +32,27 @@ export interface SettleAccess {
   isStillOwner(job: HeldJob<unknown>): Promise<boolean>;
 }
 
-/** Throws LEASE_LOST when the job is somebody else's. */
-export async function checkOwner(access: SettleAccess, running: RunningJob<unknown>): Promise<void> {
-  const { abortReason } = running.job;
-  if (abortReason) throw abortReason;
-  if (await access.isStillOwner(running.held)) return;
-  throw new KeylineError(
-    "LEASE_LOST",
-    `Job ${running.job.id} of queue ${running.job.queue} was not settled: the worker did not answer for longer than its lease, and the job was given to another one`,
-  );
+/** Why each of the jobs that this worker must not settle any more is not its own; all of them are under one lease. */
+export async function findLost<Data>(access: SettleAccess, jobs: readonly RunningJob<Data>[]): Promise<Map<Job<Data>, Error>> {
+  const lost = new Map<Job<Data>, Error>();
+  const [first] = jobs;
+  if (first && !first.job.abortReason) await access.isStillOwner(first.held);
+  for (const { held, job } of jobs) {
+    if (job.abortReason) lost.set(job, job.abortReason);
+    else if (held.phase !== "running") lost.set(job, leaseLost(job));
+  }
+  return lost;
+}
+
+function leaseLost({ id, queue }: Job<unknown>): KeylineError {
+  const why = "the worker did not answer for longer than its lease, and the job was given to another one";
+  return new KeylineError("LEASE_LOST", `Job ${id} of queue ${queue} was not settled: ${why}`);
+}
+
+/** The outcome for a job whose row was not there to be deleted. */
+export function settledElsewhere({ id, queue }: Pick<Job<unknown>, "id" | "queue">): Outcome & { readonly kind: "lost" } {
+  const message = `Job ${id} of queue ${queue} was settled by somebody else: this attempt's effects were left out`;
+  return { kind: "lost", error: new KeylineError("LEASE_LOST", message) };
 }
 
 /** The settle of one attempt, and what it came to. */
@@ -70,15 +82,7 @@ export class SettleOnce {
   async outcome(): Promise<Outcome | undefined> {
     if (!this.#result) return undefined;
     try {
-      if (await this.#result) return { kind: "settled" };
-      const { id, queue } = this.#running.job;
-      return {
-        kind: "lost",
-        error: new KeylineError(
-          "LEASE_LOST",
-          `Job ${id} of queue ${queue} was settled by somebody else: this attempt's effects were left out`,
-        ),
-      };
+      return (await this.#result) ? { kind: "settled" } : settledElsewhere(this.#running.job);
     } catch (error) {
       if (error instanceof KeylineError && error.code === "LEASE_LOST") return { kind: "lost", error };
       return outcomeOf(error);
@@ -86,10 +90,12 @@ export class SettleOnce {
   }
 
   async #settle(effects: (tx: Transaction) => Promise<void>): Promise<boolean> {
-    await checkOwner(this.#access, this.#running);
+    const reason = (await findLost(this.#access, [this.#running])).get(this.#running.job);
+    if (reason) throw reason;
     const { element } = this.#running.held;
     if (!element) return false;
-    return this.#access.record.settleOne(element, effects, this.#running.job.signal);
+    const settled = await this.#access.record.settle({ jobs: [element], effects, signal: this.#running.job.signal });
+    return settled.has(element.id);
   }
 }
 

@@ -1,8 +1,10 @@
 import type { Transaction } from "../postgres/options.ts";
 import { KeylineError, toError } from "../runtime/errors.ts";
-import { checkOwner, type RunningJob, type SettleAccess } from "./attempt.ts";
+import { findLost, settledElsewhere, type RunningJob, type SettleAccess } from "./attempt.ts";
 import type { Job } from "./job.ts";
-import { outcomeOf, type Outcome } from "./outcome.ts";
+import { outcomeOf, Snooze, type Outcome } from "./outcome.ts";
+
+type BatchEffects<Data> = (tx: Transaction, owed: readonly Job<Data>[]) => Promise<void>;
 
 /** What a batch's settle came to. */
 export interface BatchSettlement<Data> {
@@ -10,7 +12,7 @@ export interface BatchSettlement<Data> {
   readonly settled: readonly Job<Data>[];
   /** Settled before, or given to somebody else: no effects of theirs were committed by this call. */
   readonly skipped: readonly Job<Data>[];
-  /** Their effects failed: nothing of them was committed, and they are tried again. */
+  /** Their effects failed or put them off (then `error` is the Snooze): nothing of them was committed, and they are tried again. */
   readonly failed: readonly { readonly job: Job<Data>; readonly error: Error }[];
 }
 
@@ -59,10 +61,7 @@ export class BatchSettles<Data> {
   }
 
   // Synchronous up to here, so that two calls of the same moment cannot both have a job.
-  #claim(
-    jobs: readonly Job<Data>[],
-    effects: (tx: Transaction, owed: readonly Job<Data>[]) => Promise<void>,
-  ): Promise<BatchSettlement<Data>> {
+  #claim(jobs: readonly Job<Data>[], effects: BatchEffects<Data>): Promise<BatchSettlement<Data>> {
     try {
       this.#check(jobs);
     } catch (error) {
@@ -86,63 +85,40 @@ export class BatchSettles<Data> {
     }
   }
 
-  async #settleOpen(
-    jobs: readonly Job<Data>[],
-    effects: (tx: Transaction, owed: readonly Job<Data>[]) => Promise<void>,
-  ): Promise<BatchSettlement<Data>> {
-    const open = await this.#owned(jobs);
-    await this.#settle(open, effects);
+  async #settleOpen(jobs: readonly Job<Data>[], effects: BatchEffects<Data>): Promise<BatchSettlement<Data>> {
+    const running = jobs.flatMap((job) => this.#running.get(job) ?? []);
+    const lost = await findLost(this.#access, running);
+    for (const [job, error] of lost) this.#outcomes.set(job, { kind: "lost", error });
+    await this.#settle(lost.size === 0 ? running : running.filter(({ job }) => !lost.has(job)), effects);
     return this.#summary(jobs);
   }
 
-  async #owned(jobs: readonly Job<Data>[]): Promise<readonly Job<Data>[]> {
-    const open: Job<Data>[] = [];
-    for (const job of jobs) {
-      const running = this.#running.get(job);
-      if (!running) continue;
-      try {
-        await checkOwner(this.#access, running);
-        open.push(job);
-      } catch (error) {
-        this.#outcomes.set(job, { kind: "lost", error: toError(error) });
-      }
-    }
-    return open;
-  }
-
-  async #settle(jobs: readonly Job<Data>[], effects: (tx: Transaction, owed: readonly Job<Data>[]) => Promise<void>): Promise<void> {
-    if (jobs.length === 0) return;
+  async #settle(running: readonly RunningJob<Data>[], effects: BatchEffects<Data>): Promise<void> {
+    const [first] = running;
+    if (!first) return;
+    const blame = new Blame();
     try {
-      const elements = jobs.flatMap((job) => this.#running.get(job)?.held.element ?? []);
-      const settled = await this.#access.record.settle(elements, (tx, owed) =>
-        effects(
-          tx,
-          jobs.filter((job) => owed.has(job.id)),
-        ),
-      );
-      for (const job of jobs) {
-        this.#outcomes.set(
-          job,
-          settled.has(job.id)
-            ? { kind: "settled" }
-            : {
-                kind: "lost",
-                error: new KeylineError(
-                  "LEASE_LOST",
-                  `Job ${job.id} of queue ${job.queue} was settled by somebody else: this attempt's effects were left out`,
-                ),
-              },
-        );
-      }
+      const settled = await this.#access.record.settle({
+        jobs: running.flatMap(({ held }) => held.element ?? []),
+        effects: (tx, owed) =>
+          blame.watch(() =>
+            effects(
+              tx,
+              running.flatMap(({ job }) => (owed.has(job.id) ? job : [])),
+            ),
+          ),
+        // Whatever aborts one job of a batch aborts all of them.
+        signal: first.job.signal,
+      });
+      for (const { job } of running) this.#outcomes.set(job, settled.has(job.id) ? { kind: "settled" } : settledElsewhere(job));
     } catch (error) {
-      const [first] = jobs;
-      if (jobs.length === 1 && first) {
-        this.#outcomes.set(first, outcomeOf(error));
+      if (running.length === 1 || !blame.mayBeOneJobs(error)) {
+        for (const { job } of running) this.#outcomes.set(job, outcomeOf(error));
         return;
       }
-      const middle = Math.ceil(jobs.length / 2);
-      await this.#settle(jobs.slice(0, middle), effects);
-      await this.#settle(jobs.slice(middle), effects);
+      const middle = Math.ceil(running.length / 2);
+      await this.#settle(running.slice(0, middle), effects);
+      await this.#settle(running.slice(middle), effects);
     }
   }
 
@@ -154,8 +130,33 @@ export class BatchSettles<Data> {
       const outcome = this.#outcomes.get(job);
       if (outcome?.kind === "settled") settled.push(job);
       else if (outcome?.kind === "failed" || outcome?.kind === "discarded") failed.push({ job, error: outcome.error });
+      else if (outcome?.kind === "snoozed") failed.push({ job, error: new Snooze(outcome.delayMs) });
       else skipped.push(job);
     }
     return { settled, skipped, failed };
+  }
+}
+
+/** Whether a settle failed by what the effects of one of its jobs did; then its other jobs can be settled without that one. */
+class Blame {
+  #phase: "before" | "within" | "after" = "before";
+  #thrown: Error | undefined;
+
+  async watch(effects: () => Promise<void>): Promise<void> {
+    this.#phase = "within";
+    this.#thrown = undefined;
+    try {
+      await effects();
+    } catch (error) {
+      this.#thrown = toError(error);
+      throw this.#thrown;
+    }
+    this.#phase = "after";
+  }
+
+  /** True for what the effects threw, and for what PostgreSQL found wrong with them at COMMIT, such as a deferred constraint. */
+  mayBeOneJobs(error: unknown): boolean {
+    if (this.#phase === "within") return error === this.#thrown;
+    return this.#phase === "after" && !(error instanceof KeylineError);
   }
 }

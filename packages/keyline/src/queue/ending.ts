@@ -75,8 +75,7 @@ export async function record(
   switch (verdict.kind) {
     case "settle": {
       const isOurs = await jobRecord.complete({ id, attempts: heldAttempts });
-      if (!isOurs) job.verdict = { kind: "drop", error: settledElsewhere({ id, queue: jobRecord.table.queue }).error };
-      return { kind: "settle" };
+      return isOurs ? { kind: "settle" } : drop(job, settledElsewhere({ id, queue: jobRecord.table.queue }).error);
     }
     case "bury":
       await jobRecord.bury({ id, heldAttempts, attempts: verdict.attempts, error: describe(verdict.error) }, signal);
@@ -87,9 +86,16 @@ export async function record(
         { id, heldAttempts, attempts, delayMs, error: verdict.error ? describe(verdict.error) : "" },
         signal,
       );
-      return isOurs ? { kind: "retry", element: withAttempts(job.raw, attempts), delayMs } : { kind: "settle" };
+      if (!isOurs) return drop(job, settledElsewhere({ id, queue: jobRecord.table.queue }).error);
+      return { kind: "retry", element: withAttempts(job.raw, attempts), delayMs };
     }
   }
+}
+
+/** The row says that the job is not this worker's to end. */
+function drop(job: HeldJob<unknown>, error: Error): Ending {
+  job.verdict = { kind: "drop", error };
+  return { kind: "settle" };
 }
 
 /** A dead letter of a plain queue: why, after how many attempts, when, and the element as it was. */

@@ -1,15 +1,15 @@
 import { KeylineError, toError } from "../runtime/errors.ts";
+import { randomTag } from "../runtime/ids.ts";
 import type { Logger } from "../runtime/logger.ts";
 import type { Failure, JobTable } from "../postgres/job-table.ts";
 import type { Marker } from "../postgres/marker.ts";
-import type { Transaction } from "../postgres/options.ts";
 import { SettleLanes } from "../postgres/settle-lanes.ts";
-import { settleJobs, type Effects, type HeldJob } from "../postgres/settlement.ts";
+import { completeJobs, type HeldJob, type Settle } from "../postgres/settlement.ts";
 import type { QueueLists } from "../valkey/queue-lists.ts";
 
 interface Completion {
   readonly job: HeldJob;
-  readonly resolve: () => void;
+  readonly resolve: (isOurs: boolean) => void;
   readonly reject: (error: Error) => void;
 }
 
@@ -37,22 +37,18 @@ export class JobRecord {
     this.#logger = logger;
   }
 
-  /** Ends jobs together with their effects; see `settleJobs`. */
-  async settle(jobs: readonly HeldJob[], effects: Effects): Promise<ReadonlySet<string>> {
-    const settled = await settleJobs(this.table, jobs, { effects });
-    for (const { id } of jobs) this.marker.forget(id);
+  /** Ends jobs together with their effects. Returns the ids of those that this call ended; the others were settled before. */
+  async settle(settling: Settle): Promise<ReadonlySet<string>> {
+    const settled = await this.#lanes.settle(settling);
+    for (const { id } of settling.jobs) this.marker.forget(id);
     return settled;
   }
 
-  /** Ends one job together with its effects. True when this call did, false when it was settled before. */
-  async settleOne(job: HeldJob, effects: (tx: Transaction) => Promise<void>, signal: AbortSignal): Promise<boolean> {
-    const isOurs = await this.#lanes.settle(job, effects, signal);
-    this.marker.forget(job.id);
-    return isOurs;
-  }
-
-  /** Ends a job without effects, in one statement with all that end while the one before is under way. */
-  complete(job: HeldJob): Promise<void> {
+  /**
+   * Ends a job without effects, in one statement with all that end while the one before is under way. Returns false when it was not this
+   * worker's to end: it was settled before, or somebody has a later attempt.
+   */
+  complete(job: HeldJob): Promise<boolean> {
     return new Promise((resolve, reject) => {
       this.#completions.push({ job, resolve, reject });
       queueMicrotask(() => this.#sendCompletions());
@@ -64,13 +60,11 @@ export class JobRecord {
    * somebody has a later attempt. Waits for PostgreSQL while that is away.
    */
   async retry(failure: Failure & { readonly id: string; readonly delayMs: number }, signal: AbortSignal): Promise<boolean> {
+    const tag = randomTag(12);
     return this.#insist(signal, async () => {
       // Read before the element is on the schedule, so that the note is never newer than the delivery.
       const epoch = await this.#lists.writtenEpoch().catch(() => null);
-      const isOurs =
-        (await this.table.retry(failure.id, failure)) ||
-        // The statement may have been repeated after its answer got lost.
-        (await this.table.findOpen([failure.id])).get(failure.id) === failure.attempts;
+      const isOurs = await this.table.retry(failure.id, { ...failure, tag });
       if (isOurs && epoch !== null) this.marker.note(epoch, [failure.id]);
       return isOurs;
     });
@@ -102,13 +96,13 @@ export class JobRecord {
   async #send(completions: readonly Completion[]): Promise<void> {
     this.#underWay++;
     try {
-      await settleJobs(
+      const ended = await completeJobs(
         this.table,
         completions.map((completion) => completion.job),
       );
       for (const { job, resolve } of completions) {
         this.marker.forget(job.id);
-        resolve();
+        resolve(ended.has(job.id));
       }
     } catch (error) {
       this.#logger.error({ error: toError(error).message, queue: this.table.queue }, "jobs could not be completed");

@@ -1,6 +1,6 @@
 import pg from "pg";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import type { Keyline, Queue } from "keyline";
+import { KeylineError, Snooze, type Keyline, type Queue } from "keyline";
 import { eventually, gate, openStage, type Stage } from "../support/stage.ts";
 
 let stage: Stage;
@@ -320,6 +320,71 @@ describe("settling", () => {
     await worker.stop();
   });
 
+  test("jobs that are on the queue twice and share transactions have their effects once, and so have their neighbours", async () => {
+    const queue = nextQueue();
+    const numbers = Array.from({ length: 60 }, (_, n) => n);
+    await queue.addMany(numbers.map((n) => ({ data: { n } })));
+    await eventually("all are on Valkey", async () => (await waiting(queue.name)).length === 60);
+    const raws = await waiting(queue.name);
+    await stage.valkey.rpush(`${stage.prefix}:{${queue.name}}:waiting`, ...raws.filter((_, index) => index % 3 === 0));
+    const answers: boolean[] = [];
+    const worker = queue.work(
+      async (job, { settle }) => {
+        answers.push(await settle(async (tx) => void (await write(tx, queue.name, job.data.n))));
+      },
+      { concurrency: 40 },
+    );
+    worker.on("error", () => undefined);
+    await eventually("all have run", () => answers.length === 80);
+    expect(answers.filter((isOurs) => isOurs)).toHaveLength(60);
+    expect(await effectsOf(queue.name)).toEqual(numbers);
+    expect(await rowsOf(queue.name)).toEqual([]);
+    await worker.stop();
+  });
+
+  test("effects may begin with adding a job", async () => {
+    const queue = nextQueue();
+    const worker = queue.work(
+      async (job, { settle }) => {
+        await settle(async (tx) => {
+          if (job.data.n < 50) await queue.add({ n: job.data.n + 50 }, { tx });
+          await write(tx, queue.name, job.data.n);
+        });
+      },
+      { concurrency: 10 },
+    );
+    await queue.addMany(Array.from({ length: 50 }, (_, n) => ({ data: { n } })));
+    await eventually("all are settled", async () => (await effectsOf(queue.name)).length === 100);
+    expect(await effectsOf(queue.name)).toEqual(Array.from({ length: 100 }, (_, n) => n));
+    expect(await rowsOf(queue.name)).toEqual([]);
+    await worker.stop();
+  });
+
+  test("batches of the same moment share transactions, and one that fails takes no other one down", async () => {
+    const queue = nextQueue();
+    const transactions = new Set<string>();
+    let calls = 0;
+    const worker = queue.workBatch(
+      async (jobs, { settle }) => {
+        await settle(jobs, async (tx, owed) => {
+          const { rows } = await tx.query<{ xid: string }>("SELECT pg_current_xact_id()::text AS xid");
+          if (owed.some((job) => job.data.n === 77 && job.attempt === 1)) throw new Error("unlucky");
+          for (const job of owed) await write(tx, queue.name, job.data.n);
+          calls++;
+          transactions.add(rows[0]?.xid ?? "");
+        });
+      },
+      { size: 5, concurrency: 8 },
+    );
+    const numbers = Array.from({ length: 400 }, (_, n) => n);
+    await queue.addMany(numbers.map((n) => ({ data: { n } })));
+    await eventually("all are settled", async () => (await rowsOf(queue.name)).length === 0);
+    expect(await effectsOf(queue.name)).toEqual(numbers);
+    // Or else this test shows nothing of shared transactions.
+    expect(transactions.size).toBeLessThan(calls);
+    await worker.stop();
+  });
+
   test("effects that hang hold up no neighbour, and end with their attempt's time", async () => {
     const queue = nextQueue();
     const worker = queue.work(
@@ -452,6 +517,85 @@ describe("settling", () => {
     await worker.stop();
   });
 
+  test("a job that its effects put off is one of the batch's failed, with the Snooze as its error", async () => {
+    const queue = nextQueue();
+    const settlements: { skipped: number; failed: [n: number, isSnooze: boolean][] }[] = [];
+    const worker = queue.workBatch(
+      async (jobs, { settle }) => {
+        const { skipped, failed } = await settle(jobs, async (tx, owed) => {
+          for (const job of owed) {
+            if (job.data.n === 2 && settlements.length === 0) throw new Snooze(10);
+            await write(tx, queue.name, job.data.n);
+          }
+        });
+        settlements.push({ skipped: skipped.length, failed: failed.map(({ job, error }) => [job.data.n, error instanceof Snooze]) });
+      },
+      { size: 4 },
+    );
+    await queue.addMany(Array.from({ length: 4 }, (_, n) => ({ data: { n } })));
+    await eventually("all are settled", async () => (await rowsOf(queue.name)).length === 0);
+    expect(settlements.flatMap(({ failed }) => failed)).toEqual([[2, true]]);
+    expect(settlements.every(({ skipped }) => skipped === 0)).toBe(true);
+    expect(await effectsOf(queue.name)).toEqual([0, 1, 2, 3]);
+    await worker.stop();
+  });
+
+  test("a batch is halved for what its effects may have caused, a deferred constraint too, and for nothing else", async () => {
+    const bare = await openStage();
+    const other = bare.keyline();
+    await other.migrate();
+    await bare.pool.query("CREATE TABLE picky (n integer UNIQUE DEFERRABLE INITIALLY DEFERRED)");
+    await bare.pool.query("INSERT INTO picky VALUES (3)");
+    const queue = other.queue<N>("q", { transactional: true });
+    const settlements: { settled: number; failed: number[] }[] = [];
+    const worker = queue.workBatch(
+      async (jobs, { settle }) => {
+        const { settled, failed } = await settle(jobs, async (tx, owed) => {
+          await tx.query("INSERT INTO picky SELECT unnest($1::integer[])", [owed.map((job) => job.data.n)]);
+        });
+        settlements.push({ settled: settled.length, failed: failed.map(({ job }) => job.data.n) });
+      },
+      { size: 8 },
+    );
+    await queue.addMany(Array.from({ length: 8 }, (_, n) => ({ data: { n } })));
+    await eventually("the batch ran", () => settlements.reduce((sum, { settled }) => sum + settled, 0) === 7);
+    expect(settlements.flatMap(({ failed }) => failed)).toEqual([3]);
+
+    await bare.pool.query("CREATE SEQUENCE tries");
+    await bare.pool.query(
+      `CREATE OR REPLACE FUNCTION keyline.settle_jobs(of_queue text, held_ids text, held_attempts text,
+          OUT settled integer, OUT missing text, OUT xid text)
+        LANGUAGE plpgsql AS $$ BEGIN PERFORM nextval('tries'); RAISE EXCEPTION 'out of order'; END $$`,
+    );
+    settlements.length = 0;
+    await queue.addMany(Array.from({ length: 8 }, (_, n) => ({ data: { n: n + 10 } })));
+    await eventually("all have failed", () => settlements.reduce((sum, { failed }) => sum + failed.length, 0) === 8);
+    const { rows } = await bare.pool.query<{ tries: string }>("SELECT last_value AS tries FROM tries");
+    expect(Number(rows[0]?.tries)).toBe(settlements.length);
+    await worker.stop();
+    await bare.close();
+  });
+
+  test("an attempt that was overtaken while it ran says that it is lost, whether it returns or throws", async () => {
+    for (const end of ["returns", "throws"]) {
+      const queue = nextQueue();
+      const events: string[] = [];
+      const worker = queue.work(async () => {
+        // As the rescuer does when it gives the job to somebody else.
+        await stage.pool.query("UPDATE keyline.job SET attempts = 1 WHERE queue = $1", [queue.name]);
+        if (end === "throws") throw new Error("too late");
+      });
+      worker.on("completed", () => events.push("completed"));
+      worker.on("retried", () => events.push("retried"));
+      worker.on("error", (error) => events.push(error instanceof KeylineError ? error.code : error.message));
+      await queue.add({ n: 1 });
+      await eventually("the attempt has ended", () => events.length > 0);
+      await worker.stop();
+      expect(events).toEqual(["LEASE_LOST"]);
+      expect(await rowsOf(queue.name)).toMatchObject([{ state: "waiting", attempts: 1, last_error: null }]);
+    }
+  });
+
   test("a batch handler that throws has the unsettled ones retried and the settled ones done", async () => {
     const queue = nextQueue();
     const worker = queue.workBatch(
@@ -527,7 +671,8 @@ test("migrating from many processes at once, and again, does it once", async () 
   const keylines = Array.from({ length: 5 }, () => bare.keyline());
   await Promise.all(keylines.map((one) => one.migrate()));
   await keylines[0]?.migrate();
-  expect((await bare.pool.query("SELECT version FROM keyline.migration")).rows).toEqual([{ version: 1 }]);
+  const { rows } = await bare.pool.query<{ version: number }>("SELECT version FROM keyline.migration ORDER BY version");
+  expect(rows).toEqual(rows.map((_, index) => ({ version: index + 1 })));
   await bare.pool.query("INSERT INTO keyline.migration (version, name) VALUES (99, 'from the future')");
   await expect(keylines[0]?.migrate()).rejects.toMatchObject({ code: "SCHEMA_TOO_NEW" });
   await bare.close();

@@ -21,6 +21,8 @@ CREATE TABLE keyline.job (
   -- The epoch that it was last delivered to; NULL: not known to be delivered.
   delivered_to text,
   last_error text,
+  -- Which attempt put it on the schedule: one whose answer got lost knows its own change again.
+  retry_tag text,
   data json NOT NULL,
   PRIMARY KEY (queue, id)
 ) WITH (
