@@ -57,7 +57,10 @@ export function walk(
       continue;
     }
     // A reader's count may be ahead of its id, behind messages that were passed over.
-    if (isNumbered && entry.count <= at.count) continue;
+    if (isNumbered && entry.count <= at.count) {
+      at = { ...at, last: entry.entryId };
+      continue;
+    }
     const run = isBefore(entry.entryId, sinceRun) ? at.run : end.run;
     closeGap({ run, count: entry.count - 1 });
     if (isNumbered && entry.count > at.count + 1) addGap("trimmed", entry.count - at.count - 1, { ...at, run, count: entry.count - 1 });

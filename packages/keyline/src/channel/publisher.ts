@@ -12,12 +12,16 @@ interface Pending {
   readonly reject: (error: Error) => void;
 }
 
-/** Publishes to one channel. With history, messages of one turn of the event loop travel together, in their order. */
+/**
+ * Publishes to one channel, in the order of the calls. A message leaves at once when none is under way; otherwise those of one turn of
+ * the event loop travel together.
+ */
 export class Publisher {
   readonly #channel: string;
   readonly #log: ChannelLog;
   readonly #history: HistoryRule | undefined;
   #pending: Pending[] = [];
+  #underWay = 0;
 
   constructor(channel: string, { log, history }: { readonly log: ChannelLog; readonly history: HistoryRule | undefined }) {
     this.#channel = channel;
@@ -26,10 +30,14 @@ export class Publisher {
   }
 
   publish(message: OutgoingMessage): Promise<Published> {
-    if (!this.#history) return this.#insure(() => this.#log.publish([message])).then(([published]) => published ?? unheard);
     return new Promise((resolve, reject) => {
+      const pending = { message, resolve, reject };
+      if (this.#underWay === 0 && this.#pending.length === 0) {
+        void this.#send([pending]);
+        return;
+      }
       if (this.#pending.length === 0) setImmediate(() => this.#sendPending());
-      this.#pending.push({ message, resolve, reject });
+      this.#pending.push(pending);
     });
   }
 
@@ -48,14 +56,17 @@ export class Publisher {
   }
 
   async #send(page: readonly Pending[]): Promise<void> {
-    const history = this.#history;
-    if (!history) return;
+    this.#underWay++;
     try {
       const messages = page.map(({ message }) => message);
-      const published = await this.#insure(() => this.#log.publishKept(messages, history));
+      const published = await this.#insure(() =>
+        this.#history ? this.#log.publishKept(messages, this.#history) : this.#log.publish(messages),
+      );
       for (const [index, { resolve }] of page.entries()) resolve(published[index] ?? unheard);
     } catch (error) {
       for (const { reject } of page) reject(toError(error));
+    } finally {
+      this.#underWay--;
     }
   }
 

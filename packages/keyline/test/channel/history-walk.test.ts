@@ -1,0 +1,131 @@
+import fc from "fast-check";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { formatCursor, parseCursor } from "../../src/channel/cursor.ts";
+import { walk } from "../../src/channel/history-walk.ts";
+import { silentLogger } from "../../src/runtime/logger.ts";
+import { ChannelLog, type Position } from "../../src/valkey/channel-log.ts";
+import { ValkeyConnection } from "../../src/valkey/connection.ts";
+import { ChannelKeys } from "../../src/valkey/keys.ts";
+import { toTarget } from "../../src/valkey/options.ts";
+import { ServerRun } from "../../src/valkey/server-run.ts";
+import { openStage, type Stage } from "../support/stage.ts";
+
+let stage: Stage;
+let connection: ValkeyConnection;
+beforeAll(async () => {
+  stage = await openStage();
+  connection = new ValkeyConnection(toTarget(stage.valkeyUrl), { logger: silentLogger, silenceMs: 5_000 });
+  await connection.ensureReady(5_000);
+});
+afterAll(async () => {
+  connection.close();
+  await stage.close();
+});
+
+type Operation =
+  | { readonly do: "publish"; readonly count: number }
+  /** As after a restart: another process wrote last. */
+  | { readonly do: "restart" }
+  /** As after a restart from an older copy: the last messages are gone. */
+  | { readonly do: "forget"; readonly count: number }
+  | { readonly do: "lose" }
+  | { readonly do: "expire" };
+
+const operation: fc.Arbitrary<Operation> = fc.oneof(
+  { weight: 6, arbitrary: fc.record({ do: fc.constant("publish" as const), count: fc.integer({ min: 1, max: 5 }) }) },
+  { weight: 2, arbitrary: fc.constant({ do: "restart" as const }) },
+  { weight: 1, arbitrary: fc.record({ do: fc.constant("forget" as const), count: fc.integer({ min: 1, max: 4 }) }) },
+  { weight: 1, arbitrary: fc.constant({ do: "lose" as const }) },
+  { weight: 1, arbitrary: fc.constant({ do: "expire" as const }) },
+);
+
+const size = 6;
+const rule = { size, ttlMs: 60_000 };
+let channels = 0;
+
+/** A reader that takes pages of `limit` from a place to the end, and what it is told: ids, and "gap" where one is announced. */
+async function readOn(
+  log: ChannelLog,
+  from: Position | "earliest",
+  limit: number,
+): Promise<{ told: string[]; position: Position; cursors: Map<string, Position> }> {
+  const told: string[] = [];
+  const cursors = new Map<string, Position>();
+  for (let since = from; ;) {
+    const page = await log.readSince(since, { limit, ttlMs: rule.ttlMs });
+    const isEnd = page.entries.length < limit;
+    const { steps, position } = walk("c", page, { since, isEnd });
+    for (const step of steps) {
+      if (step.kind === "gap") {
+        if (told.at(-1) !== "gap") told.push("gap");
+        continue;
+      }
+      told.push(step.id);
+      cursors.set(step.id, parseCursor(formatCursor(step.position)));
+    }
+    if (isEnd) return { told, position, cursors };
+    since = position;
+  }
+}
+
+test("from any cursor, by pages of any size: what is kept comes once and in order, and a gap comes wherever something is missing, and nowhere else", async () => {
+  await fc.assert(
+    fc.asyncProperty(fc.array(operation, { maxLength: 14 }), fc.integer({ min: 1, max: 7 }), async (operations, limit) => {
+      const keys = new ChannelKeys(stage.prefix, `walk${channels++}`);
+      const log = new ChannelLog(connection, { keys, run: new ServerRun(connection), hasPatterns: () => Promise.resolve(false) });
+      // Everything that ever happened: ids, and "break" where messages may have been lost after the one before.
+      const happened: string[] = [];
+      const cursors = new Map<string, string>();
+      const start = await readOn(log, "earliest", limit);
+      let next = 0;
+      for (const step of operations) {
+        if (step.do === "publish") {
+          for (let times = 0; times < step.count; times++) {
+            const id = `m${next++}`;
+            const [published] = await log.publishKept([{ id, dataJson: "1", at: 0 }], rule);
+            happened.push(id);
+            cursors.set(id, published?.cursor ?? "");
+          }
+        } else if (step.do === "lose") {
+          await stage.valkey.del(keys.history, keys.state);
+          happened.push("break");
+        } else if (step.do === "expire") {
+          await stage.valkey.del(keys.history);
+        } else {
+          if (step.do === "forget") await forget(keys, step.count);
+          await stage.valkey.hset(keys.state, "run", `other${String(next).padStart(3, "0")}`);
+          happened.push("break");
+        }
+      }
+      const kept = (await stage.valkey.xrange(keys.history, "-", "+")).flatMap(([, fields]) =>
+        fields[0] === "id" ? [fields[1] ?? ""] : [],
+      );
+      const places: [string, Position][] = [
+        ["", start.position],
+        ...[...cursors].map(([id, cursor]): [string, Position] => [id, parseCursor(cursor)]),
+      ];
+      for (const [id, place] of places) {
+        const { told, position } = await readOn(log, place, limit);
+        const after = happened.slice(happened.indexOf(id) + 1);
+        const expected = kept.filter((one) => after.includes(one));
+        expect(told.filter((one) => one !== "gap")).toEqual(expected);
+        const isMissing = after.some((one) => one === "break" || !kept.includes(one));
+        expect({ id, told: told.includes("gap") }).toEqual({ id, told: isMissing });
+        // Where it stands then, nothing more is to be told.
+        expect((await readOn(log, position, limit)).told).toEqual([]);
+      }
+    }),
+    { numRuns: Number(process.env["RUNS"] ?? 60) },
+  );
+}, 120_000);
+
+/** Takes the last messages out of the history and its state, as a server does that starts from an older copy. */
+async function forget(keys: ChannelKeys, count: number): Promise<void> {
+  const newest = await stage.valkey.xrevrange(keys.history, "+", "-", "COUNT", count);
+  for (const [entry, fields] of newest) {
+    if (fields[0] !== "id") break;
+    await stage.valkey.xdel(keys.history, entry);
+    const state = await stage.valkey.hgetall(keys.state);
+    await stage.valkey.hset(keys.state, "count", Number(state["count"]) - 1);
+  }
+}
