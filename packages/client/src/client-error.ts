@@ -1,31 +1,37 @@
-/** Every way in which the client or the gateway says no. The README explains each; a test keeps the two equal. */
-export const errorCodes = [
-  // Said by the client itself.
-  "OFFLINE",
-  "OUTCOME_UNKNOWN",
-  "SLOW_RECEIVER",
-  "CLOSED",
-  "REVOKED",
-  "TOKEN_UNAVAILABLE",
-  "INVALID_OPTION",
-  "NOT_SERIALIZABLE",
-  "PAYLOAD_TOO_LARGE",
-  // Said by the gateway alone.
-  "UNAUTHORIZED",
-  "FORBIDDEN",
-  "NOT_FOUND",
-  "INVALID_NAME",
-  "INVALID_CURSOR",
-  "INVALID_FRAME",
-  "VALIDATION_FAILED",
-  "FORBIDDEN_KEY",
-  "RATE_LIMITED",
-  "VALKEY_UNAVAILABLE",
-  "POSTGRES_UNAVAILABLE",
-  "UNEXPECTED",
-] as const;
+/** What the client itself says no to. The README explains each code; a test keeps the two equal. */
+type ClientCode =
+  | "OFFLINE"
+  | "OUTCOME_UNKNOWN"
+  | "SLOW_RECEIVER"
+  | "CLOSED"
+  | "TOKEN_UNAVAILABLE"
+  | "INVALID_OPTION"
+  | "NOT_SERIALIZABLE"
+  | "PAYLOAD_TOO_LARGE"
+  | "TOO_MANY_REQUESTS"
+  | "TOKEN_MISSING"
+  | "TOKEN_REVOKED";
 
-export type ClientErrorCode = (typeof errorCodes)[number];
+/** What only the gateway says no to. */
+type GatewayCode =
+  | "TOKEN_INVALID"
+  | "TOKEN_EXPIRED"
+  | "FORBIDDEN"
+  | "UNKNOWN_CHANNEL"
+  | "TOO_MANY_CHANNELS"
+  | "INVALID_NAME"
+  | "INVALID_CURSOR"
+  | "VALIDATION_FAILED"
+  | "FORBIDDEN_KEY"
+  | "NESTED_TOO_DEEPLY"
+  | "SOURCE_CLOSED"
+  | "VALKEY_UNAVAILABLE"
+  | "POSTGRES_UNAVAILABLE"
+  | "KEYS_UNAVAILABLE"
+  | "INTERNAL_ERROR";
+
+/** A gateway that is newer than this client may say others. */
+export type ClientErrorCode = ClientCode | GatewayCode;
 
 /**
  * The class of every error that the client throws: branch on `code`, never on the message.
@@ -46,15 +52,29 @@ export class ClientError extends Error {
   }
 }
 
-/** The error that a refusal by the gateway stands for; one with a code of a newer gateway is UNEXPECTED. */
-export function toClientError({ code, message }: { readonly code: string; readonly message?: string }): ClientError {
-  const known = errorCodes.find((candidate) => candidate === code);
-  return known ? new ClientError(known, message ?? code) : new ClientError("UNEXPECTED", `The gateway says ${code}: ${message ?? ""}`);
-}
-
-// These pass by themselves, so that a subscription outlives them. The last two end a subscription on the gateway's side alone.
-const passing = new Set<ClientErrorCode>(["VALKEY_UNAVAILABLE", "POSTGRES_UNAVAILABLE", "RATE_LIMITED", "SLOW_RECEIVER", "CLOSED"]);
+// These pass by themselves, so that what was asked for outlives them.
+const passing: ReadonlySet<ClientErrorCode> = new Set([
+  "VALKEY_UNAVAILABLE",
+  "POSTGRES_UNAVAILABLE",
+  "KEYS_UNAVAILABLE",
+  "INTERNAL_ERROR",
+  "TOO_MANY_REQUESTS",
+  "SLOW_RECEIVER",
+  "SOURCE_CLOSED",
+]);
 
 export function isPassing(error: ClientError): boolean {
   return passing.has(error.code);
+}
+
+export function offline(): ClientError {
+  return new ClientError("OFFLINE", "Nothing was sent, there is no connection: try later, or pass { timeout } to wait for one");
+}
+
+export function closed(): ClientError {
+  return new ClientError("CLOSED", "This client is closed: connect anew");
+}
+
+export function closedEarly(what: string, channel: string): ClientError {
+  return new ClientError("CLOSED", `The ${what} of ${channel} was closed before it was confirmed`);
 }

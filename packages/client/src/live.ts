@@ -1,6 +1,6 @@
-import { ClientError, toClientError } from "./client-error.ts";
+import { ClientError, closed } from "./client-error.ts";
 import { Connection, type ConnectionState } from "./connection/connection.ts";
-import type { Refusal, ServerFrame, SubscriptionFrame } from "./connection/frames.ts";
+import type { ServerFrame } from "./connection/frames.ts";
 import { TokenKeeper, type TokenSource } from "./connection/token-keeper.ts";
 import type { Presence } from "./presence/presence.ts";
 import { Presences } from "./presence/presences.ts";
@@ -38,7 +38,7 @@ export class Live {
     const onError = (error: ClientError): void => this.#events.emit("error", error);
     this.#environment = environment;
     this.#subscriptions = new Subscriptions({ environment, link, onError });
-    this.#presences = new Presences({ environment, link, onError, checkOpen: () => this.#checkOpen() });
+    this.#presences = new Presences({ environment, link, onError });
     this.#connection = new Connection({
       url,
       environment,
@@ -61,7 +61,7 @@ export class Live {
    * the subscription is iterated, and throws SLOW_RECEIVER when more than `buffer` messages wait. Over a lost connection each message
    * of a channel with history comes once and in order, or `onGap` says that some are missing.
    *
-   * Ends with FORBIDDEN, NOT_FOUND, INVALID_CURSOR or REVOKED when the gateway refuses; throws INVALID_OPTION.
+   * Ends with FORBIDDEN, UNKNOWN_CHANNEL, INVALID_CURSOR or TOKEN_REVOKED when the gateway refuses; throws INVALID_OPTION.
    *
    * @example
    * for await (const message of live.subscribe<Post>("tech_news", { since: lastCursor })) show(message.data);
@@ -97,7 +97,18 @@ export class Live {
    */
   presence(channel: string): Presence {
     this.#checkOpen();
-    return this.#presences.of(channel);
+    const { entrance, roll } = this.#presences.of(channel);
+    return {
+      enter: async (info = null) => {
+        this.#checkOpen();
+        await entrance.enter(info);
+      },
+      leave: () => entrance.leave(),
+      watch: (listener) => {
+        this.#checkOpen();
+        return roll.watch(listener);
+      },
+    };
   }
 
   /**
@@ -125,9 +136,9 @@ export class Live {
   }
 
   #take(frame: ServerFrame): void {
-    if (isOfSubscription(frame)) this.#subscriptions.take(frame);
-    else if (frame.type === "present" || frame.type === "joined" || frame.type === "left") this.#presences.take(frame);
-    else if (frame.type === "error") this.#events.emit("error", toClientError(frame));
+    if ("member" in frame || "members" in frame) this.#presences.take(frame);
+    else if ("channel" in frame) this.#subscriptions.take(frame);
+    else if (frame.type === "error") this.#events.emit("error", new ClientError(frame.code, frame.message));
   }
 
   #endAll(error: ClientError | undefined): void {
@@ -138,12 +149,4 @@ export class Live {
   #checkOpen(): void {
     if (this.state === "closed") throw closed();
   }
-}
-
-function isOfSubscription(frame: ServerFrame): frame is (SubscriptionFrame | Refusal) & { readonly sub: number } {
-  return "sub" in frame && frame.sub !== undefined;
-}
-
-function closed(): ClientError {
-  return new ClientError("CLOSED", "This client is closed: connect anew");
 }

@@ -1,4 +1,4 @@
-import { ClientError } from "./client-error.ts";
+import { ClientError, closed, offline } from "./client-error.ts";
 import type { Connection } from "./connection/connection.ts";
 import { startDeadline } from "./runtime/deadline.ts";
 import type { Environment } from "./runtime/environment.ts";
@@ -30,25 +30,14 @@ export async function publish(
   const json = toJson(`channel ${channel}`, data);
   const deadline = timeout > 0 ? startDeadline(environment, timeout) : undefined;
   try {
-    while (deadline && !deadline.isOver && !connection.link && connection.state !== "closed") {
-      await Promise.race([connection.settled, deadline.passed]);
-    }
+    if (deadline) await Promise.race([connection.settled, deadline.passed]);
     const { link } = connection;
-    if (!link) throw notConnected(connection, channel);
+    if (!link) throw connection.state === "closed" ? closed() : offline();
     const answer = link.request({ type: "publish", channel }, { key: "data", json });
     const first = await (deadline ? Promise.race([answer, deadline.passed]) : answer);
     if (first?.type === "published") return { id: first.id, receivers: first.receivers };
     throw new ClientError("OUTCOME_UNKNOWN", `The answer for ${channel} did not come in time: look whether it was published`);
   } finally {
-    deadline?.cancel();
+    deadline?.end();
   }
-}
-
-function notConnected({ state }: Connection, channel: string): ClientError {
-  return state === "closed"
-    ? new ClientError("CLOSED", `Nothing was sent to ${channel}: this client is closed, connect anew`)
-    : new ClientError(
-        "OFFLINE",
-        `Nothing was sent to ${channel}: there is no connection. Publish later, or pass { timeout } to wait for one`,
-      );
 }

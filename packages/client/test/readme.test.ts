@@ -3,7 +3,6 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join, relative } from "node:path";
 import { promisify } from "node:util";
 import { afterAll, describe, expect, test } from "vitest";
-import { errorCodes } from "../src/client-error.ts";
 import { openGateway } from "./support/client.ts";
 
 const root = join(import.meta.dirname, "../../..");
@@ -34,8 +33,10 @@ function toProgram(text: string, url: string): string {
 }
 
 test("the table of errors has every code, and no other", () => {
-  const codes = [...readme.matchAll(/^\| `([A-Z_]+)`/gm)].map(([, code]) => code);
-  expect(codes).toEqual([...errorCodes]);
+  const source = readFileSync(join(import.meta.dirname, "../src/client-error.ts"), "utf8");
+  const codes = [...source.matchAll(/^ {2}\| "([A-Z_]+)"/gm)].map(([, code]) => code);
+  expect(codes.length).toBeGreaterThan(20);
+  expect([...readme.matchAll(/^\| `([A-Z_]+)`/gm)].map(([, code]) => code)).toEqual(codes);
 });
 
 test("every snippet has the right types", async () => {

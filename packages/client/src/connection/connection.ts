@@ -1,5 +1,6 @@
 import { ClientError } from "../client-error.ts";
 import { Backoff } from "../runtime/backoff.ts";
+import { startDeadline, type Deadline } from "../runtime/deadline.ts";
 import type { Environment } from "../runtime/environment.ts";
 import type { ServerFrame } from "./frames.ts";
 import { Link, type LinkEnd } from "./link.ts";
@@ -45,7 +46,8 @@ export class Connection {
   #state: ConnectionState = "connecting";
   #settled = Promise.withResolvers<void>();
   #link: Link | undefined;
-  #endPause: (() => void) | undefined;
+  /** The wait for the next try. */
+  #rest: Deadline | undefined;
 
   constructor(parts: ConnectionParts) {
     this.#parts = parts;
@@ -85,7 +87,7 @@ export class Connection {
   close(): void {
     this.#setState("closed");
     this.#stopListening();
-    this.#endPause?.();
+    this.#rest?.end();
     this.#link?.end(1000);
   }
 
@@ -128,29 +130,23 @@ export class Connection {
   }
 
   #finalError(code: number): ClientError | undefined {
-    if (code === 4403) return new ClientError("REVOKED", "The gateway revoked this client's access: sign in again and connect anew");
+    if (code === 4403) return new ClientError("TOKEN_REVOKED", "The gateway revoked this client's access: sign in again and connect anew");
     if (code === 4401 && !this.#parts.tokens) {
-      return new ClientError("UNAUTHORIZED", "The gateway takes no connection without a token: pass a `token` function to connect");
+      return new ClientError("TOKEN_MISSING", "The gateway takes no connection without a token: pass a `token` function to connect");
     }
     return undefined;
   }
 
   #wake(): void {
-    this.#endPause?.();
+    this.#rest?.end();
     this.#link?.probe();
   }
 
-  #pause(ms: number): Promise<void> {
-    if (this.#state === "closed") return Promise.resolve();
-    return new Promise((resolve) => {
-      const done = (): void => {
-        cancel();
-        this.#endPause = undefined;
-        resolve();
-      };
-      const cancel = this.#parts.environment.after(ms, done);
-      this.#endPause = done;
-    });
+  async #pause(ms: number): Promise<void> {
+    if (this.#state === "closed") return;
+    this.#rest = startDeadline(this.#parts.environment, ms);
+    await this.#rest.passed;
+    this.#rest = undefined;
   }
 
   #setState(state: ConnectionState): void {

@@ -1,15 +1,17 @@
+import type { ClientErrorCode } from "../client-error.ts";
+
 /** What goes over the wire: JSON objects, told apart by `type`. `sub` names a subscription, `ref` a question that gets one answer. */
 export type ClientFrame =
   | { readonly type: "token"; readonly token: string }
-  | { readonly type: "subscribe"; readonly channel: string; readonly sub: number; readonly since: string | undefined }
-  | { readonly type: "unsubscribe"; readonly channel: string; readonly sub: number }
-  | { readonly type: "publish" | "enter" | "leave" | "watch" | "unwatch"; readonly channel: string }
-  | { readonly type: "ping" };
+  | { readonly type: "subscribe"; readonly channel: string; readonly sub: number | undefined; readonly since: string | undefined }
+  | { readonly type: "unsubscribe"; readonly channel: string; readonly sub: number | undefined }
+  | { readonly type: "publish" | "enter" | "leave" | "watch" | "unwatch"; readonly channel: string };
 
 export interface Hello {
   readonly type: "hello";
   readonly beatMs: number;
   readonly maxFrameBytes?: number;
+  readonly framesPerSecond?: number;
 }
 
 /** An answer to the frame with the same `ref`. */
@@ -21,24 +23,20 @@ export type Answer =
 
 export interface Refusal {
   readonly type: "error";
-  readonly code: string;
+  readonly code: ClientErrorCode;
   readonly message: string;
+  readonly channel?: string;
   readonly sub?: number;
   readonly ref?: number;
 }
 
-export type SubscriptionFrame =
-  | { readonly type: "subscribed"; readonly sub: number; readonly cursor: string | null }
-  | {
-      readonly type: "message";
-      readonly sub: number;
-      readonly id: string;
-      readonly data: unknown;
-      readonly at: number;
-      readonly cursor: string | null;
-    }
-  | { readonly type: "gap"; readonly sub: number; readonly reason: GapReason; readonly missed: number | null }
-  | { readonly type: "unsubscribed"; readonly sub: number; readonly code: string | null; readonly message?: string };
+/** About one subscription: the one with this `sub`, or without it the one that was asked for by the channel's name alone. */
+export type SubscriptionFrame = { readonly channel: string; readonly sub?: number } & (
+  | { readonly type: "subscribed"; readonly cursor: string | null }
+  | { readonly type: "message"; readonly id: string; readonly data: unknown; readonly at: number; readonly cursor: string | null }
+  | { readonly type: "gap"; readonly reason: GapReason; readonly missed: number | null; readonly cursor?: string | null }
+  | { readonly type: "unsubscribed"; readonly code?: ClientErrorCode | null }
+);
 
 export type GapReason = "trimmed" | "lost" | "restarted" | "disconnected" | "dropped";
 
@@ -56,7 +54,12 @@ interface Present {
   readonly members: readonly Member[];
 }
 
-export type PresenceFrame = Present | ({ readonly type: "joined" | "left"; readonly channel: string } & Member);
+interface Change extends Member {
+  readonly type: "joined" | "left";
+  readonly channel: string;
+}
+
+export type PresenceFrame = Present | Change;
 
 export type ServerFrame =
   | Hello
@@ -69,10 +72,8 @@ export type ServerFrame =
 
 /** The frame that a text is, or undefined when it is none. The gateway is trusted with the shape of its own frames. */
 export function parseFrame(text: unknown): ServerFrame | undefined {
-  if (typeof text !== "string") return undefined;
   try {
-    const frame: unknown = JSON.parse(text);
-    return typeof frame === "object" && frame !== null && "type" in frame ? (frame as ServerFrame) : undefined;
+    return JSON.parse(String(text)) as ServerFrame;
   } catch {
     return undefined;
   }

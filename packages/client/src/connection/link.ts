@@ -1,8 +1,9 @@
-import { ClientError, toClientError } from "../client-error.ts";
+import { ClientError, offline } from "../client-error.ts";
 import type { Environment } from "../runtime/environment.ts";
 import { isLongerThan } from "../runtime/json.ts";
 import { parseFrame, type Answer, type ClientFrame, type Hello, type Refusal, type ServerFrame } from "./frames.ts";
 import { Heartbeat } from "./heartbeat.ts";
+import { Outbox } from "./outbox.ts";
 
 /** How a connection ended: the close code, and for how long the gateway asks to stay away. */
 export interface LinkEnd {
@@ -18,6 +19,7 @@ interface LinkParts {
 }
 
 interface Question {
+  isSent: boolean;
   resolve(answer: Answer): void;
   reject(error: ClientError): void;
 }
@@ -28,10 +30,14 @@ export interface Payload {
   readonly json: string;
 }
 
+const mostWaiting = 1_000;
+// What a gateway bears that does not say.
+const defaultFramesPerSecond = 50;
+
 /**
  * One WebSocket, from opening to its end. It ends once, for whatever reason comes first; from then on nothing of the socket is heard,
- * so that no frame of an old connection mixes with those of the next. Every question that was not answered by then ends as
- * OUTCOME_UNKNOWN: it was sent, and only the gateway knows whether it was done.
+ * so that no frame of an old connection mixes with those of the next. A question that was sent and not answered by then ends as
+ * OUTCOME_UNKNOWN: only the gateway knows whether it was done. One that was not sent yet ends as OFFLINE.
  */
 export class Link {
   /** Resolves when the gateway has greeted. Never resolves when the link ends before. */
@@ -45,6 +51,7 @@ export class Link {
   #nextRef = 1;
   #isEnded = false;
   #maxFrameBytes = Infinity;
+  #outbox: Outbox | undefined;
   #heartbeat: Heartbeat | undefined;
   #retryAt: number | undefined;
   #cancelRetry: (() => void) | undefined;
@@ -67,23 +74,34 @@ export class Link {
     return this.#retryAt !== undefined;
   }
 
+  /** Sends a frame after the greeting; before it, and after the end, nothing. */
   send(frame: ClientFrame): void {
-    if (!this.#isEnded) this.#socket.send(JSON.stringify(frame));
+    if (!this.#isEnded) this.#outbox?.push({ text: JSON.stringify(frame) });
   }
 
-  /** Sends a frame that gets one answer. Rejects with the gateway's refusal, OFFLINE, OUTCOME_UNKNOWN or PAYLOAD_TOO_LARGE. */
+  /**
+   * Sends a frame that gets one answer. Rejects with the gateway's refusal, OUTCOME_UNKNOWN, or before anything is sent with OFFLINE,
+   * PAYLOAD_TOO_LARGE or TOO_MANY_REQUESTS.
+   */
   request(frame: ClientFrame, payload?: Payload): Promise<Answer> {
-    if (this.#isEnded) return Promise.reject(new ClientError("OFFLINE", "Nothing was sent, the connection has just ended: try again"));
+    const outbox = this.#outbox;
+    if (this.#isEnded || !outbox) return Promise.reject(offline());
     const ref = this.#nextRef++;
     const head = JSON.stringify({ ...frame, ref });
     const text = payload ? `${head.slice(0, -1)},"${payload.key}":${payload.json}}` : head;
     if (isLongerThan(text, this.#maxFrameBytes)) {
-      const message = `The frame takes more than the ${this.#maxFrameBytes} bytes that the gateway allows: keep large data elsewhere and send its address`;
+      const message = `Nothing was sent, the gateway takes ${this.#maxFrameBytes} bytes at the most: keep large data elsewhere`;
       return Promise.reject(new ClientError("PAYLOAD_TOO_LARGE", message));
     }
+    if (outbox.length >= mostWaiting) {
+      return Promise.reject(
+        new ClientError("TOO_MANY_REQUESTS", `Nothing was sent, ${mostWaiting} frames wait already: publish less at a time`),
+      );
+    }
     return new Promise((resolve, reject) => {
-      this.#questions.set(ref, { resolve, reject });
-      this.#socket.send(text);
+      const question: Question = { isSent: false, resolve, reject };
+      this.#questions.set(ref, question);
+      outbox.push({ text, onSent: () => (question.isSent = true) });
     });
   }
 
@@ -98,10 +116,9 @@ export class Link {
     // On a dead network the closing handshake takes its time: nobody waits for it.
     this.#socket.close(1000);
     this.#heartbeat?.stop();
+    this.#outbox?.stop();
     this.#cancelRetry?.();
-    for (const { reject } of this.#questions.values()) {
-      reject(new ClientError("OUTCOME_UNKNOWN", "The connection ended before the answer: look whether it was done before doing it again"));
-    }
+    for (const { isSent, reject } of this.#questions.values()) reject(isSent ? notAnswered() : offline());
     this.#questions.clear();
     const retryMs = this.#retryAt === undefined ? undefined : Math.max(0, this.#retryAt - this.#parts.environment.now());
     this.#ended.resolve({ code, retryMs });
@@ -121,18 +138,22 @@ export class Link {
     const question = this.#questions.get(ref);
     if (!question) return false;
     this.#questions.delete(ref);
-    if (frame.type === "error") question.reject(toClientError(frame));
+    if (frame.type === "error") question.reject(new ClientError(frame.code, frame.message));
     else question.resolve(frame);
     // Who is present concerns all who watch.
     return frame.type !== "present";
   }
 
   #greet(hello: Hello): void {
+    const { environment } = this.#parts;
+    const write = (text: string): void => this.#socket.send(text);
     this.#maxFrameBytes = hello.maxFrameBytes ?? Infinity;
+    this.#outbox = new Outbox({ environment, framesPerSecond: hello.framesPerSecond ?? defaultFramesPerSecond, write });
     this.#heartbeat = new Heartbeat({
       beatMs: hello.beatMs,
-      environment: this.#parts.environment,
-      ping: () => this.send({ type: "ping" }),
+      environment,
+      // Past those who wait: the answer is expected soon.
+      ping: () => write('{"type":"ping"}'),
       onDead: () => this.end(1006),
     });
     this.#hello.resolve(hello);
@@ -142,4 +163,8 @@ export class Link {
     this.#retryAt = this.#parts.environment.now() + retryMs;
     this.#cancelRetry = this.#parts.environment.after(retryMs, () => this.end(1012));
   }
+}
+
+function notAnswered(): ClientError {
+  return new ClientError("OUTCOME_UNKNOWN", "The connection ended before the answer: look whether it was done before doing it again");
 }

@@ -39,7 +39,7 @@ export class TokenKeeper {
     } catch (cause) {
       throw new ClientError("TOKEN_UNAVAILABLE", `The token function failed and is called again later: ${String(cause)}`, { cause });
     } finally {
-      deadline.cancel();
+      deadline.end();
     }
   }
 
@@ -72,7 +72,7 @@ export class TokenKeeper {
   async #outlasts(link: Link, ms: number): Promise<boolean> {
     const deadline = startDeadline(this.#parts.environment, ms);
     await Promise.race([deadline.passed, link.ended]);
-    deadline.cancel();
+    deadline.end();
     return !link.isEnded;
   }
 }

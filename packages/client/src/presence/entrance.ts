@@ -1,8 +1,8 @@
-import { ClientError, isPassing } from "../client-error.ts";
+import { closedEarly, type ClientError } from "../client-error.ts";
 import type { Link, Payload } from "../connection/link.ts";
 import type { Environment } from "../runtime/environment.ts";
 import { toJson } from "../runtime/json.ts";
-import { Retry } from "../runtime/retry.ts";
+import { isLinkEnd, Standing } from "./standing.ts";
 
 export interface PresenceParts {
   readonly channel: string;
@@ -14,15 +14,28 @@ export interface PresenceParts {
 /** Keeps this client present on one channel from `enter` to `leave`. */
 export class Entrance {
   readonly #parts: PresenceParts;
-  readonly #retry: Retry;
+  readonly #standing: Standing;
   /** With what to be present; undefined when not to be. */
   #info: Payload | undefined;
   /** Those who wait for the first confirmation. */
   #confirmation: PromiseWithResolvers<void> | undefined;
 
   constructor(parts: PresenceParts) {
+    const { channel, environment, link } = parts;
     this.#parts = parts;
-    this.#retry = new Retry(parts.environment);
+    this.#standing = new Standing({
+      environment,
+      link,
+      request: (over) => over.request({ type: "enter", channel }, this.#info),
+      onGranted: () => {
+        this.#confirmation?.resolve();
+        this.#confirmation = undefined;
+      },
+      onRefused: (error) => {
+        if (!this.#confirmation) parts.onError(error);
+        this.end(error);
+      },
+    });
   }
 
   enter(info: unknown): Promise<void> {
@@ -34,9 +47,10 @@ export class Entrance {
   }
 
   async leave(): Promise<void> {
-    this.end(new ClientError("CLOSED", `The presence on ${this.#parts.channel} was left before it was confirmed`));
+    const { channel, link } = this.#parts;
+    this.end(closedEarly("presence", channel));
     try {
-      await this.#parts.link()?.request({ type: "leave", channel: this.#parts.channel });
+      await link()?.request({ type: "leave", channel });
     } catch (error) {
       // A connection that has ended has taken the presence with it.
       if (!isLinkEnd(error)) throw error;
@@ -45,40 +59,13 @@ export class Entrance {
 
   /** To be called on every new connection. */
   ask(): void {
-    const link = this.#parts.link();
-    if (this.#info && link) void this.#askOver(link, this.#info);
+    if (this.#info) this.#standing.ask();
   }
 
   end(error: ClientError): void {
     this.#info = undefined;
-    this.#retry.cancel();
+    this.#standing.stop();
     this.#confirmation?.reject(error);
     this.#confirmation = undefined;
   }
-
-  async #askOver(link: Link, info: Payload): Promise<void> {
-    this.#retry.cancel();
-    try {
-      await link.request({ type: "enter", channel: this.#parts.channel }, info);
-      if (this.#info !== info) return;
-      this.#retry.succeeded();
-      this.#confirmation?.resolve();
-      this.#confirmation = undefined;
-    } catch (error) {
-      // The next connection asks again.
-      if (this.#info !== info || isLinkEnd(error)) return;
-      this.#fail(error as ClientError);
-    }
-  }
-
-  #fail(error: ClientError): void {
-    if (isPassing(error)) return this.#retry.schedule(() => this.ask());
-    if (!this.#confirmation) this.#parts.onError(error);
-    this.end(error);
-  }
-}
-
-/** Whether a question got no answer because its link has ended. */
-export function isLinkEnd(error: unknown): boolean {
-  return error instanceof ClientError && (error.code === "OUTCOME_UNKNOWN" || error.code === "OFFLINE");
 }

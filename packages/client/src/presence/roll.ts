@@ -1,9 +1,9 @@
-import { ClientError, isPassing } from "../client-error.ts";
+import { closedEarly, type ClientError } from "../client-error.ts";
 import type { Member, PresenceFrame } from "../connection/frames.ts";
 import { call } from "../runtime/call.ts";
-import { Retry } from "../runtime/retry.ts";
-import { isLinkEnd, type PresenceParts } from "./entrance.ts";
+import type { PresenceParts } from "./entrance.ts";
 import type { PresenceChange, PresenceWatch } from "./presence.ts";
+import { Standing } from "./standing.ts";
 
 type Listener = (change: PresenceChange) => void;
 
@@ -13,14 +13,23 @@ type Listener = (change: PresenceChange) => void;
  */
 export class Roll {
   readonly #parts: PresenceParts;
-  readonly #retry: Retry;
+  readonly #standing: Standing;
   readonly #watchers = new Set<{ readonly listener: Listener; readonly ready: PromiseWithResolvers<void> }>();
   readonly #members = new Map<string, Member>();
   #isKnown = false;
 
   constructor(parts: PresenceParts) {
     this.#parts = parts;
-    this.#retry = new Retry(parts.environment);
+    this.#standing = new Standing({
+      environment: parts.environment,
+      link: parts.link,
+      request: (link) => link.request({ type: "watch", channel: parts.channel }),
+      onGranted: () => undefined,
+      onRefused: (error) => {
+        parts.onError(error);
+        this.end(error);
+      },
+    });
   }
 
   watch(listener: Listener): PresenceWatch {
@@ -34,7 +43,7 @@ export class Roll {
       ready: watcher.ready.promise,
       close: () => {
         if (!this.#watchers.delete(watcher)) return;
-        watcher.ready.reject(closedBefore(this.#parts.channel));
+        watcher.ready.reject(closedEarly("watch", this.#parts.channel));
         if (this.#watchers.size === 0) this.#stop();
       },
     };
@@ -42,13 +51,7 @@ export class Roll {
 
   /** To be called on every new connection. */
   ask(): void {
-    const link = this.#parts.link();
-    if (this.#watchers.size === 0 || !link) return;
-    this.#retry.cancel();
-    link.request({ type: "watch", channel: this.#parts.channel }).then(
-      () => this.#retry.succeeded(),
-      (error: ClientError) => this.#fail(error),
-    );
+    if (this.#watchers.size > 0) this.#standing.ask();
   }
 
   take(frame: PresenceFrame): void {
@@ -94,14 +97,6 @@ export class Roll {
     for (const { listener } of this.#watchers) call(listener, change);
   }
 
-  #fail(error: ClientError): void {
-    // The next connection asks again.
-    if (isLinkEnd(error) || this.#watchers.size === 0) return;
-    if (isPassing(error)) return this.#retry.schedule(() => this.ask());
-    this.#parts.onError(error);
-    this.end(error);
-  }
-
   #stop(): void {
     const { channel, link } = this.#parts;
     this.#forget();
@@ -109,12 +104,8 @@ export class Roll {
   }
 
   #forget(): void {
-    this.#retry.cancel();
+    this.#standing.stop();
     this.#isKnown = false;
     this.#members.clear();
   }
-}
-
-function closedBefore(channel: string): ClientError {
-  return new ClientError("CLOSED", `The watch of ${channel} was closed before its members were known`);
 }

@@ -15,8 +15,8 @@ const longestTimerMs = 2_147_483_647;
 
 export const surroundings: Environment = {
   openSocket: (url) => new WebSocket(url),
-  now: () => Date.now(),
-  random: () => Math.random(),
+  now: Date.now,
+  random: Math.random,
   after: (ms, action) => {
     const timer = setTimeout(action, Math.min(ms, longestTimerMs));
     return () => clearTimeout(timer);

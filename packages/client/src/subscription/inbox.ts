@@ -52,15 +52,18 @@ export class Inbox<Data> implements AsyncIterator<Message<Data>, undefined> {
   #serve(): void {
     while (this.#takers.length > 0) {
       const item = this.#items.shift();
-      if (!item && !this.#isEnded) return;
-      if (item) this.#parts.onHandOver(item);
-      if (item && isGap(item)) continue;
-      // Looked at again: the receiver of a gap may have closed the subscription.
-      const taker = this.#takers.shift();
-      if (item) taker?.resolve({ done: false, value: item });
-      else if (this.#error) taker?.reject(this.#error);
-      else taker?.resolve({ done: true, value: undefined });
-      if (!item) this.#error = undefined;
+      if (item) {
+        // The receiver of a gap may close the subscription: what is left is looked at again.
+        this.#parts.onHandOver(item);
+        if (!isGap(item)) this.#takers.shift()?.resolve({ done: false, value: item });
+      } else if (this.#isEnded) {
+        const taker = this.#takers.shift();
+        if (this.#error) taker?.reject(this.#error);
+        else taker?.resolve({ done: true, value: undefined });
+        this.#error = undefined;
+      } else {
+        return;
+      }
     }
   }
 }

@@ -20,6 +20,8 @@ export interface Gap {
   readonly reason: GapReason;
   /** How many, where that is known. */
   readonly missed: number | undefined;
+  /** Where to resume after the gap; undefined where the next message says. */
+  readonly cursor: string | undefined;
 }
 
 export type Item<Data> = Message<Data> | Gap;

@@ -1,4 +1,4 @@
-import { ClientError, isPassing, toClientError } from "../client-error.ts";
+import { ClientError, closedEarly, isPassing } from "../client-error.ts";
 import type { SubscriptionFrame, Refusal } from "../connection/frames.ts";
 import type { Link } from "../connection/link.ts";
 import { call } from "../runtime/call.ts";
@@ -16,7 +16,8 @@ export interface Receiver {
 
 interface OpenSubscriptionParts extends SubscribeOptions {
   readonly channel: string;
-  readonly sub: number;
+  /** Its number on the wire; undefined for the one that goes by the channel's name. */
+  readonly sub: number | undefined;
   readonly environment: Environment;
   /** The link to the gateway while there is one. */
   link(): Link | undefined;
@@ -24,7 +25,7 @@ interface OpenSubscriptionParts extends SubscribeOptions {
 }
 
 /**
- * DESIGN. Each subscription has a number of its own on the wire, also among several of one channel: so each has its own beginning and
+ * DESIGN. Each subscription is one of its own on the wire, also among several of one channel: so each has its own beginning and
  * its own replay, and none sees what another has asked for. Two places are kept:
  *
  * - `#position`, up to which everything has arrived. With it the subscription is asked for again after each connection, so nothing
@@ -89,20 +90,19 @@ export class OpenSubscription implements Subscription {
       case "message":
         return this.#takeMessage({ channel, id: frame.id, data: frame.data, at: frame.at, cursor: frame.cursor ?? undefined });
       case "gap":
-        return this.#pass({ channel, reason: frame.reason, missed: frame.missed ?? undefined });
+        this.#position = frame.cursor ?? this.#position;
+        return this.#pass({ channel, reason: frame.reason, missed: frame.missed ?? undefined, cursor: frame.cursor ?? undefined });
       case "error":
-        return this.#refuse(toClientError(frame));
+        return this.#refuse(new ClientError(frame.code, frame.message));
       case "unsubscribed":
-        return this.#refuse(
-          toClientError({ message: `The gateway ended the subscription of ${channel}`, ...frame, code: frame.code ?? "CLOSED" }),
-        );
+        return this.#refuse(new ClientError(frame.code ?? "SOURCE_CLOSED", `The gateway ended the subscription of ${channel}`));
     }
   }
 
   /** To be called for every item at the moment it is handed over. */
   handOver(item: Item<unknown>): void {
-    if (!isGap(item)) this.#cursor = item.cursor ?? this.#cursor;
-    else if (this.#parts.onGap) call<Gap>(this.#parts.onGap, item);
+    this.#cursor = item.cursor ?? this.#cursor;
+    if (isGap(item) && this.#parts.onGap) call<Gap>(this.#parts.onGap, item);
   }
 
   end(error?: ClientError): void {
@@ -110,7 +110,7 @@ export class OpenSubscription implements Subscription {
     this.#isEnded = true;
     this.#retry.cancel();
     this.#parts.signal?.removeEventListener("abort", this.#onAbort);
-    this.#ready.reject(error ?? new ClientError("CLOSED", `The subscription of ${this.channel} was closed before it was confirmed`));
+    this.#ready.reject(error ?? closedEarly("subscription", this.channel));
     this.#closed.resolve(error);
     this.#parts.onEnd(error);
     this.#receiver?.end(error);
@@ -129,7 +129,7 @@ export class OpenSubscription implements Subscription {
     this.#cursor ??= cursor;
     this.#retry.succeeded();
     this.#ready.resolve();
-    if (isBlind) this.#pass({ channel: this.channel, reason: this.#blindReason, missed: undefined });
+    if (isBlind) this.#pass({ channel: this.channel, reason: this.#blindReason, missed: undefined, cursor });
     this.#blindReason = "disconnected";
   }
 
@@ -141,7 +141,7 @@ export class OpenSubscription implements Subscription {
   #pass(item: Item<unknown>): void {
     if (this.#isEnded || this.#receiver?.take(item)) return;
     const { channel } = this;
-    const message = `The buffer for ${channel} is full: iterate faster, raise \`buffer\`, or subscribe again with { since: subscription.cursor }`;
+    const message = `The buffer of ${channel} is full: iterate faster, or subscribe again with { since: subscription.cursor }`;
     this.end(new ClientError("SLOW_RECEIVER", message));
   }
 

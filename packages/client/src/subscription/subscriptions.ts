@@ -15,11 +15,16 @@ interface SubscriptionsParts {
   onError(error: ClientError): void;
 }
 
-/** The subscriptions that are open, by their number on the wire. */
+/**
+ * The subscriptions that are open. The first of a channel goes by the channel's name alone, so that the gateway can write the same frame
+ * to all who do; further ones have numbers, which make their frames their own.
+ */
 export class Subscriptions {
   readonly #parts: SubscriptionsParts;
   readonly #open = new Map<number, OpenSubscription>();
-  #nextSub = 1;
+  /** Channel -> the number here of the one that goes by its name; also after its end, until no frame for it can come any more. */
+  readonly #byName = new Map<string, number>();
+  #nextNumber = 1;
 
   constructor(parts: SubscriptionsParts) {
     this.#parts = parts;
@@ -58,11 +63,15 @@ export class Subscriptions {
 
   /** To be called on every new connection. */
   askAll(): void {
+    for (const [channel, number] of this.#byName) if (!this.#open.has(number)) this.#byName.delete(channel);
     for (const subscription of this.#open.values()) subscription.ask();
   }
 
-  take(frame: (SubscriptionFrame | Refusal) & { readonly sub: number }): void {
-    this.#open.get(frame.sub)?.take(frame);
+  take(frame: SubscriptionFrame | Refusal): void {
+    const { channel = "", sub = this.#byName.get(channel) } = frame;
+    const subscription = sub === undefined ? undefined : this.#open.get(sub);
+    if (subscription) subscription.take(frame);
+    else if (frame.type === "unsubscribed" && frame.sub === undefined) this.#byName.delete(channel);
   }
 
   endAll(error: ClientError | undefined): void {
@@ -71,7 +80,9 @@ export class Subscriptions {
 
   #create(channel: string, options: SubscribeOptions): OpenSubscription {
     const { environment, link, onError } = this.#parts;
-    const sub = this.#nextSub++;
+    const number = this.#nextNumber++;
+    const sub = this.#byName.has(channel) ? number : undefined;
+    if (sub === undefined) this.#byName.set(channel, number);
     const subscription = new OpenSubscription({
       ...options,
       channel,
@@ -79,12 +90,12 @@ export class Subscriptions {
       environment,
       link,
       onEnd: (error) => {
-        this.#open.delete(sub);
+        this.#open.delete(number);
         link()?.send({ type: "unsubscribe", channel, sub });
         if (error) onError(error);
       },
     });
-    this.#open.set(sub, subscription);
+    this.#open.set(number, subscription);
     return subscription;
   }
 }

@@ -261,7 +261,7 @@ describe("tokens", () => {
     const errors = new Log<ClientError>();
     live.on("error", errors.add);
     await reached(live, "online");
-    expect(errors.entries.map(({ code }) => code)).toEqual(["UNAUTHORIZED", "UNAUTHORIZED"]);
+    expect(errors.entries.map(({ code }) => code)).toEqual(["TOKEN_INVALID", "TOKEN_INVALID"]);
   });
 
   test("that were revoked end the client and its subscriptions, and nothing is tried again", async () => {
@@ -269,7 +269,7 @@ describe("tokens", () => {
     const subscription = live.subscribe("news");
     await subscription.ready;
     gateway.close(4403);
-    expect((await subscription.closed)?.code).toBe("REVOKED");
+    expect((await subscription.closed)?.code).toBe("TOKEN_REVOKED");
     expect(live.state).toBe("closed");
     expect(gateway.connections).toBe(1);
   });
@@ -279,7 +279,7 @@ describe("tokens", () => {
     const subscription = live.subscribe("news");
     await subscription.ready;
     gateway.close(4401);
-    expect((await subscription.closed)?.code).toBe("UNAUTHORIZED");
+    expect((await subscription.closed)?.code).toBe("TOKEN_MISSING");
     expect(live.state).toBe("closed");
   });
 });

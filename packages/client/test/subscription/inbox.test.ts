@@ -8,7 +8,7 @@ function message(id: number): Item<number> {
   return { channel: "news", id: String(id), data: id, at: 0, cursor: `1-${id}` };
 }
 
-const gap: Item<number> = { channel: "news", reason: "lost", missed: undefined };
+const gap: Item<number> = { channel: "news", reason: "lost", missed: undefined, cursor: undefined };
 
 function createInbox(capacity: number): { readonly inbox: Inbox<number>; readonly handedOver: unknown[] } {
   const handedOver: unknown[] = [];
@@ -30,7 +30,7 @@ test("whatever the order of coming and asking, each asker gets one message, in o
         if (step === "ask") asked.push(inbox.next());
         else if (inbox.take(step === "gap" ? gap : message(index))) expected.push(step === "gap" ? "gap" : index);
       }
-      inbox.end(new ClientError("REVOKED", ""));
+      inbox.end(new ClientError("TOKEN_REVOKED", ""));
       const answers = await Promise.allSettled(asked);
       const got = answers.flatMap((answer) => (answer.status === "fulfilled" && !answer.value.done ? [answer.value.value.data] : []));
       const data = expected.filter((item) => item !== "gap");

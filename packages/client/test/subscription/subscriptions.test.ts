@@ -98,6 +98,38 @@ describe("several subscriptions", () => {
     expect(gateway.connections).toBe(1);
   });
 
+  test("go by the channel's name, and by a number for all but one of a channel", async () => {
+    const first = live.subscribe("news");
+    const second = live.subscribe("news");
+    const other = live.subscribe("weather");
+    await Promise.all([first.ready, second.ready, other.ready]);
+    const subs = (): unknown[] => gateway.frames.filter(({ type }) => type === "subscribe").map(({ channel, sub }) => [channel, sub]);
+    expect(subs()).toEqual([
+      ["news", undefined],
+      ["news", expect.any(Number)],
+      ["weather", undefined],
+    ]);
+    // The name is free again only when nothing for the one before can come any more.
+    await first.close();
+    await live.subscribe("news").ready;
+    expect(subs()[3]).toEqual(["news", expect.any(Number)]);
+    await live.subscribe("news").ready;
+    expect(subs()[4]).toEqual(["news", undefined]);
+  });
+
+  test("that are closed and made again at once get nothing of what came for the one before", async () => {
+    for (let data = 0; data < 50; data++) gateway.publish("news", data);
+    for (let round = 0; round < 5; round++) {
+      const old = live.subscribe("news", () => undefined, { since: "earliest" });
+      if (round % 2 === 0) await old.ready;
+      await old.close();
+      const seen = new Log<number>();
+      const fresh = live.subscribe<number>("news", ({ data }) => seen.add(data), { since: "1-48" });
+      expect(await seen.length(2)).toEqual([48, 49]);
+      await fresh.close();
+    }
+  });
+
   test("of which one is closed leave the others be", async () => {
     const seen = new Log<string>();
     const kept = live.subscribe<string>("news", ({ data }) => seen.add(data));
@@ -159,7 +191,36 @@ describe("over a lost connection", () => {
     for (const data of ["b", "c", "d"]) gateway.publish("news", data);
     gateway.trim("news", 1);
     await gateway.up();
-    expect(await seen.length(3)).toEqual(["a", { channel: "news", reason: "trimmed", missed: 2 }, "d"]);
+    expect(await seen.length(3)).toEqual(["a", { channel: "news", reason: "trimmed", missed: 2, cursor: undefined }, "d"]);
+  });
+
+  test("a gap that says where to resume is not announced again when no message came after it", async () => {
+    const gaps = new Log<Gap>();
+    const subscription = live.subscribe("news", () => undefined, { onGap: gaps.add });
+    await subscription.ready;
+    gateway.sayToAll({ type: "gap", channel: "news", reason: "restarted", missed: null, cursor: "1-0" });
+    expect(await gaps.length(1)).toEqual([{ channel: "news", reason: "restarted", missed: undefined, cursor: "1-0" }]);
+    expect(subscription.cursor).toBe("1-0");
+    gateway.drop();
+    expect((await gateway.frame("subscribe", { count: 2 })).since).toBe("1-0");
+  });
+
+  test("a gap that is found but not told before the connection is lost is found again", async () => {
+    gateway.publish("news", "a");
+    const gaps = new Log<Gap>();
+    const subscription = live.subscribe("news", () => undefined, { onGap: gaps.add });
+    await subscription.ready;
+    gateway.lose("news");
+    gateway.intercept = ({ type, channel }, say) => {
+      if (type !== "subscribe") return false;
+      gateway.intercept = () => false;
+      say({ type: "subscribed", channel, cursor: "2-0" });
+      setImmediate(() => gateway.close(1012));
+      return true;
+    };
+    gateway.drop();
+    expect((await gateway.frame("subscribe", { count: 3 })).since).toBe("1-1");
+    expect((await gaps.length(1)).map(({ reason }) => reason)).toEqual(["lost"]);
   });
 
   test("a gap reaches an iteration when it gets there, not while older messages wait", async () => {
@@ -189,7 +250,7 @@ describe("over a lost connection", () => {
     gateway.drop();
     await gateway.frame("subscribe", { count: 2 });
     gateway.publish("ticker", "b");
-    expect(await seen.length(3)).toEqual(["a", { channel: "ticker", reason: "disconnected", missed: undefined }, "b"]);
+    expect(await seen.length(3)).toEqual(["a", { channel: "ticker", reason: "disconnected", missed: undefined, cursor: undefined }, "b"]);
     expect(subscription.cursor).toBeUndefined();
   });
 });
@@ -278,17 +339,7 @@ describe("ending", () => {
     await subscription.ready;
     const { sub } = await gateway.frame("subscribe");
     gateway.sayToAll({ type: "unsubscribed", channel: "ticker", sub, code: "SLOW_RECEIVER", cursor: null });
-    expect(await gaps.length(1)).toEqual([{ channel: "ticker", reason: "dropped", missed: undefined }]);
-  });
-
-  test("a code that this client does not know is UNEXPECTED, and the message tells it", async () => {
-    gateway.intercept = ({ type, channel, sub }, say) => {
-      if (type !== "subscribe") return false;
-      say({ type: "error", channel, sub, code: "FULL_MOON", message: "Wait" });
-      return true;
-    };
-    const reason = await live.subscribe("news").closed;
-    expect(reason).toMatchObject({ code: "UNEXPECTED", message: "The gateway says FULL_MOON: Wait" });
+    expect(await gaps.length(1)).toEqual([{ channel: "ticker", reason: "dropped", missed: undefined, cursor: undefined }]);
   });
 
   test("closing the client ends all, and no more can be made", async () => {

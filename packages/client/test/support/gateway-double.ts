@@ -23,7 +23,10 @@ interface Kept {
 
 interface Peer {
   readonly socket: WebSocket;
-  readonly subs: Map<number, string>;
+  /** By number, or by name for those without. */
+  readonly subs: Map<number | string, { readonly channel: string; readonly sub: number | undefined }>;
+  framesThisSecond: number;
+  second: number;
   readonly watched: Set<string>;
   readonly entered: Set<string>;
   member: string | undefined;
@@ -57,6 +60,8 @@ export class GatewayDouble {
   readonly frames: Frame[] = [];
   beatMs = 15_000;
   maxFrameBytes = 100_000;
+  /** Whoever says more is cut off. */
+  framesPerSecond = 50;
   /** How long a token lives, by its text; undefined refuses it. */
   lifeOf: (token: string) => number | null | undefined = () => null;
   /** What to answer instead of the usual; true when the double said something itself, or nothing. */
@@ -131,7 +136,7 @@ export class GatewayDouble {
     const message = { id, data, at: Date.now(), cursor: channel.cursor };
     if (channel.hasHistory) channel.kept.push(message);
     for (const peer of this.#peers) {
-      for (const [sub, subscribed] of peer.subs) {
+      for (const { channel: subscribed, sub } of peer.subs.values()) {
         if (subscribed === name) this.#say(peer, { type: "message", channel: name, sub, ...message });
       }
     }
@@ -174,11 +179,25 @@ export class GatewayDouble {
   }
 
   #welcome(socket: WebSocket): void {
-    const peer: Peer = { socket, subs: new Map(), watched: new Set(), entered: new Set(), member: undefined };
+    const peer: Peer = {
+      socket,
+      subs: new Map(),
+      watched: new Set(),
+      entered: new Set(),
+      member: undefined,
+      framesThisSecond: 0,
+      second: 0,
+    };
     this.#peers.add(peer);
     this.connections++;
     this.#happened.notify();
-    this.#say(peer, { type: "hello", beatMs: this.beatMs, gateway: "double", maxFrameBytes: this.maxFrameBytes });
+    this.#say(peer, {
+      type: "hello",
+      beatMs: this.beatMs,
+      gateway: "double",
+      maxFrameBytes: this.maxFrameBytes,
+      framesPerSecond: this.framesPerSecond,
+    });
     const beats = setInterval(() => this.#say(peer, { type: "beat" }), this.beatMs);
     socket.on("error", () => undefined);
     socket.on("close", () => {
@@ -189,6 +208,7 @@ export class GatewayDouble {
     });
     socket.on("message", (text) => {
       if (this.#isStalled) return;
+      if (this.#isFlood(peer)) return socket.close(4429);
       const frame = JSON.parse((text as Buffer).toString()) as Frame;
       this.frames.push(frame);
       if (!this.intercept(frame, (answer) => this.#say(peer, answer))) this.#answer(peer, frame);
@@ -200,12 +220,19 @@ export class GatewayDouble {
     if (!this.#isStalled) socket.send(JSON.stringify(frame));
   }
 
+  #isFlood(peer: Peer): boolean {
+    const second = Math.floor(Date.now() / 1_000);
+    peer.framesThisSecond = second === peer.second ? peer.framesThisSecond + 1 : 1;
+    peer.second = second;
+    return peer.framesThisSecond > this.framesPerSecond;
+  }
+
   #answer(peer: Peer, frame: Frame): void {
     const { type, channel, sub, ref } = frame;
     if (type === "token") this.#takeToken(peer, frame);
     if (type === "subscribe") this.#subscribe(peer, frame);
-    if (type === "unsubscribe" && sub !== undefined) {
-      peer.subs.delete(sub);
+    if (type === "unsubscribe") {
+      peer.subs.delete(sub ?? channel);
       this.#say(peer, { type: "unsubscribed", channel, sub, code: null, cursor: null });
     }
     if (type === "publish") this.#say(peer, { type: "published", ref, id: this.publish(channel, frame.data), receivers: this.#peers.size });
@@ -225,7 +252,7 @@ export class GatewayDouble {
   #takeToken(peer: Peer, { token = "", ref }: Frame): void {
     const life = this.lifeOf(token);
     if (life === undefined) {
-      this.#say(peer, { type: "error", ref, code: "UNAUTHORIZED", message: "The token is not valid" });
+      this.#say(peer, { type: "error", ref, code: "TOKEN_INVALID", message: "The token is not valid" });
       peer.socket.close(4401);
       return;
     }
@@ -233,9 +260,9 @@ export class GatewayDouble {
     this.#say(peer, { type: "token", ref, expiresAt: Date.now() + (life ?? 0), expiresInMs: life });
   }
 
-  #subscribe(peer: Peer, { channel: name, sub = -1, since }: Frame): void {
+  #subscribe(peer: Peer, { channel: name, sub, since }: Frame): void {
     const channel = this.channel(name);
-    peer.subs.set(sub, name);
+    peer.subs.set(sub ?? name, { channel: name, sub });
     const [epoch, sequence] = (since ?? "").split("-").map(Number);
     const isOther = since !== undefined && since !== "earliest" && epoch !== channel.epoch;
     const isFromStart = since === "earliest" || isOther;
@@ -251,7 +278,7 @@ export class GatewayDouble {
   #enter(peer: Peer, { channel, info, ref }: Frame): void {
     const { member } = peer;
     if (member === undefined) {
-      return this.#say(peer, { type: "error", ref, channel, code: "FORBIDDEN", message: "Nobody is named by a missing token" });
+      return this.#say(peer, { type: "error", ref, channel, code: "TOKEN_MISSING", message: "Who is present needs a name" });
     }
     const entry = { member, info, since: Date.now() };
     this.channel(channel).members.set(member, entry);

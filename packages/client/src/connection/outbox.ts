@@ -1,0 +1,64 @@
+import type { Environment } from "../runtime/environment.ts";
+
+interface OutboxParts {
+  readonly environment: Environment;
+  /** How many frames of one connection the gateway takes in a second, before it ends the connection. */
+  readonly framesPerSecond: number;
+  write(text: string): void;
+}
+
+interface Letter {
+  readonly text: string;
+  onSent?(): void;
+}
+
+const windowMs = 1_000;
+
+/**
+ * Sends no faster than the gateway listens: whoever subscribes to a hundred channels, again after each connection, must not be taken for
+ * a flood. Two fifths of what is allowed go in each second, so that two of these may arrive as one.
+ */
+export class Outbox {
+  readonly #parts: OutboxParts;
+  readonly #perWindow: number;
+  readonly #waiting: Letter[] = [];
+  #left: number;
+  #cancel: (() => void) | undefined;
+
+  constructor(parts: OutboxParts) {
+    this.#parts = parts;
+    this.#perWindow = Math.max(1, Math.floor(parts.framesPerSecond * 0.4));
+    this.#left = this.#perWindow;
+  }
+
+  get length(): number {
+    return this.#waiting.length;
+  }
+
+  push(letter: Letter): void {
+    this.#waiting.push(letter);
+    this.#flush();
+  }
+
+  stop(): void {
+    this.#cancel?.();
+    this.#waiting.length = 0;
+  }
+
+  #flush(): void {
+    while (this.#left > 0) {
+      const letter = this.#waiting.shift();
+      if (!letter) return;
+      this.#left--;
+      this.#cancel ??= this.#parts.environment.after(windowMs, () => this.#refill());
+      this.#parts.write(letter.text);
+      letter.onSent?.();
+    }
+  }
+
+  #refill(): void {
+    this.#cancel = undefined;
+    this.#left = this.#perWindow;
+    this.#flush();
+  }
+}
