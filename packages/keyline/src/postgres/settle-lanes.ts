@@ -73,7 +73,7 @@ export class SettleLanes {
     this.#timer ??= setTimeout(() => {
       this.#timer = undefined;
       const request = this.#waiting.shift();
-      if (request) void this.#settleAlone(request);
+      if (request) void this.#settleAlone(request, { mayGuess: true });
       if (this.#waiting.length > 0) this.#openLaneLater();
     }, patienceMs);
   }
@@ -92,7 +92,7 @@ export class SettleLanes {
     };
     this.#lanes++;
     this.#carried += length;
-    if (length === 1 && first) await this.#settleAlone(first, leave);
+    if (length === 1 && first) await this.#settleAlone(first, { mayGuess: true, leave });
     else await this.#settleTogether(group, leave);
     leave();
   }
@@ -106,13 +106,13 @@ export class SettleLanes {
     return Math.max(1, end < 0 ? most : Math.min(most, end));
   }
 
-  async #settleAlone(request: Request, leave?: () => void): Promise<void> {
+  async #settleAlone(request: Request, { mayGuess, leave }: { readonly mayGuess: boolean; leave?: () => void }): Promise<void> {
     const effects: Settle["effects"] = async (tx, owed) => {
       await request.effects(tx, owed);
       leave?.();
     };
     try {
-      request.resolve(await settleJobs(this.#table, { ...request, effects }));
+      request.resolve(await settleJobs(this.#table, { ...request, effects }, { mayGuess }));
     } catch (error) {
       request.reject(toError(error));
     }
@@ -129,7 +129,7 @@ export class SettleLanes {
       await this.#tryTogether(group, begun, leave);
       for (const [request, settled] of begun) request.resolve(settled);
     } catch {
-      await Promise.all([...begun.keys(), ...group.splice(0)].map((request) => this.#settleAlone(request)));
+      await Promise.all([...begun.keys(), ...group.splice(0)].map((request) => this.#settleAlone(request, { mayGuess: false })));
     } finally {
       clearTimeout(patience);
     }
@@ -147,8 +147,8 @@ export class SettleLanes {
         const begins = begun.size === 0;
         begun.set(request, new Set());
         try {
-          const deletion = await writeWithin(this.#table, client, request, { begins });
-          if (deletion.isVoid) throw new Error("effects were written for a job that is settled");
+          const deletion = await writeWithin(this.#table, client, request, { begins, mayGuess: true });
+          if (deletion.isVoid) throw new Error("effects were written for jobs that are settled");
           xid ??= deletion.xid;
           begun.set(request, deletion.owed);
         } finally {

@@ -40,6 +40,11 @@ interface Deletion {
   readonly xid: string | undefined;
 }
 
+interface Written extends Deletion {
+  /** Effects were written for jobs whose rows were gone: they must not be committed. */
+  readonly isVoid: boolean;
+}
+
 const conflictTries = 10;
 
 /**
@@ -49,12 +54,18 @@ const conflictTries = 10;
  * A transaction that failed because PostgreSQL went away, and one that stood in another one's way, are answered alike: by the
  * whole of it once more. Should it have been committed after all, the rows are gone, and the effects are left out.
  */
-export async function settleJobs(table: JobTable, settling: Settle): Promise<ReadonlySet<string>> {
-  for (let conflicts = 0; ;) {
+export async function settleJobs(
+  table: JobTable,
+  settling: Settle,
+  { mayGuess }: { readonly mayGuess: boolean },
+): Promise<ReadonlySet<string>> {
+  const { signal } = settling;
+  for (let conflicts = 0, guesses = mayGuess; ;) {
     try {
-      return await settleOnce(table, settling);
+      const { owed, isVoid } = await settleOnce(table, settling, { mayGuess: guesses });
+      if (!isVoid || owed.size === 0) return owed;
+      guesses = false;
     } catch (error) {
-      const { signal } = settling;
       if (signal?.aborted || table.database.isClosing) throw error;
       if (isConflict(error) && ++conflicts < conflictTries) await delay(retryDelay(conflicts, { first: 5, max: 200 }), signal);
       else if (isOutage(error)) await table.database.whenAvailable(signal);
@@ -90,15 +101,15 @@ function isOutage(error: unknown): boolean {
   return error instanceof KeylineError && error.code === "POSTGRES_UNAVAILABLE";
 }
 
-async function settleOnce(table: JobTable, settling: Settle): Promise<ReadonlySet<string>> {
+async function settleOnce(table: JobTable, settling: Settle, { mayGuess }: { readonly mayGuess: boolean }): Promise<Written> {
   const { database } = table;
   const client = await database.connect();
   let isClean = false;
   try {
-    const { owed, xid, isVoid } = await writeWithin(table, client, settling, { begins: true });
-    if (!isVoid) isClean = await commit(database, client, xid);
+    const written = await writeWithin(table, client, settling, { begins: true, mayGuess });
+    if (!written.isVoid) isClean = await commit(database, client, written.xid);
     else isClean = !settling.signal?.aborted && (await rollBack(client));
-    return owed;
+    return written;
   } catch (error) {
     isClean = !settling.signal?.aborted && (await rollBack(client));
     // On a connection that lives the error is the effects' own, whatever it looks like.
@@ -110,30 +121,28 @@ async function settleOnce(table: JobTable, settling: Settle): Promise<ReadonlySe
 
 /**
  * Deletes the jobs' rows and has the effects of those written that were there, within the transaction that is open on `client` or
- * that this `begins`. On a pipelining connection the deletion of one row and the first statement of its effects travel together, without
- * knowing what the deletion will come to: `isVoid` says that the row was gone, and that what was written must not be committed.
+ * that this `begins`. Where it `mayGuess` that all rows are there, as they nearly always are, the deletion and the first statement
+ * of the effects travel together on a pipelining connection.
  */
 export async function writeWithin(
   table: JobTable,
   client: PoolClient,
   { jobs, effects, signal }: Settle,
-  { begins }: { readonly begins: boolean },
-): Promise<Deletion & { readonly isVoid: boolean }> {
-  const [job] = jobs;
+  { begins, mayGuess }: { readonly begins: boolean; readonly mayGuess: boolean },
+): Promise<Written> {
   const remove = (): Promise<[unknown, Deletion]> => Promise.all([begins && begin(client), deleteRows(table, client, jobs)]);
-  if (jobs.length === 1 && job && isFirst(job) && isPipelining(client)) {
-    const [removed, written] = await inOnePacket(client, () =>
-      Promise.allSettled([remove(), unlessAborted(effects(client, new Set([job.id])), signal)]),
-    );
-    if (removed.status === "rejected") throw toError(removed.reason);
-    const [, deletion] = removed.value;
-    const isVoid = deletion.owed.size === 0;
-    if (written.status === "rejected" && !isVoid) throw toError(written.reason);
-    return { ...deletion, isVoid };
+  if (!mayGuess || !isPipelining(client) || !jobs.every(isFirst)) {
+    const [, deletion] = await inOnePacket(client, remove);
+    if (deletion.owed.size > 0) await unlessAborted(effects(client, deletion.owed), signal);
+    return { ...deletion, isVoid: false };
   }
-  const [, deletion] = await inOnePacket(client, remove);
-  if (deletion.owed.size > 0) await unlessAborted(effects(client, deletion.owed), signal);
-  return { ...deletion, isVoid: false };
+  const all = new Set(jobs.map(({ id }) => id));
+  const [removed, written] = await inOnePacket(client, () => Promise.allSettled([remove(), unlessAborted(effects(client, all), signal)]));
+  if (removed.status === "rejected") throw toError(removed.reason);
+  const [, deletion] = removed.value;
+  const isVoid = deletion.owed.size < all.size;
+  if (written.status === "rejected" && !isVoid) throw toError(written.reason);
+  return { ...deletion, isVoid };
 }
 
 // One that was delivered or has failed before is the likeliest to be settled by now.

@@ -21,8 +21,9 @@ export interface BatchSettlement<Data> {
  * settled before: write effects for these and no others.
  *
  * When `effects` throws, the batch is halved and tried again until the jobs that make it throw are alone: their neighbours are
- * settled, they are retried. So `effects` may be called several times, each in a transaction of its own, and should only
- * write through `tx`.
+ * settled, they are retried. When `owed` turns out to have named settled jobs, what was written is rolled back, and `effects` called
+ * again without them. So it may be called several times, and should only write through `tx`. Settles of the same moment may share
+ * a transaction, one after the other: what is set with SET LOCAL there can be seen by the next.
  */
 export type BatchSettle<Data> = (
   jobs: readonly Job<Data>[],
