@@ -154,8 +154,7 @@ export class Exchange<Data> {
 
   #pump(): void {
     this.#changed.notify();
-    if (!this.#lease.isHeld) return;
-    if (this.#isReconciling) return;
+    if (!this.#lease.isHeld || this.#isReconciling) return;
     if (this.#reconciler.isDue) {
       if (this.#underWay === 0 && !this.#isBlocking) void this.#reconcile();
       return;
@@ -174,7 +173,8 @@ export class Exchange<Data> {
   async #settleAndTake(finished: readonly HeldJob<Data>[], take: number): Promise<void> {
     const generation = this.#generation;
     const { places, areOldest } = this.#held.leave(finished);
-    const ownIds = finished.flatMap((job) => (job.element?.hasOwnId ? [job.element.id] : []));
+    const ownIds: string[] = [];
+    for (const { element } of finished) if (element?.hasOwnId) ownIds.push(element.id);
     this.#underWay++;
     this.#expected += take;
     try {
@@ -263,7 +263,6 @@ export class Exchange<Data> {
     } finally {
       this.#isBlocking = false;
       this.pumpSoon();
-      this.#changed.notify();
     }
   }
 

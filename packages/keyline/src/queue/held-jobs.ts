@@ -50,14 +50,19 @@ export class HeldJobs<Data> {
     for (const job of jobs) this.#jobs.push(job);
   }
 
-  /** Takes the jobs out. `areOldest` when they are the ones held longest, in their order: then the first and the last place say it all. */
+  /**
+   * Takes the jobs out. `areOldest` when they are the ones held longest, in their order: then the first and the last place say it
+   * all, and of one job alone its place.
+   */
   leave(jobs: readonly HeldJob<Data>[]): { readonly places: HeldPlace[]; readonly areOldest: boolean } {
     const [first] = jobs;
     const last = jobs.at(-1);
     if (!first || !last) return { places: [], areOldest: false };
     if (this.#areOldest(jobs)) {
       this.#jobs.splice(0, jobs.length);
-      return { places: [placed(first, 0), placed(last, jobs.length - 1)], areOldest: true };
+      const places = [placed(first, 0)];
+      if (last !== first) places.push(placed(last, jobs.length - 1));
+      return { places, areOldest: true };
     }
     const places = jobs.map((job) => {
       const place = Math.max(0, this.#jobs.indexOf(job));

@@ -129,6 +129,8 @@ export class Lease implements Duty {
 
   async #begin(): Promise<void> {
     const name = `${process.pid}-${randomTag(12)}`;
+    // What is left under the old name is nobody's: a move that was under way when the lease was lost may have brought it.
+    if (this.#name !== "") await this.#lists.returnHeld(this.#name, page, "straggler");
     const sentAt = performance.now();
     await this.#lists.register(name, this.#leaseMs);
     this.#name = name;

@@ -1,9 +1,9 @@
-import { Command } from "iovalkey";
 import type { ValkeyConnection } from "./connection.ts";
+import { bulkString, WrittenCommand } from "./written-command.ts";
 
 /**
- * Elements that are pushed with one command, written in the form of the wire (RESP) as they come. Nothing has to walk over them
- * again: not an array of arguments, not the client library, which would measure and copy each one.
+ * Elements that are pushed with one command, written in the form of the wire as they come. Nothing has to walk over them again:
+ * not an array of arguments, not the client library, which would measure and copy each one.
  */
 export class ElementBatch {
   #wire = "";
@@ -25,27 +25,12 @@ export class ElementBatch {
   }
 
   add(element: string, byteLength: number): void {
-    this.#wire += `$${byteLength}\r\n${element}\r\n`;
+    this.#wire += bulkString(element, byteLength);
     this.#count++;
   }
 
   async pushTo(connection: ValkeyConnection, list: string): Promise<void> {
-    const head = `*${this.#count + 2}\r\n$5\r\nlpush\r\n$${Buffer.byteLength(list)}\r\n${list}\r\n`;
-    const command = new PushCommand(list, head + this.#wire);
-    await connection.client.sendCommand(command);
-  }
-}
-
-class PushCommand extends Command {
-  readonly #wire: string;
-
-  constructor(list: string, wire: string) {
-    // The key, for the client to find the node of a cluster by.
-    super("lpush", [list]);
-    this.#wire = wire;
-  }
-
-  override toWritable(): string {
-    return this.#wire;
+    const head = `*${this.#count + 2}\r\n${bulkString("lpush")}${bulkString(list)}`;
+    await connection.client.sendCommand(new WrittenCommand("lpush", [list], head + this.#wire));
   }
 }

@@ -26,7 +26,8 @@ export interface QueueCounts {
 
 export type ReturnReason = "ended" | "leaving" | "straggler";
 
-const settleAndTake = new Script(4, "held", "settle-and-take");
+const settleOldest = new Script(4, "settle-oldest", "take");
+const settleScattered = new Script(4, "held", "settle-scattered", "take");
 const retry = new Script(4, "held", "retry");
 const bury = new Script(4, "held", "bury");
 const register = new Script(1, "register");
@@ -39,6 +40,14 @@ const redrive = new Script(3, "redrive");
 const counts = new Script(4, "counts");
 const epoch = new Script(1, "epoch");
 const census = new Script(1, "census");
+
+type SettleReply = 0 | -1 | string[] | [number[], ...string[]];
+
+const none: readonly number[] = [];
+
+function isWithMissing(reply: string[] | [number[], ...string[]]): reply is [number[], ...string[]] {
+  return typeof reply[0] === "object";
+}
 
 /** The lists of one queue and every operation on them: each is one step on the server, so that nothing dies between two halves of it. */
 export class QueueLists {
@@ -76,8 +85,8 @@ export class QueueLists {
 
   /**
    * Settles what has finished and takes up to `take` jobs. `areOldest` says that the finished are the ones held longest, in their
-   * order; then `places` needs only the first and the last of them. Returns "lost" when the lease is, and "moved" when the
-   * oldest held are others; nothing was done then.
+   * order; then `places` needs only the first and the last of them, or the only one. Returns "lost" when the lease is, and
+   * "moved" when the oldest held are others; nothing was done then.
    */
   async settleAndTake(
     worker: string,
@@ -90,15 +99,17 @@ export class QueueLists {
     }: { readonly finished: number; readonly take: number; readonly areOldest: boolean; readonly ownIds: readonly string[] },
   ): Promise<{ readonly missing: readonly number[]; readonly taken: readonly string[] } | "lost" | "moved"> {
     const { workers, waiting, ids } = this.keys;
-    const values: (string | number)[] = [workers, this.keys.held(worker), waiting, ids, worker, take, finished, areOldest ? 1 : 0];
+    const values: (string | number)[] = [workers, this.keys.held(worker), waiting, ids, worker, take, finished];
+    const isShort = areOldest || finished === 0;
     for (const { place, begins } of places) {
-      if (areOldest) values.push(begins);
+      if (isShort) values.push(begins);
       else values.push(place, begins);
     }
     for (const id of ownIds) values.push(id);
-    const reply = (await settleAndTake.run(this.connection, values)) as 0 | -1 | [number[], ...string[]];
+    const reply = (await (isShort ? settleOldest : settleScattered).run(this.connection, values)) as SettleReply;
     if (reply === 0) return "lost";
     if (reply === -1) return "moved";
+    if (!isWithMissing(reply)) return { missing: none, taken: reply };
     const [missing, ...taken] = reply;
     return { missing: missing.map((number) => number - 1), taken };
   }

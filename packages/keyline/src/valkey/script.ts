@@ -1,23 +1,26 @@
 import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import type { ValkeyConnection } from "./connection.ts";
+import { bulkString, WrittenCommand } from "./written-command.ts";
 
 /** A Lua script of the folder `scripts`, sent by its hash, and by its text to a server that does not know it yet. */
 export class Script {
   readonly #text: string;
   readonly #hash: string;
   readonly #keyCount: number;
+  readonly #head: string;
 
   constructor(keyCount: number, ...files: readonly string[]) {
     this.#text = files.map((file) => readFileSync(new URL(`./scripts/${file}.lua`, import.meta.url), "utf8")).join("\n");
     this.#hash = createHash("sha1").update(this.#text).digest("hex");
     this.#keyCount = keyCount;
+    this.#head = bulkString("evalsha") + bulkString(this.#hash) + bulkString(String(keyCount));
   }
 
   /** The reply, as the script's header describes it. */
   async run(connection: ValkeyConnection, keysAndArguments: readonly (string | number)[]): Promise<unknown> {
     try {
-      return await connection.client.evalsha(this.#hash, this.#keyCount, ...keysAndArguments);
+      return await connection.client.sendCommand(this.#write(keysAndArguments));
     } catch (error) {
       if (!(error instanceof Error) || !error.message.startsWith("NOSCRIPT")) throw error;
       return this.runByText(connection, keysAndArguments);
@@ -27,5 +30,11 @@ export class Script {
   /** The same for commands that must not be overtaken: whatever the server knows, nothing is sent a second time, behind others. */
   runByText(connection: ValkeyConnection, keysAndArguments: readonly (string | number)[]): Promise<unknown> {
     return connection.client.eval(this.#text, this.#keyCount, ...keysAndArguments);
+  }
+
+  #write(keysAndArguments: readonly (string | number)[]): WrittenCommand {
+    let wire = `*${keysAndArguments.length + 3}\r\n${this.#head}`;
+    for (const value of keysAndArguments) wire += bulkString(String(value));
+    return new WrittenCommand("evalsha", [this.#hash, "1", String(keysAndArguments[0])], wire);
   }
 }

@@ -365,12 +365,12 @@ describe("a rebuild", () => {
   }
 });
 
-/** The hash under which the script that settles and takes is known to the server: its calls are the only ones with it. */
+/** The hash under which the script that settles one job and takes the next is known to the server: its calls are the only ones with it. */
 async function settleHash(): Promise<string> {
   const { readFile } = await import("node:fs/promises");
   const { createHash } = await import("node:crypto");
   const texts = await Promise.all(
-    ["held", "settle-and-take"].map((file) => readFile(new URL(`../../src/valkey/scripts/${file}.lua`, import.meta.url), "utf8")),
+    ["settle-oldest", "take"].map((file) => readFile(new URL(`../../src/valkey/scripts/${file}.lua`, import.meta.url), "utf8")),
   );
   return createHash("sha1").update(texts.join("\n")).digest("hex");
 }

@@ -87,6 +87,25 @@ test("a worker that stops leaves no lease behind, and does not take its end for 
   expect(lost).toEqual([]);
 });
 
+test("what a late move left under a lost lease is back on the queue with the next lease", async () => {
+  const queue = stage.keyline().queue<N>("late-move", { lease: 300 });
+  const [idle, ran] = [gate(), gate()];
+  const attempts: number[] = [];
+  const worker = queue.work((job) => {
+    attempts.push(job.attempt);
+    ran.open();
+  });
+  worker.on("idle", () => idle.open());
+  await idle.opened;
+  const base = `${stage.prefix}:{late-move}`;
+  const [name = ""] = await stage.valkey.zrange(`${base}:workers`, 0, -1);
+  await stage.valkey.multi().zrem(`${base}:workers`, name).rpush(`${base}:held:${name}`, '{"id":"late","data":{"n":1}}').exec();
+  await ran.opened;
+  await worker.stop();
+  expect(attempts).toEqual([2]);
+  expect(await stage.valkey.llen(`${base}:held:${name}`)).toBe(0);
+});
+
 test("workers go on where Valkey's memory has run out: they free it", async () => {
   const valkey = await startValkey();
   const direct = new Valkey(valkey.port, valkey.host);
