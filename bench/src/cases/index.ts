@@ -2,13 +2,20 @@ import type { Case } from "../suite/case.ts";
 import { add } from "./add.ts";
 import { addTransactional } from "./add-transactional.ts";
 import { backlog } from "./backlog.ts";
+import { channelLatency } from "./channel-latency.ts";
+import { channelPublish } from "./channel-publish.ts";
+import { channelReceivers } from "./channel-receivers.ts";
 import { commitToHandler } from "./commit-to-handler.ts";
 import { effectsBatch, effectsSingle } from "./effects.ts";
+import { gatewayFanOut1000, gatewayFanOut5000 } from "./gateway-fan-out.ts";
+import { gatewayLatency } from "./gateway-latency.ts";
+import { gatewayMemory } from "./gateway-memory.ts";
 import { idle } from "./idle.ts";
 import { latency } from "./latency.ts";
 import { memory } from "./memory.ts";
 import { payload100kb } from "./payload-100kb.ts";
 import { process1, process10, process200, process50 } from "./process.ts";
+import { resumeStorm } from "./resume-storm.ts";
 import { unusedFeatures } from "./unused-features.ts";
 
 /** In the order in which they run. */
@@ -28,4 +35,12 @@ export const cases: readonly Case[] = [
   backlog,
   idle,
   unusedFeatures,
+  channelLatency,
+  channelReceivers,
+  channelPublish,
+  gatewayFanOut1000,
+  gatewayFanOut5000,
+  gatewayMemory,
+  gatewayLatency,
+  resumeStorm,
 ];

@@ -19,3 +19,8 @@ export async function inChunks(range: Range, size: number, addMany: (sequence: r
     await addMany(Array.from({ length: Math.min(size, range.to - from) }, (_, index) => from + index));
   }
 }
+
+/** Calls `open` for every index below `count`, 100 of them at a time: no more than a server's backlog of new connections holds. */
+export async function inWaves(count: number, open: (index: number) => Promise<void>): Promise<void> {
+  await keepInFlight({ from: 0, to: count }, 100, open);
+}

@@ -2,6 +2,7 @@
 // one contender's heap, compiled code and module state away from the others, and lets the kernel count its CPU.
 import { enableCompileCache } from "node:module";
 import { tasks, type TaskName } from "../tasks/index.ts";
+import { readOwnProcess } from "./own-process.ts";
 import type { Order, Report, Stage } from "./stage.ts";
 
 // A run starts some hundred of these processes, each of which would parse a library and its dependencies again.
@@ -22,6 +23,15 @@ const stage: Stage<unknown> = {
     send({ report: "done", result, clientCpuUs: user + system });
     await dismissed;
     return result;
+  },
+  async serve(url) {
+    let next = awaitOrder("read", "dismiss");
+    send({ report: "serving", url });
+    for (let order = await next; order.order === "read"; order = await next) {
+      const reading = readOwnProcess({ collectsGarbage: order.collectsGarbage });
+      next = awaitOrder("read", "dismiss");
+      send({ report: "reading", reading });
+    }
   },
 };
 
@@ -45,17 +55,17 @@ function send(report: Report): void {
   process.send?.(report);
 }
 
-function awaitOrder<Kind extends Order["order"]>(expected: Kind): Promise<Extract<Order, { order: Kind }>> {
+function awaitOrder<Kind extends Order["order"]>(...expected: readonly Kind[]): Promise<Extract<Order, { order: Kind }>> {
   return new Promise((resolve, reject) => {
     process.once("message", (order: Order) => {
       if (isOrder(order, expected)) resolve(order);
-      else reject(new Error(`Expected the order ${expected}, got ${order.order}.`));
+      else reject(new Error(`Expected the order ${expected.join(" or ")}, got ${order.order}.`));
     });
   });
 }
 
-function isOrder<Kind extends Order["order"]>(order: Order, kind: Kind): order is Extract<Order, { order: Kind }> {
-  return order.order === kind;
+function isOrder<Kind extends Order["order"]>(order: Order, kinds: readonly Kind[]): order is Extract<Order, { order: Kind }> {
+  return kinds.some((kind) => order.order === kind);
 }
 
 function isTask(name: string): name is TaskName {

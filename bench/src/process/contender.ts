@@ -1,6 +1,7 @@
 import type { AftermathOf, ParamsOf, ResultOf, TaskName } from "../tasks/index.ts";
 import type { Child } from "./child.ts";
 import type { ProcessPool } from "./process-pool.ts";
+import type { ProcessReading } from "./stage.ts";
 
 export interface Outcome<Result> {
   readonly result: Result;
@@ -34,6 +35,19 @@ export class Contender<Name extends TaskName> {
     this.#child.order({ order: "go" });
     const { result, clientCpuUs } = await this.#child.next("done");
     return { result: result as ResultOf<Name>, clientCpuUs };
+  }
+
+  /** For a server, instead of `ready` and `run`: resolves with its address once it listens. */
+  async address(): Promise<string> {
+    const { url } = await this.#child.next("serving");
+    return url;
+  }
+
+  /** For a server: what its process takes now. */
+  async read({ collectsGarbage = false } = {}): Promise<ProcessReading> {
+    this.#child.order({ order: "read", collectsGarbage });
+    const { reading } = await this.#child.next("reading");
+    return reading;
   }
 
   /** Lets the task tear down; resolves with what it found out after the measured part. */

@@ -5,6 +5,14 @@ export interface Stage<Result> {
    * were read, so that neither warm-up nor tear-down is charged to a job.
    */
   readonly measure: (work: () => Promise<Result>) => Promise<Result>;
+  /** Instead of `measure`, for a server: tells the bench its address, and answers readings until it is dismissed. */
+  readonly serve: (url: string) => Promise<void>;
+}
+
+/** What a server's process takes, as it knows itself. */
+export interface ProcessReading {
+  readonly cpuUs: number;
+  readonly residentBytes: number;
 }
 
 /**
@@ -15,11 +23,16 @@ export type Task<Params, Result, Aftermath> = (params: Params, stage: Stage<Resu
 
 /** From the bench to a contender's process. */
 export type Order =
-  { readonly order: "perform"; readonly task: string; readonly params: unknown } | { readonly order: "go" } | { readonly order: "dismiss" };
+  | { readonly order: "perform"; readonly task: string; readonly params: unknown }
+  | { readonly order: "go" }
+  | { readonly order: "read"; readonly collectsGarbage: boolean }
+  | { readonly order: "dismiss" };
 
 /** From a contender's process to the bench. */
 export type Report =
   | { readonly report: "ready" }
+  | { readonly report: "serving"; readonly url: string }
+  | { readonly report: "reading"; readonly reading: ProcessReading }
   | { readonly report: "done"; readonly result: unknown; readonly clientCpuUs: number }
   | { readonly report: "closed"; readonly aftermath: unknown }
   | { readonly report: "failed"; readonly reason: string };

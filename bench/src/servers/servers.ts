@@ -53,6 +53,14 @@ export class Servers {
     return Number(/^used_memory:(\d+)/m.exec(info)?.[1]);
   }
 
+  /** Subscriptions of all clients to channels and patterns. */
+  async subscriptions(): Promise<number> {
+    const channels = (await this.#observer.pubsub("CHANNELS")) as string[];
+    const counts = await Promise.all(channels.map((channel) => this.#observer.pubsub("NUMSUB", channel)));
+    const patterns = Number(await this.#observer.pubsub("NUMPAT"));
+    return counts.reduce((sum, reply) => sum + Number(reply[1]), patterns);
+  }
+
   async valkeyVersion(): Promise<string> {
     const info = await this.#observer.info("server");
     const valkey = /^valkey_version:(\S+)/m.exec(info)?.[1];

@@ -41,8 +41,12 @@ function figureOf(contenders: readonly ContenderResult[], name: string, figure: 
 
 function wording(goal: Goal, result: CaseResult): string {
   const kind = result.benchCase.figures[goal.figure];
-  const bound = goal.atLeast === undefined ? `at most ${goal.atMost}` : `at least ${goal.atLeast}`;
+  const bound = goal.atLeast === undefined ? `at most ${count(goal.atMost)}` : `at least ${count(goal.atLeast)}`;
   if (!goal.against) return `${bound} ${kind?.unit ?? ""}`.trim();
   const rival = goal.against.length > 1 ? `the better of ${goal.against.join(" and ")}` : goal.against.join();
   return `${bound} x ${rival}`;
+}
+
+function count(bound: number | undefined): string {
+  return bound?.toLocaleString("en-GB") ?? "";
 }

@@ -8,8 +8,18 @@ export const tasks = {
   drain: async () => (await import("./drain.ts")).drain,
   drainAlternately: async () => (await import("./drain-alternately.ts")).drainAlternately,
   effects: async () => (await import("./effects.ts")).effects,
+  fanOut: async () => (await import("./fan-out.ts")).fanOut,
+  holdConnections: async () => (await import("./hold-connections.ts")).holdConnections,
   idle: async () => (await import("./idle.ts")).idle,
+  listen: async () => (await import("./listen.ts")).listen,
+  listenLive: async () => (await import("./listen.ts")).listenLive,
   ping: async () => (await import("./ping.ts")).ping,
+  publish: async () => (await import("./publish.ts")).publish,
+  publishSpaced: async () => (await import("./publish-spaced.ts")).publishSpaced,
+  resumeStorm: async () => (await import("./resume-storm.ts")).resumeStorm,
+  serve: async () => (await import("./serve.ts")).serve,
+  subscribers: async () => (await import("./subscribers.ts")).subscribers,
+  tap: async () => (await import("./tap.ts")).tap,
 } as const;
 
 export type TaskName = keyof typeof tasks;

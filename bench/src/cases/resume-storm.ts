@@ -1,0 +1,63 @@
+import { CommandWatch } from "../servers/command-watch.ts";
+import type { Bench } from "../suite/bench.ts";
+import type { Case } from "../suite/case.ts";
+import { expectRegular } from "./delivery.ts";
+import { startServer, startServerOn } from "./live.ts";
+import { payloadBytes } from "./plain.ts";
+
+interface Storm {
+  readonly elapsedMs: number;
+  /** Commands that the gateway sent to Valkey. */
+  readonly commands: number;
+}
+
+/** All clients are cut at once and come back with their cursors: to the same gateway, or to one that has not heard of the channel yet. */
+export const resumeStorm: Case = {
+  name: "resume-storm",
+  title: "All clients back at once with their cursors",
+  contenders: ["keyline", "keyline-new-gateway"],
+  figures: {
+    elapsed2000: { label: "2,000 up to date", unit: "ms", better: "lower" },
+    elapsed200: { label: "200 up to date", unit: "ms", better: "lower" },
+    commands2000: { label: "Valkey, 2,000", unit: "commands", better: "lower" },
+    commands200: { label: "Valkey, 200", unit: "commands", better: "lower" },
+    moreCommands: { label: "Valkey, 2,000 beyond 200", unit: "commands", better: "lower" },
+  },
+  goals: [
+    { figure: "moreCommands", atMost: 10 },
+    { figure: "moreCommands", of: "keyline-new-gateway", atMost: 10 },
+  ],
+  run: async (contender, bench) => {
+    const isToNewGateway = contender === "keyline-new-gateway";
+    const small = await storm(bench.size(200, 5), isToNewGateway, bench);
+    const large = await storm(bench.size(2_000, 20), isToNewGateway, bench);
+    return {
+      figures: {
+        elapsed2000: large.elapsedMs,
+        elapsed200: small.elapsedMs,
+        commands2000: large.commands,
+        commands200: small.commands,
+        moreCommands: large.commands - small.commands,
+      },
+    };
+  },
+};
+
+async function storm(connections: number, isToNewGateway: boolean, bench: Bench): Promise<Storm> {
+  const first = await startServer("keyline-history", bench, payloadBytes);
+  const second = isToNewGateway ? await startServerOn(first.options, "keyline-history", bench) : first;
+  const commands = await CommandWatch.start(first.options.valkey);
+  try {
+    const urls = [first.url, second.url] as const;
+    const clients = bench.start("resumeStorm", { options: first.options, urls, connections, awayMs: bench.size(500, 50) });
+    await clients.ready();
+    commands.count();
+    const { result } = await clients.run();
+    const sent = [...commands.stop().values()].reduce((sum, count) => sum + count, 0);
+    expectRegular(await clients.dismiss());
+    for (const { server } of new Set([first, second])) await server.dismiss();
+    return { elapsedMs: result.elapsedMs, commands: sent - result.published };
+  } finally {
+    commands.stop();
+  }
+}

@@ -1,0 +1,37 @@
+/** What the tasks need of messages to everybody who listens; one implementation per contender. */
+export interface PlainChannel {
+  /** Publishes the message of that number. Resolves when the contender has an answer, for those that wait for one. */
+  readonly publish: (seq: number) => Promise<unknown>;
+  /** Calls each listener with the number of every message. Resolves when whatever is published from then on arrives. */
+  readonly subscribe: (listeners: readonly MessageListener[]) => Promise<void>;
+  readonly close: () => Promise<void>;
+}
+
+export type MessageListener = (seq: number) => void;
+
+export interface PlainChannelOptions {
+  readonly valkey: string;
+  readonly name: string;
+  readonly payloadBytes: number;
+}
+
+export type OpenPlainChannel = (options: PlainChannelOptions) => Promise<PlainChannel>;
+
+/** Loaded on demand: a contender's process never imports another contender. */
+const implementations: Readonly<Record<string, () => Promise<OpenPlainChannel>>> = {
+  keyline: async () => (await import("./keyline-channel.ts")).open,
+  "keyline-history": async () => (await import("./keyline-channel.ts")).openKept,
+  "keyline-iterated": async () => (await import("./keyline-channel.ts")).openIterated,
+  "pub-sub": async () => (await import("./pub-sub.ts")).open,
+  "xadd-publish": async () => (await import("./pub-sub.ts")).openKept,
+  "socket.io": async () => (await import("./socket-io-channel.ts")).openBetweenServers,
+  "socket.io-room": async () => (await import("./socket-io-channel.ts")).openRoom,
+};
+
+/** Opens a channel of the contender of that name, with connections of its own. */
+export async function openPlainChannel(contender: string, options: PlainChannelOptions): Promise<PlainChannel> {
+  const load = implementations[contender];
+  if (!load) throw new Error(`There is no channel ${contender}.`);
+  const open = await load();
+  return open(options);
+}
