@@ -24,7 +24,6 @@ type GatewayCode =
   | "VALIDATION_FAILED"
   | "FORBIDDEN_KEY"
   | "NESTED_TOO_DEEPLY"
-  | "SOURCE_CLOSED"
   | "VALKEY_UNAVAILABLE"
   | "POSTGRES_UNAVAILABLE"
   | "KEYS_UNAVAILABLE"
@@ -52,7 +51,7 @@ export class ClientError extends Error {
   }
 }
 
-// These pass by themselves, so that what was asked for outlives them.
+// These pass by themselves, so that what was asked for outlives them. CLOSED and SLOW_RECEIVER are the gateway's own ends here.
 const passing: ReadonlySet<ClientErrorCode> = new Set([
   "VALKEY_UNAVAILABLE",
   "POSTGRES_UNAVAILABLE",
@@ -60,7 +59,7 @@ const passing: ReadonlySet<ClientErrorCode> = new Set([
   "INTERNAL_ERROR",
   "TOO_MANY_REQUESTS",
   "SLOW_RECEIVER",
-  "SOURCE_CLOSED",
+  "CLOSED",
 ]);
 
 export function isPassing(error: ClientError): boolean {

@@ -36,7 +36,7 @@ export async function publish(
     const answer = link.request({ type: "publish", channel }, { key: "data", json });
     const first = await (deadline ? Promise.race([answer, deadline.passed]) : answer);
     if (first?.type === "published") return { id: first.id, receivers: first.receivers };
-    throw new ClientError("OUTCOME_UNKNOWN", `The answer for ${channel} did not come in time: look whether it was published`);
+    throw new ClientError("OUTCOME_UNKNOWN", `The answer did not come in time: look whether it was published`);
   } finally {
     deadline?.end();
   }

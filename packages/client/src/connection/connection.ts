@@ -92,10 +92,11 @@ export class Connection {
   }
 
   async #connectOnce(): Promise<LinkEnd> {
-    const { url, environment, tokens } = this.#parts;
+    const { environment, tokens } = this.#parts;
     const token = await tokens?.fetch().catch((error: ClientError) => this.#parts.onError(error));
     if (this.#state === "closed" || (tokens && token === undefined)) return { code: abnormal };
-    const link = new Link({ url, environment, onFrame: (frame) => this.#take(frame) });
+    const link = this.#open();
+    if (!link) return { code: abnormal };
     this.#link = link;
     const cancel = environment.after(handshakeMs, () => link.end(abnormal));
     const expiresInMs = await this.#shakeHands(link, token ?? undefined);
@@ -108,6 +109,17 @@ export class Connection {
     const end = await link.ended;
     if (environment.now() - onlineAt >= steadyMs) this.#backoff.reset();
     return end;
+  }
+
+  #open(): Link | undefined {
+    const { url, environment, onError } = this.#parts;
+    try {
+      return new Link({ url, environment, onFrame: (frame) => this.#take(frame) });
+    } catch (cause) {
+      // A page that may not connect there, or a runtime without WebSocket.
+      onError(new ClientError("INVALID_OPTION", `No connection to ${url} can be opened: ${String(cause)}`, { cause }));
+      return undefined;
+    }
   }
 
   /** Resolves with the life of the token when the gateway has taken it, or when the link has ended. */
@@ -130,9 +142,9 @@ export class Connection {
   }
 
   #finalError(code: number): ClientError | undefined {
-    if (code === 4403) return new ClientError("TOKEN_REVOKED", "The gateway revoked this client's access: sign in again and connect anew");
+    if (code === 4403) return new ClientError("TOKEN_REVOKED", "The access was revoked: sign in again and connect anew");
     if (code === 4401 && !this.#parts.tokens) {
-      return new ClientError("TOKEN_MISSING", "The gateway takes no connection without a token: pass a `token` function to connect");
+      return new ClientError("TOKEN_MISSING", "The gateway wants a token: pass a `token` function to connect");
     }
     return undefined;
   }

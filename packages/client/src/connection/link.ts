@@ -40,14 +40,14 @@ const defaultFramesPerSecond = 50;
  * OUTCOME_UNKNOWN: only the gateway knows whether it was done. One that was not sent yet ends as OFFLINE.
  */
 export class Link {
-  /** Resolves when the gateway has greeted. Never resolves when the link ends before. */
-  readonly hello: Promise<Hello>;
-  readonly ended: Promise<LinkEnd>;
   readonly #parts: LinkParts;
   readonly #socket: WebSocket;
   readonly #questions = new Map<number, Question>();
   readonly #hello = Promise.withResolvers<Hello>();
   readonly #ended = Promise.withResolvers<LinkEnd>();
+  /** Resolves when the gateway has greeted. Never resolves when the link ends before. */
+  readonly hello = this.#hello.promise;
+  readonly ended = this.#ended.promise;
   #nextRef = 1;
   #isEnded = false;
   #maxFrameBytes = Infinity;
@@ -58,8 +58,6 @@ export class Link {
 
   constructor(parts: LinkParts) {
     this.#parts = parts;
-    this.hello = this.#hello.promise;
-    this.ended = this.#ended.promise;
     this.#socket = parts.environment.openSocket(parts.url);
     this.#socket.addEventListener("message", ({ data }) => this.#take(parseFrame(data)));
     this.#socket.addEventListener("close", ({ code }) => this.end(code));
@@ -83,20 +81,17 @@ export class Link {
    * Sends a frame that gets one answer. Rejects with the gateway's refusal, OUTCOME_UNKNOWN, or before anything is sent with OFFLINE,
    * PAYLOAD_TOO_LARGE or TOO_MANY_REQUESTS.
    */
-  request(frame: ClientFrame, payload?: Payload): Promise<Answer> {
+  async request(frame: ClientFrame, payload?: Payload): Promise<Answer> {
     const outbox = this.#outbox;
-    if (this.#isEnded || !outbox) return Promise.reject(offline());
+    if (this.#isEnded || !outbox) throw offline();
     const ref = this.#nextRef++;
     const head = JSON.stringify({ ...frame, ref });
     const text = payload ? `${head.slice(0, -1)},"${payload.key}":${payload.json}}` : head;
     if (isLongerThan(text, this.#maxFrameBytes)) {
-      const message = `Nothing was sent, the gateway takes ${this.#maxFrameBytes} bytes at the most: keep large data elsewhere`;
-      return Promise.reject(new ClientError("PAYLOAD_TOO_LARGE", message));
+      throw new ClientError("PAYLOAD_TOO_LARGE", `The gateway takes ${this.#maxFrameBytes} bytes at the most: keep large data elsewhere`);
     }
     if (outbox.length >= mostWaiting) {
-      return Promise.reject(
-        new ClientError("TOO_MANY_REQUESTS", `Nothing was sent, ${mostWaiting} frames wait already: publish less at a time`),
-      );
+      throw new ClientError("TOO_MANY_REQUESTS", `${mostWaiting} frames wait to be sent already: publish less at a time`);
     }
     return new Promise((resolve, reject) => {
       const question: Question = { isSent: false, resolve, reject };
@@ -166,5 +161,5 @@ export class Link {
 }
 
 function notAnswered(): ClientError {
-  return new ClientError("OUTCOME_UNKNOWN", "The connection ended before the answer: look whether it was done before doing it again");
+  return new ClientError("OUTCOME_UNKNOWN", "The answer did not come: look whether it was done before doing it again");
 }

@@ -21,7 +21,7 @@ export interface Presence {
    * Makes the token's `sub` present, with `info` for others to see, until `leave`; after each new connection again. Resolves when the
    * gateway has confirmed it, however long the connection takes. Entering again replaces `info`.
    *
-   * Rejects with TOKEN_MISSING, FORBIDDEN, NOT_SERIALIZABLE, PAYLOAD_TOO_LARGE or CLOSED.
+   * Rejects with FORBIDDEN (also without a token, which names nobody), NOT_SERIALIZABLE, PAYLOAD_TOO_LARGE or CLOSED.
    *
    * @example
    * await live.presence("tech_news").enter({ name: "Ada" });

@@ -36,12 +36,12 @@ interface OpenSubscriptionParts extends SubscribeOptions {
  */
 export class OpenSubscription implements Subscription {
   readonly channel: string;
-  readonly ready: Promise<void>;
-  readonly closed: Promise<ClientError | undefined>;
   readonly #parts: OpenSubscriptionParts;
   readonly #retry: Retry;
   readonly #ready = Promise.withResolvers<void>();
   readonly #closed = Promise.withResolvers<ClientError | undefined>();
+  readonly ready = this.#ready.promise;
+  readonly closed = this.#closed.promise;
   readonly #onAbort = (): void => this.end();
   #receiver: Receiver | undefined;
   #position: string | undefined;
@@ -57,8 +57,6 @@ export class OpenSubscription implements Subscription {
     this.#position = parts.since;
     this.#cursor = parts.since === "earliest" ? undefined : parts.since;
     this.#retry = new Retry(parts.environment);
-    this.ready = this.#ready.promise;
-    this.closed = this.#closed.promise;
     this.ready.catch(() => undefined);
   }
 
@@ -95,7 +93,7 @@ export class OpenSubscription implements Subscription {
       case "error":
         return this.#refuse(new ClientError(frame.code, frame.message));
       case "unsubscribed":
-        return this.#refuse(new ClientError(frame.code ?? "SOURCE_CLOSED", `The gateway ended the subscription of ${channel}`));
+        return this.#refuse(new ClientError(frame.code ?? "CLOSED", `The gateway ended the subscription of ${channel}`));
     }
   }
 

@@ -69,6 +69,19 @@ describe("a gateway that is away", () => {
     await reached(live, "online");
   });
 
+  test("or cannot even be tried, is tried again, and the error is told", async () => {
+    let tries = 0;
+    const openSocket = (url: string): WebSocket => {
+      if (++tries === 1) throw new DOMException("The page may not", "SecurityError");
+      return surroundings.openSocket(url);
+    };
+    const live = openClient(gateway, { environment: { ...quick, openSocket } });
+    const errors = new Log<ClientError>();
+    live.on("error", errors.add);
+    await reached(live, "online");
+    expect(errors.entries.map(({ code }) => code)).toEqual(["INVALID_OPTION"]);
+  });
+
   test("is tried again after waits that grow, up to 20 s", async () => {
     await gateway.down();
     const clock = new Clock();

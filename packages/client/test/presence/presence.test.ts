@@ -125,7 +125,7 @@ describe("being there", () => {
 
   test("is refused to those whom no token names", async () => {
     const live = openClient(gateway);
-    await expect(live.presence("news").enter()).rejects.toMatchObject({ code: "TOKEN_MISSING" });
+    await expect(live.presence("news").enter()).rejects.toMatchObject({ code: "FORBIDDEN" });
   });
 
   test("that is refused after a new connection is told as an error, and given up", async () => {
