@@ -3,33 +3,44 @@ import type { Receiver } from "./receiver.ts";
 
 /** The receivers in this process that follow a channel live. */
 export class Audience<Data> {
-  // Replaced at every change, so that one who joins or leaves while a message is handed out does not disturb the round.
-  #receivers: readonly Receiver<Data>[] = [];
+  readonly #receivers = new Set<Receiver<Data>>();
+  /** Those who come while a message is handed out: it is not for them. */
+  #joining: Receiver<Data>[] | undefined;
 
   get isEmpty(): boolean {
-    return this.#receivers.length === 0;
+    return this.#receivers.size === 0 && !this.#joining;
   }
 
   add(receiver: Receiver<Data>): void {
-    this.#receivers = [...this.#receivers, receiver];
+    if (this.#joining) this.#joining.push(receiver);
+    else this.#receivers.add(receiver);
   }
 
   delete(receiver: Receiver<Data>): void {
-    this.#receivers = this.#receivers.filter((other) => other !== receiver);
+    this.#receivers.delete(receiver);
+    if (this.#joining) this.#joining = this.#joining.filter((other) => other !== receiver);
   }
 
   /** `count` is the message's number, where it has one. */
   offer(message: Message<Data>, count = Number.MAX_SAFE_INTEGER): void {
-    for (const receiver of this.#receivers) {
+    this.#round((receiver) => {
       if (count > receiver.skipTo) receiver.offer(message);
-    }
+    });
   }
 
   offerGap(gap: Gap): void {
-    for (const receiver of this.#receivers) {
-      // The numbers of another history, and those after a restart, say nothing about the ones before.
+    this.#round((receiver) => {
+      // The numbers of another history, and those of another era, say nothing about the ones before.
       if (gap.reason !== "trimmed") receiver.skipTo = 0;
       receiver.offerGap(gap);
-    }
+    });
+  }
+
+  #round(hand: (receiver: Receiver<Data>) => void): void {
+    this.#joining = [];
+    for (const receiver of this.#receivers) hand(receiver);
+    const joining = this.#joining;
+    this.#joining = undefined;
+    for (const receiver of joining) this.#receivers.add(receiver);
   }
 }

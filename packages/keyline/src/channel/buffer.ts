@@ -8,6 +8,7 @@ export interface ReceiverBuffer<Data> {
   /** Messages that it has room for. */
   readonly room: number;
   readonly isEmpty: boolean;
+  readonly isHalfEmpty: boolean;
   /** False when there is no room, and the policy is to close. */
   push(message: Message<Data>): boolean;
   pushGap(gap: Gap): void;
@@ -16,7 +17,7 @@ export interface ReceiverBuffer<Data> {
 
 export function createBuffer<Data>(
   whenFull: WhenFull,
-  { size, key = () => "" }: { readonly size: number; readonly key: ((message: Message) => string) | undefined },
+  { size, key }: { readonly size: number; readonly key: (message: Message) => string },
 ): ReceiverBuffer<Data> {
   return whenFull === "latest" ? new LatestBuffer(size, key) : new QueueBuffer(size, whenFull === "drop-oldest");
 }
@@ -42,6 +43,10 @@ class QueueBuffer<Data> implements ReceiverBuffer<Data> {
 
   get isEmpty(): boolean {
     return this.#head === this.#items.length && this.#front.length === 0;
+  }
+
+  get isHalfEmpty(): boolean {
+    return this.#messages * 2 <= this.#size;
   }
 
   push(message: Message<Data>): boolean {
@@ -90,14 +95,14 @@ class QueueBuffer<Data> implements ReceiverBuffer<Data> {
   }
 }
 
-/** The newest message of each key, in the order in which they were published. */
+/** The newest message of each key, in the order in which they were published, with gaps in their places between them. */
 class LatestBuffer<Data> implements ReceiverBuffer<Data> {
   readonly #size: number;
   readonly #keyOf: (message: Message) => string;
-  readonly #gaps: Gap[] = [];
-  readonly #messages = new Map<string, Message<Data>>();
-  #dropped = 0;
-  #channel = "";
+  /** A gap has a key that no message has. */
+  readonly #items = new Map<string | symbol, Item<Data>>();
+  #messages = 0;
+  #dropped: Gap | undefined;
 
   constructor(size: number, keyOf: (message: Message) => string) {
     this.#size = size;
@@ -105,46 +110,53 @@ class LatestBuffer<Data> implements ReceiverBuffer<Data> {
   }
 
   get room(): number {
-    return this.#size - this.#messages.size;
+    return this.#size - this.#messages;
   }
 
   get isEmpty(): boolean {
-    return this.#messages.size === 0 && this.#gaps.length === 0;
+    return this.#items.size === 0 && !this.#dropped;
+  }
+
+  get isHalfEmpty(): boolean {
+    return this.#messages * 2 <= this.#size;
   }
 
   push(message: Message<Data>): boolean {
     const key = this.#keyOf(message);
     // Behind the others, so that cursors only ever grow.
-    this.#messages.delete(key);
-    if (this.#messages.size === this.#size) {
-      for (const oldest of this.#messages.keys()) {
-        this.#messages.delete(oldest);
-        break;
-      }
-      this.#dropped++;
-      this.#channel = message.channel;
-    }
-    this.#messages.set(key, message);
+    if (this.#items.delete(key)) this.#messages--;
+    if (this.#messages === this.#size) this.#dropOldest();
+    this.#items.set(key, { message });
+    this.#messages++;
     return true;
   }
 
-  /** Gaps come first: of the messages that wait, only the newest state matters. */
   pushGap(gap: Gap): void {
-    this.#gaps.push(gap);
+    this.#items.set(Symbol(gap.reason), { gap });
   }
 
   shift(): Item<Data> | undefined {
-    const gap = this.#gaps.shift();
-    if (gap) return { gap };
-    if (this.#dropped > 0) {
-      const missed = this.#dropped;
-      this.#dropped = 0;
-      return { gap: { channel: this.#channel, reason: "dropped", missed, cursor: undefined } };
+    if (this.#dropped) {
+      const gap = this.#dropped;
+      this.#dropped = undefined;
+      return { gap };
     }
-    for (const [key, message] of this.#messages) {
-      this.#messages.delete(key);
-      return { message };
+    for (const [key, item] of this.#items) {
+      this.#items.delete(key);
+      if ("message" in item) this.#messages--;
+      return item;
     }
     return undefined;
+  }
+
+  #dropOldest(): void {
+    for (const [key, item] of this.#items) {
+      if ("gap" in item) continue;
+      this.#items.delete(key);
+      this.#messages--;
+      const { channel } = item.message;
+      this.#dropped = { channel, reason: "dropped", missed: (this.#dropped?.missed ?? 0) + 1, cursor: undefined };
+      return;
+    }
   }
 }

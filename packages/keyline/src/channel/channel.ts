@@ -20,7 +20,7 @@ export interface ChannelParts {
   /** Undefined without PostgreSQL. */
   readonly transactionalPublisher: TransactionalPublisher | undefined;
   readonly history: History<unknown> | undefined;
-  readonly presence: Presence;
+  presence(): Presence;
   createReceiver(options: SubscribeOptions, listener: MessageListener<unknown> | undefined): Receiver<unknown>;
   checkOpen(): void;
 }
@@ -28,17 +28,19 @@ export interface ChannelParts {
 /** What is happening now, to everyone who listens; with `history`, also to those who were away for a while. */
 export class Channel<Input, Output = Input> {
   readonly name: string;
-  /** Who is here. */
-  readonly presence: Presence;
   readonly #parts: ChannelParts;
   readonly #subject: string;
 
   /** @internal */
   constructor(name: string, parts: ChannelParts) {
     this.name = name;
-    this.presence = parts.presence;
     this.#parts = parts;
     this.#subject = `channel ${name}`;
+  }
+
+  /** Who is here. */
+  get presence(): Presence {
+    return this.#parts.presence();
   }
 
   get hasHistory(): boolean {

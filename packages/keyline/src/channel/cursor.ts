@@ -4,8 +4,8 @@ import type { Position } from "../valkey/channel-log.ts";
 const pattern = /^([0-9a-f]{1,16})\.([0-9a-z]{8})\.(\d{1,15})\.(\d{1,16}-\d{1,16})$/;
 
 /** The position as text. Opaque to everybody else: its form may change. */
-export function formatCursor({ epoch, run, count, last }: Position): string {
-  return `${epoch}.${run}.${count}.${last}`;
+export function formatCursor({ epoch, era, count, last }: Position): string {
+  return `${epoch}.${era}.${count}.${last}`;
 }
 
 /** The position that a cursor stands for. Throws INVALID_CURSOR for a text that no message had as its cursor. */
@@ -17,13 +17,11 @@ export function parseCursor(cursor: string): Position {
       `${JSON.stringify(cursor)} is no cursor: pass the cursor of a message or of a subscription as it was given, or "earliest"`,
     );
   }
-  const [, epoch = "", run = "", count = "", last = ""] = match;
-  return { epoch, run, count: Number(count), last };
+  const [, epoch = "", era = "", count = "", last = ""] = match;
+  return { epoch, era, count: Number(count), last };
 }
 
-/** True when stream id `a` comes before `b`. */
-export function isBefore(a: string, b: string): boolean {
-  const [aMs = "0", aSequence = "0"] = a.split("-");
-  const [bMs = "0", bSequence = "0"] = b.split("-");
-  return aMs === bMs ? Number(aSequence) < Number(bSequence) : Number(aMs) < Number(bMs);
+/** True for a text that could be a cursor. */
+export function isCursor(text: string): boolean {
+  return pattern.test(text);
 }

@@ -1,4 +1,4 @@
-import type { ChannelLog, HistoryRule } from "../valkey/channel-log.ts";
+import type { ChannelLog } from "../valkey/channel-log.ts";
 import { formatCursor, parseCursor } from "./cursor.ts";
 import { walk } from "./history-walk.ts";
 import { readEntry, type Gap, type Message, type MessageReader } from "./message.ts";
@@ -22,7 +22,6 @@ export interface HistoryRead<Data> {
 
 interface HistorySetup<Data> {
   readonly log: ChannelLog;
-  readonly rule: HistoryRule;
   readonly reader: MessageReader<Data>;
   readonly logger: Logger;
 }
@@ -38,11 +37,10 @@ export class History<Data> {
   }
 
   async read({ limit, since }: { readonly limit: number; readonly since: string | undefined }): Promise<HistoryRead<Data>> {
-    const { log, rule } = this.#setup;
-    const { ttlMs } = rule;
+    const { log } = this.#setup;
     const place = since === undefined || since === "earliest" ? "earliest" : parseCursor(since);
     await log.connection.ensureReady(5_000);
-    const page = since === undefined ? await log.readNewest({ limit, ttlMs }) : await log.readSince(place, { limit, ttlMs });
+    const page = since === undefined ? await log.readNewest(limit) : await log.readSince(place, limit);
     const isEnd = since === undefined || page.entries.length < limit;
     const { steps, position } = walk(this.#channel, page, { since: place, isEnd });
     const messages: Message<Data>[] = [];

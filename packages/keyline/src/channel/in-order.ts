@@ -2,16 +2,19 @@
 export class InOrder {
   #last: Promise<void> | undefined;
 
-  /** At once, when nothing is under way. `value` never rejects. */
+  /** At once, when nothing is under way. Neither does `value` reject nor `use` throw; should they, what comes after is used all the same. */
   use<Value>(value: Value | Promise<Value>, use: (value: Value) => void): void {
     if (!this.#last && !(value instanceof Promise)) {
       use(value);
       return;
     }
-    const turn = (this.#last ?? Promise.resolve()).then(async () => use(await value));
+    const last = this.#last ?? Promise.resolve();
+    const turn: Promise<void> = last
+      .then(async () => use(await value))
+      .catch(() => undefined)
+      .finally(() => {
+        if (this.#last === turn) this.#last = undefined;
+      });
     this.#last = turn;
-    void turn.finally(() => {
-      if (this.#last === turn) this.#last = undefined;
-    });
   }
 }

@@ -19,26 +19,26 @@
 import type { Logger } from "../runtime/logger.ts";
 import { toError } from "../runtime/errors.ts";
 import { delay, retryDelay } from "../runtime/waiting.ts";
-import type { ChannelLog, HistoryRule, Position } from "../valkey/channel-log.ts";
+import type { ChannelLog, Position } from "../valkey/channel-log.ts";
 import { Audience } from "./audience.ts";
-import { formatCursor, parseCursor } from "./cursor.ts";
+import { formatCursor } from "./cursor.ts";
 import { walk, type Step } from "./history-walk.ts";
 import { InOrder } from "./in-order.ts";
 import { readEntry, readMessage, type Message, type MessageReader, type RawMessage } from "./message.ts";
 import type { Receiver } from "./receiver.ts";
-import { historyPage, Replays } from "./replays.ts";
+import { historyPage, isSameEra, Replays, type HandOver } from "./replays.ts";
 import type { Topic } from "./topic.ts";
 import { Window } from "./window.ts";
 
 export interface KeptTopicSetup<Data> {
   readonly channel: string;
   readonly log: ChannelLog;
-  readonly rule: HistoryRule;
   readonly reader: MessageReader<Data>;
   readonly logger: Logger;
 }
 
 const maxEarly = 1_000;
+const maxEarlyLength = 8_388_608;
 
 export class KeptTopic<Data> implements Topic<Data> {
   readonly #setup: KeptTopicSetup<Data>;
@@ -49,7 +49,7 @@ export class KeptTopic<Data> implements Topic<Data> {
   readonly #inOrder = new InOrder();
   readonly #stopping = new AbortController();
   #position: Position | undefined;
-  /** `<epoch>.<run>.` of the position: what a cursor of the same history begins with. */
+  /** `<epoch>.<era>.` of the position: what a cursor of the same history begins with. */
   #prefix = "";
   #isConnected = false;
   /** Counts what makes a read that is under way insufficient. */
@@ -57,7 +57,9 @@ export class KeptTopic<Data> implements Topic<Data> {
   /** Everything up to `#position` was handed on, and what comes live continues there. */
   #isCurrent = false;
   #reading: Promise<void> | undefined;
-  #early: { readonly raw: RawMessage; readonly length: number }[] = [];
+  /** Live messages that came since the last read was sent. */
+  #early: { readonly raw: RawMessage; readonly cursor: string; readonly length: number }[] = [];
+  #earlyLength = 0;
 
   constructor(setup: KeptTopicSetup<Data>) {
     this.#setup = setup;
@@ -73,10 +75,9 @@ export class KeptTopic<Data> implements Topic<Data> {
     return this.#audience.isEmpty && this.#waiting.size === 0 && this.#replays.isIdle;
   }
 
-  attach(receiver: Receiver<Data>, since: string | undefined): void {
-    const place = since === undefined || since === "earliest" ? since : parseCursor(since);
-    if (this.#isCurrent) this.#begin(receiver, place);
-    else this.#waiting.set(receiver, place);
+  attach(receiver: Receiver<Data>, since: Position | "earliest" | undefined): void {
+    if (this.#isCurrent) this.#begin(receiver, since);
+    else this.#waiting.set(receiver, since);
   }
 
   detach(receiver: Receiver<Data>): void {
@@ -88,8 +89,10 @@ export class KeptTopic<Data> implements Topic<Data> {
   onMessage(text: string): void {
     const raw = readMessage(this.#setup.channel, text, this.#setup.logger);
     if (!raw) return;
-    if (this.#isCurrent) this.#take(raw, text.length);
-    else this.#keepEarly(raw, text.length);
+    // A foreign writer's, which is in no history, is handed on, and has no place to resume from.
+    if (raw.cursor === undefined) this.#hand(raw, { length: text.length });
+    else if (this.#isCurrent) this.#take(raw, { cursor: raw.cursor, length: text.length });
+    else this.#keepEarly(raw, { cursor: raw.cursor, length: text.length });
   }
 
   onConnected(): void {
@@ -101,7 +104,7 @@ export class KeptTopic<Data> implements Topic<Data> {
   onDisconnected(): void {
     this.#isConnected = false;
     this.#isCurrent = false;
-    this.#early = [];
+    this.#forgetEarly();
   }
 
   async stop(): Promise<void> {
@@ -112,7 +115,8 @@ export class KeptTopic<Data> implements Topic<Data> {
   #begin(receiver: Receiver<Data>, since: Position | "earliest" | undefined): void {
     if (receiver.isClosed || !this.#position) return;
     if (since !== undefined) {
-      receiver.begin(since === "earliest" ? undefined : formatCursor(since));
+      // Where the earliest is, the first page tells.
+      if (since !== "earliest") receiver.begin(formatCursor(since));
       this.#replays.add(receiver, since);
       return;
     }
@@ -121,9 +125,13 @@ export class KeptTopic<Data> implements Topic<Data> {
     this.#audience.add(receiver);
   }
 
-  /** Brings a receiver as far as the window does, and makes it live when that is as far as the audience; else undefined or its new place. */
-  #handOver(receiver: Receiver<Data>, position: Position): Position | "live" | undefined {
-    if (!this.#isCurrent || !this.#position || !this.#window.reachesBackTo(position)) return undefined;
+  /**
+   * Brings a receiver as far as the window does, and makes it live when that is as far as the audience. Returns its new place; "later" when
+   * this topic is not up to date itself, "behind" when the window begins after the receiver's place.
+   */
+  #handOver(receiver: Receiver<Data>, position: Position): HandOver {
+    if (!this.#isCurrent || !this.#position) return "later";
+    if (!this.#window.reachesBackTo(position)) return isSameEra(position, this.#position) ? "behind" : "later";
     let { count } = position;
     for (const next of this.#window.after(count)) {
       if (receiver.room <= 0) return { ...position, count };
@@ -132,45 +140,45 @@ export class KeptTopic<Data> implements Topic<Data> {
     }
     // Another process may have been told of messages that are still on their way to this one.
     receiver.skipTo = position.count;
+    receiver.begin(formatCursor({ ...position, count }));
     if (!receiver.isClosed) this.#audience.add(receiver);
     return "live";
   }
 
-  /** Somebody else has seen that the history is another one by now, or that the server was restarted. */
-  #noticeEnd({ epoch, run }: Position): void {
-    if (!this.#isCurrent || (this.#position?.epoch === epoch && this.#position.run === run)) return;
+  /** Somebody else has seen that the history is another one by now, or that the server is. */
+  #noticeEnd(end: Position): void {
+    if (!this.#isCurrent || (this.#position && isSameEra(end, this.#position))) return;
     this.#isCurrent = false;
     this.#catchUp();
   }
 
   /** A live message. */
-  #take(raw: RawMessage, length: number): void {
-    const { cursor } = raw;
-    // A foreign writer's, which is in no history: it is handed on, and has no place to resume from.
-    if (cursor === undefined) {
-      this.#hand(raw, { length });
-      return;
-    }
+  #take(raw: RawMessage, { cursor, length }: { readonly cursor: string; readonly length: number }): void {
     if (this.#position && cursor.startsWith(this.#prefix)) {
       const count = Number.parseInt(cursor.slice(this.#prefix.length), 10);
       if (count <= this.#position.count) return;
       if (count === this.#position.count + 1) {
-        this.#position = { ...this.#position, count, last: lastOf(cursor) ?? "0-0" };
+        this.#position = { ...this.#position, count, last: cursor.slice(cursor.lastIndexOf(".") + 1) };
         this.#hand(raw, { length, count });
         return;
       }
     }
     this.#isCurrent = false;
-    this.#keepEarly(raw, length);
     this.#catchUp();
   }
 
-  #keepEarly(raw: RawMessage, length: number): void {
-    this.#early.push({ raw, length });
-    if (this.#early.length <= maxEarly) return;
+  #keepEarly(raw: RawMessage, { cursor, length }: { readonly cursor: string; readonly length: number }): void {
+    this.#early.push({ raw, cursor, length });
+    this.#earlyLength += length;
+    if (this.#early.length <= maxEarly && this.#earlyLength <= maxEarlyLength) return;
     // All of them are in the history, which is then read once more.
-    this.#early = [];
+    this.#forgetEarly();
     this.#session++;
+  }
+
+  #forgetEarly(): void {
+    this.#early = [];
+    this.#earlyLength = 0;
   }
 
   #hand(raw: RawMessage, { length, count }: { readonly length: number; readonly count?: number }): void {
@@ -190,7 +198,7 @@ export class KeptTopic<Data> implements Topic<Data> {
 
   /** Reads from `#position` to the end of the history, and hands it to the audience. */
   async #read(): Promise<void> {
-    const { log, rule, channel, logger } = this.#setup;
+    const { log, channel, logger } = this.#setup;
     const { signal } = this.#stopping;
     for (let tries = 0; this.#isConnected && !signal.aborted;) {
       try {
@@ -198,7 +206,9 @@ export class KeptTopic<Data> implements Topic<Data> {
         const session = this.#session;
         const since = this.#position;
         const limit = since ? historyPage : 0;
-        const page = await log.readSince(since ?? "earliest", { limit, ttlMs: rule.ttlMs });
+        // What has come so far was published before this read, and is in it.
+        this.#forgetEarly();
+        const page = await log.readSince(since ?? "earliest", limit);
         tries = 0;
         const isEnd = page.entries.length < limit || limit === 0;
         if (!since) this.#moveTo(page.end);
@@ -237,20 +247,18 @@ export class KeptTopic<Data> implements Topic<Data> {
   /** The window has a hole before `position`. */
   #moveTo(position: Position): void {
     this.#position = position;
-    this.#prefix = `${position.epoch}.${position.run}.`;
+    this.#prefix = `${position.epoch}.${position.era}.`;
     this.#inOrder.use(position, (place) => this.#window.reset(place));
   }
 
   #becomeCurrent(): void {
     this.#isCurrent = true;
-    const early = this.#early;
-    this.#early = [];
-    for (const [index, { raw, length }] of early.entries()) {
-      this.#take(raw, length);
-      if (this.#isCurrent) continue;
-      this.#early.push(...early.slice(index + 1));
-      return;
+    for (const { raw, ...rest } of this.#early) {
+      this.#take(raw, rest);
+      // It was not the next one, and everything is read once more.
+      if (!this.#isCurrent) return;
     }
+    this.#forgetEarly();
     const waiting = [...this.#waiting];
     this.#waiting.clear();
     // Behind messages whose schema is still at work.
@@ -259,9 +267,4 @@ export class KeptTopic<Data> implements Topic<Data> {
       this.#replays.wake();
     });
   }
-}
-
-/** The id of the entry that a cursor ends with. */
-function lastOf(cursor: string | undefined): string | undefined {
-  return cursor?.slice(cursor.lastIndexOf(".") + 1);
 }

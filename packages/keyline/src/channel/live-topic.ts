@@ -62,18 +62,22 @@ export class LiveTopic<Data> implements Topic<Data>, PubSubListener {
 
   onConnected(): void {
     this.#isConnected = true;
-    if (this.#hasGap) this.#audience.offerGap({ channel: this.#subject, reason: "disconnected", missed: undefined, cursor: undefined });
+    const hadGap = this.#hasGap;
     this.#hasGap = false;
-    for (const receiver of this.#waiting) {
-      this.#audience.add(receiver);
-      receiver.begin(undefined);
-    }
-    this.#waiting.clear();
+    // Behind messages whose schema is still at work.
+    this.#inOrder.use(undefined, () => {
+      if (hadGap) this.#audience.offerGap({ channel: this.#subject, reason: "disconnected", missed: undefined, cursor: undefined });
+      for (const receiver of this.#waiting) {
+        this.#audience.add(receiver);
+        receiver.begin(undefined);
+      }
+      this.#waiting.clear();
+    });
   }
 
   onDisconnected(): void {
     this.#isConnected = false;
-    this.#hasGap = !this.#audience.isEmpty;
+    this.#hasGap ||= !this.#audience.isEmpty;
   }
 
   stop(): Promise<void> {

@@ -5,7 +5,7 @@ import { parseJson } from "../runtime/json.ts";
 import type { Logger } from "../runtime/logger.ts";
 import { validate } from "../runtime/schema.ts";
 import type { Position } from "../valkey/channel-log.ts";
-import { formatCursor } from "./cursor.ts";
+import { formatCursor, isCursor } from "./cursor.ts";
 
 /** What was published on a channel. All receivers of one process get the same object: treat it as read-only. */
 export interface Message<Data = unknown> {
@@ -49,7 +49,7 @@ export function readMessage(channel: string, text: string, logger: Logger): RawM
     const value = parseJson(text);
     if (typeof value !== "object" || value === null || !("data" in value)) throw new Error("it is no object with the member data");
     const { data } = value;
-    const cursor = "cursor" in value && typeof value.cursor === "string" ? value.cursor : undefined;
+    const cursor = "cursor" in value && typeof value.cursor === "string" && isCursor(value.cursor) ? value.cursor : undefined;
     const at = "at" in value && typeof value.at === "number" ? value.at : atOf(cursor);
     return { id: "id" in value && typeof value.id === "string" ? value.id : newId(), at, cursor, data };
   } catch (error) {

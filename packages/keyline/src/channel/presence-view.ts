@@ -107,10 +107,15 @@ export class PresenceView implements PubSubListener {
     if (isKnown === (kind === "joined") || this.#isClosed) return;
     for (const listener of this.#listeners) {
       try {
-        listener({ kind, member, info, since });
+        const result: unknown = listener({ kind, member, info, since });
+        if (result instanceof Promise) result.catch((error: unknown) => this.#noteFailure(error));
       } catch (error) {
-        this.#setup.logger.error({ error: toError(error).message }, "a listener of presence threw");
+        this.#noteFailure(error);
       }
     }
+  }
+
+  #noteFailure(error: unknown): void {
+    this.#setup.logger.error({ error: toError(error).message }, "a listener of presence threw");
   }
 }

@@ -3,6 +3,7 @@ import { KeylineError, toError } from "../runtime/errors.ts";
 import { toJson } from "../runtime/json.ts";
 import type { Logger } from "../runtime/logger.ts";
 import { delay } from "../runtime/waiting.ts";
+import { isConnectionError } from "../valkey/connection.ts";
 import type { PresenceSet } from "../valkey/presence-set.ts";
 import type { Subscriptions } from "../valkey/subscriptions.ts";
 import { toMember, type Member, type PresenceListener, type PresenceWatch } from "./presence-member.ts";
@@ -34,6 +35,8 @@ export class Presence implements Duty {
   readonly #setup: PresenceSetup;
   /** Those this process answers for: how often each entered, and what it says of itself. */
   readonly #entered = new Map<string, { times: number; infoJson: string }>();
+  /** Those whose leaving could not be told yet. */
+  readonly #leaving = new Set<string>();
   #view: PresenceView | undefined;
   readonly #stopping = new AbortController();
   #loop: Promise<void> | undefined;
@@ -67,10 +70,12 @@ export class Presence implements Duty {
     try {
       await this.#inTurn(() => this.#enter([{ member, infoJson }]));
     } catch (error) {
-      this.#count(member);
+      // It may have been entered all the same.
+      if (this.#count(member)) this.#leaving.add(member);
       throw error;
+    } finally {
+      this.start();
     }
-    this.start();
     let hasLeft = false;
     return {
       leave: async () => {
@@ -123,24 +128,29 @@ export class Presence implements Duty {
     this.#stopping.abort();
     this.#view?.close();
     await this.#loop;
+    await this.#changing;
     const { set } = this.#setup;
-    const members = [...this.#entered.keys()];
+    const members = [...this.#entered.keys(), ...this.#leaving];
     this.#entered.clear();
     if (set.connection.isReady) await Promise.allSettled(members.map((member) => set.leave(member)));
   }
 
   async #leave(member: string): Promise<void> {
     if (!this.#count(member)) return;
+    this.#leaving.add(member);
+    await this.#tellLeaving(member);
+  }
+
+  /** What cannot be told now is told with the next renewal. */
+  async #tellLeaving(member: string): Promise<void> {
     try {
       await this.#inTurn(async () => {
         // Somebody entered again while this waited for its turn.
         if (!this.#entered.has(member)) await this.#setup.set.leave(member);
+        this.#leaving.delete(member);
       });
     } catch (error) {
-      this.#setup.logger.debug(
-        { channel: this.#channel, error: toError(error).message },
-        "a member's leaving could not be told; its lease ends by itself",
-      );
+      this.#setup.logger.debug({ channel: this.#channel, error: toError(error).message }, "a member's leaving could not be told yet");
     }
   }
 
@@ -153,8 +163,20 @@ export class Presence implements Duty {
   }
 
   async #enter(members: readonly { readonly member: string; readonly infoJson: string }[]): Promise<void> {
-    await this.#setup.set.connection.ensureReady(readyWithinMs);
-    await this.#setup.set.enter(members);
+    const { set } = this.#setup;
+    await set.connection.ensureReady(readyWithinMs);
+    try {
+      await set.enter(members);
+    } catch (error) {
+      if (!isConnectionError(error)) throw error;
+      throw new KeylineError(
+        "OUTCOME_UNKNOWN",
+        `The connection to Valkey broke while a member entered channel ${this.#channel}: enter again`,
+        {
+          cause: error,
+        },
+      );
+    }
   }
 
   /** One change after another: an entering that comes late must not undo a leaving. */
@@ -167,12 +189,16 @@ export class Presence implements Duty {
   async #run(signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
       await delay(this.#setup.leaseMs / 4, signal);
-      if (signal.aborted || this.#entered.size === 0) continue;
+      if (signal.aborted) return;
+      for (const member of this.#leaving) await this.#tellLeaving(member);
+      if (this.#entered.size === 0) continue;
       try {
-        if (await this.#setup.set.beat()) continue;
-        // Valkey lost them, or this process was too late.
-        const members = [...this.#entered].map(([member, { infoJson }]) => ({ member, infoJson }));
-        await this.#inTurn(() => this.#enter(members));
+        // In turn, so that all who entered are there when they are counted.
+        await this.#inTurn(async () => {
+          if (await this.#setup.set.beat(this.#entered.size)) return;
+          // Valkey lost them, or some, or this process was too late.
+          await this.#enter([...this.#entered].map(([member, { infoJson }]) => ({ member, infoJson })));
+        });
       } catch (error) {
         this.#setup.logger.debug({ channel: this.#channel, error: toError(error).message }, "presence could not be renewed yet");
       }

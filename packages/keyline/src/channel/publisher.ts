@@ -21,7 +21,7 @@ export class Publisher {
   readonly #log: ChannelLog;
   readonly #history: HistoryRule | undefined;
   #pending: Pending[] = [];
-  #underWay = 0;
+  readonly #underWay = new Set<Promise<void>>();
 
   constructor(channel: string, { log, history }: { readonly log: ChannelLog; readonly history: HistoryRule | undefined }) {
     this.#channel = channel;
@@ -32,8 +32,8 @@ export class Publisher {
   publish(message: OutgoingMessage): Promise<Published> {
     return new Promise((resolve, reject) => {
       const pending = { message, resolve, reject };
-      if (this.#underWay === 0 && this.#pending.length === 0) {
-        void this.#send([pending]);
+      if (this.#underWay.size === 0 && this.#pending.length === 0) {
+        this.#send([pending]);
         return;
       }
       if (this.#pending.length === 0) setImmediate(() => this.#sendPending());
@@ -49,14 +49,24 @@ export class Publisher {
     for (const [index, { message }] of pending.entries()) {
       length += message.dataJson.length;
       if (index + 1 < pending.length && index + 1 - first < pageMessages && length < pageLength) continue;
-      void this.#send(pending.slice(first, index + 1));
+      this.#send(pending.slice(first, index + 1));
       first = index + 1;
       length = 0;
     }
   }
 
-  async #send(page: readonly Pending[]): Promise<void> {
-    this.#underWay++;
+  /** Resolves when everything that was published so far is out, or has failed. */
+  async drained(): Promise<void> {
+    if (this.#pending.length > 0) this.#sendPending();
+    await Promise.all(this.#underWay);
+  }
+
+  #send(page: readonly Pending[]): void {
+    const sending = this.#sendPage(page).finally(() => this.#underWay.delete(sending));
+    this.#underWay.add(sending);
+  }
+
+  async #sendPage(page: readonly Pending[]): Promise<void> {
     try {
       const messages = page.map(({ message }) => message);
       const published = await this.#insure(() =>
@@ -65,8 +75,6 @@ export class Publisher {
       for (const [index, { resolve }] of page.entries()) resolve(published[index] ?? unheard);
     } catch (error) {
       for (const { reject } of page) reject(toError(error));
-    } finally {
-      this.#underWay--;
     }
   }
 

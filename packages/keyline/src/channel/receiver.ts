@@ -41,11 +41,15 @@ export class Receiver<Data> {
     this.#setup = setup;
     const { buffer, whenFull } = checkSubscribeOptions(setup);
     if (setup.since !== "earliest") this.cursor = setup.since;
-    this.#buffer = createBuffer<Data>(whenFull, { size: buffer, key: setup.key });
+    this.#buffer = createBuffer<Data>(whenFull, { size: buffer, key: (message) => this.#keyOf(message) });
     // Whoever does not wait for it need not handle it.
     this.#ready.promise.catch(() => undefined);
     if (setup.signal?.aborted) queueMicrotask(() => this.close());
     else setup.signal?.addEventListener("abort", this.#abort);
+  }
+
+  get hasListener(): boolean {
+    return this.#setup.listener !== undefined;
   }
 
   get isClosed(): boolean {
@@ -76,7 +80,7 @@ export class Receiver<Data> {
     if (this.#setup.listener && !this.#isListening && this.#buffer.isEmpty) {
       this.#call(message);
     } else if (!this.#setup.listener && this.#buffer.isEmpty && this.#waiting.length > 0) {
-      this.cursor = message.cursor;
+      this.#note(message);
       this.#waiting.shift()?.({ done: false, value: message });
     } else if (!this.#buffer.push(message)) {
       this.close(this.#slow());
@@ -95,7 +99,7 @@ export class Receiver<Data> {
         this.#announce(item.gap);
         continue;
       }
-      this.cursor = item.message.cursor;
+      this.#note(item.message);
       return Promise.resolve({ done: false, value: item.message });
     }
     if (this.#failure) {
@@ -115,7 +119,8 @@ export class Receiver<Data> {
     this.#setup.signal?.removeEventListener("abort", this.#abort);
     if (!error) while (!this.#buffer.isEmpty) this.#buffer.shift();
     this.#ready.reject(error ?? new KeylineError("CLOSED", `The subscription to ${this.#setup.subject} was closed before it began`));
-    this.#closed.resolve(error);
+    // A listener that was too slow gets what waits first, so that the cursor is behind all of it.
+    if (!error || !this.#isListening) this.#closed.resolve(error);
     this.#setup.onClosed(this);
     // Who waits has got everything: only a receiver that nobody waits at can be too slow.
     for (const resolve of this.#waiting.splice(0)) resolve({ done: true, value: undefined });
@@ -125,30 +130,34 @@ export class Receiver<Data> {
 
   #shift(): Item<Data> | undefined {
     const item = this.#buffer.shift();
-    if (item && this.onRoom && (this.#buffer.isEmpty || this.#buffer.room > 64)) this.onRoom();
+    if (item && this.onRoom && this.#buffer.isHalfEmpty) this.onRoom();
     return item;
   }
 
   #call(message: Message<Data>): void {
-    this.cursor = message.cursor;
+    this.#note(message);
     try {
       const result = this.#setup.listener?.(message);
-      if (result instanceof Promise) void this.#listen(result);
+      if (result) void this.#listen(result);
     } catch (error) {
       this.#noteFailure(error);
     }
   }
 
   /** While a listener works what comes is buffered; afterwards it gets that, one after another. */
-  async #listen(first: Promise<void>): Promise<void> {
+  async #listen(first: PromiseLike<void>): Promise<void> {
     this.#isListening = true;
-    await first.catch((error: unknown) => this.#noteFailure(error));
+    try {
+      await first;
+    } catch (error) {
+      this.#noteFailure(error);
+    }
     for (let item = this.#shift(); item && !this.#isStopped; item = this.#shift()) {
       if ("gap" in item) {
         this.#announce(item.gap);
         continue;
       }
-      this.cursor = item.message.cursor;
+      this.#note(item.message);
       try {
         await this.#setup.listener?.(item.message);
       } catch (error) {
@@ -156,7 +165,8 @@ export class Receiver<Data> {
       }
     }
     this.#isListening = false;
-    this.onRoom?.();
+    if (this.#isClosed) this.#closed.resolve(this.#failure);
+    else this.onRoom?.();
   }
 
   /** Closed by its owner: one that was too slow still gets what waits. */
@@ -167,14 +177,29 @@ export class Receiver<Data> {
   #announce(gap: Gap): void {
     if (gap.cursor !== undefined) this.cursor = gap.cursor;
     try {
-      this.#setup.onGap?.(gap);
+      const result: unknown = this.#setup.onGap?.(gap);
+      if (result instanceof Promise) result.catch((error: unknown) => this.#noteFailure(error));
     } catch (error) {
       this.#noteFailure(error);
     }
   }
 
+  /** A message without a cursor, as of a foreign writer, leaves the place where it is. */
+  #note({ cursor }: Message<Data>): void {
+    if (cursor !== undefined) this.cursor = cursor;
+  }
+
+  #keyOf(message: Message): string {
+    try {
+      return this.#setup.key?.(message) ?? "";
+    } catch (error) {
+      this.#noteFailure(error);
+      return "";
+    }
+  }
+
   #noteFailure(error: unknown): void {
-    this.#setup.logger.error({ error: toError(error).message, subscription: this.#setup.subject }, "a listener of a subscription threw");
+    this.#setup.logger.error({ error: toError(error).message, subscription: this.#setup.subject }, "a function of a subscription threw");
   }
 
   #slow(): KeylineError {

@@ -1,7 +1,7 @@
 import { toError } from "../runtime/errors.ts";
 import type { Logger } from "../runtime/logger.ts";
 import { delay, retryDelay } from "../runtime/waiting.ts";
-import type { ChannelLog, HistoryPage, HistoryRule, Position } from "../valkey/channel-log.ts";
+import type { ChannelLog, HistoryPage, Position } from "../valkey/channel-log.ts";
 import type { Item } from "./buffer.ts";
 import { formatCursor } from "./cursor.ts";
 import { walk } from "./history-walk.ts";
@@ -9,6 +9,9 @@ import { readEntry, type Message, type MessageReader } from "./message.ts";
 import type { Receiver } from "./receiver.ts";
 
 type Place = Position | "earliest";
+
+/** What became of a receiver: it is live, or at a place, or the topic is not as far ("later"), or is too far ahead ("behind"). */
+export type HandOver = Position | "live" | "later" | "behind";
 
 interface Replayed {
   place: Place;
@@ -19,12 +22,11 @@ interface Replayed {
 interface ReplaysSetup<Data> {
   readonly channel: string;
   readonly log: ChannelLog;
-  readonly rule: HistoryRule;
   readonly reader: MessageReader<Data>;
   readonly logger: Logger;
   readonly signal: AbortSignal;
-  /** Brings a receiver as far as the window does: returns its new place, "live" when it needs no more, undefined when the window does not reach back. */
-  readonly handOver: (receiver: Receiver<Data>, position: Position) => Position | "live" | undefined;
+  /** Brings a receiver as far as the window does. */
+  readonly handOver: (receiver: Receiver<Data>, position: Position) => HandOver;
   /** Tells the topic where the history was seen to end. */
   readonly noticeEnd: (end: Position) => void;
 }
@@ -101,9 +103,9 @@ export class Replays<Data> {
     for (const [receiver, replayed] of this.#replayed) this.#handOver(receiver, replayed);
     const first = this.#furthestBack();
     if (!first) return false;
-    const { log, rule, noticeEnd } = this.#setup;
+    const { log, noticeEnd } = this.#setup;
     await log.connection.ensureReady(5_000);
-    const page = await log.readSince(first, { limit: historyPage, ttlMs: rule.ttlMs });
+    const page = await log.readSince(first, historyPage);
     const messages = await this.#decode(page);
     const portions = new Map<string, Portion<Data>>();
     const isEnd = page.entries.length < historyPage;
@@ -113,6 +115,7 @@ export class Replays<Data> {
       const portion = portions.get(key) ?? this.#portion(page, { since: replayed.place, isEnd, messages });
       portions.set(key, portion);
       replayed.place = hand(receiver, portion, replayed.place);
+      if (replayed.place !== "earliest") receiver.begin(formatCursor(replayed.place));
       replayed.isThrough = isEnd && replayed.place === portion.position;
     }
     noticeEnd(page.end);
@@ -141,9 +144,7 @@ export class Replays<Data> {
       if (step.kind === "gap") return { gap: step.gap, position: step.position };
       const message = messages.get(step.position.last);
       if (!message) return [];
-      // How much is known of a message's place depends on where a reader comes from.
-      const cursor = formatCursor(step.position);
-      return { message: message.cursor === cursor ? message : { ...message, cursor }, position: step.position };
+      return { message, position: step.position };
     });
     return { items, position };
   }
@@ -152,16 +153,17 @@ export class Replays<Data> {
     if (replayed.place === "earliest" || receiver.room <= 0) return;
     const reached = this.#setup.handOver(receiver, replayed.place);
     if (reached === "live") this.delete(receiver);
-    else if (reached) replayed.place = reached;
+    else if (reached === "behind") replayed.isThrough = false;
+    else if (reached !== "later") replayed.place = reached;
   }
 
-  /** The place to read from: of a receiver with room, the furthest back in its run. */
+  /** The place to read from: of a receiver with room, the furthest back in its era. */
   #furthestBack(): Place | undefined {
     let furthest: Position | undefined;
     for (const [receiver, { place, isThrough }] of this.#replayed) {
       if (isThrough || receiver.room <= 0) continue;
       if (place === "earliest") return place;
-      if (!furthest || (isSameRun(place, furthest) && place.count < furthest.count)) furthest = place;
+      if (!furthest || (isSameEra(place, furthest) && place.count < furthest.count)) furthest = place;
     }
     return furthest;
   }
@@ -182,19 +184,19 @@ function hand<Data>(receiver: Receiver<Data>, { items, position }: Portion<Data>
 /** True when a page that was read from `first` tells a receiver at `place` all that comes next for it. */
 function isServedBy(
   place: Place,
-  { first, page: { end, verdict, entries } }: { readonly first: Place; readonly page: HistoryPage },
+  { first, page: { end, isKnown, entries } }: { readonly first: Place; readonly page: HistoryPage },
 ): boolean {
   if (keyOf(place) === keyOf(first)) return true;
   if (place === "earliest" || first === "earliest") return false;
   // All who come from a history that is lost are told the same.
-  if (verdict === "lost") return place.epoch !== end.epoch;
-  if (verdict !== "ok" || entries.some((entry) => entry.kind === "restart")) return false;
+  if (!isKnown) return place.epoch !== end.epoch;
   const last = entries.at(-1);
-  return last?.kind === "message" && isSameRun(place, first) && place.count >= first.count && place.count <= last.count;
+  // Numbers can be compared within an era, and the page has to begin before the place.
+  return last?.era === place.era && isSameEra(place, first) && place.count >= first.count && place.count <= last.count;
 }
 
-function isSameRun(a: Position, b: Position): boolean {
-  return a.epoch === b.epoch && a.run === b.run;
+export function isSameEra(a: Position, b: Position): boolean {
+  return a.epoch === b.epoch && a.era === b.era;
 }
 
 function keyOf(place: Place): string {

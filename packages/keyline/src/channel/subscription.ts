@@ -1,4 +1,4 @@
-import type { KeylineError } from "../runtime/errors.ts";
+import { KeylineError } from "../runtime/errors.ts";
 import type { Message } from "./message.ts";
 import type { Receiver } from "./receiver.ts";
 
@@ -36,6 +36,9 @@ export class Subscription<Data = unknown> implements AsyncIterable<Message<Data>
   }
 
   [Symbol.asyncIterator](): AsyncIterator<Message<Data>> {
+    if (this.#receiver.hasListener) {
+      throw new KeylineError("INVALID_OPTION", "A subscription with a listener cannot be iterated too: subscribe once more for that");
+    }
     return {
       next: () => this.#receiver.next() as Promise<IteratorResult<Message<Data>>>,
       return: () => {

@@ -14,18 +14,18 @@ export class Window<Data> {
   #head = 0;
   #length = 0;
   #epoch = "";
-  #run = "";
+  #era = "";
   /** The number of the message before the first one here. */
   #start = 0;
 
   /** Begins anew, behind `position`. */
-  reset({ epoch, run, count }: Position): void {
+  reset({ epoch, era, count }: Position): void {
     this.#messages = [];
     this.#lengths = [];
     this.#head = 0;
     this.#length = 0;
     this.#epoch = epoch;
-    this.#run = run;
+    this.#era = era;
     this.#start = count;
   }
 
@@ -48,8 +48,8 @@ export class Window<Data> {
   }
 
   /** True when everything after `position` is here. */
-  reachesBackTo({ epoch, run, count }: Position): boolean {
-    return epoch === this.#epoch && run === this.#run && count >= this.#start;
+  reachesBackTo({ epoch, era, count }: Position): boolean {
+    return epoch === this.#epoch && era === this.#era && count >= this.#start;
   }
 
   /** The messages with numbers above `count`. */

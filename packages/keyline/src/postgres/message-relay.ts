@@ -6,8 +6,8 @@
  *    publishing and deleting, when the answer gets lost, or when two relays have taken the same rows.
  * 3. Published rows are deleted.
  *
- * A process looks at once when it saw a COMMIT of its own, and every second as long as it publishes within transactions at all; when
- * it starts it looks once, for what a process that died has left.
+ * A process looks at once when it saw a COMMIT of its own, every second as long as it publishes within transactions itself, and every five
+ * seconds otherwise, for what others have left. A channel that cannot be published to is left out for a while, so that it keeps no other.
  */
 import type { Duty } from "../runtime/duty.ts";
 import { KeylineError, toError } from "../runtime/errors.ts";
@@ -24,6 +24,8 @@ export interface MessageOutlet {
 }
 
 const idleMs = 1_000;
+const unusedMs = 5_000;
+const failedMs = 5_000;
 const expectedMs = 250;
 const patienceMs = 1_000;
 const page = 200;
@@ -39,6 +41,8 @@ export class MessageRelay implements Duty {
   #isUsed = false;
   #isWoken = false;
   #expectedUntil = 0;
+  /** Channels that could not be published to, and when they are tried again. */
+  readonly #failed = new Map<string, number>();
 
   constructor(table: MessageTable, { outlet, logger }: { readonly outlet: MessageOutlet; readonly logger: Logger }) {
     this.#table = table;
@@ -74,39 +78,45 @@ export class MessageRelay implements Duty {
   async #run(signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
       this.#isWoken = false;
-      let isDone = false;
       try {
         await this.#table.database.whenAvailable(signal);
         if (signal.aborted) return;
-        isDone = this.#outlet.isOpen;
-        if (isDone) await this.#publishAll();
+        if (this.#outlet.isOpen) await this.#publishAll();
       } catch (error) {
-        isDone = error instanceof KeylineError && error.code === "NOT_MIGRATED";
-        if (!isDone)
+        const isNotUsed = error instanceof KeylineError && error.code === "NOT_MIGRATED";
+        if (!isNotUsed)
           this.#logger.warn({ error: toError(error).message }, "committed messages could not be published yet; it is tried again");
       }
       if (this.#isWoken || signal.aborted) continue;
       const isExpecting = performance.now() < this.#expectedUntil;
-      // Without a limit of time when there is nothing to wait for: whoever uses it wakes it.
-      await this.#wake.wait(isExpecting ? expectedMs : this.#isUsed || !isDone ? idleMs : undefined, signal);
+      await this.#wake.wait(isExpecting ? expectedMs : this.#isUsed ? idleMs : unusedMs, signal);
     }
   }
 
   async #publishAll(): Promise<void> {
     for (;;) {
-      const rows = await this.#table.take(page, patienceMs);
+      const now = performance.now();
+      for (const [channel, until] of this.#failed) if (until < now) this.#failed.delete(channel);
+      const rows = await this.#table.take(page, { patienceMs, but: [...this.#failed.keys()] });
       if (rows.length === 0) return;
       const byChannel = Map.groupBy(rows, (row) => row.channel);
-      const published = await Promise.allSettled([...byChannel].map(([channel, ofChannel]) => this.#publish(channel, ofChannel)));
-      // A channel that cannot be published to does not keep the others.
-      await this.#table.remove(published.flatMap((result) => (result.status === "fulfilled" ? result.value : [])));
-      for (const result of published) if (result.status === "rejected") throw toError(result.reason);
-      if (rows.length < page) return;
+      const published = await Promise.all([...byChannel].map(([channel, ofChannel]) => this.#publish(channel, ofChannel)));
+      await this.#table.remove(published.flat());
     }
   }
 
+  /** The rows that are out. */
   async #publish(channel: string, rows: readonly MessageRow[]): Promise<readonly MessageRow[]> {
-    await this.#outlet.publishRows(channel, rows);
-    return rows;
+    try {
+      await this.#outlet.publishRows(channel, rows);
+      return rows;
+    } catch (error) {
+      this.#logger.warn(
+        { channel, error: toError(error).message },
+        "committed messages of a channel could not be published yet; it is tried again",
+      );
+      this.#failed.set(channel, performance.now() + failedMs);
+      return [];
+    }
   }
 }

@@ -29,7 +29,10 @@ export interface MessageRow {
 const insert = `INSERT INTO keyline.message (channel, id, data, history_size, history_ttl) VALUES ($1, $2, $3, $4, $5)
   RETURNING pg_current_xact_id()::text AS xid`;
 
-const take: Statement = { name: "keyline-take-messages", text: "SELECT * FROM keyline.take_messages($1, $2 * interval '1 millisecond')" };
+const take: Statement = {
+  name: "keyline-take-messages",
+  text: "SELECT * FROM keyline.take_messages($1, $2 * interval '1 millisecond', $3)",
+};
 
 const remove: Statement = { name: "keyline-remove-messages", text: "DELETE FROM keyline.message WHERE seq = ANY($1::bigint[])" };
 
@@ -57,9 +60,9 @@ export class MessageTable {
     }
   }
 
-  /** What is to be published now, in order; also what others took more than `patienceMs` ago. */
-  take(atMost: number, patienceMs: number): Promise<MessageRow[]> {
-    return this.database.query<MessageRow>(take, [atMost, patienceMs]);
+  /** What is to be published now, in order, of all channels but some; also what others took more than `patienceMs` ago. */
+  take(atMost: number, { patienceMs, but }: { readonly patienceMs: number; readonly but: readonly string[] }): Promise<MessageRow[]> {
+    return this.database.query<MessageRow>(take, [atMost, patienceMs, but]);
   }
 
   async remove(rows: readonly MessageRow[]): Promise<void> {

@@ -1,6 +1,7 @@
 import type { ValkeyConnection } from "./connection.ts";
 import type { ChannelKeys } from "./keys.ts";
 import { Script } from "./script.ts";
+import { OrderedRuns } from "./ordered-runs.ts";
 import type { ServerRun } from "./server-run.ts";
 
 /** A message that is to be published: its place in the outbox if it came from there, and its data as JSON. */
@@ -25,25 +26,31 @@ export interface Published {
   readonly cursor: string | undefined;
 }
 
-/** Where a reader stands: in the history `epoch`, as the server process `run` wrote it, behind the message number `count` with the id `last`. */
+/**
+ * Where a reader stands: in the history `epoch`, in the era `era` of it (another one whenever the server is), behind the message number
+ * `count` with the entry id `last`.
+ */
 export interface Position {
   readonly epoch: string;
-  readonly run: string;
+  readonly era: string;
   readonly count: number;
   readonly last: string;
 }
 
-/** An entry of the history: a message, or the mark of a restart. */
-export type HistoryEntry =
-  | { readonly kind: "message"; readonly entryId: string; readonly count: number; readonly id: string; readonly data: string }
-  | { readonly kind: "restart"; readonly entryId: string; readonly run: string };
+/** A message that is kept. */
+export interface HistoryEntry {
+  readonly entryId: string;
+  readonly era: string;
+  readonly count: number;
+  readonly id: string;
+  readonly data: string;
+}
 
 export interface HistoryPage {
   /** Where the history ended when it was read. */
   readonly end: Position;
-  /** The id of the entry that marks the start of the server process that `end` names; "0-0" when it wrote all there ever was. */
-  readonly sinceRun: string;
-  readonly verdict: "ok" | "lost" | "restarted";
+  /** False when the reader came from another history: then the page begins with all that is kept. */
+  readonly isKnown: boolean;
   readonly entries: readonly HistoryEntry[];
 }
 
@@ -56,6 +63,7 @@ export class ChannelLog {
   readonly keys: ChannelKeys;
   readonly connection: ValkeyConnection;
   readonly #run: ServerRun;
+  readonly #ordered: OrderedRuns;
   readonly #hasPatterns: () => Promise<boolean>;
 
   /** `hasPatterns` says whether somebody on a cluster subscribed to a pattern, which sharded messages do not reach. */
@@ -66,6 +74,7 @@ export class ChannelLog {
     this.connection = connection;
     this.keys = keys;
     this.#run = run;
+    this.#ordered = new OrderedRuns(connection);
     this.#hasPatterns = hasPatterns;
   }
 
@@ -81,7 +90,7 @@ export class ChannelLog {
     }
     const values = [this.keys.outbox(outbox), this.keys.live, isCluster ? "SPUBLISH" : "PUBLISH", alsoForPatterns ? "1" : "0"];
     for (const message of messages) values.push(message.number ?? "", toText(message));
-    const replies = (await publish.run(this.connection, values)) as (number | null)[];
+    const replies = (await this.#ordered.run(publish, values)) as (number | null)[];
     return replies.map((receivers) => (receivers === null ? undefined : { receivers, cursor: undefined }));
   }
 
@@ -93,7 +102,7 @@ export class ChannelLog {
     const values: (string | number)[] = [state, history, this.keys.outbox(outbox), live, this.#run.tag, size, ttlMs];
     values.push(isCluster ? "SPUBLISH" : "PUBLISH", alsoForPatterns ? "1" : "0");
     for (const { number = "", id, dataJson } of messages) values.push(number, id, dataJson);
-    const replies = (await publishKept.run(this.connection, values)) as (number | string | null)[];
+    const replies = (await this.#ordered.run(publishKept, values)) as (number | string | null)[];
     return messages.map((_, index) => {
       const receivers = replies[2 * index];
       const cursor = replies[2 * index + 1];
@@ -102,32 +111,31 @@ export class ChannelLog {
   }
 
   /** Up to `limit` entries after `since`, or from the beginning. */
-  readSince(since: Position | "earliest", { limit, ttlMs }: { readonly limit: number; readonly ttlMs: number }): Promise<HistoryPage> {
-    const from = since === "earliest" ? ["", "", 0, ""] : [since.epoch, since.run, since.count, since.last];
-    return this.#read([ttlMs, limit, ...from]);
+  readSince(since: Position | "earliest", limit: number): Promise<HistoryPage> {
+    return this.#read([limit, ...(since === "earliest" ? ["", "", ""] : [since.epoch, since.era, since.last])]);
   }
 
   /** The newest `limit` entries. */
-  readNewest({ limit, ttlMs }: { readonly limit: number; readonly ttlMs: number }): Promise<HistoryPage> {
-    return this.#read([ttlMs, -limit, "", "", 0, ""]);
+  readNewest(limit: number): Promise<HistoryPage> {
+    return this.#read([-limit, "", "", ""]);
   }
 
   async #read(values: readonly (string | number)[]): Promise<HistoryPage> {
     const { state, history } = this.keys;
     const reply = await historySince.run(this.connection, [state, history, this.#run.tag, ...values]);
-    const [epoch, run, count, last, sinceRun, verdict, entries] = reply as Reply;
-    return { end: { epoch, run, count, last }, sinceRun, verdict, entries: entries.map(toEntry) };
+    const [epoch, era, count, last, isKnown, entries] = reply as Reply;
+    return { end: { epoch, era, count, last }, isKnown: isKnown === 1, entries: entries.map(toEntry) };
   }
 }
 
-type Reply = [epoch: string, run: string, count: number, last: string, sinceRun: string, HistoryPage["verdict"], [string, string[]][]];
+type Reply = [epoch: string, era: string, count: number, last: string, isKnown: number, entries: [string, string[]][]];
 
 function toText({ id, at, dataJson }: OutgoingMessage): string {
   return `{"id":"${id}","at":${at},"data":${dataJson}}`;
 }
 
 function toEntry([entryId, fields]: [string, string[]]): HistoryEntry {
-  const [name, value = "", , data = "", , count = "0"] = fields;
-  if (name === "run") return { kind: "restart", entryId, run: value };
-  return { kind: "message", entryId, id: value, data, count: Number(count) };
+  const [, id = "", , data = "", , place = ""] = fields;
+  const [era = "", count = ""] = place.split(".");
+  return { entryId, id, data, era, count: Number(count) };
 }

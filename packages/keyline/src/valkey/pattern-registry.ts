@@ -11,62 +11,86 @@ const renewEveryMs = 3_000;
  * those; it asks here at most once a second, and only then pays for it.
  *
  * A subscriber is entered first and begins two seconds later: by then every publisher has asked again. Its entry is a
- * lease, so that one that died is forgotten.
+ * lease, so that one that died is forgotten. Should the cluster forget an entry whose process lives, it finds that out when it renews.
  */
 export class PatternRegistry {
   readonly #key: string;
   readonly #connection: ValkeyConnection;
   readonly #id = randomTag(12);
-  readonly #stopping = new AbortController();
   #known: { readonly until: number; readonly answer: Promise<boolean> } | undefined;
-  #entered: Promise<void> | undefined;
-  #renewal: NodeJS.Timeout | undefined;
+  #entered: { readonly begun: Promise<void>; readonly leaving: AbortController } | undefined;
+  /** Publishers may not have known of this process for a while. */
+  onForgotten: (() => void) | undefined;
+  /** Every publisher knows of this process again. */
+  onKnown: (() => void) | undefined;
 
   constructor({ prefix, commands }: { readonly prefix: string; readonly commands: ValkeyConnection }) {
     this.#key = `${prefix}:pattern-subscribers`;
     this.#connection = commands;
   }
 
-  /** Whether anybody is entered, as of a second ago at the most. Rejects when that cannot be found out. */
+  /** Whether anybody is entered, as of a second ago at the most. Where that cannot be found out it is assumed, which costs a broadcast. */
   hasSubscribers(): Promise<boolean> {
     const now = performance.now();
     if (this.#known && this.#known.until > now) return this.#known.answer;
-    const answer = this.#ask();
+    const answer = this.#ask().catch(() => true);
     this.#known = { until: now + knownForMs, answer };
-    answer.catch(() => (this.#known = undefined));
     return answer;
   }
 
-  /** Resolves when every publisher knows of this process. */
+  /** Resolves when every publisher knows of this process, or when it left meanwhile. */
   enter(): Promise<void> {
-    this.#entered ??= this.#enter();
-    return this.#entered;
+    if (!this.#entered) {
+      const leaving = new AbortController();
+      this.#entered = { begun: this.#enter(leaving.signal), leaving };
+      void this.#entered.begun.then(() => this.#keep(leaving.signal));
+    }
+    return this.#entered.begun;
   }
 
+  /** Publishers need not care for this process any more. */
   async leave(): Promise<void> {
-    this.#stopping.abort();
-    clearInterval(this.#renewal);
-    if (this.#entered && this.#connection.isReady) await this.#connection.client.zrem(this.#key, this.#id).catch(() => undefined);
+    if (!this.#entered) return;
+    this.#entered.leaving.abort();
+    this.#entered = undefined;
+    if (this.#connection.isReady) await this.#connection.client.zrem(this.#key, this.#id).catch(() => undefined);
   }
 
-  async #enter(): Promise<void> {
-    this.#renewal = setInterval(() => void this.#renew().catch(() => undefined), renewEveryMs).unref();
-    while (!this.#stopping.signal.aborted) {
+  close(): Promise<void> {
+    return this.leave();
+  }
+
+  async #enter(signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
       try {
         await this.#renew();
         break;
       } catch {
-        await delay(500, this.#stopping.signal);
+        await delay(500, signal);
       }
     }
-    await delay(2 * knownForMs, this.#stopping.signal);
+    await delay(2 * knownForMs, signal);
   }
 
-  async #renew(): Promise<void> {
+  async #keep(signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      await delay(renewEveryMs, signal);
+      if (signal.aborted) return;
+      const wasForgotten = await this.#renew().catch(() => false);
+      if (!wasForgotten) continue;
+      this.onForgotten?.();
+      await delay(2 * knownForMs, signal);
+      if (!signal.aborted) this.onKnown?.();
+    }
+  }
+
+  /** Returns whether the entry was not there. */
+  async #renew(): Promise<boolean> {
     const { client } = this.#connection;
     const now = await this.#serverMs();
-    await client.zadd(this.#key, now + leaseMs, this.#id);
+    const added = await client.zadd(this.#key, now + leaseMs, this.#id);
     await client.zremrangebyscore(this.#key, "-inf", now);
+    return added === 1;
   }
 
   async #ask(): Promise<boolean> {

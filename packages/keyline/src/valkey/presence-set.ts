@@ -42,14 +42,15 @@ export class PresenceSet {
     await leave.run(this.connection, [members, this.keys.membersOf(this.#owner), member, presenceEvents, this.#verb]);
   }
 
-  /** Renews the lease. False when the members have to be entered again. */
-  async beat(): Promise<boolean> {
-    const [isKnown] = (await beat.run(this.connection, [...this.#keys(), this.#owner, this.#leaseMs, ...this.#rest(), "0"])) as [number];
+  /** Renews the lease. False when the members, `count` of them, have to be entered again. */
+  async beat(count: number): Promise<boolean> {
+    const values = [...this.#keys(), this.#owner, this.#leaseMs, ...this.#rest(), "0", count];
+    const [isKnown] = (await beat.run(this.connection, values)) as [number];
     return isKnown === 1;
   }
 
   async list(): Promise<PresentMember[]> {
-    const values = [...this.#keys(), "", this.#leaseMs, ...this.#rest(), "1"];
+    const values = [...this.#keys(), "", this.#leaseMs, ...this.#rest(), "1", 0];
     const [, ...found] = (await beat.run(this.connection, values)) as [number, ...string[]];
     const members: PresentMember[] = [];
     for (let index = 0; index < found.length; index += 3) {

@@ -20,11 +20,16 @@ export class Script {
   /** The reply, as the script's header describes it. */
   async run(connection: ValkeyConnection, keysAndArguments: readonly (string | number)[]): Promise<unknown> {
     try {
-      return await connection.client.sendCommand(this.#write(keysAndArguments));
+      return await this.runByHash(connection, keysAndArguments);
     } catch (error) {
-      if (!(error instanceof Error) || !error.message.startsWith("NOSCRIPT")) throw error;
+      if (!isUnknownScript(error)) throw error;
       return this.runByText(connection, keysAndArguments);
     }
+  }
+
+  /** The same for who looks after scripts that the server does not know: see `isUnknownScript`. */
+  runByHash(connection: ValkeyConnection, keysAndArguments: readonly (string | number)[]): Promise<unknown> {
+    return connection.client.sendCommand(this.#write(keysAndArguments)) as Promise<unknown>;
   }
 
   /** The same for commands that must not be overtaken: whatever the server knows, nothing is sent a second time, behind others. */
@@ -37,4 +42,9 @@ export class Script {
     for (const value of keysAndArguments) wire += bulkString(String(value));
     return new WrittenCommand("evalsha", [this.#hash, "1", String(keysAndArguments[0])], wire);
   }
+}
+
+/** The server did not run a script because it does not know its hash. */
+export function isUnknownScript(error: unknown): boolean {
+  return error instanceof Error && error.message.startsWith("NOSCRIPT");
 }

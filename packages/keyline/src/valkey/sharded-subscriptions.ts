@@ -29,6 +29,8 @@ export class ShardedSubscriptions implements Subscriptions {
   readonly #registry: PatternRegistry;
   readonly #placed = new Map<string, Placed>();
   readonly #patterns = new Map<string, PubSubListener>();
+  /** Patterns that are subscribed to, or are about to be. */
+  readonly #wanted = new Set<string>();
   readonly #nodes = new Map<string, Subscriber>();
   readonly #stopping = new AbortController();
   #patternNode: string | undefined;
@@ -41,6 +43,12 @@ export class ShardedSubscriptions implements Subscriptions {
     this.#setup = setup;
     this.#logger = setup.logger;
     this.#registry = setup.registry;
+    this.#registry.onForgotten = () => {
+      for (const listener of this.#patterns.values()) listener.onDisconnected();
+    };
+    this.#registry.onKnown = () => {
+      for (const listener of this.#patterns.values()) listener.onConnected();
+    };
   }
 
   subscribe(channel: string, listener: PubSubListener): void {
@@ -55,12 +63,19 @@ export class ShardedSubscriptions implements Subscriptions {
   }
 
   subscribePattern(pattern: string, listener: PubSubListener): void {
-    this.#patterns.set(pattern, listener);
-    void this.#registry.enter().then(() => this.#start());
+    this.#wanted.add(pattern);
+    // Only when every publisher knows: what they publish before would be missed without a word.
+    void this.#registry.enter().then(() => {
+      if (!this.#wanted.has(pattern)) return;
+      this.#patterns.set(pattern, listener);
+      this.#start();
+    });
   }
 
   unsubscribePattern(pattern: string): void {
+    this.#wanted.delete(pattern);
     this.#patterns.delete(pattern);
+    if (this.#wanted.size === 0) void this.#registry.leave();
     if (this.#patternNode) this.#nodes.get(`patterns ${this.#patternNode}`)?.unsubscribe(pattern);
   }
 
@@ -71,7 +86,7 @@ export class ShardedSubscriptions implements Subscriptions {
   async close(): Promise<void> {
     this.#stopping.abort();
     clearInterval(this.#look);
-    await this.#registry.leave();
+    await this.#registry.close();
     for (const subscriber of this.#nodes.values()) subscriber.close();
   }
 
@@ -107,9 +122,7 @@ export class ShardedSubscriptions implements Subscriptions {
     const { commands } = this.#setup;
     await commands.ensureReady(5_000);
     const cluster = commands.client as Cluster;
-    for (const [channel, placed] of this.#placed) {
-      placed.slot ??= await cluster.cluster("KEYSLOT", channel);
-    }
+    await Promise.all([...this.#placed].map(async ([channel, placed]) => (placed.slot ??= await cluster.cluster("KEYSLOT", channel))));
     const ranges = await cluster.cluster("SLOTS");
     const owners = ranges.map(([first, last, primary]) => ({ first, last, node: primary ? `${primary[0]}:${primary[1]}` : "" }));
     for (const [channel, placed] of this.#placed) {

@@ -34,6 +34,7 @@ const verbs = {
 
 const pingEveryMs = 3_000;
 const namesPerCommand = 500;
+const retryMs = 2_000;
 
 interface Wanted {
   readonly kind: SubscriptionKind;
@@ -153,7 +154,10 @@ export class Subscriber {
       await this.#send(verbs[kind][0], names);
     } catch (thrown) {
       const error = toError(thrown);
-      if (!this.#isRefused(error)) this.#logger.debug({ error: error.message }, "a subscription was not confirmed; it is asked for again");
+      if (this.#isRefused(error) || !this.#connection.isReady || this.#isClosed) return;
+      // One name that is refused, as by an access rule, does not keep the others.
+      if (names.length > 1) for (const name of names) void this.#askFor(kind, [name]);
+      else this.#askLater(names[0] ?? "", error);
       return;
     }
     for (const wanted of asked) {
@@ -162,6 +166,13 @@ export class Subscriber {
       wanted.state = "connected";
       wanted.listener.onConnected();
     }
+  }
+
+  #askLater(name: string, error: Error): void {
+    this.#logger.warn({ error: error.message, channel: name }, "Valkey refused a subscription; it is asked for again");
+    setTimeout(() => {
+      if (this.#wanted.has(name)) this.#change(name);
+    }, retryMs).unref();
   }
 
   #send(command: (typeof verbs)[SubscriptionKind][0 | 1], names: readonly string[]): Promise<unknown> {

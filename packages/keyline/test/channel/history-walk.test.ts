@@ -52,7 +52,7 @@ async function readOn(
   const told: string[] = [];
   const cursors = new Map<string, Position>();
   for (let since = from; ;) {
-    const page = await log.readSince(since, { limit, ttlMs: rule.ttlMs });
+    const page = await log.readSince(since, limit);
     const isEnd = page.entries.length < limit;
     const { steps, position } = walk("c", page, { since, isEnd });
     for (const step of steps) {
@@ -75,8 +75,8 @@ test("from any cursor, by pages of any size: what is kept comes once and in orde
       const log = new ChannelLog(connection, { keys, run: new ServerRun(connection), hasPatterns: () => Promise.resolve(false) });
       // Everything that ever happened: ids, and "break" where messages may have been lost after the one before.
       const happened: string[] = [];
-      const cursors = new Map<string, string>();
       const start = await readOn(log, "earliest", limit);
+      const places = new Map<string, Position>([["", start.position]]);
       let next = 0;
       for (const step of operations) {
         if (step.do === "publish") {
@@ -84,7 +84,7 @@ test("from any cursor, by pages of any size: what is kept comes once and in orde
             const id = `m${next++}`;
             const [published] = await log.publishKept([{ id, dataJson: "1", at: 0 }], rule);
             happened.push(id);
-            cursors.set(id, published?.cursor ?? "");
+            places.set(id, parseCursor(published?.cursor ?? ""));
           }
         } else if (step.do === "lose") {
           await stage.valkey.del(keys.history, keys.state);
@@ -93,17 +93,11 @@ test("from any cursor, by pages of any size: what is kept comes once and in orde
           await stage.valkey.del(keys.history);
         } else {
           if (step.do === "forget") await forget(keys, step.count);
-          await stage.valkey.hset(keys.state, "run", `other${String(next).padStart(3, "0")}`);
+          await turnIntoAnotherProcess(keys, { places, tag: `old${String(happened.length).padStart(5, "0")}` });
           happened.push("break");
         }
       }
-      const kept = (await stage.valkey.xrange(keys.history, "-", "+")).flatMap(([, fields]) =>
-        fields[0] === "id" ? [fields[1] ?? ""] : [],
-      );
-      const places: [string, Position][] = [
-        ["", start.position],
-        ...[...cursors].map(([id, cursor]): [string, Position] => [id, parseCursor(cursor)]),
-      ];
+      const kept = (await stage.valkey.xrange(keys.history, "-", "+")).map(([, fields]) => fields[1] ?? "");
       for (const [id, place] of places) {
         const { told, position } = await readOn(log, place, limit);
         const after = happened.slice(happened.indexOf(id) + 1);
@@ -119,13 +113,23 @@ test("from any cursor, by pages of any size: what is kept comes once and in orde
   );
 }, 120_000);
 
+/** As if another server process had written everything so far: the one that runs never has the name of one before it. */
+async function turnIntoAnotherProcess(
+  keys: ChannelKeys,
+  { places, tag }: { readonly places: Map<string, Position>; readonly tag: string },
+): Promise<void> {
+  const era = await stage.valkey.hget(keys.state, "era");
+  for (const [id, place] of places) if (place.era === era) places.set(id, { ...place, era: tag });
+  await stage.valkey.hset(keys.state, "server", tag, "era", tag);
+}
+
 /** Takes the last messages out of the history and its state, as a server does that starts from an older copy. */
 async function forget(keys: ChannelKeys, count: number): Promise<void> {
   const newest = await stage.valkey.xrevrange(keys.history, "+", "-", "COUNT", count);
-  for (const [entry, fields] of newest) {
-    if (fields[0] !== "id") break;
+  for (const [entry] of newest) {
     await stage.valkey.xdel(keys.history, entry);
-    const state = await stage.valkey.hgetall(keys.state);
-    await stage.valkey.hset(keys.state, "count", Number(state["count"]) - 1);
+    const [before] = await stage.valkey.xrevrange(keys.history, "+", "-", "COUNT", 1);
+    const count = Number(await stage.valkey.hget(keys.state, "count")) - 1;
+    await stage.valkey.hset(keys.state, "count", count, "last", before?.[0] ?? "0-0");
   }
 }

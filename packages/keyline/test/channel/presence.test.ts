@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { Keyline, PresenceChange } from "keyline";
 import { startProcess } from "../support/processes.ts";
 import { eventually, openStage, type Stage } from "../support/stage.ts";
+import { startWireProxy } from "../support/wire-proxy.ts";
 
 let stage: Stage;
 beforeAll(async () => {
@@ -88,6 +89,29 @@ describe("presence", () => {
     const keys = await stage.valkey.keys(`${stage.prefix}:{flushed}:*`);
     await stage.valkey.del(...keys);
     await eventually("she is here again", async () => (await here.members()).length === 1);
+  });
+
+  test("tells a leaving that the connection kept back, and enters again who is missing", async () => {
+    const proxy = await startWireProxy({
+      target: { host: new URL(stage.valkeyUrl).hostname, port: Number(new URL(stage.valkeyUrl).port) },
+    });
+    const keyline = stage.keyline({ valkey: `valkey://127.0.0.1:${proxy.port}` });
+    const here = room(keyline, "cut");
+    await here.enter("ada");
+    const bob = await here.enter("bob");
+    await proxy.refuse(true);
+    proxy.cutAll();
+    await bob.leave();
+    await proxy.refuse(false);
+    const there = room(stage.keyline(), "cut");
+    const names = async (): Promise<string> => (await there.members()).map(({ member }) => member).join();
+    await eventually("bob has left", async () => (await names()) === "ada");
+    const [owner] = await stage.valkey.zrange(`${stage.prefix}:{cut}:presence`, 0, -1);
+    await stage.valkey.srem(`${stage.prefix}:{cut}:presence:of:${owner}`, "ada");
+    await stage.valkey.hdel(`${stage.prefix}:{cut}:presence:members`, "ada");
+    await eventually("ada is here again", async () => (await names()) === "ada");
+    await keyline.close();
+    await proxy.stop();
   });
 
   test("refuses members without a name, and too much to say", async () => {

@@ -41,7 +41,7 @@ describe("a receiver that is slow", () => {
     const end = channel.subscribe();
     await end.ready;
     await channel.publish(10);
-    await end[Symbol.asyncIterator]().next();
+    for await (const message of end) if (message.data === 10) break;
     for await (const message of subscription) {
       told.push(message.data);
       if (message.data === 10) break;
@@ -73,6 +73,88 @@ describe("a receiver that is slow", () => {
     expect(got).toEqual(["oslo 0", "oslo 49", "lima 49"]);
     expect(gaps).toEqual([]);
     await Promise.all([subscription.close(), counting.close()]);
+  });
+
+  test("hands what waits to its listener before it says that it is closed, so that resuming doubles nothing", async () => {
+    const channel = stage.keyline().channel<number>("handed", { history: {} });
+    const got: number[] = [];
+    const first = gate();
+    const subscription = channel.subscribe(
+      async (message) => {
+        got.push(message.data);
+        await first.opened;
+      },
+      { buffer: 2 },
+    );
+    await subscription.ready;
+    for (let number = 0; number < 8; number++) await channel.publish(number);
+    setTimeout(() => first.open(), 100);
+    expect(await subscription.closed).toMatchObject({ code: "SLOW_RECEIVER" });
+    for await (const message of channel.subscribe({ since: subscription.cursor })) {
+      got.push(message.data);
+      if (message.data === 7) break;
+    }
+    expect(got).toEqual([0, 1, 2, 3, 4, 5, 6, 7]);
+  });
+
+  test("a function of it that throws, or rejects, disturbs nobody", async () => {
+    const channel = stage.keyline().channel<number>("throwing", { history: {} });
+    const got: number[] = [];
+    const bad = channel.subscribe(() => Promise.reject(new Error("listener")), {
+      whenFull: "latest",
+      key: () => {
+        throw new Error("key");
+      },
+    });
+    const good = channel.subscribe((message) => void got.push(message.data), {
+      onGap: () => Promise.reject(new Error("gap")),
+    });
+    await Promise.all([bad.ready, good.ready]);
+    await stage.valkey.del(`${stage.prefix}:{throwing}:history-state`);
+    for (let number = 0; number < 5; number++) await channel.publish(number);
+    await eventually("all came", () => got.length === 5);
+    await Promise.all([bad.close(), good.close()]);
+  });
+
+  test("has a place to resume from at any time: also before the first message, and after one of a foreign writer", async () => {
+    const channel = stage.keyline().channel<number>("place", { history: {} });
+    const empty = channel.subscribe({ since: "earliest" });
+    await empty.ready;
+    const { cursor } = empty;
+    expect(cursor).toMatch(/\.0\.0-0$/);
+    await stage.valkey.publish(`${stage.prefix}:{place}:live`, '{"data":-1}');
+    await stage.valkey.publish(`${stage.prefix}:{place}:live`, '{"data":-2,"cursor":"page-2"}');
+    await channel.publish(1);
+    const seen: number[] = [];
+    for await (const message of empty) {
+      seen.push(message.data);
+      if (seen.length === 2) expect(empty.cursor).toBe(cursor);
+      if (message.data === 1) break;
+    }
+    expect(seen).toEqual([-1, -2, 1]);
+    for await (const message of channel.subscribe({ since: cursor })) {
+      expect(message.data).toBe(1);
+      break;
+    }
+  });
+
+  test("follows messages that are too large for memory", async () => {
+    const publisher = stage.keyline().channel<string>("large", { history: { size: 30 } });
+    const channel = stage.keyline().channel<string>("large", { history: { size: 30 } });
+    const { cursor } = await publisher.publish("first");
+    const follow = (): number[] => {
+      const got: number[] = [];
+      channel.subscribe((message) => void got.push(message.data.length), { since: cursor });
+      return got;
+    };
+    const early = follow();
+    for (let times = 0; times < 12; times++) await publisher.publish("x".repeat(600_000 + times));
+    const late = follow();
+    for (let times = 12; times < 20; times++) await publisher.publish("x".repeat(600_000 + times));
+    const expected = Array.from({ length: 20 }, (_, index) => 600_000 + index);
+    await eventually("both have all", () => early.length >= 20 && late.length >= 20);
+    expect(early).toEqual(expected);
+    expect(late).toEqual(expected);
   });
 
   test("does not slow the others", async () => {
@@ -197,6 +279,7 @@ describe("bad input", () => {
     expect(() => keyline.channel("a{b}")).toThrow(/no name/);
     expect(() => keyline.channel("x", { history: { size: 0 } })).toThrow(/history.size/);
     expect(() => keyline.channel("strict", { history: {} })).toThrow(/made before/);
+    expect(keyline.channel("strict", { maxPayloadBytes: 10 })).toBe(channel);
     expect(() => channel.subscribe({ since: "earliest" })).toThrow(/keeps no history/);
     expect(() => channel.subscribe({ whenFull: "explode" as never })).toThrow(/whenFull/);
     expect(() => channel.subscribe({ buffer: 0 })).toThrow(/buffer/);
@@ -208,7 +291,7 @@ describe("bad input", () => {
     await expect(channel.publish("far too long")).rejects.toMatchObject({ code: "PAYLOAD_TOO_LARGE" });
     await expect(channel.publish(undefined)).rejects.toMatchObject({ code: "NOT_SERIALIZABLE" });
     await expect(kept.publish(JSON.parse('{"__proto__":{"a":1}}'))).rejects.toMatchObject({ code: "FORBIDDEN_KEY" });
-    await expect(channel.publish(1, { tx: stage.pool as never })).rejects.toMatchObject({ code: "POSTGRES_REQUIRED" });
+    await expect(channel.publish(1, { tx: stage.pool })).rejects.toMatchObject({ code: "POSTGRES_REQUIRED" });
     expect(await stage.valkey.keys(`${stage.prefix}:{strict*`)).toEqual([]);
   });
 

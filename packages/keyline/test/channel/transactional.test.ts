@@ -60,7 +60,7 @@ describe("publishing within a transaction", () => {
     await subscription.ready;
     const client = new pg.Client({ connectionString: stage.databaseUrl });
     await client.connect();
-    await expect(posts.publish("no", { tx: stage.pool as never })).rejects.toMatchObject({ code: "NOT_IN_TRANSACTION" });
+    await expect(posts.publish("no", { tx: stage.pool })).rejects.toMatchObject({ code: "NOT_IN_TRANSACTION" });
     await client.query("BEGIN");
     await posts.publish("yes", { tx: client });
     await client.query("COMMIT");
@@ -120,4 +120,37 @@ describe("publishing within a transaction", () => {
       expect(own).toEqual([...own].sort((a, b) => a - b));
     }
   });
+});
+
+describe("the outbox", () => {
+  test("keeps a message until Valkey has published it", async () => {
+    const keyline = stage.keyline();
+    const posts = keyline.channel<string>("refused", { history: {} });
+    const state = `${stage.prefix}:{refused}:history-state`;
+    // The script fails on a key of another type.
+    await stage.valkey.set(state, "in the way");
+    await keyline.transaction((tx) => posts.publish("kept back", { tx }));
+    await eventually("the relay has tried", () => stage.log.some((line) => line.message.includes("could not be published yet")));
+    const { rows } = await stage.pool.query("SELECT FROM keyline.message WHERE channel = 'refused'");
+    expect(rows).toHaveLength(1);
+    await stage.valkey.del(state);
+    await eventually("it was published", async () => (await posts.history()).messages.length === 1);
+  });
+
+  test("one channel that cannot be published to keeps no other", async () => {
+    const keyline = stage.keyline();
+    const stuck = keyline.channel<number>("stuck", { history: {} });
+    const free = keyline.channel<number>("free", { history: {} });
+    const state = `${stage.prefix}:{stuck}:history-state`;
+    await stage.valkey.set(state, "in the way");
+    await stage.pool.query(
+      "INSERT INTO keyline.message (channel, id, data, history_size, history_ttl) SELECT 'stuck', 's' || n, n::text, 5000, 600000 FROM generate_series(1, 2500) AS n",
+    );
+    await keyline.transaction((tx) => free.publish(1, { tx }));
+    await eventually("the other channel's message is out", async () => (await free.history()).messages.length === 1, 8_000);
+    await stage.valkey.del(state);
+    await eventually("all of it is out, in order", async () => (await stuck.history({ limit: 5_000 })).messages.length === 2_500, 25_000);
+    const { messages } = await stuck.history({ limit: 5_000 });
+    expect(messages.map((message) => message.data)).toEqual(Array.from({ length: 2_500 }, (_, index) => index + 1));
+  }, 60_000);
 });

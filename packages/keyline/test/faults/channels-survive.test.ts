@@ -54,7 +54,7 @@ async function survive(
   strike: () => Promise<void>,
 ): Promise<readonly ChannelObserver[]> {
   const random = seeded(seed);
-  const channels = keylines.map((keyline) => keyline.channel<unknown>(name, { history }));
+  const channels = keylines.map((keyline) => keyline.channel(name, { history }));
   const observers = channels.flatMap((channel) => [new ChannelObserver(channel), new ChannelObserver(channel)]);
   await Promise.all(observers.map((observer) => observer.come()));
   const load = publishSteadily(channels);

@@ -24,10 +24,13 @@ CREATE TABLE keyline.outbox (name text NOT NULL, last_number bigint NOT NULL);
 INSERT INTO keyline.outbox VALUES (replace(gen_random_uuid()::text, '-', ''), 0);
 
 -- Numbers what is new, and returns what this caller is to publish, in order: what it numbered, with everything of the same channels that stands
--- before it, and what was numbered more than `patience` ago, whose publisher may be gone. Two callers may so be given the same
--- message, and none a later one of a channel without the earlier: who comes second is refused by Valkey.
-CREATE FUNCTION keyline.take_messages(at_most integer, patience interval)
-RETURNS TABLE (seq bigint, outbox text, number bigint, channel text, id text, data text, at float8, history_size integer, history_ttl bigint)
+-- before it, and what was numbered more than `patience` ago, whose publisher may be gone; but nothing of the channels `but`, a page of each
+-- channel, and not too much at once. Two callers may so be given the same message, and none a later one of a channel without the earlier:
+-- who comes second is refused by Valkey.
+CREATE FUNCTION keyline.take_messages(at_most integer, patience interval, but text[])
+RETURNS TABLE (
+  seq bigint, outbox text, number bigint, channel text, id text, data text, at float8, history_size integer, history_ttl bigint
+)
 LANGUAGE plpgsql
 SET enable_seqscan = off
 AS $$
@@ -49,14 +52,20 @@ BEGIN
     UPDATE keyline.outbox SET last_number = last;
   END IF;
   RETURN QUERY
-    SELECT message.seq, outbox.name, message.number, message.channel, message.id, message.data, floor(extract(epoch FROM message.added_at) * 1000)::float8,
-      message.history_size, message.history_ttl
-    FROM keyline.message, keyline.outbox
-    WHERE message.number IS NOT NULL
-      AND message.channel IN (
-        SELECT unnest(channels)
-        UNION SELECT late.channel FROM keyline.message AS late WHERE late.numbered_at < clock_timestamp() - patience
-      )
-    ORDER BY message.number LIMIT at_most * 10;
+    SELECT due.seq, due.outbox, due.number, due.channel, due.id, due.data, due.at, due.history_size, due.history_ttl
+    FROM (
+      SELECT message.seq, outbox.name AS outbox, message.number, message.channel, message.id, message.data,
+        floor(extract(epoch FROM message.added_at) * 1000)::float8 AS at, message.history_size, message.history_ttl,
+        row_number() OVER (PARTITION BY message.channel ORDER BY message.number) AS place,
+        sum(length(message.data)) OVER (ORDER BY message.number) - length(message.data) AS before
+      FROM keyline.message, keyline.outbox
+      WHERE message.number IS NOT NULL AND message.channel <> ALL (but)
+        AND message.channel IN (
+          SELECT unnest(channels)
+          UNION SELECT late.channel FROM keyline.message AS late WHERE late.numbered_at < clock_timestamp() - patience
+        )
+    ) AS due
+    WHERE due.place <= at_most AND due.before < 8388608
+    ORDER BY due.number LIMIT at_most * 10;
 END
 $$;

@@ -1,8 +1,9 @@
 -- Prelude of the scripts that touch a channel's history.
 --
--- The state is a hash beside the stream: epoch (this history's name, another one after a loss), run (the server process that wrote
--- last), since_run (the entry that marks its start), count (messages ever published), last (id of the last entry).
--- It outlives the entries by far, so that a cursor can be judged when they have expired.
+-- The state is a hash beside the stream: epoch (the name of this history, another one after a loss), server (the process that wrote last),
+-- era (the name of its reign, another one whenever the server is), since (the last entry before the era), count (messages ever published),
+-- last (id of the last entry), ttl (what publishers keep, in ms). It outlives the entries by far, so that a cursor can be judged
+-- when they have expired. An entry has the fields id, data and n, which is its era and number.
 
 local state_outlives_ms = 2592000000
 
@@ -25,36 +26,36 @@ local function next_id(stream, last)
   return ms .. '-' .. (tonumber(seq) + 1)
 end
 
--- The history as it is now. `run` is the caller's knowledge of the server process, or ''. A server that was restarted, or a
--- replica that took over, may have lost what came last: an entry without a message marks the place.
-local function open_history(state_key, stream, run)
-  local found = redis.call('HMGET', state_key, 'epoch', 'run', 'since_run', 'count', 'last')
-  if run == '' or run ~= found[2] then
-    run = string.sub(string.match(redis.call('INFO', 'server'), 'run_id:(%w+)'), 1, 8)
+local function micros()
+  local now = redis.call('TIME')
+  return string.format('%x', tonumber(now[1]) * 1000000 + tonumber(now[2]))
+end
+
+-- The history as it is now. `server` is the caller's knowledge of the server process, or ''. One that was restarted, or a replica
+-- that took over, may have lost what came last: with it another era begins.
+local function open_history(state_key, stream, server)
+  local found = redis.call('HMGET', state_key, 'epoch', 'server', 'era', 'since', 'count', 'last', 'ttl')
+  if server == '' or server ~= found[2] then
+    server = string.sub(string.match(redis.call('INFO', 'server'), 'run_id:(%w+)'), 1, 8)
   end
-  local history = { epoch = found[1], run = run, since_run = found[3], count = tonumber(found[4] or 0), last = found[5] or '0-0' }
+  local history = { epoch = found[1], era = found[3], since = found[4], count = tonumber(found[5] or 0), last = found[6] or '0-0', ttl = found[7] }
+  if history.epoch and found[2] == server then return history end
   if not history.epoch then
-    local now = redis.call('TIME')
-    history.epoch = string.format('%x', tonumber(now[1]) * 1000000 + tonumber(now[2]))
+    history.epoch = micros()
     redis.call('DEL', stream)
-  elseif found[2] ~= run then
-    history.last = redis.call('XADD', stream, next_id(stream, history.last), 'run', run)
-    history.since_run = history.last
-  else
-    return history
   end
-  redis.call('HSET', state_key, 'epoch', history.epoch, 'run', run, 'since_run', history.since_run or '0-0', 'count', history.count, 'last', history.last)
+  history.era = string.sub(redis.sha1hex(server .. micros()), 1, 8)
+  history.since = history.last
+  redis.call('HSET', state_key, 'epoch', history.epoch, 'server', server, 'era', history.era, 'since', history.since, 'count', history.count, 'last', history.last)
   return history
 end
 
 local function cursor_of(history)
-  return history.epoch .. '.' .. history.run .. '.' .. history.count .. '.' .. history.last
+  return history.epoch .. '.' .. history.era .. '.' .. history.count .. '.' .. history.last
 end
 
--- Drops what is older than `ttl` milliseconds, and has the keys expire when nobody publishes any more.
-local function expire_history(state_key, stream, ttl)
+-- Drops what is older than `ttl` milliseconds.
+local function drop_expired(stream, ttl)
   local now = redis.call('TIME')
   redis.call('XTRIM', stream, 'MINID', tonumber(now[1]) * 1000 - ttl)
-  redis.call('PEXPIRE', stream, ttl)
-  redis.call('PEXPIRE', state_key, ttl + state_outlives_ms)
 end

@@ -2,14 +2,15 @@
 --
 -- KEYS  1 owners  2 members  3 members of the process
 -- ARGV  1 process, '' for one that answers for nobody  2 lease in ms  3 prefix of a process's members  4 events channel  5 SPUBLISH or PUBLISH
---       6 '1' to list
+--       6 '1' to list  7 how many members the process has
 -- RETURNS {1, or 0 when the process must enter its members again; then, if asked for, member, since, info, ...}
 
 local now = server_ms()
 local is_known = 1
 if ARGV[1] ~= '' then
   local lease_end = redis.call('ZSCORE', KEYS[1], ARGV[1])
-  if lease_end and tonumber(lease_end) > now and redis.call('EXISTS', KEYS[2]) == 1 then
+  local is_whole = redis.call('SCARD', KEYS[3]) == tonumber(ARGV[7]) and redis.call('EXISTS', KEYS[2]) == 1
+  if lease_end and tonumber(lease_end) > now and is_whole then
     redis.call('ZADD', KEYS[1], now + ARGV[2], ARGV[1])
     for _, key in ipairs(KEYS) do redis.call('PEXPIRE', key, ARGV[2] * 10) end
   else

@@ -10,9 +10,11 @@ redis.call('ZADD', KEYS[1], now + ARGV[2], ARGV[1])
 for first = 6, #ARGV, 2 do
   local member, info = ARGV[first], ARGV[first + 1]
   local is_new = redis.call('SADD', KEYS[3], member)
-  local count, since = string.match(redis.call('HGET', KEYS[2], member) or '', '^(%d+)|(%d+)|')
+  local count, since, before = string.match(redis.call('HGET', KEYS[2], member) or '', '^(%d+)|(%d+)|(.*)$')
   if count then
     redis.call('HSET', KEYS[2], member, (tonumber(count) + is_new) .. '|' .. since .. '|' .. info)
+    -- Who knows the member already learns what it says of itself now.
+    if before ~= info then announce(ARGV[5], ARGV[4], 'joined', member, ',"since":' .. since .. ',"info":' .. info) end
   else
     redis.call('HSET', KEYS[2], member, '1|' .. now .. '|' .. info)
     announce(ARGV[5], ARGV[4], 'joined', member, ',"since":' .. now .. ',"info":' .. info)

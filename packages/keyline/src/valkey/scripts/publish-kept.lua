@@ -1,21 +1,20 @@
 -- Publishes messages and keeps them in the channel's history, as one step.
 --
 -- KEYS  1 state  2 history  3 place of the outbox
--- ARGV  1 live channel  2 server run or ''  3 size of the history  4 ttl in ms  5 SPUBLISH or PUBLISH  6 '1' to PUBLISH for patterns too
+-- ARGV  1 live channel  2 server process or ''  3 size of the history  4 ttl in ms  5 SPUBLISH or PUBLISH  6 '1' to PUBLISH for patterns too
 --       then for each message: its number in the outbox or '', its id, its data as JSON
 -- RETURNS for each message: receivers and cursor; false and false for one that was published before
 
 local history = open_history(KEYS[1], KEYS[2], ARGV[2])
 local size, ttl = ARGV[3], tonumber(ARGV[4])
-local place = false
+local place, entry_id = false, next_id(KEYS[2], history.last)
 local replies = {}
 for first = 7, #ARGV, 3 do
   local number, id, data = ARGV[first], ARGV[first + 1], ARGV[first + 2]
   if is_due(KEYS[3], number) then
-    local entry_id = '*'
-    if first == 7 then entry_id = next_id(KEYS[2], history.last) end
     history.count = history.count + 1
-    history.last = redis.call('XADD', KEYS[2], 'MAXLEN', size, entry_id, 'id', id, 'data', data, 'n', history.count)
+    history.last = redis.call('XADD', KEYS[2], 'MAXLEN', size, entry_id, 'id', id, 'data', data, 'n', history.era .. '.' .. history.count)
+    entry_id = '*'
     local cursor = cursor_of(history)
     local message = '{"cursor":"' .. cursor .. '","id":"' .. id .. '","data":' .. data .. '}'
     local receivers = redis.call(ARGV[5], ARGV[1], message)
@@ -28,7 +27,10 @@ for first = 7, #ARGV, 3 do
     replies[#replies + 1] = false
   end
 end
-redis.call('HSET', KEYS[1], 'count', history.count, 'last', history.last)
-expire_history(KEYS[1], KEYS[2], ttl)
+redis.call('HSET', KEYS[1], 'count', history.count, 'last', history.last, 'ttl', ttl)
+drop_expired(KEYS[2], ttl)
+-- Nobody may publish any more.
+redis.call('PEXPIRE', KEYS[2], ttl)
+redis.call('PEXPIRE', KEYS[1], ttl + state_outlives_ms)
 if place then keep_place(KEYS[3], place) end
 return replies
