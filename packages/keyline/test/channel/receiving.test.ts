@@ -107,7 +107,7 @@ describe("a receiver that is slow", () => {
       },
     });
     const good = channel.subscribe((message) => void got.push(message.data), {
-      onGap: () => Promise.reject(new Error("gap")),
+      onGap: (): unknown => Promise.reject(new Error("gap")),
     });
     await Promise.all([bad.ready, good.ready]);
     await stage.valkey.del(`${stage.prefix}:{throwing}:history-state`);
