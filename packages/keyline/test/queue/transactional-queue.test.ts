@@ -482,6 +482,8 @@ describe("settling", () => {
     );
     await queue.addMany(Array.from({ length: 100 }, (_, n) => ({ data: { n } })));
     await eventually("all are settled", async () => (await rowsOf(queue.name)).length === 0);
+    // What is written after such a COMMIT is there a moment after the row is gone.
+    await eventually("all is written", async () => new Set(await effectsOf(queue.name)).size === 100);
     const numbers = await effectsOf(queue.name);
     expect([...new Set(numbers)]).toEqual(Array.from({ length: 100 }, (_, n) => n));
     await worker.stop();
