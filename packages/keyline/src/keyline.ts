@@ -19,6 +19,7 @@ import { TransactionalAdder } from "./queue/transactional-adder.ts";
 import { KeylineError } from "./runtime/errors.ts";
 import { silentLogger, type Logger } from "./runtime/logger.ts";
 import { checkName } from "./runtime/names.ts";
+import { checkOptionNames } from "./runtime/options.ts";
 import { ValkeyConnection } from "./valkey/connection.ts";
 import { QueueKeys } from "./valkey/keys.ts";
 import { toTarget, type ValkeyOptions, type ValkeyTarget } from "./valkey/options.ts";
@@ -40,6 +41,7 @@ type WithRecord = { readonly transactional: true };
 type Rules = Omit<QueueOptions, "schema" | "transactional">;
 type WithSchema<Input, Output> = { readonly schema: StandardSchemaV1<Input, Output> };
 
+const optionNames = new Set(["valkey", "postgres", "prefix", "logger"]);
 // An answer to a command that does not block takes milliseconds.
 const silenceMs = 5_000;
 
@@ -59,7 +61,9 @@ export class Keyline {
   #closing: Promise<void> | undefined;
 
   /** Connects in the background, and again whenever a connection breaks. Throws INVALID_OPTION. */
-  constructor({ valkey, postgres, prefix = "kl", logger = silentLogger }: KeylineOptions) {
+  constructor(options: KeylineOptions) {
+    checkOptionNames("new Keyline", options, optionNames);
+    const { valkey, postgres, prefix = "kl", logger = silentLogger } = options;
     this.#target = toTarget(valkey);
     this.prefix = checkName("prefix", prefix);
     this.#logger = logger;

@@ -5,7 +5,7 @@ import { toJson } from "../runtime/json.ts";
 import { checkInteger } from "../runtime/options.ts";
 import { validate } from "../runtime/schema.ts";
 import type { History, HistoryRead, HistoryReadOptions } from "./history.ts";
-import type { ChannelPolicy, PublishOptions, PublishResult, SubscribeOptions } from "./options.ts";
+import { checkPublishOptions, type ChannelPolicy, type PublishOptions, type PublishResult, type SubscribeOptions } from "./options.ts";
 import type { Presence } from "./presence.ts";
 import type { Publisher } from "./publisher.ts";
 import type { MessageListener, Receiver } from "./receiver.ts";
@@ -24,6 +24,8 @@ export interface ChannelParts {
   createReceiver(options: SubscribeOptions, listener: MessageListener<unknown> | undefined): Receiver<unknown>;
   checkOpen(): void;
 }
+
+const noOptions = {};
 
 /** What is happening now, to everyone who listens; with `history`, also to those who were away for a while. */
 export class Channel<Input, Output = Input> {
@@ -57,8 +59,10 @@ export class Channel<Input, Output = Input> {
    * @example
    * const { id, receivers } = await news.publish({ text: "Valkey 9 is out" });
    */
-  async publish(data: Input, { tx }: PublishOptions = {}): Promise<PublishResult> {
+  async publish(data: Input, options: PublishOptions = noOptions): Promise<PublishResult> {
     this.#parts.checkOpen();
+    if (options !== noOptions) checkPublishOptions(options);
+    const { tx } = options;
     const { schema, policy, publisher, transactionalPublisher } = this.#parts;
     // What is sent is what the caller gave: each receiver validates it again, and gets what the schema makes of it.
     if (schema) await validate(this.#subject, schema, data);

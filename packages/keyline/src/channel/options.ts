@@ -1,7 +1,7 @@
 import type { StandardSchemaV1 } from "@standard-schema/spec";
 import type { TransactionClient } from "../postgres/options.ts";
 import { KeylineError } from "../runtime/errors.ts";
-import { checkInteger } from "../runtime/options.ts";
+import { checkInteger, checkOptionNames } from "../runtime/options.ts";
 import type { HistoryRule } from "../valkey/channel-log.ts";
 import type { Gap, Message } from "./message.ts";
 
@@ -65,8 +65,16 @@ export interface ChannelPolicy {
   readonly maxPayloadBytes: number;
 }
 
+const channelOptionNames = new Set(["schema", "history", "maxPayloadBytes"]);
+const historyOptionNames = new Set(["size", "ttl"]);
+const subscribeOptionNames = new Set(["since", "onGap", "signal", "buffer", "whenFull", "key"]);
+const publishOptionNames = new Set(["tx"]);
+
 /** Throws INVALID_OPTION. */
-export function toChannelPolicy({ history, maxPayloadBytes = 1_048_576 }: Omit<ChannelOptions, "schema">): ChannelPolicy {
+export function toChannelPolicy(options: ChannelOptions): ChannelPolicy {
+  checkOptionNames("channel", options, channelOptionNames);
+  const { history, maxPayloadBytes = 1_048_576 } = options;
+  if (history) checkOptionNames("history", history, historyOptionNames);
   return {
     history: history && {
       size: checkInteger("history.size", history.size ?? 1_000, { min: 1, max: 1_000_000 }),
@@ -88,4 +96,14 @@ export function checkSubscribeOptions({ buffer = 1_000, whenFull = "close" }: Pa
     throw new KeylineError("INVALID_OPTION", `whenFull must be one of ${policies.join(", ")}, not ${JSON.stringify(whenFull)}`);
   }
   return { buffer, whenFull };
+}
+
+/** Throws INVALID_OPTION. */
+export function checkPublishOptions(options: PublishOptions): void {
+  checkOptionNames("publish", options, publishOptionNames);
+}
+
+/** Throws INVALID_OPTION. */
+export function checkSubscribeOptionNames(options: SubscribeOptions): void {
+  checkOptionNames("subscribe", options, subscribeOptionNames);
 }

@@ -1,6 +1,6 @@
 import type { Logger } from "../runtime/logger.ts";
 import type { Subscriptions } from "../valkey/subscriptions.ts";
-import type { PatternSubscribeOptions } from "./options.ts";
+import { checkSubscribeOptionNames, type PatternSubscribeOptions } from "./options.ts";
 import { Receiver, type MessageListener } from "./receiver.ts";
 import type { Topic } from "./topic.ts";
 
@@ -35,6 +35,7 @@ export class Topics {
     { options, listener }: { readonly options: PatternSubscribeOptions; readonly listener: MessageListener<unknown> | undefined },
     attach: (topic: Made, receiver: Receiver<unknown>) => void,
   ): Receiver<unknown> {
+    checkSubscribeOptionNames(options);
     const { subject } = source;
     const receiver = new Receiver<unknown>({
       ...options,

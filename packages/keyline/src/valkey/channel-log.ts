@@ -38,7 +38,7 @@ export interface Position {
 }
 
 /** A message that is kept. */
-export interface HistoryEntry {
+interface HistoryEntry {
   readonly entryId: string;
   readonly era: string;
   readonly count: number;

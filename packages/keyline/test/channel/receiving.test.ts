@@ -283,6 +283,10 @@ describe("bad input", () => {
     expect(() => channel.subscribe({ since: "earliest" })).toThrow(/keeps no history/);
     expect(() => channel.subscribe({ whenFull: "explode" as never })).toThrow(/whenFull/);
     expect(() => channel.subscribe({ buffer: 0 })).toThrow(/buffer/);
+    expect(() => channel.subscribe({ sinse: "earliest" } as never)).toThrow(/no option "sinse"/);
+    expect(() => keyline.channel("other", { historry: {} } as never)).toThrow(/no option "historry"/);
+    await expect(channel.publish(1, { transaction: {} } as never)).rejects.toThrow(/no option "transaction"/);
+    expect(() => stage.keyline({ redis: "valkey://localhost" } as never)).toThrow(/no option "redis"/);
     for (const since of ["", "nonsense", "1.2.3", "a\r\nid: 7", "5f.abcdefgh.1.1-1\n", "x".repeat(500)]) {
       expect(() => kept.subscribe({ since })).toThrow(expect.objectContaining({ code: "INVALID_CURSOR" }) as Error);
       await expect(kept.history({ since })).rejects.toMatchObject({ code: "INVALID_CURSOR" });
