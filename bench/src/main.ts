@@ -44,7 +44,7 @@ async function runAll(request: Request): Promise<void> {
 }
 
 function quickLine({ benchCase, failures }: CaseResult, elapsedMs: number): string {
-  if (failures.length === 0) return `ok      ${benchCase.name.padEnd(20)}${(elapsedMs / 1_000).toFixed(1)} s`;
+  if (failures.length === 0) return `ok      ${benchCase.name.padEnd(22)}${(elapsedMs / 1_000).toFixed(1)} s`;
   return `FAILED  ${benchCase.name}\n${failures.map((failure) => `        ${failure}`).join("\n")}`;
 }
 
@@ -60,7 +60,7 @@ async function withTemporaryFolder(use: (folder: string) => Promise<void>): Prom
 
 try {
   const request = parseCommandLine(process.argv.slice(2), cases);
-  if (request.isListOnly) for (const { name, title } of cases) console.log(`${name.padEnd(20)}${title}`);
+  if (request.isListOnly) for (const { name, title } of cases) console.log(`${name.padEnd(22)}${title}`);
   else await runAll(request);
 } catch (error) {
   console.error(error instanceof Error ? error.message : error);

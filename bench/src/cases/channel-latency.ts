@@ -7,6 +7,7 @@ export const channelLatency: Case = {
   name: "channel-latency",
   title: "Publish to handler in another process",
   contenders: ["keyline", "keyline-history", "socket.io", "pub-sub"],
+  part: "Channels and gateway",
   figures: latencyFigures,
   goals: [{ figure: "p50", against: ["pub-sub"], atMost: 1.2 }],
   run: async (contender, bench) => {

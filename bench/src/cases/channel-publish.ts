@@ -3,13 +3,15 @@ import type { Case } from "../suite/case.ts";
 import { expectRegular } from "./delivery.ts";
 import { inFlight, jobsFor, leadShare, payloadBytes, type JobsByContender } from "./plain.ts";
 
-const messagesBy: JobsByContender = { keyline: 400_000, "keyline-history": 400_000, "pub-sub": 400_000, "xadd-publish": 250_000 };
+const messagesBy: JobsByContender = { keyline: 900_000, "keyline-history": 450_000, "publish-pipelined": 900_000, "xadd-publish": 450_000 };
 
 /** Publishes with 1,000 callers at a time, each of whom waits for its answer, while one subscriber checks that everything comes. */
 export const channelPublish: Case = {
   name: "channel-publish",
   title: "Publish, 1,000 in flight",
-  contenders: ["keyline", "keyline-history", "pub-sub", "xadd-publish"],
+  contenders: ["keyline", "keyline-history", "publish-pipelined", "xadd-publish"],
+  part: "Channels and gateway",
+  costsPer: "message",
   figures: { throughput: { label: "throughput", unit: "messages/s", better: "higher" } },
   goals: [],
   run: async (contender, bench) => {

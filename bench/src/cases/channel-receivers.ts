@@ -1,14 +1,16 @@
 import type { Case } from "../suite/case.ts";
 import { expectRegular } from "./delivery.ts";
-import { leadShare, payloadBytes } from "./plain.ts";
+import { jobsFor, leadShare, payloadBytes, type JobsByContender } from "./plain.ts";
 
 const subscribers = 1_000;
+const messagesBy: JobsByContender = { keyline: 70_000, "keyline-iterated": 15_000, "keyline-history": 60_000, "pub-sub": 90_000 };
 
 /** One channel with 1,000 subscriptions in one process, which are handed each message by a listener or by an iteration. */
 export const channelReceivers: Case = {
   name: "channel-receivers",
   title: "One channel, 1,000 subscriptions in a process",
   contenders: ["keyline", "keyline-iterated", "keyline-history", "pub-sub"],
+  part: "Channels and gateway",
   figures: {
     deliveries: { label: "deliveries", unit: "deliveries/s", better: "higher" },
     subscriptions: { label: "on Valkey", unit: "subscriptions", better: "lower" },
@@ -21,7 +23,7 @@ export const channelReceivers: Case = {
   ],
   run: async (contender, bench) => {
     const options = { valkey: await bench.servers.freshValkey(), name: "receivers", payloadBytes };
-    const messages = bench.size(20_000, 100);
+    const messages = jobsFor(contender, messagesBy, bench, 100);
     const lead = Math.round(messages * leadShare);
     const task = bench.start("subscribers", { contender, options, subscribers, messages, lead });
     await task.ready();

@@ -17,6 +17,7 @@ function fanOutTo(connections: number, goals: Case["goals"], messagesBy: JobsByC
     name: `gateway-fan-out-${connections}`,
     title: `Fan-out to ${connections.toLocaleString("en-GB")} connections`,
     contenders: ["keyline", "keyline-history", "socket.io", "bare-sse"],
+    part: "Channels and gateway",
     figures: {
       perCpuSecond: { label: "kept busy", unit: "messages per server CPU second", better: "higher" },
       spacedPerCpuSecond: { label: "one at a time", unit: "messages per server CPU second", better: "higher" },

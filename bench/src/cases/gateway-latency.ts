@@ -9,6 +9,7 @@ export const gatewayLatency: Case = {
   name: "gateway-latency",
   title: "Publish to a client of the gateway",
   contenders: ["keyline", "keyline-history", "socket.io", "bare-sse"],
+  part: "Channels and gateway",
   figures: latencyFigures,
   goals: [],
   run: async (contender, bench) => {

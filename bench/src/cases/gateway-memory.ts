@@ -9,6 +9,7 @@ export const gatewayMemory: Case = {
   name: "gateway-memory",
   title: "Memory per idle connection",
   contenders: ["keyline", "keyline-history", "socket.io", "bare-sse"],
+  part: "Channels and gateway",
   figures: { perConnection: { label: "resident memory", unit: "KB", better: "lower" } },
   goals: [
     { figure: "perConnection", atMost: 25 },

@@ -7,8 +7,10 @@ import { payloadBytes } from "./plain.ts";
 
 interface Storm {
   readonly elapsedMs: number;
-  /** Commands that the gateway sent to Valkey. */
+  /** Commands that the gateway sent to Valkey: all but those of the publisher. */
   readonly commands: number;
+  /** All of them, by name. */
+  readonly byName: ReadonlyMap<string, number>;
 }
 
 /** All clients are cut at once and come back with their cursors: to the same gateway, or to one that has not heard of the channel yet. */
@@ -16,6 +18,7 @@ export const resumeStorm: Case = {
   name: "resume-storm",
   title: "All clients back at once with their cursors",
   contenders: ["keyline", "keyline-new-gateway"],
+  part: "Channels and gateway",
   figures: {
     elapsed2000: { label: "2,000 up to date", unit: "ms", better: "lower" },
     elapsed200: { label: "200 up to date", unit: "ms", better: "lower" },
@@ -38,6 +41,7 @@ export const resumeStorm: Case = {
         commands2000: large.commands,
         commands200: small.commands,
         moreCommands: large.commands - small.commands,
+        ...Object.fromEntries([...large.byName].map(([name, count]) => [`valkey ${name}, 2,000`, count])),
       },
     };
   },
@@ -53,10 +57,11 @@ async function storm(connections: number, isToNewGateway: boolean, bench: Bench)
     await clients.ready();
     commands.count();
     const { result } = await clients.run();
-    const sent = [...commands.stop().values()].reduce((sum, count) => sum + count, 0);
+    const byName = commands.stop();
+    const sent = [...byName.values()].reduce((sum, count) => sum + count, 0);
     expectRegular(await clients.dismiss());
     for (const { server } of new Set([first, second])) await server.dismiss();
-    return { elapsedMs: result.elapsedMs, commands: sent - result.published };
+    return { elapsedMs: result.elapsedMs, commands: sent - result.published, byName };
   } finally {
     commands.stop();
   }

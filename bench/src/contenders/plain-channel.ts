@@ -23,6 +23,7 @@ const implementations: Readonly<Record<string, () => Promise<OpenPlainChannel>>>
   "keyline-history": async () => (await import("./keyline-channel.ts")).openKept,
   "keyline-iterated": async () => (await import("./keyline-channel.ts")).openIterated,
   "pub-sub": async () => (await import("./pub-sub.ts")).open,
+  "publish-pipelined": async () => (await import("./pub-sub.ts")).openPipelined,
   "xadd-publish": async () => (await import("./pub-sub.ts")).openKept,
   "socket.io": async () => (await import("./socket-io-channel.ts")).openBetweenServers,
   "socket.io-room": async () => (await import("./socket-io-channel.ts")).openRoom,

@@ -5,20 +5,30 @@ import { payloadsOf, type Payload } from "./payload.ts";
 import type { MessageListener, OpenPlainChannel } from "./plain-channel.ts";
 import { connect } from "./valkey-connection.ts";
 
-type Send = (client: Valkey, name: string, text: string) => Promise<unknown>;
+interface Way {
+  readonly send: (client: Valkey, name: string, text: string) => Promise<unknown>;
+  /** Whether commands of one turn of the event loop travel together: more of them a second, each of them later. */
+  readonly isPipelined: boolean;
+}
 
 const historySize = 1_000;
 
-export const open: OpenPlainChannel = (options) => openWith((client, name, text) => client.publish(name, text), options);
+const publish: Way["send"] = (client, name, text) => client.publish(name, text);
 
-export const openKept: OpenPlainChannel = (options) =>
-  openWith((client, name, text) => {
-    const kept = client.xadd(`${name}:history`, "MAXLEN", "~", historySize, "*", "data", text);
-    return Promise.all([kept, client.publish(name, text)]);
-  }, options);
+const keepAndPublish: Way["send"] = (client, name, text) => {
+  const kept = client.xadd(`${name}:history`, "MAXLEN", "~", historySize, "*", "data", text);
+  return Promise.all([kept, client.publish(name, text)]);
+};
 
-async function openWith(send: Send, { valkey, name, payloadBytes }: Parameters<OpenPlainChannel>[0]): ReturnType<OpenPlainChannel> {
-  const publisher = await connect(valkey);
+export const open: OpenPlainChannel = (options) => openWith({ send: publish, isPipelined: false }, options);
+export const openPipelined: OpenPlainChannel = (options) => openWith({ send: publish, isPipelined: true }, options);
+export const openKept: OpenPlainChannel = (options) => openWith({ send: keepAndPublish, isPipelined: true }, options);
+
+async function openWith(
+  { send, isPipelined }: Way,
+  { valkey, name, payloadBytes }: Parameters<OpenPlainChannel>[0],
+): ReturnType<OpenPlainChannel> {
+  const publisher = await connect(valkey, { enableAutoPipelining: isPipelined });
   const payload = payloadsOf(payloadBytes);
   const subscribers: Valkey[] = [];
   return {

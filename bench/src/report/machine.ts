@@ -16,7 +16,18 @@ export interface Machine {
   readonly packages: Readonly<Record<string, string>>;
 }
 
-const packages = ["keyline", "bullmq", "bee-queue", "pg-boss", "graphile-worker", "iovalkey", "ioredis", "pg"];
+const packages = [
+  "keyline",
+  "bullmq",
+  "bee-queue",
+  "pg-boss",
+  "graphile-worker",
+  "socket.io",
+  "@socket.io/redis-adapter",
+  "iovalkey",
+  "ioredis",
+  "pg",
+];
 
 /** Everything without which a figure means nothing. */
 export async function describeMachine(servers: Servers): Promise<Machine> {

@@ -23,13 +23,17 @@ function figureRows({ benchCase, contenders }: CaseResult): string[][] {
     ...kinds.map(([name]) => formatFigure(figures[name] ?? Number.NaN)),
     ...(hasCosts ? costColumns(costs) : []),
   ]);
-  return [["", ...heads, ...(hasCosts ? costHeads : [])], ...rows];
+  return [["", ...heads, ...(hasCosts ? costHeads(benchCase.costsPer ?? "job") : [])], ...rows];
 }
 
-const costHeads = ["Valkey commands/job", "Valkey µs/job", "Valkey bytes/job", "PostgreSQL µs/job", "client µs/job"];
+const costKinds = ["Valkey commands", "Valkey µs", "Valkey bytes", "PostgreSQL µs", "client µs"];
+
+function costHeads(per: string): string[] {
+  return costKinds.map((kind) => `${kind}/${per}`);
+}
 
 function costColumns(costs: Costs | undefined): string[] {
-  if (!costs) return costHeads.map(() => "-");
+  if (!costs) return costKinds.map(() => "-");
   const { valkeyCommands, valkeyCpuUs, valkeyBytes, postgresCpuUs, clientCpuUs } = costs;
   return [valkeyCommands, valkeyCpuUs, valkeyBytes, postgresCpuUs, clientCpuUs].map((cost) =>
     cost === undefined ? "-" : formatFigure(cost),

@@ -7,7 +7,10 @@ export interface FigureKind {
   readonly better: "higher" | "lower";
 }
 
-/** Server and client effort per job, where the case could measure it. */
+/** The parts of the chart. */
+export type Part = "Queues" | "Channels and gateway";
+
+/** Server and client effort per job or message, where the case could measure it. */
 export interface Costs {
   readonly valkeyCommands: number;
   readonly valkeyCpuUs: number;
@@ -37,6 +40,10 @@ export interface Goal {
 export interface Case {
   readonly name: string;
   readonly title: string;
+  /** Default: queues. */
+  readonly part?: Part;
+  /** What costs are shared out among. Default: jobs. */
+  readonly costsPer?: "job" | "message";
   /** In the order in which they run within a round. The first one is what the goals are about. */
   readonly contenders: readonly string[];
   readonly figures: Readonly<Record<string, FigureKind>>;
