@@ -78,16 +78,14 @@ export class TokenVerifier {
       if (token && token.expiresAt <= Date.now() + this.#longestLifeMs) return token;
     } catch (error) {
       if (error instanceof errors.JWTExpired) throw new Problem({ title: "The token has expired", status: 401, code: "TOKEN_EXPIRED" });
-      if (error instanceof errors.JWKSTimeout)
-        throw new Problem({ title: "The keys cannot be fetched", status: 503, code: "KEYS_UNAVAILABLE" }, 5);
-      if (!(error instanceof errors.JOSEError) && !(error instanceof TypeError)) throw error;
+      if (!(error instanceof errors.JOSEError)) throw error;
     }
     throw new Problem({ title: "The token is not valid", status: 401, code: "TOKEN_INVALID" });
   }
 }
 
 function toKeyFunction(options: AccessOptions): JWTVerifyGetKey {
-  if ("jwks" in options) return options.jwks instanceof URL ? createRemoteJWKSet(options.jwks) : createLocalJWKSet(options.jwks);
+  if ("jwks" in options) return options.jwks instanceof URL ? remoteKeys(options.jwks) : createLocalJWKSet(options.jwks);
   if ("publicKey" in options) {
     const key = typeof options.publicKey === "string" ? createPublicKey(options.publicKey) : options.publicKey;
     return () => key;
@@ -95,4 +93,17 @@ function toKeyFunction(options: AccessOptions): JWTVerifyGetKey {
   const secret = typeof options.secret === "string" ? new TextEncoder().encode(options.secret) : options.secret;
   if (secret.byteLength < fewestSecretBytes) throw new Error(`access.secret must have at least ${fewestSecretBytes} bytes`);
   return () => secret;
+}
+
+/** That keys cannot be fetched is not the fault of the token. */
+function remoteKeys(url: URL): JWTVerifyGetKey {
+  const keys = createRemoteJWKSet(url);
+  return async (header, token) => {
+    try {
+      return await keys(header, token);
+    } catch (error) {
+      if (error instanceof errors.JWKSNoMatchingKey || error instanceof errors.JWKSMultipleMatchingKeys) throw error;
+      throw new Problem({ title: "The keys to check tokens with cannot be had at the moment", status: 503, code: "KEYS_UNAVAILABLE" }, 5);
+    }
+  };
 }

@@ -43,7 +43,7 @@ export class RequestLimit {
     }
     if (count.requests <= this.#max) return;
     const waitMs = (window + 1) * this.#perMs - now;
-    throw new Problem({ title: "Too many requests", status: 429, code: "TOO_MANY_REQUESTS" }, Math.max(1, Math.ceil(waitMs / 1_000)));
+    throw new Problem({ title: "Too many requests", status: 429, code: "RATE_LIMITED" }, Math.max(1, Math.ceil(waitMs / 1_000)));
   }
 
   #countOf(visitor: string, window: number): Count {

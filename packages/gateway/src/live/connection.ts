@@ -4,17 +4,10 @@ import type { LiveConnections } from "./connections.ts";
 
 /** Why the gateway ends a connection. A client sees it, and comes back where that makes sense. */
 export type EndCode =
-  | "DRAINING"
-  | "SLOW_RECEIVER"
-  | "TOKEN_EXPIRED"
-  | "TOKEN_REVOKED"
-  | "TOKEN_INVALID"
-  | "INVALID_FRAME"
-  | "TOO_MANY_FRAMES"
-  | "SOURCE_CLOSED";
+  "DRAINING" | "SLOW_RECEIVER" | "TOKEN_EXPIRED" | "TOKEN_REVOKED" | "TOKEN_INVALID" | "INVALID_FRAME" | "TOO_MANY_FRAMES" | "CLOSED";
 
 /** Why one subscription of a connection ends, while the connection goes on. */
-export type FeedEndCode = "SLOW_RECEIVER" | "SOURCE_CLOSED" | "FORBIDDEN";
+export type FeedEndCode = "SLOW_RECEIVER" | "CLOSED" | "FORBIDDEN";
 
 // Less than this waits in the socket of a receiver that keeps up, also while it is far behind.
 const lowWaterBytes = 65_536;
@@ -89,6 +82,11 @@ export abstract class LiveConnection {
     this.endsAt = Date.now() + lastWordsMs;
     this.connections.noteEnd(code);
     this.sayGoodbye(code, retryMs);
+  }
+
+  /** Sends the client away, to come back after `retryMs`. */
+  drain(retryMs: number): void {
+    this.end("DRAINING", retryMs);
   }
 
   /** Called by the sweep, once a second. */

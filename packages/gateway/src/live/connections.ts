@@ -96,7 +96,7 @@ export class LiveConnections {
     this.#isDraining = true;
     const { least, perConnection, most } = returnSpreadMs;
     const spread = Math.min(most, Math.max(least, this.#all.size * perConnection));
-    for (const connection of this.#all) connection.end("DRAINING", quickestReturnMs + Math.floor(Math.random() * spread));
+    for (const connection of this.#all) connection.drain(quickestReturnMs + Math.floor(Math.random() * spread));
   }
 
   /** Resolves when all are gone: after a drain, that takes no longer than their last words. */

@@ -142,6 +142,6 @@ export class Feed implements Source {
 
   #endAll(): void {
     this.#idleTicks = Number.NEGATIVE_INFINITY;
-    for (const receiver of [...this.#receivers, ...this.#catchUps.keys()]) receiver.endFeed(this, "SOURCE_CLOSED");
+    for (const receiver of [...this.#receivers, ...this.#catchUps.keys()]) receiver.endFeed(this, "CLOSED");
   }
 }

@@ -19,7 +19,7 @@ export class Feeds {
 
   /** The feed, which has begun. Throws a 503 problem when Valkey does not confirm the subscription in time. */
   async open(channels: readonly ChannelDoor["channel"][], wire: Wire): Promise<Feed> {
-    const key = `${wire.kind}:${channels.map((channel) => channel.name).join(",")}`;
+    const key = `${wire.key}:${channels.map((channel) => channel.name).join(",")}`;
     const known = this.#feeds.get(key);
     const feed = known && !known.isOver ? known : new Feed(channels, wire);
     this.#feeds.set(key, feed);

@@ -1,9 +1,10 @@
 import type { Gap, Message } from "keyline";
-import { jsonOf } from "./json-of.ts";
+import { membersOf } from "./members-of.ts";
 
 /** How a feed looks to its receivers. `place` is where to resume behind it; empty where nothing can be resumed. */
 export interface Wire {
-  readonly kind: "sse" | "ws";
+  /** Feeds of the same channels in the same form are one. */
+  readonly key: string;
   message(message: Message, place: string): string;
   gap(gap: Gap, place: string): string;
   /** The bytes of several frames, written to every receiver as they are. */
@@ -12,8 +13,8 @@ export interface Wire {
 
 /** Server-sent events. JSON has no line breaks, and a place consists of cursors and commas: neither can forge a field. */
 export const eventStreamWire: Wire = {
-  kind: "sse",
-  message: (message, place) => `${idLine(place)}event: message\ndata: ${bodyOf(message)}\n\n`,
+  key: "sse",
+  message: (message, place) => `${idLine(place)}event: message\ndata: {${membersOf(message)}}\n\n`,
   gap: ({ channel, reason, missed }, place) => {
     return `${idLine(place)}event: gap\ndata: ${JSON.stringify({ channel, reason, missed: missed ?? null })}\n\n`;
   },
@@ -25,19 +26,22 @@ export function idLine(place: string): string {
   return hasCursor(place) ? `id: ${place}\n` : "";
 }
 
-/** WebSocket: one text frame for each message. */
-export const webSocketWire: Wire = {
-  kind: "ws",
-  message: (message, place) => {
-    const { id, channel, at } = message;
-    const cursor = place === "" ? "null" : JSON.stringify(place);
-    return `{"type":"message","channel":"${channel}","id":${JSON.stringify(id)},"data":${jsonOf(message)},"at":${at},"cursor":${cursor}}`;
-  },
-  gap: ({ channel, reason, missed }, place) => {
-    return JSON.stringify({ type: "gap", channel, reason, missed: missed ?? null, cursor: place === "" ? null : place });
-  },
-  encode: (texts) => (texts.length === 1 ? toTextFrame(texts[0] ?? "") : Buffer.concat(texts.map(toTextFrame))),
-};
+/** WebSocket: one text frame for each message, with the name that the client gave its subscription. */
+export function webSocketWire(sub: number | undefined): Wire {
+  const name = sub === undefined ? {} : { sub };
+  const beginning = sub === undefined ? '{"type":"message",' : `{"type":"message","sub":${sub},`;
+  return {
+    key: `ws${sub ?? ""}`,
+    message: (message, place) => {
+      const cursor = place === "" ? "null" : `"${place}"`;
+      return `${beginning}${membersOf(message)},"cursor":${cursor}}`;
+    },
+    gap: ({ channel, reason, missed }, place) => {
+      return JSON.stringify({ type: "gap", ...name, channel, reason, missed: missed ?? null, cursor: place === "" ? null : place });
+    },
+    encode: (texts) => (texts.length === 1 ? toTextFrame(texts[0] ?? "") : Buffer.concat(texts.map(toTextFrame))),
+  };
+}
 
 /** An unmasked, final text frame: RFC 6455, section 5.2. Made here, once for all receivers, instead of by each connection. */
 export function toTextFrame(text: string): Buffer {
@@ -55,11 +59,6 @@ export function toTextFrame(text: string): Buffer {
   }
   frame.write(text, headLength);
   return frame;
-}
-
-function bodyOf(message: Message): string {
-  const { id, channel, at } = message;
-  return `{"id":${JSON.stringify(id)},"channel":"${channel}","data":${jsonOf(message)},"at":${at}}`;
 }
 
 // Of a composite place, the commas alone say nothing.

@@ -1,22 +1,22 @@
 import { z } from "zod";
 
 const channel = z.string();
+const name = z.int().min(0).optional();
+/** Comes back with the answer. */
+const ref = name;
+/** What the client calls one of its subscriptions. */
+const sub = name;
 
-/** What a client may send: the whole protocol is in docs of this package's README. */
+/** What a client may send: the README of this package has the whole protocol. */
 export const clientFrame = z.discriminatedUnion("type", [
-  z.strictObject({ type: z.literal("token"), token: z.string() }),
-  z.strictObject({ type: z.literal("subscribe"), channel, since: z.string().nullish() }),
-  z.strictObject({ type: z.literal("unsubscribe"), channel }),
-  z.strictObject({
-    type: z.literal("publish"),
-    channel,
-    data: z.unknown().refine((data) => data !== undefined, "is missing"),
-    ref: z.union([z.number(), z.string().max(100)]).optional(),
-  }),
-  z.strictObject({ type: z.literal("enter"), channel, info: z.unknown().optional() }),
-  z.strictObject({ type: z.literal("leave"), channel }),
-  z.strictObject({ type: z.literal("watch"), channel }),
-  z.strictObject({ type: z.literal("unwatch"), channel }),
+  z.strictObject({ type: z.literal("token"), token: z.string(), ref }),
+  z.strictObject({ type: z.literal("subscribe"), channel, sub, since: z.string().nullish() }),
+  z.strictObject({ type: z.literal("unsubscribe"), channel, sub }),
+  z.strictObject({ type: z.literal("publish"), channel, data: z.unknown().refine((data) => data !== undefined, "is missing"), ref }),
+  z.strictObject({ type: z.literal("enter"), channel, info: z.unknown().optional(), ref }),
+  z.strictObject({ type: z.literal("leave"), channel, ref }),
+  z.strictObject({ type: z.literal("watch"), channel, ref }),
+  z.strictObject({ type: z.literal("unwatch"), channel, ref }),
   z.strictObject({ type: z.literal("ping") }),
 ]);
 

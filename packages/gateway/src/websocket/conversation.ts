@@ -39,10 +39,11 @@ export class Conversation {
   constructor(session: Session, parts: ConversationParts) {
     this.#session = session;
     this.#parts = parts;
+    session.whenAnswered = () => this.#turn;
   }
 
   hear(data: string | Buffer, isBinary: boolean): void {
-    if (this.#session.isEnding) return;
+    if (this.#session.isLeaving) return;
     if (this.#isFlood()) {
       this.#session.end("TOO_MANY_FRAMES");
       return;
@@ -75,9 +76,8 @@ export class Conversation {
     } catch (error) {
       const { body } = toProblem(error);
       if (body.status >= 500) this.#parts.logError(error, `a WebSocket frame ${frame.type} failed`);
-      const channel = "channel" in frame ? { channel: frame.channel } : {};
-      const ref = "ref" in frame ? { ref: frame.ref } : {};
-      this.#session.send({ type: "error", ...channel, ...ref, code: body.code, message: body.detail ?? body.title });
+      const { channel, sub, ref } = { channel: undefined, sub: undefined, ref: undefined, ...frame };
+      this.#session.send({ type: "error", channel, sub, ref, code: body.code, message: body.detail ?? body.title });
       if (frame.type === "token" && !this.#session.visitor.token) this.#session.end("TOKEN_INVALID");
     }
   }
@@ -89,7 +89,7 @@ export class Conversation {
       case "subscribe":
         return this.#subscribe(frame);
       case "unsubscribe":
-        return this.#unsubscribe(frame);
+        return this.#session.release(frame, null);
       case "publish":
         return this.#publish(frame);
       case "enter":
@@ -102,7 +102,7 @@ export class Conversation {
     }
   }
 
-  async #takeToken({ token: text }: FrameOf<"token">): Promise<void> {
+  async #takeToken({ token: text, ref }: FrameOf<"token">): Promise<void> {
     const { access } = this.#parts;
     const { visitor } = this.#session;
     const token = await access.verify(text);
@@ -111,10 +111,12 @@ export class Conversation {
       throw new Problem({ title: "The token is of another subject than the one before", status: 403, code: "FORBIDDEN" });
     }
     this.#session.renew({ ...visitor, token });
-    this.#session.send({ type: "token", expiresAt: token.expiresAt });
-    for (const [name, feed] of this.#session.feeds) {
-      const door = await this.#parts.doors.find(name).catch(() => undefined);
-      if (!door || !this.#mayRead(door)) this.#session.endFeed(feed, "FORBIDDEN");
+    const { expiresAt } = token;
+    // Also as a duration: a browser's clock may be wrong by hours.
+    this.#session.send({ type: "token", ref, expiresAt, expiresInMs: expiresAt - Date.now() });
+    for (const subscription of this.#session.subscriptions.values()) {
+      const door = await this.#parts.doors.find(subscription.channel).catch(() => undefined);
+      if (!door || !this.#mayRead(door)) this.#session.release(subscription, "FORBIDDEN");
     }
   }
 
@@ -127,27 +129,23 @@ export class Conversation {
     }
   }
 
-  async #subscribe({ channel: name, since }: FrameOf<"subscribe">): Promise<void> {
+  async #subscribe({ channel, sub, since }: FrameOf<"subscribe">): Promise<void> {
     const { access, doors, feeds, mostChannels } = this.#parts;
     const session = this.#session;
-    const door = await doors.find(name);
+    if (session.subscriptions.has(sub ?? channel)) {
+      throw new Problem({ title: "There is a subscription of this name already", status: 409, code: "INVALID_FRAME" });
+    }
+    const door = await doors.find(channel);
     requireReading(access, session.visitor, door);
     const place = parsePlace(since ?? undefined, 1);
-    if (session.feeds.size >= mostChannels && !session.feeds.has(name)) {
-      throw new Problem({ title: `More than ${mostChannels} channels`, status: 429, code: "TOO_MANY_CHANNELS" });
+    if (session.subscriptions.size >= mostChannels) {
+      throw new Problem({ title: `More than ${mostChannels} subscriptions`, status: 429, code: "TOO_MANY_CHANNELS" });
     }
-    const feed = await feeds.open([door.channel], webSocketWire);
+    const feed = await feeds.open([door.channel], webSocketWire(sub));
     if (session.isEnding || session.socket.destroyed) return;
-    session.feeds.get(name)?.leave(session);
     const start = feed.enter(session, place);
-    session.feeds.set(name, feed);
-    session.send({ type: "subscribed", channel: name, cursor: start === "" ? null : start });
-  }
-
-  #unsubscribe({ channel }: FrameOf<"unsubscribe">): void {
-    this.#session.feeds.get(channel)?.leave(this.#session);
-    this.#session.feeds.delete(channel);
-    this.#session.send({ type: "unsubscribed", channel });
+    session.hold({ channel, sub, feed });
+    session.send({ type: "subscribed", channel, sub, cursor: start === "" ? null : start });
   }
 
   async #publish({ channel, data, ref }: FrameOf<"publish">): Promise<void> {
@@ -165,14 +163,18 @@ export class Conversation {
     if (!door.presence) throw new Problem({ title: `${frame.channel} keeps no presence`, status: 403, code: "FORBIDDEN" });
     switch (frame.type) {
       case "enter":
-        return presence.enter(this.#session, door.channel, frame.info);
+        await presence.enter(this.#session, door.channel, frame.info);
+        break;
       case "leave":
-        return presence.leave(this.#session, door.channel.name);
-      case "watch":
-        return presence.watch(this.#session, door.channel);
+        await presence.leave(this.#session, frame.channel);
+        break;
       case "unwatch":
-        return presence.unwatch(this.#session, door.channel.name);
+        await presence.unwatch(this.#session, frame.channel);
+        break;
+      case "watch":
+        return presence.watch(this.#session, door.channel, frame.ref);
     }
+    this.#session.send({ type: "done", ref: frame.ref });
   }
 }
 

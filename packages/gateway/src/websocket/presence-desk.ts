@@ -19,18 +19,21 @@ export class PresenceDesk {
 
   async enter(session: Session, { name, presence }: ChannelDoor["channel"], info: unknown): Promise<void> {
     const member = session.visitor.token?.subject;
-    if (member === undefined) throw new Problem({ title: "Who is present needs a name: give a token", status: 401, code: "TOKEN_MISSING" });
+    if (member === undefined) throw new Problem({ title: "Who is present needs a name: give a token", status: 403, code: "FORBIDDEN" });
     const stays = this.#stays.get(session) ?? new Map<string, Promise<Stay>>();
-    if (stays.has(name)) return;
+    const before = stays.get(name);
     this.#stays.set(session, stays);
     const stay = presence.enter(member, { info });
     stays.set(name, stay);
     try {
       await stay;
     } catch (error) {
-      stays.delete(name);
+      if (before) stays.set(name, before);
+      else stays.delete(name);
       throw error;
     }
+    // Only now, so that who says something new of itself is not seen to leave.
+    await (await before)?.leave();
     // It closed meanwhile, and nobody knew of this stay.
     if (session.socket.destroyed) await this.leave(session, name);
   }
@@ -44,12 +47,12 @@ export class PresenceDesk {
     await (await stay).leave();
   }
 
-  async watch(session: Session, { name, presence }: ChannelDoor["channel"]): Promise<void> {
+  async watch(session: Session, { name, presence }: ChannelDoor["channel"], ref: number | undefined): Promise<void> {
     let watched = this.#watched.get(name);
     if (!watched) {
       const sessions = new Set<Session>();
-      const watch = presence.watch(({ kind, member, info }) => {
-        for (const onlooker of sessions) onlooker.send({ type: kind, channel: name, member, info });
+      const watch = presence.watch(({ kind, member, info, since }) => {
+        for (const onlooker of sessions) onlooker.send({ type: kind, channel: name, member, info, since });
       });
       watched = { watch, sessions };
       this.#watched.set(name, watched);
@@ -57,7 +60,7 @@ export class PresenceDesk {
     }
     const { members } = await watched.watch;
     if (session.socket.destroyed) return;
-    session.send({ type: "present", channel: name, members: [...members.values()] });
+    session.send({ type: "present", channel: name, ref, members: [...members.values()] });
     watched.sessions.add(session);
   }
 

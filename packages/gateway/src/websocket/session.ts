@@ -9,7 +9,7 @@ import { toTextFrame } from "../live/wire.ts";
 
 const closeCodes: Record<EndCode, number> = {
   DRAINING: 1012,
-  SOURCE_CLOSED: 1012,
+  CLOSED: 1012,
   INVALID_FRAME: 4400,
   TOKEN_INVALID: 4401,
   TOKEN_EXPIRED: 4401,
@@ -21,21 +21,53 @@ const closeCodes: Record<EndCode, number> = {
 const noticeMs = 2_000;
 const beatFrame = toTextFrame('{"type":"beat"}');
 
+/** One subscription of a session. `sub` is what the client calls it; without, there is one for a channel. */
+export interface SessionSubscription {
+  readonly channel: string;
+  readonly sub: number | undefined;
+  readonly feed: Feed;
+}
+
 /** One WebSocket as the feeds and the sweep see it. */
 export class Session extends LiveConnection implements Receiver {
   readonly #webSocket: WebSocket;
-  /** Channel name -> the feed that it is subscribed to. */
-  readonly feeds = new Map<string, Feed>();
+  readonly #subscriptions = new Map<string | number, SessionSubscription>();
   #noticeEndsAt = 0;
+  #isLeaving = false;
+  /** Resolves when the frames that came so far are answered. */
+  whenAnswered: () => Promise<void> = () => Promise.resolve();
 
   constructor(connections: LiveConnections, setup: { readonly webSocket: WebSocket; readonly socket: Duplex; readonly visitor: Visitor }) {
     super(connections, setup);
     this.#webSocket = setup.webSocket;
   }
 
+  get subscriptions(): ReadonlyMap<string | number, SessionSubscription> {
+    return this.#subscriptions;
+  }
+
+  /** True when nothing more is taken from the client. */
+  get isLeaving(): boolean {
+    return this.#isLeaving || this.isEnding;
+  }
+
   /** An answer of this connection alone, in its place among the shared frames. */
   send(frame: object): void {
     this.write(toTextFrame(JSON.stringify(frame)));
+  }
+
+  hold(subscription: SessionSubscription): void {
+    this.#subscriptions.set(subscription.sub ?? subscription.channel, subscription);
+  }
+
+  /** Ends a subscription and tells the client: `code` is null when the client wished it. */
+  release({ channel, sub }: { readonly channel: string; readonly sub?: number | undefined }, code: FeedEndCode | null): void {
+    const key = sub ?? channel;
+    const feed = this.#subscriptions.get(key)?.feed;
+    const cursor = feed?.placeOf(this) ?? "";
+    feed?.leave(this);
+    this.#subscriptions.delete(key);
+    this.send({ type: "unsubscribed", channel, sub, code, cursor: cursor === "" ? null : cursor });
   }
 
   renew(visitor: Visitor): void {
@@ -58,22 +90,24 @@ export class Session extends LiveConnection implements Receiver {
     }
   }
 
-  endFeed(feed: Source, code: FeedEndCode): void {
-    const [channel] = feed.channels;
-    if (!channel || !this.feeds.delete(channel.name)) return;
-    const cursor = feed.placeOf(this);
-    feed.leave(this);
-    this.send({ type: "unsubscribed", channel: channel.name, code, cursor: cursor === "" ? null : cursor });
+  /** What was asked before is still answered, so that nobody publishes twice what was published. */
+  override drain(retryMs: number): void {
+    if (this.isLeaving) return;
+    this.#isLeaving = true;
+    this.send({ type: "draining", retryMs });
+    void this.whenAnswered().finally(() => this.end("DRAINING"));
+  }
+
+  endFeed(source: Source, code: FeedEndCode): void {
+    for (const subscription of this.#subscriptions.values()) if (subscription.feed === source) this.release(subscription, code);
   }
 
   leaveFeeds(): void {
-    for (const feed of this.feeds.values()) feed.leave(this);
-    this.feeds.clear();
+    for (const { feed } of this.#subscriptions.values()) feed.leave(this);
+    this.#subscriptions.clear();
   }
 
-  protected sayGoodbye(code: EndCode, retryMs: number): void {
-    // Past the cap and the mark of the end, both of which would keep it back.
-    if (code === "DRAINING") this.socket.write(toTextFrame(JSON.stringify({ type: "draining", retryMs })));
+  protected sayGoodbye(code: EndCode): void {
     this.#webSocket.close(closeCodes[code], code);
   }
 }

@@ -49,7 +49,7 @@ export async function addSocketRoutes(routes: FastifyInstance, parts: SocketPart
         presence.forget(session);
       });
       webSocket.on("message", (data: Buffer, isBinary) => conversation.hear(data, isBinary));
-      session.send({ type: "hello", beatMs, gateway });
+      session.send({ type: "hello", beatMs, gateway, maxFrameBytes: largestFrameBytes });
     },
   });
 }

@@ -1,3 +1,5 @@
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
 import { generateKeyPair, exportSPKI, exportJWK, SignJWT, UnsecuredJWT } from "jose";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { Keyline } from "keyline";
@@ -109,6 +111,31 @@ describe("a public key", () => {
       new SignJWT({ ...everything, sub: "ada" }).setProtectedHeader({ alg: "ES256", kid }).setExpirationTime("1m").sign(privateKey);
     expect((await publishWith(bearer(await sign("one")), at)).status).toBe(201);
     expect((await publishWith(bearer(await sign("two")), at)).status).toBe(401);
+  });
+});
+
+describe("a key set at an address", () => {
+  test("is fetched once; while it cannot be had, nobody is told that a token is bad", async () => {
+    const { publicKey, privateKey } = await generateKeyPair("ES256", { extractable: true });
+    const keys = JSON.stringify({ keys: [{ ...(await exportJWK(publicKey)), kid: "one", alg: "ES256" }] });
+    let fetched = 0;
+    const issuer = createServer((_request, response) => {
+      fetched++;
+      response.setHeader("content-type", "application/json").end(keys);
+    });
+    await new Promise<void>((resolve) => issuer.listen(0, "127.0.0.1", resolve));
+    const jwks = new URL(`http://127.0.0.1:${(issuer.address() as AddressInfo).port}/keys`);
+    const at = await open({ access: { jwks, algorithms: ["ES256"] } });
+    const token = await new SignJWT({ ...everything, sub: "ada" })
+      .setProtectedHeader({ alg: "ES256", kid: "one" })
+      .setExpirationTime("1m")
+      .sign(privateKey);
+    for (let n = 0; n < 3; n++) expect((await publishWith(bearer(token), at)).status).toBe(201);
+    expect(fetched).toBe(1);
+    issuer.closeAllConnections();
+    issuer.close();
+    const later = await open({ access: { jwks, algorithms: ["ES256"] } });
+    expect(await publishWith(bearer(token), later)).toMatchObject({ status: 503, body: { code: "KEYS_UNAVAILABLE" } });
   });
 });
 

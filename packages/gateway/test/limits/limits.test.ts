@@ -41,7 +41,7 @@ describe("requests", () => {
     expect(await statusesOf(3, () => request(`${one.url}/v1/queues`, { headers }))).toEqual([200, 200, 200]);
     expect(await statusesOf(4, () => request(`${other.url}/v1/queues`, { headers }))).toEqual([200, 200, 429, 429]);
     const refused = await request(`${one.url}/v1/queues`, { headers });
-    expect(refused).toMatchObject({ status: 429, body: { code: "TOO_MANY_REQUESTS" } });
+    expect(refused).toMatchObject({ status: 429, body: { code: "RATE_LIMITED" } });
     expect(Number(refused.headers.get("retry-after"))).toBeGreaterThanOrEqual(1);
     expect((await request(`${one.url}/v1/queues`, { headers: bearer(await signToken({ sub: "calm" })) })).status).toBe(200);
   });

@@ -42,6 +42,21 @@ test("a gateway that drains sends its clients away at different times, and takes
   await gateway.close();
 });
 
+test("what a client asked before the drain is still answered", async () => {
+  const gateway = await openGateway({ keyline, channels: [{ channel: keyline.channel("news"), access: "public", publish: "public" }] });
+  const socket = await SocketReader.open(`${gateway.url}/v1/ws`);
+  await socket.receive("hello");
+  for (let ref = 0; ref < 20; ref++) socket.send({ type: "publish", channel: "news", data: ref, ref });
+  await socket.receive("published");
+  const closed = gateway.close();
+  expect(await socket.closed).toBe(1012);
+  await closed;
+  const published = socket.frames.filter(({ type }) => type === "published").map((frame) => frame["ref"]);
+  expect(published).toEqual(Array.from({ length: published.length }, (_, ref) => ref));
+  const { messages } = await keyline.channel("news").history();
+  expect(messages.map(({ data }) => data)).toEqual(published);
+});
+
 test("a client that goes elsewhere resumes there without a hole", async () => {
   const [one, other] = [await open(), await open()];
   const before = await EventSourceReader.open(`${one.url}/v1/channels/news/messages`);

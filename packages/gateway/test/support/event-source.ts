@@ -16,7 +16,7 @@ export class EventSourceReader {
   retryMs = 0;
   readonly ended: Promise<void>;
   #rest = "";
-  #event = { name: "", data: "" };
+  #event: { name: string; data: string; id?: string } = { name: "", data: "" };
   readonly #waiting = new Set<() => void>();
 
   static open(url: string, headers: Record<string, string> = {}): Promise<EventSourceReader> {
@@ -73,14 +73,16 @@ export class EventSourceReader {
     else if (line.startsWith(":")) this.comments.push(line);
     else if (field === "event") this.#event.name = value;
     else if (field === "data") this.#event.data += value;
-    else if (field === "id") this.lastEventId = value;
+    else if (field === "id") this.#event.id = value;
     else if (field === "retry") this.retryMs = Number(value);
     else throw new Error(`A field that no event of the gateway has: ${line}`);
   }
 
   #dispatch(): void {
-    const { name, data } = this.#event;
+    const { name, data, id } = this.#event;
     this.#event = { name: "", data: "" };
+    // Only now: of an event that was cut off in the middle, the id does not count.
+    if (id !== undefined) this.lastEventId = id;
     if (data === "") return;
     this.events.push({ event: name, id: this.lastEventId, data: JSON.parse(data) as ServerEvent["data"] });
   }

@@ -5,5 +5,6 @@ import { startGateway } from "../../src/index.ts";
 const { valkey, prefix } = JSON.parse(process.argv[2] ?? "{}") as { valkey: string; prefix: string };
 const keyline = new Keyline({ valkey, prefix });
 const channels = [{ channel: keyline.channel("news", { history: {} }), access: "public" }] as const;
-const { url } = await startGateway({ keyline, channels, port: 0 });
+const limits = { connectionsPerVisitor: 1_000, requests: { max: 10_000, perMs: 60_000 } };
+const { url } = await startGateway({ keyline, channels, limits, port: 0 });
 console.log(url);

@@ -19,6 +19,7 @@ beforeAll(async () => {
     { channel: kept("news"), access: "public", publish: "public" },
     { channel: kept("short", 2), access: "public" },
     { channel: keyline.channel("plain"), access: "public", publish: "nobody" },
+    { channel: kept("named"), access: "public" },
     { channel: kept("private"), access: "token" },
     { channel: kept("room"), access: "token", presence: true },
   ] as const;
@@ -87,7 +88,12 @@ describe("messages", () => {
   test("no longer come after an unsubscribe", async () => {
     const reader = await open();
     await reader.ask({ type: "subscribe", channel: "plain" }, "subscribed");
-    expect(await reader.ask({ type: "unsubscribe", channel: "plain" }, "unsubscribed")).toEqual({ type: "unsubscribed", channel: "plain" });
+    expect(await reader.ask({ type: "unsubscribe", channel: "plain" }, "unsubscribed")).toEqual({
+      type: "unsubscribed",
+      channel: "plain",
+      code: null,
+      cursor: null,
+    });
     await reader.ask({ type: "subscribe", channel: "news" }, "subscribed");
     await keyline.channel("plain").publish("unheard");
     await keyline.channel("news").publish("heard");
@@ -101,6 +107,44 @@ describe("messages", () => {
     const answer = await reader.ask({ type: "publish", channel: "private", data: { a: 1 }, ref: 7 }, "published");
     expect(answer).toEqual({ type: "published", ref: 7, id: expect.any(String), receivers: 1 });
     expect((await reader.receive("message"))[0]).toMatchObject({ id: answer["id"], data: { a: 1 } });
+    reader.close();
+  });
+});
+
+describe("a subscription with a name of its own", () => {
+  test("brings the same channel again, from another place, and ends alone", async () => {
+    const { cursor } = await keyline.channel("named").publish(0);
+    for (const n of [1, 2]) await keyline.channel("named").publish(n);
+    const reader = await open();
+    reader.send({ type: "subscribe", channel: "named", sub: 1, since: cursor });
+    reader.send({ type: "subscribe", channel: "named", sub: 2, since: "earliest" });
+    await reader.receive("message", 5);
+    const seenBy = (sub: number) =>
+      reader.frames.filter((frame) => frame.type === "message" && frame["sub"] === sub).map((frame) => frame["data"]);
+    expect([seenBy(1), seenBy(2)]).toEqual([
+      [1, 2],
+      [0, 1, 2],
+    ]);
+    expect(await reader.ask({ type: "subscribe", channel: "named", sub: 2 }, "error")).toMatchObject({ code: "INVALID_FRAME", sub: 2 });
+    const last = reader.frames.findLast((frame) => frame.type === "message");
+    expect(await reader.ask({ type: "unsubscribe", channel: "named", sub: 1 }, "unsubscribed")).toEqual({
+      type: "unsubscribed",
+      channel: "named",
+      sub: 1,
+      code: null,
+      cursor: last?.["cursor"],
+    });
+    await keyline.channel("named").publish(3);
+    await reader.receive("message", 6);
+    expect([seenBy(1), seenBy(2)]).toEqual([
+      [1, 2],
+      [0, 1, 2, 3],
+    ]);
+    expect(await reader.ask({ type: "unsubscribe", channel: "named", sub: 9 }, "unsubscribed")).toMatchObject({
+      sub: 9,
+      code: null,
+      cursor: null,
+    });
     reader.close();
   });
 });
@@ -126,7 +170,7 @@ describe("what one may not do is an error, and the connection goes on", () => {
     const reader = await open(everything);
     for (const channel of ["news", "plain", "short"]) await reader.ask({ type: "subscribe", channel }, "subscribed");
     expect(await reader.ask({ type: "subscribe", channel: "private" }, "error")).toMatchObject({ code: "TOO_MANY_CHANNELS" });
-    await reader.ask({ type: "subscribe", channel: "news" }, "subscribed");
+    expect(await reader.ask({ type: "subscribe", channel: "news" }, "error")).toMatchObject({ code: "INVALID_FRAME" });
     reader.close();
   });
 
@@ -135,9 +179,9 @@ describe("what one may not do is an error, and the connection goes on", () => {
     const reader = await SocketReader.open(`${gateway.url}/v1/ws`, bearer(token));
     for (let ref = 0; ref < 40; ref++) reader.send({ type: "publish", channel: "news", data: ref, ref });
     await reader.receive("published", 29);
-    expect((await reader.receive("error", 11))[0]).toMatchObject({ code: "TOO_MANY_REQUESTS", ref: 29 });
+    expect((await reader.receive("error", 11))[0]).toMatchObject({ code: "RATE_LIMITED", ref: 29 });
     const answer = await request(`${gateway.url}/v1/channels/news/messages`, { body: { data: 1 }, headers: bearer(token) });
-    expect(answer).toMatchObject({ status: 429, body: { code: "TOO_MANY_REQUESTS" } });
+    expect(answer).toMatchObject({ status: 429, body: { code: "RATE_LIMITED" } });
     expect(Number(answer.headers.get("retry-after"))).toBeGreaterThan(0);
     reader.close();
   });
@@ -148,7 +192,7 @@ describe("a token in a frame", () => {
     const reader = await SocketReader.open(`${gateway.url}/v1/ws`);
     expect(await reader.ask({ type: "subscribe", channel: "private" }, "error")).toMatchObject({ code: "TOKEN_MISSING" });
     const answer = await reader.ask({ type: "token", token: await signToken(everything) }, "token");
-    expect(answer).toEqual({ type: "token", expiresAt: expect.any(Number) });
+    expect(answer).toEqual({ type: "token", expiresAt: expect.any(Number), expiresInMs: expect.any(Number) });
     await reader.ask({ type: "subscribe", channel: "private" }, "subscribed");
     reader.close();
   });
@@ -201,10 +245,14 @@ describe("presence", () => {
   test("tells who is there, who joins and who leaves, also when a connection breaks", async () => {
     const ada = await open({ sub: "ada", ...room });
     const bob = await open({ sub: "bob", ...room });
-    ada.send({ type: "enter", channel: "room", info: { name: "Ada" } });
-    await expect.poll(() => keyline.channel("room").presence.members()).toHaveLength(1);
-    const present = await bob.ask({ type: "watch", channel: "room" }, "present");
-    expect(present).toMatchObject({ channel: "room", members: [{ member: "ada", info: { name: "Ada" }, since: expect.any(Number) }] });
+    expect(await ada.ask({ type: "enter", channel: "room", info: { name: "A" }, ref: 1 }, "done")).toEqual({ type: "done", ref: 1 });
+    await ada.ask({ type: "enter", channel: "room", info: { name: "Ada" } }, "done");
+    const present = await bob.ask({ type: "watch", channel: "room", ref: 2 }, "present");
+    expect(present).toMatchObject({
+      channel: "room",
+      ref: 2,
+      members: [{ member: "ada", info: { name: "Ada" }, since: expect.any(Number) }],
+    });
     bob.send({ type: "enter", channel: "room" });
     expect((await bob.receive("joined"))[0]).toMatchObject({ channel: "room", member: "bob" });
     ada.close();
@@ -214,9 +262,10 @@ describe("presence", () => {
     bob.close();
   });
 
-  test("needs a name", async () => {
+  test("is for those who may read the channel", async () => {
     const reader = await SocketReader.open(`${gateway.url}/v1/ws`);
-    expect(await reader.ask({ type: "enter", channel: "room" }, "error")).toMatchObject({ code: "TOKEN_MISSING" });
+    expect(await reader.ask({ type: "token", token: await signToken({ sub: "watcher", channels: {} }) }, "token")).toBeTruthy();
+    expect(await reader.ask({ type: "enter", channel: "room", ref: 5 }, "error")).toMatchObject({ code: "FORBIDDEN", ref: 5 });
     reader.close();
   });
 });
