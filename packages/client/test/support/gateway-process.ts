@@ -1,0 +1,14 @@
+// A gateway in a process of its own, which can be killed: says its address, and ends at a signal.
+import { startGateway } from "@keyline/gateway";
+import { Keyline } from "keyline";
+
+const { valkey, prefix, port, size } = JSON.parse(process.argv[2] ?? "{}") as {
+  readonly valkey: string;
+  readonly prefix: string;
+  readonly port: number;
+  readonly size: number;
+};
+const keyline = new Keyline({ valkey, prefix });
+const channel = keyline.channel("news", { history: { size } });
+const { url } = await startGateway({ keyline, channels: [{ channel, access: "public", publish: "public" }], port });
+console.log(url);
