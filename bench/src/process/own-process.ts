@@ -9,9 +9,10 @@ export function readOwnProcess({ collectsGarbage }: { readonly collectsGarbage: 
   return { cpuUs: user + system, residentBytes: process.memoryUsage.rss() };
 }
 
-/** As --expose-gc would offer it, but only in a process that is asked to. The last resort also gives empty pages back to the system. */
+/** As --expose-gc would offer it, but only in a process that is asked to. The last resort collects until nothing more is found, and gives
+ * empty pages back to the system. */
 function collectGarbage(): void {
   setFlagsFromString("--expose-gc");
   const collect = runInNewContext("gc") as (options: { readonly type: "major"; readonly flavor: "last-resort" }) => void;
-  for (let round = 0; round < 2; round++) collect({ type: "major", flavor: "last-resort" });
+  collect({ type: "major", flavor: "last-resort" });
 }
