@@ -5,9 +5,10 @@
  * - While all lanes are busy settles wait, and a lane that becomes free takes those that wait, one after the other, into one
  *   transaction: batching without waiting. A lane is busy until it sends COMMIT: the next group writes while the one before
  *   becomes durable.
- * - There are two lanes, and a settle that has waited for `patienceMs` gets one more for itself. A group is as large as lately
- *   fitted into `groupMs`, so slow effects run alone and side by side as they would without lanes, and quick ones share.
- * - A lane does not set out with less than half of what the other one carries: jobs that were taken together end together, and the
+ * - There is one lane for every `laneMs` that effects have taken lately: one for quick ones, which two connections at a time would
+ *   only make dearer, and as many as `maxLanes` for slow ones, which then run side by side. A settle that has waited for
+ *   `patienceMs` gets one more for itself. A group is as large as lately fitted into `groupMs`, so slow effects run alone.
+ * - A lane does not set out with less than half of what others carry on the average: jobs that were taken together end together, and the
  *   last of them would find the lanes gone with the first.
  * - In a shared transaction the rows of each settle are deleted right before its own effects are written: whatever a function does
  *   to the transaction, no job is settled whose effects were not written. What has not begun after `groupMs` waits again.
@@ -24,7 +25,8 @@ interface Request extends Settle {
   readonly reject: (error: Error) => void;
 }
 
-const maxLanes = 2;
+const laneMs = 2;
+const maxLanes = 10;
 const patienceMs = 20;
 const largestGroup = 50;
 const largestGroupJobs = 1_000;
@@ -64,9 +66,18 @@ export class SettleLanes {
     this.#isOpening = true;
     setImmediate(() => {
       this.#isOpening = false;
-      while (this.#lanes < maxLanes && this.#waiting.length > 0 && this.#waiting.length * 2 >= this.#carried) void this.#runLane();
+      while (this.#maySetOut()) void this.#runLane();
       if (this.#waiting.length > 0) this.#openLaneLater();
     });
+  }
+
+  #maySetOut(): boolean {
+    const { length } = this.#waiting;
+    return length > 0 && this.#lanes < this.#mostLanes() && length * 2 * this.#lanes >= this.#carried;
+  }
+
+  #mostLanes(): number {
+    return Math.max(1, Math.min(Math.ceil(this.#usualMs / laneMs), maxLanes));
   }
 
   #openLaneLater(): void {
@@ -99,7 +110,7 @@ export class SettleLanes {
 
   /** How many of those that wait share the next transaction. */
   #fitting(): number {
-    const share = Math.ceil(this.#waiting.length / (maxLanes - this.#lanes));
+    const share = Math.ceil(this.#waiting.length / (this.#mostLanes() - this.#lanes));
     const most = Math.min(share, Math.floor(groupMs / this.#usualMs), largestGroup);
     let jobs = 0;
     const end = this.#waiting.findIndex((request) => (jobs += request.jobs.length) > largestGroupJobs);
