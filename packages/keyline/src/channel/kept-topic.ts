@@ -19,7 +19,7 @@
 import type { Logger } from "../runtime/logger.ts";
 import { toError } from "../runtime/errors.ts";
 import { delay, retryDelay } from "../runtime/waiting.ts";
-import type { ChannelLog, Position } from "../valkey/channel-log.ts";
+import type { ChannelLog, HistoryPage, Position } from "../valkey/channel-log.ts";
 import { Audience } from "./audience.ts";
 import { formatCursor } from "./cursor.ts";
 import { walk, type Step } from "./history-walk.ts";
@@ -67,7 +67,7 @@ export class KeptTopic<Data> implements Topic<Data> {
       ...setup,
       signal: this.#stopping.signal,
       handOver: (receiver, position) => this.#handOver(receiver, position),
-      noticeEnd: (end) => this.#noticeEnd(end),
+      noticePage: (page, messages) => this.#noticePage(page, messages),
     });
   }
 
@@ -145,11 +145,16 @@ export class KeptTopic<Data> implements Topic<Data> {
     return "live";
   }
 
-  /** Somebody else has seen that the history is another one by now, or that the server is. */
-  #noticeEnd(end: Position): void {
-    if (!this.#isCurrent || (this.#position && isSameEra(end, this.#position))) return;
-    this.#isCurrent = false;
-    this.#catchUp();
+  /** A page that was read for those who were away: it serves the next ones too, and may show that the history or the server is another one by now. */
+  #noticePage({ end, entries }: HistoryPage, messages: ReadonlyMap<string, Message<Data>>): void {
+    if (!this.#isCurrent || !this.#position) return;
+    if (!isSameEra(end, this.#position)) {
+      this.#isCurrent = false;
+      this.#catchUp();
+      return;
+    }
+    const older = entries.filter(({ era }) => era === end.era).toReversed();
+    this.#window.extend(older.map(({ entryId, count, data }) => ({ message: messages.get(entryId), count, length: data.length })));
   }
 
   /** A live message. */

@@ -27,8 +27,8 @@ interface ReplaysSetup<Data> {
   readonly signal: AbortSignal;
   /** Brings a receiver as far as the window does. */
   readonly handOver: (receiver: Receiver<Data>, position: Position) => HandOver;
-  /** Tells the topic where the history was seen to end. */
-  readonly noticeEnd: (end: Position) => void;
+  /** Shows the topic a page that was read, and its messages by the ids of their entries. */
+  readonly noticePage: (page: HistoryPage, messages: ReadonlyMap<string, Message<Data>>) => void;
 }
 
 /** What one receiver is handed of a page, and where it stands afterwards. */
@@ -103,7 +103,7 @@ export class Replays<Data> {
     for (const [receiver, replayed] of this.#replayed) this.#handOver(receiver, replayed);
     const first = this.#furthestBack();
     if (!first) return false;
-    const { log, noticeEnd } = this.#setup;
+    const { log, noticePage } = this.#setup;
     await log.connection.ensureReady(5_000);
     const page = await log.readSince(first, historyPage);
     const messages = await this.#decode(page);
@@ -118,7 +118,7 @@ export class Replays<Data> {
       if (replayed.place !== "earliest") receiver.begin(formatCursor(replayed.place));
       replayed.isThrough = isEnd && replayed.place === portion.position;
     }
-    noticeEnd(page.end);
+    noticePage(page, messages);
     return true;
   }
 

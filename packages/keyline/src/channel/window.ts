@@ -47,6 +47,26 @@ export class Window<Data> {
     }
   }
 
+  /** Adds older messages in front, newest first, as long as they join on and there is room: for others who come back from as far. */
+  extend(older: Iterable<{ readonly message: Message<Data> | undefined; readonly count: number; readonly length: number }>): void {
+    const messages: (Message<Data> | undefined)[] = [];
+    const lengths: number[] = [];
+    const kept = this.#messages.length - this.#head;
+    for (const { message, count, length } of older) {
+      if (count > this.#start - messages.length) continue;
+      const isNext = count === this.#start - messages.length && count > 0;
+      if (!isNext || kept + messages.length === maxMessages || this.#length + length > maxLength) break;
+      messages.push(message);
+      lengths.push(length);
+      this.#length += length;
+    }
+    if (messages.length === 0) return;
+    this.#start -= messages.length;
+    this.#messages = [...messages.toReversed(), ...this.#messages.slice(this.#head)];
+    this.#lengths = [...lengths.toReversed(), ...this.#lengths.slice(this.#head)];
+    this.#head = 0;
+  }
+
   /** True when everything after `position` is here. */
   reachesBackTo({ epoch, era, count }: Position): boolean {
     return epoch === this.#epoch && era === this.#era && count >= this.#start;

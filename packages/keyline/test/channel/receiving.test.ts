@@ -227,6 +227,26 @@ describe("many receivers of one channel", () => {
     expect(together).toBeLessThanOrEqual(alone + 4);
   });
 
+  test("who come back one after another, to a process that has just started, are served from what the first one read", async () => {
+    const published = counting.keyline().channel<number>("trickle", { history: {} });
+    const cursors: (string | undefined)[] = [];
+    for (let number = 0; number < 100; number++) cursors.push((await published.publish(number)).cursor);
+    const channel = counting.keyline().channel<number>("trickle", { history: {} });
+    const comeBack = async (from: number): Promise<number[]> => {
+      const got: number[] = [];
+      for await (const message of channel.subscribe({ since: cursors[from] })) {
+        got.push(message.data);
+        if (message.data === 99) break;
+      }
+      return got;
+    };
+    const expected = (from: number): number[] => Array.from({ length: 99 - from }, (_, index) => from + 1 + index);
+    expect(await comeBack(3)).toEqual(expected(3));
+    const before = await scriptCalls();
+    for (let from = 98; from >= 3; from -= 5) expect(await comeBack(from)).toEqual(expected(from));
+    expect(await scriptCalls()).toBe(before);
+  });
+
   test("who were cut off for a moment are served from memory", async () => {
     const channel = counting.keyline().channel<number>("moment", { history: {} });
     const first = channel.subscribe();
