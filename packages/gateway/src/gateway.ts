@@ -144,11 +144,11 @@ export class Gateway {
       addPublishRoutes(requests, parts);
     });
     await scope.register(async (streams: Routes) => {
-      addDoor(streams, parts);
+      addDoor(streams, parts, { opensConnections: true });
       addStreamRoutes(streams, parts);
     });
     await scope.register(async (sockets) => {
-      addDoor(sockets, parts);
+      addDoor(sockets, parts, { opensConnections: true });
       await addSocketRoutes(sockets, parts);
     });
   }

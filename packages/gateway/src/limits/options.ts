@@ -1,6 +1,6 @@
 /** What the gateway bears. Every figure can be set; each has a default that a small server survives. */
 export interface GatewayLimits {
-  /** Requests, and messages published over WebSocket, of one token's subject or else one address, over all gateways. Default 600 a minute. */
+  /** Requests, and messages published over WebSocket, of one token's subject or else one address, over all gateways; live connections that it opens count at each. Default 600 a minute. */
   readonly requests: { readonly max: number; readonly perMs: number };
   /** Live connections of one subject or address at this gateway. Default 100. */
   readonly connectionsPerVisitor: number;

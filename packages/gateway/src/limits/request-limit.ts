@@ -31,6 +31,18 @@ export class RequestLimit {
     this.#perMs = setup.perMs;
   }
 
+  /**
+   * Counts the opening of a live connection, here alone: a thousand that come back at once after an outage ask nothing of Valkey. How many may
+   * be open is limited besides. Throws a 429 problem beyond the limit.
+   */
+  takeHere(visitor: string): void {
+    const now = Date.now();
+    const window = Math.floor(now / this.#perMs);
+    const count = this.#countOf(visitor, window);
+    count.requests++;
+    if (count.requests > this.#max) throw this.#refusal(window, now);
+  }
+
   /** Counts one request. Throws a 429 problem beyond the limit, with the seconds after which the next window begins. */
   async take(visitor: string): Promise<void> {
     const now = Date.now();
@@ -41,9 +53,12 @@ export class RequestLimit {
     if (count.requests <= this.#max && now >= this.#aloneUntil) {
       count.requests = Math.max(count.requests, (await this.#countInValkey(visitor, window)) ?? 0);
     }
-    if (count.requests <= this.#max) return;
+    if (count.requests > this.#max) throw this.#refusal(window, now);
+  }
+
+  #refusal(window: number, now: number): Problem {
     const waitMs = (window + 1) * this.#perMs - now;
-    throw new Problem({ title: "Too many requests", status: 429, code: "RATE_LIMITED" }, Math.max(1, Math.ceil(waitMs / 1_000)));
+    return new Problem({ title: "Too many requests", status: 429, code: "RATE_LIMITED" }, Math.max(1, Math.ceil(waitMs / 1_000)));
   }
 
   #countOf(visitor: string, window: number): Count {

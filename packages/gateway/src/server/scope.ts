@@ -48,15 +48,20 @@ export function furnishScope(
   });
 }
 
-/** Behind this door it is known who asks, and how often. */
-export function addDoor(scope: FastifyInstance, { access, requests }: { readonly access: Access; readonly requests: RequestLimit }): void {
+/** Behind this door it is known who asks, and how often. `opensConnections` says that what is asked for is a live connection. */
+export function addDoor(
+  scope: FastifyInstance,
+  { access, requests }: { readonly access: Access; readonly requests: RequestLimit },
+  { opensConnections = false } = {},
+): void {
   scope.addHook("onRequest", async (request) => {
     const { ip, headers, query } = request;
     const ticket = ticketOf(query);
     try {
       const visitor = await access.identify({ ip, authorization: headers.authorization, ticket });
       setVisitor(request, visitor);
-      await requests.take(visitorKey(visitor));
+      if (opensConnections) requests.takeHere(visitorKey(visitor));
+      else await requests.take(visitorKey(visitor));
     } catch (error) {
       // Whoever guesses tokens is counted too.
       if (error instanceof Problem && error.body.status === 401) await requests.take(visitorKey({ ip, token: undefined }));

@@ -79,6 +79,15 @@ describe("requests", () => {
     await limit.take("ip:2");
   });
 
+  test("for live connections are counted too, and ask nothing of Valkey", async () => {
+    const gateway = await open({ limits });
+    const url = `${gateway.url}/v1/channels/news/messages`;
+    const headers = bearer(await signToken({ sub: "reader" }));
+    for (let n = 0; n < 5; n++) (await EventSourceReader.open(url, headers)).close();
+    expect(await request(url, { headers })).toMatchObject({ status: 429, body: { code: "RATE_LIMITED" } });
+    expect(await stage.valkey.keys(`${stage.prefix}:gateway:requests:*reader*`)).toEqual([]);
+  });
+
   test("leave keys in Valkey that go by themselves", async () => {
     for (const key of await stage.valkey.keys(`${stage.prefix}*:gateway:requests:*`))
       expect(await stage.valkey.pttl(key)).toBeGreaterThan(0);
