@@ -17,7 +17,7 @@ export interface HeldJob {
 }
 
 /** What a settle commits together with the end of its jobs; `owed` holds the ids of those that were not settled before. */
-export type Effects = (tx: PoolClient, owed: ReadonlySet<string>) => Promise<void>;
+type Effects = (tx: PoolClient, owed: ReadonlySet<string>) => Promise<void>;
 
 /** Jobs that are to end together with their effects. */
 export interface Settle {
