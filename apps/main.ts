@@ -5,13 +5,17 @@ import { EmbeddedError } from "@keyline/embedded";
 import type { FastifyInstance } from "fastify";
 import { KeylineError } from "keyline";
 import pg from "pg";
+import { registerFeed } from "./feed/server/feed.ts";
 import { registerShop } from "./shop/server/shop.ts";
+import { registerGateway } from "./site/gateway.ts";
+import { ownOrigins } from "./site/own-origins.ts";
 import { SettingError } from "./site/setting-error.ts";
 import { createSite } from "./site/site.ts";
 import { openStores, type Stores } from "./site/stores.ts";
+import { Tokens } from "./site/tokens.ts";
 
 const host = process.env["HOST"] || "127.0.0.1";
-const port = Number(process.env["PORT"] || 3000);
+const wantedPort = Number(process.env["PORT"] || 3000);
 const loopback = new Set(["127.0.0.1", "::1", "localhost"]);
 const closeTimeoutMs = 20_000;
 
@@ -39,30 +43,42 @@ try {
 }
 
 async function start(): Promise<void> {
-  await checkPort();
+  const port = await findPort();
   say("Starting...");
   running.stores = await openStores(process.env, say);
   const { valkey, postgres } = running.stores;
+  const stores = { valkeyUrl: valkey.url, postgresUrl: postgres.url, logError };
   const site = createSite({ logError });
   running.site = site;
-  await registerShop(site, { valkeyUrl: valkey.url, postgresUrl: postgres.url, logError });
+  const tokens = new Tokens();
+  await registerShop(site, stores);
+  const { keyline, findDoor } = await registerFeed(site, { ...stores, tokens });
+  await registerGateway(site, { keyline, findDoor, tokens, origins: ownOrigins(host, port), logError });
   site.get("/", (_request, reply) => reply.redirect("/shop"));
   await site.listen({ host, port });
+  const address = addressOf(port);
   say(`Valkey      ${valkey.description}`);
   say(`PostgreSQL  ${postgres.description}`);
-  say("Keyline     queue orders, 2 workers, each a process of its own");
-  say(`Shop        ${addressOf(site)}/shop`);
+  say("Keyline     queue orders with 2 workers, each a process of its own; the feed's channels; simulated weather.*");
+  say(`Gateway     ${address}/v1, described by ${address}/openapi.json`);
+  say(`Shop        ${address}/shop`);
+  say(`Feed        ${address}/feed`);
   if (!loopback.has(host)) say("There is no login: whoever can reach this machine can use it.");
   say("Ctrl-C stops all of it.");
 }
 
-/** Said before the stores are started, which takes a few seconds. */
-async function checkPort(): Promise<void> {
-  if (!Number.isInteger(port) || port < 0 || port > 65_535) throw new SettingError(`PORT is ${process.env["PORT"]}, which is no port`);
+/** Before the stores are started, which takes a few seconds; and the gateway has to know the address that its pages come from. */
+async function findPort(): Promise<number> {
+  if (!Number.isInteger(wantedPort) || wantedPort < 0 || wantedPort > 65_535) {
+    throw new SettingError(`PORT is ${process.env["PORT"]}, which is no port`);
+  }
   const probe = createServer();
-  probe.listen({ host, port });
+  probe.listen({ host, port: wantedPort });
   await once(probe, "listening");
+  const address = probe.address();
   probe.close();
+  await once(probe, "close");
+  return typeof address === "object" && address ? address.port : wantedPort;
 }
 
 async function stopOn(signal: NodeJS.Signals): Promise<void> {
@@ -93,18 +109,16 @@ async function close(): Promise<void> {
   }
 }
 
-function addressOf(site: FastifyInstance): string {
-  const address = site.server.address();
-  const listening = typeof address === "object" && address ? address.port : port;
+function addressOf(port: number): string {
   const name = host === "127.0.0.1" || host === "0.0.0.0" || host === "::" ? "localhost" : host;
-  return `http://${name}:${listening}`;
+  return `http://${name}:${port}`;
 }
 
 function explain(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   const code = "code" in error ? error.code : undefined;
-  if (code === "EADDRINUSE") return `Port ${port} is in use: stop what uses it, or set PORT to another one.`;
-  if (code === "EACCES") return `Port ${port} needs more rights than this process has: set PORT to one above 1023.`;
+  if (code === "EADDRINUSE") return `Port ${wantedPort} is in use: stop what uses it, or set PORT to another one.`;
+  if (code === "EACCES") return `Port ${wantedPort} needs more rights than this process has: set PORT to one above 1023.`;
   if (code === "ECONNREFUSED") return `DATABASE_URL: nobody answers there (${error.message}).`;
   if (error instanceof pg.DatabaseError) return `DATABASE_URL: ${error.message}.`;
   if (error instanceof SettingError || error instanceof EmbeddedError || error instanceof KeylineError) return error.message;

@@ -15,6 +15,8 @@ export interface PageSource {
   readonly folder: string;
   /** Files outside of it that the page is made of. */
   readonly alsoFrom?: readonly string[];
+  /** Packages of this workspace that it imports. */
+  readonly packages?: readonly string[];
   /** Where the page is served: "/shop". */
   readonly path: string;
 }
@@ -23,9 +25,10 @@ export interface PageSource {
  * The folder of the built page, which is built now unless that was done from exactly these sources before. Each build has a folder
  * named after its sources, so that two processes that build at once, or an older server that still runs, do not disturb each other.
  */
-export async function buildPage({ folder, alsoFrom = [], path }: PageSource): Promise<string> {
+export async function buildPage({ folder, alsoFrom = [], packages = [], path }: PageSource): Promise<string> {
   const builds = join(folder, "dist");
-  const build = join(builds, digestOf([folder, sharedSources, packageFile, ...alsoFrom], path));
+  const sources = [folder, sharedSources, packageFile, ...alsoFrom, ...packages.map(sourcesOf)];
+  const build = join(builds, digestOf(sources, path));
   if (existsSync(build)) return build;
   const unfinished = join(builds, `unfinished-${process.pid}`);
   mkdirSync(builds, { recursive: true });
@@ -52,17 +55,24 @@ function removeOldOnes(builds: string): void {
 
 async function runVite(root: string, { outDir, base }: { readonly outDir: string; readonly base: string }): Promise<void> {
   // Loaded only when there is something to build: it takes longer than the rest of the start.
-  const [{ build }, { default: react }] = await Promise.all([import("vite"), import("@vitejs/plugin-react")]);
+  const [{ build, defaultClientConditions }, { default: react }] = await Promise.all([import("vite"), import("@vitejs/plugin-react")]);
   await build({
     root,
     base,
     configFile: false,
     publicDir: join(sharedSources, "public"),
     plugins: [react()],
+    // Packages of this workspace come from their sources: there need be no build of them.
+    resolve: { conditions: ["development", ...defaultClientConditions] },
     logLevel: "warn",
     mode: "production",
     build: { outDir, emptyOutDir: true, chunkSizeWarningLimit: 1_000 },
   });
+}
+
+/** The folder with the sources of a package of this workspace. */
+function sourcesOf(name: string): string {
+  return join(here, "..", "..", "node_modules", name, "src");
 }
 
 function digestOf(paths: readonly string[], salt: string): string {

@@ -1,7 +1,7 @@
 import { VisuallyHidden } from "@mantine/core";
 import { useState, type ReactNode } from "react";
 import type { Snapshot, WorkerView } from "../snapshot.ts";
-import { countOf } from "./format.ts";
+import { countOf } from "../../site/page/format.ts";
 
 /** Says to screen readers what happened, where the page only shows changing numbers. */
 export function Announcements({ snapshot }: { readonly snapshot: Snapshot | undefined }): ReactNode {

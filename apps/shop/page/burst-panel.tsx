@@ -3,9 +3,9 @@ import { useId, type ReactNode } from "react";
 import type { BurstView, Snapshot } from "../snapshot.ts";
 import { placeBurst, setLabelTime } from "./api.ts";
 import classes from "./burst-panel.module.css";
-import { useAction } from "./failures.tsx";
-import { countOf, formatCount, formatDuration } from "./format.ts";
-import { Panel } from "./panel.tsx";
+import { useAction } from "../../site/page/failures.tsx";
+import { countOf, formatCount, formatDuration } from "../../site/page/format.ts";
+import { Panel } from "../../site/page/panel.tsx";
 
 const sizes = [100, 1_000, 10_000] as const;
 

@@ -1,18 +1,7 @@
 import type { ReactNode } from "react";
+import type { Connection } from "../../site/page/connection-status.tsx";
 import type { Snapshot } from "../snapshot.ts";
 import classes from "./connection.module.css";
-import type { Connection } from "./use-live.ts";
-
-const words: Record<Connection, string> = { connecting: "Connecting", live: "Live", lost: "Offline" };
-
-/** In the header. */
-export function ConnectionStatus({ connection }: { readonly connection: Connection }): ReactNode {
-  return (
-    <span className={classes.status} data-connection={connection}>
-      {words[connection]}
-    </span>
-  );
-}
 
 interface BannerProps {
   readonly connection: Connection;

@@ -1,8 +1,8 @@
 import type { CSSProperties, ReactNode } from "react";
 import type { Snapshot } from "../snapshot.ts";
 import classes from "./flow.module.css";
-import { countOf, formatCount } from "./format.ts";
-import { Panel } from "./panel.tsx";
+import { countOf, formatCount } from "../../site/page/format.ts";
+import { Panel } from "../../site/page/panel.tsx";
 import { Sparkline } from "./sparkline.tsx";
 
 interface FlowProps {

@@ -1,9 +1,9 @@
 import type { ReactNode } from "react";
 import type { OrderView, Snapshot } from "../snapshot.ts";
-import { formatCount, formatDuration } from "./format.ts";
+import { formatCount, formatDuration } from "../../site/page/format.ts";
 import classes from "./order-list.module.css";
 import { OrderWay } from "./order-way.tsx";
-import { Panel } from "./panel.tsx";
+import { Panel } from "../../site/page/panel.tsx";
 
 export function OrderList({ snapshot }: { readonly snapshot: Snapshot | undefined }): ReactNode {
   const orders = snapshot?.orders ?? [];

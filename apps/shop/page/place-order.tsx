@@ -5,9 +5,9 @@ import { longestDetails } from "../limits.ts";
 import { products } from "../products.ts";
 import type { Snapshot } from "../snapshot.ts";
 import { placeOrder } from "./api.ts";
-import { useAction } from "./failures.tsx";
+import { useAction } from "../../site/page/failures.tsx";
 import { OrderWay } from "./order-way.tsx";
-import { Panel } from "./panel.tsx";
+import { Panel } from "../../site/page/panel.tsx";
 import classes from "./place-order.module.css";
 import { useOrderState } from "./use-order-state.ts";
 

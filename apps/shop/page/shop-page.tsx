@@ -1,9 +1,11 @@
 import type { ReactNode } from "react";
+import { ConnectionStatus } from "../../site/page/connection-status.tsx";
+import { Failures } from "../../site/page/failures.tsx";
 import { Frame } from "../../site/page/frame.tsx";
+import { Intro } from "../../site/page/intro.tsx";
 import { Announcements } from "./announcements.tsx";
 import { BurstPanel } from "./burst-panel.tsx";
-import { ConnectionBanner, ConnectionStatus } from "./connection.tsx";
-import { Failures } from "./failures.tsx";
+import { ConnectionBanner } from "./connection.tsx";
 import { Flow } from "./flow.tsx";
 import { OrderList } from "./order-list.tsx";
 import { PlaceOrder } from "./place-order.tsx";
@@ -17,13 +19,9 @@ export function ShopPage(): ReactNode {
   return (
     <Frame current="Shop" status={<ConnectionStatus connection={connection} />}>
       <Failures>
-        <div className={classes.intro}>
-          <div>
-            <h1 className={classes.title}>Order queue</h1>
-            <p className={classes.what}>Orders are committed in PostgreSQL and handed to workers by Valkey, oldest first.</p>
-          </div>
+        <Intro title="Order queue" what="Orders are committed in PostgreSQL and handed to workers by Valkey, oldest first.">
           <TotalsLine snapshot={snapshot} />
-        </div>
+        </Intro>
         <div className={classes.page}>
           <div className={classes.controls}>
             <PlaceOrder snapshot={snapshot} />

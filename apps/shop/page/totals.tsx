@@ -2,8 +2,8 @@ import { Button } from "@mantine/core";
 import type { ReactNode } from "react";
 import type { Snapshot } from "../snapshot.ts";
 import { redriveDead } from "./api.ts";
-import { useAction } from "./failures.tsx";
-import { countOf, formatCount } from "./format.ts";
+import { useAction } from "../../site/page/failures.tsx";
+import { countOf, formatCount } from "../../site/page/format.ts";
 import classes from "./totals.module.css";
 
 /** All orders there are. Lost would be an order that is neither processed nor has a job that would process it. */

@@ -1,7 +1,6 @@
 import { useEffect, useState } from "react";
+import type { Connection } from "../../site/page/connection-status.tsx";
 import type { Snapshot } from "../snapshot.ts";
-
-export type Connection = "connecting" | "live" | "lost";
 
 export interface Live {
   readonly connection: Connection;

@@ -4,9 +4,9 @@ import type { ReactNode } from "react";
 import { mostWorkers } from "../limits.ts";
 import type { Snapshot, WorkerView } from "../snapshot.ts";
 import { killWorker, startWorker, stopWorker } from "./api.ts";
-import { useAction } from "./failures.tsx";
-import { countOf, formatCount } from "./format.ts";
-import { Panel } from "./panel.tsx";
+import { useAction } from "../../site/page/failures.tsx";
+import { countOf, formatCount } from "../../site/page/format.ts";
+import { Panel } from "../../site/page/panel.tsx";
 import classes from "./workers-panel.module.css";
 
 export function WorkersPanel({ snapshot }: { readonly snapshot: Snapshot | undefined }): ReactNode {

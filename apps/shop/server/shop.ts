@@ -1,9 +1,10 @@
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { FastifyInstance } from "fastify";
-import { Keyline, type Logger } from "keyline";
+import { Keyline } from "keyline";
 import pg from "pg";
 import { openDatabase } from "../../site/database.ts";
+import { errorsOnly } from "../../site/logger.ts";
 import { buildPage } from "../../site/page-build.ts";
 import { servePage } from "../../site/page.ts";
 import { addBurstRoutes } from "./burst-routes.ts";
@@ -79,9 +80,4 @@ export async function registerShop(site: FastifyInstance, options: ShopOptions):
   addLiveRoutes(site, live);
   await servePage(site, { path, build });
   for (let started = 0; started < workersAtStart; started++) workers.start();
-}
-
-function errorsOnly(logError: (message: string) => void): Logger {
-  const ignore = (): void => undefined;
-  return { debug: ignore, info: ignore, warn: ignore, error: (details, message) => logError(`${message} ${JSON.stringify(details)}`) };
 }

@@ -1,6 +1,6 @@
 import type { Browser, Page } from "playwright-core";
 import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
-import { openBrowser, openPage } from "./support/browser.ts";
+import { openBrowser, openPage } from "../../site/test/support/browser.ts";
 import { newShopName, openShop, type TestShop } from "./support/shop.ts";
 
 let browser: Browser;

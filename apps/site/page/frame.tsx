@@ -12,7 +12,10 @@ interface FrameProps {
   readonly children: ReactNode;
 }
 
-const applications = [{ name: "Shop", path: "/shop" }] as const;
+const applications = [
+  { name: "Shop", path: "/shop" },
+  { name: "Feed", path: "/feed" },
+] as const;
 
 /** What all pages have around them: the header with the name, the way to the other applications, and the colour scheme. */
 export function Frame({ current, status, children }: FrameProps): ReactNode {
@@ -28,7 +31,7 @@ export function Frame({ current, status, children }: FrameProps): ReactNode {
               <rect width="32" height="32" rx="7" fill="var(--mantine-primary-color-filled)" />
               <path d="M10 7v18M22 8l-9 8 9 8" fill="none" stroke="#fff" strokeWidth="3" strokeLinecap="round" strokeLinejoin="round" />
             </svg>
-            Keyline
+            <span className={classes.name}>Keyline</span>
           </span>
           <nav aria-label="Applications" className={classes.nav}>
             {applications.map(({ name, path }) => (

@@ -1,5 +1,6 @@
 import { spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
+import { get, type IncomingMessage } from "node:http";
 import { connect, createServer } from "node:net";
 import { fileURLToPath } from "node:url";
 import { afterEach, expect, inject, test } from "vitest";
@@ -52,6 +53,26 @@ function isListening(port: number): Promise<boolean> {
   });
 }
 
+/** Of a WebSocket that a page of this origin opens. */
+function statusOfUpgrade(url: string, origin: string): Promise<number | undefined> {
+  const upgrade = {
+    connection: "Upgrade",
+    upgrade: "websocket",
+    "sec-websocket-version": "13",
+    "sec-websocket-key": "x".repeat(22) + "==",
+  };
+  return new Promise((resolve, reject) => {
+    const request = get(`${url}/v1/ws`, { headers: { ...upgrade, origin } });
+    for (const event of ["upgrade", "response"] as const) {
+      request.on(event, ({ statusCode }: IncomingMessage) => {
+        request.destroy();
+        resolve(statusCode);
+      });
+    }
+    request.on("error", reject);
+  });
+}
+
 async function lineOf({ output }: Started, pattern: RegExp): Promise<string> {
   await expect.poll(output, { timeout }).toMatch(pattern);
   return pattern.exec(output())?.[1] ?? "";
@@ -70,6 +91,11 @@ test("brings up everything with one command, and leaves nothing behind when it i
   });
   expect(await placed.json()).toEqual({ orderId: 1, status: "new" });
   await expect.poll(async () => (await fetch(`${url}/api/shop/orders/1`)).json(), { timeout }).toMatchObject({ status: "processed" });
+  expect(await lineOf(main, /^Feed\s+(http:\S+)\/feed$/m)).toBe(url);
+  expect(await (await fetch(`${url}/api/feed/channels`)).json()).toMatchObject({ channels: [{ name: "tech_news" }, {}, {}, {}] });
+  expect((await fetch(`${url}/readyz`)).status).toBe(200);
+  expect(await statusOfUpgrade(url, new URL(url).origin)).toBe(101);
+  expect(await statusOfUpgrade(url, "http://example.com")).toBe(403);
 
   main.process.kill("SIGTERM");
   expect(await main.exit).toBe(0);

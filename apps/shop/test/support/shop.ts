@@ -2,6 +2,7 @@ import type { FastifyInstance } from "fastify";
 import pg from "pg";
 import { inject } from "vitest";
 import { createSite } from "../../../site/site.ts";
+import { request, type Answer } from "../../../site/test/support/request.ts";
 import { registerShop } from "../../server/shop.ts";
 
 /** A shop with a database and a key prefix of its own, on the servers that all tests share. */
@@ -12,12 +13,6 @@ export interface TestShop {
   readonly errors: readonly string[];
   request(method: string, path: string, body?: unknown): Promise<Answer>;
   close(): Promise<void>;
-}
-
-interface Answer {
-  readonly status: number;
-  readonly type: string | null;
-  readonly body: unknown;
 }
 
 interface ShopSettings {
@@ -54,24 +49,12 @@ export async function openShop({
     url,
     pool,
     errors,
-    request: (method, path, body) => request(`${url}${path}`, method, body),
+    request: (method, path, body) => request(`${url}${path}`, { method, body }),
     close: async () => {
       await site.close();
       await pool.end();
     },
   };
-}
-
-async function request(url: string, method: string, body: unknown): Promise<Answer> {
-  const isText = typeof body === "string";
-  const response = await fetch(url, {
-    method,
-    redirect: "manual",
-    ...(body === undefined ? {} : { headers: { "content-type": "application/json" }, body: isText ? body : JSON.stringify(body) }),
-  });
-  const text = await response.text();
-  const type = response.headers.get("content-type");
-  return { status: response.status, type, body: type?.includes("json") ? JSON.parse(text) : text };
 }
 
 function urlOf(site: FastifyInstance): string {

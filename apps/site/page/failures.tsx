@@ -1,7 +1,7 @@
 import { Notification } from "@mantine/core";
 import { IconAlertTriangle } from "@tabler/icons-react";
 import { createContext, useCallback, useContext, useEffect, useMemo, useState, type ReactNode } from "react";
-import { RequestFailed } from "./api.ts";
+import { RequestFailed } from "./request.ts";
 import classes from "./failures.module.css";
 
 type Report = (error: unknown) => void;

@@ -1,0 +1,25 @@
+/**
+ * Tells what was published while this page was away. A subscription that resumes brings what was missed and what is new through the same
+ * door, and in the same form; but what was published before the connection began has been missed. Both times are the server's.
+ */
+export class Attendance {
+  #visits = 0;
+  #since = 0;
+  #next = 0;
+
+  /** A connection is about to be tried, at this time by the server's clock. */
+  prepare(at: number): void {
+    this.#next = at;
+  }
+
+  /** The connection is there. */
+  begin(): void {
+    this.#visits++;
+    this.#since = this.#next;
+  }
+
+  /** The number of the absence during which something was published; undefined when the page was there, or had not been opened. */
+  absenceOf(at: number): number | undefined {
+    return this.#visits > 1 && at < this.#since ? this.#visits - 1 : undefined;
+  }
+}
