@@ -18,7 +18,7 @@ const partial = { json: join(resultsFolder, "partial.json"), chart: join(results
 async function runAll(request: Request): Promise<void> {
   const bench = new Bench(await Servers.start(), { isQuick: request.isQuick });
   try {
-    const machine = await describeMachine(bench.servers);
+    const machine = await describeMachine(bench.servers, request.rounds);
     console.log(machineLine(machine));
     const results: CaseResult[] = [];
     for (const benchCase of request.cases) {

@@ -5,6 +5,8 @@ import type { Servers } from "../servers/servers.ts";
 
 export interface Machine {
   readonly date: string;
+  /** What is reported is the median of so many. */
+  readonly rounds: number;
   readonly cpu: string;
   readonly cores: number;
   readonly memoryGiB: number;
@@ -30,10 +32,11 @@ const packages = [
 ];
 
 /** Everything without which a figure means nothing. */
-export async function describeMachine(servers: Servers): Promise<Machine> {
+export async function describeMachine(servers: Servers, rounds: number): Promise<Machine> {
   const postgres = await servers.postgresSettings();
   return {
     date: new Date().toISOString().slice(0, 10),
+    rounds,
     cpu: cpus()[0]?.model.trim() || "unknown CPU",
     cores: availableParallelism(),
     memoryGiB: Math.round(totalmem() / 2 ** 30),
@@ -47,8 +50,9 @@ export async function describeMachine(servers: Servers): Promise<Machine> {
 }
 
 export function machineLine(machine: Machine): string {
-  const { date, cpu, cores, memoryGiB, node, valkey, postgres } = machine;
-  return `${date} · ${cpu}, ${cores} cores, ${memoryGiB} GiB · Node ${node}, Valkey ${valkey}, PostgreSQL ${postgres}`;
+  const { date, rounds, cpu, cores, memoryGiB, node, valkey, postgres } = machine;
+  const count = `${rounds} ${rounds === 1 ? "round" : "rounds"}`;
+  return `${date} · ${count} · ${cpu}, ${cores} cores, ${memoryGiB} GiB · Node ${node}, Valkey ${valkey}, PostgreSQL ${postgres}`;
 }
 
 function versionsOf(names: readonly string[]): Record<string, string> {
