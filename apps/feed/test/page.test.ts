@@ -1,8 +1,11 @@
 import type { Browser, Page } from "playwright-core";
-import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from "vitest";
 import { openBrowser, openPage } from "../../site/test/support/browser.ts";
 import { createChannel, openFeed, postAll, type TestFeed } from "./support/feed.ts";
 import { channelButton, contentsOn, select, writePost } from "./support/page.ts";
+
+// Pages are opened and servers started anew within a test, while other files run.
+vi.setConfig({ testTimeout: 90_000 });
 
 let browser: Browser;
 let feed: TestFeed;

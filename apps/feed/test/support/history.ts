@@ -2,8 +2,8 @@ import { Keyline } from "keyline";
 import { expect, inject } from "vitest";
 
 interface ChannelHistory {
-  /** Resolves when this many messages are kept: a post is committed before it is published. */
-  whenKept(channel: string, count: number): Promise<void>;
+  /** Resolves when the newest message is the post with this content: a post is committed before it is published. */
+  whenNewest(channel: string, content: string): Promise<void>;
   /** As after FLUSHALL, for one channel alone: other tests use the same Valkey. */
   forget(channel: string): Promise<void>;
   close(): Promise<void>;
@@ -14,7 +14,10 @@ export function openHistory(prefix: string): ChannelHistory {
   const keyline = new Keyline({ valkey: inject("valkeyUrl"), prefix });
   const keyOf = (channel: string): string => `${prefix}:{${channel}}:history`;
   return {
-    whenKept: (channel, count) => expect.poll(() => keyline.command("XLEN", keyOf(channel)), { timeout: 10_000 }).toBe(count),
+    whenNewest: (channel, content) => {
+      const newest = async (): Promise<string> => JSON.stringify(await keyline.command("XREVRANGE", keyOf(channel), "+", "-", "COUNT", 1));
+      return expect.poll(newest, { timeout: 10_000 }).toContain(`"${content}\\"`);
+    },
     forget: async (channel) => {
       await keyline.command("DEL", keyOf(channel), `${keyOf(channel)}-state`);
     },
