@@ -147,10 +147,10 @@ describe("the outbox", () => {
       "INSERT INTO keyline.message (channel, id, data, history_size, history_ttl) SELECT 'stuck', 's' || n, n::text, 5000, 600000 FROM generate_series(1, 2500) AS n",
     );
     await keyline.transaction((tx) => free.publish(1, { tx }));
-    await eventually("the other channel's message is out", async () => (await free.history()).messages.length === 1, 8_000);
+    await eventually("the other channel's message is out", async () => (await free.history()).messages.length === 1);
     await stage.valkey.del(state);
-    await eventually("all of it is out, in order", async () => (await stuck.history({ limit: 5_000 })).messages.length === 2_500, 25_000);
+    await eventually("all of it is out, in order", async () => (await stuck.history({ limit: 5_000 })).messages.length === 2_500, 40_000);
     const { messages } = await stuck.history({ limit: 5_000 });
     expect(messages.map((message) => message.data)).toEqual(Array.from({ length: 2_500 }, (_, index) => index + 1));
-  }, 60_000);
+  }, 90_000);
 });

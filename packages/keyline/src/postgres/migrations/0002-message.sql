@@ -38,11 +38,11 @@ DECLARE
   last bigint;
   channels text[];
 BEGIN
-  IF EXISTS (SELECT FROM keyline.message WHERE message.number IS NULL) THEN
+  IF EXISTS (SELECT FROM keyline.message WHERE message.number IS NULL AND message.channel <> ALL (but)) THEN
     SELECT greatest(last_number, floor(extract(epoch FROM clock_timestamp()) * 1000000)) INTO last FROM keyline.outbox FOR UPDATE;
     WITH fresh AS (
       SELECT message.seq, row_number() OVER (ORDER BY message.seq) AS place
-      FROM (SELECT new.seq FROM keyline.message AS new WHERE new.number IS NULL ORDER BY new.seq LIMIT at_most) AS message
+      FROM (SELECT new.seq FROM keyline.message AS new WHERE new.number IS NULL AND new.channel <> ALL (but) ORDER BY new.seq LIMIT at_most) AS message
     ), numbered AS (
       UPDATE keyline.message SET number = last + fresh.place, numbered_at = clock_timestamp()
       FROM fresh WHERE message.seq = fresh.seq AND message.number IS NULL
