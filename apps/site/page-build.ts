@@ -3,7 +3,8 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, s
 import { dirname, join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 
-const here = dirname(fileURLToPath(import.meta.url));
+const ownFile = fileURLToPath(import.meta.url);
+const here = dirname(ownFile);
 /** What all pages share: the frame around them, the theme, the icon. */
 const sharedSources = join(here, "page");
 // Names the exact versions of what goes into a page.
@@ -27,7 +28,7 @@ export interface PageSource {
  */
 export async function buildPage({ folder, alsoFrom = [], packages = [], path }: PageSource): Promise<string> {
   const builds = join(folder, "dist");
-  const sources = [folder, sharedSources, packageFile, ...alsoFrom, ...packages.map(sourcesOf)];
+  const sources = [folder, sharedSources, packageFile, ownFile, ...alsoFrom, ...packages.map(sourcesOf)];
   const build = join(builds, digestOf(sources, path));
   if (existsSync(build)) return build;
   const unfinished = join(builds, `unfinished-${process.pid}`);
@@ -56,18 +57,26 @@ function removeOldOnes(builds: string): void {
 async function runVite(root: string, { outDir, base }: { readonly outDir: string; readonly base: string }): Promise<void> {
   // Loaded only when there is something to build: it takes longer than the rest of the start.
   const [{ build, defaultClientConditions }, { default: react }] = await Promise.all([import("vite"), import("@vitejs/plugin-react")]);
-  await build({
-    root,
-    base,
-    configFile: false,
-    publicDir: join(sharedSources, "public"),
-    plugins: [react()],
-    // Packages of this workspace come from their sources: there need be no build of them.
-    resolve: { conditions: ["development", ...defaultClientConditions] },
-    logLevel: "warn",
-    mode: "production",
-    build: { outDir, emptyOutDir: true, chunkSizeWarningLimit: 1_000 },
-  });
+  const { NODE_ENV: before } = process.env;
+  // Vite takes it over from a process that has one, such as a test's, and would then make the page for developing.
+  process.env["NODE_ENV"] = "production";
+  try {
+    await build({
+      root,
+      base,
+      configFile: false,
+      publicDir: join(sharedSources, "public"),
+      plugins: [react()],
+      // Packages of this workspace come from their sources: there need be no build of them.
+      resolve: { conditions: ["development", ...defaultClientConditions] },
+      logLevel: "warn",
+      mode: "production",
+      build: { outDir, emptyOutDir: true, chunkSizeWarningLimit: 1_000 },
+    });
+  } finally {
+    if (before === undefined) delete process.env["NODE_ENV"];
+    else process.env["NODE_ENV"] = before;
+  }
 }
 
 /** The folder with the sources of a package of this workspace. */

@@ -86,13 +86,13 @@ function RowItem({ row, now, onChannel, restore }: RowItemProps): ReactNode {
       );
     case "missed":
       return (
-        <li className={classes.row}>
+        <li className={classes.divider}>
           <MissedDivider count={row.count} />
         </li>
       );
     case "gone":
       return (
-        <li className={classes.row}>
+        <li className={classes.divider}>
           <GoneDivider gone={row.gone} restore={restore} />
         </li>
       );
