@@ -41,7 +41,7 @@ function toProgram({ text }: Snippet): string {
 
 function run(file: string, args: readonly string[]): Promise<{ readonly code: number; readonly stdout: string; readonly stderr: string }> {
   return new Promise((resolve) => {
-    execFile(process.execPath, [...args, file], { timeout: 50_000 }, (error, stdout, stderr) => {
+    execFile(process.execPath, [...args, file], { timeout: 110_000 }, (error, stdout, stderr) => {
       resolve({ code: error === null ? 0 : Number(error.code ?? -1), stdout, stderr });
     });
   });
@@ -66,7 +66,7 @@ test("every ts snippet has the right types", async () => {
   const complaints = stdout.replace(/\S*types-(\d+)\.ts/g, (_, index) => programs[Number(index)]?.name ?? "?");
   expect(complaints).toBe("");
   expect(code).toBe(0);
-});
+}, 120_000);
 
 describe.concurrent("every ts snippet runs, ends, and prints what it says", () => {
   const numbered = programs.map((snippet, index) => ({ ...snippet, index }));
