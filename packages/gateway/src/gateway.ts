@@ -62,6 +62,7 @@ export class Gateway {
       this.#limits.sendBufferBytes,
     );
     this.#access = new Access({ keyline, logger, options: options.access, onRevoked: () => this.#endRevoked() });
+    this.#connections.isRevoked = ({ visitor }) => visitor.token !== undefined && this.#access.isRevoked(visitor.token);
     // Without a key only this machine reaches the gateway, under a name that is checked.
     this.#origins = new Origins(options.origins ?? [], { allowsOwn: !this.#access.hasKey });
   }
@@ -154,7 +155,7 @@ export class Gateway {
   }
 
   #endRevoked(): void {
-    this.#connections.endRevoked(({ visitor }) => visitor.token !== undefined && this.#access.isRevoked(visitor.token));
+    this.#connections.endRevoked();
   }
 
   readonly #logError = (error: unknown, what: string): void => this.#logger.error({ error }, what);

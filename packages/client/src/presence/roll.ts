@@ -100,7 +100,9 @@ export class Roll {
   #stop(): void {
     const { channel, link } = this.#parts;
     this.#forget();
-    link()?.send({ type: "unwatch", channel });
+    void link()
+      ?.request({ type: "unwatch", channel })
+      .catch(() => undefined);
   }
 
   #forget(): void {

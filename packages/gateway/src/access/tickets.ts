@@ -36,7 +36,7 @@ export class Tickets {
 
   async issue(token: Token): Promise<Ticket> {
     const ticket = randomBytes(32).toString("base64url");
-    const life = Math.min(lifeMs, token.expiresAt - Date.now());
+    const life = Math.floor(Math.min(lifeMs, token.expiresAt - Date.now()));
     await this.#keyline.command("SET", this.#key(ticket), JSON.stringify(token), "PX", Math.max(1, life));
     return { ticket, expiresAt: Date.now() + life };
   }

@@ -47,6 +47,9 @@ export const defaultLongestTokenLife = 86_400_000;
 const symmetric = new Set(["HS256", "HS384", "HS512"]);
 const fewestSecretBytes = 32;
 
+/** How far an issuer's clock may be ahead. */
+const clockSkewMs = 5_000;
+
 /** Checks tokens, with one kind of key and a fixed list of algorithms. */
 export class TokenVerifier {
   readonly #key: JWTVerifyGetKey;
@@ -64,10 +67,21 @@ export class TokenVerifier {
     this.#longestLifeMs = options.longestTokenLife ?? defaultLongestTokenLife;
     this.#rules = {
       algorithms: [...algorithms],
-      requiredClaims: ["exp", "sub"],
+      requiredClaims: ["exp", "iat", "sub"],
       ...(options.audience === undefined ? {} : { audience: options.audience }),
       ...(options.issuer === undefined ? {} : { issuer: options.issuer }),
     };
+  }
+
+  /** Its whole life, not what is left of it: a revocation is remembered for as long as a token may live, and not for one that begins later. */
+  #isShortLived({ issuedAt, expiresAt }: Token): boolean {
+    const now = Date.now();
+    return (
+      issuedAt !== undefined &&
+      issuedAt <= now + clockSkewMs &&
+      expiresAt - issuedAt <= this.#longestLifeMs &&
+      expiresAt <= now + this.#longestLifeMs
+    );
   }
 
   /** Throws a 401 problem that says no more than the bearer may know. */
@@ -75,7 +89,7 @@ export class TokenVerifier {
     try {
       const { payload } = await jwtVerify(text, this.#key, this.#rules);
       const token = toToken(payload);
-      if (token && token.expiresAt <= Date.now() + this.#longestLifeMs) return token;
+      if (token && this.#isShortLived(token)) return token;
     } catch (error) {
       if (error instanceof errors.JWTExpired) throw new Problem({ title: "The token has expired", status: 401, code: "TOKEN_EXPIRED" });
       if (!(error instanceof errors.JOSEError)) throw error;

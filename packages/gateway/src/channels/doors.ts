@@ -2,6 +2,8 @@ import type { Channel } from "keyline";
 import { checkName } from "../access/names.ts";
 import { Problem } from "../server/problem.ts";
 
+const reservedPrefix = "keyline:";
+
 /** A channel, and who may do what through the gateway. */
 export interface ChannelDoor {
   readonly channel: Channel<never, unknown>;
@@ -13,7 +15,7 @@ export interface ChannelDoor {
   readonly presence?: boolean;
 }
 
-/** All doors, or a function that finds one: for applications that make channels while they run. Called for each request. */
+/** All doors, or a function that finds one: for applications that make channels while they run. Called for each request, but not for names that begin with `keyline:`, which are the gateway's own. */
 export type ChannelDoors = readonly ChannelDoor[] | ((name: string) => ChannelDoor | undefined | Promise<ChannelDoor | undefined>);
 
 /** Finds the channels that the gateway was told of. There are no others. */
@@ -31,7 +33,9 @@ export class DoorFinder {
 
   /** Throws a 400 problem for what can be no name, and 404 for a channel that nobody declared. */
   async find(name: string): Promise<ChannelDoor> {
-    const door = await this.#find(checkName("channel", name));
+    checkName("channel", name);
+    // The gateway's own are nobody else's, whatever the application's function finds and a token's pattern covers.
+    const door = name.startsWith(reservedPrefix) ? undefined : await this.#find(name);
     if (door) return door;
     throw new Problem({ title: `There is no channel ${name}`, status: 404, code: "UNKNOWN_CHANNEL" });
   }

@@ -59,7 +59,8 @@ export abstract class LiveConnection {
   /** Resolves when the socket has taken what it was given, or is gone. */
   drained(): Promise<void> {
     const { socket } = this;
-    if (socket.destroyed || socket.writableLength === 0) return Promise.resolve();
+    // Node tells of a drain only after it said that there is one to wait for.
+    if (socket.destroyed || !socket.writableNeedDrain) return Promise.resolve();
     return new Promise((resolve) => {
       const done = (): void => {
         socket.off("drain", done);

@@ -21,6 +21,9 @@ export class LiveConnections {
   #ticks = 0;
   #timer: NodeJS.Timeout | undefined;
   #isDraining = false;
+  #isStopped = false;
+  /** Whether a connection's token was revoked, also while the connection was being opened. */
+  isRevoked: (connection: LiveConnection) => boolean = () => false;
 
   constructor(limit: ConnectionLimit, sendBufferBytes: number) {
     this.#limit = limit;
@@ -54,6 +57,7 @@ export class LiveConnections {
   }
 
   stop(): void {
+    this.#isStopped = true;
     clearInterval(this.#timer);
     for (const { socket } of this.#all) socket.destroy();
   }
@@ -80,14 +84,21 @@ export class LiveConnections {
       this.#all.delete(connection);
       onClosed();
     });
+    // What happened while it was being opened it has not been told.
+    setImmediate(() => {
+      if (connection.socket.destroyed) return;
+      if (this.#isStopped) connection.socket.destroy();
+      else if (this.isRevoked(connection)) connection.loseToken("TOKEN_REVOKED");
+      else if (this.#isDraining) connection.drain(quickestReturnMs + Math.floor(Math.random() * returnSpreadMs.least));
+    });
   }
 
   noteEnd(code: EndCode): void {
     this.#ends.set(code, (this.#ends.get(code) ?? 0) + 1);
   }
 
-  endRevoked(isRevoked: (connection: LiveConnection) => boolean): void {
-    for (const connection of this.#all) if (isRevoked(connection)) connection.loseToken("TOKEN_REVOKED");
+  endRevoked(): void {
+    for (const connection of this.#all) if (this.isRevoked(connection)) connection.loseToken("TOKEN_REVOKED");
   }
 
   /** No new ones; those there are told to come back at different times, so that the others do not get them all at once. */

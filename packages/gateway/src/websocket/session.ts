@@ -28,6 +28,8 @@ export interface SessionSubscription {
   readonly feed: Feed;
 }
 
+const drainPatienceMs = 3_000;
+
 /** One WebSocket as the feeds and the sweep see it. */
 export class Session extends LiveConnection implements Receiver {
   readonly #webSocket: WebSocket;
@@ -95,7 +97,12 @@ export class Session extends LiveConnection implements Receiver {
     if (this.isLeaving) return;
     this.#isLeaving = true;
     this.send({ type: "draining", retryMs });
-    void this.whenAnswered().finally(() => this.end("DRAINING"));
+    // Not for ever: an answer may wait for a Valkey that is away.
+    const patience = setTimeout(() => this.end("DRAINING"), drainPatienceMs).unref();
+    void this.whenAnswered().finally(() => {
+      clearTimeout(patience);
+      this.end("DRAINING");
+    });
   }
 
   endFeed(source: Source, code: FeedEndCode): void {

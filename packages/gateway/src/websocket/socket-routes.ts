@@ -32,6 +32,8 @@ export async function addSocketRoutes(routes: FastifyInstance, parts: SocketPart
       origins.checkHandshake(request.headers);
       if (request.ws) {
         const key = visitorKey(visitorOf(request));
+        // It would never close again, and its place would never be free.
+        if (request.raw.socket.destroyed) throw new Problem({ title: "The client has gone", status: 400, code: "INVALID_REQUEST" });
         connections.enter(key);
         // Not when the session ends: the handshake may still fail.
         request.raw.socket.once("close", () => connections.leave(key));

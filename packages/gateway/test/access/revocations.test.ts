@@ -54,12 +54,10 @@ test("revoking a token ends its connections at every gateway within seconds, and
 test("revoking a subject voids every token it has, and none that it is given later", async () => {
   const now = Math.floor(Date.now() / 1_000);
   const token = await signToken({ sub: "eve", channels, iat: now - 5 });
-  const withoutDate = await signToken({ sub: "eve", channels, iat: undefined as never });
   const stream = await EventSourceReader.open(urlAt(second), bearer(token));
   await first.gateway.revoke({ sub: "eve" });
   await stream.ended;
   await expectRevoked(token, first, second);
-  await expectRevoked(withoutDate, first, second);
   const later = await signToken({ sub: "eve", channels, iat: now + 5 });
   const again = await EventSourceReader.open(urlAt(first), bearer(later));
   again.close();

@@ -98,7 +98,7 @@ describe("a public key", () => {
     const pem = await exportSPKI(publicKey);
     const at = await open({ access: { publicKey: pem, algorithms: ["RS256"] } });
     const sign = (alg: string, key: Parameters<SignJWT["sign"]>[0]): Promise<string> =>
-      new SignJWT({ ...everything, sub: "ada" }).setProtectedHeader({ alg }).setExpirationTime("1m").sign(key);
+      new SignJWT({ ...everything, sub: "ada" }).setProtectedHeader({ alg }).setIssuedAt().setExpirationTime("1m").sign(key);
     expect((await publishWith(bearer(await sign("RS256", privateKey)), at)).status).toBe(201);
     expect((await publishWith(bearer(await sign("HS256", new TextEncoder().encode(pem))), at)).status).toBe(401);
   });
@@ -108,7 +108,11 @@ describe("a public key", () => {
     const jwks = { keys: [{ ...(await exportJWK(publicKey)), kid: "one", alg: "ES256" }] };
     const at = await open({ access: { jwks, algorithms: ["ES256"] } });
     const sign = (kid: string): Promise<string> =>
-      new SignJWT({ ...everything, sub: "ada" }).setProtectedHeader({ alg: "ES256", kid }).setExpirationTime("1m").sign(privateKey);
+      new SignJWT({ ...everything, sub: "ada" })
+        .setProtectedHeader({ alg: "ES256", kid })
+        .setIssuedAt()
+        .setExpirationTime("1m")
+        .sign(privateKey);
     expect((await publishWith(bearer(await sign("one")), at)).status).toBe(201);
     expect((await publishWith(bearer(await sign("two")), at)).status).toBe(401);
   });
@@ -128,6 +132,7 @@ describe("a key set at an address", () => {
     const at = await open({ access: { jwks, algorithms: ["ES256"] } });
     const token = await new SignJWT({ ...everything, sub: "ada" })
       .setProtectedHeader({ alg: "ES256", kid: "one" })
+      .setIssuedAt()
       .setExpirationTime("1m")
       .sign(privateKey);
     for (let n = 0; n < 3; n++) expect((await publishWith(bearer(token), at)).status).toBe(201);
