@@ -27,6 +27,8 @@ type GatewayCode =
   | "VALKEY_UNAVAILABLE"
   | "POSTGRES_UNAVAILABLE"
   | "KEYS_UNAVAILABLE"
+  | "RATE_LIMITED"
+  | "TIMEOUT"
   | "INTERNAL_ERROR";
 
 /** A gateway that is newer than this client may say others. */
@@ -51,29 +53,22 @@ export class ClientError extends Error {
   }
 }
 
-// These pass by themselves, so that what was asked for outlives them. CLOSED and SLOW_RECEIVER are the gateway's own ends here.
-const passing: ReadonlySet<ClientErrorCode> = new Set([
-  "VALKEY_UNAVAILABLE",
-  "POSTGRES_UNAVAILABLE",
-  "KEYS_UNAVAILABLE",
-  "INTERNAL_ERROR",
-  "TOO_MANY_REQUESTS",
-  "SLOW_RECEIVER",
-  "CLOSED",
-]);
+// These pass by themselves, so that what was asked for outlives them. CLOSED and SLOW_RECEIVER are the gateway's own ends here. Whoever
+// asks to be subscribed or present may ask twice, so that an answer that got lost is a reason to ask again.
+const passing = /_UNAVAILABLE|INTERNAL_ERROR|TOO_MANY_REQUESTS|RATE_LIMITED|TIMEOUT|SLOW_RECEIVER|CLOSED|OFFLINE|OUTCOME_UNKNOWN/;
 
-export function isPassing(error: ClientError): boolean {
-  return passing.has(error.code);
+export function isPassing({ code }: ClientError): boolean {
+  return passing.test(code);
 }
 
 export function offline(): ClientError {
-  return new ClientError("OFFLINE", "Nothing was sent, there is no connection: try later, or pass { timeout } to wait for one");
+  return new ClientError("OFFLINE", "There is no connection, nothing was sent: try later, or pass { timeout } to wait for one");
 }
 
-export function closed(): ClientError {
-  return new ClientError("CLOSED", "This client is closed: connect anew");
+export function closed(what: string): ClientError {
+  return new ClientError("CLOSED", `${what} was closed: make a new one`);
 }
 
-export function closedEarly(what: string, channel: string): ClientError {
-  return new ClientError("CLOSED", `The ${what} of ${channel} was closed before it was confirmed`);
+export function notAnswered(): ClientError {
+  return new ClientError("OUTCOME_UNKNOWN", "The answer did not come: look whether it was done before doing it again");
 }

@@ -1,6 +1,7 @@
 import { ClientError, closed } from "./client-error.ts";
 import { Connection, type ConnectionState } from "./connection/connection.ts";
 import type { ServerFrame } from "./connection/frames.ts";
+import type { Lasting, LastingParts } from "./connection/lasting.ts";
 import { TokenKeeper, type TokenSource } from "./connection/token-keeper.ts";
 import type { Presence } from "./presence/presence.ts";
 import { Presences } from "./presence/presences.ts";
@@ -29,16 +30,17 @@ export class Live {
   readonly #environment: Environment;
   readonly #events = new Emitter<LiveEvents>();
   readonly #connection: Connection;
+  readonly #lasting = new Set<Lasting>();
   readonly #subscriptions: Subscriptions;
   readonly #presences: Presences;
 
   /** @internal */
   constructor({ url, token, environment }: LiveParts) {
-    const link = () => this.#connection.link;
     const onError = (error: ClientError): void => this.#events.emit("error", error);
+    const parts: LastingParts = { environment, lasting: this.#lasting, link: () => this.#connection.link, onError };
     this.#environment = environment;
-    this.#subscriptions = new Subscriptions({ environment, link, onError });
-    this.#presences = new Presences({ environment, link, onError });
+    this.#subscriptions = new Subscriptions(parts);
+    this.#presences = new Presences(parts);
     this.#connection = new Connection({
       url,
       environment,
@@ -123,15 +125,12 @@ export class Live {
 
   /** Ends all subscriptions and the connection. What is published and not answered by then is OUTCOME_UNKNOWN. */
   close(): void {
-    this.#endAll(undefined);
+    this.#endAll();
     this.#connection.close();
   }
 
   #onState(state: ConnectionState): void {
-    if (state === "online") {
-      this.#subscriptions.askAll();
-      this.#presences.askAll();
-    }
+    if (state === "online") for (const each of this.#lasting) each.ask();
     this.#events.emit("state", state);
   }
 
@@ -141,12 +140,11 @@ export class Live {
     else if (frame.type === "error") this.#events.emit("error", new ClientError(frame.code, frame.message));
   }
 
-  #endAll(error: ClientError | undefined): void {
-    this.#subscriptions.endAll(error);
-    this.#presences.endAll(error ?? closed());
+  #endAll(error?: ClientError): void {
+    for (const each of this.#lasting) each.end(error);
   }
 
   #checkOpen(): void {
-    if (this.state === "closed") throw closed();
+    if (this.state === "closed") throw closed("This client");
   }
 }

@@ -1,4 +1,4 @@
-import { ClientError, closed, offline } from "./client-error.ts";
+import { closed, notAnswered, offline } from "./client-error.ts";
 import type { Connection } from "./connection/connection.ts";
 import { startDeadline } from "./runtime/deadline.ts";
 import type { Environment } from "./runtime/environment.ts";
@@ -32,11 +32,11 @@ export async function publish(
   try {
     if (deadline) await Promise.race([connection.settled, deadline.passed]);
     const { link } = connection;
-    if (!link) throw connection.state === "closed" ? closed() : offline();
+    if (!link) throw connection.state === "closed" ? closed("This client") : offline();
     const answer = link.request({ type: "publish", channel }, { key: "data", json });
     const first = await (deadline ? Promise.race([answer, deadline.passed]) : answer);
     if (first?.type === "published") return { id: first.id, receivers: first.receivers };
-    throw new ClientError("OUTCOME_UNKNOWN", `The answer did not come in time: look whether it was published`);
+    throw notAnswered();
   } finally {
     deadline?.end();
   }

@@ -31,10 +31,10 @@ export interface Refusal {
 }
 
 /** About one subscription: the one with this `sub`, or without it the one that was asked for by the channel's name alone. */
-export type SubscriptionFrame = { readonly channel: string; readonly sub?: number } & (
-  | { readonly type: "subscribed"; readonly cursor: string | null }
-  | { readonly type: "message"; readonly id: string; readonly data: unknown; readonly at: number; readonly cursor: string | null }
-  | { readonly type: "gap"; readonly reason: GapReason; readonly missed: number | null; readonly cursor?: string | null }
+export type SubscriptionFrame = { readonly channel: string; readonly sub?: number; readonly cursor?: string | null } & (
+  | { readonly type: "subscribed" }
+  | { readonly type: "message"; readonly id: string; readonly data: unknown; readonly at: number }
+  | { readonly type: "gap"; readonly reason: GapReason; readonly missed: number | null }
   | { readonly type: "unsubscribed"; readonly code?: ClientErrorCode | null }
 );
 

@@ -1,6 +1,5 @@
-import { ClientError, offline } from "../client-error.ts";
+import { ClientError, notAnswered, offline } from "../client-error.ts";
 import type { Environment } from "../runtime/environment.ts";
-import { isLongerThan } from "../runtime/json.ts";
 import { parseFrame, type Answer, type ClientFrame, type Hello, type Refusal, type ServerFrame } from "./frames.ts";
 import { Heartbeat } from "./heartbeat.ts";
 import { Outbox } from "./outbox.ts";
@@ -19,7 +18,8 @@ interface LinkParts {
 }
 
 interface Question {
-  isSent: boolean;
+  readonly text: string;
+  isSent?: boolean;
   resolve(answer: Answer): void;
   reject(error: ClientError): void;
 }
@@ -78,7 +78,7 @@ export class Link {
   }
 
   /**
-   * Sends a frame that gets one answer. Rejects with the gateway's refusal, OUTCOME_UNKNOWN, or before anything is sent with OFFLINE,
+   * Sends a frame that gets one answer; a token goes ahead of what waits, which may need it. Rejects with the gateway's refusal, OUTCOME_UNKNOWN, or before anything is sent with OFFLINE,
    * PAYLOAD_TOO_LARGE or TOO_MANY_REQUESTS.
    */
   async request(frame: ClientFrame, payload?: Payload): Promise<Answer> {
@@ -87,16 +87,18 @@ export class Link {
     const ref = this.#nextRef++;
     const head = JSON.stringify({ ...frame, ref });
     const text = payload ? `${head.slice(0, -1)},"${payload.key}":${payload.json}}` : head;
-    if (isLongerThan(text, this.#maxFrameBytes)) {
-      throw new ClientError("PAYLOAD_TOO_LARGE", `The gateway takes ${this.#maxFrameBytes} bytes at the most: keep large data elsewhere`);
+    if (new TextEncoder().encode(text).length > this.#maxFrameBytes) {
+      throw new ClientError("PAYLOAD_TOO_LARGE", `The gateway takes at most ${this.#maxFrameBytes} bytes: keep large data elsewhere`);
     }
-    if (outbox.length >= mostWaiting) {
-      throw new ClientError("TOO_MANY_REQUESTS", `${mostWaiting} frames wait to be sent already: publish less at a time`);
+    const isToken = frame.type === "token";
+    if (!isToken && outbox.length >= mostWaiting) {
+      throw new ClientError("TOO_MANY_REQUESTS", `${mostWaiting} frames wait already: publish less at a time`);
     }
     return new Promise((resolve, reject) => {
-      const question: Question = { isSent: false, resolve, reject };
+      const question: Question = { text, resolve, reject };
       this.#questions.set(ref, question);
-      outbox.push({ text, onSent: () => (question.isSent = true) });
+      if (isToken) outbox.pushFirst(question);
+      else outbox.push(question);
     });
   }
 
@@ -158,8 +160,4 @@ export class Link {
     this.#retryAt = this.#parts.environment.now() + retryMs;
     this.#cancelRetry = this.#parts.environment.after(retryMs, () => this.end(1012));
   }
-}
-
-function notAnswered(): ClientError {
-  return new ClientError("OUTCOME_UNKNOWN", "The answer did not come: look whether it was done before doing it again");
 }

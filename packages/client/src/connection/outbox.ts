@@ -9,7 +9,7 @@ interface OutboxParts {
 
 interface Letter {
   readonly text: string;
-  onSent?(): void;
+  isSent?: boolean;
 }
 
 const windowMs = 1_000;
@@ -40,6 +40,12 @@ export class Outbox {
     this.#flush();
   }
 
+  /** Ahead of all that wait. */
+  pushFirst(letter: Letter): void {
+    this.#waiting.unshift(letter);
+    this.#flush();
+  }
+
   stop(): void {
     this.#cancel?.();
     this.#waiting.length = 0;
@@ -52,7 +58,7 @@ export class Outbox {
       this.#left--;
       this.#cancel ??= this.#parts.environment.after(windowMs, () => this.#refill());
       this.#parts.write(letter.text);
-      letter.onSent?.();
+      letter.isSent = true;
     }
   }
 

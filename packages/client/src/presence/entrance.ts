@@ -1,18 +1,15 @@
-import { closedEarly, type ClientError } from "../client-error.ts";
-import type { Link, Payload } from "../connection/link.ts";
-import type { Environment } from "../runtime/environment.ts";
+import { closed, type ClientError } from "../client-error.ts";
+import type { Lasting, LastingParts } from "../connection/lasting.ts";
+import type { Payload } from "../connection/link.ts";
 import { toJson } from "../runtime/json.ts";
-import { isLinkEnd, Standing } from "./standing.ts";
+import { Standing } from "./standing.ts";
 
-export interface PresenceParts {
+export interface PresenceParts extends LastingParts {
   readonly channel: string;
-  readonly environment: Environment;
-  link(): Link | undefined;
-  onError(error: ClientError): void;
 }
 
 /** Keeps this client present on one channel from `enter` to `leave`. */
-export class Entrance {
+export class Entrance implements Lasting {
   readonly #parts: PresenceParts;
   readonly #standing: Standing;
   /** With what to be present; undefined when not to be. */
@@ -21,18 +18,17 @@ export class Entrance {
   #confirmation: PromiseWithResolvers<void> | undefined;
 
   constructor(parts: PresenceParts) {
-    const { channel, environment, link } = parts;
+    const { channel, onError } = parts;
     this.#parts = parts;
     this.#standing = new Standing({
-      environment,
-      link,
-      request: (over) => over.request({ type: "enter", channel }, this.#info),
+      ...parts,
+      request: (link) => link.request({ type: "enter", channel }, this.#info),
       onGranted: () => {
         this.#confirmation?.resolve();
         this.#confirmation = undefined;
       },
       onRefused: (error) => {
-        if (!this.#confirmation) parts.onError(error);
+        if (!this.#confirmation) onError(error);
         this.end(error);
       },
     });
@@ -48,21 +44,21 @@ export class Entrance {
 
   async leave(): Promise<void> {
     const { channel, link } = this.#parts;
-    this.end(closedEarly("presence", channel));
+    const left = link();
+    this.end();
     try {
-      await link()?.request({ type: "leave", channel });
+      await left?.request({ type: "leave", channel });
     } catch (error) {
       // A connection that has ended has taken the presence with it.
-      if (!isLinkEnd(error)) throw error;
+      if (!left?.isEnded) throw error;
     }
   }
 
-  /** To be called on every new connection. */
   ask(): void {
     if (this.#info) this.#standing.ask();
   }
 
-  end(error: ClientError): void {
+  end(error: ClientError = closed(`The presence on ${this.#parts.channel}`)): void {
     this.#info = undefined;
     this.#standing.stop();
     this.#confirmation?.reject(error);

@@ -1,6 +1,6 @@
-import type { ClientError } from "../client-error.ts";
 import type { PresenceFrame } from "../connection/frames.ts";
-import { Entrance, type PresenceParts } from "./entrance.ts";
+import type { LastingParts } from "../connection/lasting.ts";
+import { Entrance } from "./entrance.ts";
 import { Roll } from "./roll.ts";
 
 interface ChannelPresence {
@@ -10,10 +10,10 @@ interface ChannelPresence {
 
 /** The presence of every channel that was asked for, by its name. */
 export class Presences {
-  readonly #parts: Omit<PresenceParts, "channel">;
+  readonly #parts: LastingParts;
   readonly #channels = new Map<string, ChannelPresence>();
 
-  constructor(parts: Omit<PresenceParts, "channel">) {
+  constructor(parts: LastingParts) {
     this.#parts = parts;
   }
 
@@ -23,26 +23,12 @@ export class Presences {
       const parts = { ...this.#parts, channel };
       presence = { entrance: new Entrance(parts), roll: new Roll(parts) };
       this.#channels.set(channel, presence);
+      parts.lasting.add(presence.entrance).add(presence.roll);
     }
     return presence;
   }
 
-  /** To be called on every new connection. */
-  askAll(): void {
-    for (const { entrance, roll } of this.#channels.values()) {
-      entrance.ask();
-      roll.ask();
-    }
-  }
-
   take(frame: PresenceFrame): void {
     this.#channels.get(frame.channel)?.roll.take(frame);
-  }
-
-  endAll(error: ClientError): void {
-    for (const { entrance, roll } of this.#channels.values()) {
-      entrance.end(error);
-      roll.end(error);
-    }
   }
 }

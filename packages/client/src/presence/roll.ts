@@ -1,5 +1,6 @@
-import { closedEarly, type ClientError } from "../client-error.ts";
+import { closed, type ClientError } from "../client-error.ts";
 import type { Member, PresenceFrame } from "../connection/frames.ts";
+import type { Lasting } from "../connection/lasting.ts";
 import { call } from "../runtime/call.ts";
 import type { PresenceParts } from "./entrance.ts";
 import type { PresenceChange, PresenceWatch } from "./presence.ts";
@@ -11,7 +12,7 @@ type Listener = (change: PresenceChange) => void;
  * The members of one channel, while somebody watches. The gateway is watched once for all who watch here. After a new connection the
  * list comes anew, and what differs from the one before has happened meanwhile.
  */
-export class Roll {
+export class Roll implements Lasting {
   readonly #parts: PresenceParts;
   readonly #standing: Standing;
   readonly #watchers = new Set<{ readonly listener: Listener; readonly ready: PromiseWithResolvers<void> }>();
@@ -21,10 +22,8 @@ export class Roll {
   constructor(parts: PresenceParts) {
     this.#parts = parts;
     this.#standing = new Standing({
-      environment: parts.environment,
-      link: parts.link,
+      ...parts,
       request: (link) => link.request({ type: "watch", channel: parts.channel }),
-      onGranted: () => undefined,
       onRefused: (error) => {
         parts.onError(error);
         this.end(error);
@@ -43,13 +42,12 @@ export class Roll {
       ready: watcher.ready.promise,
       close: () => {
         if (!this.#watchers.delete(watcher)) return;
-        watcher.ready.reject(closedEarly("watch", this.#parts.channel));
+        watcher.ready.reject(this.#closed());
         if (this.#watchers.size === 0) this.#stop();
       },
     };
   }
 
-  /** To be called on every new connection. */
   ask(): void {
     if (this.#watchers.size > 0) this.#standing.ask();
   }
@@ -61,7 +59,7 @@ export class Roll {
     else this.#leave(frame.member);
   }
 
-  end(error: ClientError): void {
+  end(error = this.#closed()): void {
     for (const { ready } of this.#watchers) ready.reject(error);
     this.#watchers.clear();
     this.#forget();
@@ -103,6 +101,10 @@ export class Roll {
     void link()
       ?.request({ type: "unwatch", channel })
       .catch(() => undefined);
+  }
+
+  #closed(): ClientError {
+    return closed(`The watch of ${this.#parts.channel}`);
   }
 
   #forget(): void {

@@ -1,13 +1,11 @@
-import { ClientError, isPassing } from "../client-error.ts";
+import { isPassing, type ClientError } from "../client-error.ts";
+import type { LastingParts } from "../connection/lasting.ts";
 import type { Link } from "../connection/link.ts";
-import type { Environment } from "../runtime/environment.ts";
 import { Retry } from "../runtime/retry.ts";
 
-interface StandingParts {
-  readonly environment: Environment;
-  link(): Link | undefined;
+interface StandingParts extends Pick<LastingParts, "environment" | "link"> {
   request(link: Link): Promise<unknown>;
-  onGranted(): void;
+  onGranted?(): void;
   onRefused(error: ClientError): void;
 }
 
@@ -40,17 +38,12 @@ export class Standing {
       await question;
       if (question !== this.#last) return;
       this.#retry.succeeded();
-      this.#parts.onGranted();
+      this.#parts.onGranted?.();
     } catch (error) {
-      // The next connection asks again.
-      if (question !== this.#last || isLinkEnd(error)) return;
+      if (question !== this.#last) return;
+      // Also when the link has ended: without one nothing is asked, and the next one asks at once.
       if (isPassing(error as ClientError)) this.#retry.schedule(() => this.ask());
       else this.#parts.onRefused(error as ClientError);
     }
   }
-}
-
-/** Whether a question got no answer because its link has ended. */
-export function isLinkEnd(error: unknown): boolean {
-  return error instanceof ClientError && (error.code === "OUTCOME_UNKNOWN" || error.code === "OFFLINE");
 }

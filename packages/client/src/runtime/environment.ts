@@ -1,7 +1,7 @@
 /** What the client needs of the place it runs in: a browser's page, a worker or Node, or a test that holds the clock. */
 export interface Environment {
   openSocket(url: string): WebSocket;
-  /** Milliseconds of a clock that goes on while the machine sleeps. */
+  /** Milliseconds of a clock that nobody sets; on some systems it stands while the machine sleeps. */
   now(): number;
   random(): number;
   /** Calls `action` in `ms` milliseconds, unless the returned function is called before. */
@@ -15,7 +15,7 @@ const longestTimerMs = 2_147_483_647;
 
 export const surroundings: Environment = {
   openSocket: (url) => new WebSocket(url),
-  now: Date.now,
+  now: () => performance.now(),
   random: Math.random,
   after: (ms, action) => {
     const timer = setTimeout(action, Math.min(ms, longestTimerMs));

@@ -1,10 +1,10 @@
-import { ClientError, closedEarly, isPassing } from "../client-error.ts";
+import { ClientError, closed, isPassing } from "../client-error.ts";
 import type { SubscriptionFrame, Refusal } from "../connection/frames.ts";
-import type { Link } from "../connection/link.ts";
+import type { Lasting } from "../connection/lasting.ts";
 import { call } from "../runtime/call.ts";
 import type { Environment } from "../runtime/environment.ts";
 import { Retry } from "../runtime/retry.ts";
-import { isGap, type Gap, type Item, type Message } from "./message.ts";
+import { isGap, type Gap, type Item } from "./message.ts";
 import type { SubscribeOptions, Subscription } from "./subscription.ts";
 
 /** Where the messages of a subscription go. */
@@ -16,12 +16,12 @@ export interface Receiver {
 
 interface OpenSubscriptionParts extends SubscribeOptions {
   readonly channel: string;
-  /** Its number on the wire; undefined for the one that goes by the channel's name. */
-  readonly sub: number | undefined;
   readonly environment: Environment;
-  /** The link to the gateway while there is one. */
-  link(): Link | undefined;
+  /** Asks the gateway to begin after `since`, if there is a connection. */
+  askFor(since: string | undefined): void;
   onEnd(error: ClientError | undefined): void;
+  /** It has ended, and no frame for it can come any more. */
+  onGone(): void;
 }
 
 /**
@@ -29,12 +29,13 @@ interface OpenSubscriptionParts extends SubscribeOptions {
  * its own replay, and none sees what another has asked for. Two places are kept:
  *
  * - `#position`, up to which everything has arrived. With it the subscription is asked for again after each connection, so nothing
- *   comes twice and nothing is left out. It moves with each message, and is the gateway's `cursor` before the first;
+ *   comes twice and nothing is left out. It moves with each message that has a cursor (those of other programs have none), and is
+ *   the gateway's `cursor` before the first;
  * - `cursor`, up to which everything has been handed over: what waits in the receiver is still to come, also after a new connection.
  *
  * A channel without history has no position: what was published while the connection was away is announced as a gap.
  */
-export class OpenSubscription implements Subscription {
+export class OpenSubscription implements Subscription, Lasting {
   readonly channel: string;
   readonly #parts: OpenSubscriptionParts;
   readonly #retry: Retry;
@@ -73,28 +74,27 @@ export class OpenSubscription implements Subscription {
     else this.ask();
   }
 
-  /** To be called on every new connection. */
   ask(): void {
     this.#retry.cancel();
-    const { channel, sub } = this.#parts;
-    this.#parts.link()?.send({ type: "subscribe", channel, sub, since: this.#position });
+    if (this.#isEnded) this.#parts.onGone();
+    else this.#parts.askFor(this.#position);
   }
 
   take(frame: SubscriptionFrame | Refusal): void {
     const { channel } = this;
-    switch (frame.type) {
-      case "subscribed":
-        return this.#confirm(frame.cursor ?? undefined);
-      case "message":
-        return this.#takeMessage({ channel, id: frame.id, data: frame.data, at: frame.at, cursor: frame.cursor ?? undefined });
-      case "gap":
-        this.#position = frame.cursor ?? this.#position;
-        return this.#pass({ channel, reason: frame.reason, missed: frame.missed ?? undefined, cursor: frame.cursor ?? undefined });
-      case "error":
-        return this.#refuse(new ClientError(frame.code, frame.message));
-      case "unsubscribed":
-        return this.#refuse(new ClientError(frame.code ?? "CLOSED", `The gateway ended the subscription of ${channel}`));
+    if (this.#isEnded) {
+      if (frame.type === "unsubscribed") this.#parts.onGone();
+      return;
     }
+    if (frame.type === "error") return this.#refuse(new ClientError(frame.code, frame.message));
+    if (frame.type === "unsubscribed") {
+      return this.#refuse(new ClientError(frame.code ?? "CLOSED", `The gateway ended the subscription of ${channel}`));
+    }
+    const cursor = frame.cursor ?? undefined;
+    if (frame.type === "subscribed") return this.#confirm(cursor);
+    this.#position = cursor ?? this.#position;
+    if (frame.type === "gap") this.#pass({ channel, reason: frame.reason, missed: frame.missed ?? undefined, cursor });
+    else this.#pass({ channel, id: frame.id, data: frame.data, at: frame.at, cursor });
   }
 
   /** To be called for every item at the moment it is handed over. */
@@ -108,7 +108,7 @@ export class OpenSubscription implements Subscription {
     this.#isEnded = true;
     this.#retry.cancel();
     this.#parts.signal?.removeEventListener("abort", this.#onAbort);
-    this.#ready.reject(error ?? closedEarly("subscription", this.channel));
+    this.#ready.reject(error ?? closed(`The subscription of ${this.channel}`));
     this.#closed.resolve(error);
     this.#parts.onEnd(error);
     this.#receiver?.end(error);
@@ -131,16 +131,14 @@ export class OpenSubscription implements Subscription {
     this.#blindReason = "disconnected";
   }
 
-  #takeMessage(message: Message): void {
-    this.#position = message.cursor;
-    this.#pass(message);
-  }
-
   #pass(item: Item<unknown>): void {
     if (this.#isEnded || this.#receiver?.take(item)) return;
-    const { channel } = this;
-    const message = `The buffer of ${channel} is full: iterate faster, or subscribe again with { since: subscription.cursor }`;
-    this.end(new ClientError("SLOW_RECEIVER", message));
+    this.end(
+      new ClientError(
+        "SLOW_RECEIVER",
+        `The buffer of ${this.channel} is full: iterate faster, or subscribe again since subscription.cursor`,
+      ),
+    );
   }
 
   #refuse(error: ClientError): void {

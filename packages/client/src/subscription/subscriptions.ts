@@ -1,32 +1,23 @@
 import { ClientError } from "../client-error.ts";
 import type { Refusal, SubscriptionFrame } from "../connection/frames.ts";
-import type { Link } from "../connection/link.ts";
+import type { LastingParts } from "../connection/lasting.ts";
 import { call } from "../runtime/call.ts";
-import type { Environment } from "../runtime/environment.ts";
 import { Inbox } from "./inbox.ts";
 import { isGap, type Item, type Message } from "./message.ts";
 import { OpenSubscription } from "./open-subscription.ts";
 import type { IterableSubscription, IterateOptions, SubscribeOptions, Subscription } from "./subscription.ts";
 
-interface SubscriptionsParts {
-  readonly environment: Environment;
-  link(): Link | undefined;
-  /** A subscription ended otherwise than by its owner. */
-  onError(error: ClientError): void;
-}
-
 /**
- * The subscriptions that are open. The first of a channel goes by the channel's name alone, so that the gateway can write the same frame
+ * Brings frames to the subscriptions that are open. The first of a channel goes by the channel's name alone, so that the gateway can write the same frame
  * to all who do; further ones have numbers, which make their frames their own.
  */
 export class Subscriptions {
-  readonly #parts: SubscriptionsParts;
-  readonly #open = new Map<number, OpenSubscription>();
-  /** Channel -> the number here of the one that goes by its name; also after its end, until no frame for it can come any more. */
-  readonly #byName = new Map<string, number>();
+  readonly #parts: LastingParts;
+  /** By number, or by name; one that goes by its name also after its end, until no frame for it can come any more. */
+  readonly #byAddress = new Map<number | string | undefined, OpenSubscription>();
   #nextNumber = 1;
 
-  constructor(parts: SubscriptionsParts) {
+  constructor(parts: LastingParts) {
     this.#parts = parts;
   }
 
@@ -61,41 +52,33 @@ export class Subscriptions {
     return Object.assign(subscription, { [Symbol.asyncIterator]: () => inbox });
   }
 
-  /** To be called on every new connection. */
-  askAll(): void {
-    for (const [channel, number] of this.#byName) if (!this.#open.has(number)) this.#byName.delete(channel);
-    for (const subscription of this.#open.values()) subscription.ask();
-  }
-
   take(frame: SubscriptionFrame | Refusal): void {
-    const { channel = "", sub = this.#byName.get(channel) } = frame;
-    const subscription = sub === undefined ? undefined : this.#open.get(sub);
-    if (subscription) subscription.take(frame);
-    else if (frame.type === "unsubscribed" && frame.sub === undefined) this.#byName.delete(channel);
-  }
-
-  endAll(error: ClientError | undefined): void {
-    for (const subscription of this.#open.values()) subscription.end(error);
+    this.#byAddress.get(frame.sub ?? frame.channel)?.take(frame);
   }
 
   #create(channel: string, options: SubscribeOptions): OpenSubscription {
-    const { environment, link, onError } = this.#parts;
-    const number = this.#nextNumber++;
-    const sub = this.#byName.has(channel) ? number : undefined;
-    if (sub === undefined) this.#byName.set(channel, number);
+    const { environment, lasting, link, onError } = this.#parts;
+    const sub = this.#byAddress.has(channel) ? this.#nextNumber++ : undefined;
+    const address = sub ?? channel;
+    const onGone = (): void => {
+      this.#byAddress.delete(address);
+      lasting.delete(subscription);
+    };
     const subscription = new OpenSubscription({
       ...options,
       channel,
-      sub,
       environment,
-      link,
+      askFor: (since) => link()?.send({ type: "subscribe", channel, sub, since }),
       onEnd: (error) => {
-        this.#open.delete(number);
+        // A number is never used again, a name is.
+        if (sub) onGone();
         link()?.send({ type: "unsubscribe", channel, sub });
         if (error) onError(error);
       },
+      onGone,
     });
-    this.#open.set(number, subscription);
+    this.#byAddress.set(address, subscription);
+    lasting.add(subscription);
     return subscription;
   }
 }

@@ -1,4 +1,4 @@
-import { beforeEach, describe, expect, test } from "vitest";
+import { beforeEach, describe, expect, onTestFinished, test, vi } from "vitest";
 import type { ClientError } from "../../src/client-error.ts";
 import { surroundings, type Environment } from "../../src/runtime/environment.ts";
 import { Clock } from "../support/clock.ts";
@@ -169,6 +169,20 @@ describe("a connection that is dead though open", () => {
     expect(gateway.connections).toBeGreaterThan(1);
   });
 
+  test("is noticed also when the clock of the machine is set back meanwhile", async () => {
+    vi.useFakeTimers({ toFake: ["Date"] });
+    onTestFinished(() => void vi.useRealTimers());
+    vi.resetModules();
+    const { surroundings: fresh } = await import("../../src/runtime/environment.ts");
+    gateway.beatMs = 20;
+    const live = openClient(gateway, { environment: fresh });
+    await reached(live, "online");
+    gateway.stall();
+    vi.setSystemTime(Date.now() - 3_600_000);
+    await reached(live, "offline");
+    gateway.recover();
+  });
+
   test("is asked when the page comes back, and replaced when it does not answer within 5 s", async () => {
     const clock = new Clock();
     const { environment, wake } = sleepy(clock.within(surroundings));
@@ -229,6 +243,18 @@ describe("tokens", () => {
     }
     expect(gateway.connections).toBe(1);
     expect(gateway.frames.filter(({ type }) => type === "subscribe")).toHaveLength(1);
+  });
+
+  test("are replaced ahead of everything that waits to be sent, also when no more may wait", async () => {
+    gateway.lifeOf = () => 1_200;
+    gateway.framesPerSecond = 5;
+    const live = openClient(gateway, { token: () => "ada" });
+    await reached(live, "online");
+    const refusals = new Log<ClientError>();
+    for (let n = 0; n < 1_100; n++) void live.publish("news", n).catch(refusals.add);
+    await gateway.frame("token", { count: 2 });
+    expect(gateway.frames.filter(({ type }) => type === "publish").length).toBeLessThan(10);
+    expect(new Set(refusals.entries.map(({ code }) => code))).toEqual(new Set(["TOO_MANY_REQUESTS"]));
   });
 
   test("whose function rejects are asked for again, with a wait, and the error is told", async () => {

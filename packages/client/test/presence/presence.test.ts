@@ -1,7 +1,8 @@
 import { beforeEach, describe, expect, test } from "vitest";
 import type { ClientError } from "../../src/client-error.ts";
 import type { PresenceChange } from "../../src/index.ts";
-import { Log, openClient, openGateway, reached } from "../support/client.ts";
+import { Clock } from "../support/clock.ts";
+import { Log, openClient, openGateway, quick, reached } from "../support/client.ts";
 import type { GatewayDouble } from "../support/gateway-double.ts";
 
 let gateway: GatewayDouble;
@@ -121,6 +122,38 @@ describe("being there", () => {
     await live.subscribe("news").ready;
     expect(gateway.channel("news").members.size).toBe(0);
     expect(gateway.frames.filter(({ type }) => type === "enter")).toHaveLength(1);
+  });
+
+  test.each(["RATE_LIMITED", "TIMEOUT", "OUTCOME_UNKNOWN", "TOO_MANY_REQUESTS"])(
+    "that is answered with %s is tried again until it is there",
+    async (code) => {
+      let refusals = 0;
+      gateway.intercept = ({ type, ref }, say) => {
+        if (type !== "enter" || refusals++ > 1) return false;
+        say({ type: "error", ref, code, message: "Later" });
+        return true;
+      };
+      const live = as("ada");
+      live.on("error", () => expect.unreachable());
+      await live.presence("news").enter();
+      expect([...gateway.channel("news").members.keys()]).toEqual(["ada"]);
+    },
+  );
+
+  test("is not tried again once it was left", async () => {
+    gateway.intercept = ({ type, ref }, say) => {
+      if (type !== "enter") return false;
+      say({ type: "error", ref, code: "OUTCOME_UNKNOWN", message: "Later" });
+      return true;
+    };
+    const clock = new Clock();
+    const live = openClient(gateway, { token: () => "ada", environment: clock.within(quick) });
+    const presence = live.presence("news");
+    const entered = presence.enter();
+    await gateway.frame("enter");
+    await expect.poll(() => clock.pending.some((ms) => ms <= 100)).toBe(true);
+    await Promise.all([expect(entered).rejects.toMatchObject({ code: "CLOSED" }), presence.leave()]);
+    expect(clock.pending.some((ms) => ms <= 100)).toBe(false);
   });
 
   test("is refused to those whom no token names", async () => {

@@ -46,6 +46,20 @@ describe("receiving", () => {
     expect(subscription.cursor).toBe("1-1");
   });
 
+  test("a message without a cursor, as of another program, leaves the place where it is", async () => {
+    const seen = new Log<unknown>();
+    const subscription = live.subscribe<string>("news", ({ data }) => seen.add(data), { onGap: ({ reason }) => seen.add(reason) });
+    await subscription.ready;
+    gateway.publish("news", "a");
+    gateway.sayToAll({ type: "message", channel: "news", id: "x", data: "foreign", at: 1, cursor: null });
+    await seen.length(2);
+    expect(subscription.cursor).toBe("1-1");
+    gateway.drop();
+    gateway.publish("news", "b");
+    expect(await seen.length(3)).toEqual(["a", "foreign", "b"]);
+    expect((await gateway.frame("subscribe", { count: 2 })).since).toBe("1-1");
+  });
+
   test("the cursor of an iteration is that of the message handed over last, not of the one received last", async () => {
     const subscription = live.subscribe<string>("news", { since: "earliest" });
     for (const data of ["a", "b", "c"]) gateway.publish("news", data);
