@@ -57,12 +57,17 @@ export class ClientError extends Error {
 // asks to be subscribed or present may ask twice, so that an answer that got lost is a reason to ask again.
 const passing = /_UNAVAILABLE|INTERNAL_ERROR|TOO_MANY_REQUESTS|RATE_LIMITED|TIMEOUT|SLOW_RECEIVER|CLOSED|OFFLINE|OUTCOME_UNKNOWN/;
 
+/** What the gateway refuses with. */
+export function toError({ code, message }: { readonly code: ClientErrorCode; readonly message: string }): ClientError {
+  return new ClientError(code, message);
+}
+
 export function isPassing({ code }: ClientError): boolean {
   return passing.test(code);
 }
 
 export function offline(): ClientError {
-  return new ClientError("OFFLINE", "There is no connection, nothing was sent: try later, or pass { timeout } to wait for one");
+  return new ClientError("OFFLINE", "There is no connection, nothing was sent: try later, or pass { timeout }");
 }
 
 export function closed(what: string): ClientError {
@@ -70,5 +75,5 @@ export function closed(what: string): ClientError {
 }
 
 export function notAnswered(): ClientError {
-  return new ClientError("OUTCOME_UNKNOWN", "The answer did not come: look whether it was done before doing it again");
+  return new ClientError("OUTCOME_UNKNOWN", "No answer came: look whether it was done before doing it again");
 }

@@ -1,4 +1,4 @@
-import { ClientError, closed } from "./client-error.ts";
+import { closed, toError, type ClientError } from "./client-error.ts";
 import { Connection, type ConnectionState } from "./connection/connection.ts";
 import type { ServerFrame } from "./connection/frames.ts";
 import type { Lasting, LastingParts } from "./connection/lasting.ts";
@@ -137,7 +137,7 @@ export class Live {
   #take(frame: ServerFrame): void {
     if ("member" in frame || "members" in frame) this.#presences.take(frame);
     else if ("channel" in frame) this.#subscriptions.take(frame);
-    else if (frame.type === "error") this.#events.emit("error", new ClientError(frame.code, frame.message));
+    else if (frame.type === "error") this.#events.emit("error", toError(frame));
   }
 
   #endAll(error?: ClientError): void {

@@ -28,16 +28,15 @@ export async function publish(
   { timeout = 0 }: PublishOptions,
 ): Promise<PublishResult> {
   const json = toJson(`channel ${channel}`, data);
-  const deadline = timeout > 0 ? startDeadline(environment, timeout) : undefined;
+  const { passed, end } = startDeadline(environment, timeout > 0 ? timeout : Infinity);
   try {
-    if (deadline) await Promise.race([connection.settled, deadline.passed]);
+    if (timeout > 0) await Promise.race([connection.settled, passed]);
     const { link } = connection;
     if (!link) throw connection.state === "closed" ? closed("This client") : offline();
-    const answer = link.request({ type: "publish", channel }, { key: "data", json });
-    const first = await (deadline ? Promise.race([answer, deadline.passed]) : answer);
-    if (first?.type === "published") return { id: first.id, receivers: first.receivers };
+    const answer = await Promise.race([link.request({ type: "publish", channel }, { key: "data", json }), passed]);
+    if (answer) return { id: answer.id, receivers: answer.receivers };
     throw notAnswered();
   } finally {
-    deadline?.end();
+    end();
   }
 }

@@ -51,7 +51,7 @@ export class Connection {
 
   constructor(parts: ConnectionParts) {
     this.#parts = parts;
-    this.#backoff = new Backoff(parts.environment.random);
+    this.#backoff = new Backoff(parts.environment);
     this.#stopListening = parts.environment.onWake(() => this.#wake());
   }
 
@@ -105,7 +105,8 @@ export class Connection {
 
     const onlineAt = environment.now();
     void tokens?.keepFresh(link, expiresInMs);
-    if (!link.isLeaving) this.#setState("online");
+    // Offline by now if the gateway is about to stop.
+    if (this.#state === "connecting") this.#setState("online");
     const end = await link.ended;
     if (environment.now() - onlineAt >= steadyMs) this.#backoff.reset();
     return end;
@@ -117,15 +118,15 @@ export class Connection {
       return new Link({ url, environment, onFrame: (frame) => this.#take(frame) });
     } catch (cause) {
       // A page that may not connect there, or a runtime without WebSocket.
-      onError(new ClientError("INVALID_OPTION", `No connection to ${url} can be opened: ${String(cause)}`, { cause }));
+      onError(new ClientError("INVALID_OPTION", `${url} cannot be opened: ${String(cause)}`, { cause }));
       return undefined;
     }
   }
 
   /** Resolves with the life of the token when the gateway has taken it, or when the link has ended. */
   async #shakeHands(link: Link, token: string | undefined): Promise<number | null> {
-    await Promise.race([link.hello, link.ended]);
-    if (token === undefined || link.isEnded) return null;
+    await link.hello;
+    if (token === undefined) return null;
     try {
       return (await this.#parts.tokens?.present(link, token)) ?? null;
     } catch (error) {
@@ -142,9 +143,9 @@ export class Connection {
   }
 
   #finalError(code: number): ClientError | undefined {
-    if (code === 4403) return new ClientError("TOKEN_REVOKED", "The access was revoked: sign in again and connect anew");
+    if (code === 4403) return new ClientError("TOKEN_REVOKED", "The access was revoked: sign in again");
     if (code === 4401 && !this.#parts.tokens) {
-      return new ClientError("TOKEN_MISSING", "The gateway wants a token: pass a `token` function to connect");
+      return new ClientError("TOKEN_MISSING", "The gateway wants a token: pass { token }");
     }
     return undefined;
   }
@@ -158,7 +159,6 @@ export class Connection {
     if (this.#state === "closed") return;
     this.#rest = startDeadline(this.#parts.environment, ms);
     await this.#rest.passed;
-    this.#rest = undefined;
   }
 
   #setState(state: ConnectionState): void {

@@ -14,12 +14,22 @@ export interface Hello {
   readonly framesPerSecond?: number;
 }
 
-/** An answer to the frame with the same `ref`. */
-export type Answer =
-  | { readonly type: "token"; readonly ref: number; readonly expiresInMs: number | null }
-  | { readonly type: "published"; readonly ref: number; readonly id: string; readonly receivers: number }
-  | { readonly type: "done"; readonly ref: number }
-  | Present;
+interface Done {
+  readonly type: "done";
+  readonly ref: number;
+}
+
+/** The answer to each frame that gets one; it has the frame's `ref`. */
+export interface Answers {
+  readonly token: { readonly type: "token"; readonly ref: number; readonly expiresInMs: number | null };
+  readonly publish: { readonly type: "published"; readonly ref: number; readonly id: string; readonly receivers: number };
+  readonly enter: Done;
+  readonly leave: Done;
+  readonly watch: Present;
+  readonly unwatch: Done;
+}
+
+export type Answer = Answers[keyof Answers];
 
 export interface Refusal {
   readonly type: "error";

@@ -19,14 +19,12 @@ const answerMs = 5_000;
  */
 export class Heartbeat {
   readonly #parts: HeartbeatParts;
-  readonly #everyMs: number;
   #heardAt: number;
   #cancelLook: () => void;
   #cancelProbe: (() => void) | undefined;
 
   constructor(parts: HeartbeatParts) {
     this.#parts = parts;
-    this.#everyMs = parts.beatMs / 2;
     this.#heardAt = parts.environment.now();
     this.#cancelLook = this.#lookLater();
   }
@@ -50,15 +48,13 @@ export class Heartbeat {
   }
 
   #lookLater(): () => void {
-    const { environment } = this.#parts;
-    const dueAt = environment.now() + this.#everyMs;
-    return environment.after(this.#everyMs, () => this.#look(environment.now() - dueAt));
-  }
-
-  #look(lateMs: number): void {
     const { environment, beatMs, onDead } = this.#parts;
-    this.#cancelLook = this.#lookLater();
-    if (lateMs > beatMs) this.probe();
-    else if (!this.#cancelProbe && environment.now() - this.#heardAt > 2.5 * beatMs) onDead();
+    const begunAt = environment.now();
+    return environment.after(beatMs / 2, () => {
+      const now = environment.now();
+      this.#cancelLook = this.#lookLater();
+      if (now - begunAt > 1.5 * beatMs) this.probe();
+      else if (!this.#cancelProbe && now - this.#heardAt > 2.5 * beatMs) onDead();
+    });
   }
 }

@@ -1,6 +1,6 @@
-import { ClientError, notAnswered, offline } from "../client-error.ts";
+import { ClientError, notAnswered, offline, toError } from "../client-error.ts";
 import type { Environment } from "../runtime/environment.ts";
-import { parseFrame, type Answer, type ClientFrame, type Hello, type Refusal, type ServerFrame } from "./frames.ts";
+import { parseFrame, type Answer, type Answers, type ClientFrame, type Hello, type ServerFrame } from "./frames.ts";
 import { Heartbeat } from "./heartbeat.ts";
 import { Outbox } from "./outbox.ts";
 
@@ -42,10 +42,10 @@ const defaultFramesPerSecond = 50;
 export class Link {
   readonly #parts: LinkParts;
   readonly #socket: WebSocket;
-  readonly #questions = new Map<number, Question>();
-  readonly #hello = Promise.withResolvers<Hello>();
+  readonly #questions = new Map<number | undefined, Question>();
+  readonly #hello = Promise.withResolvers<void>();
   readonly #ended = Promise.withResolvers<LinkEnd>();
-  /** Resolves when the gateway has greeted. Never resolves when the link ends before. */
+  /** Resolves when the gateway has greeted, or the link has ended. */
   readonly hello = this.#hello.promise;
   readonly ended = this.#ended.promise;
   #nextRef = 1;
@@ -67,38 +67,33 @@ export class Link {
     return this.#isEnded;
   }
 
-  /** Whether the gateway has said that it will end this link. */
-  get isLeaving(): boolean {
-    return this.#retryAt !== undefined;
-  }
-
   /** Sends a frame after the greeting; before it, and after the end, nothing. */
   send(frame: ClientFrame): void {
-    if (!this.#isEnded) this.#outbox?.push({ text: JSON.stringify(frame) });
+    this.#outbox?.push({ text: JSON.stringify(frame) });
   }
 
   /**
    * Sends a frame that gets one answer; a token goes ahead of what waits, which may need it. Rejects with the gateway's refusal, OUTCOME_UNKNOWN, or before anything is sent with OFFLINE,
    * PAYLOAD_TOO_LARGE or TOO_MANY_REQUESTS.
    */
-  async request(frame: ClientFrame, payload?: Payload): Promise<Answer> {
+  async request<Type extends keyof Answers>(frame: ClientFrame & { readonly type: Type }, payload?: Payload): Promise<Answers[Type]> {
     const outbox = this.#outbox;
-    if (this.#isEnded || !outbox) throw offline();
+    if (!outbox) throw offline();
     const ref = this.#nextRef++;
     const head = JSON.stringify({ ...frame, ref });
     const text = payload ? `${head.slice(0, -1)},"${payload.key}":${payload.json}}` : head;
     if (new TextEncoder().encode(text).length > this.#maxFrameBytes) {
-      throw new ClientError("PAYLOAD_TOO_LARGE", `The gateway takes at most ${this.#maxFrameBytes} bytes: keep large data elsewhere`);
+      throw new ClientError("PAYLOAD_TOO_LARGE", `The gateway takes ${this.#maxFrameBytes} bytes at most: keep large data elsewhere`);
     }
     const isToken = frame.type === "token";
     if (!isToken && outbox.length >= mostWaiting) {
-      throw new ClientError("TOO_MANY_REQUESTS", `${mostWaiting} frames wait already: publish less at a time`);
+      throw new ClientError("TOO_MANY_REQUESTS", `${mostWaiting} frames wait already: publish less`);
     }
     return new Promise((resolve, reject) => {
-      const question: Question = { text, resolve, reject };
+      // The gateway is trusted to answer each frame with what is its answer.
+      const question: Question = { text, resolve: resolve as (answer: Answer) => void, reject };
       this.#questions.set(ref, question);
-      if (isToken) outbox.pushFirst(question);
-      else outbox.push(question);
+      outbox.push(question, isToken);
     });
   }
 
@@ -114,11 +109,12 @@ export class Link {
     this.#socket.close(1000);
     this.#heartbeat?.stop();
     this.#outbox?.stop();
+    this.#outbox = undefined;
     this.#cancelRetry?.();
     for (const { isSent, reject } of this.#questions.values()) reject(isSent ? notAnswered() : offline());
     this.#questions.clear();
-    const retryMs = this.#retryAt === undefined ? undefined : Math.max(0, this.#retryAt - this.#parts.environment.now());
-    this.#ended.resolve({ code, retryMs });
+    this.#hello.resolve();
+    this.#ended.resolve({ code, retryMs: this.#retryAt && this.#retryAt - this.#parts.environment.now() });
   }
 
   #take(frame: ServerFrame | undefined): void {
@@ -126,19 +122,13 @@ export class Link {
     if (!frame || this.#isEnded) return;
     if (frame.type === "hello") this.#greet(frame);
     if (frame.type === "draining") this.#leaveIn(frame.retryMs);
-    if ("ref" in frame && frame.ref !== undefined && this.#settle(frame.ref, frame)) return;
-    this.#parts.onFrame(frame);
-  }
-
-  /** Whether the frame was for the one who asked alone. */
-  #settle(ref: number, frame: Answer | Refusal): boolean {
-    const question = this.#questions.get(ref);
-    if (!question) return false;
-    this.#questions.delete(ref);
-    if (frame.type === "error") question.reject(new ClientError(frame.code, frame.message));
-    else question.resolve(frame);
+    const question = "ref" in frame && this.#questions.get(frame.ref);
+    if (!question) return this.#parts.onFrame(frame);
+    this.#questions.delete(frame.ref);
+    if (frame.type === "error") return question.reject(toError(frame));
+    question.resolve(frame);
     // Who is present concerns all who watch.
-    return frame.type !== "present";
+    if (frame.type === "present") this.#parts.onFrame(frame);
   }
 
   #greet(hello: Hello): void {
@@ -153,7 +143,7 @@ export class Link {
       ping: () => write('{"type":"ping"}'),
       onDead: () => this.end(1006),
     });
-    this.#hello.resolve(hello);
+    this.#hello.resolve();
   }
 
   #leaveIn(retryMs: number): void {

@@ -35,14 +35,10 @@ export class Outbox {
     return this.#waiting.length;
   }
 
-  push(letter: Letter): void {
-    this.#waiting.push(letter);
-    this.#flush();
-  }
-
-  /** Ahead of all that wait. */
-  pushFirst(letter: Letter): void {
-    this.#waiting.unshift(letter);
+  /** With `isUrgent` ahead of all that wait. */
+  push(letter: Letter, isUrgent = false): void {
+    if (isUrgent) this.#waiting.unshift(letter);
+    else this.#waiting.push(letter);
     this.#flush();
   }
 
@@ -56,15 +52,13 @@ export class Outbox {
       const letter = this.#waiting.shift();
       if (!letter) return;
       this.#left--;
-      this.#cancel ??= this.#parts.environment.after(windowMs, () => this.#refill());
+      this.#cancel ??= this.#parts.environment.after(windowMs, () => {
+        this.#cancel = undefined;
+        this.#left = this.#perWindow;
+        this.#flush();
+      });
       this.#parts.write(letter.text);
       letter.isSent = true;
     }
-  }
-
-  #refill(): void {
-    this.#cancel = undefined;
-    this.#left = this.#perWindow;
-    this.#flush();
   }
 }

@@ -1,6 +1,6 @@
 import { ClientError } from "../client-error.ts";
 import { Backoff } from "../runtime/backoff.ts";
-import { startDeadline } from "../runtime/deadline.ts";
+import { within } from "../runtime/deadline.ts";
 import type { Environment } from "../runtime/environment.ts";
 import type { Link } from "./link.ts";
 
@@ -31,34 +31,27 @@ export class TokenKeeper {
   /** A token, or TOKEN_UNAVAILABLE when the source rejects or does not answer within 20 s. */
   async fetch(): Promise<string> {
     const { source, environment } = this.#parts;
-    const deadline = startDeadline(environment, longestFetchMs);
     try {
-      const token = await Promise.race([source(), deadline.passed]);
-      if (token === undefined) throw new Error(`it did not answer within ${longestFetchMs} ms`);
+      const token = await within(environment, { ms: longestFetchMs, wait: Promise.resolve(source()) });
+      if (token === undefined) throw new Error(`no answer within ${longestFetchMs} ms`);
       return token;
     } catch (cause) {
-      throw new ClientError("TOKEN_UNAVAILABLE", `The token function failed and is called again later: ${String(cause)}`, { cause });
-    } finally {
-      deadline.end();
+      throw new ClientError("TOKEN_UNAVAILABLE", `The token function failed, and is called again: ${String(cause)}`, { cause });
     }
   }
 
   /** Presents a token. Resolves with how long it lives, or null when it has no end. */
   async present(link: Link, token: string): Promise<number | null> {
-    const answer = await link.request({ type: "token", token });
-    return answer.type === "token" ? answer.expiresInMs : null;
+    return (await link.request({ type: "token", token })).expiresInMs;
   }
 
   /** Replaces the token ahead of its end, again and again, until the link ends. */
   async keepFresh(link: Link, expiresInMs: number | null): Promise<void> {
-    const backoff = new Backoff(this.#parts.environment.random);
-    let life = expiresInMs;
-    let waitMs = refreshAfter(life);
-    while (await this.#outlasts(link, waitMs)) {
+    const backoff = new Backoff(this.#parts.environment);
+    let waitMs = refreshAfter(expiresInMs);
+    while (!(await within(this.#parts.environment, { ms: waitMs, wait: link.ended }))) {
       try {
-        const token = await this.fetch();
-        life = await this.present(link, token);
-        waitMs = refreshAfter(life);
+        waitMs = refreshAfter(await this.present(link, await this.fetch()));
         backoff.reset();
       } catch (error) {
         if (link.isEnded) return;
@@ -66,14 +59,6 @@ export class TokenKeeper {
         waitMs = backoff.next();
       }
     }
-  }
-
-  /** Whether the link lives on for `ms`. */
-  async #outlasts(link: Link, ms: number): Promise<boolean> {
-    const deadline = startDeadline(this.#parts.environment, ms);
-    await Promise.race([deadline.passed, link.ended]);
-    deadline.end();
-    return !link.isEnded;
   }
 }
 

@@ -1,4 +1,4 @@
-import { closed, type ClientError } from "../client-error.ts";
+import { closed } from "../client-error.ts";
 import type { Member, PresenceFrame } from "../connection/frames.ts";
 import type { Lasting } from "../connection/lasting.ts";
 import { call } from "../runtime/call.ts";
@@ -42,7 +42,7 @@ export class Roll implements Lasting {
       ready: watcher.ready.promise,
       close: () => {
         if (!this.#watchers.delete(watcher)) return;
-        watcher.ready.reject(this.#closed());
+        watcher.ready.reject(closed(`The watch of ${this.#parts.channel}`));
         if (this.#watchers.size === 0) this.#stop();
       },
     };
@@ -59,7 +59,7 @@ export class Roll implements Lasting {
     else this.#leave(frame.member);
   }
 
-  end(error = this.#closed()): void {
+  end(error = closed(`The watch of ${this.#parts.channel}`)): void {
     for (const { ready } of this.#watchers) ready.reject(error);
     this.#watchers.clear();
     this.#forget();
@@ -71,15 +71,12 @@ export class Roll implements Lasting {
     const gone = new Set(this.#members.keys());
     for (const member of members) gone.delete(member.member);
     for (const name of gone) this.#leave(name);
-    for (const member of members) {
-      if (isFirst) this.#members.set(member.member, member);
-      else this.#join(member);
-    }
+    for (const member of members) this.#join(member, isFirst);
     for (const { ready } of this.#watchers) ready.resolve();
   }
 
-  #join({ member, info, since }: Member): void {
-    const isNew = !this.#members.has(member);
+  #join({ member, info, since }: Member, isFirst = false): void {
+    const isNew = !isFirst && !this.#members.has(member);
     this.#members.set(member, { member, info, since });
     if (isNew) this.#tell({ kind: "joined", member, info });
   }
@@ -101,10 +98,6 @@ export class Roll implements Lasting {
     void link()
       ?.request({ type: "unwatch", channel })
       .catch(() => undefined);
-  }
-
-  #closed(): ClientError {
-    return closed(`The watch of ${this.#parts.channel}`);
   }
 
   #forget(): void {

@@ -1,7 +1,7 @@
 import { isPassing, type ClientError } from "../client-error.ts";
 import type { LastingParts } from "../connection/lasting.ts";
 import type { Link } from "../connection/link.ts";
-import { Retry } from "../runtime/retry.ts";
+import { Backoff } from "../runtime/backoff.ts";
 
 interface StandingParts extends Pick<LastingParts, "environment" | "link"> {
   request(link: Link): Promise<unknown>;
@@ -12,13 +12,13 @@ interface StandingParts extends Pick<LastingParts, "environment" | "link"> {
 /** Something that is asked of the gateway on every connection, and again after what passes, until it is refused for good or stopped. */
 export class Standing {
   readonly #parts: StandingParts;
-  readonly #retry: Retry;
+  readonly #backoff: Backoff;
   /** The question whose answer counts. */
   #last: Promise<unknown> | undefined;
 
   constructor(parts: StandingParts) {
     this.#parts = parts;
-    this.#retry = new Retry(parts.environment);
+    this.#backoff = new Backoff(parts.environment);
   }
 
   /** To be called on every new connection, too. */
@@ -29,7 +29,7 @@ export class Standing {
   }
 
   stop(): void {
-    this.#retry.cancel();
+    this.#backoff.cancel();
     this.#last = undefined;
   }
 
@@ -37,12 +37,12 @@ export class Standing {
     try {
       await question;
       if (question !== this.#last) return;
-      this.#retry.succeeded();
+      this.#backoff.reset();
       this.#parts.onGranted?.();
     } catch (error) {
       if (question !== this.#last) return;
       // Also when the link has ended: without one nothing is asked, and the next one asks at once.
-      if (isPassing(error as ClientError)) this.#retry.schedule(() => this.ask());
+      if (isPassing(error as ClientError)) this.#backoff.later(() => this.ask());
       else this.#parts.onRefused(error as ClientError);
     }
   }

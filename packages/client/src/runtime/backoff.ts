@@ -1,3 +1,5 @@
+import type { Environment } from "./environment.ts";
+
 const firstMs = 100;
 const longestMs = 20_000;
 
@@ -7,19 +9,32 @@ const longestMs = 20_000;
  * (Brooker, "Exponential Backoff And Jitter", AWS Architecture Blog, 2015).
  */
 export class Backoff {
-  readonly #random: () => number;
+  readonly #environment: Environment;
   #tries = 0;
+  #cancel: (() => void) | undefined;
 
-  constructor(random: () => number) {
-    this.#random = random;
+  constructor(environment: Environment) {
+    this.#environment = environment;
   }
 
   next(): number {
-    const bound = Math.min(longestMs, firstMs * 2 ** Math.min(this.#tries++, 20));
-    return Math.round(bound * this.#random());
+    return Math.round(Math.min(longestMs, firstMs * 2 ** this.#tries++) * this.#environment.random());
   }
 
+  /** Does it after the next wait, instead of what was to be done later. */
+  later(action: () => void): void {
+    this.cancel();
+    this.#cancel = this.#environment.after(this.next(), action);
+  }
+
+  /** Forgets what is to be done later, not how often it has failed. */
+  cancel(): void {
+    this.#cancel?.();
+  }
+
+  /** It went well. */
   reset(): void {
+    this.cancel();
     this.#tries = 0;
   }
 }

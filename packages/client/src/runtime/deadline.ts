@@ -18,3 +18,12 @@ export function startDeadline(environment: Environment, ms: number): Deadline {
     },
   };
 }
+
+/** What `wait` resolves with, or undefined when that takes longer than `ms`. */
+export async function within<Value>(
+  environment: Environment,
+  { ms, wait }: { readonly ms: number; readonly wait: Promise<Value> },
+): Promise<Value | undefined> {
+  const { passed, end } = startDeadline(environment, ms);
+  return Promise.race([wait, passed]).finally(end);
+}

@@ -22,17 +22,12 @@ export const surroundings: Environment = {
     return () => clearTimeout(timer);
   },
   onWake: (action) => {
+    const ending = new AbortController();
+    const { signal } = ending;
     // Workers have the network's event and no page, Node has neither.
-    if (typeof addEventListener === "undefined") return () => undefined;
-    const page = typeof document === "undefined" ? undefined : document;
-    const onVisibility = (): void => {
-      if (page?.visibilityState === "visible") action();
-    };
-    addEventListener("online", action);
-    page?.addEventListener("visibilitychange", onVisibility);
-    return () => {
-      removeEventListener("online", action);
-      page?.removeEventListener("visibilitychange", onVisibility);
-    };
+    globalThis.addEventListener?.("online", action, { signal });
+    const page = globalThis.document;
+    page?.addEventListener("visibilitychange", () => page.visibilityState === "visible" && action(), { signal });
+    return () => ending.abort();
   },
 };

@@ -1,29 +1,31 @@
 import type { ClientError } from "../client-error.ts";
 import { isGap, type Item, type Message } from "./message.ts";
 
-interface InboxParts<Data> {
-  /** How many items wait at the most. */
-  readonly capacity: number;
+/** Whose messages wait here. */
+interface Owner {
   /** Called for every item at the moment it is handed over; gaps are handed over by this alone. */
-  onHandOver(item: Item<Data>): void;
-  onReturn(): void;
+  handOver(item: Item<unknown>): void;
+  end(): void;
 }
 
 /** Keeps what arrives while an iteration is busy. What is kept when it ends with an error is still handed over, and then the error. */
 export class Inbox<Data> implements AsyncIterator<Message<Data>, undefined> {
-  readonly #parts: InboxParts<Data>;
+  readonly #owner: Owner;
+  readonly #capacity: number;
   readonly #items: Item<Data>[] = [];
   readonly #takers: PromiseWithResolvers<IteratorResult<Message<Data>, undefined>>[] = [];
   #isEnded = false;
   #error: ClientError | undefined;
 
-  constructor(parts: InboxParts<Data>) {
-    this.#parts = parts;
+  /** At the most `capacity` items wait. */
+  constructor(owner: Owner, capacity: number) {
+    this.#owner = owner;
+    this.#capacity = capacity;
   }
 
   /** Whether there was room for the item. */
   take(item: Item<Data>): boolean {
-    if (this.#items.length >= this.#parts.capacity) return false;
+    if (this.#items.length >= this.#capacity) return false;
     this.#items.push(item);
     this.#serve();
     return true;
@@ -44,9 +46,9 @@ export class Inbox<Data> implements AsyncIterator<Message<Data>, undefined> {
     return taker.promise;
   }
 
-  return(): Promise<IteratorResult<Message<Data>, undefined>> {
-    this.#parts.onReturn();
-    return Promise.resolve({ done: true, value: undefined });
+  async return(): Promise<IteratorResult<Message<Data>, undefined>> {
+    this.#owner.end();
+    return { done: true, value: undefined };
   }
 
   #serve(): void {
@@ -54,7 +56,7 @@ export class Inbox<Data> implements AsyncIterator<Message<Data>, undefined> {
       const item = this.#items.shift();
       if (item) {
         // The receiver of a gap may close the subscription: what is left is looked at again.
-        this.#parts.onHandOver(item);
+        this.#owner.handOver(item);
         if (!isGap(item)) this.#takers.shift()?.resolve({ done: false, value: item });
       } else if (this.#isEnded) {
         const taker = this.#takers.shift();

@@ -1,9 +1,9 @@
-import { ClientError, closed, isPassing } from "../client-error.ts";
+import { ClientError, closed, isPassing, toError } from "../client-error.ts";
 import type { SubscriptionFrame, Refusal } from "../connection/frames.ts";
 import type { Lasting } from "../connection/lasting.ts";
 import { call } from "../runtime/call.ts";
 import type { Environment } from "../runtime/environment.ts";
-import { Retry } from "../runtime/retry.ts";
+import { Backoff } from "../runtime/backoff.ts";
 import { isGap, type Gap, type Item } from "./message.ts";
 import type { SubscribeOptions, Subscription } from "./subscription.ts";
 
@@ -11,7 +11,7 @@ import type { SubscribeOptions, Subscription } from "./subscription.ts";
 export interface Receiver {
   /** Whether there was room for the item. */
   take(item: Item<unknown>): boolean;
-  end(error: ClientError | undefined): void;
+  end?(error: ClientError | undefined): void;
 }
 
 interface OpenSubscriptionParts extends SubscribeOptions {
@@ -38,7 +38,7 @@ interface OpenSubscriptionParts extends SubscribeOptions {
 export class OpenSubscription implements Subscription, Lasting {
   readonly channel: string;
   readonly #parts: OpenSubscriptionParts;
-  readonly #retry: Retry;
+  readonly #backoff: Backoff;
   readonly #ready = Promise.withResolvers<void>();
   readonly #closed = Promise.withResolvers<ClientError | undefined>();
   readonly ready = this.#ready.promise;
@@ -57,7 +57,7 @@ export class OpenSubscription implements Subscription, Lasting {
     this.channel = parts.channel;
     this.#position = parts.since;
     this.#cursor = parts.since === "earliest" ? undefined : parts.since;
-    this.#retry = new Retry(parts.environment);
+    this.#backoff = new Backoff(parts.environment);
     this.ready.catch(() => undefined);
   }
 
@@ -75,7 +75,7 @@ export class OpenSubscription implements Subscription, Lasting {
   }
 
   ask(): void {
-    this.#retry.cancel();
+    this.#backoff.cancel();
     if (this.#isEnded) this.#parts.onGone();
     else this.#parts.askFor(this.#position);
   }
@@ -86,9 +86,9 @@ export class OpenSubscription implements Subscription, Lasting {
       if (frame.type === "unsubscribed") this.#parts.onGone();
       return;
     }
-    if (frame.type === "error") return this.#refuse(new ClientError(frame.code, frame.message));
+    if (frame.type === "error") return this.#refuse(toError(frame));
     if (frame.type === "unsubscribed") {
-      return this.#refuse(new ClientError(frame.code ?? "CLOSED", `The gateway ended the subscription of ${channel}`));
+      return this.#refuse(new ClientError(frame.code ?? "CLOSED", `The subscription of ${channel} was ended by the gateway`));
     }
     const cursor = frame.cursor ?? undefined;
     if (frame.type === "subscribed") return this.#confirm(cursor);
@@ -106,17 +106,16 @@ export class OpenSubscription implements Subscription, Lasting {
   end(error?: ClientError): void {
     if (this.#isEnded) return;
     this.#isEnded = true;
-    this.#retry.cancel();
+    this.#backoff.cancel();
     this.#parts.signal?.removeEventListener("abort", this.#onAbort);
     this.#ready.reject(error ?? closed(`The subscription of ${this.channel}`));
     this.#closed.resolve(error);
     this.#parts.onEnd(error);
-    this.#receiver?.end(error);
+    this.#receiver?.end?.(error);
   }
 
-  close(): Promise<void> {
+  async close(): Promise<void> {
     this.end();
-    return Promise.resolve();
   }
 
   #confirm(cursor: string | undefined): void {
@@ -125,7 +124,7 @@ export class OpenSubscription implements Subscription, Lasting {
     // Never past where it was: should the connection end before the gap that is found now is told, it is found again.
     if (cursor === undefined || this.#position === undefined || this.#position === "earliest") this.#position = cursor;
     this.#cursor ??= cursor;
-    this.#retry.succeeded();
+    this.#backoff.reset();
     this.#ready.resolve();
     if (isBlind) this.#pass({ channel: this.channel, reason: this.#blindReason, missed: undefined, cursor });
     this.#blindReason = "disconnected";
@@ -133,17 +132,12 @@ export class OpenSubscription implements Subscription, Lasting {
 
   #pass(item: Item<unknown>): void {
     if (this.#isEnded || this.#receiver?.take(item)) return;
-    this.end(
-      new ClientError(
-        "SLOW_RECEIVER",
-        `The buffer of ${this.channel} is full: iterate faster, or subscribe again since subscription.cursor`,
-      ),
-    );
+    this.end(new ClientError("SLOW_RECEIVER", `The buffer of ${this.channel} is full: iterate faster, or subscribe since its cursor`));
   }
 
   #refuse(error: ClientError): void {
     if (!isPassing(error)) return this.end(error);
     if (error.code === "SLOW_RECEIVER") this.#blindReason = "dropped";
-    this.#retry.schedule(() => this.ask());
+    this.#backoff.later(() => this.ask());
   }
 }

@@ -3,7 +3,7 @@ import type { Refusal, SubscriptionFrame } from "../connection/frames.ts";
 import type { LastingParts } from "../connection/lasting.ts";
 import { call } from "../runtime/call.ts";
 import { Inbox } from "./inbox.ts";
-import { isGap, type Item, type Message } from "./message.ts";
+import { isGap, type Message } from "./message.ts";
 import { OpenSubscription } from "./open-subscription.ts";
 import type { IterableSubscription, IterateOptions, SubscribeOptions, Subscription } from "./subscription.ts";
 
@@ -30,25 +30,17 @@ export class Subscriptions {
         if (!isGap(item)) call(listener, item as Message<Data>);
         return true;
       },
-      end: () => undefined,
     });
     return subscription;
   }
 
   iterate<Data>(channel: string, { buffer = 1_000, ...options }: IterateOptions): IterableSubscription<Data> {
     if (!Number.isSafeInteger(buffer) || buffer < 1) {
-      throw new ClientError("INVALID_OPTION", `buffer must be a whole number of at least 1, not ${String(buffer)}`);
+      throw new ClientError("INVALID_OPTION", `buffer must be a whole number above 0, not ${String(buffer)}`);
     }
     const subscription = this.#create(channel, options);
-    const inbox = new Inbox<Data>({
-      capacity: buffer,
-      onHandOver: (item) => subscription.handOver(item),
-      onReturn: () => subscription.end(),
-    });
-    subscription.open({
-      take: (item) => inbox.take(item as Item<Data>),
-      end: (error) => inbox.end(error),
-    });
+    const inbox = new Inbox<Data>(subscription, buffer);
+    subscription.open(inbox);
     return Object.assign(subscription, { [Symbol.asyncIterator]: () => inbox });
   }
 

@@ -12,11 +12,8 @@ const gap: Item<number> = { channel: "news", reason: "lost", missed: undefined, 
 
 function createInbox(capacity: number): { readonly inbox: Inbox<number>; readonly handedOver: unknown[] } {
   const handedOver: unknown[] = [];
-  const inbox = new Inbox<number>({
-    capacity,
-    onHandOver: (item) => handedOver.push(isGap(item) ? "gap" : item.data),
-    onReturn: () => undefined,
-  });
+  const handOver = (item: Item<unknown>): unknown => handedOver.push(isGap(item) ? "gap" : item.data);
+  const inbox = new Inbox<number>({ handOver, end: () => undefined }, capacity);
   return { inbox, handedOver };
 }
 
