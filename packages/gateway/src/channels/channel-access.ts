@@ -8,6 +8,12 @@ export function requireReading(access: Access, visitor: Visitor, { channel, acce
   if (readers !== "public") access.require(visitor, "subscribe", channel.name);
 }
 
+/** Throws a 401 or 403 problem for a visitor who may not see who is on this channel, and not enter it. */
+export function requirePresence(access: Access, visitor: Visitor, door: ChannelDoor): void {
+  requireReading(access, visitor, door);
+  if (!door.presence) throw new Problem({ title: `${door.channel.name} keeps no presence`, status: 403, code: "FORBIDDEN" });
+}
+
 /** Throws a 401 or 403 problem for a visitor who may not publish on this channel. */
 export function requirePublishing(access: Access, visitor: Visitor, { channel, publish = "token" }: ChannelDoor): void {
   if (publish === "nobody") {

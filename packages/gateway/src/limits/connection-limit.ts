@@ -1,5 +1,13 @@
 import { Problem } from "../server/problem.ts";
 
+/** The place of one connection, from its opening to its end. */
+export interface Seat {
+  /** Counts the connection for somebody else from now on. Throws a 429 problem when that one has too many, and changes nothing then. */
+  moveTo(visitor: string): void;
+  /** Makes room, once. */
+  leave(): void;
+}
+
 /** How many live connections there are, in all and of each visitor. */
 export class ConnectionLimit {
   readonly #most: number;
@@ -12,24 +20,41 @@ export class ConnectionLimit {
     this.#mostPerVisitor = mostPerVisitor;
   }
 
-  /** Throws a 429 problem for a visitor with too many, and 503 when the gateway is full. What was entered must leave. */
-  enter(visitor: string): void {
+  /** Throws a 429 problem for a visitor with too many, and 503 when the gateway is full. */
+  enter(visitor: string): Seat {
     if (this.#total >= this.#most) {
       throw new Problem({ title: "The gateway has no room for another connection", status: 503, code: "GATEWAY_FULL" }, 5);
     }
+    this.#add(visitor);
+    this.#total++;
+    let owner: string | undefined = visitor;
+    return {
+      moveTo: (other) => {
+        if (owner === undefined || owner === other) return;
+        this.#add(other);
+        this.#remove(owner);
+        owner = other;
+      },
+      leave: () => {
+        if (owner === undefined) return;
+        this.#remove(owner);
+        this.#total--;
+        owner = undefined;
+      },
+    };
+  }
+
+  #add(visitor: string): void {
     const count = this.#counts.get(visitor) ?? 0;
     if (count >= this.#mostPerVisitor) {
       throw new Problem({ title: "Too many connections are open", status: 429, code: "TOO_MANY_CONNECTIONS" }, 5);
     }
     this.#counts.set(visitor, count + 1);
-    this.#total++;
   }
 
-  leave(visitor: string): void {
+  #remove(visitor: string): void {
     const count = this.#counts.get(visitor) ?? 0;
-    if (count === 0) return;
-    this.#total--;
-    if (count === 1) this.#counts.delete(visitor);
-    else this.#counts.set(visitor, count - 1);
+    if (count > 1) this.#counts.set(visitor, count - 1);
+    else this.#counts.delete(visitor);
   }
 }

@@ -4,10 +4,19 @@ import type { LiveConnections } from "./connections.ts";
 
 /** Why the gateway ends a connection. A client sees it, and comes back where that makes sense. */
 export type EndCode =
-  "DRAINING" | "SLOW_RECEIVER" | "TOKEN_EXPIRED" | "TOKEN_REVOKED" | "TOKEN_INVALID" | "INVALID_FRAME" | "TOO_MANY_FRAMES" | "CLOSED";
+  | "DRAINING"
+  | "SLOW_RECEIVER"
+  | "TOKEN_EXPIRED"
+  | "TOKEN_REVOKED"
+  | "TOKEN_INVALID"
+  | "INVALID_FRAME"
+  | "TOO_MANY_FRAMES"
+  | "TOO_MANY_CONNECTIONS"
+  | "INTERNAL_ERROR"
+  | "CLOSED";
 
-/** Why one subscription of a connection ends, while the connection goes on. */
-export type FeedEndCode = "SLOW_RECEIVER" | "CLOSED" | "FORBIDDEN";
+/** Why a feed ends for a receiver, while the connection goes on. */
+export type FeedEndCode = "SLOW_RECEIVER" | "CLOSED";
 
 // Less than this waits in the socket of a receiver that keeps up, also while it is far behind.
 const lowWaterBytes = 65_536;

@@ -1,4 +1,4 @@
-import type { ConnectionLimit } from "../limits/connection-limit.ts";
+import type { ConnectionLimit, Seat } from "../limits/connection-limit.ts";
 import { Problem } from "../server/problem.ts";
 import type { EndCode, LiveConnection } from "./connection.ts";
 
@@ -67,14 +67,10 @@ export class LiveConnections {
     return this.#slots;
   }
 
-  /** Throws a 503 problem while the gateway drains, and what the connection limit throws. What was entered must leave. */
-  enter(visitor: string): void {
+  /** Throws a 503 problem while the gateway drains, and what the connection limit throws. The seat is to be left at the end. */
+  enter(visitor: string): Seat {
     if (this.#isDraining) throw new Problem({ title: "The gateway is about to stop", status: 503, code: "DRAINING" }, 1);
-    this.#limit.enter(visitor);
-  }
-
-  leave(visitor: string): void {
-    this.#limit.leave(visitor);
+    return this.#limit.enter(visitor);
   }
 
   /** From now on `connection` is swept, until its socket is closed. */

@@ -37,7 +37,7 @@ export class EventStream extends LiveConnection implements Receiver {
   }
 
   endFeed(_source: Source, code: FeedEndCode): void {
-    this.end(code === "FORBIDDEN" ? "TOKEN_INVALID" : code);
+    this.end(code);
   }
 
   protected sayGoodbye(code: EndCode, retryMs: number): void {

@@ -79,8 +79,7 @@ async function openStream(
   const lastEventId = request.headers["last-event-id"];
   const place = parsePlace(typeof lastEventId === "string" && lastEventId !== "" ? lastEventId : since, found.length);
 
-  const key = visitorKey(visitor);
-  connections.enter(key);
+  const seat = connections.enter(visitorKey(visitor));
   try {
     const feed = await feeds.open(
       found.map(({ channel }) => channel),
@@ -95,11 +94,11 @@ async function openStream(
     reply.hijack();
     stream.begin(reply.raw, reply.getHeaders(), start);
     connections.add(stream, () => {
-      connections.leave(key);
+      seat.leave();
       feed.leave(stream);
     });
   } catch (error) {
-    connections.leave(key);
+    seat.leave();
     throw error;
   }
 }

@@ -3,12 +3,13 @@
  * subscription behind it is looked at; a client that does not wait for answers may be so many frames ahead, and no more.
  */
 import type { Access } from "../access/access.ts";
-import { requirePublishing, requireReading } from "../channels/channel-access.ts";
-import type { ChannelDoor, DoorFinder } from "../channels/doors.ts";
+import { requirePresence, requirePublishing, requireReading } from "../channels/channel-access.ts";
+import type { DoorFinder } from "../channels/doors.ts";
 import type { Feeds } from "../live/feeds.ts";
 import { parsePlace } from "../live/place.ts";
 import { webSocketWire } from "../live/wire.ts";
 import type { RequestLimit } from "../limits/request-limit.ts";
+import { FrameRate } from "../limits/frame-rate.ts";
 import { parseUntrustedJson } from "../server/json-body.ts";
 import { Problem, toProblem } from "../server/problem.ts";
 import { clientFrame, type ClientFrame, type FrameOf } from "./client-frames.ts";
@@ -31,20 +32,20 @@ const mostAhead = 200;
 export class Conversation {
   readonly #session: Session;
   readonly #parts: ConversationParts;
+  readonly #rate: FrameRate;
   #turn = Promise.resolve();
   #ahead = 0;
-  #second = 0;
-  #framesThisSecond = 0;
 
   constructor(session: Session, parts: ConversationParts) {
     this.#session = session;
     this.#parts = parts;
+    this.#rate = new FrameRate(parts.framesPerSecond);
     session.whenAnswered = () => this.#turn;
   }
 
   hear(data: string | Buffer, isBinary: boolean): void {
     if (this.#session.isLeaving) return;
-    if (this.#isFlood()) {
+    if (!this.#rate.take() || this.#ahead >= mostAhead) {
       this.#session.end("TOO_MANY_FRAMES");
       return;
     }
@@ -55,18 +56,17 @@ export class Conversation {
       this.#session.send({ type: "pong" });
     } else {
       this.#ahead++;
-      this.#turn = this.#turn.then(() => this.#answer(frame)).finally(() => this.#ahead--);
+      this.#turn = this.#turn.then(() => this.#answerOrEnd(frame)).finally(() => this.#ahead--);
     }
   }
 
-  #isFlood(): boolean {
-    const second = Math.floor(Date.now() / 1_000);
-    if (second !== this.#second) {
-      this.#second = second;
-      this.#framesThisSecond = 0;
+  /** Whatever happens to one frame, the turn of the next one comes: a logger may throw, too. */
+  async #answerOrEnd(frame: ClientFrame): Promise<void> {
+    try {
+      await this.#answer(frame);
+    } catch {
+      this.#session.end("INTERNAL_ERROR");
     }
-    this.#framesThisSecond++;
-    return this.#framesThisSecond > this.#parts.framesPerSecond || this.#ahead >= mostAhead;
   }
 
   async #answer(frame: ClientFrame): Promise<void> {
@@ -78,7 +78,8 @@ export class Conversation {
       if (body.status >= 500) this.#parts.logError(error, `a WebSocket frame ${frame.type} failed`);
       const { channel, sub, ref } = { channel: undefined, sub: undefined, ref: undefined, ...frame };
       this.#session.send({ type: "error", channel, sub, ref, code: body.code, message: body.detail ?? body.title });
-      if (frame.type === "token" && !this.#session.visitor.token) this.#session.end("TOKEN_INVALID");
+      if (frame.type !== "token" || this.#session.visitor.token) return;
+      this.#session.end(body.code === "TOO_MANY_CONNECTIONS" ? body.code : "TOKEN_INVALID");
     }
   }
 
@@ -93,18 +94,26 @@ export class Conversation {
       case "publish":
         return this.#publish(frame);
       case "enter":
-      case "leave":
       case "watch":
-      case "unwatch":
         return this.#attend(frame);
+      case "leave":
+      case "unwatch":
+        return this.#withdraw(frame);
       case "ping":
         return undefined;
     }
   }
 
   async #takeToken({ token: text, ref }: FrameOf<"token">): Promise<void> {
-    const { access } = this.#parts;
+    const { access, requests } = this.#parts;
     const { visitor } = this.#session;
+    // In development there is no key, and clients that have tokens show them all the same.
+    if (!access.hasKey) {
+      this.#session.send({ type: "token", ref, expiresAt: null, expiresInMs: null });
+      return;
+    }
+    // The first one belongs to the opening of the connection, which was counted.
+    if (visitor.token) requests.takeHere(this.#session.key);
     const token = await access.verify(text);
     // Counts, presence and what it is subscribed to belong to somebody: another one connects anew.
     if (visitor.token && visitor.token.subject !== token.subject) {
@@ -114,23 +123,46 @@ export class Conversation {
     const { expiresAt } = token;
     // Also as a duration: a browser's clock may be wrong by hours.
     this.#session.send({ type: "token", ref, expiresAt, expiresInMs: expiresAt - Date.now() });
-    for (const subscription of this.#session.subscriptions.values()) {
-      const door = await this.#parts.doors.find(subscription.channel).catch(() => undefined);
-      if (!door || !this.#mayRead(door)) this.#session.release(subscription, "FORBIDDEN");
+    await this.#endWhatIsForbidden();
+  }
+
+  /** What the token of before allowed, and the one of now does not. */
+  async #endWhatIsForbidden(): Promise<void> {
+    const session = this.#session;
+    const { presence } = this.#parts;
+    for (const subscription of session.subscriptions.values()) {
+      const code = await this.#refusalOf(subscription.channel, requireReading);
+      if (code !== undefined) session.release(subscription, code);
+    }
+    for (const channel of presence.watchesOf(session)) {
+      const code = await this.#refusalOf(channel, requirePresence);
+      if (code === undefined) continue;
+      presence.unwatch(session, channel);
+      session.send({ type: "withdrawn", what: "watch", channel, code });
+    }
+    for (const channel of presence.staysOf(session)) {
+      const code = await this.#refusalOf(channel, requirePresence);
+      if (code === undefined) continue;
+      await presence.leave(session, channel);
+      session.send({ type: "withdrawn", what: "enter", channel, code });
     }
   }
 
-  #mayRead(door: ChannelDoor): boolean {
+  /** Undefined for what is allowed, and otherwise a code: one that passes where it is only that the application cannot say at the moment. */
+  async #refusalOf(channel: string, requireRight: typeof requireReading): Promise<string | undefined> {
     try {
-      requireReading(this.#parts.access, this.#session.visitor, door);
-      return true;
-    } catch {
-      return false;
+      requireRight(this.#parts.access, this.#session.visitor, await this.#parts.doors.find(channel));
+      return undefined;
+    } catch (error) {
+      const { status, code } = toProblem(error).body;
+      if (status < 500) return "FORBIDDEN";
+      this.#parts.logError(error, `the door of ${channel} was not found`);
+      return code;
     }
   }
 
   async #subscribe({ channel, sub, since }: FrameOf<"subscribe">): Promise<void> {
-    const { access, doors, feeds, mostChannels } = this.#parts;
+    const { access, doors, feeds, requests } = this.#parts;
     const session = this.#session;
     if (session.subscriptions.has(sub ?? channel)) {
       throw new Problem({ title: "There is a subscription of this name already", status: 409, code: "INVALID_FRAME" });
@@ -138,9 +170,9 @@ export class Conversation {
     const door = await doors.find(channel);
     requireReading(access, session.visitor, door);
     const place = parsePlace(since ?? undefined, 1);
-    if (session.subscriptions.size >= mostChannels) {
-      throw new Problem({ title: `More than ${mostChannels} subscriptions`, status: 429, code: "TOO_MANY_CHANNELS" });
-    }
+    this.#checkRoom();
+    // What was missed has to be read.
+    if (place[0] !== undefined) requests.takeHere(session.key);
     const feed = await feeds.open([door.channel], webSocketWire(sub));
     if (session.isEnding || session.socket.destroyed) return;
     const start = feed.enter(session, place);
@@ -156,25 +188,32 @@ export class Conversation {
     this.#session.send({ type: "published", ref, id, receivers });
   }
 
-  async #attend(frame: FrameOf<"enter" | "leave" | "watch" | "unwatch">): Promise<void> {
-    const { presence, doors, access } = this.#parts;
+  async #attend(frame: FrameOf<"enter" | "watch">): Promise<void> {
+    const { presence, doors, access, requests } = this.#parts;
+    const session = this.#session;
+    requests.takeHere(session.key);
     const door = await doors.find(frame.channel);
-    requireReading(access, this.#session.visitor, door);
-    if (!door.presence) throw new Problem({ title: `${frame.channel} keeps no presence`, status: 403, code: "FORBIDDEN" });
-    switch (frame.type) {
-      case "enter":
-        await presence.enter(this.#session, door.channel, frame.info);
-        break;
-      case "leave":
-        await presence.leave(this.#session, frame.channel);
-        break;
-      case "unwatch":
-        await presence.unwatch(this.#session, frame.channel);
-        break;
-      case "watch":
-        return presence.watch(this.#session, door.channel, frame.ref);
-    }
-    this.#session.send({ type: "done", ref: frame.ref });
+    requirePresence(access, session.visitor, door);
+    const known = frame.type === "enter" ? presence.staysOf(session) : presence.watchesOf(session);
+    if (!known.includes(frame.channel)) this.#checkRoom();
+    if (frame.type === "watch") return presence.watch(session, door.channel, frame.ref);
+    await presence.enter(session, door.channel, frame.info);
+    session.send({ type: "done", ref: frame.ref });
+  }
+
+  /** Never refused: it ends what was allowed, and counted, when it began. */
+  async #withdraw({ type, channel, ref }: FrameOf<"leave" | "unwatch">): Promise<void> {
+    const { presence } = this.#parts;
+    if (type === "leave") await presence.leave(this.#session, channel);
+    else presence.unwatch(this.#session, channel);
+    this.#session.send({ type: "done", ref });
+  }
+
+  #checkRoom(): void {
+    const { mostChannels, presence } = this.#parts;
+    const session = this.#session;
+    if (session.subscriptions.size + presence.countOf(session) < mostChannels) return;
+    throw new Problem({ title: `More than ${mostChannels} subscriptions, watches and stays`, status: 429, code: "TOO_MANY_CHANNELS" });
   }
 }
 

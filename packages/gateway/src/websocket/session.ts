@@ -1,6 +1,7 @@
 import type { Duplex } from "node:stream";
 import type { WebSocket } from "ws";
-import type { Visitor } from "../access/token.ts";
+import { visitorKey, type Visitor } from "../access/token.ts";
+import type { Seat } from "../limits/connection-limit.ts";
 import { LiveConnection, type EndCode, type FeedEndCode } from "../live/connection.ts";
 import type { LiveConnections } from "../live/connections.ts";
 import type { Feed } from "../live/feed.ts";
@@ -16,6 +17,8 @@ const closeCodes: Record<EndCode, number> = {
   TOKEN_REVOKED: 4403,
   SLOW_RECEIVER: 4408,
   TOO_MANY_FRAMES: 4429,
+  TOO_MANY_CONNECTIONS: 4429,
+  INTERNAL_ERROR: 1011,
 };
 
 const noticeMs = 2_000;
@@ -28,20 +31,29 @@ export interface SessionSubscription {
   readonly feed: Feed;
 }
 
+interface SessionSetup {
+  readonly webSocket: WebSocket;
+  readonly socket: Duplex;
+  readonly visitor: Visitor;
+  readonly seat: Seat;
+}
+
 const drainPatienceMs = 3_000;
 
 /** One WebSocket as the feeds and the sweep see it. */
 export class Session extends LiveConnection implements Receiver {
   readonly #webSocket: WebSocket;
+  readonly #seat: Seat;
   readonly #subscriptions = new Map<string | number, SessionSubscription>();
   #noticeEndsAt = 0;
   #isLeaving = false;
   /** Resolves when the frames that came so far are answered. */
   whenAnswered: () => Promise<void> = () => Promise.resolve();
 
-  constructor(connections: LiveConnections, setup: { readonly webSocket: WebSocket; readonly socket: Duplex; readonly visitor: Visitor }) {
+  constructor(connections: LiveConnections, setup: SessionSetup) {
     super(connections, setup);
     this.#webSocket = setup.webSocket;
+    this.#seat = setup.seat;
   }
 
   get subscriptions(): ReadonlyMap<string | number, SessionSubscription> {
@@ -63,7 +75,7 @@ export class Session extends LiveConnection implements Receiver {
   }
 
   /** Ends a subscription and tells the client: `code` is null when the client wished it. */
-  release({ channel, sub }: { readonly channel: string; readonly sub?: number | undefined }, code: FeedEndCode | null): void {
+  release({ channel, sub }: { readonly channel: string; readonly sub?: number | undefined }, code: string | null): void {
     const key = sub ?? channel;
     const feed = this.#subscriptions.get(key)?.feed;
     const cursor = feed?.placeOf(this) ?? "";
@@ -72,7 +84,9 @@ export class Session extends LiveConnection implements Receiver {
     this.send({ type: "unsubscribed", channel, sub, code, cursor: cursor === "" ? null : cursor });
   }
 
+  /** It is this visitor's from now on. Throws a 429 problem, and stays the one before's, when this one has too many connections. */
   renew(visitor: Visitor): void {
+    this.#seat.moveTo(visitorKey(visitor));
     this.visitor = visitor;
     this.#noticeEndsAt = 0;
   }

@@ -5,6 +5,7 @@ import type { Origins } from "../access/origins.ts";
 import { visitorKey } from "../access/token.ts";
 import { visitorOf } from "../access/visitor.ts";
 import { beatMs, type LiveConnections } from "../live/connections.ts";
+import type { Seat } from "../limits/connection-limit.ts";
 import { largestFrameBytes } from "../limits/options.ts";
 import { Problem } from "../server/problem.ts";
 import { limitUpgrades } from "../server/upgrades.ts";
@@ -22,6 +23,7 @@ export async function addSocketRoutes(routes: FastifyInstance, parts: SocketPart
   const { connections, origins, presence, logError } = parts;
   await useWebSockets(routes, logError);
   const gateway = randomUUID();
+  const seats = new WeakMap<object, Seat>();
   routes.route({
     method: "GET",
     url: "/v1/ws",
@@ -31,12 +33,12 @@ export async function addSocketRoutes(routes: FastifyInstance, parts: SocketPart
     preValidation: (request, _reply, done) => {
       origins.checkHandshake(request.headers);
       if (request.ws) {
-        const key = visitorKey(visitorOf(request));
         // It would never close again, and its place would never be free.
         if (request.raw.socket.destroyed) throw new Problem({ title: "The client has gone", status: 400, code: "INVALID_REQUEST" });
-        connections.enter(key);
+        const seat = connections.enter(visitorKey(visitorOf(request)));
+        seats.set(request.raw, seat);
         // Not when the session ends: the handshake may still fail.
-        request.raw.socket.once("close", () => connections.leave(key));
+        request.raw.socket.once("close", () => seat.leave());
       }
       done();
     },
@@ -44,14 +46,16 @@ export async function addSocketRoutes(routes: FastifyInstance, parts: SocketPart
       throw new Problem({ title: "Connect with a WebSocket", status: 426, code: "UPGRADE_REQUIRED" });
     },
     wsHandler: (webSocket, request) => {
-      const session = new Session(connections, { webSocket, socket: request.raw.socket, visitor: visitorOf(request) });
+      const seat = seats.get(request.raw);
+      if (!seat) throw new Error("A WebSocket was opened that had no place");
+      const session = new Session(connections, { webSocket, socket: request.raw.socket, visitor: visitorOf(request), seat });
       const conversation = new Conversation(session, parts);
       connections.add(session, () => {
         session.leaveFeeds();
         presence.forget(session);
       });
       webSocket.on("message", (data: Buffer, isBinary) => conversation.hear(data, isBinary));
-      session.send({ type: "hello", beatMs, gateway, maxFrameBytes: largestFrameBytes });
+      session.send({ type: "hello", beatMs, gateway, maxFrameBytes: largestFrameBytes, framesPerSecond: parts.framesPerSecond });
     },
   });
 }
