@@ -1,6 +1,6 @@
 export { Keyline, type KeylineOptions } from "./keyline.ts";
 export { KeylineError, ValidationError, type ErrorCode, type ValidationIssue } from "./runtime/errors.ts";
-export { Discard, Snooze } from "./queue/outcome.ts";
+export { Discard, Snooze } from "./runtime/outcome.ts";
 export type { HandlerContext, Settle } from "./queue/attempt.ts";
 export type { BatchHandlerContext, BatchSettle, BatchSettlement } from "./queue/batch-settle.ts";
 export type { DeadLetter } from "./queue/dead-letter.ts";

@@ -10,15 +10,14 @@
  *   `patienceMs` gets one more for itself. A group is as large as lately fitted into `groupMs`, so slow effects run alone.
  * - A lane does not set out with less than half of what others carry on the average: jobs that were taken together end together, and the
  *   last of them would find the lanes gone with the first.
- * - In a shared transaction the rows of each settle are deleted right before its own effects are written: whatever a function does
+ * - In a shared transaction what each settle ends is claimed right before its own effects are written: whatever a function does
  *   to the transaction, no job is settled whose effects were not written. What has not begun after `groupMs` waits again.
  * - Sharing is a bet: when anything fails, all of it is rolled back, and each settle is made again alone, as `settleJobs` does. So
  *   the effects of one job that fail take no neighbour down, and every error reaches the one who caused it.
  */
 import { toError } from "../runtime/errors.ts";
 import { commit, rollBack } from "./commit.ts";
-import type { JobTable } from "./job-table.ts";
-import { settleJobs, writeWithin, type Settle } from "./settlement.ts";
+import { settleJobs, writeWithin, type Claims, type Settle } from "./settlement.ts";
 
 interface Request extends Settle {
   readonly resolve: (settled: ReadonlySet<string>) => void;
@@ -33,7 +32,7 @@ const largestGroupJobs = 1_000;
 const groupMs = 20;
 
 export class SettleLanes {
-  readonly #table: JobTable;
+  readonly #claims: Claims;
   #waiting: Request[] = [];
   /** Groups whose effects are being written, and how many settles they began with. */
   #lanes = 0;
@@ -43,8 +42,8 @@ export class SettleLanes {
   /** How long the effects of one settle have taken lately: a moving average. */
   #usualMs = 1;
 
-  constructor(table: JobTable) {
-    this.#table = table;
+  constructor(claims: Claims) {
+    this.#claims = claims;
   }
 
   /** Ends the jobs together with their effects. Returns the ids of those that this call ended; the others were settled before. */
@@ -123,7 +122,7 @@ export class SettleLanes {
       leave?.();
     };
     try {
-      request.resolve(await settleJobs(this.#table, { ...request, effects }, { mayGuess }));
+      request.resolve(await settleJobs(this.#claims, { ...request, effects }, { mayGuess }));
     } catch (error) {
       request.reject(toError(error));
     }
@@ -148,7 +147,7 @@ export class SettleLanes {
 
   /** Takes from the group, settles, and commits what it got. What it has begun with, and what that came to, is in `begun`. */
   async #tryTogether(group: Request[], begun: Map<Request, ReadonlySet<string>>, leave: () => void): Promise<void> {
-    const { database } = this.#table;
+    const { database } = this.#claims;
     const client = await database.connect();
     let isClean = false;
     let isAborted = false;
@@ -158,10 +157,10 @@ export class SettleLanes {
         const begins = begun.size === 0;
         begun.set(request, new Set());
         try {
-          const deletion = await writeWithin(this.#table, client, request, { begins, mayGuess: true });
-          if (deletion.isVoid) throw new Error("effects were written for jobs that are settled");
-          xid ??= deletion.xid;
-          begun.set(request, deletion.owed);
+          const claimed = await writeWithin(this.#claims, client, request, { begins, mayGuess: true });
+          if (claimed.isVoid) throw new Error("effects were written for jobs that are settled");
+          xid ??= claimed.xid;
+          begun.set(request, claimed.owed);
         } finally {
           isAborted = request.signal?.aborted ?? false;
         }

@@ -3,11 +3,11 @@ import type { PoolClient } from "pg";
 import { KeylineError, toError } from "../runtime/errors.ts";
 import { delay, retryDelay } from "../runtime/waiting.ts";
 import { commit, rollBack } from "./commit.ts";
-import { timed } from "./database.ts";
+import type { Database } from "./database.ts";
 import { isConflict } from "./failures.ts";
-import { joinIds, separator, settle, settleOne, type JobTable } from "./job-table.ts";
 import { begin } from "./transaction-watch.ts";
 
+/** What is to be settled, as its worker or consumer holds it. */
 export interface HeldJob {
   readonly id: string;
   /** Failed attempts as the worker knows them: a row with more was given to somebody else since. */
@@ -27,21 +27,24 @@ export interface Settle {
   readonly signal: AbortSignal | undefined;
 }
 
-interface SettledRow {
-  readonly settled: number;
-  /** Null when all were settled. */
-  readonly missing: string | null;
-  readonly xid: string | null;
-}
-
-/** What the deletion of rows came to: the ids whose rows were there, and the transaction's id if there were any. */
-interface Deletion {
+/** What a claim came to: the ids that were not settled before, and the transaction's id if there were any. */
+export interface Claim {
   readonly owed: ReadonlySet<string>;
   readonly xid: string | undefined;
 }
 
-interface Written extends Deletion {
-  /** Effects were written for jobs whose rows were gone: they must not be committed. */
+/** How a shape claims what is to be settled: jobs by their rows, events by their positions. */
+export interface Claims {
+  readonly database: Database;
+  /**
+   * Ends them within the transaction that is open on `client`. Of all committed transactions only one claims each of them; one that
+   * comes meanwhile waits for this one's end.
+   */
+  claim(client: PoolClient, held: readonly HeldJob[]): Promise<Claim>;
+}
+
+interface Written extends Claim {
+  /** Effects were written for what had been settled: they must not be committed. */
   readonly isVoid: boolean;
 }
 
@@ -49,64 +52,42 @@ const conflictTries = 10;
 
 /**
  * Ends jobs for good, together with their effects, in one transaction. Returns the ids that this call settled: the row of a job
- * is deleted by exactly one committed transaction, and only that one carries the job's effects.
+ * is deleted by exactly one committed transaction, and only that one carries the job's effects; so it is with the events of a stream.
  *
  * A transaction that failed because PostgreSQL went away, and one that stood in another one's way, are answered alike: by the
  * whole of it once more. Should it have been committed after all, the rows are gone, and the effects are left out.
  */
 export async function settleJobs(
-  table: JobTable,
+  claims: Claims,
   settling: Settle,
   { mayGuess }: { readonly mayGuess: boolean },
 ): Promise<ReadonlySet<string>> {
   const { signal } = settling;
   for (let conflicts = 0, guesses = mayGuess; ;) {
     try {
-      const { owed, isVoid } = await settleOnce(table, settling, { mayGuess: guesses });
+      const { owed, isVoid } = await settleOnce(claims, settling, { mayGuess: guesses });
       if (!isVoid || owed.size === 0) return owed;
       guesses = false;
     } catch (error) {
-      if (signal?.aborted || table.database.isClosing) throw error;
+      if (signal?.aborted || claims.database.isClosing) throw error;
       if (isConflict(error) && ++conflicts < conflictTries) await delay(retryDelay(conflicts, { first: 5, max: 200 }), signal);
-      else if (isOutage(error)) await table.database.whenAvailable(signal);
+      else if (isOutage(error)) await claims.database.whenAvailable(signal);
       else throw error;
       if (signal?.aborted) throw error;
     }
   }
 }
 
-/** Ends jobs that have no effects. Returns the ids of those that were this worker's to end. */
-export async function completeJobs(table: JobTable, jobs: readonly HeldJob[]): Promise<ReadonlySet<string>> {
-  for (let isRepeated = false; ;) {
-    try {
-      const [row] = await table.database.query<SettledRow>(settle, valuesOf(table, jobs));
-      const owed = owedOf(jobs, row);
-      return isRepeated && owed.size < jobs.length ? await withGone(table, jobs, owed) : owed;
-    } catch (error) {
-      if (!isOutage(error) || table.database.isClosing) throw error;
-      isRepeated = true;
-      await table.database.whenAvailable();
-    }
-  }
-}
-
-/** An answer got lost: a row that is gone may have been deleted by the statement that it belonged to. */
-async function withGone(table: JobTable, jobs: readonly HeldJob[], owed: ReadonlySet<string>): Promise<ReadonlySet<string>> {
-  const missing = jobs.filter(({ id }) => !owed.has(id)).map(({ id }) => id);
-  const open = await table.findOpen(missing);
-  return new Set([...owed, ...missing.filter((id) => !open.has(id))]);
-}
-
-function isOutage(error: unknown): boolean {
+export function isOutage(error: unknown): boolean {
   return error instanceof KeylineError && error.code === "POSTGRES_UNAVAILABLE";
 }
 
-async function settleOnce(table: JobTable, settling: Settle, { mayGuess }: { readonly mayGuess: boolean }): Promise<Written> {
-  const { database } = table;
+async function settleOnce(claims: Claims, settling: Settle, { mayGuess }: { readonly mayGuess: boolean }): Promise<Written> {
+  const { database } = claims;
   const client = await database.connect();
   let isClean = false;
   try {
-    const written = await writeWithin(table, client, settling, { begins: true, mayGuess });
+    const written = await writeWithin(claims, client, settling, { begins: true, mayGuess });
     if (!written.isVoid) isClean = await commit(database, client, written.xid);
     else isClean = !settling.signal?.aborted && (await rollBack(client));
     return written;
@@ -120,29 +101,29 @@ async function settleOnce(table: JobTable, settling: Settle, { mayGuess }: { rea
 }
 
 /**
- * Deletes the jobs' rows and has the effects of those written that were there, within the transaction that is open on `client` or
- * that this `begins`. Where it `mayGuess` that all rows are there, as they nearly always are, the deletion and the first statement
+ * Claims the jobs and has the effects of those written that were not settled before, within the transaction that is open on `client` or
+ * that this `begins`. Where it `mayGuess` that all can be claimed, as they nearly always can, the claim and the first statement
  * of the effects travel together on a pipelining connection.
  */
 export async function writeWithin(
-  table: JobTable,
+  claims: Claims,
   client: PoolClient,
   { jobs, effects, signal }: Settle,
   { begins, mayGuess }: { readonly begins: boolean; readonly mayGuess: boolean },
 ): Promise<Written> {
-  const remove = (): Promise<[unknown, Deletion]> => Promise.all([begins && begin(client), deleteRows(table, client, jobs)]);
+  const claim = (): Promise<[unknown, Claim]> => Promise.all([begins && begin(client), claims.claim(client, jobs)]);
   if (!mayGuess || !isPipelining(client) || !jobs.every(isFirst)) {
-    const [, deletion] = await inOnePacket(client, remove);
-    if (deletion.owed.size > 0) await unlessAborted(effects(client, deletion.owed), signal);
-    return { ...deletion, isVoid: false };
+    const [, claimed] = await inOnePacket(client, claim);
+    if (claimed.owed.size > 0) await unlessAborted(effects(client, claimed.owed), signal);
+    return { ...claimed, isVoid: false };
   }
   const all = new Set(jobs.map(({ id }) => id));
-  const [removed, written] = await inOnePacket(client, () => Promise.allSettled([remove(), unlessAborted(effects(client, all), signal)]));
-  if (removed.status === "rejected") throw toError(removed.reason);
-  const [, deletion] = removed.value;
-  const isVoid = deletion.owed.size < all.size;
+  const [claiming, written] = await inOnePacket(client, () => Promise.allSettled([claim(), unlessAborted(effects(client, all), signal)]));
+  if (claiming.status === "rejected") throw toError(claiming.reason);
+  const [, claimed] = claiming.value;
+  const isVoid = claimed.owed.size < all.size;
   if (written.status === "rejected" && !isVoid) throw toError(written.reason);
-  return { ...deletion, isVoid };
+  return { ...claimed, isVoid };
 }
 
 // One that was delivered or has failed before is the likeliest to be settled by now.
@@ -163,35 +144,6 @@ function unlessAborted(work: Promise<void>, signal: AbortSignal | undefined): Pr
     signal.addEventListener("abort", abort);
     work.then(resolve, reject).finally(() => signal.removeEventListener("abort", abort));
   });
-}
-
-/** Deletes the jobs' rows within the transaction that is open on `client`. */
-async function deleteRows(table: JobTable, client: PoolClient, jobs: readonly HeldJob[]): Promise<Deletion> {
-  const [first] = jobs;
-  try {
-    if (jobs.length === 1 && first) {
-      const { rows } = await client.query<{ xid: string | null }>(timed({ ...settleOne, values: [table.queue, first.id, first.attempts] }));
-      const xid = rows[0]?.xid ?? undefined;
-      return { owed: new Set(xid === undefined ? [] : [first.id]), xid };
-    }
-    const { rows } = await client.query<SettledRow>(timed({ ...settle, values: valuesOf(table, jobs) }));
-    return { owed: owedOf(jobs, rows[0]), xid: rows[0]?.xid ?? undefined };
-  } catch (error) {
-    throw table.database.explain(error);
-  }
-}
-
-function owedOf(jobs: readonly HeldJob[], row: SettledRow | undefined): ReadonlySet<string> {
-  const owed = new Set<string>();
-  if (!row || row.settled === 0) return owed;
-  for (const { id } of jobs) owed.add(id);
-  if (row.missing !== null) for (const id of row.missing.split(separator)) owed.delete(id);
-  return owed;
-}
-
-function valuesOf(table: JobTable, jobs: readonly HeldJob[]): unknown[] {
-  const hasFailed = jobs.some((job) => job.attempts > 0);
-  return [table.queue, joinIds(jobs.map((job) => job.id)), hasFailed ? jobs.map((job) => job.attempts).join(separator) : null];
 }
 
 /** What `work` sends before it first waits leaves in one packet, where the connection shows its stream: one write, and the server wakes once. */

@@ -1,7 +1,7 @@
 import { Emitter } from "../runtime/emitter.ts";
 import { KeylineError } from "../runtime/errors.ts";
 import type { Logger } from "../runtime/logger.ts";
-import type { Verdict } from "./ending.ts";
+import type { Verdict } from "../runtime/verdict.ts";
 import type { HeldJob } from "./held-jobs.ts";
 import type { Job } from "./job.ts";
 

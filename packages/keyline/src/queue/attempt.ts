@@ -1,9 +1,9 @@
 import type { Transaction } from "../postgres/options.ts";
-import { KeylineError, toError } from "../runtime/errors.ts";
+import { KeylineError } from "../runtime/errors.ts";
+import { outcomeOf, type Outcome } from "../runtime/outcome.ts";
 import type { HeldJob } from "./held-jobs.ts";
 import type { Job } from "./job.ts";
 import type { JobRecord } from "./job-record.ts";
-import { outcomeOf, type Outcome } from "./outcome.ts";
 
 /** A job that is being run. */
 export interface RunningJob<Data> {
@@ -97,30 +97,4 @@ export class SettleOnce {
     const settled = await this.#access.record.settle({ jobs: [element], effects, signal: this.#running.job.signal });
     return settled.has(element.id);
   }
-}
-
-/** Runs `work`; after `timeoutMs` the jobs' signals are aborted and the outcome is a failure, whatever the handler still does. */
-export function withTimeout(work: () => unknown, jobs: readonly Job<unknown>[], timeoutMs: number | undefined): Promise<Outcome> {
-  return new Promise((resolve) => {
-    let timer: NodeJS.Timeout | undefined;
-    const finish = (outcome: Outcome): void => {
-      clearTimeout(timer);
-      resolve(outcome);
-    };
-    if (timeoutMs !== undefined) {
-      timer = setTimeout(() => {
-        const error = new KeylineError("TIMEOUT", `The attempt took longer than ${timeoutMs} ms`);
-        for (const job of jobs) job.abort(error);
-        finish({ kind: "failed", error });
-      }, timeoutMs);
-    }
-    try {
-      Promise.resolve(work()).then(
-        () => finish({ kind: "completed" }),
-        (error: unknown) => finish(outcomeOf(error)),
-      );
-    } catch (error) {
-      finish(outcomeOf(toError(error)));
-    }
-  });
 }

@@ -9,14 +9,14 @@
  * - After every failure and every reconnect nothing is sent before the held list was read again: reconciler.ts.
  */
 import { toError } from "../runtime/errors.ts";
+import type { Lease } from "../runtime/lease.ts";
 import type { Logger } from "../runtime/logger.ts";
 import { Notice } from "../runtime/waiting.ts";
 import { isConnectionError, type ValkeyConnection } from "../valkey/connection.ts";
-import type { QueueLists } from "../valkey/queue-lists.ts";
+import type { Beat, QueueLists } from "../valkey/queue-lists.ts";
 import { BlockingTake } from "./blocking-take.ts";
 import type { Ending } from "./ending.ts";
 import { HeldJob, HeldJobs } from "./held-jobs.ts";
-import type { Lease } from "./lease.ts";
 import { Reconciler, type Reading } from "./reconciler.ts";
 
 export interface ExchangeEvents<Data> {
@@ -35,7 +35,7 @@ export interface ExchangeEvents<Data> {
 export interface ExchangeSetup<Data> {
   readonly lists: QueueLists;
   readonly blocking: ValkeyConnection;
-  readonly lease: Lease;
+  readonly lease: Lease<Beat>;
   /** How many more jobs can be begun. */
   readonly room: () => number;
   /** How many jobs one command takes at the most. */
@@ -52,7 +52,7 @@ const maxFinished = 1_000;
 export class Exchange<Data> {
   readonly #setup: ExchangeSetup<Data>;
   readonly #lists: QueueLists;
-  readonly #lease: Lease;
+  readonly #lease: Lease<Beat>;
   readonly #events: ExchangeEvents<Data>;
   readonly #held = new HeldJobs<Data>();
   readonly #reconciler: Reconciler<Data>;

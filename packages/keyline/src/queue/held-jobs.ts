@@ -1,7 +1,7 @@
 import { toError } from "../runtime/errors.ts";
+import type { Verdict } from "../runtime/verdict.ts";
 import type { HeldPlace } from "../valkey/queue-lists.ts";
 import { beginning, decodeElement, type Element } from "./element.ts";
-import type { Verdict } from "./ending.ts";
 import type { Job } from "./job.ts";
 
 /** A job in this worker's held list. */

@@ -1,10 +1,11 @@
 import { KeylineError, toError } from "../runtime/errors.ts";
 import { randomTag } from "../runtime/ids.ts";
 import type { Logger } from "../runtime/logger.ts";
+import { completeJobs, JobClaims } from "../postgres/job-claims.ts";
 import type { Failure, JobTable } from "../postgres/job-table.ts";
 import type { Marker } from "../postgres/marker.ts";
 import { SettleLanes } from "../postgres/settle-lanes.ts";
-import { completeJobs, type HeldJob, type Settle } from "../postgres/settlement.ts";
+import type { HeldJob, Settle } from "../postgres/settlement.ts";
 import type { QueueLists } from "../valkey/queue-lists.ts";
 
 interface Completion {
@@ -33,7 +34,7 @@ export class JobRecord {
     this.table = table;
     this.marker = marker;
     this.#lists = lists;
-    this.#lanes = new SettleLanes(table);
+    this.#lanes = new SettleLanes(new JobClaims(table));
     this.#logger = logger;
   }
 

@@ -6,12 +6,12 @@
  * after the list was read.
  */
 import { toError } from "../runtime/errors.ts";
+import type { Lease } from "../runtime/lease.ts";
 import type { Logger } from "../runtime/logger.ts";
 import { delay, retryDelay } from "../runtime/waiting.ts";
-import type { QueueLists } from "../valkey/queue-lists.ts";
+import type { Beat, QueueLists } from "../valkey/queue-lists.ts";
 import type { Ending } from "./ending.ts";
 import type { HeldJob, HeldJobs } from "./held-jobs.ts";
-import type { Lease } from "./lease.ts";
 
 /** What the held list showed. */
 export interface Reading<Data> {
@@ -26,7 +26,7 @@ export interface Reading<Data> {
 /** Finds out what a worker really holds, whenever that is in doubt. */
 export class Reconciler<Data> {
   readonly #lists: QueueLists;
-  readonly #lease: Lease;
+  readonly #lease: Lease<Beat>;
   readonly #held: HeldJobs<Data>;
   readonly #logger: Logger;
   readonly #stopping = new AbortController();
@@ -38,7 +38,7 @@ export class Reconciler<Data> {
 
   constructor(
     held: HeldJobs<Data>,
-    { lists, lease, logger }: { readonly lists: QueueLists; readonly lease: Lease; readonly logger: Logger },
+    { lists, lease, logger }: { readonly lists: QueueLists; readonly lease: Lease<Beat>; readonly logger: Logger },
   ) {
     this.#held = held;
     this.#lists = lists;

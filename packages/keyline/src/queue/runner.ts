@@ -1,8 +1,8 @@
 import { KeylineError } from "../runtime/errors.ts";
-import { SettleOnce, withTimeout, type HandlerContext, type RunningJob, type SettleAccess } from "./attempt.ts";
+import { isThenable, outcomeOf, withTimeout, type Outcome } from "../runtime/outcome.ts";
+import { SettleOnce, type HandlerContext, type RunningJob, type SettleAccess } from "./attempt.ts";
 import { BatchSettles, type BatchHandlerContext } from "./batch-settle.ts";
 import type { Job } from "./job.ts";
-import { outcomeOf, type Outcome } from "./outcome.ts";
 
 export type Finish<Data> = (running: RunningJob<Data>, outcome: Outcome) => void;
 
@@ -81,20 +81,26 @@ export class SingleRunner<Data> implements Runner<Data> {
   }
 
   async #runTimed(running: RunningJob<Data>, finish: Finish<Data>): Promise<void> {
-    finish(running, await withTimeout(() => this.#handler(running.job, noSettle), [running.job], this.#timeoutMs));
+    finish(
+      running,
+      await withTimeout(
+        () => this.#handler(running.job, noSettle),
+        (reason) => running.job.abort(reason),
+        this.#timeoutMs,
+      ),
+    );
   }
 
   async #runSettling(running: RunningJob<Data>, access: SettleAccess, finish: Finish<Data>): Promise<void> {
     const once = new SettleOnce(running, access);
-    const outcome = await withTimeout(() => this.#handler(running.job, once), [running.job], this.#timeoutMs);
+    const outcome = await withTimeout(
+      () => this.#handler(running.job, once),
+      (reason) => running.job.abort(reason),
+      this.#timeoutMs,
+    );
     // What the settle came to counts, also for a handler that caught its error or threw after it.
     finish(running, (await once.outcome()) ?? outcome);
   }
-}
-
-// Query builders return objects that are promises by their `then` alone.
-function isThenable(value: unknown): value is PromiseLike<unknown> {
-  return typeof value === "object" && value !== null && "then" in value && typeof value.then === "function";
 }
 
 const completed: Outcome = { kind: "completed" };
@@ -148,7 +154,8 @@ export class BatchRunner<Data> implements Runner<Data> {
     this.#batches++;
     const jobs = batch.map((running) => running.job);
     const settles = this.#access && new BatchSettles(batch, this.#access);
-    const outcome = await withTimeout(() => this.#handler(jobs, settles ?? noSettle), jobs, this.#timeoutMs);
+    const abort = (reason: Error): void => jobs.forEach((job) => job.abort(reason));
+    const outcome = await withTimeout(() => this.#handler(jobs, settles ?? noSettle), abort, this.#timeoutMs);
     const outcomes = await settles?.outcomes();
     this.#batches--;
     for (const running of batch) finish(running, outcomes?.get(running.job) ?? outcome);

@@ -19,15 +19,17 @@ import type { ValkeyConnection } from "../valkey/connection.ts";
 import type { Beat, QueueLists } from "../valkey/queue-lists.ts";
 import { Announcer, type WorkerEvents } from "./announcer.ts";
 import type { RunningJob, SettleAccess } from "./attempt.ts";
-import { judge, record, type Ending, type Verdict } from "./ending.ts";
+import { judge, record, type Ending } from "./ending.ts";
 import { Exchange } from "./exchange.ts";
 import type { HeldJob } from "./held-jobs.ts";
 import { Intake } from "./intake.ts";
 import type { Job } from "./job.ts";
 import type { JobRecord } from "./job-record.ts";
-import { Lease } from "./lease.ts";
+import { createLease } from "./lease.ts";
 import type { QueuePolicy } from "./options.ts";
-import type { Outcome } from "./outcome.ts";
+import type { Outcome } from "../runtime/outcome.ts";
+import type { Lease } from "../runtime/lease.ts";
+import type { Verdict } from "../runtime/verdict.ts";
 import { Rescuer } from "./rescuer.ts";
 import type { Runner } from "./runner.ts";
 import { Scheduler } from "./scheduler.ts";
@@ -56,7 +58,7 @@ const stopOptionNames = new Set(["timeout"]);
 export class Worker<Data> {
   readonly #setup: WorkerSetup<Data>;
   readonly #announcer: Announcer<Data>;
-  readonly #lease: Lease;
+  readonly #lease: Lease<Beat>;
   readonly #exchange: Exchange<Data>;
   readonly #runner: Runner<Data>;
   readonly #rescuer: Rescuer;
@@ -80,7 +82,7 @@ export class Worker<Data> {
     const { lists, logger, policy } = setup;
     this.#setup = setup;
     this.#announcer = new Announcer(setup);
-    this.#lease = new Lease(lists, policy.leaseMs, {
+    this.#lease = createLease(lists, policy.leaseMs, {
       logger,
       events: {
         began: () => this.#exchange.pumpSoon(),

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { Database } from "../../src/postgres/database.ts";
 import { JobTable } from "../../src/postgres/job-table.ts";
-import { completeJobs } from "../../src/postgres/settlement.ts";
+import { completeJobs } from "../../src/postgres/job-claims.ts";
 import { openStage, type Stage } from "../support/stage.ts";
 
 const logger = { debug: () => undefined, info: () => undefined, warn: () => undefined, error: () => undefined };

@@ -1,6 +1,7 @@
 import type { PoolClient } from "pg";
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 import { Database } from "../../src/postgres/database.ts";
+import { JobClaims } from "../../src/postgres/job-claims.ts";
 import { JobTable } from "../../src/postgres/job-table.ts";
 import { SettleLanes } from "../../src/postgres/settle-lanes.ts";
 import type { HeldJob } from "../../src/postgres/settlement.ts";
@@ -21,7 +22,7 @@ beforeAll(async () => {
 });
 beforeEach(async () => {
   await stage.pool.query("TRUNCATE effects, keyline.job");
-  lanes = new SettleLanes(table);
+  lanes = new SettleLanes(new JobClaims(table));
 });
 afterAll(async () => {
   await database.close();

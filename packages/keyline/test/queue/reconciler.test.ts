@@ -1,6 +1,8 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { HeldJob, HeldJobs } from "../../src/queue/held-jobs.ts";
-import { Lease } from "../../src/queue/lease.ts";
+import { createLease } from "../../src/queue/lease.ts";
+import type { Lease } from "../../src/runtime/lease.ts";
+import type { Beat } from "../../src/valkey/queue-lists.ts";
 import { Reconciler } from "../../src/queue/reconciler.ts";
 import { silentLogger as logger } from "../../src/runtime/logger.ts";
 import { ValkeyConnection } from "../../src/valkey/connection.ts";
@@ -22,7 +24,7 @@ async function withLease(
   queue: string,
   work: (parts: {
     readonly lists: QueueLists;
-    readonly lease: Lease;
+    readonly lease: Lease<Beat>;
     readonly held: HeldJobs<null>;
     readonly reconciler: Reconciler<null>;
   }) => Promise<void>,
@@ -31,7 +33,7 @@ async function withLease(
   const lists = new QueueLists(connection, new QueueKeys(stage.prefix, queue));
   const began = gate();
   const held = new HeldJobs<null>();
-  const lease = new Lease(lists, 2_000, { logger, events: { began: began.open, renewed: () => undefined, lost: () => undefined } });
+  const lease = createLease(lists, 2_000, { logger, events: { began: began.open, renewed: () => undefined, lost: () => undefined } });
   lease.start();
   await began.opened;
   await work({ lists, lease, held, reconciler: new Reconciler(held, { lists, lease, logger }) });
@@ -86,7 +88,7 @@ test("becomes suspicious when two renewals in a row show more than is known", as
 test("gives up when its worker stops, also while Valkey is away", async () => {
   const connection = new ValkeyConnection(toTarget("valkey://127.0.0.1:1"), { logger, silenceMs: 5_000 });
   const lists = new QueueLists(connection, new QueueKeys(stage.prefix, "r4"));
-  const lease = new Lease(lists, 2_000, { logger, events: { began() {}, renewed() {}, lost() {} } });
+  const lease = createLease(lists, 2_000, { logger, events: { began() {}, renewed() {}, lost() {} } });
   const reconciler = new Reconciler(new HeldJobs<null>(), { lists, lease, logger });
   const reading = reconciler.read();
   connection.close();
