@@ -9,11 +9,9 @@
  *
  * However many receivers a channel has in this process, there is one topic and one subscription on Valkey.
  */
-import type { StandardSchemaV1 } from "@standard-schema/spec";
 import type { Database } from "../postgres/database.ts";
 import { MessageRelay } from "../postgres/message-relay.ts";
 import { MessageTable } from "../postgres/message-table.ts";
-import { KeylineError } from "../runtime/errors.ts";
 import { randomTag } from "../runtime/ids.ts";
 import type { Logger } from "../runtime/logger.ts";
 import { checkName, checkPattern } from "../runtime/names.ts";
@@ -23,18 +21,20 @@ import { ChannelKeys, channelOfLive, livePattern } from "../valkey/keys.ts";
 import { PresenceSet } from "../valkey/presence-set.ts";
 import { ServerRun } from "../valkey/server-run.ts";
 import type { Subscriptions } from "../valkey/subscriptions.ts";
-import { Channel, type ChannelParts } from "./channel.ts";
+import { Channel } from "./channel.ts";
 import { ChannelPattern } from "./channel-pattern.ts";
 import { parseCursor } from "./cursor.ts";
 import { History } from "./history.ts";
 import { KeptTopic } from "./kept-topic.ts";
+import { KnownChannels, type ChannelRules } from "./known-channels.ts";
 import { LiveTopic } from "./live-topic.ts";
 import { MessageReader } from "./message.ts";
-import { toChannelPolicy, type ChannelOptions, type ChannelPolicy } from "./options.ts";
+import type { ChannelOptions } from "./options.ts";
 import { OutboxOutlet } from "./outbox-outlet.ts";
 import { Presence } from "./presence.ts";
 import { Publisher } from "./publisher.ts";
-import { Topics } from "./topics.ts";
+import type { Topic } from "./topic.ts";
+import { Topics, type TopicSource } from "./topics.ts";
 import { TransactionalPublisher } from "./transactional-publisher.ts";
 
 export interface HubSetup {
@@ -46,23 +46,15 @@ export interface HubSetup {
   checkOpen(): void;
 }
 
-interface KnownChannel {
-  readonly channel: Channel<unknown>;
-  readonly policy: ChannelPolicy;
-  readonly schema: StandardSchemaV1 | undefined;
-  readonly log: ChannelLog;
-  readonly reader: MessageReader;
-  readonly publisher: Publisher;
-}
-
 const presenceLeaseMs = 10_000;
 
 export class Hub {
   readonly #setup: HubSetup;
   readonly #owner = randomTag(16);
   readonly #run: ServerRun;
-  readonly #channels = new Map<string, KnownChannel>();
-  readonly #presences = new Map<string, Presence>();
+  readonly #channels = new KnownChannels();
+  readonly #publishers = new Set<Publisher>();
+  readonly #presences = new Set<Presence>();
   readonly #topics: Topics;
   #subscriptions: Subscriptions | undefined;
   #relay: MessageRelay | undefined;
@@ -77,117 +69,86 @@ export class Hub {
   /** The channel of that name: always the same object. Throws INVALID_NAME, and INVALID_OPTION for other options than it was made with. */
   channel(name: string, options: ChannelOptions): Channel<unknown> {
     const known = this.#channels.get(name);
-    if (known) {
-      if (Object.keys(options).length > 0) checkSame(name, known, options);
-      return known.channel;
-    }
-    const made = this.#make(checkName("channel", name), options);
-    this.#channels.set(name, made);
-    return made.channel;
+    if (known && Object.keys(options).length === 0) return known;
+    const rules = this.#channels.rulesFor(checkName("channel", name), options);
+    return known ?? this.#make(name, rules);
   }
 
   /** Throws INVALID_NAME. */
   channels(pattern: string): ChannelPattern {
     const pubSubPattern = livePattern(this.#setup.prefix, checkPattern(pattern));
-    const source = {
+    const source: TopicSource = {
       subject: `channels ${pattern}`,
+      owner: this,
       make: () => new LiveTopic<unknown>(pattern, { readerOf: (live) => this.#readerOf(live), logger: this.#setup.logger }),
-      subscribe: (subscriptions: Subscriptions, topic: LiveTopic<unknown>) => subscriptions.subscribePattern(pubSubPattern, topic),
-      unsubscribe: (subscriptions: Subscriptions) => subscriptions.unsubscribePattern(pubSubPattern),
+      subscribe: (subscriptions, topic) => subscriptions.subscribePattern(pubSubPattern, topic),
+      unsubscribe: (subscriptions) => subscriptions.unsubscribePattern(pubSubPattern),
     };
     return new ChannelPattern(pattern, {
       checkOpen: () => this.#setup.checkOpen(),
-      createReceiver: (options, listener) => this.#topics.join(source, { options, listener }, (topic, receiver) => topic.attach(receiver)),
+      createReceiver: (options, listener) => this.#topics.join(source, { options, listener }),
     });
   }
 
   async close(): Promise<void> {
     const topics = this.#topics.close();
-    await Promise.all([...this.#channels.values()].map(({ publisher }) => publisher.drained()));
-    await Promise.all([...this.#presences.values()].map((presence) => presence.stop()));
+    await Promise.all([...this.#publishers].map((publisher) => publisher.drained()));
+    await Promise.all([...this.#presences].map((presence) => presence.stop()));
     await this.#relay?.stop();
     await this.#subscriptions?.close();
     await topics;
   }
 
-  #make(name: string, options: ChannelOptions): KnownChannel {
+  #make(name: string, rules: ChannelRules): Channel<unknown> {
     const { logger, database } = this.#setup;
-    const policy = toChannelPolicy(options);
-    const { schema } = options;
+    const { policy, schema } = rules;
+    const { history } = policy;
     const log = this.#createLog(name);
     const reader = new MessageReader<unknown>(name, { schema, logger });
-    const rule = policy.history;
-    const publisher = new Publisher(name, { log, history: rule });
+    let presence: Presence | undefined;
     const channel: Channel<unknown> = new Channel<unknown>(name, {
       policy,
       schema,
-      publisher,
+      publisher: new Publisher(name, { log, history, busy: this.#publishers }),
       transactionalPublisher: database && this.#transactional(database),
-      history: rule && new History<unknown>(name, { log, reader, logger }),
-      presence: () => this.#presence(name, log),
+      history: history && new History<unknown>(name, { log, reader, logger }),
+      presence: () => (presence ??= this.#createPresence(channel, log)),
       checkOpen: () => this.#setup.checkOpen(),
-      createReceiver: rule ? this.#resumable({ name, log, reader }) : this.#live({ name, log, reader }),
+      createReceiver: (options, listener) => {
+        const since = options.since === undefined || options.since === "earliest" ? options.since : parseCursor(options.since);
+        return this.#topics.join(source, { options, listener, since });
+      },
     });
-    return { channel, policy, schema, log, reader, publisher };
+    const source: TopicSource = {
+      subject: `channel ${name}`,
+      owner: channel,
+      make: (): Topic<unknown> =>
+        history
+          ? new KeptTopic<unknown>({ channel: name, log, reader, logger })
+          : new LiveTopic<unknown>(name, { readerOf: () => ({ channel: name, reader }), logger }),
+      subscribe: (subscriptions, topic) => subscriptions.subscribe(log.keys.live, topic),
+      unsubscribe: (subscriptions) => subscriptions.unsubscribe(log.keys.live),
+    };
+    this.#channels.add(channel, rules);
+    return channel;
   }
 
-  #live({
-    name,
-    log,
-    reader,
-  }: {
-    readonly name: string;
-    readonly log: ChannelLog;
-    readonly reader: MessageReader;
-  }): ChannelParts["createReceiver"] {
-    const source = {
-      ...placeOf(name, log),
-      make: (): LiveTopic<unknown> =>
-        new LiveTopic<unknown>(name, { readerOf: () => ({ channel: name, reader }), logger: this.#setup.logger }),
-    };
-    return (options, listener) =>
-      this.#topics.join<LiveTopic<unknown>>(source, { options, listener }, (topic, receiver) => topic.attach(receiver));
-  }
-
-  #resumable({
-    name,
-    log,
-    reader,
-  }: {
-    readonly name: string;
-    readonly log: ChannelLog;
-    readonly reader: MessageReader;
-  }): ChannelParts["createReceiver"] {
-    const source = {
-      ...placeOf(name, log),
-      make: () => new KeptTopic<unknown>({ channel: name, log, reader, logger: this.#setup.logger }),
-    };
-    return (options, listener) => {
-      const { since } = options;
-      const place = since === undefined || since === "earliest" ? since : parseCursor(since);
-      return this.#topics.join<KeptTopic<unknown>>(source, { options, listener }, (topic, receiver) => topic.attach(receiver, place));
-    };
-  }
-
-  #presence(name: string, { keys }: ChannelLog): Presence {
-    const known = this.#presences.get(name);
-    if (known) return known;
+  #createPresence(channel: Channel<unknown>, { keys }: ChannelLog): Presence {
     const { commands, logger } = this.#setup;
-    const presence = new Presence(name, {
+    return new Presence(channel, {
       set: new PresenceSet(commands, { keys, owner: this.#owner, leaseMs: presenceLeaseMs }),
       subscriptions: () => this.#subscribed(),
       logger,
       leaseMs: presenceLeaseMs,
+      busy: this.#presences,
       checkOpen: () => this.#setup.checkOpen(),
     });
-    this.#presences.set(name, presence);
-    return presence;
   }
 
   #readerOf(live: string): { readonly channel: string; readonly reader: MessageReader } {
     const channel = channelOfLive(this.#setup.prefix, live);
-    const known = this.#channels.get(channel)?.reader;
-    return { channel, reader: known ?? new MessageReader<unknown>(channel, { schema: undefined, logger: this.#setup.logger }) };
+    const schema = this.#channels.schemaOf(channel);
+    return { channel, reader: new MessageReader<unknown>(channel, { schema, logger: this.#setup.logger }) };
   }
 
   #createLog(name: string): ChannelLog {
@@ -206,36 +167,11 @@ export class Hub {
   #transactional(database: Database): TransactionalPublisher {
     if (!this.#transactionalPublisher) {
       const table = new MessageTable(database);
-      const outlet = new OutboxOutlet(this.#setup.commands, (channel) => this.#channels.get(channel)?.log ?? this.#createLog(channel));
+      const outlet = new OutboxOutlet(this.#setup.commands, (channel) => this.#createLog(channel));
       this.#relay = new MessageRelay(table, { outlet, logger: this.#setup.logger });
       this.#relay.start();
       this.#transactionalPublisher = new TransactionalPublisher(table, this.#relay);
     }
     return this.#transactionalPublisher;
   }
-}
-
-/** Where the messages of a channel are heard. */
-function placeOf(
-  name: string,
-  { keys }: ChannelLog,
-): {
-  readonly subject: string;
-  subscribe(subscriptions: Subscriptions, topic: LiveTopic<unknown> | KeptTopic<unknown>): void;
-  unsubscribe(subscriptions: Subscriptions): void;
-} {
-  return {
-    subject: `channel ${name}`,
-    subscribe: (subscriptions, topic) => subscriptions.subscribe(keys.live, topic),
-    unsubscribe: (subscriptions) => subscriptions.unsubscribe(keys.live),
-  };
-}
-
-function checkSame(name: string, known: KnownChannel, options: ChannelOptions): void {
-  const isSame = known.schema === options.schema && JSON.stringify(toChannelPolicy(options)) === JSON.stringify(known.policy);
-  if (isSame) return;
-  throw new KeylineError(
-    "INVALID_OPTION",
-    `Channel ${name} was made before with other options: give the same ones, or call channel(${JSON.stringify(name)}) to get it again`,
-  );
 }

@@ -75,7 +75,7 @@ export class KeptTopic<Data> implements Topic<Data> {
     return this.#audience.isEmpty && this.#waiting.size === 0 && this.#replays.isIdle;
   }
 
-  attach(receiver: Receiver<Data>, since: Position | "earliest" | undefined): void {
+  attach(receiver: Receiver<Data>, since?: Position | "earliest"): void {
     if (this.#isCurrent) this.#begin(receiver, since);
     else this.#waiting.set(receiver, since);
   }

@@ -19,6 +19,8 @@ interface PresenceSetup {
   readonly subscriptions: () => Subscriptions;
   readonly logger: Logger;
   readonly leaseMs: number;
+  /** Has this presence in it while somebody is here through it, or watches. */
+  readonly busy: Set<Presence>;
   checkOpen(): void;
 }
 
@@ -31,7 +33,8 @@ const readyWithinMs = 5_000;
  * those who were only with it leave when the lease (ten seconds) ends.
  */
 export class Presence implements Duty {
-  readonly #channel: string;
+  /** Held, so that it is not forgotten, and made again with another presence, as long as there is this one. */
+  readonly #channel: { readonly name: string };
   readonly #setup: PresenceSetup;
   /** Those this process answers for: how often each entered, and what it says of itself. */
   readonly #entered = new Map<string, { times: number; infoJson: string }>();
@@ -43,7 +46,7 @@ export class Presence implements Duty {
   #changing: Promise<unknown> = Promise.resolve();
 
   /** @internal */
-  constructor(channel: string, setup: PresenceSetup) {
+  constructor(channel: { readonly name: string }, setup: PresenceSetup) {
     this.#channel = channel;
     this.#setup = setup;
   }
@@ -59,7 +62,7 @@ export class Presence implements Duty {
   async enter(member: string, { info = null }: EnterOptions = {}): Promise<{ leave(): Promise<void> }> {
     this.#setup.checkOpen();
     checkMember(member);
-    const infoJson = toJson(`presence on channel ${this.#channel}`, info, maxInfoBytes);
+    const infoJson = toJson(`presence on channel ${this.#channel.name}`, info, maxInfoBytes);
     const known = this.#entered.get(member);
     if (known) {
       known.times++;
@@ -67,6 +70,7 @@ export class Presence implements Duty {
     } else {
       this.#entered.set(member, { times: 1, infoJson });
     }
+    this.start();
     try {
       await this.#inTurn(() => this.#enter([{ member, infoJson }]));
     } catch (error) {
@@ -108,6 +112,7 @@ export class Presence implements Duty {
     // A function of its own for each watch, should two of them be given the same listener.
     const own: PresenceListener = (change) => listener(change);
     view.add(own);
+    this.start();
     await view.begun;
     return {
       members: view.members,
@@ -120,6 +125,7 @@ export class Presence implements Duty {
   }
 
   start(): void {
+    this.#setup.busy.add(this);
     this.#loop ??= this.#run(this.#stopping.signal);
   }
 
@@ -150,8 +156,12 @@ export class Presence implements Duty {
         this.#leaving.delete(member);
       });
     } catch (error) {
-      this.#setup.logger.debug({ channel: this.#channel, error: toError(error).message }, "a member's leaving could not be told yet");
+      this.#setup.logger.debug({ channel: this.#channel.name, error: toError(error).message }, "a member's leaving could not be told yet");
     }
+  }
+
+  get #isIdle(): boolean {
+    return this.#entered.size === 0 && this.#leaving.size === 0 && !this.#view;
   }
 
   /** One time less; true when that was the last. */
@@ -171,10 +181,8 @@ export class Presence implements Duty {
       if (!isConnectionError(error)) throw error;
       throw new KeylineError(
         "OUTCOME_UNKNOWN",
-        `The connection to Valkey broke while a member entered channel ${this.#channel}: enter again`,
-        {
-          cause: error,
-        },
+        `The connection to Valkey broke while a member entered channel ${this.#channel.name}: enter again`,
+        { cause: error },
       );
     }
   }
@@ -191,6 +199,11 @@ export class Presence implements Duty {
       await delay(this.#setup.leaseMs / 4, signal);
       if (signal.aborted) return;
       for (const member of this.#leaving) await this.#tellLeaving(member);
+      if (this.#isIdle) {
+        this.#loop = undefined;
+        this.#setup.busy.delete(this);
+        return;
+      }
       if (this.#entered.size === 0) continue;
       try {
         // In turn, so that all who entered are there when they are counted.
@@ -200,7 +213,7 @@ export class Presence implements Duty {
           await this.#enter([...this.#entered].map(([member, { infoJson }]) => ({ member, infoJson })));
         });
       } catch (error) {
-        this.#setup.logger.debug({ channel: this.#channel, error: toError(error).message }, "presence could not be renewed yet");
+        this.#setup.logger.debug({ channel: this.#channel.name, error: toError(error).message }, "presence could not be renewed yet");
       }
     }
   }

@@ -6,6 +6,13 @@ const readyWithinMs = 5_000;
 const pageMessages = 100;
 const pageLength = 1_048_576;
 
+interface PublisherSetup {
+  readonly log: ChannelLog;
+  readonly history: HistoryRule | undefined;
+  /** Has this publisher in it while something of it is under way. */
+  readonly busy: Set<Publisher>;
+}
+
 interface Pending {
   readonly message: OutgoingMessage;
   readonly resolve: (published: Published) => void;
@@ -20,25 +27,32 @@ export class Publisher {
   readonly #channel: string;
   readonly #log: ChannelLog;
   readonly #history: HistoryRule | undefined;
+  readonly #busy: Set<Publisher>;
   #pending: Pending[] = [];
   readonly #underWay = new Set<Promise<void>>();
 
-  constructor(channel: string, { log, history }: { readonly log: ChannelLog; readonly history: HistoryRule | undefined }) {
+  constructor(channel: string, { log, history, busy }: PublisherSetup) {
     this.#channel = channel;
     this.#log = log;
     this.#history = history;
+    this.#busy = busy;
   }
 
   publish(message: OutgoingMessage): Promise<Published> {
     return new Promise((resolve, reject) => {
       const pending = { message, resolve, reject };
-      if (this.#underWay.size === 0 && this.#pending.length === 0) {
+      if (this.#isIdle) {
+        this.#busy.add(this);
         this.#send([pending]);
         return;
       }
       if (this.#pending.length === 0) setImmediate(() => this.#sendPending());
       this.#pending.push(pending);
     });
+  }
+
+  get #isIdle(): boolean {
+    return this.#underWay.size === 0 && this.#pending.length === 0;
   }
 
   #sendPending(): void {
@@ -62,7 +76,10 @@ export class Publisher {
   }
 
   #send(page: readonly Pending[]): void {
-    const sending = this.#sendPage(page).finally(() => this.#underWay.delete(sending));
+    const sending = this.#sendPage(page).finally(() => {
+      this.#underWay.delete(sending);
+      if (this.#isIdle) this.#busy.delete(this);
+    });
     this.#underWay.add(sending);
   }
 

@@ -1,16 +1,25 @@
 import type { Logger } from "../runtime/logger.ts";
 import type { Subscriptions } from "../valkey/subscriptions.ts";
+import type { Position } from "../valkey/channel-log.ts";
 import { checkSubscribeOptionNames, type PatternSubscribeOptions } from "./options.ts";
 import { Receiver, type MessageListener } from "./receiver.ts";
 import type { Topic } from "./topic.ts";
 
 /** How a topic is made and taken off Valkey again. */
-export interface TopicSource<Made extends Topic<unknown>> {
+export interface TopicSource {
   /** The channel or the pattern, in words: topics are known by it. */
   readonly subject: string;
-  make(): Made;
-  subscribe(subscriptions: Subscriptions, topic: Made): void;
+  /** Who must not be forgotten while there is the topic. */
+  readonly owner: object;
+  make(): Topic<unknown>;
+  subscribe(subscriptions: Subscriptions, topic: Topic<unknown>): void;
   unsubscribe(subscriptions: Subscriptions): void;
+}
+
+interface Joining {
+  readonly options: PatternSubscribeOptions;
+  readonly listener: MessageListener<unknown> | undefined;
+  readonly since?: Position | "earliest" | undefined;
 }
 
 // Clients that were all cut off at once come back within this time, to a window that is still there.
@@ -29,12 +38,8 @@ export class Topics {
     this.#logger = logger;
   }
 
-  /** A new receiver, which `attach` joins to the topic. Throws INVALID_OPTION. */
-  join<Made extends Topic<unknown>>(
-    source: TopicSource<Made>,
-    { options, listener }: { readonly options: PatternSubscribeOptions; readonly listener: MessageListener<unknown> | undefined },
-    attach: (topic: Made, receiver: Receiver<unknown>) => void,
-  ): Receiver<unknown> {
+  /** A new receiver of the topic. Throws INVALID_OPTION. */
+  join(source: TopicSource, { options, listener, since }: Joining): Receiver<unknown> {
     checkSubscribeOptionNames(options);
     const { subject } = source;
     const receiver = new Receiver<unknown>({
@@ -52,7 +57,7 @@ export class Topics {
     const topic = this.#topic(source);
     // Not before the caller has its subscription: what is replayed from memory would be handed over within this call.
     queueMicrotask(() => {
-      if (!receiver.isClosed) attach(topic, receiver);
+      if (!receiver.isClosed) topic.attach(receiver, since);
     });
     return receiver;
   }
@@ -63,12 +68,11 @@ export class Topics {
     await Promise.all([...this.#topics.values()].map((topic) => topic.stop()));
   }
 
-  #topic<Made extends Topic<unknown>>(source: TopicSource<Made>): Made {
+  #topic(source: TopicSource): Topic<unknown> {
     const { subject } = source;
     clearTimeout(this.#lingering.get(subject));
     this.#lingering.delete(subject);
-    // One subject is always made by the same kind of source.
-    const known = this.#topics.get(subject) as Made | undefined;
+    const known = this.#topics.get(subject);
     if (known) return known;
     const topic = source.make();
     this.#topics.set(subject, topic);
@@ -76,7 +80,7 @@ export class Topics {
     return topic;
   }
 
-  #linger<Made extends Topic<unknown>>(source: TopicSource<Made>): void {
+  #linger(source: TopicSource): void {
     const { subject } = source;
     const topic = this.#topics.get(subject);
     if (!topic?.isIdle || this.#lingering.has(subject)) return;
