@@ -30,3 +30,17 @@ export type { EnterOptions, Presence } from "./channel/presence.ts";
 export type { Member, PresenceChange, PresenceListener, PresenceWatch } from "./channel/presence-member.ts";
 export type { MessageListener } from "./channel/receiver.ts";
 export type { Subscription } from "./channel/subscription.ts";
+export type { Entry } from "./stream/entry.ts";
+export type { Place } from "./stream/entry-id.ts";
+export type {
+  AppendOptions,
+  AppendResult,
+  FollowOptions,
+  HistoryOptions as KeyHistoryOptions,
+  ReadOptions,
+  Retention,
+  StreamGap,
+  StreamOptions,
+  TransactionalAppendOptions,
+} from "./stream/options.ts";
+export type { Stream } from "./stream/stream.ts";

@@ -20,6 +20,9 @@ import { KeylineError } from "./runtime/errors.ts";
 import { silentLogger, type Logger } from "./runtime/logger.ts";
 import { checkName } from "./runtime/names.ts";
 import { checkOptionNames } from "./runtime/options.ts";
+import type { StreamOptions } from "./stream/options.ts";
+import type { Stream } from "./stream/stream.ts";
+import { Streams } from "./stream/streams.ts";
 import { ValkeyConnection } from "./valkey/connection.ts";
 import { QueueKeys } from "./valkey/keys.ts";
 import { toTarget, type ValkeyOptions, type ValkeyTarget } from "./valkey/options.ts";
@@ -28,7 +31,7 @@ import { createSubscriptions } from "./valkey/subscriptions.ts";
 
 export interface KeylineOptions {
   readonly valkey: ValkeyOptions;
-  /** Needed for transactional queues; without it Keyline never loads `pg`. */
+  /** Needed for transactional queues and streams; without it Keyline never loads `pg`. */
   readonly postgres?: PostgresOptions;
   /** Of every key. Default `kl`. */
   readonly prefix?: string;
@@ -39,6 +42,7 @@ export interface KeylineOptions {
 type Plain = { readonly transactional?: false };
 type WithRecord = { readonly transactional: true };
 type Rules = Omit<QueueOptions, "schema" | "transactional">;
+type StreamRules<Event> = Omit<StreamOptions<Event, Event>, "schema" | "transactional">;
 type WithSchema<Input, Output> = { readonly schema: StandardSchemaV1<Input, Output> };
 
 const optionNames = new Set(["valkey", "postgres", "prefix", "logger"]);
@@ -55,6 +59,7 @@ export class Keyline {
   readonly #database: Database | undefined;
   #relay: Relay | undefined;
   readonly #hub: Hub;
+  readonly #streams: Streams;
   readonly #queues = new Map<string, Queue<unknown, unknown, boolean>>();
   readonly #workers = new Set<{ stop(): Promise<void> }>();
   readonly #deliveries = new Set<Delivery>();
@@ -78,6 +83,15 @@ export class Keyline {
       createSubscriptions: () => createSubscriptions(this.#target, { prefix: this.prefix, commands: this.#commands, logger, silenceMs }),
       database: this.#database,
       logger,
+      checkOpen: () => this.#checkOpen(),
+    });
+    this.#streams = new Streams({
+      prefix: this.prefix,
+      commands: this.#commands,
+      // The answer comes when the block time is over; two seconds later it is overdue.
+      connect: (blockMs) => this.#connect(blockMs + 2_000),
+      logger,
+      requireDatabase: (what) => this.#requireDatabase(what),
       checkOpen: () => this.#checkOpen(),
     });
   }
@@ -126,6 +140,22 @@ export class Keyline {
   }
 
   /**
+   * The stream of that name: always the same object in one Keyline. With `transactional: true` PostgreSQL has the record of every event.
+   * Throws INVALID_NAME, INVALID_OPTION, and POSTGRES_REQUIRED for a transactional stream without `postgres`.
+   *
+   * @example
+   * const reviews = keyline.stream("Reviews", { schema: ReviewEvent, key: (event) => String(event.reviewId), transactional: true });
+   */
+  stream<Data = unknown>(name: string, options?: StreamRules<Data> & Plain): Stream<Data>;
+  stream<Data = unknown>(name: string, options: StreamRules<Data> & WithRecord): Stream<Data, Data, true>;
+  stream<Input, Output>(name: string, options: StreamRules<Output> & Plain & WithSchema<Input, Output>): Stream<Input, Output>;
+  stream<Input, Output>(name: string, options: StreamRules<Output> & WithRecord & WithSchema<Input, Output>): Stream<Input, Output, true>;
+  stream(name: string, options: StreamOptions = {}): Stream<unknown, unknown, boolean> {
+    this.#checkOpen();
+    return this.#streams.stream(name, options);
+  }
+
+  /**
    * Runs a command on Valkey: for what Keyline has no words for. On a cluster its first key says where. Never one that blocks: everything
    * else would wait behind it. Throws VALKEY_UNAVAILABLE when it could not be sent, and the server's own errors.
    *
@@ -168,6 +198,7 @@ export class Keyline {
   async #close(): Promise<void> {
     await Promise.all([...this.#workers].map((worker) => worker.stop()));
     await this.#hub.close();
+    await this.#streams.close();
     await Promise.all([...this.#deliveries].map((delivery) => delivery.stop()));
     await this.#relay?.stop();
     await Promise.all([...this.#deliveries].map((delivery) => delivery.marker.stop()));

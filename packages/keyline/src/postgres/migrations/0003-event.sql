@@ -1,0 +1,207 @@
+-- Transactional streams: the record of every event, the positions of those who read them, and what keeps them from reading twice.
+
+-- One row a stream. Its lock makes positions grow in the order of commits.
+CREATE TABLE keyline.stream (
+  name text COLLATE "C" PRIMARY KEY,
+  -- Of the newest event; see keyline.event.
+  last_position bigint NOT NULL DEFAULT 0,
+  -- Events up to here are gone: retention dropped them.
+  dropped_position bigint NOT NULL DEFAULT 0,
+  -- How long events are kept, in milliseconds; NULL for ever.
+  max_age bigint
+);
+
+-- The events. A position is the stream id on Valkey as one number: milliseconds times 2^20, plus the sequence number. An event that was
+-- appended within a transaction has a negative position until that one has committed, and then moves to its place.
+CREATE TABLE keyline.event (
+  stream text COLLATE "C" NOT NULL,
+  position bigint NOT NULL,
+  key text COLLATE "C",
+  data text NOT NULL,
+  -- Given to who appended within a transaction, before there was a position.
+  row_id text COLLATE "C"
+) PARTITION BY RANGE (position);
+
+CREATE UNIQUE INDEX event_place ON keyline.event (stream, position);
+CREATE INDEX event_key ON keyline.event (stream, key, position) WHERE key IS NOT NULL;
+CREATE INDEX event_row ON keyline.event (row_id) WHERE row_id IS NOT NULL;
+
+CREATE TABLE keyline.event_pending PARTITION OF keyline.event FOR VALUES FROM (MINVALUE) TO (0)
+  WITH (autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_threshold = 10000, autovacuum_vacuum_cost_delay = 0);
+CREATE SEQUENCE keyline.event_pending_position AS bigint INCREMENT BY -1 MAXVALUE -1 START WITH -1 CACHE 1;
+ALTER TABLE keyline.event ALTER COLUMN position SET DEFAULT nextval('keyline.event_pending_position');
+
+-- Makes the partition of one week, if it is not there: attached, not created in place, which would wait for every open transaction.
+CREATE FUNCTION keyline.ensure_event_week(moment timestamptz) RETURNS void LANGUAGE plpgsql AS $$
+DECLARE
+  first timestamptz := date_trunc('week', moment, 'UTC');
+  partition text := 'event_' || to_char(first AT TIME ZONE 'UTC', 'YYYYMMDD');
+BEGIN
+  IF to_regclass('keyline.' || partition) IS NOT NULL THEN RETURN; END IF;
+  PERFORM pg_advisory_xact_lock(7738160520);
+  IF to_regclass('keyline.' || partition) IS NOT NULL THEN RETURN; END IF;
+  EXECUTE format('CREATE TABLE keyline.%I (LIKE keyline.event INCLUDING DEFAULTS INCLUDING INDEXES)', partition);
+  EXECUTE format('ALTER TABLE keyline.event ATTACH PARTITION keyline.%I FOR VALUES FROM (%s) TO (%s)', partition,
+    (extract(epoch FROM first) * 1000)::bigint << 20, (extract(epoch FROM first + interval '7 days') * 1000)::bigint << 20);
+END
+$$;
+
+SELECT keyline.ensure_event_week(now()), keyline.ensure_event_week(now() + interval '7 days');
+
+-- The stream's last position, with its lock: nobody else gives positions until this transaction ends. `next` is the first that is free.
+CREATE FUNCTION keyline.lock_stream(of_stream text, OUT before bigint, OUT next bigint) LANGUAGE plpgsql AS $$
+BEGIN
+  SELECT last_position INTO before FROM keyline.stream WHERE name = of_stream FOR UPDATE;
+  IF NOT FOUND THEN
+    INSERT INTO keyline.stream (name) VALUES (of_stream) ON CONFLICT DO NOTHING;
+    SELECT last_position INTO before FROM keyline.stream WHERE name = of_stream FOR UPDATE;
+  END IF;
+  next := greatest(before + 1, floor(extract(epoch FROM clock_timestamp()) * 1000)::bigint << 20);
+  PERFORM keyline.ensure_event_week(to_timestamp((next >> 20) / 1000.0));
+END
+$$;
+
+-- Gives positions to what was committed, from `next` on, for who has the stream's lock. Returns how many there were.
+CREATE FUNCTION keyline.place_events(of_stream text, next bigint, at_most integer) RETURNS integer LANGUAGE plpgsql
+SET enable_seqscan = off AS $$
+DECLARE
+  placed integer;
+BEGIN
+  WITH moved AS (
+    DELETE FROM keyline.event WHERE stream = of_stream AND position = ANY (ARRAY(
+      SELECT position FROM keyline.event WHERE stream = of_stream AND position < 0 ORDER BY position DESC LIMIT at_most
+    )) AND position < 0
+    RETURNING position, key, data, row_id
+  )
+  INSERT INTO keyline.event (stream, position, key, data, row_id)
+  SELECT of_stream, next - 1 + row_number() OVER (ORDER BY moved.position DESC), moved.key, moved.data, moved.row_id FROM moved;
+  GET DIAGNOSTICS placed = ROW_COUNT;
+  RETURN placed;
+END
+$$;
+
+-- Appends events outside of anybody's transaction. Positions are `first` and those after it; `before` is the last one that was there when
+-- the lock was had, `placed` how many events of other transactions came in between.
+CREATE FUNCTION keyline.append_events(of_stream text, datas text[], keys text[], OUT before bigint, OUT placed integer, OUT first bigint)
+LANGUAGE plpgsql AS $$
+DECLARE
+  next bigint;
+BEGIN
+  SELECT locked.before, locked.next INTO before, next FROM keyline.lock_stream(of_stream) AS locked;
+  placed := 0;
+  IF EXISTS (SELECT FROM keyline.event WHERE stream = of_stream AND position < 0) THEN
+    placed := keyline.place_events(of_stream, next, 2147483647);
+  END IF;
+  first := next + placed;
+  INSERT INTO keyline.event (stream, position, key, data)
+  SELECT of_stream, first - 1 + item.place, item.key, item.data
+  FROM unnest(datas, keys) WITH ORDINALITY AS item (data, key, place);
+  UPDATE keyline.stream SET last_position = first - 1 + cardinality(datas) WHERE name = of_stream;
+END
+$$;
+
+-- Places committed events of a stream, and says where it ends: `before` is where it ended when the lock was had.
+CREATE FUNCTION keyline.place_committed(of_stream text, at_most integer, OUT before bigint, OUT placed integer, OUT last bigint)
+LANGUAGE plpgsql AS $$
+DECLARE
+  next bigint;
+BEGIN
+  placed := 0;
+  IF NOT EXISTS (SELECT FROM keyline.event WHERE stream = of_stream AND position < 0) THEN
+    SELECT last_position INTO before FROM keyline.stream WHERE name = of_stream;
+    before := coalesce(before, 0);
+    last := before;
+    RETURN;
+  END IF;
+  SELECT locked.before, locked.next INTO before, next FROM keyline.lock_stream(of_stream) AS locked;
+  placed := keyline.place_events(of_stream, next, at_most);
+  last := CASE WHEN placed = 0 THEN before ELSE next - 1 + placed END;
+  IF placed > 0 THEN UPDATE keyline.stream SET last_position = last WHERE name = of_stream; END IF;
+END
+$$;
+
+-- A page of what is committed behind a position, in order, with its place given where it had none.
+CREATE FUNCTION keyline.read_committed_events(of_stream text, behind bigint, up_to bigint, at_most integer, backwards boolean)
+RETURNS TABLE (id text, key text, data text) LANGUAGE plpgsql AS $$
+BEGIN
+  PERFORM keyline.place_committed(of_stream, 2147483647);
+  IF backwards THEN
+    RETURN QUERY SELECT (event.position >> 20) || '-' || (event.position & 1048575), event.key, event.data FROM keyline.event
+      WHERE stream = of_stream AND position > behind AND position <= up_to ORDER BY position DESC LIMIT at_most;
+  ELSE
+    RETURN QUERY SELECT (event.position >> 20) || '-' || (event.position & 1048575), event.key, event.data FROM keyline.event
+      WHERE stream = of_stream AND position > behind AND position <= up_to ORDER BY position LIMIT at_most;
+  END IF;
+END
+$$;
+
+-- What an idempotency key was answered with, until when.
+CREATE TABLE keyline.event_once (
+  stream text COLLATE "C" NOT NULL,
+  idempotency_key text COLLATE "C" NOT NULL,
+  id text NOT NULL,
+  until timestamptz NOT NULL,
+  PRIMARY KEY (stream, idempotency_key)
+);
+CREATE INDEX event_once_until ON keyline.event_once (until);
+
+-- Claims an idempotency key for `window_ms` milliseconds. Returns the id that it was answered with before; NULL where it is new. A claim by a
+-- transaction that is open is waited for.
+CREATE FUNCTION keyline.claim_once(of_stream text, once text, new_id text, window_ms bigint) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE
+  known text;
+BEGIN
+  INSERT INTO keyline.event_once AS claim (stream, idempotency_key, id, until)
+  VALUES (of_stream, once, new_id, clock_timestamp() + window_ms * interval '1 millisecond')
+  ON CONFLICT (stream, idempotency_key) DO UPDATE SET id = excluded.id, until = excluded.until WHERE claim.until < clock_timestamp();
+  IF FOUND THEN RETURN NULL; END IF;
+  SELECT id INTO known FROM keyline.event_once WHERE stream = of_stream AND idempotency_key = once;
+  RETURN known;
+END
+$$;
+
+-- Appends one event under an idempotency key, outside of anybody's transaction. `known` is the id of an earlier one, where there was one.
+CREATE FUNCTION keyline.append_event_once(
+  of_stream text, new_data text, new_key text, once text, window_ms bigint,
+  OUT known text, OUT before bigint, OUT placed integer, OUT first bigint
+) LANGUAGE plpgsql AS $$
+BEGIN
+  known := keyline.claim_once(of_stream, once, '', window_ms);
+  IF known IS NOT NULL THEN RETURN; END IF;
+  SELECT done.before, done.placed, done.first INTO before, placed, first FROM keyline.append_events(of_stream, ARRAY[new_data], ARRAY[new_key]) AS done;
+  UPDATE keyline.event_once SET id = (first >> 20) || '-' || (first & 1048575) WHERE stream = of_stream AND idempotency_key = once;
+END
+$$;
+
+-- Consumer groups of transactional streams. Every event up to `floor` is finished.
+CREATE TABLE keyline.consumer_group (
+  stream text COLLATE "C" NOT NULL,
+  name text COLLATE "C" NOT NULL,
+  floor bigint NOT NULL,
+  -- The transaction that moved the floor last: settled events below it may be forgotten when nobody sees the floor before it any more.
+  floor_xid xid8 NOT NULL DEFAULT pg_current_xact_id(),
+  PRIMARY KEY (stream, name)
+);
+
+-- Events above a group's floor that are finished: their effects were committed together with this row, or they are dead letters.
+CREATE TABLE keyline.settled_event (
+  stream text COLLATE "C" NOT NULL,
+  group_name text COLLATE "C" NOT NULL,
+  position bigint NOT NULL,
+  -- Why it is a dead letter; NULL for one that ended well. Dead letters stay until they are redriven, also below the floor.
+  dead_reason text,
+  attempts integer NOT NULL DEFAULT 0,
+  settled_at timestamptz NOT NULL DEFAULT now(),
+  PRIMARY KEY (stream, group_name, position)
+) WITH (autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_threshold = 10000, autovacuum_vacuum_cost_delay = 0);
+CREATE INDEX settled_event_dead ON keyline.settled_event (stream, group_name, position) WHERE dead_reason IS NOT NULL;
+
+-- Tables that are kept from a stream: each is as of `position`, an id on Valkey.
+CREATE TABLE keyline.projection (
+  stream text COLLATE "C" NOT NULL,
+  name text COLLATE "C" NOT NULL,
+  position text NOT NULL DEFAULT '0-0',
+  entries bigint NOT NULL DEFAULT 0,
+  updated_at timestamptz NOT NULL DEFAULT now(),
+  PRIMARY KEY (stream, name)
+);

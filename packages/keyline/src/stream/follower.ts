@@ -1,0 +1,100 @@
+import { KeylineError } from "../runtime/errors.ts";
+import { delay } from "../runtime/waiting.ts";
+import type { Logger } from "../runtime/logger.ts";
+import { isConnectionError, type ValkeyConnection } from "../valkey/connection.ts";
+import type { StreamTails } from "../valkey/stream-tails.ts";
+import type { Entry } from "./entry.ts";
+import { compareIds, toEntryId, isEntryId } from "./entry-id.ts";
+import type { EntryReader } from "./entry-reader.ts";
+import type { FollowOptions, StreamGap } from "./options.ts";
+import type { Reading, ReadPlace } from "./reading.ts";
+import type { SharedPages } from "./shared-pages.ts";
+
+const pageEntries = 500;
+
+export interface FollowerParts<Data> {
+  readonly stream: string;
+  readonly eventsKey: string;
+  readonly reading: Reading;
+  readonly pages: SharedPages;
+  readonly tails: StreamTails;
+  readonly reader: EntryReader<Data>;
+  readonly connection: ValkeyConnection;
+  readonly closing: AbortSignal;
+  readonly logger: Logger;
+}
+
+/**
+ * Reads a stream from a place on and never ends: history first, then what is appended, one page after the other from one ordered log, so
+ * that there is no seam between the two. Nothing is read before it is asked for: a slow reader costs nobody memory.
+ */
+export async function* follow<Data>(parts: FollowerParts<Data>, options: FollowOptions): AsyncGenerator<Entry<Data>, void, undefined> {
+  const { stream, eventsKey, pages, tails, reader, connection } = parts;
+  const signal = options.signal ? AbortSignal.any([options.signal, parts.closing]) : parts.closing;
+  let place = await beginning(parts, options, signal);
+  while (!signal.aborted && place) {
+    const page = await whileAway(parts, signal, () => pages.next(place as ReadPlace, pageEntries));
+    if (!page || signal.aborted) return;
+    if (page.gap) {
+      announce({ stream, reason: page.gap.reason, after: place.after, until: page.gap.until }, options);
+      place = { after: page.gap.until, epoch: page.epoch };
+      continue;
+    }
+    const last = page.entries.at(-1);
+    if (!last) {
+      // A time that is still to come is no place that somebody has been at.
+      const isAhead = compareIds(place.after, page.newest) > 0;
+      place = { after: place.after, epoch: isAhead ? place.epoch : page.epoch };
+      // Never after an id that is not there: who waits for what comes after the newest is told of anything new.
+      await tails.whenAfter(eventsKey, isAhead ? page.newest : place.after, signal);
+      if (!connection.isReady) await connection.whenReady(60_000, signal);
+      continue;
+    }
+    for (const entry of await reader.readAll(page.entries)) {
+      if (signal.aborted) return;
+      yield entry;
+    }
+    place = { after: last.id, epoch: page.epoch };
+  }
+}
+
+async function beginning<Data>(parts: FollowerParts<Data>, { after }: FollowOptions, signal: AbortSignal): Promise<ReadPlace | undefined> {
+  if (after === undefined) {
+    const newest = await whileAway(parts, signal, () => parts.reading.newest());
+    return newest === undefined ? undefined : { after: newest, epoch: undefined };
+  }
+  const isKnown = typeof after === "string" && isEntryId(after) && after !== "0-0";
+  return { after: toEntryId("after", after, "last"), epoch: isKnown ? "" : undefined };
+}
+
+/** Tries until both stores that it needs are there; undefined when the signal ended that. */
+async function whileAway<Data, Result>(
+  { connection, logger, stream }: FollowerParts<Data>,
+  signal: AbortSignal,
+  read: () => Promise<Result>,
+): Promise<Result | undefined> {
+  while (!signal.aborted) {
+    try {
+      if (connection.isReady || (await connection.whenReady(60_000, signal))) return await read();
+    } catch (error) {
+      if (!isPassing(error)) throw error;
+      logger.debug({ stream, error: String(error) }, "a stream could not be read; it is tried again");
+      await delay(200, signal);
+    }
+  }
+  return undefined;
+}
+
+function isPassing(error: unknown): boolean {
+  if (error instanceof KeylineError) return error.code === "POSTGRES_UNAVAILABLE" || error.code === "VALKEY_UNAVAILABLE";
+  return isConnectionError(error);
+}
+
+function announce(gap: StreamGap, { onGap }: FollowOptions): void {
+  if (onGap) return onGap(gap);
+  const why = gap.reason === "trimmed" ? "retention dropped what follows it" : "Valkey lost what followed it";
+  throw new KeylineError(
+    "GAP",
+    `Stream ${gap.stream} cannot be followed without a gap from ${gap.after}: ${why}. Pass onGap to go on behind it, or follow from "-"`,
+  );
+}

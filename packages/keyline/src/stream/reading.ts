@@ -1,0 +1,40 @@
+import type { RawEntry } from "./entry.ts";
+
+export interface Range {
+  /** The lower end, itself left out. */
+  readonly after: string;
+  /** The upper end, included. */
+  readonly to: string;
+  readonly limit: number;
+  readonly reverse: boolean;
+}
+
+/** Entries behind a reader's place, and what is missing in front of them. */
+export interface NextPage {
+  readonly entries: readonly RawEntry[];
+  /** Why the reader cannot have everything from its place on: then it goes on behind `until`. */
+  readonly gap: { readonly reason: "trimmed" | "lost"; readonly until: string } | undefined;
+  /** The newest id there is: a reader that is up to date waits for what comes after it. */
+  readonly newest: string;
+  /** The name of this memory of the stream. */
+  readonly epoch: string;
+}
+
+/** Where a reader is, and in which memory of the stream it got there. */
+export interface ReadPlace {
+  readonly after: string;
+  /** Empty for a place that is known from earlier; undefined for one at which nothing can be missed, as the beginning or a time. */
+  readonly epoch: string | undefined;
+}
+
+/** How a stream is read, wherever its entries are. */
+export interface Reading {
+  /** Entries within a range, in their order or backwards; fewer than its limit only where there are no more. */
+  page(range: Range): Promise<readonly RawEntry[]>;
+  /** The next entries for somebody who follows. */
+  next(place: ReadPlace, limit: number): Promise<NextPage>;
+  /** The entries of one key, in their order or backwards: the newest `limit`. */
+  history(key: string, options: { readonly limit: number; readonly reverse: boolean }): Promise<readonly RawEntry[]>;
+  /** The newest id there is. */
+  newest(): Promise<string>;
+}

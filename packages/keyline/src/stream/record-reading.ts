@@ -1,0 +1,112 @@
+/*
+ * DESIGN. A transactional stream is read from two stores, which hold the same events under the same ids:
+ *
+ *   PostgreSQL   everything that is committed
+ *   Valkey       an unbroken run of it: behind `trimmed`, up to `last`
+ *
+ * A range is cut at these two: what is older comes from PostgreSQL, what is hot from Valkey, and what is committed but not on Valkey yet from
+ * PostgreSQL again. Both ends are read in the same step as the hot part, and the record never changes, so the parts fit without
+ * a gap or a duplicate. Where one store is away the other serves what it can: PostgreSQL all of it, Valkey a hot part that nothing older or
+ * newer is asked for.
+ *
+ * Who follows reads the old and the hot part; what is behind `last` comes when the relay has brought it. So everybody who follows sees the
+ * events of Valkey, and no process asks PostgreSQL because of an event that is just being appended.
+ */
+import type { EventTable } from "../postgres/event-table.ts";
+import { toError } from "../runtime/errors.ts";
+import type { Logger } from "../runtime/logger.ts";
+import type { LogPage, StreamLog } from "../valkey/stream-log.ts";
+import type { RawEntry } from "./entry.ts";
+import { compareIds } from "./entry-id.ts";
+import { afterId } from "./plain-reading.ts";
+import type { NextPage, Range, Reading, ReadPlace } from "./reading.ts";
+
+export class RecordReading implements Reading {
+  readonly #log: StreamLog;
+  readonly #table: EventTable;
+  readonly #logger: Logger;
+
+  constructor(log: StreamLog, table: EventTable, logger: Logger) {
+    this.#log = log;
+    this.#table = table;
+    this.#logger = logger;
+  }
+
+  async page(range: Range): Promise<readonly RawEntry[]> {
+    const hot = await this.#readHot(range);
+    if (!hot) return this.#table.readCommitted(range);
+    const { trimmed, lastRecorded } = hot;
+    const parts = [() => this.#readOld(range, trimmed), () => Promise.resolve(hot.entries), () => this.#readTail(range, lastRecorded)];
+    if (range.reverse) parts.reverse();
+    const entries: RawEntry[] = [];
+    for (const read of parts) {
+      if (entries.length >= range.limit) break;
+      for (const entry of await read()) entries.push(entry);
+    }
+    return entries.slice(0, range.limit);
+  }
+
+  async next({ after, epoch }: ReadPlace, limit: number): Promise<NextPage> {
+    const page = await this.#log.read({ from: afterId(after), to: "+", limit, reverse: false });
+    const { lastRecorded: newest, trimmed } = page;
+    // Lost, and not refilled yet: it will be.
+    if (newest === "") return { entries: [], newest: page.newest, epoch: "", gap: undefined };
+    if (compareIds(after, trimmed) >= 0) return { entries: upTo(newest, page.entries), newest, epoch: "", gap: undefined };
+    const { dropped } = await this.#table.status();
+    const gap = epoch !== undefined && compareIds(after, dropped) < 0 ? ({ reason: "trimmed", until: dropped } as const) : undefined;
+    const entries = gap ? [] : await this.#table.read({ after, to: trimmed, limit, reverse: false });
+    // Nothing is left in front of the hot part: go on with that.
+    if (!gap && entries.length === 0) return this.next({ after: trimmed, epoch }, limit);
+    return { entries, newest, epoch: "", gap };
+  }
+
+  async history(key: string, options: { readonly limit: number; readonly reverse: boolean }): Promise<readonly RawEntry[]> {
+    const newestFirst = await this.#table.history(key, Math.min(options.limit, 0x7fffffff));
+    return options.reverse ? newestFirst : newestFirst.toReversed();
+  }
+
+  async newest(): Promise<string> {
+    return (await this.#table.place(0x7fffffff)).last;
+  }
+
+  /** Undefined where Valkey cannot say. */
+  async #readHot({ after, to, limit, reverse }: Range): Promise<LogPage | undefined> {
+    if (!this.#log.connection.isReady) return undefined;
+    try {
+      const page = await this.#log.read({ from: afterId(after), to, limit, reverse });
+      return page.lastRecorded === "" ? undefined : { ...page, entries: upTo(page.lastRecorded, page.entries) };
+    } catch (error) {
+      this.#logger.debug({ error: toError(error).message }, "Valkey could not be read; the record is");
+      return undefined;
+    }
+  }
+
+  #readOld(range: Range, trimmed: string): Promise<readonly RawEntry[]> {
+    if (compareIds(range.after, trimmed) >= 0) return Promise.resolve([]);
+    return this.#table.read({ ...range, to: smaller(range.to, trimmed) });
+  }
+
+  async #readTail(range: Range, last: string): Promise<readonly RawEntry[]> {
+    if (compareIds(range.to, last) <= 0) return [];
+    try {
+      return await this.#table.readCommitted({ ...range, after: larger(range.after, last) });
+    } catch (error) {
+      if (this.#table.database.isAvailable) throw error;
+      this.#logger.debug({ error: toError(error).message }, "PostgreSQL is away: what is not on Valkey yet is left out");
+      return [];
+    }
+  }
+}
+
+// Somebody else's entries are not of the record.
+function upTo(last: string, entries: readonly RawEntry[]): readonly RawEntry[] {
+  return entries.filter(({ id }) => compareIds(id, last) <= 0);
+}
+
+function smaller(a: string, b: string): string {
+  return compareIds(a, b) < 0 ? a : b;
+}
+
+function larger(a: string, b: string): string {
+  return compareIds(a, b) > 0 ? a : b;
+}

@@ -1,0 +1,224 @@
+import type { EventTable } from "../postgres/event-table.ts";
+import { KeylineError, toError } from "../runtime/errors.ts";
+import type { Appended, OutgoingEntry } from "../valkey/stream-log.ts";
+import type { Appender } from "./appender.ts";
+import type { Entry } from "./entry.ts";
+import { compareIds, toEntryId } from "./entry-id.ts";
+import type { EntryReader } from "./entry-reader.ts";
+import { checkEvent, type CheckedEvent, type EventRules } from "./event-check.ts";
+import { follow, type FollowerParts } from "./follower.ts";
+import {
+  checkAppendOptions,
+  checkFollowOptions,
+  checkHistoryOptions,
+  checkReadOptions,
+  type AppendOptions,
+  type AppendResult,
+  type FollowOptions,
+  type HistoryOptions,
+  type ReadOptions,
+  type StreamPolicy,
+  type TransactionalAppendOptions,
+} from "./options.ts";
+import type { Reading } from "./reading.ts";
+import type { TransactionalAppender } from "./transactional-appender.ts";
+
+/** What `Streams` gives a stream to work with. */
+export interface StreamParts {
+  readonly policy: StreamPolicy;
+  readonly rules: EventRules;
+  readonly appender: Appender | TransactionalAppender;
+  /** Both only on a transactional stream. */
+  readonly transactionalAppender: TransactionalAppender | undefined;
+  readonly table: EventTable | undefined;
+  readonly reading: Reading;
+  readonly reader: EntryReader<unknown>;
+  readonly following: FollowerParts<unknown>;
+  checkOpen(): void;
+}
+
+type AppendOptionsOf<Transactional extends boolean> = Transactional extends true ? TransactionalAppendOptions : AppendOptions;
+
+const noOptions = {};
+const pageEntries = 500;
+
+/** What has happened, kept, to be read at any time. */
+export class Stream<Input, Output = Input, Transactional extends boolean = false> {
+  readonly name: string;
+  readonly #parts: StreamParts;
+
+  /** @internal */
+  constructor(name: string, parts: StreamParts) {
+    this.name = name;
+    this.#parts = parts;
+  }
+
+  /**
+   * Appends an event at the end. On a plain stream it is there when this resolves, as durable as Valkey is. On a transactional stream it
+   * is committed then; with `tx` it will be with that transaction, or never.
+   *
+   * Throws, before anything is sent, ValidationError, INVALID_KEY, NOT_SERIALIZABLE, FORBIDDEN_KEY, PAYLOAD_TOO_LARGE or INVALID_OPTION; and
+   * VALKEY_UNAVAILABLE or POSTGRES_UNAVAILABLE when the store could not be reached, OUTCOME_UNKNOWN when its answer got lost.
+   *
+   * @example
+   * const { id } = await reviews.append({ reviewId: 42, action: "review" });
+   */
+  append(event: Input, options?: AppendOptionsOf<Transactional>): Promise<AppendResult>;
+  append(event: Input, options: TransactionalAppendOptions = noOptions): Promise<AppendResult> {
+    try {
+      this.#parts.checkOpen();
+      if (options !== noOptions) checkAppendOptions(options);
+      const checked = checkEvent(this.#parts.rules, event);
+      return checked instanceof Promise ? this.#appendSoon(checked, options) : this.#appendChecked(checked, options);
+    } catch (error) {
+      return Promise.reject(toError(error));
+    }
+  }
+
+  /**
+   * Appends events in one step, in this order: all of them or none.
+   *
+   * @example
+   * await reviews.appendMany([{ reviewId: 42, action: "review" }, { reviewId: 42, action: "reaction" }]);
+   */
+  appendMany(events: readonly Input[], options?: Omit<AppendOptionsOf<Transactional>, "idempotencyKey">): Promise<AppendResult[]>;
+  appendMany(events: readonly Input[], options: Pick<TransactionalAppendOptions, "tx"> = noOptions): Promise<AppendResult[]> {
+    try {
+      this.#parts.checkOpen();
+      checkAppendOptions(options);
+      if ("idempotencyKey" in options)
+        throw new KeylineError("INVALID_OPTION", "appendMany takes no idempotencyKey: a key is for one event");
+      const checked = events.map((event) => checkEvent(this.#parts.rules, event));
+      if (checked.every((event): event is CheckedEvent => !(event instanceof Promise))) return this.#sendMany(checked, options);
+      return this.#sendManySoon(checked, options);
+    } catch (error) {
+      return Promise.reject(toError(error));
+    }
+  }
+
+  /**
+   * Reads what is there, page by page as it is iterated. Throws INVALID_ID and INVALID_OPTION at once.
+   *
+   * @example
+   * for await (const entry of reviews.read({ from: yesterday, limit: 100 })) console.log(entry.id, entry.data);
+   */
+  read(options: ReadOptions = noOptions): AsyncIterable<Entry<Output>> {
+    this.#parts.checkOpen();
+    checkReadOptions(options);
+    const { from = "-", to = "+", limit = Infinity, reverse = false } = options;
+    const range = { after: before(toEntryId("from", from, "first")), to: toEntryId("to", to, "last") };
+    return this.#read(range, { limit, reverse });
+  }
+
+  /**
+   * Reads from a place on, and goes on with what is appended, without a gap or a duplicate, until `signal` is aborted or the loop is left. What
+   * cannot be had any more is announced by `onGap`, or thrown as GAP. Throws INVALID_ID and INVALID_OPTION at once.
+   *
+   * @example
+   * for await (const entry of reviews.follow({ after: lastId, signal })) console.log(entry.id, entry.data);
+   */
+  follow(options: FollowOptions = noOptions): AsyncIterable<Entry<Output>> {
+    this.#parts.checkOpen();
+    checkFollowOptions(options);
+    if (options.after !== undefined) toEntryId("after", options.after, "last");
+    return follow(this.#parts.following, options) as AsyncIterable<Entry<Output>>;
+  }
+
+  /**
+   * All entries of one key, oldest first, whatever else the stream holds: it takes as long as that key has entries.
+   *
+   * @example
+   * const history = await reviews.history("42");
+   */
+  async history(key: string, options: HistoryOptions = noOptions): Promise<Entry<Output>[]> {
+    this.#parts.checkOpen();
+    checkHistoryOptions(options);
+    if (!this.#parts.rules.key) {
+      throw new KeylineError("INVALID_OPTION", `Stream ${this.name} has no key to look for: make it with { key: (event) => ... }`);
+    }
+    const { limit = Infinity, reverse = false } = options;
+    const entries = await this.#parts.reading.history(key, { limit, reverse });
+    return (await this.#parts.reader.readAll(entries)) as Entry<Output>[];
+  }
+
+  /**
+   * The entry of an event that was appended within a transaction, by the id that `append` gave; undefined as long as that has not
+   * committed, or when there is none. Throws NOT_TRANSACTIONAL on a plain stream.
+   */
+  async find(rowId: string): Promise<Entry<Output> | undefined> {
+    this.#parts.checkOpen();
+    const { table } = this.#parts;
+    if (!table)
+      throw new KeylineError("NOT_TRANSACTIONAL", `Stream ${this.name} is not transactional: its entries have no id but their own`);
+    const id = await table.findRow(rowId);
+    if (id === undefined) return undefined;
+    const [entry] = await this.#parts.reader.readAll(await table.find([id]));
+    return entry as Entry<Output> | undefined;
+  }
+
+  async #appendSoon(event: Promise<CheckedEvent>, options: TransactionalAppendOptions): Promise<AppendResult> {
+    return this.#appendChecked(await event, options);
+  }
+
+  async #appendChecked(event: CheckedEvent, { idempotencyKey, tx }: TransactionalAppendOptions): Promise<AppendResult> {
+    const once = idempotencyKey === undefined ? undefined : { key: idempotencyKey, windowMs: this.#parts.policy.idempotencyWindowMs };
+    const [result] = await this.#send([{ ...event, once }], { tx });
+    if (!result) throw new Error("an append was not answered");
+    return result;
+  }
+
+  async #sendManySoon(
+    events: readonly (CheckedEvent | Promise<CheckedEvent>)[],
+    options: Pick<TransactionalAppendOptions, "tx">,
+  ): Promise<AppendResult[]> {
+    return this.#sendMany(await Promise.all(events.map(async (event) => event)), options);
+  }
+
+  async #sendMany(events: readonly CheckedEvent[], options: Pick<TransactionalAppendOptions, "tx">): Promise<AppendResult[]> {
+    return events.length === 0
+      ? []
+      : this.#send(
+          events.map((event) => ({ ...event, once: undefined })),
+          options,
+        );
+  }
+
+  async #send(entries: readonly OutgoingEntry[], { tx }: Pick<TransactionalAppendOptions, "tx">): Promise<Appended[]> {
+    const { appender, transactionalAppender } = this.#parts;
+    if (tx === undefined) return appender.append(entries);
+    if (!transactionalAppender) {
+      throw new KeylineError(
+        "NOT_TRANSACTIONAL",
+        `Stream ${this.name} is not transactional: make it with { transactional: true } to append within a transaction`,
+      );
+    }
+    return transactionalAppender.appendWithin(tx, entries);
+  }
+
+  async *#read(
+    range: { after: string; to: string },
+    { limit, reverse }: { readonly limit: number; readonly reverse: boolean },
+  ): AsyncGenerator<Entry<Output>, void, undefined> {
+    let left = limit;
+    let { after, to } = range;
+    while (left > 0 && compareIds(after, to) < 0) {
+      const size = Math.min(left, pageEntries);
+      const page = await this.#parts.reading.page({ after, to, limit: size, reverse });
+      for (const entry of await this.#parts.reader.readAll(page)) yield entry as Entry<Output>;
+      const last = page.at(-1);
+      if (!last || page.length < size) return;
+      if (reverse) to = before(last.id);
+      else after = last.id;
+      left -= page.length;
+    }
+  }
+}
+
+/** The id right before this one; 0-0, which nothing has, is before itself. */
+export function before(id: string): string {
+  const dash = id.indexOf("-");
+  const number = BigInt(id.slice(dash + 1));
+  if (number > 0n) return `${id.slice(0, dash)}-${number - 1n}`;
+  const ms = Number(id.slice(0, dash));
+  return ms === 0 ? id : `${ms - 1}-18446744073709551615`;
+}

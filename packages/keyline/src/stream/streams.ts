@@ -1,0 +1,136 @@
+import type { Database } from "../postgres/database.ts";
+import { EventRelay } from "../postgres/event-relay.ts";
+import { EventTable } from "../postgres/event-table.ts";
+import { KeylineError } from "../runtime/errors.ts";
+import type { Logger } from "../runtime/logger.ts";
+import { checkName } from "../runtime/names.ts";
+import type { ValkeyConnection } from "../valkey/connection.ts";
+import { StreamKeys } from "../valkey/keys.ts";
+import { RecordLog } from "../valkey/record-log.ts";
+import { StreamLog } from "../valkey/stream-log.ts";
+import { StreamTails } from "../valkey/stream-tails.ts";
+import { Appender } from "./appender.ts";
+import { compareIds } from "./entry-id.ts";
+import { EntryReader } from "./entry-reader.ts";
+import type { EventRules } from "./event-check.ts";
+import { HotWindow } from "./hot-window.ts";
+import { toStreamPolicy, type StreamOptions } from "./options.ts";
+import { PlainReading } from "./plain-reading.ts";
+import { RecordReading } from "./record-reading.ts";
+import { SharedPages } from "./shared-pages.ts";
+import { Stream, type StreamParts } from "./stream.ts";
+import { TransactionalAppender } from "./transactional-appender.ts";
+import { Trimmer } from "./trimmer.ts";
+
+export interface StreamsParts {
+  readonly prefix: string;
+  readonly commands: ValkeyConnection;
+  /** A connection that stays silent for up to `blockMs`. */
+  connect(blockMs: number): ValkeyConnection;
+  readonly logger: Logger;
+  requireDatabase(what: string): Database;
+  checkOpen(): void;
+}
+
+/** All streams of one Keyline, and what they share. */
+export class Streams {
+  readonly #parts: StreamsParts;
+  readonly #streams = new Map<string, Stream<unknown, unknown, boolean>>();
+  readonly #tails: StreamTails;
+  readonly #closing = new AbortController();
+  readonly #trimmers = new Set<Trimmer>();
+  readonly #appenders = new Set<{ drained(): Promise<void> }>();
+  #relay: EventRelay | undefined;
+
+  constructor(parts: StreamsParts) {
+    const { commands, logger } = parts;
+    this.#parts = parts;
+    this.#tails = new StreamTails({
+      isCluster: commands.isCluster,
+      commands,
+      connect: (blockMs) => parts.connect(blockMs),
+      isBefore: (a, b) => compareIds(a, b) < 0,
+      logger,
+    });
+  }
+
+  stream(name: string, options: StreamOptions): Stream<unknown, unknown, boolean> {
+    checkName("stream", name);
+    const known = this.#streams.get(name);
+    if (known && Object.keys(options).length > 0) {
+      throw new KeylineError(
+        "INVALID_OPTION",
+        `Stream ${name} was made before: call stream(${JSON.stringify(name)}) without options to get it again`,
+      );
+    }
+    if (known) return known;
+    const stream = new Stream<unknown, unknown, boolean>(name, this.#create(name, options));
+    this.#streams.set(name, stream);
+    return stream;
+  }
+
+  /** Writes what is left to write, and ends all iterations. */
+  async close(): Promise<void> {
+    this.#closing.abort();
+    await Promise.all([...this.#appenders].map((appender) => appender.drained()));
+    await Promise.all([...this.#trimmers].map((trimmer) => trimmer.stop()));
+    await this.#relay?.stop();
+    this.#tails.close();
+  }
+
+  #create(name: string, options: StreamOptions): StreamParts {
+    const { prefix, commands, logger } = this.#parts;
+    const policy = toStreamPolicy(options);
+    const keys = new StreamKeys(prefix, name);
+    const log = new StreamLog(commands, keys);
+    const { schema } = options;
+    const reader = new EntryReader<unknown>(name, { schema, logger });
+    const rules: EventRules = { subject: `stream ${name}`, schema, key: options.key, maxPayloadBytes: policy.maxPayloadBytes };
+    const table = options.transactional ? new EventTable(this.#parts.requireDatabase(`the transactional stream ${name}`), name) : undefined;
+    const reading = table ? new RecordReading(log, table, logger) : new PlainReading(log);
+    const window = table && new HotWindow(new RecordLog(commands, keys), { table, policy, logger });
+    const trimmer = new Trimmer(() => (window ? window.trim() : log.trim(policy)), { maxLength: policy.maxLength, stream: name, logger });
+    const noteAppended = (entries: number): void => trimmer.noteAppended(entries);
+    if (table || policy.maxLength || policy.maxAgeMs || policy.hardMaxLength || policy.hardMaxAgeMs) {
+      this.#trimmers.add(trimmer);
+      trimmer.start();
+    }
+    const transactionalAppender =
+      table && window && new TransactionalAppender({ table, outlet: window, relay: this.#relayFor(table, window), noteAppended });
+    const appender = transactionalAppender ?? new Appender(name, { log, noteAppended });
+    this.#appenders.add(appender);
+    return {
+      policy,
+      rules,
+      appender,
+      transactionalAppender,
+      table,
+      reading,
+      reader,
+      following: {
+        stream: name,
+        eventsKey: keys.events,
+        reading,
+        pages: new SharedPages(reading),
+        tails: this.#tails,
+        reader,
+        connection: commands,
+        closing: this.#closing.signal,
+        logger,
+      },
+      checkOpen: () => this.#parts.checkOpen(),
+    };
+  }
+
+  #relayFor(table: EventTable, window: HotWindow): EventRelay {
+    const { commands, logger } = this.#parts;
+    if (!this.#relay) {
+      const relay = new EventRelay(table.database, logger);
+      this.#relay = relay;
+      relay.start();
+      commands.onReady(() => relay.lookAtAll());
+    }
+    this.#relay.add(window);
+    return this.#relay;
+  }
+}

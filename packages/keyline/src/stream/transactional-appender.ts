@@ -1,0 +1,166 @@
+/*
+ * DESIGN. An append to a transactional stream is done when it is committed in PostgreSQL. Without a transaction of the caller's, appends
+ * of the same moment share a statement: what comes while one is under way goes with the next. Their places are given in it, and it is
+ * known what stands before them, so they go straight on to Valkey; where others came in between, or Valkey has not got that far, the
+ * relay brings them in their order. Within a transaction the rows have no place yet: when its COMMIT is seen the relay places and brings them.
+ */
+import type { EventRelay } from "../postgres/event-relay.ts";
+import type { EventOutlet } from "../postgres/event-relay.ts";
+import type { EventTable, Placed } from "../postgres/event-table.ts";
+import type { TransactionClient } from "../postgres/options.ts";
+import { noteTransactionId } from "../postgres/transaction.ts";
+import { mayBeInTransaction, TransactionWatch } from "../postgres/transaction-watch.ts";
+import { KeylineError, toError } from "../runtime/errors.ts";
+import { newId } from "../runtime/ids.ts";
+import type { OutgoingEntry, Appended } from "../valkey/stream-log.ts";
+
+interface Pending {
+  readonly entries: readonly OutgoingEntry[];
+  readonly resolve: (appended: Appended[]) => void;
+  readonly reject: (error: Error) => void;
+}
+
+const maxStatementEntries = 1_000;
+const maxStatementLength = 8_388_608;
+
+export interface TransactionalAppenderParts {
+  readonly table: EventTable;
+  readonly outlet: EventOutlet;
+  readonly relay: EventRelay;
+  readonly noteAppended: (entries: number) => void;
+}
+
+export class TransactionalAppender {
+  readonly #parts: TransactionalAppenderParts;
+  readonly #watched = new Set<TransactionWatch>();
+  #pending: Pending[] = [];
+  #sending: Promise<void> | undefined;
+
+  constructor(parts: TransactionalAppenderParts) {
+    this.#parts = parts;
+  }
+
+  /** Appends these entries in one transaction. */
+  append(entries: readonly OutgoingEntry[]): Promise<Appended[]> {
+    if (entries.some((entry) => entry.once)) return this.#appendOnce(entries);
+    return new Promise((resolve, reject) => {
+      this.#pending.push({ entries, resolve, reject });
+      this.#sending ??= new Promise((begin) => setImmediate(begin)).then(() => this.#sendAll());
+    });
+  }
+
+  /** Appends within the caller's transaction. The ids are those of the rows. */
+  async appendWithin(tx: TransactionClient, entries: readonly OutgoingEntry[]): Promise<Appended[]> {
+    if (!mayBeInTransaction(tx) || "totalCount" in tx) {
+      throw new KeylineError(
+        "NOT_IN_TRANSACTION",
+        "What was given as tx is no client inside a transaction: send BEGIN on a client of its own first, or use keyline.transaction",
+      );
+    }
+    const { table, relay } = this.#parts;
+    const watch = TransactionWatch.on(tx);
+    const results: Appended[] = [];
+    const rows: (OutgoingEntry & { readonly rowId: string })[] = [];
+    for (const entry of entries) {
+      const rowId = newId();
+      const known = entry.once && (await table.claimOnce(tx, entry.once, rowId));
+      results.push(known === undefined ? { id: rowId, appended: true } : { id: known, appended: false });
+      if (known === undefined) rows.push({ ...entry, rowId });
+    }
+    if (rows.length === 0) return results;
+    noteTransactionId(tx, await table.insertWithin(tx, rows));
+    // The end may have come with the same packet as the answer.
+    if (!watch || !mayBeInTransaction(tx)) relay.expectEvents(table.stream);
+    else this.#bringAtEnd(watch);
+    return results;
+  }
+
+  /** Resolves when everything that was appended so far is committed, or has failed. */
+  async drained(): Promise<void> {
+    while (this.#sending) await this.#sending;
+  }
+
+  #bringAtEnd(watch: TransactionWatch): void {
+    if (this.#watched.has(watch)) return;
+    this.#watched.add(watch);
+    const { relay, table } = this.#parts;
+    watch.onEnd((end) => {
+      this.#watched.delete(watch);
+      if (end === "unsure") relay.expectEvents(table.stream);
+      else if (end === "committed") relay.lookSoon(table.stream);
+    });
+  }
+
+  async #sendAll(): Promise<void> {
+    while (this.#pending.length > 0) await this.#send(this.#pending.splice(0, this.#fitting()));
+    this.#sending = undefined;
+  }
+
+  /** How many of the calls that wait fit into one statement. */
+  #fitting(): number {
+    let count = 0;
+    let length = 0;
+    const end = this.#pending.findIndex(({ entries }, index) => {
+      count += entries.length;
+      for (const { dataJson } of entries) length += dataJson.length;
+      return index > 0 && (count > maxStatementEntries || length > maxStatementLength);
+    });
+    return end < 0 ? this.#pending.length : end;
+  }
+
+  async #send(calls: readonly Pending[]): Promise<void> {
+    try {
+      const entries = calls.flatMap((call) => call.entries);
+      const placed = await this.#insure(() => this.#parts.table.append(entries));
+      let first = 0;
+      for (const call of calls) {
+        call.resolve(placed.ids.slice(first, first + call.entries.length).map((id) => ({ id, appended: true })));
+        first += call.entries.length;
+      }
+      this.#bring(entries, placed);
+    } catch (error) {
+      for (const { reject } of calls) reject(toError(error));
+    }
+  }
+
+  async #appendOnce(entries: readonly OutgoingEntry[]): Promise<Appended[]> {
+    const [entry] = entries;
+    if (!entry?.once || entries.length > 1) throw new Error("an idempotency key is for one event");
+    const { once } = entry;
+    const placed = await this.#insure(() => this.#parts.table.appendOnce(entry, once));
+    if (typeof placed === "string") return [{ id: placed, appended: false }];
+    this.#bring(entries, placed);
+    return [{ id: placed.ids[0] ?? "", appended: true }];
+  }
+
+  #bring(entries: readonly OutgoingEntry[], { before, others, ids }: Placed): void {
+    const { outlet, relay, table, noteAppended } = this.#parts;
+    noteAppended(entries.length);
+    if (others > 0 || !outlet.isOpen) return relay.lookSoon(table.stream);
+    const events = entries.map(({ dataJson, key }, index) => ({ id: ids[index] ?? "", key, data: dataJson }));
+    void outlet.append(before, events).then(
+      (end) => end !== ids.at(-1) && relay.lookSoon(table.stream),
+      () => relay.lookSoon(table.stream),
+    );
+  }
+
+  async #insure<Result>(send: () => Promise<Result>): Promise<Result> {
+    try {
+      return await send();
+    } catch (error) {
+      if (!(error instanceof KeylineError) || error.code !== "POSTGRES_UNAVAILABLE") throw error;
+      // What went wrong before anything could be sent is known not to have been done.
+      if (isRefused(error.cause)) throw error;
+      throw new KeylineError(
+        "OUTCOME_UNKNOWN",
+        `The connection to PostgreSQL broke while events were appended to stream ${this.#parts.table.stream}: whether they are there is not ` +
+          "known. They were not sent again; an append with an idempotencyKey can be repeated",
+        { cause: error },
+      );
+    }
+  }
+}
+
+function isRefused(cause: unknown): boolean {
+  return cause instanceof Error && "code" in cause && (cause.code === "ECONNREFUSED" || cause.code === "ENOTFOUND");
+}

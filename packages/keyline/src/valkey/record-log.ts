@@ -1,0 +1,58 @@
+import type { ValkeyConnection } from "./connection.ts";
+import type { StreamKeys } from "./keys.ts";
+import { OrderedRuns } from "./ordered-runs.ts";
+import { Script } from "./script.ts";
+import type { KeptEntry } from "./stream-log.ts";
+
+const trimPage = 500;
+const append = new Script(3, "stream-state", "group-detach", "record-append");
+const trim = new Script(2, "stream-state", "group-detach", "record-trim");
+
+export interface RecordEnd {
+  /** The newest event of the record that is there; undefined when the stream is not there and was not begun. */
+  readonly last: string | undefined;
+  /** Entries of somebody else that were taken out of the stream. */
+  readonly foreign: number;
+}
+
+/** The hot window of one transactional stream, as the relay writes it. */
+export class RecordLog {
+  readonly #connection: ValkeyConnection;
+  readonly #keys: StreamKeys;
+  readonly #ordered: OrderedRuns;
+
+  constructor(connection: ValkeyConnection, keys: StreamKeys) {
+    this.#connection = connection;
+    this.#keys = keys;
+    this.#ordered = new OrderedRuns(connection);
+  }
+
+  get isOpen(): boolean {
+    return this.#connection.isReady;
+  }
+
+  /** Where the stream ends. Where it is not there it begins behind `beginAfter`, if that is given. */
+  async end(beginAfter = ""): Promise<RecordEnd> {
+    return this.#run(["", beginAfter, this.#keys.groupPrefix]);
+  }
+
+  /** Appends those of the events that are not there yet, unless there would be a hole after `before`, the event before the first of them. */
+  async append(before: string, events: readonly KeptEntry[]): Promise<RecordEnd> {
+    const values = [before, "", this.#keys.groupPrefix];
+    for (const { id, key = "", data = "" } of events) values.push(id, key, data);
+    return this.#run(values);
+  }
+
+  /** Drops entries that are beyond these limits. Returns true when there may be more to drop. */
+  async trim({ maxLength, maxAgeMs }: { readonly maxLength: number | undefined; readonly maxAgeMs: number | undefined }): Promise<boolean> {
+    const { events, state, groupPrefix } = this.#keys;
+    const dropped = await trim.run(this.#connection, [events, state, maxLength ?? -1, maxAgeMs ?? -1, groupPrefix, trimPage]);
+    return dropped === trimPage;
+  }
+
+  async #run(values: readonly string[]): Promise<RecordEnd> {
+    const { events, state, foreign } = this.#keys;
+    const [last, moved] = (await this.#ordered.run(append, [events, state, foreign, ...values])) as [string, number];
+    return { last: last === "" ? undefined : last, foreign: moved };
+  }
+}

@@ -1,0 +1,29 @@
+-- Appends entries to a stream, in this order, and to the histories of their keys. An entry with an idempotency key that is still
+-- remembered is left out.
+--
+-- KEYS  events, state
+-- ARGV  prefix of the histories, prefix of the idempotency keys, values an entry has: 1 (data), 2 (data, key) or 4 (data, key,
+--       idempotency key or '', its window in ms), then the values of each entry; '' stands for no key
+-- Returns the ids; with "=" in front of one that was appended before.
+open_state(KEYS[2], KEYS[1])
+local width = tonumber(ARGV[3])
+local ids = {}
+for i = 4, #ARGV, width do
+  local once = width == 4 and ARGV[i + 2] ~= '' and ARGV[2] .. ARGV[i + 2]
+  local known = once and redis.call('GET', once)
+  if known then
+    ids[#ids + 1] = '=' .. known
+  else
+    local key = width > 1 and ARGV[i + 1] or ''
+    local id
+    if key == '' then
+      id = redis.call('XADD', KEYS[1], '*', 'data', ARGV[i])
+    else
+      id = redis.call('XADD', KEYS[1], '*', 'data', ARGV[i], 'key', key)
+      redis.call('RPUSH', ARGV[1] .. key, id)
+    end
+    if once then redis.call('SET', once, id, 'PX', ARGV[i + 3]) end
+    ids[#ids + 1] = id
+  end
+end
+return ids

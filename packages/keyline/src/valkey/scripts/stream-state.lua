@@ -1,0 +1,37 @@
+-- Prelude of the scripts that touch a stream.
+--
+-- The state is a hash beside the stream: epoch (the name of this stream, another one after a loss), began (an id before which this
+-- stream had no entries; 0-0 where that is not known), trimmed (entries up to here were dropped). Of a transactional stream also last (the
+-- newest entry that came from the record); all between trimmed and last is there.
+
+-- True when stream id `a` is before `b`. Ids are compared as text within a millisecond: sequence numbers may be too large for Lua's.
+local function is_before(a, b)
+  local a_ms, a_seq = string.match(a, '(%d+)-(%d+)')
+  local b_ms, b_seq = string.match(b, '(%d+)-(%d+)')
+  a_ms, b_ms = tonumber(a_ms), tonumber(b_ms)
+  if a_ms ~= b_ms then return a_ms < b_ms end
+  if #a_seq ~= #b_seq then return #a_seq < #b_seq end
+  return a_seq < b_seq
+end
+
+local function now_ms()
+  local now = redis.call('TIME')
+  return tonumber(now[1]) * 1000 + math.floor(tonumber(now[2]) / 1000)
+end
+
+-- Makes the state where there is none.
+local function open_state(state, events)
+  if redis.call('EXISTS', state) == 1 then return end
+  local now = redis.call('TIME')
+  local began = redis.call('EXISTS', events) == 1 and '0-0' or string.format('%.0f-0', now_ms())
+  redis.call('HSET', state, 'epoch', string.format('%x', tonumber(now[1]) * 1000000 + tonumber(now[2])), 'began', began, 'trimmed', '0-0')
+end
+
+-- The newest id that the stream ever gave; 0-0 where it is not there.
+local function newest_id(events)
+  if redis.call('EXISTS', events) == 0 then return '0-0' end
+  local info = redis.call('XINFO', 'STREAM', events)
+  for i = 1, #info, 2 do
+    if info[i] == 'last-generated-id' then return info[i + 1] end
+  end
+end
