@@ -18,7 +18,7 @@ export interface GatewayOptions {
   /** Origins of the pages that may use the gateway, such as `https://example.com`: for CORS and WebSocket. Default: none, not even its own. */
   readonly origins?: readonly string[];
   readonly limits?: Partial<GatewayLimits>;
-  /** Default: whoever reaches the gateway may read `/metrics`. */
+  /** Who may read `/metrics`. Default `loopback`: who asks from this machine, and not through a proxy that says so. */
   readonly metrics?: MetricsOptions;
   /** Default: silent. pino's loggers fit. */
   readonly logger?: Logger;

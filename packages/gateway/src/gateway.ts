@@ -3,7 +3,6 @@
  * by the other routes of an application. Event streams are in a scope without hooks for answers: Fastify would keep the request of
  * every open stream for them.
  */
-import cors from "@fastify/cors";
 import type { FastifyInstance } from "fastify";
 import fastifyPlugin from "fastify-plugin";
 import type { Logger } from "keyline";
@@ -27,6 +26,8 @@ import { addOpenapiRoute, describeRoutes } from "./operations/openapi.ts";
 import { ReadinessCheck } from "./operations/readiness.ts";
 import { addQueueRoutes } from "./queues/queue-routes.ts";
 import { listenOnLoopbackOnly } from "./server/loopback.ts";
+import { countUnanswered } from "./server/pipelining.ts";
+import { addCors } from "./server/cors.ts";
 import { addDoor, furnishScope } from "./server/scope.ts";
 import type { Routes } from "./server/zod-schemas.ts";
 import { PresenceDesk } from "./websocket/presence-desk.ts";
@@ -95,6 +96,7 @@ export class Gateway {
   /** @internal */
   async addTo(app: FastifyInstance): Promise<void> {
     if (!this.#access.hasKey) listenOnLoopbackOnly(app.server);
+    countUnanswered(app.server);
     app.addHook("onReady", async () => {
       await this.#access.start();
       this.#connections.start(this.#feeds.sweep);
@@ -127,9 +129,8 @@ export class Gateway {
     const { bodyBytes } = this.#limits;
     scope.addHook("onRoute", (route) => void (route.bodyLimit ??= bodyBytes));
     furnishScope(scope, parts);
-    // Tokens travel in a header that a page sets itself: there are no cookies to lend to another origin.
-    if (origins.length > 0) await scope.register(cors, { origin: this.#origins.list, methods: ["GET", "POST"], credentials: false });
     await describeRoutes(scope);
+    if (origins.length > 0) addCors(scope, this.#origins);
 
     await scope.register(async (open: Routes) => {
       metrics.watch(open);

@@ -1,3 +1,4 @@
+import cors from "@fastify/cors";
 import websocketPlugin from "@fastify/websocket";
 import { fastify } from "fastify";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -28,6 +29,38 @@ describe("the plugin", () => {
     expect(failing.body).toMatchObject({ message: "own failure" });
     expect(failing.headers.get("content-security-policy")).toBeNull();
     await app.close();
+  });
+
+  test("lets pages of listed origins in at its own routes only, beside an application that does so itself", async () => {
+    const origin = "https://friend.example";
+    const askAt = async (url: string) => {
+      const preflight = { origin, "access-control-request-method": "POST", "access-control-request-headers": "authorization" };
+      const response = await fetch(url, { method: "OPTIONS", headers: preflight });
+      const { headers } = response;
+      return [response.status, headers.get("access-control-allow-origin"), headers.get("access-control-allow-headers")];
+    };
+    const options = { keyline: stage.keyline(), access: { secret }, origins: [origin] };
+
+    const plain = fastify();
+    plain.post("/own", () => "own");
+    await plain.register(gateway, options);
+    const url = await plain.listen({ port: 0 });
+    expect(await askAt(`${url}/own`)).toEqual([404, null, null]);
+    expect(await askAt(`${url}/v1/nothing`)).toEqual([404, null, null]);
+    for (const path of ["/v1/queues", "/v1/queues/emails/jobs", "/v1/channels/news/messages", "/v1/live", "/v1/tickets"]) {
+      expect(await askAt(`${url}${path}`)).toEqual([204, origin, "authorization"]);
+    }
+    await plain.close();
+
+    const own = fastify();
+    await own.register(cors, { origin: "https://own.example" });
+    own.post("/own", () => "own");
+    await own.register((scope) => scope.register(gateway, options), { prefix: "/live" });
+    const at = await own.listen({ port: 0 });
+    expect((await askAt(`${at}/own`))[1]).toBe("https://own.example");
+    const answer = await fetch(`${at}/live/healthz`, { headers: { origin } });
+    expect(answer.headers.get("access-control-allow-origin")).toBe(origin);
+    await own.close();
   });
 
   test("finds channels that are made while it runs", async () => {

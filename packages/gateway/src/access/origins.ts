@@ -20,8 +20,9 @@ export class Origins {
     this.#allowsOwn = allowsOwn;
   }
 
-  get list(): string[] {
-    return [...this.#allowed];
+  /** Whether pages of this origin may read answers. */
+  isListed(origin: string): boolean {
+    return this.#allowed.has(origin);
   }
 
   /**

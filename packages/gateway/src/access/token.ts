@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { countedAddress } from "./address.ts";
 import { matchesName, namePatterns } from "./names.ts";
 
 /** The claims that the gateway reads. Others are of no interest to it. */
@@ -48,7 +49,12 @@ export interface Visitor {
 
 /** Under which name a visitor's requests and connections are counted. */
 export function visitorKey({ ip, token }: Visitor): string {
-  return token ? `sub:${token.subject}` : `ip:${ip}`;
+  return token ? `sub:${token.subject}` : `ip:${countedAddress(ip)}`;
+}
+
+/** Under which name the tickets that somebody guesses are counted. */
+export function guesserKey(ip: string): string {
+  return `guess:${countedAddress(ip)}`;
 }
 
 export function allows(token: Token | undefined, what: "subscribe" | "publish" | "queues", name: string): boolean {

@@ -56,6 +56,14 @@ export class RequestLimit {
     if (count.requests > this.#max) throw this.#refusal(window, now);
   }
 
+  /** Throws the 429 problem of a visitor that has had all its requests, and counts nothing. */
+  refuseBeyond(visitor: string): void {
+    const now = Date.now();
+    const window = Math.floor(now / this.#perMs);
+    const known = this.#counts.get(visitor);
+    if (known?.window === window && known.requests >= this.#max) throw this.#refusal(window, now);
+  }
+
   #refusal(window: number, now: number): Problem {
     const waitMs = (window + 1) * this.#perMs - now;
     return new Problem({ title: "Too many requests", status: 429, code: "RATE_LIMITED" }, Math.max(1, Math.ceil(waitMs / 1_000)));
@@ -64,7 +72,10 @@ export class RequestLimit {
   #countOf(visitor: string, window: number): Count {
     const known = this.#counts.get(visitor);
     if (known?.window === window) return known;
-    if (this.#counts.size >= mostRemembered) this.#counts.clear();
+    // Put behind the others, so that the first is the one that began to be counted longest ago.
+    this.#counts.delete(visitor);
+    const [oldest] = this.#counts.keys();
+    if (oldest !== undefined && this.#counts.size >= mostRemembered) this.#counts.delete(oldest);
     const count = { window, requests: 0 };
     this.#counts.set(visitor, count);
     return count;

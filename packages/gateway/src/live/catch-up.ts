@@ -5,8 +5,8 @@ import { frameOf } from "./wire.ts";
 
 // A resumed receiver may be far behind: this much is prepared for it before its socket has to have taken it.
 const mostPreparedLength = 65_536;
-// Messages that are published meanwhile wait beside those that were missed. They are shared with everybody else.
-const mostWaiting = 5_000;
+// Of each channel, so many wait for the socket: a page of history. Where more come meanwhile, they are read from the history later.
+const mostWaiting = 250;
 
 /** Brings one receiver from where it stands to where its feed stands, no faster than its socket takes it. */
 export class CatchUp {
@@ -18,7 +18,10 @@ export class CatchUp {
   readonly #subscriptions: Subscription[] = [];
   #texts: string[] = [];
   #length = 0;
+  /** What is to be written next, once the socket has room for it. */
+  #frames: Buffer | undefined;
   #isFlushDue = false;
+  #isWaiting = false;
   #pause: PromiseWithResolvers<void> | undefined;
   #isOver = false;
 
@@ -30,15 +33,7 @@ export class CatchUp {
     this.#cursors = since.map((cursor, index) => cursor ?? feed.cursors[index]);
     this.start = formatPlace(this.#cursors);
     try {
-      for (const [index, channel] of feed.channels.entries()) {
-        const subscription = channel.subscribe((message) => this.#hear(message, index), {
-          since: since[index] ?? feed.cursors[index],
-          onGap: (gap) => this.#hearGap(gap, index),
-          buffer: mostWaiting,
-        });
-        this.#subscriptions.push(subscription);
-        void subscription.closed.then((error) => this.#noteEnd(error !== undefined));
-      }
+      for (const index of feed.channels.keys()) this.#follow(index);
     } catch (error) {
       this.stop();
       throw error;
@@ -57,11 +52,25 @@ export class CatchUp {
     for (const subscription of this.#subscriptions) void subscription.close();
   }
 
+  #follow(index: number): void {
+    const subscription = this.#feed.channels[index]?.subscribe((message) => this.#hear(message, index), {
+      since: this.#cursors[index],
+      onGap: (gap) => this.#hearGap(gap, index),
+      buffer: mostWaiting,
+    });
+    if (!subscription) return;
+    this.#subscriptions[index] = subscription;
+    void subscription.closed.then((error) => error && this.#noteEnd(index));
+  }
+
   #hear(message: Message, index: number): void | Promise<void> {
     if (this.#isOver) return;
-    this.#cursors[index] = message.cursor;
+    // A foreign writer's message has no place of its own.
+    if (message.cursor !== undefined) this.#cursors[index] = message.cursor;
     this.#push(frameOf(this.#feed.wire, message, formatPlace(this.#cursors)));
-    if (this.#length > mostPreparedLength || this.#receiver.isBehind) this.#pause ??= Promise.withResolvers();
+    if (this.#frames || this.#length > mostPreparedLength || !this.#receiver.hasRoomFor(this.#length)) {
+      this.#pause ??= Promise.withResolvers();
+    }
     return this.#pause?.promise;
   }
 
@@ -86,21 +95,35 @@ export class CatchUp {
   readonly #flush = (): void => {
     this.#isFlushDue = false;
     if (this.#isOver) return;
-    if (this.#texts.length > 0) {
-      const frames = this.#feed.wire.encode(this.#texts);
-      this.#feed.noteDeliveries(this.#texts.length);
-      this.#texts = [];
-      this.#length = 0;
-      this.#receiver.write(frames);
+    for (this.#frames ??= this.#takeFrames(); this.#frames; this.#frames = this.#takeFrames()) {
+      // Beside this one, others may be catching up on the same socket.
+      if (!this.#receiver.hasRoomFor(this.#frames.length)) break;
+      this.#receiver.write(this.#frames);
     }
-    if (this.#pause) void this.#goOnWhenDrained(this.#pause);
+    if (this.#frames || this.#pause) void this.#goOnWhenDrained();
     else if (this.#isAtEnd()) this.#moveIn();
   };
 
-  async #goOnWhenDrained(pause: PromiseWithResolvers<void>): Promise<void> {
+  /** Each channel of a feed may have prepared something: not all of it is written at once. */
+  #takeFrames(): Buffer | undefined {
+    let count = 0;
+    for (let length = 0; count < this.#texts.length && length < mostPreparedLength; count++) length += this.#texts[count]?.length ?? 0;
+    if (count === 0) return undefined;
+    const texts = this.#texts.splice(0, count);
+    for (const text of texts) this.#length -= text.length;
+    this.#feed.noteDeliveries(count);
+    return this.#feed.wire.encode(texts);
+  }
+
+  async #goOnWhenDrained(): Promise<void> {
+    if (this.#isWaiting) return;
+    this.#isWaiting = true;
     await this.#receiver.drained();
-    if (this.#pause === pause) this.#pause = undefined;
-    pause.resolve();
+    this.#isWaiting = false;
+    if (!this.#frames) {
+      this.#pause?.resolve();
+      this.#pause = undefined;
+    }
     // What the pause held back is handed over before this turn ends; if there was nothing, this may be the end.
     this.#scheduleFlush();
   }
@@ -115,8 +138,14 @@ export class CatchUp {
     this.#feed.moveIn(this.#receiver);
   }
 
-  #noteEnd(isFailure: boolean): void {
-    if (!isFailure || this.#isOver) return;
+  /** More was published than waits here: where it is kept it is read later, from where this channel stands. */
+  #noteEnd(index: number): void {
+    if (this.#isOver) return;
+    try {
+      if (this.#cursors[index] !== undefined) return this.#follow(index);
+    } catch {
+      // Keyline was closed meanwhile: the feed ends as well.
+    }
     this.stop();
     this.#receiver.endFeed(this.#feed, "SLOW_RECEIVER");
   }

@@ -21,6 +21,7 @@ export type FeedEndCode = "SLOW_RECEIVER" | "CLOSED";
 // Less than this waits in the socket of a receiver that keeps up, also while it is far behind.
 const lowWaterBytes = 65_536;
 const lastWordsMs = 5_000;
+const nothing = Buffer.alloc(0);
 
 /**
  * One open connection, event stream or WebSocket. It holds the socket and little else, for there are thousands: no timer, and no frame of
@@ -36,6 +37,7 @@ export abstract class LiveConnection {
   endsAt = 0;
   /** What the kernel had taken when somebody last looked. */
   #taken = -1;
+  #drained: Promise<void> | undefined;
 
   constructor(connections: LiveConnections, setup: { readonly socket: Duplex; readonly visitor: Visitor }) {
     this.connections = connections;
@@ -54,31 +56,30 @@ export abstract class LiveConnection {
 
   /** Frames that all receivers share. A receiver that leaves too much unread is cut; it can resume from its cursor. */
   write(frames: Buffer): void {
-    if (this.endsAt !== 0) return;
+    if (this.endsAt !== 0 || !this.socket.writable) return;
     const waiting = this.socket.writableLength;
     if (waiting > 0 && waiting + frames.length > this.connections.sendBufferBytes) this.end("SLOW_RECEIVER");
     else this.socket.write(frames);
   }
 
-  /** True while it would be unkind to write more of what can wait. */
-  get isBehind(): boolean {
-    return this.socket.writableLength > lowWaterBytes;
+  /** Whether bytes that can wait may be written now: however large, they alone never make a receiver a slow one. */
+  hasRoomFor(bytes: number): boolean {
+    const waiting = this.socket.writableLength;
+    return waiting === 0 || waiting + bytes <= lowWaterBytes || this.endsAt !== 0 || !this.socket.writable;
   }
 
-  /** Resolves when the socket has taken what it was given, or is gone. */
+  /** Resolves when the socket has taken what it was given so far, or is gone. However many wait, the socket is asked once. */
   drained(): Promise<void> {
     const { socket } = this;
-    // Node tells of a drain only after it said that there is one to wait for.
-    if (socket.destroyed || !socket.writableNeedDrain) return Promise.resolve();
-    return new Promise((resolve) => {
-      const done = (): void => {
-        socket.off("drain", done);
-        socket.off("close", done);
+    if (!socket.writable || socket.writableLength === 0) return Promise.resolve();
+    // Node emits "drain" only where much waits. What is written behind everything else is taken last, were it nothing at all.
+    this.#drained ??= new Promise((resolve) => {
+      socket.write(nothing, () => {
+        this.#drained = undefined;
         resolve();
-      };
-      socket.on("drain", done);
-      socket.on("close", done);
+      });
     });
+    return this.#drained;
   }
 
   /** Tells the client why, and closes. Never called twice. */

@@ -26,6 +26,7 @@ export class Feed implements Source {
   #texts: string[] = [];
   #isFlushDue = false;
   #idleTicks = 0;
+  #isOver = false;
   #deliveries = 0;
 
   constructor(channels: readonly ChannelDoor["channel"][], wire: Wire) {
@@ -53,7 +54,7 @@ export class Feed implements Source {
   }
 
   get isOver(): boolean {
-    return this.#idleTicks < 0;
+    return this.#isOver;
   }
 
   /**
@@ -93,8 +94,9 @@ export class Feed implements Source {
     this.#deliveries += count;
   }
 
-  /** Called once a second. True when nobody has been here for a while: a client that reconnects finds the feed as it was. */
+  /** Called once a second. True when it is over, or nobody has been here for a while: a client that reconnects finds the feed as it was. */
   isAbandoned(ticks: number): boolean {
+    if (this.#isOver) return true;
     this.#idleTicks = this.#receivers.size + this.#catchUps.size > 0 ? 0 : this.#idleTicks + 1;
     return this.#idleTicks > ticks;
   }
@@ -115,7 +117,8 @@ export class Feed implements Source {
   }
 
   #hear(message: Message, index: number): void {
-    this.#cursors[index] = message.cursor;
+    // A foreign writer's message has no place of its own: where to resume is still behind the last one that has.
+    if (message.cursor !== undefined) this.#cursors[index] = message.cursor;
     if (this.#receivers.size > 0) this.#push(frameOf(this.wire, message, this.place));
   }
 
@@ -141,7 +144,7 @@ export class Feed implements Source {
   };
 
   #endAll(): void {
-    this.#idleTicks = Number.NEGATIVE_INFINITY;
+    this.#isOver = true;
     for (const receiver of [...this.#receivers, ...this.#catchUps.keys()]) receiver.endFeed(this, "CLOSED");
   }
 }

@@ -21,6 +21,7 @@ export class Feeds {
   async open(channels: readonly ChannelDoor["channel"][], wire: Wire): Promise<Feed> {
     const key = `${wire.key}:${channels.map((channel) => channel.name).join(",")}`;
     const known = this.#feeds.get(key);
+    if (known?.isOver) this.#drop(key, known);
     const feed = known && !known.isOver ? known : new Feed(channels, wire);
     this.#feeds.set(key, feed);
     feed.expect();

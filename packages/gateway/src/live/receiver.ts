@@ -6,7 +6,9 @@ import type { Wire } from "./wire.ts";
 /** A connection, to a feed. */
 export interface Receiver {
   write(frames: Buffer): void;
-  readonly isBehind: boolean;
+  /** Whether bytes that can wait may be written now. */
+  hasRoomFor(bytes: number): boolean;
+  /** Resolves when the socket has taken what was written, or is gone. */
   drained(): Promise<void>;
   /** The feed has no more for this receiver. */
   endFeed(source: Source, code: FeedEndCode): void;

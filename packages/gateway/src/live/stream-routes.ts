@@ -6,6 +6,7 @@ import { visitorOf } from "../access/visitor.ts";
 import { requireReading } from "../channels/channel-access.ts";
 import type { ChannelDoor, DoorFinder } from "../channels/doors.ts";
 import { Problem } from "../server/problem.ts";
+import { closeAtNextRequest, isPipelined } from "../server/pipelining.ts";
 import { channelName, eventStreamAnswer, problemAnswers } from "../server/shapes.ts";
 import type { Routes } from "../server/zod-schemas.ts";
 import type { LiveConnections } from "./connections.ts";
@@ -87,12 +88,14 @@ async function openStream(
     );
     const { socket } = request.raw;
     // Answers on one connection come in the order of the requests: what waits behind another answer cannot be a stream of its own.
-    if (socket.destroyed || reply.raw.socket !== socket)
-      throw new Problem({ title: "This connection is busy", status: 400, code: "PIPELINED" });
+    if (socket.destroyed || reply.raw.socket !== socket || isPipelined(socket)) {
+      throw new Problem({ title: "An event stream needs a connection of its own", status: 400, code: "PIPELINED" });
+    }
     const stream = new EventStream(connections, { socket, visitor });
     const start = feed.enter(stream, place);
     reply.hijack();
     stream.begin(reply.raw, reply.getHeaders(), start);
+    closeAtNextRequest(socket);
     connections.add(stream, () => {
       seat.leave();
       feed.leave(stream);

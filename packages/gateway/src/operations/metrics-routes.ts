@@ -1,22 +1,40 @@
+import type { FastifyRequest } from "fastify";
 import { createHash, timingSafeEqual } from "node:crypto";
+import { isLoopback } from "../server/loopback.ts";
 import { Problem } from "../server/problem.ts";
 import type { Routes } from "../server/zod-schemas.ts";
 import type { Metrics } from "./metrics.ts";
 
-/** Who may read `/metrics`: whoever shows this bearer token, or nobody. */
-export type MetricsOptions = { readonly token: string } | "off";
+/** Who may read `/metrics`: whoever shows this bearer token, who asks from this machine and not through a proxy, everybody, or nobody. */
+export type MetricsOptions = { readonly token: string } | "loopback" | "open" | false;
 
 export function addMetricsRoutes(
   routes: Routes,
-  { metrics, options }: { readonly metrics: Metrics; readonly options: MetricsOptions | undefined },
+  { metrics, options = "loopback" }: { readonly metrics: Metrics; readonly options: MetricsOptions | undefined },
 ): void {
-  if (options === "off") return;
+  if (options === false) return;
   routes.get("/metrics", { schema: { hide: true } }, async (request, reply) => {
-    if (options && !isSame(request.headers.authorization ?? "", `Bearer ${options.token}`)) {
-      throw new Problem({ title: "Metrics need their token", status: 401, code: "TOKEN_MISSING" });
-    }
+    if (options === "loopback") checkLocal(request);
+    else if (options !== "open") checkToken(request, options.token);
     return reply.type(metrics.contentType).send(await metrics.read());
   });
+}
+
+function checkLocal({ ip, headers, raw }: FastifyRequest): void {
+  const isForwarded = "x-forwarded-for" in headers || "forwarded" in headers;
+  const isLocal = isLoopback(raw.socket.remoteAddress ?? "") && isLoopback(ip);
+  // A proxy on this machine speaks for others.
+  if (isLocal && !isForwarded) return;
+  throw new Problem({
+    title: "Metrics are for this machine only, unless the option metrics says otherwise",
+    status: 403,
+    code: "FORBIDDEN",
+  });
+}
+
+function checkToken({ headers }: FastifyRequest, token: string): void {
+  if (isSame(headers.authorization ?? "", `Bearer ${token}`)) return;
+  throw new Problem({ title: "Metrics need their token", status: 401, code: "TOKEN_MISSING" });
 }
 
 // Hashed, because timingSafeEqual wants equal lengths, and takes equally long for each.

@@ -1,7 +1,7 @@
 import type { FastifyInstance } from "fastify";
 import type { Access } from "../access/access.ts";
 import type { Origins } from "../access/origins.ts";
-import { visitorKey } from "../access/token.ts";
+import { guesserKey, visitorKey } from "../access/token.ts";
 import { setVisitor } from "../access/visitor.ts";
 import type { RequestLimit } from "../limits/request-limit.ts";
 import { parseUntrustedJson } from "./json-body.ts";
@@ -56,15 +56,20 @@ export function addDoor(
 ): void {
   scope.addHook("onRequest", async (request) => {
     const { ip, headers, query } = request;
-    const ticket = ticketOf(query);
     try {
+      // A ticket opens a live connection; elsewhere a token can be sent as a header.
+      const ticket = opensConnections ? ticketOf(query) : undefined;
+      // Looking for a ticket takes it away. Who guessed too often is not worth the question.
+      if (ticket !== undefined && access.hasKey) requests.refuseBeyond(guesserKey(ip));
       const visitor = await access.identify({ ip, authorization: headers.authorization, ticket });
       setVisitor(request, visitor);
       if (opensConnections) requests.takeHere(visitorKey(visitor));
       else await requests.take(visitorKey(visitor));
     } catch (error) {
       // Whoever guesses tokens is counted too.
-      if (error instanceof Problem && error.body.status === 401) await requests.take(visitorKey({ ip, token: undefined }));
+      if (error instanceof Problem && error.body.status === 401) {
+        await requests.take(error.body.code === "TICKET_INVALID" ? guesserKey(ip) : visitorKey({ ip, token: undefined }));
+      }
       throw error;
     }
   });

@@ -10,7 +10,11 @@ let gateway: StandaloneGateway;
 beforeAll(async () => {
   stage = await openStage();
   const keyline = stage.keyline();
-  gateway = await openGateway({ keyline, channels: [{ channel: keyline.channel("private", { history: {} }), access: "token" }] });
+  gateway = await openGateway({
+    keyline,
+    queues: [keyline.queue("emails")],
+    channels: [{ channel: keyline.channel("private", { history: {} }), access: "token" }],
+  });
 });
 afterAll(async () => {
   await gateway.close();
@@ -61,6 +65,24 @@ test("a ticket is in Valkey under a key from which it cannot be read, and not fo
 
 test.each(["nonsense", "a".repeat(43), "", "a%0D%0Ab"])("%j is no ticket", async (ticket) => {
   expect(await request(streamUrl(ticket))).toMatchObject({ status: 401, body: { code: "TICKET_INVALID" } });
+});
+
+test("a ticket of a token that ends within a second's fraction is issued", async () => {
+  const token = await signToken({ exp: Date.now() / 1_000 + 20.0005 });
+  const answer = await request(`${gateway.url}/v1/tickets`, { method: "POST", headers: bearer(token) });
+  expect(answer).toMatchObject({ status: 201, body: { expiresAt: expect.any(Number) } });
+  expect(Number.isInteger(Number(answer.body["expiresAt"]) - Date.now())).toBe(true);
+});
+
+test("a ticket is for live connections alone: elsewhere it is not looked at, and keeps its worth", async () => {
+  const ticket = await issue();
+  for (const path of ["/v1/queues/emails", "/v1/tickets", "/v1/channels/private/messages"]) {
+    const method = path === "/v1/queues/emails" ? "GET" : "POST";
+    const body = method === "POST" ? { body: { data: 1 } } : {};
+    const answer = await request(`${gateway.url}${path}?ticket=${ticket}`, { method, ...body });
+    expect(answer).toMatchObject({ status: 401, body: { code: "TOKEN_MISSING" } });
+  }
+  (await EventSourceReader.open(streamUrl(ticket))).close();
 });
 
 test("without a token there is no ticket", async () => {

@@ -51,6 +51,9 @@ describe("a token is refused", () => {
     ["that lives for ever", async () => signEternal(), "TOKEN_INVALID"],
     ["that lives longer than a day", () => signToken({ ...everything, exp: seconds(90_000) }), "TOKEN_INVALID"],
     ["without a subject", async () => signWithoutSubject(), "TOKEN_INVALID"],
+    ["that does not say when it was issued", () => signUndated(), "TOKEN_INVALID"],
+    ["whose whole life is longer than a day", () => signToken({ ...everything, iat: seconds(-86_390) }), "TOKEN_INVALID"],
+    ["that is issued in the future", () => signToken({ ...everything, iat: seconds(30) }), "TOKEN_INVALID"],
     ["whose claims have another form", () => signToken({ channels: { publish: "private" } }), "TOKEN_INVALID"],
     ["with an algorithm that is not listed", () => signHs512(), "TOKEN_INVALID"],
     ["that is none", () => "nonsense", "TOKEN_INVALID"],
@@ -66,6 +69,8 @@ describe("a token is refused", () => {
   const signEternal = (): Promise<string> => new SignJWT({ ...everything, sub: "ada" }).setProtectedHeader({ alg: "HS256" }).sign(key);
   const signWithoutSubject = (): Promise<string> =>
     new SignJWT(everything).setProtectedHeader({ alg: "HS256" }).setExpirationTime("1m").sign(key);
+  const signUndated = (): Promise<string> =>
+    new SignJWT({ ...everything, sub: "ada" }).setProtectedHeader({ alg: "HS256" }).setExpirationTime("1m").sign(key);
   const signHs512 = (): Promise<string> =>
     new SignJWT({ ...everything, sub: "ada" })
       .setProtectedHeader({ alg: "HS512" })

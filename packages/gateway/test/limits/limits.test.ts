@@ -26,6 +26,7 @@ async function open(options: Partial<StandaloneOptions>): Promise<StandaloneGate
   return gateway;
 }
 
+const silent = { debug() {}, info() {}, warn() {}, error() {} };
 const statusesOf = async (count: number, ask: () => Promise<{ status: number }>): Promise<number[]> => {
   const statuses: number[] = [];
   for (let n = 0; n < count; n++) statuses.push((await ask()).status);
@@ -71,9 +72,49 @@ describe("requests", () => {
     expect(await statusesOf(7, ask)).toEqual([401, 401, 401, 401, 401, 429, 429]);
   });
 
+  test("with tickets that are guessed are counted, and beyond the limit no ticket is looked for", async () => {
+    const guessed = stage.keyline({ prefix: `${stage.prefix}.tickets` });
+    const gateway = await open({ limits, keyline: guessed, channels: [{ channel: guessed.channel("news"), access: "public" }] });
+    const headers = bearer(await signToken());
+    const { body } = await request(`${gateway.url}/v1/tickets`, { method: "POST", headers });
+    const ask = (ticket: string) => request(`${gateway.url}/v1/channels/news/messages?ticket=${ticket}`);
+    expect(await statusesOf(7, () => ask("a".repeat(43)))).toEqual([401, 401, 401, 401, 401, 429, 429]);
+    expect(await ask(String(body["ticket"]))).toMatchObject({ status: 429, body: { code: "RATE_LIMITED" } });
+    expect(await stage.valkey.keys(`${guessed.prefix}:gateway:ticket:*`)).toHaveLength(1);
+    // Whoever has a token, or needs none, is another one.
+    expect((await request(`${gateway.url}/v1/queues`)).status).toBe(200);
+  });
+
+  test("from one network of IPv6 are counted together, and an address that is mapped into it as what it is", async () => {
+    const gateway = await open({
+      limits,
+      trustProxy: ["127.0.0.1"],
+      keyline: stage.keyline({ prefix: `${stage.prefix}.ipv6` }),
+      channels: [],
+    });
+    const from = (address: string) => request(`${gateway.url}/v1/queues`, { headers: { "x-forwarded-for": address } });
+    const network = ["2001:db8:1:2::1", "2001:DB8:1:2:ffff::", "2001:db8:1:2:3:4:5:6", "2001:0db8:0001:0002::7", "2001:db8:1:2::8"];
+    for (const address of network) expect((await from(address)).status).toBe(200);
+    expect((await from("2001:db8:1:2:abcd::9")).status).toBe(429);
+    expect((await from("2001:db8:1:3::1")).status).toBe(200);
+    for (let n = 0; n < 5; n++) expect((await from("10.1.1.1")).status).toBe(200);
+    expect((await from("::ffff:10.1.1.1")).status).toBe(429);
+    expect((await from("::ffff:0a01:0101")).status).toBe(429);
+  });
+
+  test("of somebody who is over the limit stay refused while many others come, and the oldest are forgotten first", async () => {
+    const limit = new RequestLimit({ keyline, logger: silent, max: 1, perMs: 3_600_000 });
+    limit.takeHere("first");
+    for (let n = 0; n < 5_000; n++) limit.takeHere(`visitor-${n}`);
+    limit.takeHere("busy");
+    for (let n = 0; n < 9_000; n++) limit.takeHere(`other-${n}`);
+    expect(() => limit.takeHere("busy")).toThrow(/Too many/);
+    expect(() => limit.takeHere("first")).not.toThrow();
+  });
+
   test("are still counted, by each gateway alone, while Valkey is away", async () => {
     const away = stage.keyline({ valkey: "valkey://127.0.0.1:1" });
-    const limit = new RequestLimit({ keyline: away, logger: { debug() {}, info() {}, warn() {}, error() {} }, max: 3, perMs: 3_600_000 });
+    const limit = new RequestLimit({ keyline: away, logger: silent, max: 3, perMs: 3_600_000 });
     for (let n = 0; n < 3; n++) await limit.take("ip:1");
     await expect(limit.take("ip:1")).rejects.toMatchObject({ body: { status: 429 } });
     await limit.take("ip:2");

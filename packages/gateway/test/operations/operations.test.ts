@@ -1,5 +1,6 @@
 import { Validator } from "@seriousme/openapi-schema-validator";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { networkInterfaces } from "node:os";
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
 import { openStage, type Stage } from "../../../keyline/test/support/stage.ts";
 import type { StandaloneGateway } from "../../src/index.ts";
 import { EventSourceReader } from "../support/event-source.ts";
@@ -78,13 +79,33 @@ describe("metrics", () => {
     reader.close();
   });
 
+  test("are for this machine, and not for whom a proxy on it speaks, unless the option says otherwise", async () => {
+    const statusAt = async (url: string, headers: Record<string, string> = {}) => (await request(`${url}/metrics`, { headers })).status;
+    const open = async (metrics?: "open") => {
+      const at = await openGateway({ keyline: stage.keyline(), host: "0.0.0.0", ...(metrics ? { metrics } : {}) });
+      onTestFinished(() => at.close());
+      return at.url.replace("0.0.0.0", "127.0.0.1");
+    };
+    const own = Object.values(networkInterfaces()).flatMap((addresses) => addresses ?? []);
+    const address = own.find(({ family, internal }) => family === "IPv4" && !internal)?.address;
+    const [local, everybody] = [await open(), await open("open")];
+    expect(await statusAt(local)).toBe(200);
+    for (const header of ["x-forwarded-for", "forwarded"]) {
+      expect(await statusAt(local, { [header]: "10.0.0.1" })).toBe(403);
+      expect(await statusAt(everybody, { [header]: "10.0.0.1" })).toBe(200);
+    }
+    if (address === undefined) return;
+    expect(await statusAt(local.replace("127.0.0.1", address))).toBe(403);
+    expect(await statusAt(everybody.replace("127.0.0.1", address))).toBe(200);
+  });
+
   test("can need a token, and can be off", async () => {
     const guarded = await openGateway({ keyline: stage.keyline(), metrics: { token: "scraper" } });
     expect((await request(`${guarded.url}/metrics`)).status).toBe(401);
     expect((await request(`${guarded.url}/metrics`, { headers: { authorization: "Bearer scrapes" } })).status).toBe(401);
     expect((await request(`${guarded.url}/metrics`, { headers: { authorization: "Bearer scraper" } })).status).toBe(200);
     await guarded.close();
-    const silent = await openGateway({ keyline: stage.keyline(), metrics: "off" });
+    const silent = await openGateway({ keyline: stage.keyline(), metrics: false });
     expect((await request(`${silent.url}/metrics`)).status).toBe(404);
     await silent.close();
   });

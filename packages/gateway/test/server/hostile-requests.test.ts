@@ -110,14 +110,40 @@ describe("a page of another site", () => {
   });
 });
 
-test("a request behind another one on a connection that streams gets no stream of its own", async () => {
-  const socket = connect(Number(new URL(gateway.url).port), "127.0.0.1");
-  const line = "GET /v1/channels/news/messages HTTP/1.1\r\nHost: localhost\r\n\r\n";
-  socket.write(line + line + line);
-  await new Promise((resolve) => socket.once("data", resolve));
-  expect(gateway.gateway.connections).toBe(1);
-  socket.destroy();
-  await expect.poll(() => gateway.gateway.connections).toBe(0);
+describe("a connection on which several things are asked at once", () => {
+  const stream = "GET /v1/channels/news/messages HTTP/1.1\r\nHost: localhost\r\n\r\n";
+  const plain = "GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n";
+
+  /** What is answered, until the connection is quiet. */
+  async function ask(...texts: string[]): Promise<{ readonly statuses: string[]; readonly isClosed: boolean }> {
+    const socket = connect(Number(new URL(gateway.url).port), "127.0.0.1");
+    socket.on("error", () => undefined);
+    let answer = "";
+    let isClosed = false;
+    socket.on("data", (data) => (answer += data.toString()));
+    socket.on("close", () => (isClosed = true));
+    for (const text of texts) {
+      socket.write(text);
+      await new Promise((resolve) => setTimeout(resolve, 300));
+    }
+    socket.destroy();
+    return { statuses: answer.match(/(?<=HTTP\/1\.1 )\d+/g) ?? [], isClosed };
+  }
+
+  test("gets no stream: every request is answered", async () => {
+    expect(await ask(stream + plain)).toEqual({ statuses: ["400", "200"], isClosed: false });
+    expect(await ask(stream + stream + plain)).toMatchObject({ statuses: ["400", expect.any(String), "200"] });
+  });
+
+  test("gets a stream behind an answer that is complete", async () => {
+    expect(await ask(plain, stream)).toEqual({ statuses: ["200", "200"], isClosed: false });
+  });
+
+  test("is closed when something is asked behind a stream that has begun", async () => {
+    expect(await ask(stream, plain + plain)).toEqual({ statuses: ["200"], isClosed: true });
+  });
+
+  test("leaves nothing behind", () => expect.poll(() => gateway.gateway.connections).toBe(0));
 });
 
 test("a path that does not exist is a problem, and so is a HEAD of a stream", async () => {
