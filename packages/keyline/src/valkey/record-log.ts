@@ -5,8 +5,8 @@ import { Script } from "./script.ts";
 import type { KeptEntry } from "./stream-log.ts";
 
 const trimPage = 500;
-const append = new Script(3, "stream-state", "group-detach", "record-append");
-const trim = new Script(2, "stream-state", "group-detach", "record-trim");
+const append = new Script(3, "stream-state", "group-again", "group-detach", "record-append");
+const trim = new Script(2, "stream-state", "group-again", "group-detach", "record-trim");
 
 export interface RecordEnd {
   /** The newest event of the record that is there; undefined when the stream is not there and was not begun. */

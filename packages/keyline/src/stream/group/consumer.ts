@@ -1,0 +1,267 @@
+/*
+ * DESIGN. A consumer, from taking an entry to its end:
+ *
+ *   exchange   takes entries for this consumer                                    (Valkey)
+ *   intake     decodes them, and leaves out what is settled already
+ *   runner     calls the handler
+ *   verdict    says what the outcome comes to                                     (runtime/verdict.ts)
+ *   record     writes dead letters down, on a transactional stream                (PostgreSQL)
+ *   exchange   ends the entry                                                     (Valkey)
+ *
+ * First what PostgreSQL has to know, then Valkey: who dies in between leaves the entry to others, and those find it settled.
+ */
+import type { StandardSchemaV1 } from "@standard-schema/spec";
+import { KeylineError } from "../../runtime/errors.ts";
+import type { Duty } from "../../runtime/duty.ts";
+import { Lease } from "../../runtime/lease.ts";
+import type { Logger } from "../../runtime/logger.ts";
+import { checkOptionNames, checkTimeout } from "../../runtime/options.ts";
+import type { Outcome } from "../../runtime/outcome.ts";
+import { judgeOutcome, type Verdict } from "../../runtime/verdict.ts";
+import { Notice } from "../../runtime/waiting.ts";
+import type { GroupBeat, GroupLog } from "../../valkey/group-log.ts";
+import { Announcer, type ConsumerEvents } from "./announcer.ts";
+import { letterOf } from "./dead-letter.ts";
+import type { Delivered } from "./delivered.ts";
+import { Exchange } from "./exchange.ts";
+import type { Ending, HeldEntry } from "./held-entry.ts";
+import { Intake } from "./intake.ts";
+import type { Tails } from "./news.ts";
+import type { ConsumePolicy } from "./options.ts";
+import { Rescuer } from "./rescuer.ts";
+import { Runner, type ConsumeHandler, type RunningEntry } from "./runner.ts";
+
+export interface ConsumerSetup<Data> {
+  readonly stream: string;
+  readonly log: GroupLog;
+  readonly tails: Tails;
+  readonly policy: ConsumePolicy;
+  readonly schema: StandardSchemaV1<unknown, Data> | undefined;
+  readonly handler: ConsumeHandler<Data>;
+  readonly logger: Logger;
+  onStopped(): void;
+}
+
+const page = 200;
+// So many entries does one command take at the most, so that the server answers others in between.
+const largestTake = 500;
+const recheckEveryMs = 60_000;
+const stopOptionNames = new Set(["timeout"]);
+const finish: Ending = { kind: "finish" };
+
+/** Takes entries of a stream for one consumer group, and runs them until it is stopped. */
+export class Consumer<Data> {
+  readonly #setup: ConsumerSetup<Data>;
+  readonly #announcer: Announcer<Data>;
+  readonly #lease: Lease<GroupBeat>;
+  readonly #exchange: Exchange<Data>;
+  readonly #runner: Runner<Data>;
+  readonly #intake: Intake<Data>;
+  readonly #rescuer: Rescuer;
+  readonly #duties: readonly Duty[];
+  readonly #changed = new Notice();
+  readonly #impatient = new AbortController();
+  readonly #abandoned = new AbortController();
+  /** Entries that were taken and whose attempt has not ended. */
+  #occupied = 0;
+  /** Those of them whose handler was called. */
+  #begun = 0;
+  /** Entries whose attempt has ended and of which Valkey does not know. */
+  #ending = 0;
+  #isIdle = false;
+  #recheckAt = performance.now() + recheckEveryMs;
+  #stopping: Promise<void> | undefined;
+
+  /** @internal */
+  constructor(setup: ConsumerSetup<Data>) {
+    const { log, logger, policy, stream } = setup;
+    this.#setup = setup;
+    this.#announcer = new Announcer({ stream, group: log.name, logger });
+    this.#lease = this.#createLease();
+    this.#exchange = new Exchange<Data>({
+      ...setup,
+      lease: this.#lease,
+      leaseMs: policy.leaseMs,
+      room: () => policy.concurrency - this.#occupied,
+      largestTake: Math.min(largestTake, Math.ceil(policy.concurrency / 2)),
+      attach: async () => void (await log.attach(policy.start)),
+      events: {
+        taken: (entries) => this.#begin(entries),
+        ended: (held) => this.#noteEnded(held),
+        missed: (held) => this.#noteMissed(held),
+        ranEmpty: () => this.#noteEmpty(),
+      },
+    });
+    this.#runner = new Runner({ handler: setup.handler, timeoutMs: policy.timeoutMs, createSettle: undefined });
+    this.#intake = new Intake({
+      ...setup,
+      group: log.name,
+      findSettled: undefined,
+      isDoubtful: () => false,
+      start: (held, entry) => this.#start(held, entry),
+      refuse: (held, verdict) => this.#finish(held, verdict),
+    });
+    this.#rescuer = new Rescuer(log, { logger });
+    this.#duties = [this.#rescuer, this.#lease];
+    for (const duty of this.#duties) duty.start();
+  }
+
+  /** Calls `listener` at every such event until the returned function is called. Errors without a listener are logged. */
+  on<Name extends keyof ConsumerEvents<Data> & string>(name: Name, listener: (...values: ConsumerEvents<Data>[Name]) => void): () => void {
+    return this.#announcer.on(name, listener);
+  }
+
+  /**
+   * Takes no more entries, waits for those that run, and gives back what has not started. After `timeout` milliseconds (default: no
+   * limit) the signals of those that still run are aborted, and they are given back too, without counting the attempt. May be
+   * called again: of several timeouts the first to end counts. Throws INVALID_OPTION.
+   */
+  async stop(options: { readonly timeout?: number } = {}): Promise<void> {
+    checkOptionNames("stop", options, stopOptionNames);
+    checkTimeout(options.timeout, 0);
+    if (options.timeout !== undefined) setTimeout(() => this.#impatient.abort(), options.timeout).unref();
+    this.#stopping ??= this.#stop();
+    return this.#stopping;
+  }
+
+  #createLease(): Lease<GroupBeat> {
+    const { log, logger, policy } = this.#setup;
+    const keeper = {
+      get isReady(): boolean {
+        return log.connection.isReady;
+      },
+      whenReady: (timeoutMs: number, signal: AbortSignal) => log.connection.whenReady(timeoutMs, signal),
+      begin: (name: string) => log.register(name, policy.leaseMs),
+      beat: (name: string) => log.beat(name, policy.leaseMs, this.#exchange.heldAgain()),
+      giveBack: async (name: string) => {
+        for (let isMore = true; isMore;) {
+          isMore = (await log.rescue(name, page, "leaving", this.#exchange.heldAgain()))?.isMore ?? false;
+        }
+      },
+    };
+    const events = {
+      began: () => this.#exchange.doubt(),
+      renewed: (beat: GroupBeat) => this.#followBeat(beat),
+      lost: () => this.#dropLease(),
+    };
+    return new Lease(keeper, policy.leaseMs, { logger, events });
+  }
+
+  #begin(entries: readonly HeldEntry<Data>[]): void {
+    this.#isIdle = false;
+    this.#occupied += entries.length;
+    this.#intake.begin(entries);
+  }
+
+  #start(held: HeldEntry<Data>, entry: Delivered<Data>): void {
+    if (held.phase === "running" && !this.#stopping) {
+      this.#begun++;
+      this.#runner.run({ held, entry }, this.#judge);
+    } else {
+      // It took so long to look at that the lease went, or the consumer is to stop: then it is given back.
+      this.#occupied--;
+      this.#exchange.pumpSoon();
+    }
+  }
+
+  readonly #judge = ({ held }: RunningEntry<Data>, outcome: Outcome): void => {
+    this.#begun--;
+    this.#finish(held, judgeOutcome(held.attempt - 1, outcome, this.#setup.policy));
+  };
+
+  /** The attempt is over: frees its place and sees to the entry's end. */
+  #finish(held: HeldEntry<Data>, verdict: Verdict): void {
+    this.#occupied--;
+    this.#changed.notify();
+    if (this.#exchange.isEmpty) this.#noteEmpty();
+    if (held.phase === "lost") {
+      // Its lease went while it ran.
+      if (verdict.kind !== "drop" || verdict.error) this.#announcer.leaseLost(held);
+      this.#exchange.pumpSoon();
+      return;
+    }
+    held.phase = "ended";
+    held.verdict = verdict;
+    this.#ending++;
+    this.#exchange.end(held, this.#endingOf(held, verdict));
+  }
+
+  #endingOf(held: HeldEntry<Data>, verdict: Verdict): Ending {
+    if (verdict.kind === "retry") return verdict;
+    if (verdict.kind === "bury") return { kind: "bury", attempts: verdict.attempts, letter: letterOf(held, verdict) };
+    return finish;
+  }
+
+  #noteEnded(held: HeldEntry<Data>): void {
+    this.#ending--;
+    if (held.verdict) this.#announcer.ended(held.delivered, held.id, held.verdict);
+    this.#changed.notify();
+  }
+
+  #noteMissed(held: HeldEntry<Data>): void {
+    this.#ending--;
+    this.#announcer.leaseLost(held);
+    this.#changed.notify();
+  }
+
+  #noteEmpty(): void {
+    if (this.#occupied > 0 || this.#isIdle) return;
+    this.#isIdle = true;
+    this.#announcer.idle();
+  }
+
+  #followBeat(beat: GroupBeat): void {
+    if (beat.loss) this.#announcer.lost(beat.loss);
+    this.#rescuer.notice(beat.goneConsumer, () => void this.#lease.confirm());
+    if (this.#setup.log.hasKeys && performance.now() >= this.#recheckAt) {
+      this.#recheckAt = performance.now() + recheckEveryMs;
+      this.#exchange.doubt();
+    }
+    this.#exchange.follow(beat);
+  }
+
+  /** The lease is lost: what runs, runs in vain, and what has ended and was not handed in is run again by others. */
+  #dropLease(): void {
+    const { stream, log, logger } = this.#setup;
+    const error = new KeylineError(
+      "LEASE_LOST",
+      `A consumer of group ${log.name} of stream ${stream} lost its lease: others have its entries now`,
+    );
+    let count = 0;
+    for (const held of this.#exchange.reset()) {
+      if (held.phase === "running") {
+        held.delivered?.abort(error);
+        count++;
+      } else {
+        this.#announcer.leaseLost(held);
+      }
+      held.phase = "lost";
+    }
+    this.#ending = 0;
+    this.#changed.notify();
+    logger.warn({ stream, group: log.name, entries: count }, "a consumer lost its lease; it begins a new one");
+    if (count > 0) this.#announcer.error(error);
+    if (!this.#stopping) this.#lease.renew();
+  }
+
+  async #stop(): Promise<void> {
+    const { stream, log } = this.#setup;
+    const { signal } = this.#impatient;
+    await this.#exchange.stopTaking();
+    while (this.#begun > 0 && !signal.aborted) await this.#changed.wait(undefined, signal);
+    const isPatient = log.connection.isReady;
+    if (this.#ending > 0 || !this.#exchange.isQuiet) {
+      const limit = AbortSignal.any([signal, AbortSignal.timeout(isPatient ? 30_000 : 2_000)]);
+      while (this.#ending > 0 && !limit.aborted) await this.#changed.wait(undefined, limit);
+      await this.#exchange.drained(limit);
+    }
+    const stopped = new KeylineError("STOPPED", `The consumer of group ${log.name} of stream ${stream} stopped; the entry is given back`);
+    for (const held of this.#exchange.held()) if (held.phase === "running") held.delivered?.abort(stopped);
+    this.#abandoned.abort(stopped);
+    await this.#rescuer.stop();
+    await this.#lease.giveBack();
+    await this.#lease.stop();
+    await this.#exchange.close();
+    this.#setup.onStopped();
+  }
+}

@@ -1,0 +1,35 @@
+import type { Verdict } from "../../runtime/verdict.ts";
+import type { HandedEntry } from "../../valkey/group-log.ts";
+import type { Delivered } from "./delivered.ts";
+
+/** An entry that this consumer was handed out and that has not ended. */
+export class HeldEntry<Data> {
+  readonly id: string;
+  readonly key: string | undefined;
+  /** As the stream has it; undefined where a foreign writer left it out. */
+  readonly data: string | undefined;
+  /** 1 for the first. */
+  readonly attempt: number;
+  /** It is kept in `again`, not pending on the log. */
+  isAgain: boolean;
+  /** `running` until its attempt is over, `ended` until Valkey knows; `lost` when it is somebody else's. */
+  phase: "running" | "ended" | "lost" = "running";
+  delivered: Delivered<Data> | undefined;
+  verdict: Verdict | undefined;
+  /** A command that ended it went out, and its answer got lost. */
+  isUnsure = false;
+
+  constructor({ id, key, data, attempt, isAgain }: HandedEntry) {
+    this.id = id;
+    this.key = key;
+    this.data = data;
+    this.attempt = attempt;
+    this.isAgain = isAgain;
+  }
+}
+
+/** What becomes of an entry on Valkey when its attempt has ended. */
+export type Ending =
+  | { readonly kind: "finish" }
+  | { readonly kind: "retry"; readonly attempts: number; readonly delayMs: number }
+  | { readonly kind: "bury"; readonly attempts: number; readonly letter: string };

@@ -1,0 +1,114 @@
+import { Alarm } from "../../runtime/alarm.ts";
+import type { Turn } from "../../valkey/group-log.ts";
+
+/** Says when a stream has news; see valkey/stream-tails.ts. */
+export interface Tails {
+  /** Resolves when the stream at `key` has an entry after `after`, or when `signal` is aborted. May resolve too early. */
+  whenAfter(key: string, after: string, signal: AbortSignal): Promise<void>;
+}
+
+// Timers take at most 2^31 ms; an entry that is due later is heard of again.
+const farAwayMs = 86_400_000;
+
+/** Whether there may be something to take: new entries, or such that are due again. Waits for them without polling. */
+export class News {
+  readonly #tails: Tails;
+  readonly #announce: () => void;
+  readonly #dueAlarm = new Alarm(() => {
+    this.#isDue = true;
+    this.#announce();
+    return Promise.resolve();
+  });
+  #isDue = true;
+  #isShort = true;
+  #isEmpty = false;
+  #emptyAfter = "";
+  #waiting: AbortController | undefined;
+
+  /** Calls `announce` when something may be there that was not before. */
+  constructor(tails: Tails, announce: () => void) {
+    this.#tails = tails;
+    this.#announce = announce;
+  }
+
+  /** There is nothing to take, for all that is known. */
+  get isNone(): boolean {
+    return this.#isEmpty && !this.#isDue;
+  }
+
+  /** The group is up to date. */
+  get isEmpty(): boolean {
+    return this.#isEmpty;
+  }
+
+  /** Nothing is due again, and the stream is not about to end: then reading is all there is to do. */
+  get isPlenty(): boolean {
+    return !this.#isDue && !this.#isShort;
+  }
+
+  /** A read brought less than asked for: the next one asks where the stream ends. */
+  noteShort(): void {
+    this.#isShort = true;
+  }
+
+  /** What is due is about to be taken. */
+  takeDue(): void {
+    this.#isDue = false;
+  }
+
+  /** Follows a turn that had `places` to fill. */
+  follow({ taken, stoppedBy, nextDueMs }: Turn, places: number): void {
+    this.expectDue(nextDueMs);
+    if (places === 0) return;
+    if (taken.length >= places) {
+      this.#isShort = false;
+      return;
+    }
+    this.#isEmpty = true;
+    this.#emptyAfter = stoppedBy === "full" ? "" : stoppedBy;
+  }
+
+  /** Something is due in `ms` milliseconds; negative: nothing is. */
+  expectDue(ms: number): void {
+    if (ms < 0 || ms > farAwayMs) return;
+    if (ms === 0) this.#isDue = true;
+    else this.#dueAlarm.set(ms);
+  }
+
+  /** Somebody else may have made room where too much was pending. */
+  noteRoom(): void {
+    if (this.#emptyAfter === "") this.#isEmpty = false;
+  }
+
+  /** Nothing is known any more: look for everything. */
+  reset(): void {
+    this.stopWaiting();
+    this.#isEmpty = false;
+    this.#isShort = true;
+    this.#isDue = true;
+  }
+
+  /** Announces the next entry of `log` after the end that was seen. */
+  await(log: string): void {
+    if (this.#waiting || !this.#isEmpty || this.#emptyAfter === "") return;
+    const waiting = new AbortController();
+    this.#waiting = waiting;
+    void this.#tails.whenAfter(log, this.#emptyAfter, waiting.signal).then(() => {
+      if (this.#waiting !== waiting) return;
+      this.#waiting = undefined;
+      this.#isEmpty = false;
+      this.#isShort = true;
+      this.#announce();
+    });
+  }
+
+  stopWaiting(): void {
+    this.#waiting?.abort();
+    this.#waiting = undefined;
+  }
+
+  stop(): Promise<void> {
+    this.stopWaiting();
+    return this.#dueAlarm.stop();
+  }
+}

@@ -1,0 +1,66 @@
+import type { Duty } from "../../runtime/duty.ts";
+import { toError } from "../../runtime/errors.ts";
+import type { Logger } from "../../runtime/logger.ts";
+import type { GroupLog } from "../../valkey/group-log.ts";
+
+const page = 200;
+const sweepEveryMs = 60_000;
+
+/**
+ * The duty that has the entries of consumers whose lease has ended handed out again. Consumers learn of such a lease with every renewal of
+ * their own, so nobody polls for it. Once a minute it also looks after lines that stand still.
+ */
+export class Rescuer implements Duty {
+  readonly #log: GroupLog;
+  readonly #logger: Logger;
+  readonly #sweepAfterMs: number;
+  #rescuing: Promise<void> | undefined;
+  #nextSweep: number;
+  #isStopped = false;
+
+  constructor(log: GroupLog, { logger, sweepAfterMs = sweepEveryMs }: { readonly logger: Logger; readonly sweepAfterMs?: number }) {
+    this.#log = log;
+    this.#logger = logger;
+    this.#sweepAfterMs = sweepAfterMs;
+    this.#nextSweep = performance.now() + sweepAfterMs;
+  }
+
+  start(): void {
+    this.#isStopped = false;
+  }
+
+  async stop(): Promise<void> {
+    this.#isStopped = true;
+    await this.#rescuing;
+  }
+
+  /** Looks after what a renewal showed: the name of a consumer that is gone, or "". */
+  notice(goneConsumer: string, whenDone: () => void): void {
+    const isTimeToSweep = this.#log.hasKeys && performance.now() >= this.#nextSweep;
+    if (this.#isStopped || this.#rescuing || (goneConsumer === "" && !isTimeToSweep)) return;
+    if (isTimeToSweep) this.#nextSweep = performance.now() + this.#sweepAfterMs;
+    this.#rescuing = this.#rescue(goneConsumer, isTimeToSweep)
+      .catch((error: unknown) =>
+        this.#logger.warn({ error: toError(error).message }, "a rescue broke off; it goes on with the next renewal"),
+      )
+      .finally(() => {
+        this.#rescuing = undefined;
+        if (!this.#isStopped) whenDone();
+      });
+  }
+
+  async #rescue(consumer: string, withSweep: boolean): Promise<void> {
+    if (consumer !== "") {
+      for (let isMore = true, total = 0; isMore;) {
+        const answer = await this.#log.rescue(consumer, page, "ended");
+        if (!answer) return;
+        ({ isMore } = answer);
+        total += answer.moved;
+        if (!isMore && total > 0)
+          this.#logger.warn({ consumer, entries: total, group: this.#log.name }, "a consumer is gone; its entries are handed out again");
+      }
+    }
+    if (withSweep && (await this.#log.sweep(this.#sweepAfterMs, page)) > 0)
+      this.#logger.warn({ group: this.#log.name }, "a line of entries stood still; it goes on");
+  }
+}

@@ -1,0 +1,22 @@
+-- Hands out the oldest dead letters again, with all their attempts before them.
+--
+-- KEYS  1 again  2 texts of again  3 dead
+-- ARGV  1 prefix of the lines  2 letters to look at
+-- RETURNS  how many were moved; what is no dead letter stays, behind the others
+
+local now = now_ms()
+local moved = 0
+for _ = 1, tonumber(ARGV[2]) do
+  local text = redis.call('RPOP', KEYS[3])
+  if not text then break end
+  local is_letter, letter = pcall(cjson.decode, text)
+  if is_letter and type(letter) == 'table' and type(letter.id) == 'string' then
+    local is_first = ARGV[1] == '' or not letter.key or redis.call('RPUSH', ARGV[1] .. letter.key, letter.id) == 1
+    redis.call('HSET', KEYS[2], letter.id, again_text(0, '', letter.key, letter.data))
+    redis.call('ZADD', KEYS[1], is_first and now or 'inf', letter.id)
+    moved = moved + 1
+  else
+    redis.call('LPUSH', KEYS[3], text)
+  end
+end
+return moved

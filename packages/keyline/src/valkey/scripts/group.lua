@@ -1,0 +1,14 @@
+#!lua flags=allow-oom
+-- First of the files of every script of consumer groups, before stream-state.lua and group-again.lua: groups go on where memory has run
+-- out (allow-oom), for they are who frees it.
+--
+-- Where an entry is that a group has been handed out and has not finished:
+--
+--   pending list of the group on the log    it is delivered for the first time
+--   again                                   everything else: it waits for its next attempt, or runs it, or waits in its line. The score is when it
+--                                           is due; while it runs, the end of the lease of the consumer that runs it; "inf" in a line
+--
+-- An entry is in one of the two, and every script moves it from one to the other in one step. The log is the stream's entries, or the
+-- group's backlog: both have the group as a native one.
+--
+-- The line of a key has the ids that are under way of it, in their order: only the first may run, the others wait where they are.
