@@ -1,8 +1,11 @@
 /*
  * Revoked tokens, known to all gateways. Each revocation is a message of a channel with history, which lives as long as a token may:
  * a gateway that starts reads them all before it accepts a token, and one that runs hears of a new one at once.
+ *
+ * When Valkey has lost them, the gateways that run still know them, and write them again, with the time at which each was revoked. Each waits
+ * for a moment of its own, and leaves out what another one has written by then.
  */
-import type { Channel, Keyline, Logger, Message, Subscription } from "keyline";
+import type { Channel, Gap, Keyline, Logger, Message, Subscription } from "keyline";
 import { z } from "zod";
 import { Problem } from "../server/problem.ts";
 import type { Token } from "./token.ts";
@@ -14,24 +17,33 @@ const channelName = "keyline:gateway:revocations";
 const mostRevocations = 100_000;
 const pageSize = 1_000;
 const pauseMs = 1_000;
+const forgetEveryMs = 60_000;
 
-const notice = z.union([z.object({ jti: z.string() }), z.object({ sub: z.string() })]);
+/** `at` is there where a revocation is written again: otherwise it happened when it was published. */
+const at = z.number().optional();
+const notice = z.union([z.object({ jti: z.string(), at }), z.object({ sub: z.string(), at })]);
+
+type Notice = z.output<typeof notice>;
 
 // A Keyline gives options to a channel once; two gateways on it share the object.
-const channels = new WeakMap<Keyline, Channel<Revocation>>();
+const channels = new WeakMap<Keyline, Channel<Notice>>();
 
 export class Revocations {
-  readonly #channel: Channel<Revocation>;
+  readonly #channel: Channel<Notice>;
   readonly #logger: Logger;
   readonly #lifeMs: number;
   readonly #onRevoked: () => void;
-  /** jti -> until when it is kept. */
+  /** jti -> when it was revoked, in milliseconds. */
   readonly #tokens = new Map<string, number>();
   /** sub -> tokens issued up to then are void, in milliseconds. */
   readonly #subjects = new Map<string, number>();
   #subscription: Subscription | undefined;
   #isKnown = false;
   #retry: NodeJS.Timeout | undefined;
+  /** What Valkey may have lost, by its text, until somebody has written it again. */
+  readonly #lost = new Map<string, Notice>();
+  #rewriting: NodeJS.Timeout | undefined;
+  #forgetAt = 0;
   #isStopped = false;
 
   constructor(setup: { readonly keyline: Keyline; readonly logger: Logger; readonly lifeMs: number; readonly onRevoked: () => void }) {
@@ -40,7 +52,7 @@ export class Revocations {
     this.#onRevoked = setup.onRevoked;
     const known = channels.get(setup.keyline);
     this.#channel =
-      known ?? setup.keyline.channel<Revocation>(channelName, { history: { size: mostRevocations, ttl: Math.max(1_000, setup.lifeMs) } });
+      known ?? setup.keyline.channel<Notice>(channelName, { history: { size: mostRevocations, ttl: Math.max(1_000, setup.lifeMs) } });
     channels.set(setup.keyline, this.#channel);
   }
 
@@ -50,7 +62,10 @@ export class Revocations {
     try {
       const cursor = await this.#readKept();
       await this.#subscription?.close();
-      this.#subscription = this.#channel.subscribe((message) => this.#hear(message), { since: cursor });
+      this.#subscription = this.#channel.subscribe((message) => this.#hear(message), {
+        since: cursor,
+        onGap: ({ reason }) => this.#noteGap(reason),
+      });
       await this.#subscription.ready;
       this.#isKnown = true;
       this.#onRevoked();
@@ -64,12 +79,13 @@ export class Revocations {
   async stop(): Promise<void> {
     this.#isStopped = true;
     clearTimeout(this.#retry);
+    clearTimeout(this.#rewriting);
     await this.#subscription?.close();
   }
 
   /** Resolves when every gateway that is connected has been told. */
   async revoke(revocation: Revocation): Promise<void> {
-    const parsed = notice.parse(revocation);
+    const { at: _, ...parsed } = notice.parse(revocation);
     await this.#channel.publish(parsed);
   }
 
@@ -97,23 +113,57 @@ export class Revocations {
 
   #hear(message: Message): void {
     this.#note(message);
-    this.#forgetOld();
+    // Not each time: it looks at all of them.
+    if (Date.now() >= this.#forgetAt) this.#forgetOld();
     this.#onRevoked();
   }
 
-  #note({ data, at }: Message): void {
-    const { data: revocation } = notice.safeParse(data);
-    if (!revocation) return;
-    if ("jti" in revocation) this.#tokens.set(revocation.jti, at + this.#lifeMs);
-    else this.#subjects.set(revocation.sub, Math.max(at, this.#subjects.get(revocation.sub) ?? 0));
+  #note({ data, at: publishedAt }: Message): void {
+    const { data: found } = notice.safeParse(data);
+    if (!found) return;
+    const at = Math.min(found.at ?? publishedAt, publishedAt);
+    if ("jti" in found) this.#tokens.set(found.jti, Math.max(at, this.#tokens.get(found.jti) ?? 0));
+    else this.#subjects.set(found.sub, Math.max(at, this.#subjects.get(found.sub) ?? 0));
+    this.#lost.delete(nameOf(found));
+  }
+
+  /** Valkey has lost the history, or with a restart perhaps its last moments: of both, this gateway has what it heard. */
+  #noteGap(reason: Gap["reason"]): void {
+    if (reason !== "lost" && reason !== "restarted") return;
+    this.#forgetOld();
+    for (const [jti, at] of this.#tokens) this.#lost.set(nameOf({ jti }), { jti, at });
+    for (const [sub, at] of this.#subjects) this.#lost.set(nameOf({ sub }), { sub, at });
+    if (this.#lost.size > 0) this.#rewriteLater();
+  }
+
+  #rewriteLater(): void {
+    clearTimeout(this.#rewriting);
+    this.#rewriting = setTimeout(() => void this.#rewrite(), Math.random() * pauseMs).unref();
+  }
+
+  async #rewrite(): Promise<void> {
+    try {
+      // It shrinks meanwhile, also by what other gateways write.
+      for (const [name, lost] of this.#lost) {
+        if (this.#isStopped) return;
+        await this.#channel.publish(lost);
+        this.#lost.delete(name);
+      }
+    } catch (error) {
+      this.#logger.warn({ error }, "revocations that Valkey lost cannot be written again yet");
+      if (!this.#isStopped) this.#rewriteLater();
+    }
   }
 
   #forgetOld(): void {
     const now = Date.now();
-    for (const [id, until] of this.#tokens) {
-      if (until > now) break;
-      this.#tokens.delete(id);
+    for (const times of [this.#tokens, this.#subjects]) {
+      for (const [name, at] of times) if (at + this.#lifeMs < now) times.delete(name);
     }
-    for (const [subject, at] of this.#subjects) if (at + this.#lifeMs < now) this.#subjects.delete(subject);
+    this.#forgetAt = now + forgetEveryMs;
   }
+}
+
+function nameOf(revocation: Revocation): string {
+  return "jti" in revocation ? `jti:${revocation.jti}` : `sub:${revocation.sub}`;
 }

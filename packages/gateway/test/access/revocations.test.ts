@@ -1,5 +1,7 @@
-import { afterAll, beforeAll, expect, test } from "vitest";
-import { openStage, type Stage } from "../../../keyline/test/support/stage.ts";
+import { startValkey } from "@keyline/embedded";
+import { Keyline } from "keyline";
+import { afterAll, beforeAll, expect, onTestFinished, test } from "vitest";
+import { eventually, openStage, type Stage } from "../../../keyline/test/support/stage.ts";
 import type { StandaloneGateway } from "../../src/index.ts";
 import { EventSourceReader } from "../support/event-source.ts";
 import { bearer, openGateway, request, signToken } from "../support/gateway.ts";
@@ -76,4 +78,42 @@ test("a ticket of a token that is revoked meanwhile opens nothing", async () => 
   const { body } = await request(`${first.url}/v1/tickets`, { method: "POST", headers: bearer(token) });
   await first.gateway.revoke({ jti: "four" });
   expect(await request(`${urlAt(first)}?ticket=${String(body["ticket"])}`)).toMatchObject({ status: 401, body: { code: "TOKEN_REVOKED" } });
+});
+
+test("what Valkey has lost is written again by the gateways that know it, with the time at which it was revoked", async () => {
+  const valkey = await startValkey();
+  const keylines = [new Keyline({ valkey: valkey.url }), new Keyline({ valkey: valkey.url }), new Keyline({ valkey: valkey.url })];
+  const openOn = (keyline: Keyline) => openGateway({ keyline, channels: [{ channel: keyline.channel("private"), access: "token" }] });
+  const [one, other, late] = keylines as [Keyline, Keyline, Keyline];
+  const gateways = [await openOn(one), await openOn(other)];
+  onTestFinished(async () => {
+    for (const gateway of gateways) await gateway.close();
+    for (const keyline of keylines) await keyline.close();
+    await valkey.stop();
+  });
+  const now = Math.floor(Date.now() / 1_000);
+  const voided = await signToken({ jti: "lost", channels });
+  const old = await signToken({ sub: "mallory", iat: now - 5, channels });
+  await gateways[0]?.gateway.revoke({ jti: "lost" });
+  await gateways[1]?.gateway.revoke({ sub: "mallory" });
+  await expectRevoked(voided, ...gateways);
+  const iat = Math.floor(Date.now() / 1_000) + 1;
+  await eventually("the second has passed", () => Date.now() > iat * 1_000);
+  const later = await signToken({ sub: "mallory", iat, channels });
+  await valkey.restart();
+  const kept = () =>
+    one
+      .channel("keyline:gateway:revocations")
+      .history()
+      .then(
+        ({ messages }) => messages.length,
+        () => 0,
+      );
+  await eventually("both are written again", async () => (await kept()) === 2);
+  const third = await openOn(late);
+  gateways.push(third);
+  for (const token of [voided, old]) await expectRevoked(token, third);
+  // Given to her after the revocation, which was not made anew.
+  (await EventSourceReader.open(urlAt(third), bearer(later))).close();
+  expect(await kept()).toBe(2);
 });
