@@ -5,20 +5,18 @@
  *   ends and hand-overs of streams with keys, entries that are due again, and the read that finds nothing, which has to say where
  *   the stream ended at that moment, so that the wait for the next entry misses none.
  * - Batching without waiting: what ends while a command is under way goes with the next one. Up to two are under way.
- * - After every failure and every reconnect nothing is sent before it was read again what this consumer has. What is unknown here was
- *   taken by a command whose answer got lost, and is begun now. Ends are sent again: ending what is nowhere any more does nothing.
- *   The same when a renewal of the lease twice shows more than is known here: a read that died with its connection may have been
- *   served after that.
- * - When the group is not there (first use, FLUSHALL, a stream restored from an older copy), or reads elsewhere now, it is attached again.
+ * - After every failure and every reconnect nothing is sent before it was read again what this consumer has: recovery.ts. Ends are sent
+ *   again: ending what is nowhere any more does nothing.
  */
 import { toError } from "../../runtime/errors.ts";
 import type { Lease } from "../../runtime/lease.ts";
 import type { Logger } from "../../runtime/logger.ts";
-import { delay, Notice, retryDelay } from "../../runtime/waiting.ts";
+import { Notice } from "../../runtime/waiting.ts";
 import { isConnectionError } from "../../valkey/connection.ts";
 import type { EndOfEntry, GroupBeat, GroupLog, HandedEntry } from "../../valkey/group-log.ts";
 import { HeldEntry, type Ending } from "./held-entry.ts";
 import { News, type Tails } from "./news.ts";
+import { isGroupMissing, Recovery } from "./recovery.ts";
 
 interface ExchangeEvents<Data> {
   /** These entries are to be begun. */
@@ -49,7 +47,6 @@ export interface ExchangeSetup<Data> {
 const maxUnderWay = 2;
 const maxEnded = 500;
 const mostPending = 10_000;
-const ownPage = 500;
 type Failure = Exclude<Ending, { readonly kind: "finish" }>;
 
 export class Exchange<Data> {
@@ -59,7 +56,7 @@ export class Exchange<Data> {
   readonly #held = new Map<string, HeldEntry<Data>>();
   readonly #changed = new Notice();
   readonly #news: News;
-  readonly #stopping = new AbortController();
+  readonly #recovery: Recovery<Data>;
   readonly #stopListening: () => void;
 
   #finished: HeldEntry<Data>[] = [];
@@ -67,19 +64,16 @@ export class Exchange<Data> {
   #underWay = 0;
   #expected = 0;
   #generation = 0;
-  #failures = 0;
-  #suspicions = 0;
-  #isAttached = false;
-  #isInDoubt = false;
-  #isRecovering = false;
   #isPumpScheduled = false;
   #isTaking = true;
+  #isClosed = false;
 
   constructor(setup: ExchangeSetup<Data>) {
     this.#setup = setup;
     this.#log = setup.log;
     this.#lease = setup.lease;
     this.#news = new News(setup.tails, () => this.pumpSoon());
+    this.#recovery = new Recovery(this.#held, setup);
     this.#stopListening = this.#log.connection.onReady(() => this.doubt());
   }
 
@@ -88,7 +82,7 @@ export class Exchange<Data> {
   }
 
   get isQuiet(): boolean {
-    return this.#finished.length === 0 && this.#failed.length === 0 && this.#underWay === 0 && !this.#isRecovering;
+    return this.#finished.length === 0 && this.#failed.length === 0 && this.#underWay === 0 && !this.#recovery.isUnderWay;
   }
 
   held(): Iterable<HeldEntry<Data>> {
@@ -121,13 +115,8 @@ export class Exchange<Data> {
 
   /** Follows what a renewal of the lease showed. */
   follow({ pending, mode, nextDueMs }: GroupBeat): void {
-    if (pending < 0 || mode !== this.#log.mode) this.#isAttached = false;
-    if (this.#underWay === 0 && !this.#log.hasKeys) {
-      let known = 0;
-      for (const { isAgain } of this.#held.values()) if (!isAgain) known++;
-      this.#suspicions = pending > known ? this.#suspicions + 1 : 0;
-      if (this.#suspicions >= 2) this.#isInDoubt = true;
-    }
+    if (pending < 0 || mode !== this.#log.mode) this.#recovery.detach();
+    if (this.#underWay === 0) this.#recovery.compare(pending);
     this.#news.noteRoom();
     this.#news.expectDue(nextDueMs);
     this.pumpSoon();
@@ -135,7 +124,7 @@ export class Exchange<Data> {
 
   /** What is known here of what this consumer has may be wrong. */
   doubt(): void {
-    this.#isInDoubt = true;
+    this.#recovery.doubt();
     this.pumpSoon();
   }
 
@@ -143,6 +132,7 @@ export class Exchange<Data> {
   reset(): readonly HeldEntry<Data>[] {
     const held = [...this.#held.values()];
     this.#generation++;
+    this.#recovery.reset();
     this.#held.clear();
     this.#finished = [];
     this.#failed = [];
@@ -165,15 +155,16 @@ export class Exchange<Data> {
   }
 
   async close(): Promise<void> {
-    this.#stopping.abort();
+    this.#isClosed = true;
+    this.#recovery.stop();
     this.#stopListening();
     await this.#news.stop();
   }
 
   #pump(): void {
     this.#changed.notify();
-    if (!this.#lease.isHeld || this.#isRecovering || this.#stopping.signal.aborted) return;
-    if (this.#isInDoubt || !this.#isAttached) {
+    if (!this.#lease.isHeld || this.#recovery.isUnderWay || this.#isClosed) return;
+    if (this.#recovery.isDue) {
       if (this.#underWay === 0) void this.#recover();
       return;
     }
@@ -196,13 +187,13 @@ export class Exchange<Data> {
 
   async #turn(ended: readonly HeldEntry<Data>[], places: number): Promise<void> {
     const generation = this.#generation;
-    const isPlain = !this.#log.hasKeys && this.#news.isPlenty && ended.every(isFirst);
+    const isPlain = !this.#log.hasKeys && this.#news.isPlenty && ended.every((entry) => entry.isPlain);
     this.#underWay++;
     this.#expected += places;
     try {
       if (isPlain) await this.#turnPlain(ended, places);
       else await this.#turnByScript(ended, places);
-      this.#failures = 0;
+      this.#recovery.noteSuccess();
     } catch (error) {
       if (generation !== this.#generation) return;
       for (const entry of ended) this.#finishAgain(entry);
@@ -222,11 +213,12 @@ export class Exchange<Data> {
       places > 0 ? this.#log.read(this.#lease.name, places) : [],
     ]);
     if (generation !== this.#generation) return;
-    this.#accept(read);
     if (read.length < places) this.#news.noteShort();
-    if (acknowledged === ids.length) for (const entry of ended) this.#noteEnd(entry, "ended");
+    const areAll = acknowledged === ids.length;
+    if (areAll) for (const entry of ended) this.#noteEnd(entry, "ended");
+    this.#accept(read);
     // Some were moved to `again` meanwhile.
-    else await this.#turnByScript(ended, 0);
+    if (!areAll) await this.#turnByScript(ended, 0);
   }
 
   async #turnByScript(ended: readonly HeldEntry<Data>[], places: number): Promise<void> {
@@ -281,6 +273,8 @@ export class Exchange<Data> {
     if (entries.length === 0) return;
     const taken: HeldEntry<Data>[] = [];
     for (const entry of entries) {
+      // A renewal that was late let it be taken once more, from this consumer itself.
+      if (this.#held.has(entry.id)) continue;
       const held = new HeldEntry<Data>(entry);
       this.#held.set(held.id, held);
       taken.push(held);
@@ -289,69 +283,18 @@ export class Exchange<Data> {
   }
 
   #noteFailure(error: unknown, what: string): void {
-    if (isGroupMissing(error)) {
-      this.#isAttached = false;
-    } else {
-      this.#isInDoubt = true;
-      this.#failures++;
-      if (isConnectionError(error)) this.#setup.logger.debug({ error: toError(error).message }, what);
-      else this.#setup.logger.error({ error: toError(error).message }, what);
-    }
+    if (isGroupMissing(error)) return this.#recovery.detach();
+    this.#recovery.noteFailure();
+    if (isConnectionError(error)) this.#setup.logger.debug({ error: toError(error).message }, what);
+    else this.#setup.logger.error({ error: toError(error).message }, what);
   }
 
-  /** Attaches the group where that is needed, and reads again what this consumer has. Tries until that works. */
   async #recover(): Promise<void> {
-    const generation = this.#generation;
-    const { signal } = this.#stopping;
-    this.#isRecovering = true;
-    for (let tries = Math.max(0, this.#failures - 1); !signal.aborted && generation === this.#generation; tries++) {
-      if (tries > 0) await delay(retryDelay(tries - 1), signal);
-      const own = await this.#tryToRecover();
-      if (!own) continue;
-      if (generation === this.#generation) this.#follow(own);
-      break;
+    const unknown = await this.#recovery.run();
+    if (unknown) {
+      this.#news.reset();
+      this.#accept(unknown);
     }
-    this.#isRecovering = false;
     this.pumpSoon();
   }
-
-  async #tryToRecover(): Promise<readonly HandedEntry[] | undefined> {
-    try {
-      if (!(await this.#log.connection.whenReady(1_000, this.#stopping.signal))) return undefined;
-      if (!this.#isAttached) {
-        await this.#setup.attach();
-        const firsts = [...this.#held.values()].filter((entry) => isFirst(entry) && entry.phase === "running");
-        if (firsts.length > 0) await this.#log.adopt(this.#lease.name, this.#setup.leaseMs, firsts);
-        this.#isAttached = true;
-      }
-      // What a lease has that is over is not this consumer's to read.
-      await this.#lease.beat();
-      return await this.#log.own(this.#lease.name, this.#setup.leaseMs, ownPage);
-    } catch (error) {
-      if (isGroupMissing(error)) this.#isAttached = false;
-      this.#setup.logger.debug({ error: toError(error).message }, "it could not be read yet what a consumer has");
-      return undefined;
-    }
-  }
-
-  #follow(own: readonly HandedEntry[]): void {
-    const unknown: HandedEntry[] = [];
-    for (const entry of own) {
-      const held = this.#held.get(entry.id);
-      if (held) held.isAgain = entry.isAgain;
-      else unknown.push(entry);
-    }
-    this.#isInDoubt = false;
-    this.#suspicions = 0;
-    this.#news.reset();
-    this.#accept(unknown);
-  }
-}
-
-function isFirst(entry: HeldEntry<unknown>): boolean {
-  return !entry.isAgain && !entry.isUnsure;
-}
-
-function isGroupMissing(error: unknown): boolean {
-  return error instanceof Error && error.message.includes("NOGROUP");
 }

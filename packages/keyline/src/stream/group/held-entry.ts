@@ -26,6 +26,11 @@ export class HeldEntry<Data> {
     this.attempt = attempt;
     this.isAgain = isAgain;
   }
+
+  /** To acknowledge it is all that its end takes, on a stream without keys. */
+  get isPlain(): boolean {
+    return !this.isAgain && !this.isUnsure;
+  }
 }
 
 /** What becomes of an entry on Valkey when its attempt has ended. */
