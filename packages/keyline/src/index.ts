@@ -43,4 +43,12 @@ export type {
   StreamOptions,
   TransactionalAppendOptions,
 } from "./stream/options.ts";
+export type {
+  ProjectOptions,
+  Projection,
+  ProjectionEvents,
+  ProjectionHandler,
+  ProjectionProgress,
+  RebuildProgress,
+} from "./stream/projection.ts";
 export type { Stream } from "./stream/stream.ts";

@@ -102,8 +102,6 @@ const beforeNewest: Statement = {
       coalesce((SELECT position FROM keyline.event WHERE stream = $1 AND position > 0 AND position < $3 ORDER BY position DESC LIMIT 1), 0)
     )::text AS position`,
 };
-const dropOnces: Statement = { name: "keyline-drop-onces", text: "DELETE FROM keyline.event_once WHERE until < now()" };
-
 /** The record of one transactional stream. */
 export class EventTable {
   readonly stream: string;
@@ -211,11 +209,6 @@ export class EventTable {
   async beforeNewest(newest: number, youngerThan: string): Promise<string> {
     const [row] = await this.database.query<{ position: string }>(beforeNewest, [this.stream, newest, toPosition(youngerThan)]);
     return toEventId(row?.position ?? "0");
-  }
-
-  /** Forgets idempotency keys whose time is over, of all streams. */
-  async dropOnces(): Promise<void> {
-    await this.database.query(dropOnces, []);
   }
 }
 

@@ -133,14 +133,19 @@ export function toStreamPolicy(options: StreamOptions): StreamPolicy {
   }
   return {
     maxLength: checkLimit("retention.maxLength", maxLength, Number.MAX_SAFE_INTEGER),
-    maxAgeMs: checkLimit("retention.maxAge", maxAge, longestMs),
+    // Valkey keeps nothing that the record does not have.
+    maxAgeMs: checkLimit("retention.maxAge", smaller(maxAge, checkLimit("retention.recordMaxAge", recordMaxAge, longestMs)), longestMs),
     hardMaxLength: checkLimit("retention.hard.maxLength", hard.maxLength, Number.MAX_SAFE_INTEGER),
     hardMaxAgeMs: checkLimit("retention.hard.maxAge", hard.maxAge, longestMs),
     groupTimeoutMs: checkInteger("retention.groupTimeout", groupTimeout, { min: 1, max: longestMs }),
-    recordMaxAgeMs: checkLimit("retention.recordMaxAge", recordMaxAge, longestMs),
+    recordMaxAgeMs: recordMaxAge,
     idempotencyWindowMs: checkInteger("idempotencyWindow", idempotencyWindow, { min: 1, max: 86_400_000 * 366 }),
     maxPayloadBytes: checkInteger("maxPayloadBytes", maxPayloadBytes, { min: 1, max: 512 * 1_048_576 }),
   };
+}
+
+function smaller(a: number | undefined, b: number | undefined): number | undefined {
+  return a === undefined || (b !== undefined && b < a) ? b : a;
 }
 
 function checkLimit(option: string, limit: number | undefined, max: number): number | undefined {

@@ -36,6 +36,10 @@ export class PlainReading implements Reading {
     if (!connection.isReady) await connection.ensureReady(readyWithinMs);
     return (await this.#log.read({ from: "+", to: "+", limit: 1, reverse: false })).newest;
   }
+
+  count(): Promise<number> {
+    return this.#log.length();
+  }
 }
 
 /** The start of a range that leaves out `id`. Nothing has the id 0-0. */

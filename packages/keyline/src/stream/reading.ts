@@ -37,4 +37,6 @@ export interface Reading {
   history(key: string, options: { readonly limit: number; readonly reverse: boolean }): Promise<readonly RawEntry[]>;
   /** The newest id there is. */
   newest(): Promise<string>;
+  /** How many entries there are. */
+  count(): Promise<number>;
 }

@@ -69,6 +69,10 @@ export class RecordReading implements Reading {
     return (await this.#table.place(0x7fffffff)).last;
   }
 
+  async count(): Promise<number> {
+    return this.#table.count("0-0", await this.newest());
+  }
+
   /** Undefined where Valkey cannot say. */
   async #readHot({ after, to, limit, reverse }: Range): Promise<LogPage | undefined> {
     if (!this.#log.connection.isReady) return undefined;

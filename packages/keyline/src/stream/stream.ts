@@ -20,6 +20,7 @@ import {
   type StreamPolicy,
   type TransactionalAppendOptions,
 } from "./options.ts";
+import type { Projection, ProjectionHandler, ProjectOptions } from "./projection.ts";
 import type { Reading } from "./reading.ts";
 import type { TransactionalAppender } from "./transactional-appender.ts";
 
@@ -34,6 +35,7 @@ export interface StreamParts {
   readonly reading: Reading;
   readonly reader: EntryReader<unknown>;
   readonly following: FollowerParts<unknown>;
+  project(name: string, handler: ProjectionHandler<unknown>, options: ProjectOptions): Projection<unknown>;
   checkOpen(): void;
 }
 
@@ -139,6 +141,21 @@ export class Stream<Input, Output = Input, Transactional extends boolean = false
     const { limit = Infinity, reverse = false } = options;
     const entries = await this.#parts.reading.history(key, { limit, reverse });
     return (await this.#parts.reader.readAll(entries)) as Entry<Output>[];
+  }
+
+  /**
+   * Keeps a table from the stream: `handler` writes what a page of entries comes to, and the position moves on in the same transaction, so
+   * every entry takes effect exactly once. Any number of processes may do so; one of them works at a time. Throws POSTGRES_REQUIRED,
+   * INVALID_NAME and INVALID_OPTION.
+   *
+   * @example
+   * const counts = reviews.project("reaction_counts", async (tx, entries) => {
+   *   for (const { data } of entries) await tx.query("UPDATE reaction_counts SET reactions = reactions + 1 WHERE review_id = $1", [data.reviewId]);
+   * });
+   */
+  project(name: string, handler: ProjectionHandler<Output>, options: ProjectOptions = noOptions): Projection<Output> {
+    this.#parts.checkOpen();
+    return this.#parts.project(name, handler as ProjectionHandler<unknown>, options) as Projection<Output>;
   }
 
   /**

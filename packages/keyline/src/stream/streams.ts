@@ -1,6 +1,8 @@
 import type { Database } from "../postgres/database.ts";
+import { EventKeeper } from "../postgres/event-keeper.ts";
 import { EventRelay } from "../postgres/event-relay.ts";
 import { EventTable } from "../postgres/event-table.ts";
+import { ProjectionTable } from "../postgres/projection-table.ts";
 import { KeylineError } from "../runtime/errors.ts";
 import type { Logger } from "../runtime/logger.ts";
 import { checkName } from "../runtime/names.ts";
@@ -14,8 +16,9 @@ import { compareIds } from "./entry-id.ts";
 import { EntryReader } from "./entry-reader.ts";
 import type { EventRules } from "./event-check.ts";
 import { HotWindow } from "./hot-window.ts";
-import { toStreamPolicy, type StreamOptions } from "./options.ts";
+import { toStreamPolicy, type StreamOptions, type StreamPolicy } from "./options.ts";
 import { PlainReading } from "./plain-reading.ts";
+import { Projection } from "./projection.ts";
 import { RecordReading } from "./record-reading.ts";
 import { SharedPages } from "./shared-pages.ts";
 import { Stream, type StreamParts } from "./stream.ts";
@@ -40,7 +43,9 @@ export class Streams {
   readonly #closing = new AbortController();
   readonly #trimmers = new Set<Trimmer>();
   readonly #appenders = new Set<{ drained(): Promise<void> }>();
+  readonly #projections = new Set<Projection<unknown>>();
   #relay: EventRelay | undefined;
+  #keeper: EventKeeper | undefined;
 
   constructor(parts: StreamsParts) {
     const { commands, logger } = parts;
@@ -72,9 +77,10 @@ export class Streams {
   /** Writes what is left to write, and ends all iterations. */
   async close(): Promise<void> {
     this.#closing.abort();
+    await Promise.all([...this.#projections].map((projection) => projection.stop()));
     await Promise.all([...this.#appenders].map((appender) => appender.drained()));
     await Promise.all([...this.#trimmers].map((trimmer) => trimmer.stop()));
-    await this.#relay?.stop();
+    await Promise.all([this.#relay?.stop(), this.#keeper?.stop()]);
     this.#tails.close();
   }
 
@@ -96,7 +102,7 @@ export class Streams {
       trimmer.start();
     }
     const transactionalAppender =
-      table && window && new TransactionalAppender({ table, outlet: window, relay: this.#relayFor(table, window), noteAppended });
+      table && window && new TransactionalAppender({ table, outlet: window, relay: this.#relayFor(table, window, policy), noteAppended });
     const appender = transactionalAppender ?? new Appender(name, { log, noteAppended });
     this.#appenders.add(appender);
     return {
@@ -118,19 +124,44 @@ export class Streams {
         closing: this.#closing.signal,
         logger,
       },
+      project: (projection, handler, projectOptions) => {
+        const projectionName = checkName("projection", projection);
+        const table = new ProjectionTable(this.#parts.requireDatabase(`projection ${projection} of stream ${name}`), {
+          stream: name,
+          name: projectionName,
+        });
+        const parts = {
+          stream: name,
+          name: projectionName,
+          eventsKey: keys.events,
+          table,
+          reading,
+          reader,
+          tails: this.#tails,
+          connection: commands,
+          logger,
+          onStopped: () => void this.#projections.delete(running),
+        };
+        const running: Projection<unknown> = new Projection<unknown>(parts, handler, projectOptions);
+        this.#projections.add(running);
+        return running;
+      },
       checkOpen: () => this.#parts.checkOpen(),
     };
   }
 
-  #relayFor(table: EventTable, window: HotWindow): EventRelay {
+  #relayFor(table: EventTable, window: HotWindow, { recordMaxAgeMs }: StreamPolicy): EventRelay {
     const { commands, logger } = this.#parts;
     if (!this.#relay) {
       const relay = new EventRelay(table.database, logger);
       this.#relay = relay;
       relay.start();
       commands.onReady(() => relay.lookAtAll());
+      this.#keeper = new EventKeeper(table.database, logger);
+      this.#keeper.start();
     }
     this.#relay.add(window);
+    this.#keeper?.add(table.stream, recordMaxAgeMs);
     return this.#relay;
   }
 }

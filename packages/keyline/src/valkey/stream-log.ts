@@ -93,6 +93,10 @@ export class StreamLog {
     return { epoch, began, trimmed, lastRecorded, newest, entries: entries.map(toKeptEntry) };
   }
 
+  length(): Promise<number> {
+    return this.connection.client.xlen(this.keys.events);
+  }
+
   /** The entries of one key at these places of its history, oldest first. */
   async history(key: string, first: number, last: number): Promise<KeptEntry[]> {
     const reply = await history.run(this.connection, [this.keys.events, this.keys.historyOf(key), first, last]);

@@ -147,6 +147,8 @@ class TailReader {
       for (const { after } of waiters) if (first === undefined || this.#parts.isBefore(after, first)) first = after;
       if (first !== undefined) asked.set(key, first);
     }
+    // Everybody left meanwhile.
+    if (asked.size === 0) return;
     this.#asked = asked;
     try {
       const reply = (await this.#connection.client.call(

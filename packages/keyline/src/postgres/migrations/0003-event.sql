@@ -135,6 +135,57 @@ BEGIN
 END
 $$;
 
+-- Whether a stream that keeps events for `max_age` milliseconds keeps none of those before a position; NULL where it keeps all.
+CREATE FUNCTION keyline.is_expired(max_age bigint, next bigint) RETURNS boolean LANGUAGE sql STABLE
+RETURN to_timestamp((next >> 20) / 1000.0) < now() - max_age * interval '1 millisecond';
+
+-- Drops events whose stream keeps none of that age: whole weeks where nobody else has events in them, otherwise up to `at_most` rows. Weeks that are
+-- in use at the moment are left for the next time. Returns whether there may be more to drop.
+CREATE FUNCTION keyline.drop_expired_events(at_most integer) RETURNS boolean LANGUAGE plpgsql SET lock_timeout = '200ms' AS $$
+DECLARE
+  week record;
+  dropped integer;
+BEGIN
+  FOR week IN
+    SELECT child.relname AS name, (bounds.parts[1])::bigint AS first, (bounds.parts[2])::bigint AS next
+    FROM pg_inherits
+    JOIN pg_class AS child ON child.oid = inhrelid
+    CROSS JOIN LATERAL regexp_match(pg_get_expr(child.relpartbound, child.oid), '\(''?(\d+)''?\) TO \(''?(\d+)''?\)') AS bounds (parts)
+    WHERE inhparent = 'keyline.event'::regclass AND bounds.parts IS NOT NULL
+    ORDER BY 2
+  LOOP
+    CONTINUE WHEN NOT EXISTS (SELECT FROM keyline.stream WHERE keyline.is_expired(max_age, week.next));
+    BEGIN
+      -- Two who drop at the same time take turns, and the second finds that it is gone.
+      PERFORM pg_advisory_xact_lock(7738160521);
+      CONTINUE WHEN to_regclass('keyline.' || week.name) IS NULL;
+      UPDATE keyline.stream SET dropped_position = week.next - 1
+        WHERE keyline.is_expired(max_age, week.next) AND dropped_position < week.next - 1;
+      IF EXISTS (
+        SELECT FROM keyline.stream WHERE keyline.is_expired(max_age, week.next) IS NOT TRUE AND EXISTS (
+          SELECT FROM keyline.event WHERE event.stream = stream.name AND position >= week.first AND position < week.next
+        )
+      ) THEN
+        DELETE FROM keyline.event WHERE (stream, position) IN (
+          SELECT old.stream, old.position FROM keyline.stream AS expired CROSS JOIN LATERAL (
+            SELECT event.stream, event.position FROM keyline.event
+            WHERE event.stream = expired.name AND position >= week.first AND position < week.next LIMIT at_most
+          ) AS old
+          WHERE keyline.is_expired(expired.max_age, week.next) LIMIT at_most
+        ) AND position >= week.first AND position < week.next;
+        GET DIAGNOSTICS dropped = ROW_COUNT;
+        IF dropped = at_most THEN RETURN true; END IF;
+      ELSE
+        EXECUTE format('DROP TABLE keyline.%I', week.name);
+      END IF;
+    EXCEPTION WHEN lock_not_available THEN
+      RETURN false;
+    END;
+  END LOOP;
+  RETURN false;
+END
+$$;
+
 -- What an idempotency key was answered with, until when.
 CREATE TABLE keyline.event_once (
   stream text COLLATE "C" NOT NULL,

@@ -1,0 +1,257 @@
+/*
+ * DESIGN. A projection is a table that is kept from a stream. The position up to which it was, is written in the same transaction as the table, so
+ * whatever breaks off, both are as they were before the page or as they are after it: every entry takes effect exactly once.
+ *
+ * - Any number of processes may run a projection. Who has the position's row works; the others see that it is taken, and look again
+ *   later. If its process dies, PostgreSQL takes the row back with the connection.
+ * - A page whose handler throws is tried again, with a pause that grows, in halves: what stands before the entry that fails gets
+ *   through. Past it the projection does not go: a table that left out an entry would be wrong without a word.
+ */
+import type { Transaction } from "../postgres/options.ts";
+import type { ProjectionPlace, ProjectionTable } from "../postgres/projection-table.ts";
+import { Emitter } from "../runtime/emitter.ts";
+import { KeylineError, toError } from "../runtime/errors.ts";
+import type { Logger } from "../runtime/logger.ts";
+import { checkInteger, checkOptionNames, checkTimeout } from "../runtime/options.ts";
+import { delay, Notice, retryDelay } from "../runtime/waiting.ts";
+import type { ValkeyConnection } from "../valkey/connection.ts";
+import type { StreamTails } from "../valkey/stream-tails.ts";
+import type { Entry, RawEntry } from "./entry.ts";
+import { compareIds, lastId } from "./entry-id.ts";
+import type { EntryReader } from "./entry-reader.ts";
+import type { StreamGap } from "./options.ts";
+import type { Reading } from "./reading.ts";
+
+/** Writes what some entries come to through `tx`, and nothing else: it is called again for the same entries after a failure. */
+export type ProjectionHandler<Data> = (tx: Transaction, entries: readonly Entry<Data>[]) => Promise<void>;
+
+export interface ProjectOptions {
+  /** Entries a transaction at the most. Default 500. */
+  readonly size?: number;
+  /** Milliseconds a transaction may take. Default 30,000. */
+  readonly timeout?: number;
+  /** Empties the table, for `rebuild`. */
+  readonly reset?: (tx: Transaction) => Promise<void>;
+  /** Is told what the table will lack because the stream does not have it any more. Without it the projection stays there, and says so by `error`. */
+  readonly onGap?: (gap: StreamGap) => void;
+}
+
+export interface ProjectionProgress {
+  /** Entries read since the projection was begun or rebuilt. */
+  readonly entries: number;
+  /** Behind which entry it is. */
+  readonly position: string;
+}
+
+export interface RebuildProgress {
+  /** Entries read again. */
+  readonly done: number;
+  /** Entries there were to read when the rebuild began. */
+  readonly total: number;
+}
+
+export interface ProjectionEvents extends Record<string, readonly unknown[]> {
+  /** A transaction was committed. */
+  readonly progress: readonly [progress: ProjectionProgress];
+  /** A page failed, and is tried again. */
+  readonly error: readonly [error: Error];
+  /** It has read everything there is. */
+  readonly idle: readonly [];
+}
+
+export interface ProjectionParts<Data> {
+  readonly stream: string;
+  readonly name: string;
+  readonly eventsKey: string;
+  readonly table: ProjectionTable;
+  readonly reading: Reading;
+  readonly reader: EntryReader<Data>;
+  readonly tails: StreamTails;
+  readonly connection: ValkeyConnection;
+  readonly logger: Logger;
+  onStopped(): void;
+}
+
+const optionNames = new Set<string>(["size", "timeout", "reset", "onGap"] satisfies (keyof ProjectOptions)[]);
+const rebuildNames = new Set(["onProgress"]);
+const takenMs = 500;
+
+/** A table that is kept from a stream, until it is stopped. */
+export class Projection<Data> {
+  readonly #parts: ProjectionParts<Data>;
+  readonly #handler: ProjectionHandler<Data>;
+  readonly #options: ProjectOptions;
+  readonly #size: number;
+  readonly #events: Emitter<ProjectionEvents>;
+  readonly #stopping = new AbortController();
+  readonly #moved = new Notice();
+  #restarted = new AbortController();
+  readonly #loop: Promise<void>;
+  #place: ProjectionPlace | undefined;
+  #fits: number;
+
+  /** @internal */
+  constructor(parts: ProjectionParts<Data>, handler: ProjectionHandler<Data>, options: ProjectOptions) {
+    checkOptionNames("project", options, optionNames);
+    this.#size = checkInteger("size", options.size ?? 500, { min: 1, max: 10_000 });
+    checkTimeout(options.timeout, 1);
+    this.#fits = this.#size;
+    this.#parts = parts;
+    this.#handler = handler;
+    this.#options = options;
+    this.#events = new Emitter(parts.logger);
+    this.#loop = this.#run(this.#stopping.signal);
+  }
+
+  /** Calls `listener` at every such event until the returned function is called. Errors without a listener are logged. */
+  on<Name extends keyof ProjectionEvents & string>(name: Name, listener: (...values: ProjectionEvents[Name]) => void): () => void {
+    return this.#events.on(name, listener);
+  }
+
+  /** Where the table is now, whoever brought it there. */
+  progress(): Promise<ProjectionProgress> {
+    return this.#parts.table.place();
+  }
+
+  /** Resolves when the table has everything that is in the stream now. */
+  async caughtUp(): Promise<void> {
+    const end = await this.#parts.reading.newest();
+    await this.#reached(end, () => undefined);
+  }
+
+  /**
+   * Empties the table with `reset` and keeps it from the beginning of the stream again. Resolves when it has everything that was there when the
+   * rebuild began. Throws INVALID_OPTION without `reset`.
+   *
+   * @example
+   * await counts.rebuild({ onProgress: ({ done, total }) => console.log(`${done} of ${total}`) });
+   */
+  async rebuild(options: { readonly onProgress?: (progress: RebuildProgress) => void } = {}): Promise<void> {
+    checkOptionNames("rebuild", options, rebuildNames);
+    const { reset } = this.#options;
+    const { reading, table, stream, name } = this.#parts;
+    if (!reset) {
+      throw new KeylineError(
+        "INVALID_OPTION",
+        `Projection ${name} of stream ${stream} cannot be rebuilt: give project() a reset that empties its table`,
+      );
+    }
+    const end = await reading.newest();
+    const total = await reading.count();
+    await table.restart(reset);
+    this.#place = undefined;
+    this.#restarted.abort();
+    await this.#reached(end, ({ entries }) => options.onProgress?.({ done: Math.min(entries, total), total }));
+  }
+
+  /** Begins no more transactions; resolves when the last one has ended. */
+  async stop(): Promise<void> {
+    this.#stopping.abort();
+    this.#moved.notify();
+    await this.#loop;
+    this.#parts.onStopped();
+  }
+
+  // Others may move it too, so the table is asked.
+  async #reached(end: string, onPlace: (place: ProjectionPlace) => void): Promise<void> {
+    const { signal } = this.#stopping;
+    while (!signal.aborted) {
+      const moved = this.#moved.wait(takenMs, signal);
+      const place = await this.#parts.table.place();
+      onPlace(place);
+      if (compareIds(place.position, end) >= 0) return;
+      await moved;
+    }
+    throw new KeylineError("STOPPED", `Projection ${this.#parts.name} was stopped before it had everything`);
+  }
+
+  async #run(signal: AbortSignal): Promise<void> {
+    const { table, connection } = this.#parts;
+    for (let failures = 0; !signal.aborted;) {
+      try {
+        await table.database.whenAvailable(signal);
+        this.#place ??= await table.place();
+        await this.#step(this.#place, signal);
+        failures = 0;
+      } catch (error) {
+        if (signal.aborted) return;
+        this.#place = undefined;
+        failures++;
+        const isAway = isOutage(error) || !connection.isReady;
+        if (!isAway) this.#report(toError(error));
+        await delay(retryDelay(failures, { first: 50, max: isAway ? 1_000 : 30_000 }), signal);
+      }
+    }
+  }
+
+  async #step(place: ProjectionPlace, signal: AbortSignal): Promise<void> {
+    const { stream, eventsKey, reading, tails, connection } = this.#parts;
+    const limit = this.#fits;
+    // What is in the record can be read without Valkey.
+    const page = connection.isReady
+      ? await reading.next({ after: place.position, epoch: place.position === "0-0" ? undefined : "" }, limit)
+      : { entries: await reading.page({ after: place.position, to: lastId, limit, reverse: false }), gap: undefined };
+    if (page.gap) {
+      this.#announce({ stream, reason: page.gap.reason, after: place.position, until: page.gap.until });
+      await this.#apply(place, [], page.gap.until, signal);
+      return;
+    }
+    const last = page.entries.at(-1);
+    if (last) return this.#apply(place, page.entries, last.id, signal);
+    this.#events.emit("idle");
+    if (this.#restarted.signal.aborted) this.#restarted = new AbortController();
+    const interrupted = AbortSignal.any([signal, this.#restarted.signal]);
+    if (this.#place === place && connection.isReady) await tails.whenAfter(eventsKey, place.position, interrupted);
+    else await connection.whenReady(1_000, signal);
+  }
+
+  async #apply(place: ProjectionPlace, raws: readonly RawEntry[], position: string, signal: AbortSignal): Promise<void> {
+    const { table, reader, name } = this.#parts;
+    const entries = await reader.readAll(raws);
+    const { timeout = 30_000 } = this.#options;
+    const limit = AbortSignal.timeout(timeout);
+    const overdue = new AbortController();
+    limit.addEventListener("abort", () =>
+      overdue.abort(new KeylineError("TIMEOUT", `A page of projection ${name} took longer than ${timeout} ms`)),
+    );
+    const next = { position, entries: place.entries + raws.length };
+    try {
+      const work = (tx: Transaction): Promise<void> => (entries.length > 0 ? this.#handler(tx, entries) : Promise.resolve());
+      const isOurs = await table.advance(place.position, next, work, overdue.signal);
+      this.#place = isOurs ? next : undefined;
+      if (!isOurs) return await this.#awaitTurn(place, signal);
+      this.#fits = Math.min(this.#fits * 2, this.#size);
+      this.#moved.notify();
+      this.#events.emit("progress", next);
+    } catch (error) {
+      this.#fits = Math.max(1, Math.floor(raws.length / 2));
+      throw error;
+    }
+  }
+
+  // Somebody else has moved on, or is about to.
+  async #awaitTurn(place: ProjectionPlace, signal: AbortSignal): Promise<void> {
+    const now = await this.#parts.table.place();
+    if (now.position === place.position) await delay(takenMs, signal);
+  }
+
+  #announce(gap: StreamGap): void {
+    const { onGap } = this.#options;
+    if (onGap) return onGap(gap);
+    throw new KeylineError(
+      "GAP",
+      `Projection ${this.#parts.name} lacks what stream ${gap.stream} had behind ${gap.after}: it was ${gap.reason}. ` +
+        "Rebuild it, or pass onGap to go on without",
+    );
+  }
+
+  #report(error: Error): void {
+    const { stream, name, logger } = this.#parts;
+    if (this.#events.hasListeners("error")) this.#events.emit("error", error);
+    else logger.error({ stream, projection: name, error: error.message }, "a projection failed; it is tried again");
+  }
+}
+
+function isOutage(error: unknown): boolean {
+  return error instanceof KeylineError && error.code === "POSTGRES_UNAVAILABLE";
+}
