@@ -31,6 +31,13 @@ export type { Member, PresenceChange, PresenceListener, PresenceWatch } from "./
 export type { MessageListener } from "./channel/receiver.ts";
 export type { Subscription } from "./channel/subscription.ts";
 export type { Entry } from "./stream/entry.ts";
+export type { ConsumerEvents } from "./stream/group/announcer.ts";
+export type { Consumer } from "./stream/group/consumer.ts";
+export type { GroupDeadLetter } from "./stream/group/dead-letter.ts";
+export type { Delivered } from "./stream/group/delivered.ts";
+export type { Group, GroupStatus } from "./stream/group/group.ts";
+export type { ConsumeOptions } from "./stream/group/options.ts";
+export type { ConsumeHandler } from "./stream/group/runner.ts";
 export type { Place } from "./stream/entry-id.ts";
 export type {
   AppendOptions,

@@ -20,6 +20,11 @@ import {
   type StreamPolicy,
   type TransactionalAppendOptions,
 } from "./options.ts";
+import type { Consumer } from "./group/consumer.ts";
+import type { Group, GroupStatus } from "./group/group.ts";
+import type { Groups } from "./group/groups.ts";
+import type { ConsumeOptions } from "./group/options.ts";
+import type { ConsumeHandler } from "./group/runner.ts";
 import type { Projection, ProjectionHandler, ProjectOptions } from "./projection.ts";
 import type { Reading } from "./reading.ts";
 import type { TransactionalAppender } from "./transactional-appender.ts";
@@ -35,6 +40,7 @@ export interface StreamParts {
   readonly reading: Reading;
   readonly reader: EntryReader<unknown>;
   readonly following: FollowerParts<unknown>;
+  readonly groups: Groups;
   project(name: string, handler: ProjectionHandler<unknown>, options: ProjectOptions): Projection<unknown>;
   checkOpen(): void;
 }
@@ -141,6 +147,29 @@ export class Stream<Input, Output = Input, Transactional extends boolean = false
     const { limit = Infinity, reverse = false } = options;
     const entries = await this.#parts.reading.history(key, { limit, reverse });
     return (await this.#parts.reader.readAll(entries)) as Entry<Output>[];
+  }
+
+  /**
+   * Runs `handler` for each entry, in the name of a consumer group: each entry goes to one of the group's consumers, and to every group.
+   * `concurrency` (default 1) entries run at a time; those of one key one after the other, wherever. A handler that returns finishes its entry;
+   * one that throws has it tried again, for this group alone, up to `maxAttempts`. Effects in PostgreSQL happen exactly once on a
+   * transactional stream, when they are written in `settle`. Throws INVALID_NAME and INVALID_OPTION.
+   *
+   * @example
+   * const consumer = reviews.consume("mailer", async (entry) => send(entry.data), { concurrency: 10 });
+   */
+  consume(group: string, handler: ConsumeHandler<Output>, options: ConsumeOptions = noOptions): Consumer<Output> {
+    return this.#parts.groups.consume(group, handler, options);
+  }
+
+  /** All consumer groups: how far each is, and what it has under way. */
+  groups(): Promise<GroupStatus[]> {
+    return this.#parts.groups.status();
+  }
+
+  /** One consumer group: its status, its dead letters, and how to redrive or remove it. Throws INVALID_NAME. */
+  group(name: string): Group {
+    return this.#parts.groups.group(name);
   }
 
   /**

@@ -15,6 +15,7 @@ import { Appender } from "./appender.ts";
 import { compareIds } from "./entry-id.ts";
 import { EntryReader } from "./entry-reader.ts";
 import type { EventRules } from "./event-check.ts";
+import { Groups } from "./group/groups.ts";
 import { HotWindow } from "./hot-window.ts";
 import { toStreamPolicy, type StreamOptions, type StreamPolicy } from "./options.ts";
 import { PlainReading } from "./plain-reading.ts";
@@ -43,6 +44,7 @@ export class Streams {
   readonly #closing = new AbortController();
   readonly #trimmers = new Set<Trimmer>();
   readonly #appenders = new Set<{ drained(): Promise<void> }>();
+  readonly #groups = new Set<Groups>();
   readonly #projections = new Set<Projection<unknown>>();
   #relay: EventRelay | undefined;
   #keeper: EventKeeper | undefined;
@@ -76,6 +78,7 @@ export class Streams {
 
   /** Writes what is left to write, and ends all iterations. */
   async close(): Promise<void> {
+    await Promise.all([...this.#groups].map((groups) => groups.close()));
     this.#closing.abort();
     await Promise.all([...this.#projections].map((projection) => projection.stop()));
     await Promise.all([...this.#appenders].map((appender) => appender.drained()));
@@ -105,6 +108,17 @@ export class Streams {
       table && window && new TransactionalAppender({ table, outlet: window, relay: this.#relayFor(table, window, policy), noteAppended });
     const appender = transactionalAppender ?? new Appender(name, { log, noteAppended });
     this.#appenders.add(appender);
+    const groups = new Groups({
+      stream: name,
+      keys,
+      connection: commands,
+      tails: this.#tails,
+      schema,
+      hasKeys: options.key !== undefined,
+      logger,
+      checkOpen: () => this.#parts.checkOpen(),
+    });
+    this.#groups.add(groups);
     return {
       policy,
       rules,
@@ -124,6 +138,7 @@ export class Streams {
         closing: this.#closing.signal,
         logger,
       },
+      groups,
       project: (projection, handler, projectOptions) => {
         const projectionName = checkName("projection", projection);
         const table = new ProjectionTable(this.#parts.requireDatabase(`projection ${projection} of stream ${name}`), {
