@@ -4,6 +4,7 @@ import type { ChannelDoors } from "./channels/doors.ts";
 import type { GatewayLimits } from "./limits/options.ts";
 import type { MetricsOptions } from "./operations/metrics-routes.ts";
 import type { GatewayQueue } from "./queues/queue-routes.ts";
+import type { StreamDoors } from "./streams/doors.ts";
 
 /** What the gateway serves, and to whom. What is not named here does not exist for its clients. */
 export interface GatewayOptions {
@@ -13,6 +14,8 @@ export interface GatewayOptions {
   readonly queues?: readonly GatewayQueue[];
   /** Channels, or a function that finds one by its name. Default: none. */
   readonly channels?: ChannelDoors;
+  /** Streams, or a function that finds one by its name. Default: none. */
+  readonly streams?: StreamDoors;
   /** How tokens are checked. Without it everybody may everything, and the gateway listens on loopback only. */
   readonly access?: AccessOptions;
   /** Origins of the pages that may use the gateway, such as `https://example.com`: for CORS and WebSocket. Default: none, not even its own. */

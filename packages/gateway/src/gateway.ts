@@ -10,7 +10,7 @@ import { Access } from "./access/access.ts";
 import { Origins } from "./access/origins.ts";
 import type { Revocation } from "./access/revocations.ts";
 import { addTicketRoutes } from "./access/ticket-routes.ts";
-import { DoorFinder } from "./channels/doors.ts";
+import { findChannelsIn } from "./channels/doors.ts";
 import { addPublishRoutes } from "./channels/publish-routes.ts";
 import type { GatewayOptions } from "./gateway-options.ts";
 import { ConnectionLimit } from "./limits/connection-limit.ts";
@@ -30,6 +30,10 @@ import { countUnanswered } from "./server/pipelining.ts";
 import { addCors } from "./server/cors.ts";
 import { addDoor, furnishScope } from "./server/scope.ts";
 import type { Routes } from "./server/zod-schemas.ts";
+import { addAppendRoutes } from "./streams/append-routes.ts";
+import { findStreamsIn } from "./streams/doors.ts";
+import { addEventRoutes, wantsEvents } from "./streams/event-routes.ts";
+import { StreamCounts } from "./streams/stream-counts.ts";
 import { PresenceDesk } from "./websocket/presence-desk.ts";
 import { addSocketRoutes } from "./websocket/socket-routes.ts";
 
@@ -115,8 +119,10 @@ export class Gateway {
     const parts = {
       access: this.#access,
       origins: this.#origins,
-      doors: new DoorFinder(this.#options.channels ?? []),
+      doors: findChannelsIn(this.#options.channels ?? []),
       feeds: this.#feeds,
+      streams: findStreamsIn(this.#options.streams ?? []),
+      counts: new StreamCounts(),
       connections: this.#connections,
       queues,
       requests: new RequestLimit({ keyline, logger: this.#logger, ...this.#limits.requests }),
@@ -144,13 +150,19 @@ export class Gateway {
       addTicketRoutes(requests, parts.access);
       addQueueRoutes(requests, parts);
       addPublishRoutes(requests, parts);
+      addAppendRoutes(requests, parts);
     });
     await scope.register(async (streams: Routes) => {
-      addDoor(streams, parts, { opensConnections: true });
+      addDoor(streams, parts, { opensConnections: () => true });
       addStreamRoutes(streams, parts);
     });
+    await scope.register(async (events: Routes) => {
+      metrics.watchSome(events, (request) => !wantsEvents(request));
+      addDoor(events, parts, { opensConnections: wantsEvents });
+      addEventRoutes(events, parts);
+    });
     await scope.register(async (sockets) => {
-      addDoor(sockets, parts, { opensConnections: true });
+      addDoor(sockets, parts, { opensConnections: () => true });
       await addSocketRoutes(sockets, parts);
     });
   }

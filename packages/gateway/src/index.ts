@@ -7,3 +7,4 @@ export type { ChannelDoor, ChannelDoors } from "./channels/doors.ts";
 export type { GatewayLimits } from "./limits/options.ts";
 export type { MetricsOptions } from "./operations/metrics-routes.ts";
 export type { GatewayQueue } from "./queues/queue-routes.ts";
+export type { GatewayStream, StreamDoor, StreamDoors } from "./streams/doors.ts";

@@ -3,7 +3,7 @@ import { isLoopback } from "../server/loopback.ts";
 import { Problem } from "../server/problem.ts";
 import { Revocations, type Revocation } from "./revocations.ts";
 import { Tickets, type Ticket } from "./tickets.ts";
-import { allows, type Token, type Visitor } from "./token.ts";
+import { allows, type Right, type Token, type Visitor } from "./token.ts";
 import { defaultLongestTokenLife, TokenVerifier, type AccessOptions } from "./token-verifier.ts";
 
 /** What of a request says who asks. */
@@ -76,7 +76,7 @@ export class Access {
   }
 
   /** True when the visitor may; otherwise a 401 problem for one without a token, and 403 for one whose token does not say so. */
-  require(visitor: Visitor, what: "subscribe" | "publish" | "queues", name: string): void {
+  require(visitor: Visitor, what: Right, name: string): void {
     if (!this.#verifier || allows(visitor.token, what, name)) return;
     if (!visitor.token) throw tokenMissing();
     throw new Problem({ title: `The token does not allow this: ${what} ${name}`, status: 403, code: "FORBIDDEN" });

@@ -3,8 +3,8 @@ import { Problem } from "../server/problem.ts";
 
 const namePattern = /^[A-Za-z0-9._:-]{1,200}$/;
 
-/** Refuses what can be no name of a queue or channel before anybody looks for it. */
-export function checkName(kind: "queue" | "channel", name: string): string {
+/** Refuses what can be no name of a queue, channel or stream before anybody looks for it. */
+export function checkName(kind: "queue" | "channel" | "stream", name: string): string {
   if (namePattern.test(name)) return name;
   throw new Problem({
     title: `This is no name for a ${kind}`,

@@ -14,6 +14,9 @@ const storedToken = z.object({
   expiresAt: z.number(),
   subscribe: names,
   publish: names,
+  // Those of a gateway from before streams have neither.
+  read: names.default([]),
+  append: names.default([]),
   queues: names,
 });
 

@@ -9,8 +9,12 @@ const claims = z.object({
   iat: z.number().optional(),
   jti: z.string().min(1).max(200).optional(),
   channels: z.object({ subscribe: namePatterns.optional(), publish: namePatterns.optional() }).optional(),
+  streams: z.object({ read: namePatterns.optional(), append: namePatterns.optional() }).optional(),
   queues: namePatterns.optional(),
 });
+
+/** To subscribe and publish on channels, to read and append to streams, to add to queues. */
+export type Right = "subscribe" | "publish" | "read" | "append" | "queues";
 
 /** A token that was found good, reduced to what is asked of it. */
 export interface Token {
@@ -21,6 +25,8 @@ export interface Token {
   readonly expiresAt: number;
   readonly subscribe: readonly string[];
   readonly publish: readonly string[];
+  readonly read: readonly string[];
+  readonly append: readonly string[];
   readonly queues: readonly string[];
 }
 
@@ -37,6 +43,8 @@ export function toToken(payload: unknown): Token | undefined {
     expiresAt: data.exp * 1_000,
     subscribe: data.channels?.subscribe ?? none,
     publish: data.channels?.publish ?? none,
+    read: data.streams?.read ?? none,
+    append: data.streams?.append ?? none,
     queues: data.queues ?? none,
   };
 }
@@ -57,6 +65,6 @@ export function guesserKey(ip: string): string {
   return `guess:${countedAddress(ip)}`;
 }
 
-export function allows(token: Token | undefined, what: "subscribe" | "publish" | "queues", name: string): boolean {
+export function allows(token: Token | undefined, what: Right, name: string): boolean {
   return token !== undefined && matchesName(token[what], name);
 }

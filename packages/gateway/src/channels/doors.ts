@@ -1,8 +1,5 @@
 import type { Channel } from "keyline";
-import { checkName } from "../access/names.ts";
-import { Problem } from "../server/problem.ts";
-
-const reservedPrefix = "keyline:";
+import { DoorFinder, type Doors } from "../access/door-finder.ts";
 
 /** A channel, and who may do what through the gateway. */
 export interface ChannelDoor {
@@ -16,27 +13,10 @@ export interface ChannelDoor {
 }
 
 /** All doors, or a function that finds one: for applications that make channels while they run. Called for each request, but not for names that begin with `keyline:`, which are the gateway's own. */
-export type ChannelDoors = readonly ChannelDoor[] | ((name: string) => ChannelDoor | undefined | Promise<ChannelDoor | undefined>);
+export type ChannelDoors = Doors<ChannelDoor>;
 
-/** Finds the channels that the gateway was told of. There are no others. */
-export class DoorFinder {
-  readonly #find: (name: string) => ChannelDoor | undefined | Promise<ChannelDoor | undefined>;
+export type ChannelFinder = DoorFinder<ChannelDoor>;
 
-  constructor(doors: ChannelDoors) {
-    if (typeof doors === "function") {
-      this.#find = doors;
-      return;
-    }
-    const byName = new Map(doors.map((door) => [door.channel.name, door]));
-    this.#find = (name) => byName.get(name);
-  }
-
-  /** Throws a 400 problem for what can be no name, and 404 for a channel that nobody declared. */
-  async find(name: string): Promise<ChannelDoor> {
-    checkName("channel", name);
-    // The gateway's own are nobody else's, whatever the application's function finds and a token's pattern covers.
-    const door = name.startsWith(reservedPrefix) ? undefined : await this.#find(name);
-    if (door) return door;
-    throw new Problem({ title: `There is no channel ${name}`, status: 404, code: "UNKNOWN_CHANNEL" });
-  }
+export function findChannelsIn(doors: ChannelDoors): ChannelFinder {
+  return new DoorFinder(doors, { kind: "channel", nameOf: ({ channel }) => channel.name });
 }

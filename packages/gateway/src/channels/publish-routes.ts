@@ -4,9 +4,9 @@ import { visitorOf } from "../access/visitor.ts";
 import { channelName, problemAnswers } from "../server/shapes.ts";
 import type { Routes } from "../server/zod-schemas.ts";
 import { requirePublishing } from "./channel-access.ts";
-import type { DoorFinder } from "./doors.ts";
+import type { ChannelFinder } from "./doors.ts";
 
-export function addPublishRoutes(routes: Routes, { access, doors }: { readonly access: Access; readonly doors: DoorFinder }): void {
+export function addPublishRoutes(routes: Routes, { access, doors }: { readonly access: Access; readonly doors: ChannelFinder }): void {
   routes.post(
     "/v1/channels/:channel/messages",
     {

@@ -1,23 +1,20 @@
 import type { FastifyReply, FastifyRequest } from "fastify";
 import { z } from "zod";
 import type { Access } from "../access/access.ts";
-import { visitorKey } from "../access/token.ts";
 import { visitorOf } from "../access/visitor.ts";
 import { requireReading } from "../channels/channel-access.ts";
-import type { ChannelDoor, DoorFinder } from "../channels/doors.ts";
-import { Problem } from "../server/problem.ts";
-import { closeAtNextRequest, isPipelined } from "../server/pipelining.ts";
+import type { ChannelDoor, ChannelFinder } from "../channels/doors.ts";
 import { channelName, eventStreamAnswer, problemAnswers } from "../server/shapes.ts";
 import type { Routes } from "../server/zod-schemas.ts";
 import type { LiveConnections } from "./connections.ts";
-import { EventStream } from "./event-stream.ts";
 import type { Feeds } from "./feeds.ts";
+import { lastEventIdOf, openEventStream } from "./open-event-stream.ts";
 import { parsePlace } from "./place.ts";
 import { eventStreamWire } from "./wire.ts";
 
 interface StreamParts {
   readonly access: Access;
-  readonly doors: DoorFinder;
+  readonly doors: ChannelFinder;
   readonly feeds: Feeds;
   readonly connections: LiveConnections;
   readonly mostChannels: number;
@@ -73,35 +70,18 @@ async function openStream(
   { names, since, parts }: { readonly names: readonly string[]; readonly since: string | undefined; readonly parts: StreamParts },
 ): Promise<void> {
   const { access, feeds, connections } = parts;
-  const visitor = visitorOf(request);
   const found: ChannelDoor[] = [];
   for (const name of new Set(names)) found.push(await parts.doors.find(name));
-  for (const door of found) requireReading(access, visitor, door);
-  const lastEventId = request.headers["last-event-id"];
-  const place = parsePlace(typeof lastEventId === "string" && lastEventId !== "" ? lastEventId : since, found.length);
-
-  const seat = connections.enter(visitorKey(visitor));
-  try {
-    const feed = await feeds.open(
-      found.map(({ channel }) => channel),
-      eventStreamWire,
-    );
-    const { socket } = request.raw;
-    // Answers on one connection come in the order of the requests: what waits behind another answer cannot be a stream of its own.
-    if (socket.destroyed || reply.raw.socket !== socket || isPipelined(socket)) {
-      throw new Problem({ title: "An event stream needs a connection of its own", status: 400, code: "PIPELINED" });
-    }
-    const stream = new EventStream(connections, { socket, visitor });
-    const start = feed.enter(stream, place);
-    reply.hijack();
-    stream.begin(reply.raw, reply.getHeaders(), start);
-    closeAtNextRequest(socket);
-    connections.add(stream, () => {
-      seat.leave();
-      feed.leave(stream);
-    });
-  } catch (error) {
-    seat.leave();
-    throw error;
-  }
+  for (const door of found) requireReading(access, visitorOf(request), door);
+  const place = parsePlace(lastEventIdOf(request) ?? since, found.length);
+  const channels = found.map(({ channel }) => channel);
+  await openEventStream({
+    request,
+    reply,
+    connections,
+    prepare: async () => {
+      const feed = await feeds.open(channels, eventStreamWire);
+      return (stream) => ({ place: feed.enter(stream, place), leave: () => feed.leave(stream) });
+    },
+  });
 }

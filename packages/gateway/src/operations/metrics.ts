@@ -1,13 +1,15 @@
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from "prom-client";
-import type { FastifyInstance } from "fastify";
+import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import type { LiveConnections } from "../live/connections.ts";
 import { EventStream } from "../live/event-stream.ts";
 import type { Feeds } from "../live/feeds.ts";
 import type { GatewayQueue } from "../queues/queue-routes.ts";
+import type { StreamCounts } from "../streams/stream-counts.ts";
 
 interface MetricsSources {
   readonly connections: LiveConnections;
   readonly feeds: Feeds;
+  readonly counts: StreamCounts;
   readonly queues: readonly GatewayQueue[];
   readonly logError: (error: unknown, what: string) => void;
 }
@@ -32,6 +34,9 @@ export class Metrics {
     this.#registry.registerMetric(this.#requests);
     this.#registry.registerMetric(connectionGauge(sources));
     this.#registry.registerMetric(deliveryCounter(sources));
+    this.#registry.registerMetric(followerGauge(sources));
+    this.#registry.registerMetric(entryCounter(sources));
+    this.#registry.registerMetric(appendCounter(sources));
     this.#registry.registerMetric(endCounter(sources));
     this.#registry.registerMetric(jobGauge(sources));
   }
@@ -50,11 +55,24 @@ export class Metrics {
   /** Measures the requests of this scope. */
   watch(scope: FastifyInstance): void {
     scope.addHook("onResponse", (request, reply, done) => {
-      // The route, not the path: a client must not be able to make as many series as it likes.
-      const route = request.routeOptions.url ?? "none";
-      this.#requests.observe({ method: request.method, route, status: reply.statusCode }, reply.elapsedTime / 1_000);
+      this.#observe(request, reply, reply.elapsedTime);
       done();
     });
+  }
+
+  /** Measures those requests of a scope that are not streams: a hook for answers would hold on to the others. */
+  watchSome(scope: FastifyInstance, isAnswered: (request: FastifyRequest) => boolean): void {
+    scope.addHook("onRequest", (request, reply, done) => {
+      const startedAt = performance.now();
+      if (isAnswered(request)) reply.raw.once("finish", () => this.#observe(request, reply, performance.now() - startedAt));
+      done();
+    });
+  }
+
+  #observe(request: FastifyRequest, reply: FastifyReply, ms: number): void {
+    // The route, not the path: a client must not be able to make as many series as it likes.
+    const route = request.routeOptions.url ?? "none";
+    this.#requests.observe({ method: request.method, route, status: reply.statusCode }, ms / 1_000);
   }
 }
 
@@ -82,6 +100,41 @@ function deliveryCounter({ feeds }: MetricsSources): Counter {
     collect() {
       this.reset();
       this.inc(feeds.deliveries);
+    },
+  });
+}
+
+function followerGauge({ counts }: MetricsSources): Gauge {
+  return new Gauge({
+    name: "keyline_gateway_followers",
+    help: "Streams that clients follow, each counted for each client",
+    registers: [],
+    collect() {
+      this.set(counts.followers);
+    },
+  });
+}
+
+function entryCounter({ counts }: MetricsSources): Counter {
+  return new Counter({
+    name: "keyline_gateway_entry_deliveries_total",
+    help: "Entries of streams written, one for each follower",
+    registers: [],
+    collect() {
+      this.reset();
+      this.inc(counts.deliveries);
+    },
+  });
+}
+
+function appendCounter({ counts }: MetricsSources): Counter {
+  return new Counter({
+    name: "keyline_gateway_appended_events_total",
+    help: "Events that clients appended",
+    registers: [],
+    collect() {
+      this.reset();
+      this.inc(counts.appended);
     },
   });
 }

@@ -13,7 +13,8 @@ export async function describeRoutes(scope: FastifyInstance): Promise<void> {
       info: {
         title: "Keyline gateway",
         version: "1",
-        description: "Queues and channels over HTTP and server-sent events. The WebSocket at /v1/ws is described in the package's README.",
+        description:
+          "Queues, channels and streams over HTTP and server-sent events. The WebSocket at /v1/ws is described in the package's README.",
       },
       components: { securitySchemes: { bearer: { type: "http", scheme: "bearer", bearerFormat: "JWT" } } },
       security: [{}, { bearer: [] }],

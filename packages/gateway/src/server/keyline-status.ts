@@ -5,6 +5,7 @@ const statuses: Partial<Record<ErrorCode, number>> = {
   INVALID_NAME: 400,
   INVALID_OPTION: 400,
   INVALID_ID: 400,
+  INVALID_KEY: 400,
   INVALID_CURSOR: 400,
   NOT_SERIALIZABLE: 400,
   FORBIDDEN_KEY: 400,

@@ -1,4 +1,4 @@
-import type { FastifyInstance } from "fastify";
+import type { FastifyInstance, FastifyRequest } from "fastify";
 import type { Access } from "../access/access.ts";
 import type { Origins } from "../access/origins.ts";
 import { guesserKey, visitorKey } from "../access/token.ts";
@@ -48,22 +48,23 @@ export function furnishScope(
   });
 }
 
-/** Behind this door it is known who asks, and how often. `opensConnections` says that what is asked for is a live connection. */
+/** Behind this door it is known who asks, and how often. `opensConnections` says whether what is asked for is a live connection. */
 export function addDoor(
   scope: FastifyInstance,
   { access, requests }: { readonly access: Access; readonly requests: RequestLimit },
-  { opensConnections = false } = {},
+  { opensConnections = () => false }: { readonly opensConnections?: (request: FastifyRequest) => boolean } = {},
 ): void {
   scope.addHook("onRequest", async (request) => {
     const { ip, headers, query } = request;
+    const isLive = opensConnections(request);
     try {
       // A ticket opens a live connection; elsewhere a token can be sent as a header.
-      const ticket = opensConnections ? ticketOf(query) : undefined;
+      const ticket = isLive ? ticketOf(query) : undefined;
       // Looking for a ticket takes it away. Who guessed too often is not worth the question.
       if (ticket !== undefined && access.hasKey) requests.refuseBeyond(guesserKey(ip));
       const visitor = await access.identify({ ip, authorization: headers.authorization, ticket });
       setVisitor(request, visitor);
-      if (opensConnections) requests.takeHere(visitorKey(visitor));
+      if (isLive) requests.takeHere(visitorKey(visitor));
       else await requests.take(visitorKey(visitor));
     } catch (error) {
       // Whoever guesses tokens is counted too.

@@ -2,6 +2,7 @@ import { z } from "zod";
 
 /** What several routes have in common, for parsing and for the OpenAPI document. */
 export const channelName = z.string().describe("1 to 200 of A-Z a-z 0-9 . _ : -");
+export const streamName = channelName;
 
 const problem = z
   .object({

@@ -4,7 +4,7 @@
  */
 import type { Access } from "../access/access.ts";
 import { requirePresence, requirePublishing, requireReading } from "../channels/channel-access.ts";
-import type { DoorFinder } from "../channels/doors.ts";
+import type { ChannelFinder } from "../channels/doors.ts";
 import type { Feeds } from "../live/feeds.ts";
 import { parsePlace } from "../live/place.ts";
 import { webSocketWire } from "../live/wire.ts";
@@ -18,7 +18,7 @@ import type { Session } from "./session.ts";
 
 export interface ConversationParts {
   readonly access: Access;
-  readonly doors: DoorFinder;
+  readonly doors: ChannelFinder;
   readonly feeds: Feeds;
   readonly requests: RequestLimit;
   readonly presence: PresenceDesk;

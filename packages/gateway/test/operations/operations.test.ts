@@ -32,8 +32,10 @@ test("the OpenAPI document is valid, and has every route", async () => {
     "get /v1/live",
     "get /v1/queues",
     "get /v1/queues/{queue}",
+    "get /v1/streams/{stream}/events",
     "post /v1/channels/{channel}/messages",
     "post /v1/queues/{queue}/jobs",
+    "post /v1/streams/{stream}/events",
     "post /v1/tickets",
   ]);
 });

@@ -186,7 +186,7 @@ test("without a key a token in a frame is taken, and not looked at", async () =>
 });
 
 describe("the presence desk remembers nothing of", () => {
-  const token = { subject: "ada", id: undefined, issuedAt: 0, expiresAt: 0, subscribe: [], publish: [], queues: [] };
+  const token = { subject: "ada", id: undefined, issuedAt: 0, expiresAt: 0, subscribe: [], publish: [], read: [], append: [], queues: [] };
   const visit = (): { session: Session; frames: object[] } => {
     const frames: object[] = [];
     const socket = new PassThrough();

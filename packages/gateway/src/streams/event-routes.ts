@@ -1,0 +1,110 @@
+import type { FastifyReply, FastifyRequest } from "fastify";
+import { z } from "zod";
+import type { Access } from "../access/access.ts";
+import { visitorOf } from "../access/visitor.ts";
+import type { LiveConnections } from "../live/connections.ts";
+import { lastEventIdOf, openEventStream } from "../live/open-event-stream.ts";
+import { problemAnswers, streamName } from "../server/shapes.ts";
+import type { Routes } from "../server/zod-schemas.ts";
+import { findBeginning } from "./beginning.ts";
+import type { GatewayStream, StreamFinder } from "./doors.ts";
+import { readPage } from "./event-page.ts";
+import { Follow } from "./follow.ts";
+import { followEventWire } from "./follow-wire.ts";
+import { requireFollowing } from "./stream-access.ts";
+import type { StreamCounts } from "./stream-counts.ts";
+
+interface EventParts {
+  readonly access: Access;
+  readonly streams: StreamFinder;
+  readonly connections: LiveConnections;
+  readonly counts: StreamCounts;
+  readonly logError: (error: unknown, what: string) => void;
+}
+
+const mostEntries = 1_000;
+const place = z.string().describe("An id, milliseconds since 1970, or a time as in ISO 8601");
+
+const query = z.object({
+  from: place.default("-").describe("Where to begin, included"),
+  to: place.default("+").describe("Where to end, included"),
+  limit: z.coerce.number().int().min(1).max(mostEntries).default(100),
+  reverse: z
+    .enum(["true", "false"])
+    .default("false")
+    .transform((text) => text === "true")
+    .describe("Newest first"),
+  key: z.string().min(1).max(500).optional().describe("Only entries of this key: the newest 10,000 of them can be read"),
+  after: place.optional().describe('Of an event stream: behind which place, "-" for the beginning. Last-Event-ID has precedence'),
+  ticket: z.string().optional().describe("Of an event stream: instead of a token"),
+});
+
+const answer = {
+  200: {
+    description: "Entries, and in `next` where the next page begins: its `from`, or newest first its `to`. Or server-sent events",
+    content: {
+      "application/json": {
+        schema: z.object({
+          entries: z.array(z.object({ id: z.string(), data: z.unknown(), at: z.number(), key: z.string().nullable() })),
+          next: z.string().nullable(),
+        }),
+      },
+      "text/event-stream": { schema: z.string() },
+    },
+  },
+};
+
+/** True for who asks for a stream of events, and not for a page. */
+export function wantsEvents({ headers }: Pick<FastifyRequest, "headers">): boolean {
+  return /\btext\/event-stream\b/i.test(headers.accept ?? "");
+}
+
+export function addEventRoutes(routes: Routes, parts: EventParts): void {
+  routes.get(
+    "/v1/streams/:stream/events",
+    {
+      exposeHeadRoute: false,
+      schema: {
+        summary: "Read a stream, or follow it",
+        description:
+          "With `Accept: text/event-stream` it follows: `entry` with { id, data, at, key }, `gap` with { reason, after, until }, `end` with { code }.",
+        tags: ["streams"],
+        params: z.object({ stream: streamName }),
+        querystring: query,
+        response: { ...answer, ...problemAnswers },
+      },
+    },
+    async (request, reply) => {
+      const door = await parts.streams.find(request.params.stream);
+      requireFollowing(parts.access, visitorOf(request), door);
+      if (!wantsEvents(request)) return reply.type("application/json").send(await readPage(door.stream, request.query));
+      const { after, key } = request.query;
+      return follow(door.stream, { request, reply, parts, after: lastEventIdOf(request) ?? after, key });
+    },
+  );
+}
+
+interface Following {
+  readonly request: FastifyRequest;
+  readonly reply: FastifyReply;
+  readonly parts: EventParts;
+  readonly after: string | undefined;
+  readonly key: string | undefined;
+}
+
+async function follow(stream: GatewayStream, { request, reply, parts, after, key }: Following): Promise<void> {
+  const { connections, counts, logError } = parts;
+  await openEventStream({
+    request,
+    reply,
+    connections,
+    prepare: async () => {
+      const beginning = await findBeginning(stream, { after, key });
+      return (receiver) => {
+        const onEnd = (code: "CLOSED" | "INTERNAL_ERROR"): void => receiver.end(code);
+        const running = new Follow({ stream, after: beginning, key, receiver, wire: followEventWire, counts, onEnd, logError });
+        return { place: beginning, leave: () => running.stop() };
+      };
+    },
+  });
+}
