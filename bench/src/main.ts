@@ -43,8 +43,9 @@ async function runAll(request: Request): Promise<void> {
   }
 }
 
-function quickLine({ benchCase, failures }: CaseResult, elapsedMs: number): string {
-  if (failures.length === 0) return `ok      ${benchCase.name.padEnd(22)}${(elapsedMs / 1_000).toFixed(1)} s`;
+function quickLine({ benchCase, failures, missing }: CaseResult, elapsedMs: number): string {
+  const without = missing.length === 0 ? "" : `, without ${missing.map((line) => line.split(":")[0]).join(", ")}`;
+  if (failures.length === 0) return `ok      ${benchCase.name.padEnd(28)}${(elapsedMs / 1_000).toFixed(1)} s${without}`;
   return `FAILED  ${benchCase.name}\n${failures.map((failure) => `        ${failure}`).join("\n")}`;
 }
 
@@ -60,7 +61,7 @@ async function withTemporaryFolder(use: (folder: string) => Promise<void>): Prom
 
 try {
   const request = parseCommandLine(process.argv.slice(2), cases);
-  if (request.isListOnly) for (const { name, title } of cases) console.log(`${name.padEnd(22)}${title}`);
+  if (request.isListOnly) for (const { name, title } of cases) console.log(`${name.padEnd(28)}${title}`);
   else await runAll(request);
 } catch (error) {
   console.error(error instanceof Error ? error.message : error);

@@ -10,12 +10,17 @@ import { effectsBatch, effectsSingle } from "./effects.ts";
 import { gatewayFanOut1000, gatewayFanOut5000 } from "./gateway-fan-out.ts";
 import { gatewayLatency } from "./gateway-latency.ts";
 import { gatewayMemory } from "./gateway-memory.ts";
-import { idle } from "./idle.ts";
+import { idle, streamIdle } from "./idle.ts";
 import { latency } from "./latency.ts";
 import { memory } from "./memory.ts";
 import { payload100kb } from "./payload-100kb.ts";
 import { process1, process10, process200, process50 } from "./process.ts";
 import { resumeStorm } from "./resume-storm.ts";
+import { streamAppendTransactional } from "./stream-append-transactional.ts";
+import { streamFollowLatency } from "./stream-follow-latency.ts";
+import { streamHistory } from "./stream-history.ts";
+import { streamProject } from "./stream-project.ts";
+import { streamAppend, streamConsume } from "./stream-throughput.ts";
 import { unusedFeatures } from "./unused-features.ts";
 
 /** In the order in which they run. */
@@ -35,6 +40,13 @@ export const cases: readonly Case[] = [
   backlog,
   idle,
   unusedFeatures,
+  streamAppend,
+  streamConsume,
+  streamAppendTransactional,
+  streamHistory,
+  streamProject,
+  streamFollowLatency,
+  streamIdle,
   channelLatency,
   channelReceivers,
   channelPublish,

@@ -19,7 +19,7 @@ export function jobsFor(contender: string, jobs: JobsByContender, bench: Bench, 
 
 export interface PlainRun {
   readonly contender: string;
-  readonly options: { readonly valkey: string; readonly name: string; readonly payloadBytes: number };
+  readonly options: { readonly valkey: string; readonly name: string; readonly payloadBytes: number; readonly nats?: string };
   readonly jobs: number;
 }
 

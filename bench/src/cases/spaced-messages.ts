@@ -3,7 +3,7 @@ import type { Bench } from "../suite/bench.ts";
 import type { FigureKind, Measurement } from "../suite/case.ts";
 import { percentile } from "../suite/median.ts";
 import { expectExactly, expectRegular } from "./delivery.ts";
-import type { Served } from "./live.ts";
+import type { PlainChannelOptions } from "../contenders/plain-channel.ts";
 
 export const latencyFigures: Readonly<Record<string, FigureKind>> = {
   p50: { label: "p50", unit: "ms", better: "lower" },
@@ -17,7 +17,7 @@ export function spacedSizes(bench: Bench): { readonly messages: number; readonly
 /** From the call of publish in one process to the arrival in another, one message at a time. */
 export async function timeSpacedMessages(
   listener: Contender<"listen"> | Contender<"listenLive">,
-  { publisher, options }: { readonly publisher: string; readonly options: Served["options"] },
+  { publisher, options }: { readonly publisher: string; readonly options: PlainChannelOptions },
   bench: Bench,
 ): Promise<Measurement> {
   const { messages, lead } = spacedSizes(bench);

@@ -13,6 +13,8 @@ export interface PlainChannelOptions {
   readonly valkey: string;
   readonly name: string;
   readonly payloadBytes: number;
+  /** For those that keep a record there. */
+  readonly postgres?: string;
 }
 
 export type OpenPlainChannel = (options: PlainChannelOptions) => Promise<PlainChannel>;
@@ -22,6 +24,9 @@ const implementations: Readonly<Record<string, () => Promise<OpenPlainChannel>>>
   keyline: async () => (await import("./keyline-channel.ts")).open,
   "keyline-history": async () => (await import("./keyline-channel.ts")).openKept,
   "keyline-iterated": async () => (await import("./keyline-channel.ts")).openIterated,
+  "keyline-follower": async () => (await import("./keyline-follower.ts")).open,
+  "keyline-follower-transactional": async () => (await import("./keyline-follower.ts")).open,
+  xread: async () => (await import("./xread.ts")).open,
   "pub-sub": async () => (await import("./pub-sub.ts")).open,
   "publish-pipelined": async () => (await import("./pub-sub.ts")).openPipelined,
   "xadd-publish": async () => (await import("./pub-sub.ts")).openKept,

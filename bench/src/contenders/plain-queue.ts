@@ -20,6 +20,8 @@ export interface PlainQueueOptions {
   readonly valkey: string;
   readonly name: string;
   readonly payloadBytes: number;
+  /** Where a contender that brings a server of its own finds it. */
+  readonly nats?: string;
 }
 
 export type OpenPlainQueue = (options: PlainQueueOptions) => Promise<PlainQueue>;
@@ -31,6 +33,10 @@ const implementations: Readonly<Record<string, () => Promise<OpenPlainQueue>>> =
   bullmq: async () => (await import("./bullmq.ts")).open,
   "bee-queue": async () => (await import("./bee-queue.ts")).open,
   floor: async () => (await import("./floor.ts")).open,
+  "keyline-stream": async () => (await import("./keyline-stream.ts")).open,
+  xadd: async () => (await import("./raw-stream.ts")).open,
+  xreadgroup: async () => (await import("./raw-stream.ts")).open,
+  nats: async () => (await import("./nats.ts")).open,
   blmove: async () => (await import("./blmove.ts")).open,
 };
 

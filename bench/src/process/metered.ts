@@ -28,6 +28,7 @@ export function costsPerJob<Name extends TaskName>({ used, clientCpuUs }: Metere
     valkeyBytes: (used.bytesIn + used.bytesOut) / jobs,
     clientCpuUs: clientCpuUs / jobs,
     ...(used.postgresCpuUs !== undefined && { postgresCpuUs: used.postgresCpuUs / jobs }),
+    ...(used.natsCpuUs !== undefined && { natsCpuUs: used.natsCpuUs / jobs }),
   };
 }
 
@@ -37,7 +38,11 @@ function difference(before: MeterReading, after: MeterReading): MeterReading {
     cpuUs: after.cpuUs - before.cpuUs,
     bytesIn: after.bytesIn - before.bytesIn,
     bytesOut: after.bytesOut - before.bytesOut,
-    postgresCpuUs:
-      before.postgresCpuUs === undefined || after.postgresCpuUs === undefined ? undefined : after.postgresCpuUs - before.postgresCpuUs,
+    postgresCpuUs: between(before.postgresCpuUs, after.postgresCpuUs),
+    natsCpuUs: between(before.natsCpuUs, after.natsCpuUs),
   };
+}
+
+function between(before: number | undefined, after: number | undefined): number | undefined {
+  return before === undefined || after === undefined ? undefined : after - before;
 }

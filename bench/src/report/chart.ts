@@ -8,13 +8,21 @@ import { machineLine, type Machine } from "./machine.ts";
 const captions: Readonly<Record<string, string>> = {
   "bare-sse": "bare SSE, no library",
   blmove: "BLMOVE, no library",
+  emmett: "Emmett",
   floor: "floor, no library",
+  "keyline-follower": "keyline",
+  "keyline-follower-transactional": "keyline, transactional",
   "keyline-history": "keyline, history",
   "keyline-iterated": "keyline, iterated",
+  "keyline-stream": "keyline",
+  nats: "NATS JetStream",
   "pub-sub": "pub/sub, no library",
   "publish-pipelined": "PUBLISH, no library",
   "socket.io": "Socket.IO",
+  xadd: "XADD, no library",
   "xadd-publish": "XADD + PUBLISH",
+  xread: "XREAD, no library",
+  xreadgroup: "XREADGROUP + XACK",
 };
 
 const width = 900;

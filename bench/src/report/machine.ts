@@ -29,6 +29,8 @@ const packages = [
   "iovalkey",
   "ioredis",
   "pg",
+  "@nats-io/jetstream",
+  "@event-driven-io/emmett-postgresql",
 ];
 
 /** Everything without which a figure means nothing. */

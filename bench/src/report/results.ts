@@ -18,6 +18,7 @@ export async function writeResults(files: ResultFiles, machine: Machine, results
     contenders: result.contenders,
     goals: judge(result),
     failures: result.failures,
+    missing: result.missing,
   }));
   await mkdir(dirname(files.json), { recursive: true });
   await mkdir(dirname(files.chart), { recursive: true });

@@ -9,6 +9,7 @@ export function printTable(results: readonly CaseResult[]): void {
     console.log(`\n${result.benchCase.name}: ${result.benchCase.title}`);
     console.log(alignColumns(figureRows(result)));
     for (const failure of result.failures) console.log(`  FAILED ${failure}`);
+    for (const line of result.missing) console.log(`  left out ${line}`);
   }
   const goals = results.flatMap(goalRows);
   if (goals.length > 0) console.log(`\nGoals\n${alignColumns([["case", "contender", "figure", "goal", "reached", ""], ...goals])}`);
@@ -18,26 +19,37 @@ function figureRows({ benchCase, contenders }: CaseResult): string[][] {
   const kinds = Object.entries(benchCase.figures);
   const heads = kinds.map(([, kind]) => `${kind.label} (${kind.unit})`);
   const hasCosts = contenders.some((contender) => contender.costs);
+  const hasNats = contenders.some(({ costs }) => costs?.natsCpuUs !== undefined);
   const rows = contenders.map(({ contender, figures, costs }) => [
     contender,
     ...kinds.map(([name]) => formatFigure(figures[name] ?? Number.NaN)),
-    ...(hasCosts ? costColumns(costs) : []),
+    ...(hasCosts ? costColumns(costs, hasNats) : []),
   ]);
-  return [["", ...heads, ...(hasCosts ? costHeads(benchCase.costsPer ?? "job") : [])], ...rows];
+  return [["", ...heads, ...(hasCosts ? costHeads(benchCase.costsPer ?? "job", hasNats) : [])], ...rows];
 }
 
-const costKinds = ["Valkey commands", "Valkey µs", "Valkey bytes", "PostgreSQL µs", "client µs"];
+const costKinds: readonly (readonly [kind: keyof Costs, head: string])[] = [
+  ["valkeyCommands", "Valkey commands"],
+  ["valkeyCpuUs", "Valkey µs"],
+  ["valkeyBytes", "Valkey bytes"],
+  ["postgresCpuUs", "PostgreSQL µs"],
+  ["natsCpuUs", "NATS µs"],
+  ["clientCpuUs", "client µs"],
+];
 
-function costHeads(per: string): string[] {
-  return costKinds.map((kind) => `${kind}/${per}`);
+function kindsShown(hasNats: boolean): typeof costKinds {
+  return costKinds.filter(([kind]) => hasNats || kind !== "natsCpuUs");
 }
 
-function costColumns(costs: Costs | undefined): string[] {
-  if (!costs) return costKinds.map(() => "-");
-  const { valkeyCommands, valkeyCpuUs, valkeyBytes, postgresCpuUs, clientCpuUs } = costs;
-  return [valkeyCommands, valkeyCpuUs, valkeyBytes, postgresCpuUs, clientCpuUs].map((cost) =>
-    cost === undefined ? "-" : formatFigure(cost),
-  );
+function costHeads(per: string, hasNats: boolean): string[] {
+  return kindsShown(hasNats).map(([, head]) => `${head}/${per}`);
+}
+
+function costColumns(costs: Costs | undefined, hasNats: boolean): string[] {
+  return kindsShown(hasNats).map(([kind]) => {
+    const cost = costs?.[kind];
+    return cost === undefined ? "-" : formatFigure(cost);
+  });
 }
 
 function goalRows(result: CaseResult): string[][] {

@@ -24,6 +24,12 @@ export async function postgresCpuUs(postmaster: number): Promise<number | undefi
   return ticks * usPerTick;
 }
 
+/** CPU time of one process. Undefined where there is no /proc. */
+export async function processCpuUs(pid: number): Promise<number | undefined> {
+  const times = await timesOf(pid);
+  return times && times.own * usPerTick;
+}
+
 async function timesOf(pid: number): Promise<ProcessTimes | undefined> {
   try {
     const stat = await readFile(`/proc/${pid}/stat`, "utf8");

@@ -1,11 +1,14 @@
-import { startPostgres, startValkey } from "@keyline/embedded";
+import { startNats, startPostgres, startValkey, EmbeddedError, type EmbeddedNats } from "@keyline/embedded";
 import { Valkey } from "iovalkey";
 import pg from "pg";
-import { postgresCpuUs } from "./process-cpu.ts";
+import { PeerMissing } from "../suite/peer-missing.ts";
+import { postgresCpuUs, processCpuUs } from "./process-cpu.ts";
 import { readValkey, type ValkeyReading } from "./valkey-meter.ts";
 
 export interface MeterReading extends ValkeyReading {
   readonly postgresCpuUs: number | undefined;
+  /** Undefined while no NATS runs. */
+  readonly natsCpuUs: number | undefined;
 }
 
 /** The Valkey (no persistence) and the PostgreSQL (default settings) that all contenders of a run share, one at a time. */
@@ -14,6 +17,8 @@ export class Servers {
   readonly #postgres: Awaited<ReturnType<typeof startPostgres>>;
   readonly #observer: Valkey;
   #databases = 0;
+  #nats: EmbeddedNats | undefined;
+  #natsMissing: PeerMissing | undefined;
 
   private constructor(valkey: Awaited<ReturnType<typeof startValkey>>, postgres: Awaited<ReturnType<typeof startPostgres>>) {
     this.#valkey = valkey;
@@ -43,9 +48,31 @@ export class Servers {
     }
   }
 
+  /** Calls `use` with the address of a NATS server without streams, and stops it afterwards. Throws PeerMissing where there is none. */
+  async withNats<Result>(use: (url: string) => Promise<Result>): Promise<Result> {
+    if (this.#natsMissing) throw this.#natsMissing;
+    try {
+      this.#nats = await startNats();
+    } catch (error) {
+      if (!(error instanceof EmbeddedError) || error.code === "START_FAILED") throw error;
+      this.#natsMissing = new PeerMissing(error.message);
+      throw this.#natsMissing;
+    }
+    try {
+      return await use(this.#nats.url);
+    } finally {
+      await this.#nats.stop();
+      this.#nats = undefined;
+    }
+  }
+
   async read(): Promise<MeterReading> {
     const valkey = await readValkey(this.#observer);
-    return { ...valkey, postgresCpuUs: await postgresCpuUs(this.#postgres.pid) };
+    return {
+      ...valkey,
+      postgresCpuUs: await postgresCpuUs(this.#postgres.pid),
+      natsCpuUs: this.#nats && (await processCpuUs(this.#nats.pid)),
+    };
   }
 
   async usedMemory(): Promise<number> {

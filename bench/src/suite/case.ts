@@ -8,7 +8,7 @@ export interface FigureKind {
 }
 
 /** The parts of the chart. */
-export type Part = "Queues" | "Channels and gateway";
+export type Part = "Queues" | "Channels and gateway" | "Streams";
 
 /** Server and client effort per job or message, where the case could measure it. */
 export interface Costs {
@@ -17,6 +17,8 @@ export interface Costs {
   readonly valkeyBytes: number;
   /** Missing where the operating system has no /proc. */
   readonly postgresCpuUs?: number;
+  /** Of a contender's own server, where it brings one. */
+  readonly natsCpuUs?: number;
   readonly clientCpuUs: number;
 }
 
@@ -43,7 +45,7 @@ export interface Case {
   /** Default: queues. */
   readonly part?: Part;
   /** What costs are shared out among. Default: jobs. */
-  readonly costsPer?: "job" | "message";
+  readonly costsPer?: "job" | "message" | "entry";
   /** In the order in which they run within a round. The first one is what the goals are about. */
   readonly contenders: readonly string[];
   readonly figures: Readonly<Record<string, FigureKind>>;

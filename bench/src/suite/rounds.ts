@@ -1,6 +1,7 @@
 import type { Bench } from "./bench.ts";
 import type { Case, Costs, Measurement } from "./case.ts";
 import { median } from "./median.ts";
+import { PeerMissing } from "./peer-missing.ts";
 
 export interface ContenderResult {
   readonly contender: string;
@@ -15,6 +16,8 @@ export interface CaseResult {
   readonly contenders: readonly ContenderResult[];
   /** One line per contender that failed: no figure is reported for it. */
   readonly failures: readonly string[];
+  /** One line per contender that this machine does not have: it was left out. */
+  readonly missing: readonly string[];
 }
 
 export type Progress = (line: string) => void;
@@ -23,21 +26,24 @@ export type Progress = (line: string) => void;
 export async function runRounds(benchCase: Case, bench: Bench, rounds: number, progress: Progress): Promise<CaseResult> {
   const measured = new Map<string, Measurement[]>();
   const failures: string[] = [];
+  const missing: string[] = [];
   for (let round = 1; round <= rounds; round++) {
     for (const contender of benchCase.contenders) {
-      if (failures.some((failure) => failure.startsWith(`${contender}: `))) continue;
+      if ([...failures, ...missing].some((line) => line.startsWith(`${contender}: `))) continue;
       try {
         const measurement = await benchCase.run(contender, bench);
         measured.set(contender, [...(measured.get(contender) ?? []), measurement]);
         progress(`${benchCase.name} ${contender} ${round}/${rounds} ${describe(measurement)}`);
       } catch (error) {
-        failures.push(`${contender}: ${error instanceof Error ? error.message : String(error)}`);
-        progress(`${benchCase.name} ${contender} ${round}/${rounds} failed`);
+        const line = `${contender}: ${error instanceof Error ? error.message : String(error)}`;
+        if (error instanceof PeerMissing) missing.push(line);
+        else failures.push(line);
+        progress(`${benchCase.name} ${contender} ${round}/${rounds} ${error instanceof PeerMissing ? "left out" : "failed"}`);
       }
     }
   }
   const contenders = [...measured].filter(([, all]) => all.length === rounds).map(([contender, all]) => summarize(contender, all));
-  return { benchCase, contenders, failures };
+  return { benchCase, contenders, failures, missing };
 }
 
 function summarize(contender: string, rounds: readonly Measurement[]): ContenderResult {
@@ -50,12 +56,14 @@ function medianCosts(rounds: readonly Measurement[]): Costs | undefined {
   const all = rounds.flatMap((round) => (round.costs ? [round.costs] : []));
   if (all.length === 0) return undefined;
   const postgresCpu = all.flatMap((costs) => (costs.postgresCpuUs === undefined ? [] : [costs.postgresCpuUs]));
+  const natsCpu = all.flatMap((costs) => (costs.natsCpuUs === undefined ? [] : [costs.natsCpuUs]));
   return {
     valkeyCommands: median(all.map((costs) => costs.valkeyCommands)),
     valkeyCpuUs: median(all.map((costs) => costs.valkeyCpuUs)),
     valkeyBytes: median(all.map((costs) => costs.valkeyBytes)),
     clientCpuUs: median(all.map((costs) => costs.clientCpuUs)),
     ...(postgresCpu.length > 0 && { postgresCpuUs: median(postgresCpu) }),
+    ...(natsCpu.length > 0 && { natsCpuUs: median(natsCpu) }),
   };
 }
 

@@ -4,6 +4,7 @@ export type EmbeddedErrorCode =
   | "VALKEY_NOT_FOUND"
   | "POSTGRES_NOT_FOUND"
   | "CHROMIUM_NOT_FOUND"
+  | "NATS_NOT_FOUND"
   | "INSTALL_FAILED"
   | "COMMAND_FAILED"
   | "PORT_IN_USE"
