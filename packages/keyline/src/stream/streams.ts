@@ -115,6 +115,7 @@ export class Streams {
       tails: this.#tails,
       schema,
       hasKeys: options.key !== undefined,
+      events: table,
       logger,
       checkOpen: () => this.#parts.checkOpen(),
     });

@@ -8,7 +8,7 @@ const status = new Script(8, ...prelude, "group-status");
 const redrive = new Script(3, ...prelude, "group-redrive");
 const remove = new Script(8, ...prelude, "group-remove");
 
-type StatusReply = [number, string, string, number, number, string, number, string, number, number, number, string, GroupMode];
+type StatusReply = [number, string, string, number, number, string, number, string, number, number, number, string, GroupMode, string];
 
 /** The consumer groups of one stream, as those look at them who do not consume. */
 export class GroupAdmin {
@@ -20,14 +20,14 @@ export class GroupAdmin {
     this.keys = keys;
   }
 
-  /** The names of all groups: those that Keyline knows, and those that somebody else made on the stream. */
+  /** The names of all groups that are on Valkey: those that Keyline knows, and those that somebody else made on the stream. */
   async names(): Promise<string[]> {
     const { client } = this.connection;
     const names = new Set(await client.hkeys(this.keys.groups));
     if ((await client.exists(this.keys.events)) === 1) {
       for (const fields of (await client.xinfo("GROUPS", this.keys.events)) as unknown[][]) names.add(String(fields[1]));
     }
-    return [...names].sort();
+    return [...names];
   }
 
   /** Undefined when there is no such group. */
@@ -37,9 +37,9 @@ export class GroupAdmin {
     const all = [this.keys.events, ofMode, keys.consumers, keys.again, keys.entries, keys.dead, keys.state, this.keys.groups];
     const reply = (await status.run(this.connection, [...all, name])) as StatusReply | null;
     if (!reply) return undefined;
-    const [pending, firstPending, cursor, lag, length, first, retrying, firstRetrying, dead, lost, consumers, seen, mode] = reply;
+    const [pending, firstPending, cursor, lag, length, first, retrying, firstRetrying, dead, lost, consumers, seen, mode, filled] = reply;
     const lastSeenAt = seen === "" ? undefined : Number(seen);
-    return { pending, firstPending, cursor, lag, length, first, retrying, firstRetrying, dead, lost, consumers, lastSeenAt, mode };
+    return { pending, firstPending, cursor, lag, length, first, retrying, firstRetrying, dead, lost, consumers, lastSeenAt, mode, filled };
   }
 
   /** Counts the entries of a log after `cursor`, page by page. */

@@ -62,6 +62,8 @@ export interface GroupState {
   readonly consumers: number;
   readonly lastSeenAt: number | undefined;
   readonly mode: GroupMode;
+  /** Up to where the backlog has what the record has, in that mode. */
+  readonly filled: string;
 }
 
 type Taken = [id: string, text: string] | [id: string, key: string | null, data: string | null];
@@ -111,13 +113,17 @@ export class GroupLog {
     this.#readHead = `*9\r\n${bulkString("xreadgroup")}${bulkString("GROUP")}${bulkString(this.name)}`;
   }
 
-  /** Makes the group where it is not there, and reads it where it is. `start` is the id after which a new one begins, or "$". Returns whether it was made. */
-  async attach(start: string): Promise<boolean> {
+  /**
+   * Makes the group where it is not there, and reads it where it is. `start` is the id after which a new one begins, or "$". Returns whether it
+   * was made; undefined while a transactional stream is not there yet.
+   */
+  async attach(start: string, { hasRecord }: { readonly hasRecord: boolean }): Promise<boolean | undefined> {
     const { stream, state, backlog } = this.keys;
     const keys = [stream.events, stream.state, stream.groups, state, backlog];
-    const [mode, isNew] = (await attach.run(this.connection, [...keys, this.name, start])) as [GroupMode, number];
-    this.mode = mode;
-    return isNew === 1;
+    const reply = (await attach.run(this.connection, [...keys, this.name, start, hasRecord ? 1 : 0])) as [GroupMode, number] | null;
+    if (!reply) return undefined;
+    [this.mode] = reply;
+    return reply[1] === 1;
   }
 
   /** Acknowledges entries that were delivered for the first time. Returns how many of them were pending. */

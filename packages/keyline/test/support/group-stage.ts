@@ -41,6 +41,7 @@ export function openGroups(
     tails,
     schema: options.schema,
     hasKeys: options.hasKeys ?? false,
+    events: undefined,
     logger: silentLogger,
     checkOpen: () => undefined,
   });

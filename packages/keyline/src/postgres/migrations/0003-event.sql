@@ -229,8 +229,9 @@ CREATE TABLE keyline.consumer_group (
   stream text COLLATE "C" NOT NULL,
   name text COLLATE "C" NOT NULL,
   floor bigint NOT NULL,
-  -- The transaction that moved the floor last: settled events below it may be forgotten when nobody sees the floor before it any more.
-  floor_xid xid8 NOT NULL DEFAULT pg_current_xact_id(),
+  -- Settled events up to here are forgotten as soon as every transaction before `forget_after` has ended: see keyline.forget_settled.
+  forget_up_to bigint NOT NULL DEFAULT 0,
+  forget_after xid8 NOT NULL DEFAULT '0',
   PRIMARY KEY (stream, name)
 );
 
@@ -239,13 +240,76 @@ CREATE TABLE keyline.settled_event (
   stream text COLLATE "C" NOT NULL,
   group_name text COLLATE "C" NOT NULL,
   position bigint NOT NULL,
-  -- Why it is a dead letter; NULL for one that ended well. Dead letters stay until they are redriven, also below the floor.
+  -- Why it is a dead letter; NULL for one that ended well. Dead letters stay until they are redriven and end, also below the floor.
   dead_reason text,
   attempts integer NOT NULL DEFAULT 0,
+  -- A dead letter that is handed out again: it is not finished, wherever the floor is.
+  redriven boolean NOT NULL DEFAULT false,
   settled_at timestamptz NOT NULL DEFAULT now(),
   PRIMARY KEY (stream, group_name, position)
 ) WITH (autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_threshold = 10000, autovacuum_vacuum_cost_delay = 0);
 CREATE INDEX settled_event_dead ON keyline.settled_event (stream, group_name, position) WHERE dead_reason IS NOT NULL;
+
+-- Settles events: returns those that this transaction has settled, and its id. Of all transactions one settles each of them; one that comes
+-- meanwhile waits at the index for this one's end. The transaction has its id before it looks at the floor: keyline.forget_settled
+-- counts on that.
+CREATE FUNCTION keyline.settle_events(
+  of_stream text, of_group text, positions bigint[], may_be_redriven boolean, OUT owed bigint[], OUT xid text
+) LANGUAGE plpgsql AS $$
+DECLARE
+  again bigint[];
+BEGIN
+  xid := pg_current_xact_id()::text;
+  IF may_be_redriven THEN
+    WITH ended AS (
+      UPDATE keyline.settled_event SET dead_reason = NULL, redriven = false, settled_at = now()
+      WHERE stream = of_stream AND group_name = of_group AND position = ANY (positions) AND redriven RETURNING position
+    )
+    SELECT array_agg(position) INTO again FROM ended;
+  END IF;
+  WITH ended AS (
+    INSERT INTO keyline.settled_event (stream, group_name, position)
+    SELECT of_stream, of_group, held FROM unnest(positions) AS held
+    WHERE held > (SELECT floor FROM keyline.consumer_group WHERE stream = of_stream AND name = of_group)
+    ON CONFLICT DO NOTHING RETURNING position
+  )
+  SELECT again || array_agg(position) INTO owed FROM ended;
+END
+$$;
+
+-- Writes down a dead letter, unless the event is finished.
+CREATE FUNCTION keyline.bury_event(of_stream text, of_group text, held bigint, reason text, failed integer) RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+  PERFORM pg_current_xact_id();
+  UPDATE keyline.settled_event SET dead_reason = reason, attempts = failed, redriven = false, settled_at = now()
+  WHERE stream = of_stream AND group_name = of_group AND position = held AND redriven;
+  IF FOUND THEN RETURN; END IF;
+  INSERT INTO keyline.settled_event (stream, group_name, position, dead_reason, attempts)
+  SELECT of_stream, of_group, held, reason, failed
+  WHERE held > (SELECT floor FROM keyline.consumer_group WHERE stream = of_stream AND name = of_group)
+  ON CONFLICT DO NOTHING;
+END
+$$;
+
+-- Forgets settled events below the floor, in two steps that are some time apart. A transaction that looked at an older floor goes by the rows
+-- alone, so they must outlast it: what was below the committed floor at one time is deleted when every transaction that had an id
+-- at that time has ended. To compare with the transaction that moved the floor would not do: one that began after it, and
+-- looked before it committed, has a later id and has seen the older floor.
+CREATE FUNCTION keyline.forget_settled(of_stream text, of_group text) RETURNS integer LANGUAGE plpgsql AS $$
+DECLARE
+  known keyline.consumer_group;
+  forgotten integer := 0;
+BEGIN
+  SELECT * INTO known FROM keyline.consumer_group WHERE stream = of_stream AND name = of_group FOR UPDATE SKIP LOCKED;
+  IF NOT FOUND OR known.forget_after > pg_snapshot_xmin(pg_current_snapshot()) THEN RETURN 0; END IF;
+  DELETE FROM keyline.settled_event
+  WHERE stream = of_stream AND group_name = of_group AND position <= known.forget_up_to AND dead_reason IS NULL;
+  GET DIAGNOSTICS forgotten = ROW_COUNT;
+  UPDATE keyline.consumer_group SET forget_up_to = known.floor, forget_after = pg_snapshot_xmax(pg_current_snapshot())
+  WHERE stream = of_stream AND name = of_group AND forget_up_to < known.floor;
+  RETURN forgotten;
+END
+$$;
 
 -- Tables that are kept from a stream: each is as of `position`, an id on Valkey.
 CREATE TABLE keyline.projection (

@@ -12,8 +12,7 @@
  */
 import type { StandardSchemaV1 } from "@standard-schema/spec";
 import { KeylineError } from "../../runtime/errors.ts";
-import type { Duty } from "../../runtime/duty.ts";
-import { Lease } from "../../runtime/lease.ts";
+import type { Lease } from "../../runtime/lease.ts";
 import type { Logger } from "../../runtime/logger.ts";
 import { checkOptionNames, checkTimeout } from "../../runtime/options.ts";
 import type { Outcome } from "../../runtime/outcome.ts";
@@ -21,9 +20,14 @@ import { judgeOutcome, type Verdict } from "../../runtime/verdict.ts";
 import { Notice } from "../../runtime/waiting.ts";
 import type { GroupBeat, GroupLog } from "../../valkey/group-log.ts";
 import { Announcer, type ConsumerEvents } from "./announcer.ts";
+import { BacklogFiller } from "./backlog-filler.ts";
 import { letterOf } from "./dead-letter.ts";
 import type { Delivered } from "./delivered.ts";
 import { Exchange } from "./exchange.ts";
+import { SettleOnce } from "./entry-settle.ts";
+import { FloorKeeper } from "./floor-keeper.ts";
+import { createGroupLease } from "./group-lease.ts";
+import type { GroupRecord } from "./group-record.ts";
 import type { Ending, HeldEntry } from "./held-entry.ts";
 import { Intake } from "./intake.ts";
 import type { Tails } from "./news.ts";
@@ -38,14 +42,14 @@ export interface ConsumerSetup<Data> {
   readonly policy: ConsumePolicy;
   readonly schema: StandardSchemaV1<unknown, Data> | undefined;
   readonly handler: ConsumeHandler<Data>;
+  /** Only on a transactional stream. */
+  readonly record: GroupRecord | undefined;
   readonly logger: Logger;
   onStopped(): void;
 }
 
-const page = 200;
 // So many entries does one command take at the most, so that the server answers others in between.
 const largestTake = 500;
-const recheckEveryMs = 60_000;
 const stopOptionNames = new Set(["timeout"]);
 const finish: Ending = { kind: "finish" };
 
@@ -58,7 +62,8 @@ export class Consumer<Data> {
   readonly #runner: Runner<Data>;
   readonly #intake: Intake<Data>;
   readonly #rescuer: Rescuer;
-  readonly #duties: readonly Duty[];
+  readonly #floor: FloorKeeper | undefined;
+  readonly #backlog: BacklogFiller | undefined;
   readonly #changed = new Notice();
   readonly #impatient = new AbortController();
   readonly #abandoned = new AbortController();
@@ -69,22 +74,31 @@ export class Consumer<Data> {
   /** Entries whose attempt has ended and of which Valkey does not know. */
   #ending = 0;
   #isIdle = false;
-  #recheckAt = performance.now() + recheckEveryMs;
+  #returning: Promise<void> | undefined;
   #stopping: Promise<void> | undefined;
 
   /** @internal */
   constructor(setup: ConsumerSetup<Data>) {
-    const { log, logger, policy, stream } = setup;
+    const { log, logger, policy, record, stream } = setup;
     this.#setup = setup;
     this.#announcer = new Announcer({ stream, group: log.name, logger });
-    this.#lease = this.#createLease();
+    this.#lease = createGroupLease(log, policy.leaseMs, {
+      logger,
+      heldAgain: () => this.#exchange.heldAgain(),
+      events: {
+        began: () => this.#exchange.doubt(),
+        renewed: (beat) => this.#followBeat(beat),
+        lost: () => this.#dropLease(),
+      },
+    });
     this.#exchange = new Exchange<Data>({
       ...setup,
       lease: this.#lease,
       leaseMs: policy.leaseMs,
-      room: () => policy.concurrency - this.#occupied,
+      room: () => this.#room(),
       largestTake: Math.min(largestTake, Math.ceil(policy.concurrency / 2)),
-      attach: async () => void (await log.attach(policy.start)),
+      attach: () => this.#attach(),
+      hasRecord: record !== undefined,
       events: {
         taken: (entries) => this.#begin(entries),
         ended: (held) => this.#noteEnded(held),
@@ -92,18 +106,23 @@ export class Consumer<Data> {
         ranEmpty: () => this.#noteEmpty(),
       },
     });
-    this.#runner = new Runner({ handler: setup.handler, timeoutMs: policy.timeoutMs, createSettle: undefined });
+    this.#runner = new Runner({
+      handler: setup.handler,
+      timeoutMs: policy.timeoutMs,
+      createSettle: record && ((running) => new SettleOnce(running, { record, confirmLease: () => this.#confirmLease() })),
+    });
     this.#intake = new Intake({
       ...setup,
       group: log.name,
-      findSettled: undefined,
-      isDoubtful: () => false,
+      findSettled: record && ((held) => record.findSettled(held, this.#abandoned.signal)),
+      isDoubtful: (held) => record?.isDoubtful(held) ?? false,
       start: (held, entry) => this.#start(held, entry),
       refuse: (held, verdict) => this.#finish(held, verdict),
     });
-    this.#rescuer = new Rescuer(log, { logger });
-    this.#duties = [this.#rescuer, this.#lease];
-    for (const duty of this.#duties) duty.start();
+    this.#rescuer = new Rescuer(log, { logger, onSwept: () => this.#exchange.doubt() });
+    this.#floor = record && new FloorKeeper(record, logger);
+    this.#backlog = record && new BacklogFiller(log, record, { logger, onSwitched: () => this.#exchange.detach() });
+    for (const duty of [this.#rescuer, this.#floor, this.#backlog, this.#lease]) duty?.start();
   }
 
   /** Calls `listener` at every such event until the returned function is called. Errors without a listener are logged. */
@@ -124,27 +143,26 @@ export class Consumer<Data> {
     return this.#stopping;
   }
 
-  #createLease(): Lease<GroupBeat> {
-    const { log, logger, policy } = this.#setup;
-    const keeper = {
-      get isReady(): boolean {
-        return log.connection.isReady;
-      },
-      whenReady: (timeoutMs: number, signal: AbortSignal) => log.connection.whenReady(timeoutMs, signal),
-      begin: (name: string) => log.register(name, policy.leaseMs),
-      beat: (name: string) => log.beat(name, policy.leaseMs, this.#exchange.heldAgain()),
-      giveBack: async (name: string) => {
-        for (let isMore = true; isMore;) {
-          isMore = (await log.rescue(name, page, "leaving", this.#exchange.heldAgain()))?.isMore ?? false;
-        }
-      },
-    };
-    const events = {
-      began: () => this.#exchange.doubt(),
-      renewed: (beat: GroupBeat) => this.#followBeat(beat),
-      lost: () => this.#dropLease(),
-    };
-    return new Lease(keeper, policy.leaseMs, { logger, events });
+  #room(): number {
+    const database = this.#setup.record?.database;
+    if (!database || database.isAvailable) return this.#setup.policy.concurrency - this.#occupied;
+    // Nobody takes an entry whose end could not be recorded.
+    this.#returning ??= database.whenAvailable(this.#abandoned.signal).then(() => {
+      this.#returning = undefined;
+      this.#exchange.pumpSoon();
+    });
+    return 0;
+  }
+
+  async #attach(): Promise<void> {
+    const { log, policy, record } = this.#setup;
+    if (record) await record.attach(policy.start);
+    else await log.attach(policy.start, { hasRecord: false });
+    this.#backlog?.look();
+  }
+
+  async #confirmLease(): Promise<void> {
+    if (!this.#lease.isCertain && this.#lease.isHeld) await this.#lease.confirm();
   }
 
   #begin(entries: readonly HeldEntry<Data>[]): void {
@@ -183,28 +201,45 @@ export class Consumer<Data> {
     held.phase = "ended";
     held.verdict = verdict;
     this.#ending++;
-    this.#exchange.end(held, this.#endingOf(held, verdict));
+    const { record } = this.#setup;
+    if (record?.isToBeNoted(held, verdict)) void this.#note(held, verdict, record);
+    else this.#exchange.end(held, this.#endingOf(held, verdict));
+  }
+
+  async #note(held: HeldEntry<Data>, verdict: Verdict, record: GroupRecord): Promise<void> {
+    const isNoted = await record.note(held, verdict, { signal: this.#abandoned.signal, onError: (error) => this.#announcer.error(error) });
+    if (isNoted && held.phase === "ended") this.#exchange.end(held, this.#endingOf(held, verdict));
   }
 
   #endingOf(held: HeldEntry<Data>, verdict: Verdict): Ending {
     if (verdict.kind === "retry") return verdict;
-    if (verdict.kind === "bury") return { kind: "bury", attempts: verdict.attempts, letter: letterOf(held, verdict) };
+    if (verdict.kind === "bury")
+      return { kind: "bury", attempts: verdict.attempts, letter: this.#setup.record ? "" : letterOf(held, verdict) };
     return finish;
   }
 
   #noteEnded(held: HeldEntry<Data>): void {
     this.#ending--;
+    this.#floor?.note();
     if (held.verdict) this.#announcer.ended(held.delivered, held.id, held.verdict);
     this.#changed.notify();
   }
 
   #noteMissed(held: HeldEntry<Data>): void {
     this.#ending--;
-    this.#announcer.leaseLost(held);
+    this.#noteLost(held);
     this.#changed.notify();
   }
 
+  /** The entry had ended, and was not this consumer's any more. What was committed counts. */
+  #noteLost(held: HeldEntry<Data>): void {
+    const isCommitted = this.#setup.record && held.verdict?.kind === "drop";
+    if (isCommitted && held.verdict) this.#announcer.ended(held.delivered, held.id, held.verdict);
+    else this.#announcer.leaseLost(held);
+  }
+
   #noteEmpty(): void {
+    this.#backlog?.look();
     if (this.#occupied > 0 || this.#isIdle) return;
     this.#isIdle = true;
     this.#announcer.idle();
@@ -213,11 +248,8 @@ export class Consumer<Data> {
   #followBeat(beat: GroupBeat): void {
     if (beat.loss) this.#announcer.lost(beat.loss);
     this.#rescuer.notice(beat.goneConsumer, () => void this.#lease.confirm());
-    if (this.#setup.log.hasKeys && performance.now() >= this.#recheckAt) {
-      this.#recheckAt = performance.now() + recheckEveryMs;
-      this.#exchange.doubt();
-    }
     this.#exchange.follow(beat);
+    this.#backlog?.look();
   }
 
   /** The lease is lost: what runs, runs in vain, and what has ended and was not handed in is run again by others. */
@@ -233,7 +265,7 @@ export class Consumer<Data> {
         held.delivered?.abort(error);
         count++;
       } else {
-        this.#announcer.leaseLost(held);
+        this.#noteLost(held);
       }
       held.phase = "lost";
     }
@@ -258,7 +290,7 @@ export class Consumer<Data> {
     const stopped = new KeylineError("STOPPED", `The consumer of group ${log.name} of stream ${stream} stopped; the entry is given back`);
     for (const held of this.#exchange.held()) if (held.phase === "running") held.delivered?.abort(stopped);
     this.#abandoned.abort(stopped);
-    await this.#rescuer.stop();
+    await Promise.all([this.#rescuer.stop(), this.#backlog?.stop(), this.#floor?.stop()]);
     await this.#lease.giveBack();
     await this.#lease.stop();
     await this.#exchange.close();

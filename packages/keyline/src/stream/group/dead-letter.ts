@@ -34,7 +34,7 @@ export function readLetter(text: string): GroupDeadLetter | undefined {
 }
 
 /** The data of which a letter has the text. */
-function dataOf(text: unknown): unknown {
+export function dataOf(text: unknown): unknown {
   if (typeof text !== "string") return undefined;
   try {
     return JSON.parse(text) as unknown;

@@ -14,6 +14,7 @@ import type { Logger } from "../../runtime/logger.ts";
 import { Notice } from "../../runtime/waiting.ts";
 import { isConnectionError } from "../../valkey/connection.ts";
 import type { EndOfEntry, GroupBeat, GroupLog, HandedEntry } from "../../valkey/group-log.ts";
+import { HeldEntries } from "./held-entries.ts";
 import { HeldEntry, type Ending } from "./held-entry.ts";
 import { News, type Tails } from "./news.ts";
 import { isGroupMissing, Recovery } from "./recovery.ts";
@@ -40,6 +41,7 @@ export interface ExchangeSetup<Data> {
   readonly largestTake: number;
   /** Makes the group where it is not there, and sees to where it reads. */
   readonly attach: () => Promise<void>;
+  readonly hasRecord: boolean;
   readonly logger: Logger;
   readonly events: ExchangeEvents<Data>;
 }
@@ -47,13 +49,14 @@ export interface ExchangeSetup<Data> {
 const maxUnderWay = 2;
 const maxEnded = 500;
 const mostPending = 10_000;
+
 type Failure = Exclude<Ending, { readonly kind: "finish" }>;
 
 export class Exchange<Data> {
   readonly #setup: ExchangeSetup<Data>;
   readonly #log: GroupLog;
   readonly #lease: Lease<GroupBeat>;
-  readonly #held = new Map<string, HeldEntry<Data>>();
+  readonly #held = new HeldEntries<Data>();
   readonly #changed = new Notice();
   readonly #news: News;
   readonly #recovery: Recovery<Data>;
@@ -86,14 +89,12 @@ export class Exchange<Data> {
   }
 
   held(): Iterable<HeldEntry<Data>> {
-    return this.#held.values();
+    return this.#held.all();
   }
 
   /** The ids of those of `again` that are held. */
-  heldAgain(): string[] {
-    const ids: string[] = [];
-    for (const { id, isAgain, phase } of this.#held.values()) if (isAgain && phase !== "lost") ids.push(id);
-    return ids;
+  heldAgain(): readonly string[] {
+    return this.#held.againIds();
   }
 
   /** Hands in an entry whose attempt has ended. */
@@ -122,6 +123,12 @@ export class Exchange<Data> {
     this.pumpSoon();
   }
 
+  /** The group reads elsewhere now. */
+  detach(): void {
+    this.#recovery.detach();
+    this.pumpSoon();
+  }
+
   /** What is known here of what this consumer has may be wrong. */
   doubt(): void {
     this.#recovery.doubt();
@@ -130,15 +137,13 @@ export class Exchange<Data> {
 
   /** Forgets everything of a lease that is lost. Returns what was held under it, for all that is known. */
   reset(): readonly HeldEntry<Data>[] {
-    const held = [...this.#held.values()];
     this.#generation++;
     this.#recovery.reset();
-    this.#held.clear();
     this.#finished = [];
     this.#failed = [];
     this.#expected = 0;
     this.#news.reset();
-    return held;
+    return this.#held.clear();
   }
 
   /** Takes no more. Resolves when no command that may take an entry is under way. */
@@ -177,7 +182,6 @@ export class Exchange<Data> {
     if (this.#isTaking && this.#setup.room() > 0) this.#news.await(this.#log.log);
   }
 
-  /** How many entries the next command takes. */
   #places(): number {
     if (!this.#isTaking || !this.#lease.isCertain) return 0;
     // The end of an entry with a key brings the next one of its line.
@@ -196,7 +200,11 @@ export class Exchange<Data> {
       this.#recovery.noteSuccess();
     } catch (error) {
       if (generation !== this.#generation) return;
-      for (const entry of ended) this.#finishAgain(entry);
+      for (const entry of ended) {
+        if (this.#held.get(entry.id) !== entry) continue;
+        entry.isUnsure = true;
+        this.#finished.push(entry);
+      }
       this.#noteFailure(error, "entries could not be handed in");
     } finally {
       if (generation === this.#generation) this.#expected -= places;
@@ -214,11 +222,10 @@ export class Exchange<Data> {
     ]);
     if (generation !== this.#generation) return;
     if (read.length < places) this.#news.noteShort();
-    const areAll = acknowledged === ids.length;
-    if (areAll) for (const entry of ended) this.#noteEnd(entry, "ended");
+    // Where some were not pending any more, they were moved to `again` meanwhile.
+    if (acknowledged === ids.length) for (const entry of ended) this.#noteEnd(entry, "ended");
     this.#accept(read);
-    // Some were moved to `again` meanwhile.
-    if (!areAll) await this.#turnByScript(ended, 0);
+    if (acknowledged < ids.length) await this.#turnByScript(ended, 0);
   }
 
   async #turnByScript(ended: readonly HeldEntry<Data>[], places: number): Promise<void> {
@@ -257,16 +264,10 @@ export class Exchange<Data> {
   }
 
   #noteEnd(entry: HeldEntry<Data>, end: EndOfEntry): void {
-    this.#held.delete(entry.id);
+    this.#held.remove(entry);
     // What is nowhere was trimmed while it ran, or ended by a command whose answer got lost.
     if (end === "taken" && !entry.isUnsure) this.#setup.events.missed(entry);
     else this.#setup.events.ended(entry);
-  }
-
-  #finishAgain(entry: HeldEntry<Data>): void {
-    if (this.#held.get(entry.id) !== entry) return;
-    entry.isUnsure = true;
-    this.#finished.push(entry);
   }
 
   #accept(entries: readonly HandedEntry[]): void {
@@ -274,9 +275,9 @@ export class Exchange<Data> {
     const taken: HeldEntry<Data>[] = [];
     for (const entry of entries) {
       // A renewal that was late let it be taken once more, from this consumer itself.
-      if (this.#held.has(entry.id)) continue;
+      if (this.#held.get(entry.id)) continue;
       const held = new HeldEntry<Data>(entry);
-      this.#held.set(held.id, held);
+      this.#held.add(held);
       taken.push(held);
     }
     this.#setup.events.taken(taken);
@@ -285,8 +286,7 @@ export class Exchange<Data> {
   #noteFailure(error: unknown, what: string): void {
     if (isGroupMissing(error)) return this.#recovery.detach();
     this.#recovery.noteFailure();
-    if (isConnectionError(error)) this.#setup.logger.debug({ error: toError(error).message }, what);
-    else this.#setup.logger.error({ error: toError(error).message }, what);
+    this.#setup.logger[isConnectionError(error) ? "debug" : "error"]({ error: toError(error).message }, what);
   }
 
   async #recover(): Promise<void> {

@@ -1,10 +1,14 @@
+import type { GroupTable } from "../../postgres/group-table.ts";
 import { KeylineError } from "../../runtime/errors.ts";
+import type { Logger } from "../../runtime/logger.ts";
 import { checkInteger, checkOptionNames } from "../../runtime/options.ts";
 import type { ValkeyConnection } from "../../valkey/connection.ts";
 import type { GroupAdmin } from "../../valkey/group-admin.ts";
-import type { GroupState } from "../../valkey/group-log.ts";
-import { compareIds, timeOf } from "../entry-id.ts";
-import { readLetter, type GroupDeadLetter } from "./dead-letter.ts";
+import { GroupLog, type GroupState } from "../../valkey/group-log.ts";
+import type { StreamKeys } from "../../valkey/keys.ts";
+import { compareIds, lastId, timeOf } from "../entry-id.ts";
+import { dataOf, readLetter, type GroupDeadLetter } from "./dead-letter.ts";
+import { GroupRecord, type RecordedEvents } from "./group-record.ts";
 
 export interface GroupStatus {
   readonly name: string;
@@ -28,8 +32,13 @@ export interface GroupStatus {
 export interface GroupParts {
   readonly stream: string;
   readonly connection: ValkeyConnection;
+  readonly keys: StreamKeys;
   readonly hasKeys: boolean;
   readonly admin: GroupAdmin;
+  /** Both only on a transactional stream. */
+  readonly table: GroupTable | undefined;
+  readonly events: RecordedEvents | undefined;
+  readonly logger: Logger;
   checkOpen(): void;
 }
 
@@ -58,6 +67,8 @@ export class Group {
     const { limit = 100 } = options;
     checkInteger("limit", limit, { min: 1, max: 10_000 });
     await this.status();
+    const { table } = this.#parts;
+    if (table) return (await table.listDead(limit)).map((letter) => ({ ...letter, data: dataOf(letter.data) }));
     return (await this.#parts.admin.deadLetters(this.name, limit)).flatMap((text) => readLetter(text) ?? []);
   }
 
@@ -67,7 +78,8 @@ export class Group {
     const { limit = Number.MAX_SAFE_INTEGER } = options;
     checkInteger("limit", limit, { min: 1 });
     await this.status();
-    const { admin, hasKeys } = this.#parts;
+    const { admin, hasKeys, table } = this.#parts;
+    if (table) return this.#redriveEvents(table, limit);
     let count = 0;
     // Each that was there is looked at once.
     for (let left = Math.min(limit, await admin.deadLetterCount(this.name)); left > 0; left -= redrivePage) {
@@ -79,7 +91,23 @@ export class Group {
   /** Removes the group with all that it knows. Stop its consumers before: one that runs makes it anew. */
   async remove(): Promise<void> {
     await this.#ready();
-    if (!(await this.#parts.admin.remove(this.name))) this.#refuse();
+    const isRecorded = (await this.#parts.table?.place()) !== undefined;
+    const isThere = await this.#parts.admin.remove(this.name);
+    await this.#parts.table?.remove();
+    if (!isThere && !isRecorded) this.#refuse();
+  }
+
+  async #redriveEvents(table: GroupTable, limit: number): Promise<number> {
+    const { keys, connection, hasKeys, events, logger } = this.#parts;
+    const log = new GroupLog(connection, keys.group(this.name), { name: this.name, hasKeys });
+    const state = await this.#parts.admin.state(this.name);
+    if (state) log.mode = state.mode;
+    let count = 0;
+    for (let marked = redrivePage; marked === redrivePage && count < limit; count += marked) {
+      marked = await table.redrive(Math.min(redrivePage, limit - count));
+    }
+    if (events) await new GroupRecord(log, { table, events, logger }).handOutRedriven();
+    return count;
   }
 
   async #ready(): Promise<void> {
@@ -96,26 +124,45 @@ export class Group {
 }
 
 /** Undefined where there is no such group. */
-export async function readStatus(name: string, { admin }: Pick<GroupParts, "admin">): Promise<GroupStatus | undefined> {
-  const state = await admin.state(name);
-  if (!state) return undefined;
-  const { pending, retrying, dead, consumers, lost, lastSeenAt } = state;
-  const oldest = [state.firstPending, state.firstRetrying].filter((id) => id !== "").sort(compareIds)[0];
+export async function readStatus(name: string, { admin, table, events }: GroupParts): Promise<GroupStatus | undefined> {
+  const [state, place] = await Promise.all([admin.state(name), table?.place()]);
+  // One that Valkey has lost goes on behind its floor.
+  const known = state ?? (place && { ...lostState, mode: "backlog", filled: place.floor });
+  if (!known) return undefined;
+  const { pending, retrying, consumers, lost, lastSeenAt } = known;
+  const oldest = [known.firstPending, known.firstRetrying].filter((id) => id !== "").sort(compareIds)[0];
+  const inRecord = known.mode === "backlog" && events ? await events.count(known.filled, lastId) : 0;
   return {
     name,
-    lag: await lagOf(state, admin),
+    lag: inRecord + (await lagOf(name, known, admin)),
     pending: pending + retrying,
     oldestPendingAt: oldest === undefined ? undefined : timeOf(oldest),
     retrying,
-    dead,
+    dead: known.dead + ((await table?.countDead()) ?? 0),
     consumers,
     lost,
     lastSeenAt,
   };
 }
 
+const lostState = {
+  pending: 0,
+  firstPending: "",
+  cursor: "0-0",
+  lag: 0,
+  length: 0,
+  first: "",
+  retrying: 0,
+  firstRetrying: "",
+  dead: 0,
+  lost: 0,
+  consumers: 0,
+  lastSeenAt: undefined,
+} as const;
+
 /** The server counts from what was ever added: that is right as long as nothing was removed that the group had not been handed out. */
-async function lagOf({ first, cursor, length, lag }: GroupState, admin: GroupAdmin): Promise<number> {
+async function lagOf(name: string, { first, cursor, length, lag, mode }: GroupState, admin: GroupAdmin): Promise<number> {
   if (first === "" || compareIds(first, cursor) > 0) return length;
-  return lag >= 0 ? lag : admin.countAfter(admin.keys.events, cursor);
+  if (lag >= 0) return lag;
+  return admin.countAfter(mode === "backlog" ? admin.keys.group(name).backlog : admin.keys.events, cursor);
 }

@@ -5,8 +5,10 @@ import type { ValkeyConnection } from "../../valkey/connection.ts";
 import { GroupAdmin } from "../../valkey/group-admin.ts";
 import { GroupLog } from "../../valkey/group-log.ts";
 import type { StreamKeys } from "../../valkey/keys.ts";
+import { GroupTable, listGroups } from "../../postgres/group-table.ts";
 import { Consumer } from "./consumer.ts";
-import { Group, readStatus, type GroupStatus } from "./group.ts";
+import { GroupRecord, type RecordedEvents } from "./group-record.ts";
+import { Group, readStatus, type GroupParts, type GroupStatus } from "./group.ts";
 import type { Tails } from "./news.ts";
 import { toPolicy, type ConsumeOptions } from "./options.ts";
 import type { ConsumeHandler } from "./runner.ts";
@@ -20,6 +22,8 @@ export interface GroupsParts {
   readonly schema: StandardSchemaV1 | undefined;
   /** The stream's entries have keys: those of one key run one after the other. */
   readonly hasKeys: boolean;
+  /** Only on a transactional stream. */
+  readonly events?: RecordedEvents | undefined;
   readonly logger: Logger;
   checkOpen(): void;
 }
@@ -37,12 +41,15 @@ export class Groups {
 
   /** Runs `handler` for each entry that the group has not finished, until the consumer is stopped. Throws INVALID_NAME and INVALID_OPTION. */
   consume<Data>(name: string, handler: ConsumeHandler<Data>, options: ConsumeOptions = {}): Consumer<Data> {
-    const { stream, connection, keys, tails, hasKeys, logger } = this.#parts;
+    const { stream, connection, keys, tails, hasKeys, events, logger } = this.#parts;
     this.#parts.checkOpen();
     checkName("consumer group", name);
+    const log = new GroupLog(connection, keys.group(name), { name, hasKeys });
+    const table = this.#tableOf(name);
     const consumer = new Consumer<Data>({
       stream,
-      log: new GroupLog(connection, keys.group(name), { name, hasKeys }),
+      log,
+      record: events && table && new GroupRecord(log, { table, events, logger }),
       tails,
       policy: toPolicy(options),
       schema: this.#parts.schema as StandardSchemaV1<unknown, Data> | undefined,
@@ -56,16 +63,26 @@ export class Groups {
 
   /** The group of that name, which need not have a consumer here. Throws INVALID_NAME. */
   group(name: string): Group {
-    return new Group(checkName("consumer group", name), { ...this.#parts, admin: this.#admin });
+    return new Group(checkName("consumer group", name), this.#partsOf(name));
   }
 
   /** All groups of the stream, by name. */
   async status(): Promise<GroupStatus[]> {
     this.#parts.checkOpen();
     await this.#parts.connection.ensureReady(5_000);
-    const names = await this.#admin.names();
-    const all = await Promise.all(names.map((name) => readStatus(name, { ...this.#parts, admin: this.#admin })));
+    const { events, stream } = this.#parts;
+    const names = new Set([...(await this.#admin.names()), ...(events ? await listGroups(events.database, stream) : [])]);
+    const all = await Promise.all([...names].sort().map((name) => readStatus(name, this.#partsOf(name))));
     return all.filter((one) => one !== undefined);
+  }
+
+  #partsOf(name: string): GroupParts {
+    return { ...this.#parts, events: this.#parts.events, admin: this.#admin, table: this.#tableOf(name) };
+  }
+
+  #tableOf(group: string): GroupTable | undefined {
+    const { events, stream } = this.#parts;
+    return events && new GroupTable(events.database, { stream, group });
   }
 
   /** Stops all consumers. */

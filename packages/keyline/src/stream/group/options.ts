@@ -1,6 +1,7 @@
 import { toBackoffFunction, type Backoff, type BackoffFunction } from "../../runtime/backoff.ts";
 import { checkInteger, checkOptionNames, checkTimeout } from "../../runtime/options.ts";
-import { timeOf, toEntryId, type Place } from "../entry-id.ts";
+import { toEntryId, type Place } from "../entry-id.ts";
+import { idBefore } from "./id-before.ts";
 
 export interface ConsumeOptions {
   /** Entries whose handlers run at the same time in this consumer. Default 1. Of one key never more than one runs in all of the group. */
@@ -53,14 +54,4 @@ export function toPolicy(options: ConsumeOptions): ConsumePolicy {
     leaseMs: checkInteger("lease", lease, { min: 100, max: 86_400_000 }),
     timeoutMs: timeout,
   };
-}
-
-const largestNumber = (1n << 64n) - 1n;
-
-/** The last possible id before `id`. */
-function idBefore(id: string): string {
-  const time = timeOf(id);
-  const number = BigInt(id.slice(id.indexOf("-") + 1));
-  if (number > 0n) return `${time}-${number - 1n}`;
-  return time === 0 ? "0-0" : `${time - 1}-${largestNumber}`;
 }

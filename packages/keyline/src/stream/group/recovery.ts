@@ -12,13 +12,15 @@ import type { Lease } from "../../runtime/lease.ts";
 import type { Logger } from "../../runtime/logger.ts";
 import { delay, retryDelay } from "../../runtime/waiting.ts";
 import type { GroupBeat, GroupLog, HandedEntry } from "../../valkey/group-log.ts";
-import type { HeldEntry } from "./held-entry.ts";
+import type { HeldEntries } from "./held-entries.ts";
 
 interface RecoverySetup {
   readonly log: GroupLog;
   readonly lease: Lease<GroupBeat>;
   readonly leaseMs: number;
   readonly attach: () => Promise<void>;
+  /** What is settled was settled in PostgreSQL: what is doubtful has to be asked anew. */
+  readonly hasRecord: boolean;
   readonly logger: Logger;
 }
 
@@ -27,7 +29,7 @@ const page = 500;
 /** Finds out what a consumer really has, whenever that is in doubt. */
 export class Recovery<Data> {
   readonly #setup: RecoverySetup;
-  readonly #held: ReadonlyMap<string, HeldEntry<Data>>;
+  readonly #held: HeldEntries<Data>;
   readonly #stopping = new AbortController();
   #isAttached = false;
   #isInDoubt = false;
@@ -36,7 +38,7 @@ export class Recovery<Data> {
   #failures = 0;
   #suspicions = 0;
 
-  constructor(held: ReadonlyMap<string, HeldEntry<Data>>, setup: RecoverySetup) {
+  constructor(held: HeldEntries<Data>, setup: RecoverySetup) {
     this.#held = held;
     this.#setup = setup;
   }
@@ -73,9 +75,7 @@ export class Recovery<Data> {
   /** Takes note of how many entries are pending with this consumer, while no command is under way. */
   compare(pending: number): void {
     if (this.#setup.log.hasKeys) return;
-    let known = 0;
-    for (const { isAgain } of this.#held.values()) if (!isAgain) known++;
-    this.#suspicions = pending > known ? this.#suspicions + 1 : 0;
+    this.#suspicions = pending > this.#held.firsts().length ? this.#suspicions + 1 : 0;
     if (this.#suspicions >= 2) this.#isInDoubt = true;
   }
 
@@ -107,12 +107,13 @@ export class Recovery<Data> {
   }
 
   async #tryToRead(): Promise<readonly HandedEntry[] | undefined> {
-    const { log, lease, leaseMs, attach, logger } = this.#setup;
+    const { log, lease, leaseMs, attach, hasRecord, logger } = this.#setup;
     try {
       if (!(await log.connection.whenReady(1_000, this.#stopping.signal))) return undefined;
-      if (!this.#isAttached) {
+      // A server that came back may have an older copy of the group.
+      if (!this.#isAttached || hasRecord) {
         await attach();
-        const running = [...this.#held.values()].filter(({ phase, isAgain }) => phase === "running" && !isAgain);
+        const running = this.#held.firsts().filter(({ phase }) => phase === "running");
         if (running.length > 0) await log.adopt(lease.name, leaseMs, running);
         this.#isAttached = true;
       }

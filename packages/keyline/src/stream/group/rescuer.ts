@@ -8,21 +8,21 @@ const sweepEveryMs = 60_000;
 
 /**
  * The duty that has the entries of consumers whose lease has ended handed out again. Consumers learn of such a lease with every renewal of
- * their own, so nobody polls for it. Once a minute it also looks after lines that stand still.
+ * their own, so nobody polls for it. Of a stream with keys it also looks, once a minute, after lines that stand still, and has it read again
+ * what this consumer has.
  */
 export class Rescuer implements Duty {
   readonly #log: GroupLog;
   readonly #logger: Logger;
-  readonly #sweepAfterMs: number;
+  readonly #onSwept: () => void;
   #rescuing: Promise<void> | undefined;
-  #nextSweep: number;
+  #nextSweep = performance.now() + sweepEveryMs;
   #isStopped = false;
 
-  constructor(log: GroupLog, { logger, sweepAfterMs = sweepEveryMs }: { readonly logger: Logger; readonly sweepAfterMs?: number }) {
+  constructor(log: GroupLog, { logger, onSwept }: { readonly logger: Logger; readonly onSwept: () => void }) {
     this.#log = log;
     this.#logger = logger;
-    this.#sweepAfterMs = sweepAfterMs;
-    this.#nextSweep = performance.now() + sweepAfterMs;
+    this.#onSwept = onSwept;
   }
 
   start(): void {
@@ -38,7 +38,7 @@ export class Rescuer implements Duty {
   notice(goneConsumer: string, whenDone: () => void): void {
     const isTimeToSweep = this.#log.hasKeys && performance.now() >= this.#nextSweep;
     if (this.#isStopped || this.#rescuing || (goneConsumer === "" && !isTimeToSweep)) return;
-    if (isTimeToSweep) this.#nextSweep = performance.now() + this.#sweepAfterMs;
+    if (isTimeToSweep) this.#nextSweep = performance.now() + sweepEveryMs;
     this.#rescuing = this.#rescue(goneConsumer, isTimeToSweep)
       .catch((error: unknown) =>
         this.#logger.warn({ error: toError(error).message }, "a rescue broke off; it goes on with the next renewal"),
@@ -60,7 +60,9 @@ export class Rescuer implements Duty {
           this.#logger.warn({ consumer, entries: total, group: this.#log.name }, "a consumer is gone; its entries are handed out again");
       }
     }
-    if (withSweep && (await this.#log.sweep(this.#sweepAfterMs, page)) > 0)
+    if (!withSweep) return;
+    if ((await this.#log.sweep(sweepEveryMs, page)) > 0)
       this.#logger.warn({ group: this.#log.name }, "a line of entries stood still; it goes on");
+    this.#onSwept();
   }
 }

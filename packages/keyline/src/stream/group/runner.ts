@@ -20,7 +20,7 @@ export interface RunningEntry<Data> {
  */
 export type SettleEntry = (effects: (tx: Transaction) => Promise<void>) => Promise<boolean>;
 
-export interface ConsumeContext {
+interface ConsumeContext {
   readonly settle: SettleEntry;
 }
 

@@ -1,22 +1,29 @@
 -- Makes a group on the stream, if it is not there.
 --
 -- KEYS  1 events  2 state of the stream  3 groups  4 state of the group  5 backlog
--- ARGV  1 group  2 the id after which a new group begins, or '$' for the end
--- RETURNS  { the mode: '' or 'backlog', 1 when the group was made now }
+-- ARGV  1 group  2 the id after which a new group begins, or '$' for the end  3 '1' on a transactional stream
+-- RETURNS  { the mode: '' or 'backlog', 1 when the group was made now }, or nil while the transactional stream is not there yet
 
-open_state(KEYS[2], KEYS[1])
+if ARGV[3] ~= '1' then open_state(KEYS[2], KEYS[1]) end
 redis.call('HSET', KEYS[3], ARGV[1], string.format('%.0f', now_ms()))
 if redis.call('HGET', KEYS[4], 'mode') == 'backlog' then
   local made = redis.pcall('XGROUP', 'CREATE', KEYS[5], ARGV[1], '0-0', 'MKSTREAM')
+  if made.ok then
+    -- It begins anew, or was lost: behind what the record says.
+    redis.call('HDEL', KEYS[4], 'filled')
+    if is_before(redis.call('HGET', KEYS[4], 'cursor') or '0-0', ARGV[2]) then redis.call('HSET', KEYS[4], 'cursor', ARGV[2]) end
+  end
   return { 'backlog', made.ok and 1 or 0 }
 end
 if not redis.pcall('XPENDING', KEYS[1], ARGV[1]).err then return { '', 0 } end
 
 local start = ARGV[2]
-local trimmed = redis.call('HGET', KEYS[2], 'trimmed')
--- Of a transactional stream what was trimmed is in the record.
-if redis.call('HEXISTS', KEYS[2], 'last') == 1 and start ~= '$' and is_before(start, trimmed) then
+if ARGV[3] == '1' and redis.call('HEXISTS', KEYS[2], 'last') == 0 then return false end
+-- What a transactional stream does not keep here is in its record.
+if ARGV[3] == '1' and is_before(start, redis.call('HGET', KEYS[2], 'trimmed')) then
   redis.call('HSET', KEYS[4], 'mode', 'backlog', 'cursor', start)
+  redis.call('HDEL', KEYS[4], 'filled')
+  redis.call('DEL', KEYS[5])
   redis.pcall('XGROUP', 'CREATE', KEYS[5], ARGV[1], '0-0', 'MKSTREAM')
   return { 'backlog', 1 }
 end

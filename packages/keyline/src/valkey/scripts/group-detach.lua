@@ -22,5 +22,7 @@ local function detach_group(events, group, base, now)
     end
   end
   redis.call('HSET', base .. 'state', 'mode', 'backlog', 'cursor', cursor)
+  redis.call('HDEL', base .. 'state', 'filled')
+  redis.call('DEL', base .. 'backlog')
   redis.call('XGROUP', 'DESTROY', events, group)
 end

@@ -1,0 +1,35 @@
+import { Lease, type LeaseEvents } from "../../runtime/lease.ts";
+import type { Logger } from "../../runtime/logger.ts";
+import type { GroupBeat, GroupLog } from "../../valkey/group-log.ts";
+
+const page = 200;
+
+/** A consumer's lease. Its name is also the consumer's in the native group, which nothing that is left of an older lease has. */
+export function createGroupLease(
+  log: GroupLog,
+  leaseMs: number,
+  {
+    logger,
+    events,
+    heldAgain,
+  }: {
+    readonly logger: Logger;
+    readonly events: LeaseEvents<GroupBeat>;
+    /** The ids of `again` that the consumer has: they are renewed and given back by name. */
+    heldAgain(): readonly string[];
+  },
+): Lease<GroupBeat> {
+  const keeper = {
+    get isReady(): boolean {
+      return log.connection.isReady;
+    },
+    whenReady: (timeoutMs: number, signal: AbortSignal) => log.connection.whenReady(timeoutMs, signal),
+    // What is left under the name before it is found by the next renewal of anybody's lease.
+    begin: (name: string) => log.register(name, leaseMs),
+    beat: (name: string) => log.beat(name, leaseMs, heldAgain()),
+    async giveBack(name: string): Promise<void> {
+      for (let isMore = true; isMore;) isMore = (await log.rescue(name, page, "leaving", heldAgain()))?.isMore ?? false;
+    },
+  };
+  return new Lease(keeper, leaseMs, { logger, events });
+}

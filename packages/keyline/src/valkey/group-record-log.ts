@@ -1,0 +1,62 @@
+import type { GroupLog } from "./group-log.ts";
+import { Script } from "./script.ts";
+
+/** An event of the record. */
+interface RecordedEntry {
+  readonly id: string;
+  readonly key: string | undefined;
+  readonly data: string | undefined;
+}
+
+const prelude = ["group", "stream-state", "group-again"];
+const floor = new Script(3, ...prelude, "group-floor");
+const fill = new Script(3, ...prelude, "group-fill");
+const switchOver = new Script(6, ...prelude, "group-switch");
+const handOut = new Script(3, ...prelude, "group-hand-out");
+
+/** What a consumer group of a transactional stream does on Valkey besides: it meets the record. */
+export class GroupRecordLog {
+  readonly #log: GroupLog;
+
+  constructor(log: GroupLog) {
+    this.#log = log;
+  }
+
+  /** Up to where everything that was handed out is finished: `id` itself, or what is before it. Undefined when that cannot be said. */
+  async floor(known: string): Promise<{ readonly id: string; readonly isFinished: boolean } | undefined> {
+    const { log, name, keys, connection } = this.#log;
+    const reply = (await floor.run(connection, [log, keys.again, keys.entries, name, known])) as [string, number] | null;
+    return reply ? { id: reply[0], isFinished: reply[1] === 1 } : undefined;
+  }
+
+  /** Adds entries that follow `after` to the backlog. Returns where it ends then, how many more it takes, and whether the stream has all that follows; undefined when it is not read. */
+  async fill(
+    after: string,
+    entries: readonly RecordedEntry[],
+    most: number,
+  ): Promise<{ readonly last: string; readonly room: number; readonly hasReached: boolean } | undefined> {
+    const { name, keys, connection } = this.#log;
+    const values = [keys.backlog, keys.state, keys.stream.state, name, after, most, ...entries.flatMap(valuesOf)];
+    const reply = (await fill.run(connection, values)) as [string, number, number] | null;
+    return reply ? { last: reply[0], room: reply[1], hasReached: reply[2] === 1 } : undefined;
+  }
+
+  /** Has the group read the stream again, if it can. */
+  async switchOver(): Promise<boolean> {
+    const { name, keys, connection, linePrefix } = this.#log;
+    const { stream, backlog, state, again, entries } = keys;
+    const reply = await switchOver.run(connection, [backlog, state, stream.events, stream.state, again, entries, name, linePrefix]);
+    return reply === 1;
+  }
+
+  /** Hands out events that had been dead letters, unless they are under way. Returns how many. */
+  async handOut(entries: readonly RecordedEntry[]): Promise<number> {
+    const { log, name, keys, connection, linePrefix } = this.#log;
+    const values = [log, keys.again, keys.entries, name, linePrefix, ...entries.flatMap(valuesOf)];
+    return (await handOut.run(connection, values)) as number;
+  }
+}
+
+function valuesOf({ id, key, data }: RecordedEntry): string[] {
+  return [id, key ?? "", data ?? "null"];
+}

@@ -1,0 +1,35 @@
+-- Brings older entries from the record to a group that is behind what the stream keeps on Valkey.
+--
+-- KEYS  1 backlog  2 state of the group  3 state of the stream
+-- ARGV  1 group  2 the id after which these come, '' to ask only  3 most entries to hold  4 and on: id, key or '' and data of each
+-- RETURNS  { the last id that is there, how many more it may be given, 1 when all that follows is in the stream }, or nil when the group does
+--       not read its backlog
+
+if redis.call('HGET', KEYS[2], 'mode') ~= 'backlog' then return false end
+local last = redis.call('HGET', KEYS[2], 'filled') or redis.call('HGET', KEYS[2], 'cursor')
+redis.pcall('XGROUP', 'CREATE', KEYS[1], ARGV[1], '0-0', 'MKSTREAM')
+if ARGV[2] == last then
+  for i = 4, #ARGV, 3 do
+    if ARGV[i + 1] == '' then
+      redis.call('XADD', KEYS[1], ARGV[i], 'data', ARGV[i + 2])
+    else
+      redis.call('XADD', KEYS[1], ARGV[i], 'key', ARGV[i + 1], 'data', ARGV[i + 2])
+    end
+    last = ARGV[i]
+  end
+  redis.call('HSET', KEYS[2], 'filled', last)
+end
+
+-- What is finished goes.
+local group = {}
+for _, reply in ipairs(redis.call('XINFO', 'GROUPS', KEYS[1])) do
+  for i = 1, #reply, 2 do group[reply[i]] = reply[i + 1] end
+end
+local first = redis.call('XPENDING', KEYS[1], ARGV[1])[2]
+if first then redis.call('XTRIM', KEYS[1], 'MINID', first) else
+  redis.call('XTRIM', KEYS[1], 'MINID', group['last-delivered-id'])
+  redis.call('XDEL', KEYS[1], group['last-delivered-id'])
+end
+local stream = redis.call('HMGET', KEYS[3], 'last', 'trimmed')
+local has_reached = stream[1] and not is_before(last, stream[2])
+return { last, math.max(0, tonumber(ARGV[3]) - redis.call('XLEN', KEYS[1])), has_reached and 1 or 0 }
