@@ -85,7 +85,7 @@ export class Exchange<Data> {
   }
 
   get isQuiet(): boolean {
-    return this.#finished.length === 0 && this.#failed.length === 0 && this.#underWay === 0 && !this.#recovery.isUnderWay;
+    return this.#finished.length === 0 && this.#failed.length === 0 && this.#underWay === 0;
   }
 
   held(): Iterable<HeldEntry<Data>> {
@@ -241,7 +241,7 @@ export class Exchange<Data> {
     ended.forEach((entry, index) => this.#noteEnd(entry, turn.ended[index] ?? "ended"));
     this.#news.follow(turn, places);
     this.#accept(turn.taken);
-    if (places > 0 && turn.taken.length === 0 && turn.stoppedBy !== "full") this.#setup.events.ranEmpty();
+    if (places > 0 && turn.taken.length === 0 && this.#news.isEmpty) this.#setup.events.ranEmpty();
   }
 
   async #fail(entry: HeldEntry<Data>, failure: Failure): Promise<void> {

@@ -60,10 +60,9 @@ export class News {
   follow({ taken, stoppedBy, nextDueMs }: Turn, places: number): void {
     this.expectDue(nextDueMs);
     if (places === 0) return;
-    if (taken.length >= places) {
-      this.#isShort = false;
-      return;
-    }
+    this.#isShort = taken.length < places;
+    // Of what was read all waits in lines, and there is more.
+    if (!this.#isShort || stoppedBy === "") return;
     this.#isEmpty = true;
     this.#emptyAfter = stoppedBy === "full" ? "" : stoppedBy;
   }
