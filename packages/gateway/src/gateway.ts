@@ -34,6 +34,7 @@ import { addAppendRoutes } from "./streams/append-routes.ts";
 import { findStreamsIn } from "./streams/doors.ts";
 import { addEventRoutes, wantsEvents } from "./streams/event-routes.ts";
 import { StreamCounts } from "./streams/stream-counts.ts";
+import { FollowDesk } from "./websocket/follow-desk.ts";
 import { PresenceDesk } from "./websocket/presence-desk.ts";
 import { addSocketRoutes } from "./websocket/socket-routes.ts";
 
@@ -116,19 +117,21 @@ export class Gateway {
 
   async #addScopes(scope: FastifyInstance): Promise<void> {
     const { keyline, queues = [], origins = [] } = this.#options;
+    const counts = new StreamCounts();
     const parts = {
       access: this.#access,
       origins: this.#origins,
       doors: findChannelsIn(this.#options.channels ?? []),
       feeds: this.#feeds,
       streams: findStreamsIn(this.#options.streams ?? []),
-      counts: new StreamCounts(),
+      counts,
       connections: this.#connections,
       queues,
       requests: new RequestLimit({ keyline, logger: this.#logger, ...this.#limits.requests }),
       mostChannels: this.#limits.channelsPerConnection,
       framesPerSecond: this.#limits.framesPerSecond,
       presence: new PresenceDesk(this.#logError),
+      follows: new FollowDesk(counts, this.#logError),
       logError: this.#logError,
     };
     const metrics = new Metrics(parts);

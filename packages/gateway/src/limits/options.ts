@@ -1,8 +1,8 @@
 /** What the gateway bears. Every figure can be set; each has a default that a small server survives. */
 export interface GatewayLimits {
   /**
-   * Requests, and messages published over WebSocket, of one token's subject or else one address, over all gateways. What it begins over live
-   * connections counts at each: connections, subscriptions that resume, watches, stays, and tokens after the first. Default 600 a minute.
+   * Requests, and messages published and events appended over WebSocket, of one token's subject or else one address, over all gateways. What it begins over live
+   * connections counts at each: connections, subscriptions that resume, streams followed, watches, stays, and tokens after the first. Default 600 a minute.
    */
   readonly requests: { readonly max: number; readonly perMs: number };
   /** Live connections of one subject or address at this gateway. Default 100. */
@@ -11,7 +11,7 @@ export interface GatewayLimits {
   readonly connections: number;
   /** WebSocket frames that one connection may send in a second, for ever; twice as many may come at once. Default 50. */
   readonly framesPerSecond: number;
-  /** Channels that one connection may be subscribed to, watch and be present on, each counted. Default 100. */
+  /** Channels that one connection may be subscribed to, watch and be present on, and streams that it may follow, each counted. Default 100. */
   readonly channelsPerConnection: number;
   /** Bytes that a receiver may leave unread before it is cut. Default 1 MiB. */
   readonly sendBufferBytes: number;

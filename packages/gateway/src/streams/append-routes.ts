@@ -3,16 +3,10 @@ import type { Access } from "../access/access.ts";
 import { visitorOf } from "../access/visitor.ts";
 import { problemAnswers, streamName } from "../server/shapes.ts";
 import type { Routes } from "../server/zod-schemas.ts";
-import type { StreamDoor, StreamFinder } from "./doors.ts";
+import { append, idempotencyKey } from "./append.ts";
+import type { StreamFinder } from "./doors.ts";
 import { requireAppending } from "./stream-access.ts";
 import type { StreamCounts } from "./stream-counts.ts";
-
-export const idempotencyKey = z
-  .string()
-  .min(1)
-  .max(500)
-  .optional()
-  .describe("A second append with a key that is still remembered appends nothing");
 
 interface AppendParts {
   readonly access: Access;
@@ -40,20 +34,4 @@ export function addAppendRoutes(routes: Routes, { access, streams, counts }: App
       return reply.code(201).send({ id, appended });
     },
   );
-}
-
-interface Event {
-  readonly data?: unknown;
-  readonly idempotencyKey?: string | undefined;
-}
-
-/** The stream's own schema says whether the data is its kind. */
-export async function append(
-  { stream }: StreamDoor,
-  { data, idempotencyKey: key }: Event,
-  counts: StreamCounts,
-): Promise<{ readonly id: string; readonly appended: boolean }> {
-  const { id, appended } = await stream.append(data as never, key === undefined ? {} : { idempotencyKey: key });
-  if (appended) counts.appended++;
-  return { id, appended };
 }

@@ -3,6 +3,7 @@
  * subscription behind it is looked at; a client that does not wait for answers may be so many frames ahead, and no more.
  */
 import type { Access } from "../access/access.ts";
+import type { Visitor } from "../access/token.ts";
 import { requirePresence, requirePublishing, requireReading } from "../channels/channel-access.ts";
 import type { ChannelFinder } from "../channels/doors.ts";
 import type { Feeds } from "../live/feeds.ts";
@@ -12,7 +13,13 @@ import type { RequestLimit } from "../limits/request-limit.ts";
 import { FrameRate } from "../limits/frame-rate.ts";
 import { parseUntrustedJson } from "../server/json-body.ts";
 import { Problem, toProblem } from "../server/problem.ts";
+import { append } from "../streams/append.ts";
+import { findBeginning } from "../streams/beginning.ts";
+import type { StreamFinder } from "../streams/doors.ts";
+import { requireAppending, requireFollowing } from "../streams/stream-access.ts";
+import type { StreamCounts } from "../streams/stream-counts.ts";
 import { clientFrame, type ClientFrame, type FrameOf } from "./client-frames.ts";
+import type { FollowDesk } from "./follow-desk.ts";
 import type { PresenceDesk } from "./presence-desk.ts";
 import type { Session } from "./session.ts";
 
@@ -22,6 +29,9 @@ export interface ConversationParts {
   readonly feeds: Feeds;
   readonly requests: RequestLimit;
   readonly presence: PresenceDesk;
+  readonly streams: StreamFinder;
+  readonly follows: FollowDesk;
+  readonly counts: StreamCounts;
   readonly framesPerSecond: number;
   readonly mostChannels: number;
   readonly logError: (error: unknown, what: string) => void;
@@ -76,14 +86,15 @@ export class Conversation {
     } catch (error) {
       const { body } = toProblem(error);
       if (body.status >= 500) this.#parts.logError(error, `a WebSocket frame ${frame.type} failed`);
-      const { channel, sub, ref } = { channel: undefined, sub: undefined, ref: undefined, ...frame };
-      this.#session.send({ type: "error", channel, sub, ref, code: body.code, message: body.detail ?? body.title });
+      const { channel, stream, sub, ref } = { channel: undefined, stream: undefined, sub: undefined, ref: undefined, ...frame };
+      this.#session.send({ type: "error", channel, stream, sub, ref, code: body.code, message: body.detail ?? body.title });
       if (frame.type !== "token" || this.#session.visitor.token) return;
       this.#session.end(body.code === "TOO_MANY_CONNECTIONS" ? body.code : "TOKEN_INVALID");
     }
   }
 
   #handle(frame: ClientFrame): Promise<void> | void {
+    const { follows } = this.#parts;
     switch (frame.type) {
       case "token":
         return this.#takeToken(frame);
@@ -93,6 +104,12 @@ export class Conversation {
         return this.#session.release(frame, null);
       case "publish":
         return this.#publish(frame);
+      case "follow":
+        return this.#follow(frame);
+      case "unfollow":
+        return follows.end(this.#session, frame, null);
+      case "append":
+        return this.#append(frame);
       case "enter":
       case "watch":
         return this.#attend(frame);
@@ -129,19 +146,23 @@ export class Conversation {
   /** What the token of before allowed, and the one of now does not. */
   async #endWhatIsForbidden(): Promise<void> {
     const session = this.#session;
-    const { presence } = this.#parts;
+    const { presence, doors, streams, follows } = this.#parts;
+    for (const follow of follows.followsOf(session)) {
+      const code = await this.#refusalOf(() => streams.find(follow.stream), requireFollowing);
+      if (code !== undefined && follows.has(session, follow)) follows.end(session, follow, code);
+    }
     for (const subscription of session.subscriptions.values()) {
-      const code = await this.#refusalOf(subscription.channel, requireReading);
+      const code = await this.#refusalOf(() => doors.find(subscription.channel), requireReading);
       if (code !== undefined) session.release(subscription, code);
     }
     for (const channel of presence.watchesOf(session)) {
-      const code = await this.#refusalOf(channel, requirePresence);
+      const code = await this.#refusalOf(() => doors.find(channel), requirePresence);
       if (code === undefined) continue;
       presence.unwatch(session, channel);
       session.send({ type: "withdrawn", what: "watch", channel, code });
     }
     for (const channel of presence.staysOf(session)) {
-      const code = await this.#refusalOf(channel, requirePresence);
+      const code = await this.#refusalOf(() => doors.find(channel), requirePresence);
       if (code === undefined) continue;
       await presence.leave(session, channel);
       session.send({ type: "withdrawn", what: "enter", channel, code });
@@ -149,14 +170,17 @@ export class Conversation {
   }
 
   /** Undefined for what is allowed, and otherwise a code: one that passes where it is only that the application cannot say at the moment. */
-  async #refusalOf(channel: string, requireRight: typeof requireReading): Promise<string | undefined> {
+  async #refusalOf<Door>(
+    find: () => Promise<Door>,
+    requireRight: (access: Access, visitor: Visitor, door: Door) => void,
+  ): Promise<string | undefined> {
     try {
-      requireRight(this.#parts.access, this.#session.visitor, await this.#parts.doors.find(channel));
+      requireRight(this.#parts.access, this.#session.visitor, await find());
       return undefined;
     } catch (error) {
       const { status, code } = toProblem(error).body;
       if (status < 500) return "FORBIDDEN";
-      this.#parts.logError(error, `the door of ${channel} was not found`);
+      this.#parts.logError(error, "what a renewed token allows was not found out");
       return code;
     }
   }
@@ -188,6 +212,33 @@ export class Conversation {
     this.#session.send({ type: "published", ref, id, receivers });
   }
 
+  async #follow({ stream, sub, after, key, ref }: FrameOf<"follow">): Promise<void> {
+    const { access, streams, follows, requests } = this.#parts;
+    const session = this.#session;
+    if (follows.has(session, { stream, sub })) {
+      throw new Problem({ title: "Something of this name is followed already", status: 409, code: "INVALID_FRAME" });
+    }
+    const door = await streams.find(stream);
+    requireFollowing(access, session.visitor, door);
+    this.#checkRoom();
+    // Where the stream ends has to be asked, too.
+    requests.takeHere(session.key);
+    const filter = { after: after ?? undefined, key: key ?? undefined };
+    const place = await findBeginning(door.stream, filter);
+    if (session.isEnding || session.socket.destroyed) return;
+    follows.begin(session, door.stream, { stream, sub, after: place, key: filter.key });
+    session.send({ type: "following", stream, sub, ref, after: place });
+  }
+
+  async #append({ ref, ...frame }: FrameOf<"append">): Promise<void> {
+    const { access, streams, requests, counts } = this.#parts;
+    await requests.take(this.#session.key);
+    const door = await streams.find(frame.stream);
+    requireAppending(access, this.#session.visitor, door);
+    const { id, appended } = await append(door, frame, counts);
+    this.#session.send({ type: "appended", ref, id, appended });
+  }
+
   async #attend(frame: FrameOf<"enter" | "watch">): Promise<void> {
     const { presence, doors, access, requests } = this.#parts;
     const session = this.#session;
@@ -210,10 +261,14 @@ export class Conversation {
   }
 
   #checkRoom(): void {
-    const { mostChannels, presence } = this.#parts;
+    const { mostChannels, presence, follows } = this.#parts;
     const session = this.#session;
-    if (session.subscriptions.size + presence.countOf(session) < mostChannels) return;
-    throw new Problem({ title: `More than ${mostChannels} subscriptions, watches and stays`, status: 429, code: "TOO_MANY_CHANNELS" });
+    if (session.subscriptions.size + presence.countOf(session) + follows.countOf(session) < mostChannels) return;
+    throw new Problem({
+      title: `More than ${mostChannels} subscriptions, streams, watches and stays`,
+      status: 429,
+      code: "TOO_MANY_CHANNELS",
+    });
   }
 }
 

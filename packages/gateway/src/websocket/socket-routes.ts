@@ -20,7 +20,7 @@ interface SocketParts extends ConversationParts {
 const socketOptions = { maxPayload: largestFrameBytes, perMessageDeflate: false };
 
 export async function addSocketRoutes(routes: FastifyInstance, parts: SocketParts): Promise<void> {
-  const { connections, origins, presence, logError } = parts;
+  const { connections, origins, presence, follows, logError } = parts;
   await useWebSockets(routes, logError);
   const gateway = randomUUID();
   const seats = new WeakMap<object, Seat>();
@@ -53,6 +53,7 @@ export async function addSocketRoutes(routes: FastifyInstance, parts: SocketPart
       connections.add(session, () => {
         session.leaveFeeds();
         presence.forget(session);
+        follows.forget(session);
       });
       webSocket.on("message", (data: Buffer, isBinary) => conversation.hear(data, isBinary));
       session.send({ type: "hello", beatMs, gateway, maxFrameBytes: largestFrameBytes, framesPerSecond: parts.framesPerSecond });

@@ -37,9 +37,9 @@ function streamOf(name: string): Stream<unknown> {
 }
 
 function makeStream(name: string): Stream<unknown> {
-  if (name.startsWith("short")) return keyline.stream<unknown>(name, { key: keyOf, retention: { maxLength: 5 } });
-  if (name.startsWith("plain")) return keyline.stream<unknown>(name);
-  return keyline.stream<unknown>(name, { key: keyOf });
+  if (name.startsWith("short")) return keyline.stream(name, { key: keyOf, retention: { maxLength: 5 } });
+  if (name.startsWith("plain")) return keyline.stream(name);
+  return keyline.stream(name, { key: keyOf });
 }
 
 /** A stream of this test's own. */
@@ -97,7 +97,7 @@ describe("following a stream", () => {
       follow(`${url}?after=-`),
     ]);
     await stream.append(1_400);
-    const [byHeader, byQuery, byTime, all] = readers as [EventSourceReader, EventSourceReader, EventSourceReader, EventSourceReader];
+    const [byHeader, byQuery, byTime, all] = readers;
     for (const reader of [byHeader, byQuery]) expect(await numbers(reader, 1_301)).toEqual(upTo(1_401, 100));
     expect(await numbers(byTime, 701)).toEqual(upTo(1_401, 700));
     expect(await numbers(all, 1_401)).toEqual(upTo(1_401));
