@@ -2,6 +2,7 @@ import { fastify } from "fastify";
 import type { AddressInfo } from "node:net";
 import type { GatewayOptions } from "./gateway-options.ts";
 import { gateway, type Gateway } from "./gateway.ts";
+import { ConnectionCloser } from "./server/closing.ts";
 import { checkListenAddress } from "./server/loopback.ts";
 import { Problem, sendProblem, toProblem } from "./server/problem.ts";
 import { closeAfterRefusedUpgrade } from "./server/upgrades.ts";
@@ -21,7 +22,7 @@ export interface StandaloneOptions extends GatewayOptions {
 export interface StandaloneGateway {
   readonly url: string;
   readonly gateway: Gateway;
-  /** Drains, then closes the server. Keyline stays open. */
+  /** Drains, then closes the server; what was asked has three seconds to be answered. Keyline stays open. */
   close(): Promise<void>;
 }
 
@@ -29,7 +30,7 @@ const requestTimeoutMs = 30_000;
 const longestName = 600;
 
 /**
- * Serves queues and channels until it is closed. Throws when there is no key to check tokens with and `host` is not on loopback.
+ * Serves queues, channels and streams until it is closed. Throws when there is no key to check tokens with and `host` is not on loopback.
  *
  * @example
  * const { url, close } = await startGateway({ keyline, channels: [{ channel: news, access: "public" }], port: 0 });
@@ -48,10 +49,14 @@ export async function startGateway(options: StandaloneOptions): Promise<Standalo
     return sendProblem(reply, new Problem({ title: `There is no ${request.method} ${path}`, status: 404, code: "NOT_FOUND" }));
   });
   app.setErrorHandler((error, _request, reply) => sendProblem(reply, toProblem(error)));
+  const closer = new ConnectionCloser(app.server);
+  app.addHook("preClose", async () => closer.begin());
   await app.register(gateway, rest);
+  // Behind the drain, which is the gateway's own hook.
+  app.addHook("preClose", async () => closer.finish());
   await app.listen({ host, port });
 
-  const close = (): Promise<void> => app.close();
+  const close = (): Promise<void> => Promise.resolve(app.close()).finally(() => closer.stop());
   const closeAll = (): void => {
     void close()
       .then(() => rest.keyline.close())

@@ -55,12 +55,12 @@ test("the gateway of the first snippet serves what it names", async () => {
   const program = programWith("startGateway")
     .replace('"valkey://localhost:6379"', `"${stage.valkeyUrl}", prefix: "${stage.prefix}"`)
     .replace('host: "0.0.0.0"', 'host: "127.0.0.1", port: 0');
-  // Node's fetch opens connections ahead, on which nothing is asked, and for which a server that closes would wait.
   const asking = `
-    const statusOf = async (path: string) => (await fetch(url + path, { headers: { connection: "close" } })).status;
+    const statusOf = async (path: string) => (await fetch(url + path)).status;
     console.log(await statusOf("/v1/queues"), await statusOf("/v1/queues/emails"), await statusOf("/v1/queues/other"));
     console.log(await statusOf("/v1/channels/tech_news/messages"), gateway.connections);
-    process.exit(0);`;
+    await close();
+    await keyline.close();`;
   const printed = await run(["--conditions=development", write("first.ts", program + asking)]);
   expect(printed.trim().split("\n")).toEqual(["200 401 404", "200 1"]);
 }, 90_000);

@@ -1,9 +1,11 @@
 import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { connect, type Socket } from "node:net";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import type { Keyline } from "keyline";
-import { openStage, type Stage } from "../../../keyline/test/support/stage.ts";
+import { gate, openStage, type Stage } from "../../../keyline/test/support/stage.ts";
 import { EventSourceReader } from "../support/event-source.ts";
 import { openGateway, request } from "../support/gateway.ts";
 import { SocketReader } from "../support/socket.ts";
@@ -71,6 +73,50 @@ test("a client that goes elsewhere resumes there without a hole", async () => {
   after.close();
   await other.close();
 });
+
+test("a gateway that closes does not wait for connections on which nothing was asked, or was asked and answered", async () => {
+  const gateway = await open();
+  const port = Number(new URL(gateway.url).port);
+  const silent = await Promise.all(Array.from({ length: 3 }, () => connectTo(port)));
+  const kept = await connectTo(port);
+  kept.write("GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n");
+  await once(kept, "readable");
+  const begun = performance.now();
+  await gateway.close();
+  expect(performance.now() - begun).toBeLessThan(2_000);
+  for (const socket of [...silent, kept]) if (!socket.destroyed) await once(socket.resume(), "close");
+});
+
+test("a gateway that closes answers what was asked before, but does not wait for it for ever", async () => {
+  const [bothAsked, answer] = [gate(), gate()];
+  let asked = 0;
+  const channels = async (name: string): Promise<undefined> => {
+    if (++asked === 2) bothAsked.open();
+    await (name === "late" ? answer.opened : new Promise(() => undefined));
+  };
+  const gateway = await openGateway({ keyline, channels });
+  const port = Number(new URL(gateway.url).port);
+  const half = await connectTo(port);
+  half.write("GET /healthz HTTP/1.1\r\n");
+  const never = request(`${gateway.url}/v1/channels/never/messages`, { body: { data: 1 } }).catch(() => "cut");
+  const late = request(`${gateway.url}/v1/channels/late/messages`, { body: { data: 1 } });
+  await bothAsked.opened;
+  const begun = performance.now();
+  const closed = gateway.close();
+  answer.open();
+  expect((await late).status).toBe(404);
+  await closed;
+  expect(await never).toBe("cut");
+  expect(performance.now() - begun).toBeLessThan(6_000);
+});
+
+/** A connection on which nothing is asked yet. */
+async function connectTo(port: number): Promise<Socket> {
+  const socket = connect(port, "127.0.0.1");
+  socket.on("error", () => undefined);
+  await once(socket, "connect");
+  return socket;
+}
 
 test("a standalone gateway drains at SIGTERM, and its process ends by itself", async () => {
   const script = fileURLToPath(new URL("../support/standalone.ts", import.meta.url));

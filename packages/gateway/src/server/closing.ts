@@ -1,0 +1,40 @@
+/*
+ * A server that closes waits for its connections. Node ends those that wait for their next request, and counts one on which nothing was asked
+ * yet among the busy ones, for a minute: browsers and Node's fetch open such connections ahead.
+ */
+import type { Server } from "node:http";
+import type { Socket } from "node:net";
+
+const lastAnswersMs = 3_000;
+
+/** Ends what a server would wait for when it closes. */
+export class ConnectionCloser {
+  readonly #server: Server;
+  readonly #unasked = new Set<Socket>();
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(server: Server) {
+    this.#server = server;
+    const noteAsked = ({ socket }: { readonly socket: Socket }): void => void this.#unasked.delete(socket);
+    server.on("connection", (socket) => {
+      this.#unasked.add(socket);
+      socket.once("close", () => this.#unasked.delete(socket));
+    });
+    server.on("request", noteAsked);
+    server.on("upgrade", noteAsked);
+  }
+
+  /** The server is about to close: nobody shall ask more on a connection that is free. */
+  readonly begin = (): void => this.#server.closeIdleConnections();
+
+  /** The server closes: what was asked has a moment to be answered. */
+  readonly finish = (): void => {
+    for (const socket of this.#unasked) socket.destroy();
+    this.#timer = setTimeout(() => this.#server.closeAllConnections(), lastAnswersMs);
+  };
+
+  /** The server has closed. */
+  stop(): void {
+    clearTimeout(this.#timer);
+  }
+}
