@@ -9,7 +9,7 @@ export const entryThroughput: FigureKind = { label: "throughput", unit: "entries
 const concurrency = 500;
 
 const appended: JobsByContender = { "keyline-stream": 900_000, xadd: 400_000, nats: 150_000 };
-const consumed: JobsByContender = { "keyline-stream": 600_000, xreadgroup: 900_000, nats: 200_000 };
+const consumed: JobsByContender = { "keyline-stream": 1_000_000, xreadgroup: 1_000_000, nats: 300_000 };
 
 /** Appends with 1,000 callers at a time; afterwards, off the clock, a consumer takes all of them and counts. */
 export const streamAppend: Case = {

@@ -1,7 +1,6 @@
 // A stream and a consumer group without a library. Appends are XADDs that the client pipelines by itself, as many as there are in a turn of the
-// event loop. The consumer acknowledges what it has handled with the next read, in one packet; there are two such loops, each with a
-// connection and half of the concurrency, so that server and client work at the same time. Entries of a consumer that dies are nobody's: no
-// lease, no attempts, no order of keys.
+// event loop. The consumer acknowledges what it has handled right before the next read, so that both travel together: two such loops are
+// no faster, nor is the client's own pipeline. Entries of a consumer that dies are nobody's: no lease, no attempts, no order of keys.
 import type { Valkey } from "iovalkey";
 import { keepInFlight } from "./in-flight.ts";
 import { payloadsOf, type Payload } from "./payload.ts";
@@ -21,14 +20,14 @@ export const open: OpenPlainQueue = async ({ valkey, name, payloadBytes }) => {
     addRange: (range, inFlight) => keepInFlight(range, inFlight, (seq) => producer.xadd(name, "*", "data", JSON.stringify(payload(seq)))),
     work: async (handler, concurrency) => {
       await producer.xgroup("CREATE", name, group, "0", "MKSTREAM");
-      const half = Math.ceil(concurrency / 2);
-      const rooms = [half, concurrency - half].filter((room) => room > 0);
-      const clients = await Promise.all(rooms.map(() => connect(valkey)));
+      const client = await connect(valkey);
       let isStopping = false;
-      const loop = async (client: Valkey, room: number): Promise<void> => {
+      const loop = async (): Promise<void> => {
         let ids: string[] = [];
         while (!isStopping || ids.length > 0) {
-          const entries = await acknowledgeAndRead(client, { name, ids, room: isStopping ? 0 : room });
+          const acknowledged = ids.length > 0 ? client.xack(name, group, ...ids) : undefined;
+          const entries = isStopping ? [] : await read(client, name, concurrency);
+          await acknowledged;
           for (const [, [, text = ""]] of entries) {
             const data: Payload = JSON.parse(text);
             handler(data.seq);
@@ -36,12 +35,12 @@ export const open: OpenPlainQueue = async ({ valkey, name, payloadBytes }) => {
           ids = entries.map(([id]) => id);
         }
       };
-      const loops = clients.map((client, index) => loop(client, rooms[index] ?? 1));
+      const ended = loop();
       return {
         stop: async () => {
           isStopping = true;
-          await Promise.all(loops);
-          for (const client of clients) client.disconnect();
+          await ended;
+          client.disconnect();
         },
       };
     },
@@ -50,15 +49,7 @@ export const open: OpenPlainQueue = async ({ valkey, name, payloadBytes }) => {
   };
 };
 
-async function acknowledgeAndRead(
-  client: Valkey,
-  { name, ids, room }: { readonly name: string; readonly ids: readonly string[]; readonly room: number },
-): Promise<Entries> {
-  const pipeline = client.pipeline();
-  if (ids.length > 0) pipeline.xack(name, group, ...ids);
-  if (room > 0) pipeline.xreadgroup("GROUP", group, "consumer", "COUNT", room, "BLOCK", blockMs, "STREAMS", name, ">");
-  const results = (await pipeline.exec()) ?? [];
-  for (const [error] of results) if (error) throw error;
-  const streams = room > 0 ? (results.at(-1)?.[1] as [name: string, entries: Entries][] | null) : null;
-  return streams?.[0]?.[1] ?? [];
+async function read(client: Valkey, name: string, count: number): Promise<Entries> {
+  const reply = await client.xreadgroup("GROUP", group, "consumer", "COUNT", count, "BLOCK", blockMs, "STREAMS", name, ">");
+  return (reply as [name: string, entries: Entries][] | null)?.[0]?.[1] ?? [];
 }

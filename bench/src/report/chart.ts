@@ -2,6 +2,7 @@
 // three orders of magnitude apart and only bars of one case are to be compared; the numbers stand beside them.
 import type { Part } from "../suite/case.ts";
 import type { CaseResult } from "../suite/rounds.ts";
+import { wordGoals } from "../suite/verdict.ts";
 import { formatFigure } from "./figures.ts";
 import { machineLine, type Machine } from "./machine.ts";
 
@@ -77,16 +78,19 @@ ${body.join("\n")}
 `;
 }
 
-function groupOf({ benchCase, contenders }: CaseResult): Group[] {
+function groupOf(result: CaseResult): Group[] {
+  const { benchCase, contenders } = result;
   const [figure] = Object.keys(benchCase.figures);
   const kind = figure === undefined ? undefined : benchCase.figures[figure];
   if (figure === undefined || !kind || benchCase.contenders.every(isOwn)) return [];
-  const rows = contenders.map((result) => ({
-    contender: captions[result.contender] ?? result.contender,
-    value: result.figures[figure] ?? 0,
-    isOwn: isOwn(result.contender),
+  const rows = contenders.map(({ contender, figures }) => ({
+    contender: captions[contender] ?? contender,
+    value: figures[figure] ?? 0,
+    isOwn: isOwn(contender),
   }));
-  return [{ title: benchCase.title, unit: kind.better === "lower" ? `${kind.unit}, less is better` : kind.unit, rows }];
+  const unit = kind.better === "lower" ? `${kind.unit}, less is better` : kind.unit;
+  const goals = wordGoals(result, figure);
+  return [{ title: benchCase.title, unit: goals === "" ? unit : `${unit} · goal: ${goals}`, rows }];
 }
 
 function isOwn(contender: string): boolean {

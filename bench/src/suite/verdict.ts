@@ -21,7 +21,18 @@ export function judge(result: CaseResult): Verdict[] {
   });
 }
 
-function subjectOf(goal: Goal, { benchCase }: CaseResult): string {
+/** The goals of one figure as a reader needs them beside it: "at least 12 x bullmq, 5 x bee-queue". */
+export function wordGoals({ benchCase }: CaseResult, figure: string): string {
+  const own = benchCase.goals.filter((goal) => goal.figure === figure && subjectOf(goal, { benchCase }) === benchCase.contenders[0]);
+  const bounds = own.map(({ atLeast, atMost, against }) => {
+    const bound = count(atLeast ?? atMost);
+    return against ? `${bound} x ${against.join(" and ")}` : bound;
+  });
+  if (bounds.length === 0) return "";
+  return `${own[0]?.atLeast === undefined ? "at most" : "at least"} ${bounds.join(", ")}`;
+}
+
+function subjectOf(goal: Goal, { benchCase }: Pick<CaseResult, "benchCase">): string {
   return goal.of ?? benchCase.contenders[0] ?? "";
 }
 
