@@ -126,6 +126,37 @@ describe("a consumer", () => {
   });
 });
 
+test("an entry that another consumer was given while its first one ran stays with the other one", async () => {
+  const { groups, append, keys } = open(nextStream());
+  await append([{ n: 1 }]);
+  const [ends, attempts]: [(() => void)[], number[]] = [[], []];
+  const errors: unknown[] = [];
+  const handler = ({ attempt }: { readonly attempt: number }): Promise<void> => {
+    attempts.push(attempt);
+    return attempt === 1 ? Promise.reject(new Error("so that it is handed out again")) : new Promise((resolve) => ends.push(resolve));
+  };
+  const options = { backoff: { type: "fixed", delay: 1, jitter: 0 }, lease: 600 } as const;
+  const first = groups.consume<N>("g", handler, options);
+  first.on("error", (error) => errors.push(error));
+  await eventually("it runs again", () => ends.length === 1);
+  // As if the renewals of the first had been late.
+  const second = groups.consume<N>("g", handler, options);
+  const { again } = keys.group("g");
+  await eventually("the other one runs it too", async () => {
+    const [id = ""] = await stage.valkey.zrange(again, 0, -1);
+    if (ends.length === 1) await stage.valkey.zadd(again, 0, id);
+    return ends.length === 2;
+  });
+  ends[0]?.();
+  await eventually("the first says that it was not its own any more", () => errors.length === 1);
+  expect(errors).toMatchObject([{ code: "LEASE_LOST" }]);
+  expect(await groups.group("g").status()).toMatchObject({ pending: 1 });
+  ends[1]?.();
+  await eventually("the other one has ended it", async () => (await groups.group("g").status()).pending === 0);
+  expect(attempts).toEqual([1, 2, 3]);
+  await Promise.all([first.stop(), second.stop()]);
+});
+
 describe("an answer that is swallowed on the wire", () => {
   let proxy: WireProxy;
   const containing =
