@@ -26,7 +26,7 @@ export const streamHistory: Case = {
     { figure: "ratio", of: "keyline-transactional", atMost: 1.2 },
   ],
   run: async (contender, bench) => {
-    const sizes = [bench.size(short, 200), bench.size(long[contender] ?? 0, 2_000)];
+    const sizes = [bench.size(short, 200), bench.size(long[contender] ?? 0, 1_000)];
     if (contender === "keyline") return ask({ sizes }, bench);
     return bench.servers.withDatabase((postgres) => ask({ sizes, postgres }, bench));
   },

@@ -52,7 +52,7 @@ export const project: Task<ProjectParams, { readonly elapsedMs: number }, { read
   };
   await run("lead");
   await observer.query("TRUNCATE totals");
-  await observer.query("VACUUM (ANALYZE)");
+  await observer.query("VACUUM (ANALYZE) keyline.event");
   await observer.query("CHECKPOINT");
   await stage.measure(async () => {
     const start = performance.now();
