@@ -1,16 +1,18 @@
 import { closed, toError, type ClientError } from "./client-error.ts";
 import { Connection, type ConnectionState } from "./connection/connection.ts";
-import type { ServerFrame } from "./connection/frames.ts";
+import type { FrameOf, ServerFrame } from "./connection/frames.ts";
 import type { Lasting, LastingParts } from "./connection/lasting.ts";
 import { TokenKeeper, type TokenSource } from "./connection/token-keeper.ts";
 import type { Presence } from "./presence/presence.ts";
 import { Presences } from "./presence/presences.ts";
-import { publish, type PublishOptions, type PublishResult } from "./publish.ts";
+import { send, type PublishOptions, type PublishResult, type Result, type Sendable, type SendOptions } from "./publish.ts";
 import { Emitter } from "./runtime/emitter.ts";
 import type { Environment } from "./runtime/environment.ts";
 import type { Message } from "./subscription/message.ts";
 import type { IterableSubscription, IterateOptions, SubscribeOptions, Subscription } from "./subscription/subscription.ts";
-import { Subscriptions } from "./subscription/subscriptions.ts";
+import { Subscriptions, type Choice, type Words } from "./subscription/subscriptions.ts";
+import type { Entry } from "./stream/entry.ts";
+import type { FollowOptions, LiveStream } from "./stream/stream.ts";
 
 export interface LiveEvents {
   /** The connection's new state. */
@@ -25,13 +27,17 @@ interface LiveParts {
   readonly environment: Environment;
 }
 
-/** The channels of a gateway over one connection, which is kept until `close`. Made by `connect`. */
+const channelWords: Words = { kind: "channel", begin: "subscribe", end: "unsubscribe", place: "since" };
+const streamWords: Words = { kind: "stream", begin: "follow", end: "unfollow", place: "after" };
+
+/** The channels and streams of a gateway over one connection, which is kept until `close`. Made by `connect`. */
 export class Live {
   readonly #environment: Environment;
   readonly #events = new Emitter<LiveEvents>();
   readonly #connection: Connection;
   readonly #lasting = new Set<Lasting>();
   readonly #subscriptions: Subscriptions;
+  readonly #follows: Subscriptions;
   readonly #presences: Presences;
 
   /** @internal */
@@ -39,7 +45,8 @@ export class Live {
     const onError = (error: ClientError): void => this.#events.emit("error", error);
     const parts: LastingParts = { environment, lasting: this.#lasting, link: () => this.#connection.link, onError };
     this.#environment = environment;
-    this.#subscriptions = new Subscriptions(parts);
+    this.#subscriptions = new Subscriptions(parts, channelWords);
+    this.#follows = new Subscriptions(parts, streamWords);
     this.#presences = new Presences(parts);
     this.#connection = new Connection({
       url,
@@ -76,8 +83,7 @@ export class Live {
     options: SubscribeOptions = {},
   ): Subscription {
     this.#checkOpen();
-    if (typeof first === "function") return this.#subscriptions.listen(channel, first, options);
-    return this.#subscriptions.iterate<Data>(channel, first);
+    return this.#subscriptions.open(channel, first, options);
   }
 
   /**
@@ -88,7 +94,25 @@ export class Live {
    * const { id } = await live.publish("tech_news", { text: "Hello" });
    */
   publish(channel: string, data: unknown, options: PublishOptions = {}): Promise<PublishResult> {
-    return publish({ connection: this.#connection, environment: this.#environment, channel, data }, options);
+    return this.#send<"publish">({ type: "publish", channel }, data, options);
+  }
+
+  /**
+   * A stream: to follow it, and to append to it.
+   *
+   * @example
+   * for await (const entry of live.stream<Review>("reviews").follow({ after: lastId })) show(entry.data);
+   */
+  stream<Data = unknown>(name: string): LiveStream<Data> {
+    return {
+      follow: (first: Choice<Entry<Data>> = {}, options: FollowOptions = {}) => {
+        this.#checkOpen();
+        return this.#follows.open(name, first, options);
+      },
+      append: (data, options = {}) => {
+        return this.#send<"append">({ type: "append", stream: name, idempotencyKey: options.idempotencyKey }, data, options);
+      },
+    };
   }
 
   /**
@@ -129,13 +153,18 @@ export class Live {
     this.#connection.close();
   }
 
+  #send<Type extends Sendable>(frame: FrameOf<Type>, data: unknown, options: SendOptions): Promise<Result<Type>> {
+    return send({ connection: this.#connection, environment: this.#environment, frame, data }, options);
+  }
+
   #onState(state: ConnectionState): void {
     if (state === "online") for (const each of this.#lasting) each.ask();
     this.#events.emit("state", state);
   }
 
   #take(frame: ServerFrame): void {
-    if ("member" in frame || "members" in frame) this.#presences.take(frame);
+    if ("member" in frame || "members" in frame || "what" in frame) this.#presences.take(frame);
+    else if ("stream" in frame) this.#follows.take(frame);
     else if ("channel" in frame) this.#subscriptions.take(frame);
     else if (frame.type === "error") this.#events.emit("error", toError(frame));
   }

@@ -5,7 +5,18 @@ export type ClientFrame =
   | { readonly type: "token"; readonly token: string }
   | { readonly type: "subscribe"; readonly channel: string; readonly sub: number | undefined; readonly since: string | undefined }
   | { readonly type: "unsubscribe"; readonly channel: string; readonly sub: number | undefined }
-  | { readonly type: "publish" | "enter" | "leave" | "watch" | "unwatch"; readonly channel: string };
+  | { readonly type: "publish" | "enter" | "leave" | "watch" | "unwatch"; readonly channel: string }
+  | {
+      readonly type: "follow";
+      readonly stream: string;
+      readonly sub: number | undefined;
+      readonly after: string | undefined;
+      readonly key: string | undefined;
+    }
+  | { readonly type: "unfollow"; readonly stream: string; readonly sub: number | undefined }
+  | { readonly type: "append"; readonly stream: string; readonly idempotencyKey: string | undefined };
+
+export type FrameOf<Type extends ClientFrame["type"]> = ClientFrame & { readonly type: Type };
 
 export interface Hello {
   readonly type: "hello";
@@ -23,6 +34,7 @@ interface Done {
 export interface Answers {
   readonly token: { readonly type: "token"; readonly ref: number; readonly expiresInMs: number | null };
   readonly publish: { readonly type: "published"; readonly ref: number; readonly id: string; readonly receivers: number };
+  readonly append: { readonly type: "appended"; readonly ref: number; readonly id: string; readonly appended: boolean };
   readonly enter: Done;
   readonly leave: Done;
   readonly watch: Present;
@@ -36,6 +48,7 @@ export interface Refusal {
   readonly code: ClientErrorCode;
   readonly message: string;
   readonly channel?: string;
+  readonly stream?: string;
   readonly sub?: number;
   readonly ref?: number;
 }
@@ -45,8 +58,25 @@ export type SubscriptionFrame = { readonly channel: string; readonly sub?: numbe
   | { readonly type: "subscribed" }
   | { readonly type: "message"; readonly id: string; readonly data: unknown; readonly at: number }
   | { readonly type: "gap"; readonly reason: GapReason; readonly missed: number | null }
-  | { readonly type: "unsubscribed"; readonly code?: ClientErrorCode | null }
+  | { readonly type: "unsubscribed"; readonly code: ClientErrorCode | null }
 );
+
+/** About one stream that is followed, named in the same way. */
+export type FollowFrame = { readonly stream: string; readonly sub?: number } & (
+  | { readonly type: "following"; readonly after: string }
+  | { readonly type: "entry"; readonly id: string; readonly data: unknown; readonly at: number; readonly key: string | null }
+  | { readonly type: "gap"; readonly reason: "trimmed" | "lost"; readonly after: string; readonly until: string }
+  | { readonly type: "passed"; readonly id: string }
+  | { readonly type: "unfollowed"; readonly code: ClientErrorCode | null }
+);
+
+/** The gateway has ended a watch, or a stay. */
+export interface Withdrawn {
+  readonly type: "withdrawn";
+  readonly what: "watch" | "enter";
+  readonly channel: string;
+  readonly code: ClientErrorCode;
+}
 
 export type GapReason = "trimmed" | "lost" | "restarted" | "disconnected" | "dropped";
 
@@ -76,6 +106,8 @@ export type ServerFrame =
   | Answer
   | Refusal
   | SubscriptionFrame
+  | FollowFrame
+  | Withdrawn
   | PresenceFrame
   | { readonly type: "draining"; readonly retryMs: number }
   | { readonly type: "beat" | "pong" };

@@ -1,6 +1,6 @@
 import { ClientError, notAnswered, offline, toError } from "../client-error.ts";
 import type { Environment } from "../runtime/environment.ts";
-import { parseFrame, type Answer, type Answers, type ClientFrame, type Hello, type ServerFrame } from "./frames.ts";
+import { parseFrame, type Answer, type Answers, type ClientFrame, type FrameOf, type Hello, type ServerFrame } from "./frames.ts";
 import { Heartbeat } from "./heartbeat.ts";
 import { Outbox } from "./outbox.ts";
 
@@ -76,7 +76,7 @@ export class Link {
    * Sends a frame that gets one answer; a token goes ahead of what waits, which may need it. Rejects with the gateway's refusal, OUTCOME_UNKNOWN, or before anything is sent with OFFLINE,
    * PAYLOAD_TOO_LARGE or TOO_MANY_REQUESTS.
    */
-  async request<Type extends keyof Answers>(frame: ClientFrame & { readonly type: Type }, payload?: Payload): Promise<Answers[Type]> {
+  async request<Type extends keyof Answers>(frame: FrameOf<Type>, payload?: Payload): Promise<Answers[Type]> {
     const outbox = this.#outbox;
     if (!outbox) throw offline();
     const ref = this.#nextRef++;

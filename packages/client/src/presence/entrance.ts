@@ -11,7 +11,7 @@ export interface PresenceParts extends LastingParts {
 /** Keeps this client present on one channel from `enter` to `leave`. */
 export class Entrance implements Lasting {
   readonly #parts: PresenceParts;
-  readonly #standing: Standing;
+  readonly standing: Standing;
   /** With what to be present; undefined when not to be. */
   #info: Payload | undefined;
   /** Those who wait for the first confirmation. */
@@ -20,7 +20,7 @@ export class Entrance implements Lasting {
   constructor(parts: PresenceParts) {
     const { channel, onError } = parts;
     this.#parts = parts;
-    this.#standing = new Standing({
+    this.standing = new Standing({
       ...parts,
       request: (link) => link.request({ type: "enter", channel }, this.#info),
       onGranted: () => {
@@ -55,12 +55,12 @@ export class Entrance implements Lasting {
   }
 
   ask(): void {
-    if (this.#info) this.#standing.ask();
+    if (this.#info) this.standing.ask();
   }
 
   end(error: ClientError = closed(`The presence on ${this.#parts.channel}`)): void {
     this.#info = undefined;
-    this.#standing.stop();
+    this.standing.stop();
     this.#confirmation?.reject(error);
     this.#confirmation = undefined;
   }

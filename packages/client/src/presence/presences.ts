@@ -1,4 +1,4 @@
-import type { PresenceFrame } from "../connection/frames.ts";
+import type { PresenceFrame, Withdrawn } from "../connection/frames.ts";
 import type { LastingParts } from "../connection/lasting.ts";
 import { Entrance } from "./entrance.ts";
 import { Roll } from "./roll.ts";
@@ -28,7 +28,9 @@ export class Presences {
     return presence;
   }
 
-  take(frame: PresenceFrame): void {
-    this.#channels.get(frame.channel)?.roll.take(frame);
+  take(frame: PresenceFrame | Withdrawn): void {
+    const presence = this.#channels.get(frame.channel);
+    if (frame.type !== "withdrawn") presence?.roll.take(frame);
+    else presence?.[frame.what === "watch" ? "roll" : "entrance"].standing.withdraw(frame);
   }
 }

@@ -14,14 +14,14 @@ type Listener = (change: PresenceChange) => void;
  */
 export class Roll implements Lasting {
   readonly #parts: PresenceParts;
-  readonly #standing: Standing;
+  readonly standing: Standing;
   readonly #watchers = new Set<{ readonly listener: Listener; readonly ready: PromiseWithResolvers<void> }>();
   readonly #members = new Map<string, Member>();
   #isKnown = false;
 
   constructor(parts: PresenceParts) {
     this.#parts = parts;
-    this.#standing = new Standing({
+    this.standing = new Standing({
       ...parts,
       request: (link) => link.request({ type: "watch", channel: parts.channel }),
       onRefused: (error) => {
@@ -49,7 +49,7 @@ export class Roll implements Lasting {
   }
 
   ask(): void {
-    if (this.#watchers.size > 0) this.#standing.ask();
+    if (this.#watchers.size > 0) this.standing.ask();
   }
 
   take(frame: PresenceFrame): void {
@@ -101,7 +101,7 @@ export class Roll implements Lasting {
   }
 
   #forget(): void {
-    this.#standing.stop();
+    this.standing.stop();
     this.#isKnown = false;
     this.#members.clear();
   }

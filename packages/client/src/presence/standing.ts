@@ -1,5 +1,6 @@
-import { isPassing, type ClientError } from "../client-error.ts";
+import { ClientError, isPassing } from "../client-error.ts";
 import type { LastingParts } from "../connection/lasting.ts";
+import type { Withdrawn } from "../connection/frames.ts";
 import type { Link } from "../connection/link.ts";
 import { Backoff } from "../runtime/backoff.ts";
 
@@ -33,6 +34,11 @@ export class Standing {
     this.#last = undefined;
   }
 
+  /** The gateway has ended what it granted. */
+  withdraw({ code, channel }: Withdrawn): void {
+    if (this.#last) this.#refuse(new ClientError(code, `The presence on ${channel} was ended by the gateway`));
+  }
+
   async #await(question: Promise<unknown>): Promise<void> {
     try {
       await question;
@@ -40,10 +46,13 @@ export class Standing {
       this.#backoff.reset();
       this.#parts.onGranted?.();
     } catch (error) {
-      if (question !== this.#last) return;
-      // Also when the link has ended: without one nothing is asked, and the next one asks at once.
-      if (isPassing(error as ClientError)) this.#backoff.later(() => this.ask());
-      else this.#parts.onRefused(error as ClientError);
+      if (question === this.#last) this.#refuse(error as ClientError);
     }
+  }
+
+  #refuse(error: ClientError): void {
+    // Also when the link has ended: without one nothing is asked, and the next one asks at once.
+    if (isPassing(error)) this.#backoff.later(() => this.ask());
+    else this.#parts.onRefused(error);
   }
 }

@@ -1,19 +1,19 @@
 import type { ClientError } from "../client-error.ts";
-import { isGap, type Item, type Message } from "./message.ts";
+import { isGap, type Item } from "./item.ts";
 
 /** Whose messages wait here. */
 interface Owner {
-  /** Called for every item at the moment it is handed over; gaps are handed over by this alone. */
-  handOver(item: Item<unknown>): void;
+  /** Called for every item at the moment it is handed over, `isLast` when none waits behind it; gaps are handed over by this alone. */
+  handOver(item: Item, isLast: boolean): void;
   end(): void;
 }
 
 /** Keeps what arrives while an iteration is busy. What is kept when it ends with an error is still handed over, and then the error. */
-export class Inbox<Data> implements AsyncIterator<Message<Data>, undefined> {
+export class Inbox<Value> implements AsyncIterator<Value, undefined> {
   readonly #owner: Owner;
   readonly #capacity: number;
-  readonly #items: Item<Data>[] = [];
-  readonly #takers: PromiseWithResolvers<IteratorResult<Message<Data>, undefined>>[] = [];
+  readonly #items: Item[] = [];
+  readonly #takers: PromiseWithResolvers<IteratorResult<Value, undefined>>[] = [];
   #isEnded = false;
   #error: ClientError | undefined;
 
@@ -24,7 +24,7 @@ export class Inbox<Data> implements AsyncIterator<Message<Data>, undefined> {
   }
 
   /** Whether there was room for the item. */
-  take(item: Item<Data>): boolean {
+  take(item: Item): boolean {
     if (this.#items.length >= this.#capacity) return false;
     this.#items.push(item);
     this.#serve();
@@ -39,14 +39,14 @@ export class Inbox<Data> implements AsyncIterator<Message<Data>, undefined> {
     this.#serve();
   }
 
-  next(): Promise<IteratorResult<Message<Data>, undefined>> {
-    const taker = Promise.withResolvers<IteratorResult<Message<Data>, undefined>>();
+  next(): Promise<IteratorResult<Value, undefined>> {
+    const taker = Promise.withResolvers<IteratorResult<Value, undefined>>();
     this.#takers.push(taker);
     this.#serve();
     return taker.promise;
   }
 
-  async return(): Promise<IteratorResult<Message<Data>, undefined>> {
+  async return(): Promise<IteratorResult<Value, undefined>> {
     this.#owner.end();
     return { done: true, value: undefined };
   }
@@ -56,8 +56,9 @@ export class Inbox<Data> implements AsyncIterator<Message<Data>, undefined> {
       const item = this.#items.shift();
       if (item) {
         // The receiver of a gap may close the subscription: what is left is looked at again.
-        this.#owner.handOver(item);
-        if (!isGap(item)) this.#takers.shift()?.resolve({ done: false, value: item });
+        this.#owner.handOver(item, this.#items.length === 0);
+        // What Value is, the caller says: JSON has no types.
+        if (!isGap(item)) this.#takers.shift()?.resolve({ done: false, value: item as Value });
       } else if (this.#isEnded) {
         const taker = this.#takers.shift();
         if (this.#error) taker?.reject(this.#error);

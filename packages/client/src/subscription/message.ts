@@ -23,9 +23,3 @@ export interface Gap {
   /** Where to resume after the gap; undefined where the next message says. */
   readonly cursor: string | undefined;
 }
-
-export type Item<Data> = Message<Data> | Gap;
-
-export function isGap<Data>(item: Item<Data>): item is Gap {
-  return "reason" in item;
-}

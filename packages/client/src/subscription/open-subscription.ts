@@ -1,24 +1,28 @@
 import { ClientError, closed, isPassing, toError } from "../client-error.ts";
-import type { SubscriptionFrame, Refusal } from "../connection/frames.ts";
+import type { FollowFrame, Refusal, SubscriptionFrame } from "../connection/frames.ts";
 import type { Lasting } from "../connection/lasting.ts";
 import { call } from "../runtime/call.ts";
 import type { Environment } from "../runtime/environment.ts";
 import { Backoff } from "../runtime/backoff.ts";
-import { isGap, type Gap, type Item } from "./message.ts";
-import type { SubscribeOptions, Subscription } from "./subscription.ts";
+import { isGap, placeOf, toItem, type Item } from "./item.ts";
 
 /** Where the messages of a subscription go. */
 export interface Receiver {
   /** Whether there was room for the item. */
-  take(item: Item<unknown>): boolean;
+  take(item: Item): boolean;
   end?(error: ClientError | undefined): void;
 }
 
-interface OpenSubscriptionParts extends SubscribeOptions {
-  readonly channel: string;
+interface OpenSubscriptionParts {
+  readonly name: string;
+  readonly since: string | undefined;
+  readonly onGap?: ((gap: never) => void) | undefined;
+  readonly signal?: AbortSignal | undefined;
   readonly environment: Environment;
   /** Asks the gateway to begin after `since`, if there is a connection. */
   askFor(since: string | undefined): void;
+  /** Has the gateway stop until it is asked again. Without this, a receiver without room ends the subscription. */
+  readonly pause: (() => void) | undefined;
   onEnd(error: ClientError | undefined): void;
   /** It has ended, and no frame for it can come any more. */
   onGone(): void;
@@ -34,9 +38,11 @@ interface OpenSubscriptionParts extends SubscribeOptions {
  * - `cursor`, up to which everything has been handed over: what waits in the receiver is still to come, also after a new connection.
  *
  * A channel without history has no position: what was published while the connection was away is announced as a gap.
+ *
+ * A stream is followed in the same way, and has no end behind which one falls: when the receiver has no room, the gateway is asked to stop, and
+ * asked again behind `#position` when the receiver is empty.
  */
-export class OpenSubscription implements Subscription, Lasting {
-  readonly channel: string;
+export class OpenSubscription implements Lasting {
   readonly #parts: OpenSubscriptionParts;
   readonly #backoff: Backoff;
   readonly #ready = Promise.withResolvers<void>();
@@ -49,12 +55,13 @@ export class OpenSubscription implements Subscription, Lasting {
   #cursor: string | undefined;
   #wasConfirmed = false;
   #isEnded = false;
+  /** Nothing is taken before the gateway has begun anew. */
+  #isPaused = false;
   /** Why messages are missing that come between two confirmations on a channel without history. */
   #blindReason: "disconnected" | "dropped" = "disconnected";
 
   constructor(parts: OpenSubscriptionParts) {
     this.#parts = parts;
-    this.channel = parts.channel;
     this.#position = parts.since;
     this.#cursor = parts.since === "earliest" ? undefined : parts.since;
     this.#backoff = new Backoff(parts.environment);
@@ -80,27 +87,34 @@ export class OpenSubscription implements Subscription, Lasting {
     else this.#parts.askFor(this.#position);
   }
 
-  take(frame: SubscriptionFrame | Refusal): void {
-    const { channel } = this;
+  take(frame: SubscriptionFrame | FollowFrame | Refusal): void {
+    const { type } = frame;
     if (this.#isEnded) {
-      if (frame.type === "unsubscribed") this.#parts.onGone();
-      return;
+      if ("code" in frame && type !== "error") this.#parts.onGone();
+    } else if (type === "error") {
+      this.#refuse(toError(frame));
+    } else if ("code" in frame) {
+      // A pause was asked for.
+      if (this.#isPaused && !frame.code) return;
+      this.#refuse(new ClientError(frame.code ?? "CLOSED", `The subscription of ${this.#parts.name} was ended by the gateway`));
+    } else if (type === "subscribed" || type === "following") {
+      this.#isPaused = false;
+      this.#confirm(("after" in frame ? frame.after : frame.cursor) ?? undefined);
+    } else if (this.#isPaused) {
+      // It comes again.
+    } else if (type === "passed") {
+      this.#position = frame.id;
+    } else {
+      this.#pass(toItem(frame));
     }
-    if (frame.type === "error") return this.#refuse(toError(frame));
-    if (frame.type === "unsubscribed") {
-      return this.#refuse(new ClientError(frame.code ?? "CLOSED", `The subscription of ${channel} was ended by the gateway`));
-    }
-    const cursor = frame.cursor ?? undefined;
-    if (frame.type === "subscribed") return this.#confirm(cursor);
-    this.#position = cursor ?? this.#position;
-    if (frame.type === "gap") this.#pass({ channel, reason: frame.reason, missed: frame.missed ?? undefined, cursor });
-    else this.#pass({ channel, id: frame.id, data: frame.data, at: frame.at, cursor });
   }
 
-  /** To be called for every item at the moment it is handed over. */
-  handOver(item: Item<unknown>): void {
-    this.#cursor = item.cursor ?? this.#cursor;
-    if (isGap(item) && this.#parts.onGap) call<Gap>(this.#parts.onGap, item);
+  /** To be called for every item at the moment it is handed over; `isLast` when no other waits. */
+  handOver(item: Item, isLast: boolean): void {
+    this.#cursor = placeOf(item) ?? this.#cursor;
+    if (this.#isPaused && isLast) this.ask();
+    // Gaps of a subscription are of its kind.
+    if (isGap(item) && this.#parts.onGap) call(this.#parts.onGap, item as never);
   }
 
   end(error?: ClientError): void {
@@ -108,7 +122,7 @@ export class OpenSubscription implements Subscription, Lasting {
     this.#isEnded = true;
     this.#backoff.cancel();
     this.#parts.signal?.removeEventListener("abort", this.#onAbort);
-    this.#ready.reject(error ?? closed(`The subscription of ${this.channel}`));
+    this.#ready.reject(error ?? closed(`The subscription of ${this.#parts.name}`));
     this.#closed.resolve(error);
     this.#parts.onEnd(error);
     this.#receiver?.end?.(error);
@@ -126,13 +140,20 @@ export class OpenSubscription implements Subscription, Lasting {
     this.#cursor ??= cursor;
     this.#backoff.reset();
     this.#ready.resolve();
-    if (isBlind) this.#pass({ channel: this.channel, reason: this.#blindReason, missed: undefined, cursor });
+    if (isBlind) this.#pass({ channel: this.#parts.name, reason: this.#blindReason, missed: undefined, cursor });
     this.#blindReason = "disconnected";
   }
 
-  #pass(item: Item<unknown>): void {
-    if (this.#isEnded || this.#receiver?.take(item)) return;
-    this.end(new ClientError("SLOW_RECEIVER", `The buffer of ${this.channel} is full: iterate faster, or subscribe since its cursor`));
+  #pass(item: Item): void {
+    const { name, pause } = this.#parts;
+    if (this.#receiver?.take(item)) {
+      this.#position = placeOf(item) ?? this.#position;
+    } else if (pause) {
+      this.#isPaused = true;
+      pause();
+    } else {
+      this.end(new ClientError("SLOW_RECEIVER", `The buffer of ${name} is full: subscribe since its cursor`));
+    }
   }
 
   #refuse(error: ClientError): void {

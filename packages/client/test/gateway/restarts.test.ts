@@ -127,6 +127,55 @@ test("a gateway that is killed and restarted under its subscribers: each message
   expect([...over.values()].filter((outcome) => outcome === "published").length).toBeGreaterThan(10);
 }, 120_000);
 
+test("a gateway that is killed and restarted under the followers of a stream: what was appended, once each, in order", async () => {
+  const prefixed = await openStage();
+  onTestFinished(() => prefixed.close());
+  const gateway = await KillableGateway.start({ stage: prefixed, size: 10 });
+  const own = prefixed.keyline().stream<Post>("events");
+  const listened = new Log<string>();
+  const iterated = new Log<string>();
+  const gaps: unknown[] = [];
+  const listening = open(gateway)
+    .stream<Post>("events")
+    .follow(({ id }) => listened.add(id), { onGap: (gap) => gaps.push(gap) });
+  const iteration = open(gateway)
+    .stream<Post>("events")
+    .follow({ onGap: (gap) => gaps.push(gap), buffer: 20 });
+  await Promise.all([listening.ready, iteration.ready]);
+  void (async () => {
+    for await (const { id } of iteration) iterated.add(id);
+  })();
+
+  const appender = open(gateway).stream<Post>("events");
+  const stopOver = publishSteadily("client", (post) => appender.append(post, { timeout: 20_000, idempotencyKey: String(post.n) }));
+  const stopDirect = publishSteadily("keyline", (post) => own.append(post));
+  for (const signal of ["SIGKILL", "SIGTERM", "SIGKILL"] as const) {
+    await listened.length(listened.entries.length + 100);
+    await gateway.end(signal);
+    await gateway.start();
+  }
+  const outcomes = await stopOver();
+  await stopDirect();
+  await own.append({ by: "keyline", n: -1 });
+
+  const ids: string[] = [];
+  const appended: Post[] = [];
+  for await (const { id, data } of own.read()) {
+    ids.push(id);
+    appended.push(data);
+  }
+  await Promise.all([listened.length(ids.length), iterated.length(ids.length)]);
+  expect(listened.entries).toEqual(ids);
+  expect(iterated.entries).toEqual(ids);
+  expect(gaps).toEqual([]);
+  // What the gateway answered is there once; of what it did not answer, some may be.
+  for (const [n, outcome] of outcomes) {
+    const count = appended.filter((post) => post.by === "client" && post.n === n).length;
+    if (outcome === "published") expect(count).toBe(1);
+    else expect(count).toBeLessThanOrEqual(outcome === "OUTCOME_UNKNOWN" ? 1 : 0);
+  }
+}, 120_000);
+
 test("what a short history no longer has is announced as a gap of exactly so many, where they are missing", async () => {
   const prefixed = await openStage();
   onTestFinished(() => prefixed.close());

@@ -80,17 +80,68 @@ describe("watching", () => {
     await expect(watch.ready).rejects.toMatchObject({ code: "FORBIDDEN" });
   });
 
-  test("one that failed for a while is asked for again", async () => {
+  test.each(["VALKEY_UNAVAILABLE", "RATE_LIMITED"])("one that is refused with %s is asked for again", async (code) => {
     let refusals = 0;
     gateway.intercept = ({ type, ref }, say) => {
       if (type !== "watch" || refusals++ > 2) return false;
-      say({ type: "error", ref, code: "VALKEY_UNAVAILABLE", message: "Later" });
+      say({ type: "error", ref, code, message: "Later" });
       return true;
     };
     await as("eve")
       .presence("news")
       .watch(() => undefined).ready;
     expect(refusals).toBe(4);
+  });
+});
+
+describe("what the gateway withdraws", () => {
+  const withdraw = (what: "watch" | "enter", code: string) => gateway.sayToAll({ type: "withdrawn", what, channel: "news", code });
+
+  test("is told as an error and given up where it is forbidden, and subscriptions do not notice", async () => {
+    const live = as("ada");
+    const errors = new Log<ClientError>();
+    live.on("error", errors.add);
+    const seen = new Log<unknown>();
+    await live.subscribe("news", ({ data }) => seen.add(data)).ready;
+    const presence = live.presence("news");
+    await presence.enter();
+    const watch = presence.watch(() => undefined);
+    await watch.ready;
+    withdraw("watch", "FORBIDDEN");
+    withdraw("enter", "FORBIDDEN");
+    gateway.publish("news", "heard");
+    expect(await seen.length(1)).toEqual(["heard"]);
+    expect((await errors.length(2)).map(({ code }) => code)).toEqual(["FORBIDDEN", "FORBIDDEN"]);
+    expect(watch.members.size).toBe(0);
+    gateway.drop();
+    await gateway.frame("subscribe", { count: 2 });
+    await live.subscribe("other").ready;
+    expect(gateway.frames.filter(({ type }) => type === "enter" || type === "watch")).toHaveLength(2);
+  });
+
+  test("is asked for again where the gateway could not find out whether it is allowed", async () => {
+    const live = as("ada");
+    live.on("error", () => expect.unreachable());
+    const presence = live.presence("news");
+    await presence.enter({ mood: "calm" });
+    const watch = presence.watch(() => undefined);
+    await watch.ready;
+    withdraw("watch", "POSTGRES_UNAVAILABLE");
+    withdraw("enter", "POSTGRES_UNAVAILABLE");
+    await gateway.frame("watch", { count: 2 });
+    expect((await gateway.frame("enter", { count: 2 })).info).toEqual({ mood: "calm" });
+    expect([...watch.members.keys()]).toEqual(["ada"]);
+  });
+
+  test("is nothing where it was left already", async () => {
+    const live = as("ada");
+    live.on("error", () => expect.unreachable());
+    await live.presence("news").enter();
+    await live.presence("news").leave();
+    withdraw("enter", "FORBIDDEN");
+    withdraw("watch", "FORBIDDEN");
+    await live.subscribe("news").ready;
+    expect(gateway.frames.filter(({ type }) => type === "enter")).toHaveLength(1);
   });
 });
 

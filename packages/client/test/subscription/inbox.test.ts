@@ -2,18 +2,19 @@ import fc from "fast-check";
 import { expect, test } from "vitest";
 import { ClientError } from "../../src/client-error.ts";
 import { Inbox } from "../../src/subscription/inbox.ts";
-import { isGap, type Item } from "../../src/subscription/message.ts";
+import { isGap, type Item } from "../../src/subscription/item.ts";
+import type { Message } from "../../src/subscription/message.ts";
 
-function message(id: number): Item<number> {
+function message(id: number): Item {
   return { channel: "news", id: String(id), data: id, at: 0, cursor: `1-${id}` };
 }
 
-const gap: Item<number> = { channel: "news", reason: "lost", missed: undefined, cursor: undefined };
+const gap: Item = { channel: "news", reason: "lost", missed: undefined, cursor: undefined };
 
-function createInbox(capacity: number): { readonly inbox: Inbox<number>; readonly handedOver: unknown[] } {
+function createInbox(capacity: number): { readonly inbox: Inbox<Message<number>>; readonly handedOver: unknown[] } {
   const handedOver: unknown[] = [];
-  const handOver = (item: Item<unknown>): unknown => handedOver.push(isGap(item) ? "gap" : item.data);
-  const inbox = new Inbox<number>({ handOver, end: () => undefined }, capacity);
+  const handOver = (item: Item): unknown => handedOver.push(isGap(item) ? "gap" : item.data);
+  const inbox = new Inbox<Message<number>>({ handOver, end: () => undefined }, capacity);
   return { inbox, handedOver };
 }
 

@@ -346,6 +346,20 @@ describe("ending", () => {
     expect((await gateway.frame("subscribe", { count: 2 })).since).toBe("1-1");
   });
 
+  test("one that is refused because of too many requests is asked for again, from where it was", async () => {
+    gateway.publish("news", "a");
+    let refusals = 0;
+    gateway.intercept = ({ type, channel, since }, say) => {
+      if (type !== "subscribe" || since === undefined || refusals++ > 1) return false;
+      say({ type: "error", channel, code: "RATE_LIMITED", message: "Later" });
+      return true;
+    };
+    const subscription = live.subscribe<string>("news", { since: "earliest" });
+    expect(await take(subscription, 1)).toEqual(["a"]);
+    expect(refusals).toBe(3);
+    expect(gateway.frames.map(({ since }) => since)).toEqual(["earliest", "earliest", "earliest"]);
+  });
+
   test("a channel without history that came too fast for the connection goes on after a gap", async () => {
     gateway.channel("ticker").hasHistory = false;
     const gaps = new Log<Gap>();

@@ -6,6 +6,8 @@ import { Notice } from "./notice.ts";
 interface Frame {
   readonly type: string;
   readonly channel: string;
+  readonly stream?: string;
+  readonly after?: string;
   readonly sub?: number;
   readonly ref?: number;
   readonly since?: string;
@@ -73,6 +75,7 @@ export class GatewayDouble {
   #server: WebSocketServer | undefined;
   #port = 0;
   #isStalled = false;
+  #nextEntry = 1;
 
   static async start(): Promise<GatewayDouble> {
     const double = new GatewayDouble();
@@ -245,6 +248,12 @@ export class GatewayDouble {
     if (type === "watch") {
       peer.watched.add(channel);
       this.#say(peer, { type: "present", channel, ref, members: [...this.channel(channel).members.values()] });
+    }
+    if (type === "follow") this.#say(peer, { type: "following", stream: frame.stream, sub, after: frame.after ?? "-" });
+    if (type === "append") {
+      const id = `1-${this.#nextEntry++}`;
+      this.#say(peer, { type: "appended", ref, id, appended: true });
+      this.sayToAll({ type: "entry", stream: frame.stream, id, data: frame.data, at: Date.now(), key: null });
     }
     if (type === "ping") this.#say(peer, { type: "pong" });
   }

@@ -10,5 +10,11 @@ const { valkey, prefix, port, size } = JSON.parse(process.argv[2] ?? "{}") as {
 };
 const keyline = new Keyline({ valkey, prefix });
 const channel = keyline.channel("news", { history: { size } });
-const { url } = await startGateway({ keyline, channels: [{ channel, access: "public", publish: "public" }], port });
+const { url } = await startGateway({
+  keyline,
+  channels: [{ channel, access: "public", publish: "public" }],
+  streams: [{ stream: keyline.stream("events"), access: "public", append: "public" }],
+  limits: { requests: { max: 100_000, perMs: 60_000 } },
+  port,
+});
 console.log(url);
