@@ -6,6 +6,7 @@ import type { FastifyInstance } from "fastify";
 import { KeylineError } from "keyline";
 import pg from "pg";
 import { registerFeed } from "./feed/server/feed.ts";
+import { registerReviews } from "./reviews/server/reviews.ts";
 import { registerShop } from "./shop/server/shop.ts";
 import { registerGateway } from "./site/gateway.ts";
 import { ownOrigins } from "./site/own-origins.ts";
@@ -52,17 +53,25 @@ async function start(): Promise<void> {
   running.site = site;
   const tokens = new Tokens();
   await registerShop(site, stores);
-  const { keyline, findDoor } = await registerFeed(site, { ...stores, tokens });
-  await registerGateway(site, { keyline, findDoor, tokens, origins: ownOrigins(host, port), logError });
+  const feed = await registerFeed(site, { ...stores, tokens });
+  const reviews = await registerReviews(site, { ...stores, tokens });
+  await registerGateway(site, {
+    keyline: feed.keyline,
+    findDoor: (name) => reviews.findDoor(name) ?? feed.findDoor(name),
+    tokens,
+    origins: ownOrigins(host, port),
+    logError,
+  });
   site.get("/", (_request, reply) => reply.redirect("/shop"));
   await site.listen({ host, port });
   const address = addressOf(port);
   say(`Valkey      ${valkey.description}`);
   say(`PostgreSQL  ${postgres.description}`);
-  say("Keyline     queue orders with 2 workers, each a process of its own; the feed's channels; simulated weather.*");
+  say("Keyline     queue orders with 2 workers, each a process of its own; the feed's channels; simulated weather.*; stream Reviews");
   say(`Gateway     ${address}/v1, described by ${address}/openapi.json`);
   say(`Shop        ${address}/shop`);
   say(`Feed        ${address}/feed`);
+  say(`Reviews     ${address}/reviews`);
   if (!loopback.has(host)) say("There is no login: whoever can reach this machine can use it.");
   say("Ctrl-C stops all of it.");
 }

@@ -8,7 +8,7 @@ interface GatewaySetup {
   /** Is closed by its owner, who registers before the gateway: what registers first closes last. */
   readonly keyline: Keyline;
   /** Finds the channels that pages may subscribe to, also those that were made a moment ago. */
-  readonly findDoor: (name: string) => Promise<ChannelDoor | undefined>;
+  readonly findDoor: (name: string) => ChannelDoor | undefined | Promise<ChannelDoor | undefined>;
   readonly tokens: Tokens;
   /** Of the site's own pages. */
   readonly origins: readonly string[];

@@ -1,6 +1,7 @@
 import { fastify, type FastifyInstance } from "fastify";
 import { answerWithProblems } from "./problem.ts";
 import { refuseCrossSite } from "./same-origin.ts";
+import { UnaskedConnections } from "./unasked-connections.ts";
 
 const securityHeaders = {
   // Mantine writes its theme into style elements; scripts come from files only.
@@ -21,6 +22,11 @@ export function createSite({ logError }: SiteOptions): FastifyInstance {
   site.addHook("onRequest", (request, reply, done) => {
     reply.headers(securityHeaders);
     refuseCrossSite(request);
+    done();
+  });
+  const unasked = new UnaskedConnections(site.server);
+  site.addHook("preClose", (done) => {
+    unasked.end();
     done();
   });
   answerWithProblems(site, logError);

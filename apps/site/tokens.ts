@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import { SignJWT } from "jose";
+import { errors, jwtVerify, SignJWT } from "jose";
 
 const lifeMs = 900_000;
 
@@ -20,5 +20,16 @@ export class Tokens {
       .setIssuedAt()
       .setExpirationTime(new Date(Date.now() + lifeMs))
       .sign(this.secret);
+  }
+
+  /** Whom a token is of; undefined when it is not of this process, or has expired. */
+  async subjectOf(token: string): Promise<string | undefined> {
+    try {
+      const { payload } = await jwtVerify(token, this.secret, { algorithms: ["HS256"], requiredClaims: ["sub", "exp"] });
+      return payload.sub;
+    } catch (error) {
+      if (error instanceof errors.JOSEError) return undefined;
+      throw error;
+    }
   }
 }

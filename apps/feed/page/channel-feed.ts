@@ -1,7 +1,7 @@
 import type { Live, Message, Subscription } from "@keyline/client";
 import type { Post } from "../post.ts";
 import { loadPosts } from "./api.ts";
-import type { Attendance } from "./attendance.ts";
+import type { Attendance } from "../../site/page/attendance.ts";
 import { emptyTimeline, newestIdOf, withArrival, withGap, withGone, withPosts, type Gone, type Timeline } from "./timeline.ts";
 
 export type FeedState = "loading" | "live" | "failed";

@@ -12,7 +12,7 @@ import { recall, remember } from "./memory.ts";
 import { ReadersPanel } from "./readers-panel.tsx";
 import { TimelineView } from "./timeline-view.tsx";
 import { useChannels } from "./use-channels.ts";
-import { useConnection } from "./use-connection.ts";
+import { useConnection } from "../../site/page/use-connection.ts";
 import { useFeeds } from "./use-feeds.ts";
 import { useReaders } from "./use-readers.ts";
 import { useWeather } from "./use-weather.ts";

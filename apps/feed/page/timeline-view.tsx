@@ -4,7 +4,7 @@ import { useEffect, useMemo, type ReactNode } from "react";
 import type { Connection } from "../../site/page/connection-status.tsx";
 import { useAction } from "../../site/page/failures.tsx";
 import { countOf } from "../../site/page/format.ts";
-import { useNow } from "./ago.ts";
+import { useNow } from "../../site/page/ago.ts";
 import { GoneDivider, MissedDivider } from "./dividers.tsx";
 import type { Feeds, FeedView } from "./feeds.ts";
 import { PostCard } from "./post-card.tsx";

@@ -1,6 +1,6 @@
 import { connect, type Live } from "@keyline/client";
 import { registerReader } from "./api.ts";
-import { Attendance } from "./attendance.ts";
+import { Attendance } from "../../site/page/attendance.ts";
 import { recall, remember } from "./memory.ts";
 
 /** What lasts as long as the page is open. */

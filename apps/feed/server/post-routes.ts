@@ -1,10 +1,10 @@
 import type { FastifyInstance } from "fastify";
 import { z } from "zod";
+import { placeBeforeNow } from "../../site/place.ts";
 import { parseInput } from "../../site/problem.ts";
 import { longestAuthor, longestContent } from "../limits.ts";
 import type { Channels } from "./channels.ts";
 import type { FeedTables } from "./feed-tables.ts";
-import { placeBeforeNow } from "./place.ts";
 import type { PostDesk } from "./post-desk.ts";
 
 const isStorable = (text: string): boolean => text.isWellFormed() && !text.includes("\0");

@@ -1,10 +1,11 @@
 import type { Browser, Page } from "playwright-core";
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from "vitest";
 import { openBrowser, openPage } from "../../site/test/support/browser.ts";
-import { createChannel, freePort, newFeedName, openFeed, postAll, type TestFeed } from "./support/feed.ts";
+import { freePort } from "../../site/test/support/port.ts";
+import { createChannel, newFeedName, openFeed, postAll, type TestFeed } from "./support/feed.ts";
 import { startFeedProcess, type FeedProcess } from "./support/feed-process.ts";
 import { openHistory } from "./support/history.ts";
-import { Network } from "./support/network.ts";
+import { Network } from "../../site/test/support/network.ts";
 import { contentsOn, linesOn, select, writePost } from "./support/page.ts";
 
 const timeout = 25_000;

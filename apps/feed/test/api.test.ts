@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { followChannel, readMessages as readMessagesOf, type LiveMessage } from "../../site/test/support/live-messages.ts";
 import { createChannel, openFeed, postAll, type TestFeed } from "./support/feed.ts";
 
 let feed: TestFeed;
@@ -28,34 +29,12 @@ async function contents(query: string): Promise<string[]> {
   return (body as { posts: { content: string }[] }).posts.map(({ content }) => content);
 }
 
-interface LiveMessage {
-  readonly id: string;
-  readonly channel: string;
-  readonly data: Readonly<Record<string, unknown>>;
+function follow(channel: string, since?: string): AsyncGenerator<LiveMessage> {
+  return followChannel(feed.url, since === undefined ? { channel } : { channel, since });
 }
 
-/** What the gateway brings of a channel, from the oldest that is kept, until the caller stops reading. */
-async function* follow(channel: string, since = "earliest"): AsyncGenerator<LiveMessage> {
-  const response = await fetch(`${feed.url}/v1/channels/${channel}/messages?since=${since}`, { headers: { accept: "text/event-stream" } });
-  if (!response.ok || !response.body) throw new Error(`No stream: ${response.status}`);
-  let text = "";
-  for await (const chunk of response.body.pipeThrough(new TextDecoderStream())) {
-    const frames = (text + chunk).split("\n\n");
-    text = frames.pop() ?? "";
-    for (const frame of frames) {
-      const data = /^event: message$[\s\S]*^data: (.*)$/m.exec(frame)?.[1];
-      if (data !== undefined) yield JSON.parse(data) as LiveMessage;
-    }
-  }
-}
-
-async function readMessages(channel: string, wanted: number): Promise<LiveMessage[]> {
-  const messages: LiveMessage[] = [];
-  for await (const message of follow(channel)) {
-    messages.push(message);
-    if (messages.length === wanted) break;
-  }
-  return messages;
+function readMessages(channel: string, wanted: number): Promise<LiveMessage[]> {
+  return readMessagesOf(feed.url, { channel, wanted });
 }
 
 describe("channels", () => {

@@ -197,7 +197,11 @@ describe("a long channel", () => {
 
 test("the header leads to the other applications", async () => {
   const nav = page.getByRole("navigation", { name: "Applications" });
-  expect(await nav.getByRole("link").evaluateAll((links) => links.map((link) => link.getAttribute("href")))).toEqual(["/shop", "/feed"]);
+  expect(await nav.getByRole("link").evaluateAll((links) => links.map((link) => link.getAttribute("href")))).toEqual([
+    "/shop",
+    "/feed",
+    "/reviews",
+  ]);
   expect(await nav.getByRole("link", { name: "Feed" }).getAttribute("aria-current")).toBe("page");
 });
 

@@ -9,7 +9,7 @@ const words: Record<Connection, string> = { connecting: "Connecting", live: "Liv
 export function ConnectionStatus({ connection }: { readonly connection: Connection }): ReactNode {
   return (
     <span className={classes.status} data-connection={connection}>
-      {words[connection]}
+      <span className={classes.word}>{words[connection]}</span>
     </span>
   );
 }

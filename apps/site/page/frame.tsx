@@ -15,6 +15,7 @@ interface FrameProps {
 const applications = [
   { name: "Shop", path: "/shop" },
   { name: "Feed", path: "/feed" },
+  { name: "Reviews", path: "/reviews" },
 ] as const;
 
 /** What all pages have around them: the header with the name, the way to the other applications, and the colour scheme. */

@@ -1,7 +1,7 @@
-import { once } from "node:events";
-import { createServer } from "node:net";
-import pg from "pg";
+import type pg from "pg";
 import { inject } from "vitest";
+import { openPool } from "../../../site/test/support/pool.ts";
+import { freePort } from "../../../site/test/support/port.ts";
 import { request, type Answer } from "../../../site/test/support/request.ts";
 import { openFeedSite } from "./feed-site.ts";
 
@@ -27,17 +27,6 @@ export function newFeedName(): string {
   return `feed_${process.pid}_${Date.now().toString(36)}_${opened++}`;
 }
 
-/** A port that nobody listens on now. */
-export async function freePort(): Promise<number> {
-  const probe = createServer().listen({ host: "127.0.0.1", port: 0 });
-  await once(probe, "listening");
-  const address = probe.address();
-  probe.close();
-  await once(probe, "close");
-  if (typeof address !== "object" || !address) throw new Error("The probe does not listen on a port");
-  return address.port;
-}
-
 export async function openFeed(settings: FeedSettings = {}): Promise<TestFeed> {
   const errors: string[] = [];
   const name = newFeedName();
@@ -52,9 +41,7 @@ export async function openFeed(settings: FeedSettings = {}): Promise<TestFeed> {
     logError: (message) => errors.push(message),
   });
   const url = `http://127.0.0.1:${port}`;
-  const database = new URL(postgresUrl);
-  database.pathname = `/${name}`;
-  const pool = new pg.Pool({ connectionString: database.href, max: 2 });
+  const pool = openPool(postgresUrl, name);
   return {
     url,
     port,

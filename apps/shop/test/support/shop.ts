@@ -1,7 +1,8 @@
 import type { FastifyInstance } from "fastify";
-import pg from "pg";
+import type pg from "pg";
 import { inject } from "vitest";
 import { createSite } from "../../../site/site.ts";
+import { openPool } from "../../../site/test/support/pool.ts";
 import { request, type Answer } from "../../../site/test/support/request.ts";
 import { registerShop } from "../../server/shop.ts";
 
@@ -42,9 +43,7 @@ export async function openShop({
   await registerShop(site, { valkeyUrl, postgresUrl, database: name, prefix: name, workers, logError });
   await site.listen({ host: "127.0.0.1", port });
   const url = urlOf(site);
-  const database = new URL(postgresUrl);
-  database.pathname = `/${name}`;
-  const pool = new pg.Pool({ connectionString: database.href, max: 2 });
+  const pool = openPool(postgresUrl, name);
   return {
     url,
     pool,

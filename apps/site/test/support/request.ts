@@ -4,13 +4,23 @@ export interface Answer {
   readonly body: unknown;
 }
 
+interface Question {
+  readonly method: string;
+  readonly body?: unknown;
+  readonly token?: string | undefined;
+}
+
 /** One request; a body that is a text is sent as it is, anything else as JSON. */
-export async function request(url: string, { method, body }: { readonly method: string; readonly body?: unknown }): Promise<Answer> {
+export async function request(url: string, { method, body, token }: Question): Promise<Answer> {
   const isText = typeof body === "string";
   const response = await fetch(url, {
     method,
     redirect: "manual",
-    ...(body === undefined ? {} : { headers: { "content-type": "application/json" }, body: isText ? body : JSON.stringify(body) }),
+    headers: {
+      ...(body === undefined ? {} : { "content-type": "application/json" }),
+      ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
+    },
+    ...(body === undefined ? {} : { body: isText ? body : JSON.stringify(body) }),
   });
   const text = await response.text();
   const type = response.headers.get("content-type");

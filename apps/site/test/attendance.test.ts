@@ -27,3 +27,11 @@ test("tries that failed are part of one absence", () => {
   attendance.begin();
   expect(attendance.absenceOf(350)).toBe(1);
 });
+
+test("a page that goes on where an earlier one ended has missed what came before its first connection", () => {
+  const attendance = new Attendance({ cameBefore: true });
+  attendance.prepare(100);
+  attendance.begin();
+  expect(attendance.absenceOf(50)).toBe(1);
+  expect(attendance.absenceOf(150)).toBeUndefined();
+});
