@@ -6,6 +6,7 @@ import type { Database, Statement } from "./database.ts";
 
 const everyMs = 3_600_000;
 const firstWithinMs = 10_000;
+const againMs = 30_000;
 const page = 5_000;
 
 const setMaxAge: Statement = {
@@ -22,7 +23,8 @@ const dropOnces: Statement = { name: "keyline-drop-onces", text: "DELETE FROM ke
 
 /**
  * Keeps the record of transactional streams in order, once an hour: makes the partition of the week that comes, drops what retention does
- * not keep, and forgets idempotency keys whose time is over. Any number of processes may do it.
+ * not keep, and forgets idempotency keys whose time is over. What was in use is tried again soon: where transactions follow each other without
+ * a pause, most tries find somebody. Any number of processes may do it.
  */
 export class EventKeeper implements Duty {
   readonly #database: Database;
@@ -60,8 +62,9 @@ export class EventKeeper implements Duty {
       await this.#database.query(ensureWeeks, []);
       await this.#database.query(dropOnces, []);
       for (let isUnfinished = true; isUnfinished && !this.#isStopped;) {
-        const [row] = await this.#database.query<{ is_unfinished: boolean }>(dropExpired, [page]);
+        const [row] = await this.#database.query<{ is_unfinished: boolean | null }>(dropExpired, [page]);
         isUnfinished = row?.is_unfinished === true;
+        if (row?.is_unfinished === null) this.#alarm.set(againMs);
       }
     } catch (error) {
       const isNotUsed = error instanceof KeylineError && error.code === "NOT_MIGRATED";

@@ -12,7 +12,7 @@
  *    it, and is filled from the record like any other rest. Ids are the record's, so a reader's place stays what it was.
  *
  * A process looks at once when it saw a commit of its own, and every two seconds at the streams that it uses, for what others have
- * left. Reading the record never waits for this.
+ * left; whether Valkey still has what it had it asks after every connect, and every eight seconds. Reading the record never waits for this.
  */
 import { Alarm } from "../runtime/alarm.ts";
 import type { Duty } from "../runtime/duty.ts";
@@ -32,23 +32,34 @@ export interface EventOutlet {
   begin(): Promise<string | undefined>;
   /** Appends what is missing of these events, which follow `before`. Returns where it ends then; undefined when it is not there. */
   append(before: string, events: readonly EventRow[]): Promise<string | undefined>;
+  /** A page of what the record has behind this end; undefined where the record does not have that one, and what ended so was taken away. */
+  missing(end: string, limit: number): Promise<readonly EventRow[] | undefined>;
 }
 
 const lookEveryMs = 2_000;
 const expectedEveryMs = 250;
+const askAgainMs = 8_000;
+const lastPassMs = 5_000;
 const placePage = 1_000;
 const copyPage = 500;
+
+/** One stream, and whether somebody is at it. */
+interface Pass {
+  readonly outlet: EventOutlet;
+  running: Promise<void> | undefined;
+  isNamed: boolean;
+  /** Up to where the stream on Valkey was seen to be, and when. */
+  seenAt: string;
+  seenWhen: number;
+}
 
 export class EventRelay implements Duty {
   readonly #database: Database;
   readonly #logger: Logger;
-  readonly #outlets = new Map<string, EventOutlet>();
-  readonly #alarm = new Alarm(() => this.#look());
+  readonly #passes = new Map<string, Pass>();
+  readonly #alarm = new Alarm(() => this.#lookAround());
   readonly #stopping = new AbortController();
-  /** Streams that were named since the last look; those of others come in their turn. */
-  #named = new Set<string>();
   #expectedUntil = 0;
-  #nextFullLook = 0;
 
   constructor(database: Database, logger: Logger) {
     this.#database = database;
@@ -61,68 +72,79 @@ export class EventRelay implements Duty {
 
   /** Brings what was committed so far, if both stores are there. */
   async stop(): Promise<void> {
-    await this.#alarm.stop();
-    if (this.#named.size > 0 && this.#database.isAvailable) await this.#lookAt([...this.#named]).catch(() => undefined);
     this.#stopping.abort();
+    await this.#alarm.stop();
+    const passes = [...this.#passes.values()];
+    await Promise.all(passes.map(async ({ running }) => running));
+    const limit = AbortSignal.timeout(lastPassMs);
+    await Promise.all(
+      passes.map(async (pass) => {
+        if (pass.isNamed && pass.outlet.isOpen && this.#database.isAvailable) await this.#bring(pass, limit);
+      }),
+    );
   }
 
   /** Serves one more stream. */
   add(outlet: EventOutlet): void {
-    this.#outlets.set(outlet.table.stream, outlet);
+    this.#passes.set(outlet.table.stream, { outlet, running: undefined, isNamed: false, seenAt: "", seenWhen: -Infinity });
     this.lookSoon(outlet.table.stream);
   }
 
   /** Events of this stream were committed that are not on Valkey yet. */
   lookSoon(stream: string): void {
-    this.#named.add(stream);
-    this.#alarm.set(0);
+    const pass = this.#passes.get(stream);
+    if (!pass) return;
+    pass.isNamed = true;
+    this.#begin(pass);
   }
 
   /** A transaction with events is open whose end may not be seen: look more often for a while. */
   expectEvents(stream: string): void {
     this.#expectedUntil = performance.now() + 2_000;
     this.lookSoon(stream);
+    this.#alarm.set(expectedEveryMs);
   }
 
   /** Valkey may have lost its memory: look at everything. */
   lookAtAll(): void {
-    this.#nextFullLook = 0;
+    for (const pass of this.#passes.values()) pass.seenWhen = -Infinity;
     this.#alarm.set(0);
   }
 
-  async #look(): Promise<void> {
-    const named = this.#named;
-    this.#named = new Set();
-    const isExpecting = performance.now() < this.#expectedUntil;
-    const isFull = isExpecting || performance.now() >= this.#nextFullLook;
-    if (isFull) this.#nextFullLook = performance.now() + lookEveryMs;
-    await this.#database.whenAvailable(this.#stopping.signal);
-    if (this.#stopping.signal.aborted) return;
-    await this.#lookAt(isFull ? [...this.#outlets.keys()] : [...named]);
-    if (this.#named.size > 0) this.#alarm.set(0);
-    else this.#alarm.set(isExpecting ? expectedEveryMs : Math.max(1, this.#nextFullLook - performance.now()));
+  #lookAround(): Promise<void> {
+    for (const stream of this.#passes.keys()) this.lookSoon(stream);
+    this.#alarm.set(performance.now() < this.#expectedUntil ? expectedEveryMs : lookEveryMs);
+    return Promise.resolve();
   }
 
-  async #lookAt(streams: readonly string[]): Promise<void> {
-    await Promise.all(
-      streams.map(async (stream) => {
-        const outlet = this.#outlets.get(stream);
-        if (outlet) await this.#bring(outlet);
-      }),
-    );
+  // Each stream by itself: one that is locked, or has much to copy, holds up no other.
+  #begin(pass: Pass): void {
+    const { signal } = this.#stopping;
+    if (pass.running || signal.aborted) return;
+    pass.running = this.#run(pass, signal).finally(() => {
+      pass.running = undefined;
+      if (pass.isNamed) this.#begin(pass);
+    });
   }
 
-  /** Never rejects: what goes wrong with one stream keeps no other waiting. */
-  async #bring(outlet: EventOutlet): Promise<void> {
-    const { table } = outlet;
+  async #run(pass: Pass, signal: AbortSignal): Promise<void> {
+    await this.#database.whenAvailable(signal);
+    if (signal.aborted) return;
+    pass.isNamed = false;
+    await this.#bring(pass, signal);
+  }
+
+  /** Never rejects: what could not be brought is tried again at the next look. */
+  async #bring(pass: Pass, signal: AbortSignal): Promise<void> {
+    const { table } = pass.outlet;
     try {
-      for (let isUnfinished = true; isUnfinished && !this.#stopping.signal.aborted;) {
+      for (let isUnfinished = true; isUnfinished && !signal.aborted;) {
         const placed = await table.place(placePage);
-        if (outlet.isOpen) await this.#copy(outlet, placed.last);
+        if (pass.outlet.isOpen) await this.#copy(pass, placed.last, signal);
         ({ isUnfinished } = placed);
       }
     } catch (error) {
-      if (this.#database.isClosing) return;
+      if (this.#database.isClosing || signal.aborted) return;
       const isNotUsed = error instanceof KeylineError && error.code === "NOT_MIGRATED";
       if (!isNotUsed)
         this.#logger.warn(
@@ -133,12 +155,18 @@ export class EventRelay implements Duty {
   }
 
   /** Copies what the record has after the last event on Valkey, up to `last`. */
-  async #copy(outlet: EventOutlet, last: string): Promise<void> {
+  async #copy(pass: Pass, last: string, signal: AbortSignal): Promise<void> {
+    const { outlet } = pass;
+    const now = performance.now();
+    // While nothing is appended Valkey is asked less often whether it still has what it had.
+    if (last === pass.seenAt && now - pass.seenWhen < askAgainMs) return;
     let end = (await outlet.end()) ?? (await outlet.begin());
-    while (end !== undefined && end !== last && !this.#stopping.signal.aborted) {
-      const events = await outlet.table.readAfter(end, copyPage);
-      if (events.length === 0) return;
-      end = await outlet.append(end, events);
+    while (end !== undefined && end !== last && !signal.aborted) {
+      const events = await outlet.missing(end, copyPage);
+      if (events?.length === 0) return;
+      end = events ? await outlet.append(end, events) : await outlet.begin();
     }
+    pass.seenAt = end ?? "";
+    pass.seenWhen = now;
   }
 }

@@ -62,17 +62,30 @@ const insertWithin = `INSERT INTO keyline.event (stream, key, data, row_id)
   RETURNING pg_current_xact_id()::text AS xid`;
 const claimOnce = "SELECT keyline.claim_once($1, $2, $3, $4) AS known";
 const place: Statement = { name: "keyline-place-events", text: "SELECT placed, last::text FROM keyline.place_committed($1, $2)" };
-const range: Statement = {
-  name: "keyline-read-events",
-  text: `SELECT ${eventId} AS id, key, data FROM keyline.event WHERE stream = $1 AND position > $2 AND position <= $3 ORDER BY position LIMIT $4`,
-};
-const rangeBackwards: Statement = {
-  name: "keyline-read-events-backwards",
-  text: range.text.replace("ORDER BY position", "ORDER BY position DESC"),
+const range: Statement = { name: "keyline-read-events", text: pageOf("position") };
+const rangeBackwards: Statement = { name: "keyline-read-events-backwards", text: pageOf("position DESC") };
+// One row at least, for `is_known`: without an id where nothing comes behind.
+const behind: Statement = {
+  name: "keyline-read-events-behind",
+  text: `SELECT is_known, page.id, page.key, page.data FROM (
+      SELECT $2::bigint <= coalesce((SELECT dropped_position FROM keyline.stream WHERE name = $1), 0)
+        OR EXISTS (SELECT FROM keyline.event WHERE stream = $1 AND position = $2) AS is_known
+    ) AS place LEFT JOIN LATERAL (${pageOf("position")}) AS page ON true`,
 };
 const readCommitted: Statement = {
   name: "keyline-read-committed-events",
-  text: "SELECT id, key, data FROM keyline.read_committed_events($1, $2, $3, $4, $5)",
+  text: "SELECT id, key, data FROM keyline.read_committed_events($1, $2, $3, $4, $6, $5)",
+};
+const beginBehind: Statement = {
+  name: "keyline-begin-behind",
+  text: `INSERT INTO keyline.stream (name, begins_behind) VALUES ($1, $2)
+    ON CONFLICT (name) DO UPDATE SET begins_behind = greatest(stream.begins_behind, excluded.begins_behind)`,
+};
+const newestUpTo: Statement = {
+  name: "keyline-newest-event-up-to",
+  text: `SELECT coalesce(
+      (SELECT position FROM keyline.event WHERE stream = $1 AND position > 0 AND position <= $2 ORDER BY position DESC LIMIT 1), 0
+    )::text AS position`,
 };
 const history: Statement = {
   name: "keyline-read-key",
@@ -102,6 +115,7 @@ const beforeNewest: Statement = {
       coalesce((SELECT position FROM keyline.event WHERE stream = $1 AND position > 0 AND position < $3 ORDER BY position DESC LIMIT 1), 0)
     )::text AS position`,
 };
+
 /** The record of one transactional stream. */
 export class EventTable {
   readonly stream: string;
@@ -160,9 +174,9 @@ export class EventTable {
     return { last: toEventId(row?.last ?? "0"), isUnfinished: row?.placed === atMost };
   }
 
-  /** Events that have their place, in order. */
+  /** Events that have their place, in order: a page, which ends early where it is large, and is empty only where there are none. */
   async read({ after, to, limit, reverse }: EventRange): Promise<EventRow[]> {
-    const values = [this.stream, toPosition(after), toPosition(to), limit];
+    const values = [this.stream, toPosition(after), toPosition(to), limit, pageBytes];
     return toEventRows(await this.database.query<Row>(reverse ? rangeBackwards : range, values));
   }
 
@@ -170,9 +184,27 @@ export class EventTable {
     return this.read({ after, to: endOfIds, limit, reverse: false });
   }
 
-  /** The same, with everything that is committed: what has no place yet is given one. */
+  /** The events behind one, and whether that one is in the record: or was, before retention dropped it. */
+  async readBehind(id: string, limit: number): Promise<{ readonly isKnown: boolean; readonly events: readonly EventRow[] }> {
+    const values = [this.stream, toPosition(id), toPosition(endOfIds), limit, pageBytes];
+    const rows = await this.database.query<(Row | { readonly id: null }) & { readonly is_known: boolean }>(behind, values);
+    return { isKnown: rows[0]?.is_known === true, events: toEventRows(rows.filter((row) => row.id !== null)) };
+  }
+
+  /** The newest event that is not behind this id. */
+  async newestUpTo(id: string): Promise<string> {
+    const [row] = await this.database.query<{ position: string }>(newestUpTo, [this.stream, toPosition(id)]);
+    return toEventId(row?.position ?? "0");
+  }
+
+  /** Gives no event that comes an id up to this one. */
+  async beginBehind(id: string): Promise<void> {
+    await this.database.query(beginBehind, [this.stream, toPosition(id)]);
+  }
+
+  /** As `read`, with everything that is committed: what has no place yet is given one. */
   async readCommitted({ after, to, limit, reverse }: EventRange): Promise<EventRow[]> {
-    const values = [this.stream, toPosition(after), toPosition(to), limit, reverse];
+    const values = [this.stream, toPosition(after), toPosition(to), limit, pageBytes, reverse];
     return toEventRows(await this.database.query<Row>(readCommitted, values));
   }
 
@@ -213,8 +245,19 @@ export class EventTable {
 }
 
 const endOfIds = "999999999999999-0";
+/** Of what is read at once: events may be megabytes. */
+export const pageBytes = 8_388_608;
 /** PostgreSQL's largest integer. */
 const mostEvents = 0x7fffffff;
+
+/** SQL: a page of a stream's events behind $2 and up to $3, at most $4, that ends with the one that makes it larger than $5 bytes. */
+function pageOf(order: string): string {
+  return `SELECT ${eventId} AS id, key, data FROM (
+      SELECT *, sum(octet_length(data)) OVER (ORDER BY ${order} ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS size_before FROM (
+        SELECT position, key, data FROM keyline.event WHERE stream = $1 AND position > $2 AND position <= $3 ORDER BY ${order} LIMIT $4
+      ) AS found
+    ) AS page WHERE size_before IS NULL OR size_before < $5 ORDER BY ${order}`;
+}
 
 function idsFrom(first: string, length: number): string[] {
   const start = BigInt(first);

@@ -2,6 +2,7 @@ import type { PoolClient } from "pg";
 import { toError } from "../runtime/errors.ts";
 import { commit, rollBack } from "./commit.ts";
 import type { Database, Statement } from "./database.ts";
+import { lend } from "./lent-client.ts";
 import type { Transaction } from "./options.ts";
 
 /** How far a projection is: behind which entry, and how many it has read since it was begun or rebuilt. */
@@ -54,7 +55,7 @@ export class ProjectionTable {
     return this.#transact(async (client) => {
       const { rows } = await client.query<Row>(lockUnlessTaken, [...this.#names]);
       if (rows[0]?.position !== from) return undefined;
-      await work(client);
+      await lend(client, (tx) => Promise.race([work(tx), aborted(signal)]));
       return to;
     }, signal);
   }
@@ -64,7 +65,7 @@ export class ProjectionTable {
     await this.place();
     await this.#transact(async (client) => {
       await client.query(lock, [...this.#names]);
-      await work(client);
+      await lend(client, work);
       return { position: "0-0", entries: 0 };
     });
   }

@@ -5,6 +5,7 @@ import { delay, retryDelay } from "../runtime/waiting.ts";
 import { commit, rollBack } from "./commit.ts";
 import type { Database } from "./database.ts";
 import { isConflict } from "./failures.ts";
+import { lend } from "./lent-client.ts";
 import { begin } from "./transaction-watch.ts";
 
 /** What is to be settled, as its worker or consumer holds it. */
@@ -111,14 +112,15 @@ export async function writeWithin(
   { jobs, effects, signal }: Settle,
   { begins, mayGuess }: { readonly begins: boolean; readonly mayGuess: boolean },
 ): Promise<Written> {
+  const write = (owed: ReadonlySet<string>): Promise<void> => lend(client, (tx) => unlessAborted(effects(tx, owed), signal));
   const claim = (): Promise<[unknown, Claim]> => Promise.all([begins && begin(client), claims.claim(client, jobs)]);
   if (!mayGuess || !isPipelining(client) || !jobs.every(isFirst)) {
     const [, claimed] = await inOnePacket(client, claim);
-    if (claimed.owed.size > 0) await unlessAborted(effects(client, claimed.owed), signal);
+    if (claimed.owed.size > 0) await write(claimed.owed);
     return { ...claimed, isVoid: false };
   }
   const all = new Set(jobs.map(({ id }) => id));
-  const [claiming, written] = await inOnePacket(client, () => Promise.allSettled([claim(), unlessAborted(effects(client, all), signal)]));
+  const [claiming, written] = await inOnePacket(client, () => Promise.allSettled([claim(), write(all)]));
   if (claiming.status === "rejected") throw toError(claiming.reason);
   const [, claimed] = claiming.value;
   const isVoid = claimed.owed.size < all.size;

@@ -1,3 +1,4 @@
+import { originalOf } from "./lent-client.ts";
 import type { TransactionClient } from "./options.ts";
 
 /** How a transaction ended, as far as its connection showed: `unsure` when it broke off, or when a savepoint was rolled back. */
@@ -23,7 +24,8 @@ export class TransactionWatch {
   #sawRollback = false;
 
   /** The watch on this client, or undefined where its connection cannot be seen. */
-  static on(client: TransactionClient): TransactionWatch | undefined {
+  static on(lent: TransactionClient): TransactionWatch | undefined {
+    const client = originalOf(lent);
     const known = watches.get(client);
     if (known) return known;
     const connection = "connection" in client ? (client.connection as Connection | undefined) : undefined;
@@ -86,7 +88,8 @@ export async function begin(client: TransactionClient): Promise<void> {
 }
 
 /** False only when the client knows that it is not inside a transaction. */
-export function mayBeInTransaction(client: TransactionClient): boolean {
+export function mayBeInTransaction(lent: TransactionClient): boolean {
+  const client = originalOf(lent);
   if (beginning.has(client)) return true;
   if ("getTransactionStatus" in client && typeof client.getTransactionStatus === "function") {
     const status: unknown = client.getTransactionStatus();

@@ -1,12 +1,13 @@
 import type { PoolClient } from "pg";
 import { commit, rollBack } from "./commit.ts";
 import type { Database } from "./database.ts";
+import { lend, originalOf } from "./lent-client.ts";
 
 const transactionIds = new WeakMap<object, string>();
 
 /** Remembers the id of the transaction that is open on this client, so that its end can be asked for should the answer to COMMIT get lost. */
 export function noteTransactionId(client: object, xid: string): void {
-  transactionIds.set(client, xid);
+  transactionIds.set(originalOf(client), xid);
 }
 
 /**
@@ -20,7 +21,7 @@ export async function runTransaction<Result>(database: Database, work: (tx: Pool
     // What a transaction of somebody else's left here is not this one's.
     transactionIds.delete(client);
     await client.query("BEGIN");
-    const result = await work(client);
+    const result = await lend(client, work);
     isClean = await commit(database, client, transactionIds.get(client));
     return result;
   } catch (error) {

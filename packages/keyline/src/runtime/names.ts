@@ -13,10 +13,10 @@ export function checkName(kind: string, name: string): string {
   return name;
 }
 
-/** The caller's own job id, or INVALID_ID. */
-export function checkId(id: string): string {
+/** An id that a caller gave, or INVALID_ID. */
+export function checkId(id: string, of = "a job"): string {
   if (typeof id !== "string" || !namePattern.test(id)) {
-    throw new KeylineError("INVALID_ID", `${JSON.stringify(id)} is no id for a job: use 1 to 200 of the characters A-Z a-z 0-9 . _ : -`);
+    throw new KeylineError("INVALID_ID", `${JSON.stringify(id)} is no id for ${of}: use 1 to 200 of the characters A-Z a-z 0-9 . _ : -`);
   }
   return id;
 }

@@ -1,13 +1,14 @@
 import { KeylineError } from "../runtime/errors.ts";
 
 const idPattern = /^\d{1,15}-\d{1,20}$/;
+const largest = (1n << 64n) - 1n;
 
 /** A place in a stream, as callers name it: the id of an entry, or a time. */
 export type Place = string | number | Date;
 
 /** True for an id as Valkey writes it: milliseconds, a dash, and a number within the millisecond. */
 export function isEntryId(id: string): boolean {
-  return idPattern.test(id);
+  return idPattern.test(id) && BigInt(id.slice(id.indexOf("-") + 1)) <= largest;
 }
 
 /** The milliseconds since 1970 in an id. */
@@ -49,3 +50,12 @@ export function toEntryId(option: string, place: Place, edge: "first" | "last"):
 const largestNumber = "18446744073709551615";
 /** Behind every id that there will be. */
 export const lastId = `999999999999999-${largestNumber}`;
+
+/** The id right before this one; 0-0, which nothing has, is before itself. */
+export function idBefore(id: string): string {
+  const dash = id.indexOf("-");
+  const number = BigInt(id.slice(dash + 1));
+  if (number > 0n) return `${id.slice(0, dash)}-${number - 1n}`;
+  const ms = Number(id.slice(0, dash));
+  return ms === 0 ? id : `${ms - 1}-${largestNumber}`;
+}

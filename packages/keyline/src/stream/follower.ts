@@ -9,6 +9,7 @@ import type { EntryReader } from "./entry-reader.ts";
 import type { FollowOptions, StreamGap } from "./options.ts";
 import type { Reading, ReadPlace } from "./reading.ts";
 import type { SharedPages } from "./shared-pages.ts";
+import { TailWait } from "./tail-wait.ts";
 
 const pageEntries = 500;
 
@@ -29,7 +30,8 @@ export interface FollowerParts<Data> {
  * that there is no seam between the two. Nothing is read before it is asked for: a slow reader costs nobody memory.
  */
 export async function* follow<Data>(parts: FollowerParts<Data>, options: FollowOptions): AsyncGenerator<Entry<Data>, void, undefined> {
-  const { stream, eventsKey, pages, tails, reader, connection } = parts;
+  const { stream, pages, reader, connection } = parts;
+  const wait = new TailWait(parts.tails, parts.eventsKey);
   const signal = options.signal ? AbortSignal.any([options.signal, parts.closing]) : parts.closing;
   let place = await beginning(parts, options, signal);
   while (!signal.aborted && place) {
@@ -44,9 +46,9 @@ export async function* follow<Data>(parts: FollowerParts<Data>, options: FollowO
     if (!last) {
       // A time that is still to come is no place that somebody has been at.
       const isAhead = compareIds(place.after, page.newest) > 0;
-      place = { after: place.after, epoch: isAhead ? place.epoch : page.epoch };
+      place = { ...place, epoch: isAhead ? place.epoch : page.epoch };
       // Never after an id that is not there: who waits for what comes after the newest is told of anything new.
-      await tails.whenAfter(eventsKey, isAhead ? page.newest : place.after, signal);
+      await wait.news(isAhead ? page.newest : place.after, signal);
       if (!connection.isReady) await connection.whenReady(60_000, signal);
       continue;
     }
@@ -54,7 +56,8 @@ export async function* follow<Data>(parts: FollowerParts<Data>, options: FollowO
       if (signal.aborted) return;
       yield entry;
     }
-    place = { after: last.id, epoch: page.epoch };
+    place = { after: last.id, epoch: page.epoch, isHeld: true };
+    wait.reset();
   }
 }
 

@@ -39,13 +39,28 @@ export class HotWindow implements EventOutlet {
     return this.#note(await this.#log.append(before, events));
   }
 
+  async missing(end: string, limit: number): Promise<readonly EventRow[] | undefined> {
+    const { isKnown, events } = await this.table.readBehind(end, limit);
+    if (isKnown) return events;
+    // The record was read after that end, and has everything before Valkey has it: so this is no event that was just appended.
+    await this.table.beginBehind(end);
+    this.#note(await this.#log.disown(end, await this.table.newestUpTo(end)));
+    return undefined;
+  }
+
   /** Drops a page of what is old. Returns true when there may be more to drop. */
   trim(): Promise<boolean> {
     return this.#log.trim(this.#policy);
   }
 
-  #note({ last, foreign }: RecordEnd): string | undefined {
-    if (foreign > 0) {
+  #note({ last, foreign, wasUnknown }: RecordEnd): string | undefined {
+    if (wasUnknown) {
+      this.#logger.warn(
+        { stream: this.table.stream, entries: foreign },
+        "Valkey had events of a transactional stream that its record does not have, as after PostgreSQL was restored from a backup: they " +
+          "were taken out and are in its list `foreign`; what comes gets ids behind theirs",
+      );
+    } else if (foreign > 0) {
       this.#logger.warn(
         { stream: this.table.stream, entries: foreign },
         "entries that somebody else wrote into a transactional stream were taken out of it: they are in its list `foreign`",

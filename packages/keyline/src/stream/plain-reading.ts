@@ -1,6 +1,6 @@
-import type { StreamLog } from "../valkey/stream-log.ts";
+import type { LogPage, StreamLog } from "../valkey/stream-log.ts";
 import type { RawEntry } from "./entry.ts";
-import { compareIds } from "./entry-id.ts";
+import { compareIds, idBefore } from "./entry-id.ts";
 import type { NextPage, Range, Reading, ReadPlace } from "./reading.ts";
 
 const readyWithinMs = 5_000;
@@ -20,8 +20,9 @@ export class PlainReading implements Reading {
   }
 
   async next(place: ReadPlace, limit: number): Promise<NextPage> {
-    const { epoch, began, trimmed, newest, entries } = await this.#log.read({ from: afterId(place.after), to: "+", limit, reverse: false });
-    return { entries, newest, epoch, gap: findGap(place, { epoch, began, trimmed, newest }) };
+    const { after } = place;
+    const page = await this.#log.read({ from: afterId(after), to: "+", limit, reverse: false, place: after });
+    return { entries: page.entries, newest: page.newest, epoch: page.epoch, gap: findGap(place, page) };
   }
 
   async history(key: string, { limit, reverse }: { readonly limit: number; readonly reverse: boolean }): Promise<readonly RawEntry[]> {
@@ -47,14 +48,18 @@ export function afterId(id: string): string {
   return id === "0-0" ? "-" : `(${id}`;
 }
 
-function findGap(
-  { after, epoch }: ReadPlace,
-  now: { readonly epoch: string; readonly began: string; readonly trimmed: string; readonly newest: string },
-): NextPage["gap"] {
+function findGap({ after, epoch, isHeld = false }: ReadPlace, page: LogPage): NextPage["gap"] {
+  const { newest, trimmed, first } = page;
   if (epoch === undefined) return undefined;
-  if (epoch !== "" && epoch !== now.epoch) return { reason: "lost", until: "0-0" };
-  if (compareIds(after, now.newest) > 0) return { reason: "lost", until: now.newest };
-  if (after !== "0-0" && compareIds(after, now.began) < 0) return { reason: "lost", until: "0-0" };
-  if (compareIds(after, now.trimmed) < 0) return { reason: "trimmed", until: now.trimmed };
-  return undefined;
+  if (epoch !== "" && epoch !== page.epoch) return { reason: "lost", until: "0-0" };
+  if (compareIds(after, newest) > 0) return { reason: "lost", until: newest };
+  if (page.isPlaceThere || compareIds(after, newest) === 0) return undefined;
+  if (epoch === "" && after !== "0-0" && compareIds(after, page.began) < 0) return { reason: "lost", until: "0-0" };
+  if (compareIds(after, trimmed) < 0) return { reason: "trimmed", until: trimmed };
+  // What was given and is not there, or was removed by somebody else.
+  if (after === trimmed || (page.added === page.length && !isHeld)) return undefined;
+  if (first === "") return { reason: "trimmed", until: newest };
+  const until = idBefore(first);
+  if (compareIds(after, until) < 0) return { reason: "trimmed", until };
+  return isHeld ? { reason: "lost", until: after } : undefined;
 }

@@ -7,6 +7,7 @@
  * - A page whose handler throws is tried again, with a pause that grows, in halves: what stands before the entry that fails gets
  *   through. Past it the projection does not go: a table that left out an entry would be wrong without a word.
  */
+import type { EventTable } from "../postgres/event-table.ts";
 import type { Transaction } from "../postgres/options.ts";
 import type { ProjectionPlace, ProjectionTable } from "../postgres/projection-table.ts";
 import { Emitter } from "../runtime/emitter.ts";
@@ -14,13 +15,14 @@ import { KeylineError, toError } from "../runtime/errors.ts";
 import type { Logger } from "../runtime/logger.ts";
 import { checkInteger, checkOptionNames, checkTimeout } from "../runtime/options.ts";
 import { delay, Notice, retryDelay } from "../runtime/waiting.ts";
-import type { ValkeyConnection } from "../valkey/connection.ts";
+import { isConnectionError, type ValkeyConnection } from "../valkey/connection.ts";
 import type { StreamTails } from "../valkey/stream-tails.ts";
 import type { Entry, RawEntry } from "./entry.ts";
 import { compareIds, lastId } from "./entry-id.ts";
 import type { EntryReader } from "./entry-reader.ts";
 import type { StreamGap } from "./options.ts";
-import type { Reading } from "./reading.ts";
+import type { NextPage, Reading } from "./reading.ts";
+import { TailWait } from "./tail-wait.ts";
 
 /** Writes what some entries come to through `tx`, and nothing else: it is called again for the same entries after a failure. */
 export type ProjectionHandler<Data> = (tx: Transaction, entries: readonly Entry<Data>[]) => Promise<void>;
@@ -67,6 +69,8 @@ export interface ProjectionParts<Data> {
   readonly reading: Reading;
   readonly reader: EntryReader<Data>;
   readonly tails: StreamTails;
+  /** Only of a transactional stream. */
+  readonly record: EventTable | undefined;
   readonly connection: ValkeyConnection;
   readonly logger: Logger;
   onStopped(): void;
@@ -85,6 +89,7 @@ export class Projection<Data> {
   readonly #events: Emitter<ProjectionEvents>;
   readonly #stopping = new AbortController();
   readonly #moved = new Notice();
+  readonly #wait: TailWait;
   #restarted = new AbortController();
   readonly #loop: Promise<void>;
   #place: ProjectionPlace | undefined;
@@ -98,6 +103,7 @@ export class Projection<Data> {
     this.#fits = this.#size;
     this.#parts = parts;
     this.#handler = handler;
+    this.#wait = new TailWait(parts.tails, parts.eventsKey);
     this.#options = options;
     this.#events = new Emitter(parts.logger);
     this.#loop = this.#run(this.#stopping.signal);
@@ -166,7 +172,7 @@ export class Projection<Data> {
   }
 
   async #run(signal: AbortSignal): Promise<void> {
-    const { table, connection } = this.#parts;
+    const { table } = this.#parts;
     for (let failures = 0; !signal.aborted;) {
       try {
         await table.database.whenAvailable(signal);
@@ -177,7 +183,7 @@ export class Projection<Data> {
         if (signal.aborted) return;
         this.#place = undefined;
         failures++;
-        const isAway = isOutage(error) || !connection.isReady;
+        const isAway = isOutage(error);
         if (!isAway) this.#report(toError(error));
         await delay(retryDelay(failures, { first: 50, max: isAway ? 1_000 : 30_000 }), signal);
       }
@@ -185,35 +191,70 @@ export class Projection<Data> {
   }
 
   async #step(place: ProjectionPlace, signal: AbortSignal): Promise<void> {
-    const { stream, eventsKey, reading, tails, connection } = this.#parts;
-    const limit = this.#fits;
-    // What is in the record can be read without Valkey.
-    const page = connection.isReady
-      ? await reading.next({ after: place.position, epoch: place.position === "0-0" ? undefined : "" }, limit)
-      : { entries: await reading.page({ after: place.position, to: lastId, limit, reverse: false }), gap: undefined };
+    const page = await this.#read(place, signal);
+    if (!page) return;
     if (page.gap) {
-      this.#announce({ stream, reason: page.gap.reason, after: place.position, until: page.gap.until });
+      this.#announce({ stream: this.#parts.stream, reason: page.gap.reason, after: place.position, until: page.gap.until });
       await this.#apply(place, [], page.gap.until, signal);
       return;
     }
     const last = page.entries.at(-1);
-    if (last) return this.#apply(place, page.entries, last.id, signal);
+    if (last) {
+      this.#wait.reset();
+      return this.#apply(place, page.entries, last.id, signal);
+    }
+    // What was there has been dropped, and nobody need wait for it.
+    const passed = await this.#passedOver(page.newest);
+    if (compareIds(place.position, passed) < 0) return this.#apply(place, [], passed, signal);
     this.#events.emit("idle");
     if (this.#restarted.signal.aborted) this.#restarted = new AbortController();
     const interrupted = AbortSignal.any([signal, this.#restarted.signal]);
-    if (this.#place === place && connection.isReady) await tails.whenAfter(eventsKey, place.position, interrupted);
-    else await connection.whenReady(1_000, signal);
+    if (this.#place === place && this.#parts.connection.isReady) await this.#wait.news(place.position, interrupted);
+    else await this.#parts.connection.whenReady(takenMs, interrupted);
+    // Whoever restarts it in another process tells nobody.
+    this.#place = undefined;
+  }
+
+  /** Up to here entries are gone, when nothing can be read. */
+  async #passedOver(newest: string): Promise<string> {
+    const { record } = this.#parts;
+    return record ? (await record.status()).dropped : newest;
+  }
+
+  /** Undefined, after a pause, where it cannot be read now. */
+  async #read({ position }: ProjectionPlace, signal: AbortSignal): Promise<Omit<NextPage, "epoch"> | undefined> {
+    const { reading, record, connection } = this.#parts;
+    const limit = this.#fits;
+    if (connection.isReady) {
+      try {
+        return await reading.next({ after: position, epoch: position === "0-0" ? undefined : "" }, limit);
+      } catch (error) {
+        if (!isConnectionError(error)) throw error;
+        await delay(takenMs, signal);
+        return undefined;
+      }
+    }
+    if (!record) {
+      await connection.whenReady(takenMs, signal);
+      return undefined;
+    }
+    // What is in the record can be read without Valkey.
+    const { dropped } = await record.status();
+    if (position !== "0-0" && compareIds(position, dropped) < 0) {
+      return { entries: [], newest: dropped, gap: { reason: "trimmed", until: dropped } };
+    }
+    const entries = await record.readCommitted({ after: position, to: lastId, limit, reverse: false });
+    return { entries, newest: position, gap: undefined };
   }
 
   async #apply(place: ProjectionPlace, raws: readonly RawEntry[], position: string, signal: AbortSignal): Promise<void> {
     const { table, reader, name } = this.#parts;
     const entries = await reader.readAll(raws);
     const { timeout = 30_000 } = this.#options;
-    const limit = AbortSignal.timeout(timeout);
     const overdue = new AbortController();
-    limit.addEventListener("abort", () =>
-      overdue.abort(new KeylineError("TIMEOUT", `A page of projection ${name} took longer than ${timeout} ms`)),
-    );
+    const timer = setTimeout(() => {
+      overdue.abort(new KeylineError("TIMEOUT", `A page of projection ${name} took longer than ${timeout} ms`));
+    }, timeout);
     const next = { position, entries: place.entries + raws.length };
     try {
       const work = (tx: Transaction): Promise<void> => (entries.length > 0 ? this.#handler(tx, entries) : Promise.resolve());
@@ -226,6 +267,8 @@ export class Projection<Data> {
     } catch (error) {
       this.#fits = Math.max(1, Math.floor(raws.length / 2));
       throw error;
+    } finally {
+      clearTimeout(timer);
     }
   }
 

@@ -25,6 +25,8 @@ export interface ReadPlace {
   readonly after: string;
   /** Empty for a place that is known from earlier; undefined for one at which nothing can be missed, as the beginning or a time. */
   readonly epoch: string | undefined;
+  /** It was given the entry at `after`, in this memory of the stream. */
+  readonly isHeld?: boolean;
 }
 
 /** How a stream is read, wherever its entries are. */

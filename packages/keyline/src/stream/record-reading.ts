@@ -6,18 +6,19 @@
  *
  * A range is cut at these two: what is older comes from PostgreSQL, what is hot from Valkey, and what is committed but not on Valkey yet from
  * PostgreSQL again. Both ends are read in the same step as the hot part, and the record never changes, so the parts fit without
- * a gap or a duplicate. Where one store is away the other serves what it can: PostgreSQL all of it, Valkey a hot part that nothing older or
+ * a gap or a duplicate. Where somebody deleted from the run, Valkey says that everything up to `last` is trimmed, until the relay has
+ * begun the run anew. Where one store is away the other serves what it can: PostgreSQL all of it, Valkey a hot part that nothing older or
  * newer is asked for.
  *
  * Who follows reads the old and the hot part; what is behind `last` comes when the relay has brought it. So everybody who follows sees the
  * events of Valkey, and no process asks PostgreSQL because of an event that is just being appended.
  */
-import type { EventTable } from "../postgres/event-table.ts";
+import { pageBytes, type EventTable } from "../postgres/event-table.ts";
 import { toError } from "../runtime/errors.ts";
 import type { Logger } from "../runtime/logger.ts";
 import type { LogPage, StreamLog } from "../valkey/stream-log.ts";
 import type { RawEntry } from "./entry.ts";
-import { compareIds } from "./entry-id.ts";
+import { compareIds, idBefore } from "./entry-id.ts";
 import { afterId } from "./plain-reading.ts";
 import type { NextPage, Range, Reading, ReadPlace } from "./reading.ts";
 
@@ -34,7 +35,7 @@ export class RecordReading implements Reading {
 
   async page(range: Range): Promise<readonly RawEntry[]> {
     const hot = await this.#readHot(range);
-    if (!hot) return this.#table.readCommitted(range);
+    if (!hot) return readWhole(range, (part) => this.#table.readCommitted(part));
     const { trimmed, lastRecorded } = hot;
     const parts = [() => this.#readOld(range, trimmed), () => Promise.resolve(hot.entries), () => this.#readTail(range, lastRecorded)];
     if (range.reverse) parts.reverse();
@@ -87,18 +88,33 @@ export class RecordReading implements Reading {
 
   #readOld(range: Range, trimmed: string): Promise<readonly RawEntry[]> {
     if (compareIds(range.after, trimmed) >= 0) return Promise.resolve([]);
-    return this.#table.read({ ...range, to: smaller(range.to, trimmed) });
+    return readWhole({ ...range, to: smaller(range.to, trimmed) }, (part) => this.#table.read(part));
   }
 
   async #readTail(range: Range, last: string): Promise<readonly RawEntry[]> {
     if (compareIds(range.to, last) <= 0) return [];
     try {
-      return await this.#table.readCommitted({ ...range, after: larger(range.after, last) });
+      return await readWhole({ ...range, after: larger(range.after, last) }, (part) => this.#table.readCommitted(part));
     } catch (error) {
       if (this.#table.database.isAvailable) throw error;
       this.#logger.debug({ error: toError(error).message }, "PostgreSQL is away: what is not on Valkey yet is left out");
       return [];
     }
+  }
+}
+
+/** Reads up to the limit: a page ends early where events are large. */
+async function readWhole(range: Range, read: (range: Range) => Promise<readonly RawEntry[]>): Promise<readonly RawEntry[]> {
+  const entries: RawEntry[] = [];
+  for (let part = range; ;) {
+    const page = await read(part);
+    for (const entry of page) entries.push(entry);
+    const last = page.at(-1);
+    // A character has at most three bytes.
+    const mayBeCut = 3 * page.reduce((length, { data = "" }) => length + data.length, 0) >= pageBytes;
+    const limit = part.limit - page.length;
+    if (!last || !mayBeCut || limit === 0) return entries;
+    part = range.reverse ? { ...part, to: idBefore(last.id), limit } : { ...part, after: last.id, limit };
   }
 }
 

@@ -1,9 +1,10 @@
 import type { EventTable } from "../postgres/event-table.ts";
 import { KeylineError, toError } from "../runtime/errors.ts";
+import { checkId } from "../runtime/names.ts";
 import type { Appended, OutgoingEntry } from "../valkey/stream-log.ts";
 import type { Appender } from "./appender.ts";
 import type { Entry } from "./entry.ts";
-import { compareIds, toEntryId } from "./entry-id.ts";
+import { compareIds, idBefore, toEntryId } from "./entry-id.ts";
 import type { EntryReader } from "./entry-reader.ts";
 import { checkEvent, type CheckedEvent, type EventRules } from "./event-check.ts";
 import { follow, type FollowerParts } from "./follower.ts";
@@ -11,6 +12,7 @@ import {
   checkAppendOptions,
   checkFollowOptions,
   checkHistoryOptions,
+  checkKey,
   checkReadOptions,
   type AppendOptions,
   type AppendResult,
@@ -114,7 +116,7 @@ export class Stream<Input, Output = Input, Transactional extends boolean = false
     this.#parts.checkOpen();
     checkReadOptions(options);
     const { from = "-", to = "+", limit = Infinity, reverse = false } = options;
-    const range = { after: before(toEntryId("from", from, "first")), to: toEntryId("to", to, "last") };
+    const range = { after: idBefore(toEntryId("from", from, "first")), to: toEntryId("to", to, "last") };
     return this.#read(range, { limit, reverse });
   }
 
@@ -145,7 +147,7 @@ export class Stream<Input, Output = Input, Transactional extends boolean = false
       throw new KeylineError("INVALID_OPTION", `Stream ${this.name} has no key to look for: make it with { key: (event) => ... }`);
     }
     const { limit = Infinity, reverse = false } = options;
-    const entries = await this.#parts.reading.history(key, { limit, reverse });
+    const entries = await this.#parts.reading.history(checkKey("The key of a history", key), { limit, reverse });
     return (await this.#parts.reader.readAll(entries)) as Entry<Output>[];
   }
 
@@ -196,7 +198,7 @@ export class Stream<Input, Output = Input, Transactional extends boolean = false
     const { table } = this.#parts;
     if (!table)
       throw new KeylineError("NOT_TRANSACTIONAL", `Stream ${this.name} is not transactional: its entries have no id but their own`);
-    const id = await table.findRow(rowId);
+    const id = await table.findRow(checkId(rowId, "an event"));
     if (id === undefined) return undefined;
     const [entry] = await this.#parts.reader.readAll(await table.find([id]));
     return entry as Entry<Output> | undefined;
@@ -253,18 +255,9 @@ export class Stream<Input, Output = Input, Transactional extends boolean = false
       for (const entry of await this.#parts.reader.readAll(page)) yield entry as Entry<Output>;
       const last = page.at(-1);
       if (!last || page.length < size) return;
-      if (reverse) to = before(last.id);
+      if (reverse) to = idBefore(last.id);
       else after = last.id;
       left -= page.length;
     }
   }
-}
-
-/** The id right before this one; 0-0, which nothing has, is before itself. */
-export function before(id: string): string {
-  const dash = id.indexOf("-");
-  const number = BigInt(id.slice(dash + 1));
-  if (number > 0n) return `${id.slice(0, dash)}-${number - 1n}`;
-  const ms = Number(id.slice(0, dash));
-  return ms === 0 ? id : `${ms - 1}-18446744073709551615`;
 }

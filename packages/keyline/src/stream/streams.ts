@@ -142,7 +142,7 @@ export class Streams {
       groups,
       project: (projection, handler, projectOptions) => {
         const projectionName = checkName("projection", projection);
-        const table = new ProjectionTable(this.#parts.requireDatabase(`projection ${projection} of stream ${name}`), {
+        const position = new ProjectionTable(this.#parts.requireDatabase(`projection ${projection} of stream ${name}`), {
           stream: name,
           name: projectionName,
         });
@@ -150,10 +150,11 @@ export class Streams {
           stream: name,
           name: projectionName,
           eventsKey: keys.events,
-          table,
+          table: position,
           reading,
           reader,
           tails: this.#tails,
+          record: table,
           connection: commands,
           logger,
           onStopped: () => void this.#projections.delete(running),

@@ -6,7 +6,7 @@
  */
 import type { EventRelay } from "../postgres/event-relay.ts";
 import type { EventOutlet } from "../postgres/event-relay.ts";
-import type { EventTable, Placed } from "../postgres/event-table.ts";
+import type { EventTable, Once, Placed } from "../postgres/event-table.ts";
 import type { TransactionClient } from "../postgres/options.ts";
 import { noteTransactionId } from "../postgres/transaction.ts";
 import { mayBeInTransaction, TransactionWatch } from "../postgres/transaction-watch.ts";
@@ -42,7 +42,6 @@ export class TransactionalAppender {
 
   /** Appends these entries in one transaction. */
   append(entries: readonly OutgoingEntry[]): Promise<Appended[]> {
-    if (entries.some((entry) => entry.once)) return this.#appendOnce(entries);
     return new Promise((resolve, reject) => {
       this.#pending.push({ entries, resolve, reject });
       this.#sending ??= new Promise((begin) => setImmediate(begin)).then(() => this.#sendAll());
@@ -101,6 +100,8 @@ export class TransactionalAppender {
     let count = 0;
     let length = 0;
     const end = this.#pending.findIndex(({ entries }, index) => {
+      // One with an idempotency key goes by itself, in its place.
+      if (index > 0 && (entries[0]?.once || this.#pending[0]?.entries[0]?.once)) return true;
       count += entries.length;
       for (const { dataJson } of entries) length += dataJson.length;
       return index > 0 && (count > maxStatementEntries || length > maxStatementLength);
@@ -111,6 +112,8 @@ export class TransactionalAppender {
   async #send(calls: readonly Pending[]): Promise<void> {
     try {
       const entries = calls.flatMap((call) => call.entries);
+      const [call] = calls;
+      if (call && entries[0]?.once) return call.resolve(await this.#appendOnce(entries[0], entries[0].once));
       const placed = await this.#insure(() => this.#parts.table.append(entries));
       let first = 0;
       for (const call of calls) {
@@ -123,13 +126,10 @@ export class TransactionalAppender {
     }
   }
 
-  async #appendOnce(entries: readonly OutgoingEntry[]): Promise<Appended[]> {
-    const [entry] = entries;
-    if (!entry?.once || entries.length > 1) throw new Error("an idempotency key is for one event");
-    const { once } = entry;
+  async #appendOnce(entry: OutgoingEntry, once: Once): Promise<Appended[]> {
     const placed = await this.#insure(() => this.#parts.table.appendOnce(entry, once));
     if (typeof placed === "string") return [{ id: placed, appended: false }];
-    this.#bring(entries, placed);
+    this.#bring([entry], placed);
     return [{ id: placed.ids[0] ?? "", appended: true }];
   }
 

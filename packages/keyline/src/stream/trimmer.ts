@@ -3,7 +3,8 @@ import type { Duty } from "../runtime/duty.ts";
 import { toError } from "../runtime/errors.ts";
 import type { Logger } from "../runtime/logger.ts";
 
-const everyMs = 10_000;
+const everyMs = 30_000;
+const firstWithinMs = 5_000;
 const soonMs = 50;
 
 /** Drops what retention does not keep: in time, and when this process has appended a tenth of what is kept. */
@@ -26,7 +27,7 @@ export class Trimmer implements Duty {
   }
 
   start(): void {
-    this.#alarm.set(everyMs * Math.random());
+    this.#alarm.set(firstWithinMs * Math.random());
   }
 
   async stop(): Promise<void> {

@@ -6,13 +6,15 @@ import type { KeptEntry } from "./stream-log.ts";
 
 const trimPage = 500;
 const append = new Script(3, "stream-state", "group-again", "group-detach", "record-append");
-const trim = new Script(2, "stream-state", "group-again", "group-detach", "record-trim");
+const trim = new Script(2, "freeing", "stream-state", "group-again", "group-detach", "record-trim");
 
 export interface RecordEnd {
   /** The newest event of the record that is there; undefined when the stream is not there and was not begun. */
   readonly last: string | undefined;
   /** Entries of somebody else that were taken out of the stream. */
   readonly foreign: number;
+  /** The end of what was there was not in the record: that was taken out, and counts as `foreign`. */
+  readonly wasUnknown: boolean;
 }
 
 /** The hot window of one transactional stream, as the relay writes it. */
@@ -33,12 +35,17 @@ export class RecordLog {
 
   /** Where the stream ends. Where it is not there it begins behind `beginAfter`, if that is given. */
   async end(beginAfter = ""): Promise<RecordEnd> {
-    return this.#run(["", beginAfter, this.#keys.groupPrefix]);
+    return this.#run(["", beginAfter, this.#keys.groupPrefix, ""]);
+  }
+
+  /** Takes the stream away if it ends with `unknown`, which the record does not have: of its events up to there, `known` is the newest. */
+  async disown(unknown: string, known: string): Promise<RecordEnd> {
+    return this.#run([known, "", this.#keys.groupPrefix, unknown]);
   }
 
   /** Appends those of the events that are not there yet, unless there would be a hole after `before`, the event before the first of them. */
   async append(before: string, events: readonly KeptEntry[]): Promise<RecordEnd> {
-    const values = [before, "", this.#keys.groupPrefix];
+    const values = [before, "", this.#keys.groupPrefix, ""];
     for (const { id, key = "", data = "" } of events) values.push(id, key, data);
     return this.#run(values);
   }
@@ -52,7 +59,8 @@ export class RecordLog {
 
   async #run(values: readonly string[]): Promise<RecordEnd> {
     const { events, state, foreign } = this.#keys;
-    const [last, moved] = (await this.#ordered.run(append, [events, state, foreign, ...values])) as [string, number];
-    return { last: last === "" ? undefined : last, foreign: moved };
+    const reply = await this.#ordered.run(append, [events, state, foreign, ...values]);
+    const [last, moved, wasUnknown] = reply as [string, number, number];
+    return { last: last === "" ? undefined : last, foreign: moved, wasUnknown: wasUnknown === 1 };
   }
 }

@@ -33,6 +33,13 @@ export interface LogPage {
   readonly lastRecorded: string;
   readonly newest: string;
   readonly entries: readonly KeptEntry[];
+  /** The first entry; empty where there is none. */
+  readonly first: string;
+  /** Entries that were ever added, and that are there. */
+  readonly added: number;
+  readonly length: number;
+  /** The entry at the reader's place is there. */
+  readonly isPlaceThere: boolean;
 }
 
 export interface PageRequest {
@@ -41,6 +48,8 @@ export interface PageRequest {
   readonly to: string;
   readonly limit: number;
   readonly reverse: boolean;
+  /** The reader's place, where that is to be judged. */
+  readonly place?: string;
 }
 
 /** How much a plain stream keeps: entries and milliseconds. */
@@ -85,12 +94,23 @@ export class StreamLog {
     return ids.map((id) => (id.startsWith("=") ? { id: id.slice(1), appended: false } : { id, appended: true }));
   }
 
-  async read({ from, to, limit, reverse }: PageRequest): Promise<LogPage> {
+  async read({ from, to, limit, reverse, place = "0-0" }: PageRequest): Promise<LogPage> {
     const { events, state } = this.keys;
     const range = reverse ? ["XREVRANGE", to, from] : ["XRANGE", from, to];
-    const reply = await page.run(this.connection, [events, state, ...range, limit]);
-    const [epoch, began, trimmed, lastRecorded, newest, entries] = reply as [string, string, string, string, string, WireEntry[]];
-    return { epoch, began, trimmed, lastRecorded, newest, entries: entries.map(toKeptEntry) };
+    const reply = (await page.run(this.connection, [events, state, ...range, limit, place])) as PageReply;
+    const [epoch, began, trimmed, lastRecorded, newest, entries, first, added, length, isThere] = reply;
+    return {
+      epoch,
+      began,
+      trimmed,
+      lastRecorded,
+      newest,
+      entries: entries.map(toKeptEntry),
+      first,
+      added,
+      length,
+      isPlaceThere: isThere === 1,
+    };
   }
 
   length(): Promise<number> {
@@ -111,6 +131,19 @@ export class StreamLog {
     return (await trim.run(this.connection, values)) === trimPage;
   }
 }
+
+type PageReply = [
+  epoch: string,
+  began: string,
+  trimmed: string,
+  lastRecorded: string,
+  newest: string,
+  entries: WireEntry[],
+  first: string,
+  added: number,
+  length: number,
+  isThere: number,
+];
 
 export type WireEntry = [id: string, fields: string[] | null];
 

@@ -30,7 +30,7 @@ export interface StreamTailsParts {
   readonly logger: Logger;
 }
 
-const blockMs = 5_000;
+const blockMs = 8_000;
 const unblockAgainMs = 10;
 const lingerMs = 60_000;
 
@@ -199,6 +199,17 @@ class TailReader {
       this.#connection.reconnect();
     } finally {
       this.#isInterrupting = false;
+      // Who joined meanwhile found somebody interrupting, but the XREAD before the one that is under way now.
+      if (!signal.aborted && this.#isAnyLeftOut()) this.#interruptSoon();
     }
+  }
+
+  #isAnyLeftOut(): boolean {
+    if (!this.#asked) return false;
+    for (const [key, waiters] of this.#waiters) {
+      const asked = this.#asked.get(key);
+      for (const { after } of waiters) if (asked === undefined || this.#parts.isBefore(after, asked)) return true;
+    }
+    return false;
   }
 }

@@ -1,5 +1,6 @@
 import type { StreamGap } from "keyline";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { startValkey } from "@keyline/embedded";
 import { eventually, openStage, type Stage } from "../support/stage.ts";
 
 let stage: Stage;
@@ -79,10 +80,17 @@ describe("retention of a record", () => {
     const insert = "INSERT INTO keyline.event (stream, position, data) VALUES ($1, $2::bigint << 20, $3)";
     for (const ms of weeks) await stage.pool.query(insert, ["record-short", ms, "0"]);
     await stage.pool.query(insert, ["record-kept", weeks[1], "0"]);
+    await stage.pool.query(
+      "INSERT INTO keyline.stream (name, last_position) SELECT stream, max(position) FROM keyline.event GROUP BY stream",
+    );
     const keyline = stage.keyline();
     const kept = keyline.stream<number>("record-kept", { transactional: true });
     const short = keyline.stream<number>("record-short", { transactional: true, retention: { recordMaxAge: 86_400_000 } });
     await Promise.all([kept.append(1), short.append(1)]);
+    await eventually("its duty has set how long it keeps", async () => {
+      const { rows } = await stage.pool.query("SELECT max_age FROM keyline.stream WHERE name = 'record-short'");
+      return (rows as { max_age: string | null }[])[0]?.max_age === "86400000";
+    });
     const partitions = async (): Promise<number> => {
       const { rows } = await stage.pool.query("SELECT FROM pg_inherits WHERE inhparent = 'keyline.event'::regclass");
       return rows.length;
@@ -91,11 +99,11 @@ describe("retention of a record", () => {
     // Somebody reads at the moment: the weeks stay for the next time.
     const reader = await stage.pool.connect();
     await reader.query("BEGIN; SELECT count(*) FROM keyline.event");
-    expect((await stage.pool.query("SELECT keyline.drop_expired_events(100) AS more")).rows).toEqual([{ more: false }]);
+    expect((await stage.pool.query("SELECT keyline.drop_expired_events(100) AS more")).rows).toEqual([{ more: null }]);
     expect(await partitions()).toBe(before);
     await reader.query("COMMIT");
     reader.release();
-    await eventually("its duty has set how long it keeps", async () => {
+    await eventually("the weeks are gone", async () => {
       await stage.pool.query("SELECT keyline.drop_expired_events(100)");
       return (await partitions()) === before - 2;
     });
@@ -107,6 +115,34 @@ describe("retention of a record", () => {
       expect(data).toBe(1);
       break;
     }
-    expect(gaps).toMatchObject([{ reason: "trimmed", after: `${weeks[2]}-0` }]);
+    expect(gaps).toMatchObject([{ reason: "trimmed", after: `${weeks[2]}-0`, until: `${weeks[0]}-0` }]);
+    // Who has read the last event that was dropped misses nothing.
+    for await (const { data } of short.follow({ after: `${weeks[0]}-0`, onGap: (gap) => gaps.push(gap) })) {
+      expect(data).toBe(1);
+      break;
+    }
+    expect(gaps).toHaveLength(1);
+  });
+
+  test("trims what Valkey holds of it also where memory has run out, with a group that is behind", async () => {
+    const valkey = await startValkey();
+    const own = await openStage({ valkeyUrl: valkey.url });
+    try {
+      const long = own.keyline();
+      await long.migrate();
+      await long.stream<number>("full", { transactional: true }).appendMany(upTo(100));
+      const key = `${own.prefix}:{full}:events`;
+      await eventually("it is on Valkey", async () => (await own.valkey.xlen(key)) === 100);
+      await long.close();
+      await own.valkey.xgroup("CREATE", key, "slow", "0");
+      await own.valkey.call("XREADGROUP", "GROUP", "slow", "c", "COUNT", "60", "STREAMS", key, ">");
+      await own.valkey.config("SET", "maxmemory", "1");
+      own.keyline().stream<number>("full", { transactional: true, retention: { maxLength: 10 } });
+      await eventually("it is trimmed", async () => (await own.valkey.xlen(key)) === 10);
+      await own.valkey.config("SET", "maxmemory", "0");
+    } finally {
+      await own.close();
+      await valkey.stop();
+    }
   });
 });

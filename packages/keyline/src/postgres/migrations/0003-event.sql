@@ -5,6 +5,8 @@ CREATE TABLE keyline.stream (
   name text COLLATE "C" PRIMARY KEY,
   -- Of the newest event; see keyline.event.
   last_position bigint NOT NULL DEFAULT 0,
+  -- Events come behind this: Valkey had shown some up to here that this record does not have. It was restored from a backup.
+  begins_behind bigint NOT NULL DEFAULT 0,
   -- Events up to here are gone: retention dropped them.
   dropped_position bigint NOT NULL DEFAULT 0,
   -- How long events are kept, in milliseconds; NULL for ever.
@@ -31,13 +33,13 @@ CREATE TABLE keyline.event_pending PARTITION OF keyline.event FOR VALUES FROM (M
 CREATE SEQUENCE keyline.event_pending_position AS bigint INCREMENT BY -1 MAXVALUE -1 START WITH -1 CACHE 1;
 ALTER TABLE keyline.event ALTER COLUMN position SET DEFAULT nextval('keyline.event_pending_position');
 
--- Makes the partition of one week, if it is not there: attached, not created in place, which would wait for every open transaction.
-CREATE FUNCTION keyline.ensure_event_week(moment timestamptz) RETURNS void LANGUAGE plpgsql AS $$
+-- Makes the partition of one week: attached, not created in place, which would wait for every open transaction. With the rights of who
+-- migrated, for who appends may not create tables.
+CREATE FUNCTION keyline.make_event_week(moment timestamptz) RETURNS void LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   first timestamptz := date_trunc('week', moment, 'UTC');
   partition text := 'event_' || to_char(first AT TIME ZONE 'UTC', 'YYYYMMDD');
 BEGIN
-  IF to_regclass('keyline.' || partition) IS NOT NULL THEN RETURN; END IF;
   PERFORM pg_advisory_xact_lock(7738160520);
   IF to_regclass('keyline.' || partition) IS NOT NULL THEN RETURN; END IF;
   EXECUTE format('CREATE TABLE keyline.%I (LIKE keyline.event INCLUDING DEFAULTS INCLUDING INDEXES)', partition);
@@ -46,17 +48,28 @@ BEGIN
 END
 $$;
 
+-- The same where it is not there.
+CREATE FUNCTION keyline.ensure_event_week(moment timestamptz) RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+  IF to_regclass('keyline.event_' || to_char(date_trunc('week', moment, 'UTC') AT TIME ZONE 'UTC', 'YYYYMMDD')) IS NULL THEN
+    PERFORM keyline.make_event_week(moment);
+  END IF;
+END
+$$;
+
 SELECT keyline.ensure_event_week(now()), keyline.ensure_event_week(now() + interval '7 days');
 
 -- The stream's last position, with its lock: nobody else gives positions until this transaction ends. `next` is the first that is free.
 CREATE FUNCTION keyline.lock_stream(of_stream text, OUT before bigint, OUT next bigint) LANGUAGE plpgsql AS $$
+DECLARE
+  behind bigint;
 BEGIN
-  SELECT last_position INTO before FROM keyline.stream WHERE name = of_stream FOR UPDATE;
+  SELECT last_position, begins_behind INTO before, behind FROM keyline.stream WHERE name = of_stream FOR UPDATE;
   IF NOT FOUND THEN
     INSERT INTO keyline.stream (name) VALUES (of_stream) ON CONFLICT DO NOTHING;
-    SELECT last_position INTO before FROM keyline.stream WHERE name = of_stream FOR UPDATE;
+    SELECT last_position, begins_behind INTO before, behind FROM keyline.stream WHERE name = of_stream FOR UPDATE;
   END IF;
-  next := greatest(before + 1, floor(extract(epoch FROM clock_timestamp()) * 1000)::bigint << 20);
+  next := greatest(before + 1, behind + 1, floor(extract(epoch FROM clock_timestamp()) * 1000)::bigint << 20);
   PERFORM keyline.ensure_event_week(to_timestamp((next >> 20) / 1000.0));
 END
 $$;
@@ -120,17 +133,29 @@ BEGIN
 END
 $$;
 
--- A page of what is committed behind a position, in order, with its place given where it had none.
-CREATE FUNCTION keyline.read_committed_events(of_stream text, behind bigint, up_to bigint, at_most integer, backwards boolean)
-RETURNS TABLE (id text, key text, data text) LANGUAGE plpgsql AS $$
+-- A page of what is committed behind a position, in order, with its place given where it had none. It ends with the event that makes it
+-- larger than `at_most_bytes`.
+CREATE FUNCTION keyline.read_committed_events(
+  of_stream text, behind bigint, up_to bigint, at_most integer, backwards boolean, at_most_bytes integer
+) RETURNS TABLE (id text, key text, data text) LANGUAGE plpgsql AS $$
 BEGIN
   PERFORM keyline.place_committed(of_stream, 2147483647);
   IF backwards THEN
-    RETURN QUERY SELECT (event.position >> 20) || '-' || (event.position & 1048575), event.key, event.data FROM keyline.event
-      WHERE stream = of_stream AND position > behind AND position <= up_to ORDER BY position DESC LIMIT at_most;
+    RETURN QUERY SELECT (page.position >> 20) || '-' || (page.position & 1048575), page.key, page.data FROM (
+      SELECT *, sum(octet_length(found.data)) OVER (ORDER BY found.position DESC ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS size_before
+      FROM (
+        SELECT event.position, event.key, event.data FROM keyline.event
+        WHERE stream = of_stream AND event.position > behind AND event.position <= up_to ORDER BY event.position DESC LIMIT at_most
+      ) AS found
+    ) AS page WHERE size_before IS NULL OR size_before < at_most_bytes ORDER BY page.position DESC;
   ELSE
-    RETURN QUERY SELECT (event.position >> 20) || '-' || (event.position & 1048575), event.key, event.data FROM keyline.event
-      WHERE stream = of_stream AND position > behind AND position <= up_to ORDER BY position LIMIT at_most;
+    RETURN QUERY SELECT (page.position >> 20) || '-' || (page.position & 1048575), page.key, page.data FROM (
+      SELECT *, sum(octet_length(found.data)) OVER (ORDER BY found.position ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS size_before
+      FROM (
+        SELECT event.position, event.key, event.data FROM keyline.event
+        WHERE stream = of_stream AND event.position > behind AND event.position <= up_to ORDER BY event.position LIMIT at_most
+      ) AS found
+    ) AS page WHERE size_before IS NULL OR size_before < at_most_bytes ORDER BY page.position;
   END IF;
 END
 $$;
@@ -140,11 +165,14 @@ CREATE FUNCTION keyline.is_expired(max_age bigint, next bigint) RETURNS boolean 
 RETURN to_timestamp((next >> 20) / 1000.0) < now() - max_age * interval '1 millisecond';
 
 -- Drops events whose stream keeps none of that age: whole weeks where nobody else has events in them, otherwise up to `at_most` rows. Weeks that are
--- in use at the moment are left for the next time. Returns whether there may be more to drop.
-CREATE FUNCTION keyline.drop_expired_events(at_most integer) RETURNS boolean LANGUAGE plpgsql SET lock_timeout = '200ms' AS $$
+-- in use at the moment are left for the next time. Returns whether there may be more to drop, NULL where that was in use. With the rights
+-- of who migrated: only the owner of a table may drop it.
+CREATE FUNCTION keyline.drop_expired_events(at_most integer) RETURNS boolean LANGUAGE plpgsql
+SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET lock_timeout = '200ms' AS $$
 DECLARE
   week record;
   dropped integer;
+  is_more boolean := false;
 BEGIN
   FOR week IN
     SELECT child.relname AS name, (bounds.parts[1])::bigint AS first, (bounds.parts[2])::bigint AS next
@@ -159,8 +187,12 @@ BEGIN
       -- Two who drop at the same time take turns, and the second finds that it is gone.
       PERFORM pg_advisory_xact_lock(7738160521);
       CONTINUE WHEN to_regclass('keyline.' || week.name) IS NULL;
-      UPDATE keyline.stream SET dropped_position = week.next - 1
-        WHERE keyline.is_expired(max_age, week.next) AND dropped_position < week.next - 1;
+      UPDATE keyline.stream SET dropped_position = newest.position
+        FROM keyline.stream AS expired CROSS JOIN LATERAL (
+          SELECT event.position FROM keyline.event
+          WHERE event.stream = expired.name AND position >= week.first AND position < week.next ORDER BY position DESC LIMIT 1
+        ) AS newest
+        WHERE stream.name = expired.name AND keyline.is_expired(expired.max_age, week.next) AND stream.dropped_position < newest.position;
       IF EXISTS (
         SELECT FROM keyline.stream WHERE keyline.is_expired(max_age, week.next) IS NOT TRUE AND EXISTS (
           SELECT FROM keyline.event WHERE event.stream = stream.name AND position >= week.first AND position < week.next
@@ -179,10 +211,10 @@ BEGIN
         EXECUTE format('DROP TABLE keyline.%I', week.name);
       END IF;
     EXCEPTION WHEN lock_not_available THEN
-      RETURN false;
+      is_more := NULL;
     END;
   END LOOP;
-  RETURN false;
+  RETURN is_more;
 END
 $$;
 

@@ -3,7 +3,7 @@ import type { Duty } from "../../runtime/duty.ts";
 import { toError } from "../../runtime/errors.ts";
 import type { Logger } from "../../runtime/logger.ts";
 import type { GroupRecord } from "./group-record.ts";
-import { idBefore } from "./id-before.ts";
+import { idBefore } from "../entry-id.ts";
 
 const everyMs = 1_000;
 // Settled events are forgotten in two steps: one says which, a later one when nobody needs them any more.

@@ -1,7 +1,6 @@
 import { toBackoffFunction, type Backoff, type BackoffFunction } from "../../runtime/backoff.ts";
 import { checkInteger, checkOptionNames, checkTimeout } from "../../runtime/options.ts";
-import { toEntryId, type Place } from "../entry-id.ts";
-import { idBefore } from "./id-before.ts";
+import { idBefore, toEntryId, type Place } from "../entry-id.ts";
 
 export interface ConsumeOptions {
   /** Entries whose handlers run at the same time in this consumer. Default 1. Of one key never more than one runs in all of the group. */

@@ -4,7 +4,9 @@
 -- KEYS  events, state
 -- ARGV  most entries, oldest age in ms (-1: no limit), prefix of the groups' keys, most entries to drop at once
 -- Returns how many entries were dropped
-if redis.call('HEXISTS', KEYS[2], 'last') == 0 then return 0 end
+local state = redis.call('HMGET', KEYS[2], 'last', 'trimmed', 'length')
+-- What somebody deleted from, or wrote into, is begun anew first.
+if not state[1] or not is_whole_record(KEYS[1], newest_id(KEYS[1]), state[1], state[2], state[3]) then return 0 end
 local now = now_ms()
 local most, age = tonumber(ARGV[1]), tonumber(ARGV[2])
 local length = redis.call('XLEN', KEYS[1])
@@ -25,5 +27,5 @@ for _, reply in ipairs(redis.call('XINFO', 'GROUPS', KEYS[1])) do
   if is_behind then detach_group(KEYS[1], group.name, ARGV[3] .. group.name .. ':', now) end
 end
 redis.call('XTRIM', KEYS[1], 'MAXLEN', '=', length - dropped)
-redis.call('HSET', KEYS[2], 'trimmed', last)
+redis.call('HSET', KEYS[2], 'trimmed', last, 'length', length - dropped)
 return dropped

@@ -2,7 +2,7 @@
 --
 -- The state is a hash beside the stream: epoch (the name of this stream, another one after a loss), began (an id before which this
 -- stream had no entries; 0-0 where that is not known), trimmed (entries up to here were dropped). Of a transactional stream also last (the
--- newest entry that came from the record); all between trimmed and last is there.
+-- newest entry that came from the record) and length (how many entries there are); all between trimmed and last is there.
 
 -- True when stream id `a` is before `b`. Ids are compared as text within a millisecond: sequence numbers may be too large for Lua's.
 local function is_before(a, b)
@@ -34,4 +34,10 @@ local function newest_id(events)
   for i = 1, #info, 2 do
     if info[i] == 'last-generated-id' then return info[i + 1] end
   end
+end
+
+-- Whether what is there of a record is what its state says: nobody deleted from it, or wrote into it.
+local function is_whole_record(events, newest, last, trimmed, length)
+  local has_length = redis.call('XLEN', events) == tonumber(length or '-1')
+  return has_length and (newest == last or (newest == '0-0' and last == trimmed))
 end
