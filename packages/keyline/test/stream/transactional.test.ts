@@ -150,6 +150,58 @@ describe("a record that is longer than the hot window", () => {
   });
 });
 
+describe("a look of the relay", () => {
+  test("writes nothing to a stream of which Valkey has everything", async () => {
+    const valkey = await startValkey();
+    const own = await openStage({ valkeyUrl: valkey.url });
+    try {
+      const keyline = own.keyline();
+      await keyline.migrate();
+      await keyline.stream<number>("quiet", { transactional: true }).append(1);
+      await eventually("it is there", async () => (await hotIds("quiet", own)).length === 1);
+      const calls = async (command: string): Promise<number> =>
+        Number(new RegExp(`cmdstat_${command}:calls=(\\d+)`, "u").exec(await own.valkey.info("commandstats"))?.[1] ?? 0);
+      const [written, asked] = [await calls("hset"), await calls("hmget")];
+      await eventually("it was looked at three times", async () => (await calls("hmget")) >= asked + 3);
+      expect(await calls("hset")).toBe(written);
+    } finally {
+      await own.close();
+      await valkey.stop();
+    }
+  });
+});
+
+describe("events that are large", () => {
+  test("are read whole, in both directions, with and without Valkey", async () => {
+    const valkey = await startValkey();
+    const own = await openStage({ valkeyUrl: valkey.url });
+    try {
+      const keyline = own.keyline();
+      await keyline.migrate();
+      const stream = keyline.stream<string>("large", { transactional: true, retention: { maxLength: 2 }, maxPayloadBytes: 16_777_216 });
+      const texts = upTo(12).map((n) => String(n).repeat(n === 3 ? 9_000_000 : 1_000_000 / String(n).length));
+      const ids: string[] = [];
+      for (const text of texts) ids.push((await stream.append(text)).id);
+      await eventually("it is trimmed", async () => (await hotIds("large", own)).length === 2);
+      const sizes: number[] = [];
+      for await (const { data: text } of stream.follow({ after: "-" })) if (sizes.push(text.length) === 12) break;
+      expect(sizes).toEqual(texts.map((text) => text.length));
+      expect(await data(stream.read())).toEqual(texts);
+      expect(await data(stream.read({ reverse: true }))).toEqual(texts.toReversed());
+      await valkey.kill();
+      await eventually("it is away", () => own.log.some((line) => line.message.includes("reconnecting")));
+      expect(await data(stream.read())).toEqual(texts);
+      expect(await data(stream.read({ reverse: true, limit: 11 }))).toEqual(texts.slice(1).toReversed());
+      expect(await data(stream.read({ from: ids[3] ?? "", to: ids[4] ?? "" }))).toEqual(texts.slice(3, 5));
+      await valkey.restart();
+      await eventually("Valkey has the newest again", async () => (await hotIds("large", own)).length === 2);
+    } finally {
+      await own.close();
+      await valkey.stop();
+    }
+  });
+});
+
 describe("when Valkey loses everything", () => {
   test("the hot window is filled again, ids go on growing, and who follows has neither gap nor duplicate", async () => {
     const valkey = await startValkey();
