@@ -18,7 +18,7 @@ export async function commit(database: Database, client: PoolClient, xid: string
   } catch (error) {
     const explained = database.explain(error);
     if (!(explained instanceof KeylineError) || explained.code !== "POSTGRES_UNAVAILABLE") throw explained;
-    await findOut(database, xid, explained);
+    await findOut(database, { client, xid, cause: explained });
     return false;
   }
   if (command !== "COMMIT") throw new Error(rolledBack);
@@ -36,21 +36,28 @@ export function rollBack(client: PoolClient): Promise<boolean> {
   );
 }
 
-/** Returns when the transaction was committed, throws when it was not. */
-async function findOut(database: Database, xid: string | undefined, cause: KeylineError): Promise<void> {
-  if (xid !== undefined) {
-    const deadline = AbortSignal.timeout(askForMs);
-    while (!deadline.aborted) {
-      await database.whenAvailable(deadline);
-      const status = await readEnd(database, xid);
-      if (status === "committed") return;
-      if (status === "aborted") throw cause;
-      await delay(50);
+/**
+ * Returns when the transaction was committed, throws when it was not. An id that nothing durable was written under is given again after a crash:
+ * then "committed" may be said of somebody else's transaction, and is no answer.
+ */
+async function findOut(
+  database: Database,
+  { client, xid, cause }: { readonly client: PoolClient; readonly xid: string | undefined; readonly cause: KeylineError },
+): Promise<void> {
+  const deadline = AbortSignal.timeout(askForMs);
+  while (xid !== undefined && !deadline.aborted) {
+    await database.whenAvailable(deadline);
+    const status = await readEnd(database, xid);
+    if (status === "aborted") throw cause;
+    if (status === "committed") {
+      if (await database.hasNotCrashedSince(client).catch(() => false)) return;
+      break;
     }
+    await delay(50);
   }
   throw new KeylineError(
     "OUTCOME_UNKNOWN",
-    "The connection to PostgreSQL broke during COMMIT, and whether it took effect could not be asked: look for your own rows before you do it again",
+    "The connection to PostgreSQL broke during COMMIT, and whether it took effect could not be found out: look for your own rows before you do it again",
     { cause },
   );
 }
@@ -62,6 +69,8 @@ async function readEnd(database: Database, xid: string): Promise<string | undefi
     return row?.status ?? undefined;
   } catch (error) {
     if (error instanceof KeylineError && error.code === "POSTGRES_UNAVAILABLE") return undefined;
+    // The server knows no such id: nothing durable was written under it before a crash.
+    if (error instanceof Error && "code" in error && error.code === "22023") return "aborted";
     throw error;
   }
 }

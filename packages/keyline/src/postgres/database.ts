@@ -23,6 +23,9 @@ interface TimedQuery extends QueryConfig {
   readonly query_timeout: number;
 }
 
+// The server forgets its statistics in a crash, and says since when it counts.
+const readCrash: Statement = { name: "keyline-last-crash", text: "SELECT stats_reset::text AS since FROM pg_stat_bgwriter" };
+
 // An answer that takes longer than this is not coming: the peer is gone and no reset came, or the server hangs.
 const answerWithinMs = 30_000;
 
@@ -37,6 +40,11 @@ export class Database {
   readonly #closing = new AbortController();
   readonly #available = new Notice();
   #isAvailable = true;
+  /** Names the time since the server's last crash; undefined while it is not known. */
+  #crash: Promise<string> | undefined;
+  #knownCrash: string | undefined;
+  /** What was known of it when a client was taken out of the pool. */
+  readonly #crashes = new WeakMap<object, string | undefined>();
 
   constructor(options: PostgresOptions, logger: Logger) {
     this.#logger = logger;
@@ -76,11 +84,22 @@ export class Database {
         const client = await pool.connect();
         // A connection that breaks while it is out of the pool says so by an event, which ends the process when nobody listens.
         if (client.listenerCount("error") === 0) client.on("error", (error) => this.explain(error));
+        if (this.#knownCrash === undefined) this.#learnCrash();
+        this.#crashes.set(client, this.#knownCrash);
         return client;
       } catch (error) {
         if (!isBusy(pool, error)) throw this.explain(error);
       }
     }
+  }
+
+  /**
+   * Whether the server is known not to have crashed since `client` was taken out of the pool. What a transaction did that was not durable in a crash is gone,
+   * and its id may be given once more.
+   */
+  async hasNotCrashedSince(client: object): Promise<boolean> {
+    const before = this.#crashes.get(client);
+    return before !== undefined && (await this.#readCrash()) === before;
   }
 
   /** The error in Keyline's words where there are any. An outage is noted, so that `whenAvailable` waits for its end. */
@@ -139,9 +158,24 @@ export class Database {
     return pool;
   }
 
+  #learnCrash(): void {
+    this.#crash ??= this.#readCrash();
+    this.#crash.then(
+      (crash) => (this.#knownCrash = crash),
+      () => (this.#crash = undefined),
+    );
+  }
+
+  async #readCrash(): Promise<string> {
+    const [row] = await this.query<{ since: string | null }>(readCrash, []);
+    return row?.since ?? "";
+  }
+
   #noteOutage(error: unknown): void {
     if (!this.#isAvailable || this.#closing.signal.aborted) return;
     this.#isAvailable = false;
+    this.#crash = undefined;
+    this.#knownCrash = undefined;
     this.#logger.warn({ error: withoutPassword(toError(error).message) }, "PostgreSQL is away; transactional queues wait for it");
     void this.#probe();
   }

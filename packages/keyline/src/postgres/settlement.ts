@@ -79,8 +79,9 @@ export async function settleJobs(
   }
 }
 
+// Where the end of a transaction could not be found out, the rows tell.
 export function isOutage(error: unknown): boolean {
-  return error instanceof KeylineError && error.code === "POSTGRES_UNAVAILABLE";
+  return error instanceof KeylineError && (error.code === "POSTGRES_UNAVAILABLE" || error.code === "OUTCOME_UNKNOWN");
 }
 
 async function settleOnce(claims: Claims, settling: Settle, { mayGuess }: { readonly mayGuess: boolean }): Promise<Written> {

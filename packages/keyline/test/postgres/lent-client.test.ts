@@ -81,7 +81,7 @@ test("what is lent is the client in every other respect", async () => {
     await queue.add(1, { tx });
   });
   expect(await written()).toEqual([7]);
-  const refused = await new Promise<unknown>((resolve) => void kept?.query("SELECT 1", (error: Error | null) => resolve(error)));
+  const refused = await new Promise<unknown>((resolve) => kept?.query("SELECT 1", (error: Error | null) => resolve(error)));
   expect(refused).toMatchObject({ code: "NOT_IN_TRANSACTION" });
   // Its commit was seen: nobody waits for the relay.
   await eventually("it is on Valkey", async () => (await queue.counts()).waiting === 1, 1_000);
