@@ -13,7 +13,7 @@ local last = state[1]
 -- Nothing comes between two events that follow each other. What is there, then, was appended to a record that had forgotten it when it gave
 -- the next positions: PostgreSQL was restored from a backup.
 local first = ARGV[5]
-local is_unknown = last and (last == unknown or false)
+local is_unknown = last and (last == unknown or (before ~= '' and first and is_before(before, last) and is_before(last, first)))
 local moved = 0
 if (last or newest ~= '0-0') and (is_unknown or not (last and is_whole_record(KEYS[1], newest, last, state[2], state[3]))) then
   -- Somebody else's entries have no place in the record, and their ids would keep out what has; what somebody deleted is missing. The
@@ -59,5 +59,5 @@ if before ~= '' and not is_before(last, before) then
     end
   end
 end
-if true then redis.call('HSET', KEYS[2], 'last', last, 'length', redis.call('XLEN', KEYS[1])) end
+if is_changed then redis.call('HSET', KEYS[2], 'last', last, 'length', redis.call('XLEN', KEYS[1])) end
 return { last, moved, is_unknown and 1 or 0 }
