@@ -135,7 +135,6 @@ describe("retention of a record", () => {
       await eventually("it is on Valkey", async () => (await own.valkey.xlen(key)) === 100);
       await long.close();
       await own.valkey.xgroup("CREATE", key, "slow", "0");
-      await own.valkey.call("XREADGROUP", "GROUP", "slow", "c", "COUNT", "60", "STREAMS", key, ">");
       await own.valkey.config("SET", "maxmemory", "1");
       own.keyline().stream<number>("full", { transactional: true, retention: { maxLength: 10 } });
       await eventually("it is trimmed", async () => (await own.valkey.xlen(key)) === 10);
