@@ -42,7 +42,7 @@ test("a transaction that a crash undid is not taken for the one that got its id 
           () => "done",
           (error: unknown) => (error as { code?: string }).code ?? String(error),
         );
-      const [result] = await Promise.all([outcome]);
+      const result = await outcome;
       const isThere = (await stage.pool.query("SELECT FROM made WHERE n = $1", [n])).rows.length === 1;
       const { rows } = await stage.pool.query<{ status: string }>("SELECT pg_xact_status($1::xid8) AS status", [xid]);
       if (rows[0]?.status === "committed" && !isThere) reused++;
