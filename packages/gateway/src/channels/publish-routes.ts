@@ -1,7 +1,7 @@
 import { z } from "zod";
 import type { Access } from "../access/access.ts";
 import { visitorOf } from "../access/visitor.ts";
-import { channelName, problemAnswers } from "../server/shapes.ts";
+import { shapeName, problemAnswers } from "../server/shapes.ts";
 import type { Routes } from "../server/zod-schemas.ts";
 import { requirePublishing } from "./channel-access.ts";
 import type { ChannelFinder } from "./doors.ts";
@@ -13,7 +13,7 @@ export function addPublishRoutes(routes: Routes, { access, doors }: { readonly a
       schema: {
         summary: "Publish a message",
         tags: ["channels"],
-        params: z.object({ channel: channelName }),
+        params: z.object({ channel: shapeName }),
         body: z.strictObject({ data: z.unknown().refine((data) => data !== undefined, "is missing") }),
         response: { 201: z.object({ id: z.string(), receivers: z.number().optional() }), ...problemAnswers },
       },

@@ -7,7 +7,7 @@ import type { LiveConnections } from "./connections.ts";
 import { EventStream } from "./event-stream.ts";
 
 /** What an event stream is filled by. */
-export interface Filling {
+interface Filling {
   /** Where it begins. */
   readonly place: string;
   leave(): void;

@@ -4,7 +4,7 @@ import type { Access } from "../access/access.ts";
 import { visitorOf } from "../access/visitor.ts";
 import { requireReading } from "../channels/channel-access.ts";
 import type { ChannelDoor, ChannelFinder } from "../channels/doors.ts";
-import { channelName, eventStreamAnswer, problemAnswers } from "../server/shapes.ts";
+import { shapeName, eventStreamAnswer, problemAnswers } from "../server/shapes.ts";
 import type { Routes } from "../server/zod-schemas.ts";
 import type { LiveConnections } from "./connections.ts";
 import type { Feeds } from "./feeds.ts";
@@ -34,7 +34,7 @@ export function addStreamRoutes(routes: Routes, parts: StreamParts): void {
         summary: "Follow a channel",
         description: "Events: `message` with { id, channel, data, at }, `gap` with { channel, reason, missed }, `end` with { code }.",
         tags: ["channels"],
-        params: z.object({ channel: channelName }),
+        params: z.object({ channel: shapeName }),
         querystring: z.object(resumption),
         response: { ...eventStreamAnswer, ...problemAnswers },
       },
@@ -53,7 +53,7 @@ export function addStreamRoutes(routes: Routes, parts: StreamParts): void {
         querystring: z.object({
           channel: z.preprocess(
             (value) => (typeof value === "string" ? [value] : value),
-            z.array(channelName).min(1).max(parts.mostChannels),
+            z.array(shapeName).min(1).max(parts.mostChannels),
           ),
           ...resumption,
         }),

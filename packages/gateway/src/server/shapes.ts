@@ -1,8 +1,7 @@
 import { z } from "zod";
 
 /** What several routes have in common, for parsing and for the OpenAPI document. */
-export const channelName = z.string().describe("1 to 200 of A-Z a-z 0-9 . _ : -");
-export const streamName = channelName;
+export const shapeName = z.string().describe("1 to 200 of A-Z a-z 0-9 . _ : -");
 
 const problem = z
   .object({

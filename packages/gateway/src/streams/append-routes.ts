@@ -1,7 +1,7 @@
 import { z } from "zod";
 import type { Access } from "../access/access.ts";
 import { visitorOf } from "../access/visitor.ts";
-import { problemAnswers, streamName } from "../server/shapes.ts";
+import { problemAnswers, shapeName } from "../server/shapes.ts";
 import type { Routes } from "../server/zod-schemas.ts";
 import { append, idempotencyKey } from "./append.ts";
 import type { StreamFinder } from "./doors.ts";
@@ -22,7 +22,7 @@ export function addAppendRoutes(routes: Routes, { access, streams, counts }: App
         summary: "Append an event",
         description: "`appended` is false when the idempotency key was known: then `id` is that of the entry which is there already.",
         tags: ["streams"],
-        params: z.object({ stream: streamName }),
+        params: z.object({ stream: shapeName }),
         body: z.strictObject({ data: z.unknown().refine((data) => data !== undefined, "is missing"), idempotencyKey }),
         response: { 201: z.object({ id: z.string(), appended: z.boolean() }), ...problemAnswers },
       },

@@ -4,7 +4,7 @@ import type { Access } from "../access/access.ts";
 import { visitorOf } from "../access/visitor.ts";
 import type { LiveConnections } from "../live/connections.ts";
 import { lastEventIdOf, openEventStream } from "../live/open-event-stream.ts";
-import { problemAnswers, streamName } from "../server/shapes.ts";
+import { problemAnswers, shapeName } from "../server/shapes.ts";
 import type { Routes } from "../server/zod-schemas.ts";
 import { findBeginning } from "./beginning.ts";
 import type { GatewayStream, StreamFinder } from "./doors.ts";
@@ -69,7 +69,7 @@ export function addEventRoutes(routes: Routes, parts: EventParts): void {
         description:
           "With `Accept: text/event-stream` it follows: `entry` with { id, data, at, key }, `gap` with { reason, after, until }, `end` with { code }.",
         tags: ["streams"],
-        params: z.object({ stream: streamName }),
+        params: z.object({ stream: shapeName }),
         querystring: query,
         response: { ...answer, ...problemAnswers },
       },

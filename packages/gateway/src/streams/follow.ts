@@ -17,7 +17,7 @@ import type { StreamCounts } from "./stream-counts.ts";
 const mostPassedOver = 500;
 
 /** A connection, to its followers. */
-export interface Follower extends Pick<Receiver, "write" | "hasRoomFor" | "drained"> {
+interface Follower extends Pick<Receiver, "write" | "hasRoomFor" | "drained"> {
   /** True when nothing more is written to it. */
   readonly isEnding: boolean;
 }
