@@ -14,6 +14,7 @@ import { SettingError } from "./site/setting-error.ts";
 import { createSite } from "./site/site.ts";
 import { openStores, type Stores } from "./site/stores.ts";
 import { Tokens } from "./site/tokens.ts";
+import { registerStart } from "./start/server/start.ts";
 
 const host = process.env["HOST"] || "127.0.0.1";
 const wantedPort = Number(process.env["PORT"] || 3000);
@@ -57,17 +58,19 @@ async function start(): Promise<void> {
   const reviews = await registerReviews(site, { ...stores, tokens });
   await registerGateway(site, {
     keyline: feed.keyline,
+    streams: reviews.streams,
     findDoor: (name) => reviews.findDoor(name) ?? feed.findDoor(name),
     tokens,
     origins: ownOrigins(host, port),
     logError,
   });
-  site.get("/", (_request, reply) => reply.redirect("/shop"));
+  await registerStart(site);
   await site.listen({ host, port });
   const address = addressOf(port);
   say(`Valkey      ${valkey.description}`);
   say(`PostgreSQL  ${postgres.description}`);
   say("Keyline     queue orders with 2 workers, each a process of its own; the feed's channels; simulated weather.*; stream Reviews");
+  say(`Start       ${address}/`);
   say(`Gateway     ${address}/v1, described by ${address}/openapi.json`);
   say(`Shop        ${address}/shop`);
   say(`Feed        ${address}/feed`);

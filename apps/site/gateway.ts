@@ -1,4 +1,4 @@
-import { gateway, type ChannelDoor } from "@keyline/gateway";
+import { gateway, type ChannelDoor, type StreamDoor } from "@keyline/gateway";
 import type { FastifyInstance } from "fastify";
 import type { Keyline } from "keyline";
 import { errorsOnly } from "./logger.ts";
@@ -9,6 +9,8 @@ interface GatewaySetup {
   readonly keyline: Keyline;
   /** Finds the channels that pages may subscribe to, also those that were made a moment ago. */
   readonly findDoor: (name: string) => ChannelDoor | undefined | Promise<ChannelDoor | undefined>;
+  /** Streams that pages may read. Default: none. */
+  readonly streams?: readonly StreamDoor[];
   readonly tokens: Tokens;
   /** Of the site's own pages. */
   readonly origins: readonly string[];
@@ -18,11 +20,12 @@ interface GatewaySetup {
 /** Registers the gateway below `/v1`, for the pages of this site. */
 export async function registerGateway(
   site: FastifyInstance,
-  { keyline, findDoor, tokens, origins, logError }: GatewaySetup,
+  { keyline, findDoor, streams = [], tokens, origins, logError }: GatewaySetup,
 ): Promise<void> {
   await site.register(gateway, {
     keyline,
     channels: findDoor,
+    streams,
     access: { secret: tokens.secret },
     origins,
     logger: errorsOnly(logError),

@@ -18,7 +18,7 @@ export interface PageSource {
   readonly alsoFrom?: readonly string[];
   /** Packages of this workspace that it imports. */
   readonly packages?: readonly string[];
-  /** Where the page is served: "/shop". */
+  /** Where the page is served: "/shop", or nothing for the start page. */
   readonly path: string;
 }
 

@@ -1,10 +1,10 @@
-import type { Channel } from "keyline";
+import type { Channel, Projection } from "keyline";
 import type { FastifyInstance } from "fastify";
 import { z } from "zod";
 import { placeBeforeNow } from "../../site/place.ts";
 import { parseInput } from "../../site/problem.ts";
 import { longestContent } from "../limits.ts";
-import type { CountedEvent, PlacedEvent } from "../review-event.ts";
+import type { CountedEvent, ReviewEvent } from "../review-event.ts";
 import type { Identities } from "./identities.ts";
 import { Content, integer, largestId, UserId, userIdRule } from "./input.ts";
 import { reviewNotFound, type ReviewDesk } from "./review-desk.ts";
@@ -15,18 +15,18 @@ const NewReview = z.object({ userId: UserId.optional(), content: Content });
 const NewReaction = NewReview.extend({ action: z.enum(["reaction", "response"]) });
 const ReviewId = z.object({ reviewId: integer(1, largestId) });
 const PageOfReviews = z.object({ limit: integer(1, 200).default(50), before: integer(1, largestId).optional() });
-const PageOfEvents = z.object({ limit: integer(1, 200).default(50) });
 
 interface ReviewServices {
   readonly desk: ReviewDesk;
   readonly tables: ReviewTables;
   readonly stream: ReviewsStream;
   readonly events: Channel<CountedEvent>;
+  readonly projection: Projection<ReviewEvent>;
   readonly identities: Identities;
 }
 
 export function addReviewRoutes(site: FastifyInstance, services: ReviewServices): void {
-  const { desk, tables, stream, events, identities } = services;
+  const { desk, tables, stream, events, projection, identities } = services;
 
   site.post("/api/reviews", async (request, reply) => {
     const rule = `A review has a content of 1 to ${longestContent} characters. ${userIdRule}`;
@@ -62,14 +62,8 @@ export function addReviewRoutes(site: FastifyInstance, services: ReviewServices)
     return { reviewId, events: entries.map(toPlacedEvent) };
   });
 
-  /** The end of the whole stream, oldest first. */
-  site.get("/api/reviews/events", async (request) => {
-    const { limit } = parseInput("limit is an integer from 1 to 200", PageOfEvents, request.query);
-    const cursor = await placeBeforeNow(events);
-    const placed: PlacedEvent[] = [];
-    for await (const entry of stream.read({ limit, reverse: true })) placed.unshift(toPlacedEvent(entry));
-    return { events: placed, cursor };
-  });
+  /** How far the table of counts is in the stream. */
+  site.get("/api/reviews/progress", () => projection.progress());
 }
 
 function parseReviewId(params: unknown): { readonly reviewId: number } {

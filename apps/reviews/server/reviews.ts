@@ -1,6 +1,6 @@
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
-import type { ChannelDoor } from "@keyline/gateway";
+import type { ChannelDoor, StreamDoor } from "@keyline/gateway";
 import type { FastifyInstance } from "fastify";
 import { Keyline } from "keyline";
 import pg from "pg";
@@ -39,6 +39,7 @@ export interface ReviewsOptions {
 
 /** What the gateway needs to carry the notifications and the events. */
 export interface Reviews {
+  readonly streams: readonly StreamDoor[];
   findDoor(name: string): ChannelDoor | undefined;
 }
 
@@ -77,12 +78,13 @@ export async function registerReviews(site: FastifyInstance, options: ReviewsOpt
   await keyline.migrate();
   await tables.create();
   await addSamples({ keyline, stream, notifications });
-  countReactions(stream, events);
-  addReviewRoutes(site, { desk: new ReviewDesk({ keyline, stream, notifications }), tables, stream, events, identities });
+  const projection = countReactions(stream, events);
+  addReviewRoutes(site, { desk: new ReviewDesk({ keyline, stream, notifications }), tables, stream, events, projection, identities });
   addSignInRoutes(site, identities);
   await servePage(site, { path, build });
 
   return {
+    streams: [{ stream, access: "public", append: "nobody" }],
     findDoor: (name) => {
       // Nobody publishes but the API, which writes to PostgreSQL too.
       if (name === events.name) return { channel: events, access: "public", publish: "nobody" };

@@ -245,13 +245,25 @@ describe("the list", () => {
   });
 });
 
-describe("the stream's end", () => {
-  test("has the newest events of all reviews, oldest first", async () => {
+describe("the stream", () => {
+  test("is read by everybody through the gateway, and appended to by nobody but the API", async () => {
     const reviewId = await reviews.review("ender", "the end");
     await reviews.react(reviewId, { userId: "user_2", content: "Thumbs up" });
-    const { status, body } = await reviews.request("GET", "/api/reviews/events?limit=2");
+    const { status, body } = await reviews.request("GET", "/v1/streams/Reviews/events?limit=2&reverse=true");
     expect(status).toBe(200);
-    expect(body).toMatchObject({ events: await historyOf(reviewId), cursor: expect.any(String) });
+    const { entries } = body as { entries: { id: string; key: string }[] };
+    expect(entries.toReversed()).toMatchObject((await historyOf(reviewId)).map(({ id }) => ({ id, key: String(reviewId) })));
+    const token = await reviews.signIn("ender");
+    const forged = { data: { action: "reaction", reviewId, userId: "eve", content: "forged" } };
+    expect((await reviews.request("POST", "/v1/streams/Reviews/events", forged, token)).status).toBe(403);
+  });
+
+  test("is counted up to its end", async () => {
+    const reviewId = await reviews.review("ender", "count up to here");
+    const end = (await historyOf(reviewId)).at(-1)?.id;
+    await expect
+      .poll(async () => (await reviews.request("GET", "/api/reviews/progress")).body, { timeout })
+      .toMatchObject({ position: end });
   });
 });
 

@@ -5,7 +5,7 @@ import classes from "./frame.module.css";
 import { resolveVariables, theme } from "./theme.ts";
 
 interface FrameProps {
-  /** The application that this page belongs to: one of the navigation's. */
+  /** The application that this page belongs to: one of the navigation's, or `Start`. */
   readonly current: string;
   /** Beside the toggle, such as whether the page is connected. */
   readonly status: ReactNode;
@@ -27,13 +27,13 @@ export function Frame({ current, status, children }: FrameProps): ReactNode {
       </a>
       <header className={classes.header}>
         <div className={classes.bar}>
-          <span className={classes.brand}>
+          <a className={classes.brand} href="/" aria-current={current === "Start" ? "page" : undefined}>
             <svg viewBox="0 0 32 32" width="26" height="26" aria-hidden="true">
               <rect width="32" height="32" rx="7" fill="var(--mantine-primary-color-filled)" />
               <path d="M10 7v18M22 8l-9 8 9 8" fill="none" stroke="#fff" strokeWidth="3" strokeLinecap="round" strokeLinejoin="round" />
             </svg>
             <span className={classes.name}>Keyline</span>
-          </span>
+          </a>
           <nav aria-label="Applications" className={classes.nav}>
             {applications.map(({ name, path }) => (
               <a key={path} href={path} aria-current={name === current ? "page" : undefined}>

@@ -82,8 +82,8 @@ test("brings up everything with one command, and leaves nothing behind when it i
   const main = start({ PORT: "0" });
   const url = await lineOf(main, /^Shop\s+(http:\S+)\/shop$/m);
   const ports = [await lineOf(main, /^Valkey\s+127\.0\.0\.1:(\d+)/m), await lineOf(main, /^PostgreSQL\s+127\.0\.0\.1:(\d+)/m)].map(Number);
-  const front = await fetch(`${url}/`, { redirect: "manual" });
-  expect([front.status, front.headers.get("location")]).toEqual([302, "/shop"]);
+  expect(await lineOf(main, /^Start\s+(http:\S+)\/$/m)).toBe(url);
+  expect(await (await fetch(`${url}/`)).text()).toContain("<title>Keyline: queues, channels and streams</title>");
   const placed = await fetch(`${url}/api/shop/orders`, {
     method: "POST",
     headers: { "content-type": "application/json" },
@@ -93,6 +93,9 @@ test("brings up everything with one command, and leaves nothing behind when it i
   await expect.poll(async () => (await fetch(`${url}/api/shop/orders/1`)).json(), { timeout }).toMatchObject({ status: "processed" });
   expect(await lineOf(main, /^Feed\s+(http:\S+)\/feed$/m)).toBe(url);
   expect(await (await fetch(`${url}/api/feed/channels`)).json()).toMatchObject({ channels: [{ name: "tech_news" }, {}, {}, {}] });
+  expect(await lineOf(main, /^Reviews\s+(http:\S+)\/reviews$/m)).toBe(url);
+  const counted = { reviews: [{}, {}, { userId: "user_1", reactions: 1, responses: 1 }] };
+  await expect.poll(async () => (await fetch(`${url}/api/reviews`)).json(), { timeout }).toMatchObject(counted);
   expect((await fetch(`${url}/readyz`)).status).toBe(200);
   expect(await statusOfUpgrade(url, new URL(url).origin)).toBe(101);
   expect(await statusOfUpgrade(url, "http://example.com")).toBe(403);
