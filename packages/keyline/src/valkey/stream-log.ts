@@ -64,7 +64,7 @@ export interface TrimRule {
 const append = new Script(2, "stream-state", "stream-append");
 const page = new Script(2, "stream-state", "stream-page");
 const history = new Script(2, "stream-history");
-const trim = new Script(3, "stream-state", "stream-trim");
+const trim = new Script(3, "freeing", "stream-state", "stream-trim");
 
 const trimPage = 500;
 

@@ -7,9 +7,10 @@
 open_state(KEYS[2], KEYS[1])
 local state = redis.call('HMGET', KEYS[2], 'epoch', 'began', 'trimmed', 'last', 'length')
 local trimmed, last = state[3], state[4]
-local newest, added, length, first = newest_id(KEYS[1]), 0, 0, ''
+local newest, added, length, first = '0-0', 0, 0, ''
 local info = redis.pcall('XINFO', 'STREAM', KEYS[1])
 for i = 1, info.err and 0 or #info, 2 do
+  if info[i] == 'last-generated-id' then newest = info[i + 1] end
   if info[i] == 'entries-added' then added = info[i + 1] end
   if info[i] == 'length' then length = info[i + 1] end
   if info[i] == 'first-entry' and info[i + 1] then first = info[i + 1][1] end
