@@ -180,6 +180,9 @@ describe("an author who was away", () => {
     await closeBell(page);
     await network.cut();
     await page.getByText("Offline", { exact: true }).waitFor({ timeout });
+    await page.setViewportSize({ width: 360, height: 800 });
+    expect(await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth)).toBe(0);
+    await page.setViewportSize({ width: 1_440, height: 900 });
     for (const content of ["first", "second", "third"]) await reviews.react(reviewId, { userId: "user_3", action: "response", content });
     await whenPublished("author_2", 4);
     await network.mend();
