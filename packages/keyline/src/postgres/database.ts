@@ -79,12 +79,13 @@ export class Database {
   /** A connection of its own until it is released; `release(error)` ends it. */
   async connect(): Promise<PoolClient> {
     const pool = await this.#pool;
+    // Known before a transaction has an id, or not at all.
+    if (this.#knownCrash === undefined) await this.#learnCrash();
     for (;;) {
       try {
         const client = await pool.connect();
         // A connection that breaks while it is out of the pool says so by an event, which ends the process when nobody listens.
         if (client.listenerCount("error") === 0) client.on("error", (error) => this.explain(error));
-        if (this.#knownCrash === undefined) this.#learnCrash();
         this.#crashes.set(client, this.#knownCrash);
         return client;
       } catch (error) {
@@ -158,12 +159,14 @@ export class Database {
     return pool;
   }
 
-  #learnCrash(): void {
+  async #learnCrash(): Promise<void> {
     this.#crash ??= this.#readCrash();
-    this.#crash.then(
-      (crash) => (this.#knownCrash = crash),
-      () => (this.#crash = undefined),
-    );
+    const asked = this.#crash;
+    const crash = await asked.catch(() => undefined);
+    // An outage that was noticed meanwhile makes it worthless.
+    if (this.#crash !== asked) return;
+    this.#knownCrash = crash;
+    if (crash === undefined) this.#crash = undefined;
   }
 
   async #readCrash(): Promise<string> {

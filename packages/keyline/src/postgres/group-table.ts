@@ -128,7 +128,12 @@ export class GroupTable implements Claims {
 
   /** Writes down a dead letter, unless the event is finished. Waits for PostgreSQL while that is away. */
   async bury(id: string, { reason, attempts }: { readonly reason: string; readonly attempts: number }, signal: AbortSignal): Promise<void> {
-    await this.#insist(signal, bury, [...this.#names, toPosition(id), reason, attempts]);
+    const values = [...this.#names, toPosition(id), reason, attempts];
+    await this.#insist(signal, bury, values).catch(async (error: unknown) => {
+      if (!isUnknownGroup(error)) throw error;
+      await this.begin("0-0");
+      await this.#insist(signal, bury, values);
+    });
   }
 
   /** Notes of events that ended without a settle, in case they were dead letters before. Waits for PostgreSQL while that is away. */
@@ -187,6 +192,11 @@ export class GroupTable implements Claims {
       }
     }
   }
+}
+
+/** The group's row is gone, as after PostgreSQL was set back to a time before the group. */
+export function isUnknownGroup(error: unknown): boolean {
+  return error instanceof Error && "code" in error && error.code === "P0002";
 }
 
 function toDeadEvent(row: DeadRow): DeadEvent {

@@ -11,7 +11,7 @@ interface RecordedEntry {
 const prelude = ["group", "stream-state", "group-again"];
 const floor = new Script(3, ...prelude, "group-floor");
 const fill = new Script(3, ...prelude, "group-fill");
-const switchOver = new Script(6, ...prelude, "group-switch");
+const switchOver = new Script(7, ...prelude, "group-switch");
 const handOut = new Script(3, ...prelude, "group-hand-out");
 
 /** What a consumer group of a transactional stream does on Valkey besides: it meets the record. */
@@ -44,8 +44,18 @@ export class GroupRecordLog {
   /** Has the group read the stream again, if it can. */
   async switchOver(): Promise<boolean> {
     const { name, keys, connection, linePrefix } = this.#log;
-    const { stream, backlog, state, again, entries } = keys;
-    const reply = await switchOver.run(connection, [backlog, state, stream.events, stream.state, again, entries, name, linePrefix]);
+    const { stream, backlog, state, again, entries, consumers } = keys;
+    const reply = await switchOver.run(connection, [
+      backlog,
+      state,
+      stream.events,
+      stream.state,
+      again,
+      entries,
+      consumers,
+      name,
+      linePrefix,
+    ]);
     return reply === 1;
   }
 

@@ -282,6 +282,14 @@ CREATE TABLE keyline.settled_event (
 ) WITH (autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_threshold = 10000, autovacuum_vacuum_cost_delay = 0);
 CREATE INDEX settled_event_dead ON keyline.settled_event (stream, group_name, position) WHERE dead_reason IS NOT NULL;
 
+-- Fails where there is no such group: without its floor nobody can tell what is finished.
+CREATE FUNCTION keyline.require_group(of_stream text, of_group text) RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+  IF EXISTS (SELECT FROM keyline.consumer_group WHERE stream = of_stream AND name = of_group) THEN RETURN; END IF;
+  RAISE EXCEPTION 'stream % has no consumer group %', of_stream, of_group USING ERRCODE = 'no_data_found';
+END
+$$;
+
 -- Settles events: returns those that this transaction has settled, and its id. Of all transactions one settles each of them; one that comes
 -- meanwhile waits at the index for this one's end. The transaction has its id before it looks at the floor: keyline.forget_settled
 -- counts on that.
@@ -292,6 +300,7 @@ DECLARE
   again bigint[];
 BEGIN
   xid := pg_current_xact_id()::text;
+  PERFORM keyline.require_group(of_stream, of_group);
   IF may_be_redriven THEN
     WITH ended AS (
       UPDATE keyline.settled_event SET dead_reason = NULL, redriven = false, settled_at = now()
@@ -313,6 +322,7 @@ $$;
 CREATE FUNCTION keyline.bury_event(of_stream text, of_group text, held bigint, reason text, failed integer) RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
   PERFORM pg_current_xact_id();
+  PERFORM keyline.require_group(of_stream, of_group);
   UPDATE keyline.settled_event SET dead_reason = reason, attempts = failed, redriven = false, settled_at = now()
   WHERE stream = of_stream AND group_name = of_group AND position = held AND redriven;
   IF FOUND THEN RETURN; END IF;

@@ -14,7 +14,7 @@
 import type { Settle } from "../../postgres/settlement.ts";
 import { SettleLanes } from "../../postgres/settle-lanes.ts";
 import type { Database } from "../../postgres/database.ts";
-import type { GroupTable } from "../../postgres/group-table.ts";
+import { isUnknownGroup, type GroupTable } from "../../postgres/group-table.ts";
 import { toError } from "../../runtime/errors.ts";
 import { delay } from "../../runtime/waiting.ts";
 import { describeError, type Verdict } from "../../runtime/verdict.ts";
@@ -98,8 +98,15 @@ export class GroupRecord {
   }
 
   /** Ends entries together with their effects. Returns the ids of those that this call ended; the others were settled before. */
-  settle(settling: Settle): Promise<ReadonlySet<string>> {
-    return this.#lanes.settle(settling);
+  async settle(settling: Settle): Promise<ReadonlySet<string>> {
+    try {
+      return await this.#lanes.settle(settling);
+    } catch (error) {
+      if (!isUnknownGroup(error)) throw error;
+      // Nothing is known to be finished: what Valkey hands out is to be done.
+      await this.table.begin("0-0");
+      return this.#lanes.settle(settling);
+    }
   }
 
   /** Whether PostgreSQL has to know of an entry's end before Valkey does: of dead letters, and of the end of what may have been one. */

@@ -70,7 +70,8 @@ export class Runner<Data> {
       return finish(running, outcomeOf(error));
     }
     if (isThenable(result)) {
-      result.then(
+      // Of a promise that is none of the language's anything may be expected, also that its `then` throws.
+      (result instanceof Promise ? result : Promise.resolve(result)).then(
         () => finish(running, completed),
         (error: unknown) => finish(running, outcomeOf(error)),
       );

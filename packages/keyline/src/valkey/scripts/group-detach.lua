@@ -17,7 +17,8 @@ local function detach_group(events, group, base, now)
     start = nil
     for _, entry in ipairs(pending) do
       -- Not at once: who runs it now keeps it.
-      move_to_again(place, entry[1], 0, now + 30000)
+      local lease = tonumber(redis.call('ZSCORE', base .. 'consumers', entry[2]) or 0)
+      move_to_again(place, entry[1], 0, math.max(now + 30000, lease))
       start = '(' .. entry[1]
     end
   end

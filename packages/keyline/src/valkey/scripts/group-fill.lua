@@ -6,8 +6,9 @@
 --       not read its backlog
 
 if redis.call('HGET', KEYS[2], 'mode') ~= 'backlog' then return false end
+-- Where the backlog is gone it is filled anew.
+if redis.pcall('XGROUP', 'CREATE', KEYS[1], ARGV[1], '0-0', 'MKSTREAM').ok then redis.call('HDEL', KEYS[2], 'filled') end
 local last = redis.call('HGET', KEYS[2], 'filled') or redis.call('HGET', KEYS[2], 'cursor')
-redis.pcall('XGROUP', 'CREATE', KEYS[1], ARGV[1], '0-0', 'MKSTREAM')
 if ARGV[2] == last then
   for i = 4, #ARGV, 3 do
     if ARGV[i + 1] == '' then
@@ -26,7 +27,15 @@ for _, reply in ipairs(redis.call('XINFO', 'GROUPS', KEYS[1])) do
   for i = 1, #reply, 2 do group[reply[i]] = reply[i + 1] end
 end
 local first = redis.call('XPENDING', KEYS[1], ARGV[1])[2]
-if first then redis.call('XTRIM', KEYS[1], 'MINID', first) else
+if first then
+  redis.call('XTRIM', KEYS[1], 'MINID', first)
+  -- Behind one that takes long, too: its place must not keep the group from everything else.
+  if redis.call('XLEN', KEYS[1]) * 2 > tonumber(ARGV[3]) then
+    for _, entry in ipairs(redis.call('XRANGE', KEYS[1], first, group['last-delivered-id'], 'COUNT', ARGV[3])) do
+      if not redis.call('XPENDING', KEYS[1], ARGV[1], entry[1], entry[1], 1)[1] then redis.call('XDEL', KEYS[1], entry[1]) end
+    end
+  end
+else
   redis.call('XTRIM', KEYS[1], 'MINID', group['last-delivered-id'])
   redis.call('XDEL', KEYS[1], group['last-delivered-id'])
 end

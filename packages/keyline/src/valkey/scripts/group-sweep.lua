@@ -8,6 +8,11 @@
 local place = { log = KEYS[1], again = KEYS[3], entries = KEYS[4], group = ARGV[1], line_prefix = ARGV[2] }
 local now = now_ms()
 local freed = 0
+-- Each sweep goes on where the last one ended.
+local state = string.sub(KEYS[3], 1, -6) .. 'state'
+local page = tonumber(ARGV[4])
+local waiting_from = tonumber(redis.call('HGET', state, 'swept_waiting') or 0)
+local pending_from = redis.call('HGET', state, 'swept_pending') or '-'
 
 local function is_anywhere(id)
   return redis.call('HEXISTS', place.entries, id) == 1 or redis.call('XPENDING', place.log, place.group, id, id, 1)[1] ~= nil
@@ -24,13 +29,15 @@ local function is_free(key, id)
   return first == id or not redis.call('LPOS', line, id)
 end
 
-for _, id in ipairs(redis.call('ZRANGE', place.again, 'inf', 'inf', 'BYSCORE', 'LIMIT', 0, ARGV[4])) do
+local waiting = redis.call('ZRANGE', place.again, 'inf', 'inf', 'BYSCORE', 'LIMIT', waiting_from, page)
+for _, id in ipairs(waiting) do
   if is_free(again_key(redis.call('HGET', place.entries, id) or ''), id) then
     redis.call('ZADD', place.again, now, id)
     freed = freed + 1
   end
 end
-for _, entry in ipairs(redis.call('XPENDING', place.log, place.group, 'IDLE', ARGV[3], '-', '+', ARGV[4])) do
+local pending = redis.call('XPENDING', place.log, place.group, 'IDLE', ARGV[3], pending_from, '+', page)
+for _, entry in ipairs(pending) do
   local id = entry[1]
   local is_there, key = read_entry(place.log, id)
   if is_there and key then
@@ -41,4 +48,6 @@ for _, entry in ipairs(redis.call('XPENDING', place.log, place.group, 'IDLE', AR
     end
   end
 end
+if #waiting == page then redis.call('HSET', state, 'swept_waiting', waiting_from + page) else redis.call('HDEL', state, 'swept_waiting') end
+if #pending == page then redis.call('HSET', state, 'swept_pending', '(' .. pending[#pending][1]) else redis.call('HDEL', state, 'swept_pending') end
 return freed

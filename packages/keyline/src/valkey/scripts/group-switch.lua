@@ -1,6 +1,6 @@
 -- Has a group read the stream again, when its backlog has reached what the stream keeps on Valkey and was handed out to the end.
 --
--- KEYS  1 backlog  2 state of the group  3 events  4 state of the stream  5 again  6 texts of again
+-- KEYS  1 backlog  2 state of the group  3 events  4 state of the stream  5 again  6 texts of again  7 consumers
 -- ARGV  1 group  2 prefix of the lines
 -- RETURNS  1 when it does now, else 0
 
@@ -22,7 +22,10 @@ while group.name do
   local pending = redis.call('XPENDING', KEYS[1], ARGV[1], '-', '+', 1000)
   if #pending == 0 then break end
   -- Not at once: who runs it now keeps it.
-  for _, entry in ipairs(pending) do move_to_again(place, entry[1], 0, now + 30000) end
+  for _, entry in ipairs(pending) do
+    local lease = tonumber(redis.call('ZSCORE', KEYS[7], entry[2]) or 0)
+    move_to_again(place, entry[1], 0, math.max(now + 30000, lease))
+  end
 end
 redis.pcall('XGROUP', 'DESTROY', KEYS[3], ARGV[1])
 redis.call('XGROUP', 'CREATE', KEYS[3], ARGV[1], last, 'MKSTREAM')
