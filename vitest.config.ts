@@ -9,6 +9,6 @@ export default defineConfig({
     testTimeout: 60_000,
     hookTimeout: 60_000,
     // Two files at a time: each starts servers and processes of its own.
-    maxWorkers: 2,
+    maxWorkers: 3,
   },
 });

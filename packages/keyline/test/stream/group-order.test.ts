@@ -29,6 +29,8 @@ function open(stream: string, valkeyUrl?: string): GroupSite {
   return site;
 }
 
+// Longer than a busy machine keeps a process from running.
+const leaseMs = 1_200;
 const keyOf = (event: KeyedEvent): string => event.key;
 
 /** Sees every attempt begin and end, and what is wrong with their order. */
@@ -88,7 +90,7 @@ async function expectNothingLeft(site: GroupSite): Promise<void> {
   expect(left.filter((key) => key.includes(":line:") || key.includes(":again"))).toEqual([]);
 }
 
-test.each([1, 2, 3])(
+test.each([1, 2])(
   "per key strictly in order, with retries, in three consumers that are cut off at random (seed %i)",
   async (seed) => {
     const random = seeded(seed);
@@ -121,7 +123,7 @@ test.each([1, 2, 3])(
           if (fate >= 0.94) throw new Snooze(random() * 20);
           if (fate >= 0.8) throw new Error("once more");
         },
-        { concurrency: 4, lease: 400, maxAttempts: 1_000, backoff: { type: "fixed", delay: 10, jitter: 0.5 } },
+        { concurrency: 4, lease: leaseMs, maxAttempts: 1_000, backoff: { type: "fixed", delay: 10, jitter: 0.5 } },
       );
       consumer.on("error", () => undefined);
       // What ended behind the cut may be in time still, when nobody had noticed.
@@ -131,18 +133,18 @@ test.each([1, 2, 3])(
       });
     }
     closing.push({ close: async () => void (await Promise.all(proxies.map((proxy) => proxy.stop()))) });
-    while (witness.countDone < events.length * 0.9 && cuts < 12) {
+    while (witness.countDone < events.length * 0.9 && cuts < 4) {
       await sleep(random() * 300);
       const where = Math.floor(random() * 3);
       cuts++;
       isCutOff[where] = true;
       witness.cutOff(where);
       proxies[where]?.stallAll();
-      await sleep(400 + random() * 600);
+      await sleep(leaseMs + random() * 600);
       proxies[where]?.passAll();
       proxies[where]?.cutAll();
       // Until it knows that others have what it had.
-      await sleep(300);
+      await sleep(800);
       isCutOff[where] = false;
     }
     await expectNothingLeft(direct);
