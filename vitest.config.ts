@@ -8,7 +8,7 @@ export default defineConfig({
     globalSetup: ["packages/keyline/test/support/servers.ts"],
     testTimeout: 60_000,
     hookTimeout: 60_000,
-    // Two files at a time: each starts servers and processes of its own.
+    // Three files at a time on two cores: each starts servers and processes of its own, and waits for them most of the time.
     maxWorkers: 3,
   },
 });
