@@ -1,11 +1,12 @@
 import type { ValkeyConnection } from "./connection.ts";
 import type { GroupMode, GroupState } from "./group-log.ts";
 import type { GroupKeys, StreamKeys } from "./keys.ts";
+import { wakeKeyOf } from "./group-wake.ts";
 import { Script } from "./script.ts";
 
 const prelude = ["group", "stream-state", "group-again"];
 const status = new Script(8, ...prelude, "group-status");
-const redrive = new Script(3, ...prelude, "group-redrive");
+const redrive = new Script(4, ...prelude, "group-redrive");
 const remove = new Script(8, ...prelude, "group-remove");
 
 type StatusReply = [number, string, string, number, number, string, number, string, number, number, number, string, GroupMode, string];
@@ -66,7 +67,8 @@ export class GroupAdmin {
   /** Hands out again what can be of the oldest dead letters, up to `limit` of them. Returns how many were. */
   async redrive(name: string, limit: number, hasKeys: boolean): Promise<number> {
     const { again, entries, dead, linePrefix } = this.keys.group(name);
-    return (await redrive.run(this.connection, [again, entries, dead, hasKeys ? linePrefix : "", limit])) as number;
+    const values = [again, entries, dead, wakeKeyOf(this.keys), hasKeys ? linePrefix : "", limit];
+    return (await redrive.run(this.connection, values)) as number;
   }
 
   /** False when there is no such group. */

@@ -1,5 +1,6 @@
 import type { ValkeyConnection } from "./connection.ts";
 import type { GroupKeys } from "./keys.ts";
+import { wakeKeyOf } from "./group-wake.ts";
 import { Script } from "./script.ts";
 import { toKeptEntry, type WireEntry } from "./stream-log.ts";
 import { bulkString, WrittenCommand } from "./written-command.ts";
@@ -25,6 +26,8 @@ export interface Turn {
   readonly stoppedBy: string;
   readonly nextDueMs: number;
   readonly taken: readonly HandedEntry[];
+  /** Where `wake` ended when the log had nothing new, else "". */
+  readonly wokenUpTo: string;
 }
 
 export interface GroupBeat {
@@ -66,13 +69,14 @@ export interface GroupState {
   readonly filled: string;
 }
 
+type TurnReply = [EndOfEntry[], stoppedBy: string, nextDueMs: number, Taken[], wokenUpTo: string];
 type Taken = [id: string, text: string] | [id: string, key: string | null, data: string | null];
 
 const prelude = ["group", "stream-state", "group-again"];
-const turn = new Script(4, ...prelude, "group-turn");
+const turn = new Script(5, ...prelude, "group-turn");
 const fail = new Script(5, ...prelude, "group-fail");
 const beat = new Script(6, ...prelude, "group-beat");
-const rescue = new Script(4, ...prelude, "group-rescue");
+const rescue = new Script(5, ...prelude, "group-rescue");
 const own = new Script(4, ...prelude, "group-own");
 const sweep = new Script(4, ...prelude, "group-sweep");
 const adopt = new Script(2, ...prelude, "group-adopt");
@@ -96,6 +100,11 @@ export class GroupLog {
     this.hasKeys = hasKeys;
     this.#log = keys.stream.events;
     this.mode = "";
+  }
+
+  /** The stream that says when something is due again that nobody waits for. */
+  get wake(): string {
+    return wakeKeyOf(this.keys.stream);
   }
 
   /** The stream that the group reads. */
@@ -158,10 +167,10 @@ export class GroupLog {
     const values: (string | number)[] = [this.name, consumer, request.leaseMs, this.linePrefix, request.places, request.mostPending];
     values.push(request.ended.length);
     for (const { id, key } of request.ended) values.push(id, key ?? "");
-    const reply = (await turn.run(this.connection, [...this.#workKeys(), ...values])) as 0 | [EndOfEntry[], string, number, Taken[]];
+    const reply = (await turn.run(this.connection, [...this.#workKeys(), this.wake, ...values])) as 0 | TurnReply;
     if (reply === 0) return undefined;
-    const [ended, stoppedBy, nextDueMs, taken] = reply;
-    return { ended, stoppedBy, nextDueMs, taken: taken.map(toHanded) };
+    const [ended, stoppedBy, nextDueMs, taken, wokenUpTo] = reply;
+    return { ended, stoppedBy, nextDueMs, taken: taken.map(toHanded), wokenUpTo };
   }
 
   /** Ends an attempt that failed: with `delayMs` until the next one, or with a dead letter. */
@@ -198,7 +207,8 @@ export class GroupLog {
     why: "ended" | "leaving",
     running: readonly string[] = [],
   ): Promise<{ readonly isMore: boolean; readonly moved: number } | undefined> {
-    const reply = await rescue.run(this.connection, [...this.#workKeys(), this.name, consumer, this.linePrefix, page, why, ...running]);
+    const keys = [...this.#workKeys(), this.wake];
+    const reply = await rescue.run(this.connection, [...keys, this.name, consumer, this.linePrefix, page, why, ...running]);
     if (reply === -1) return undefined;
     const [more, moved] = reply as [number, number];
     return { isMore: more === 1, moved };

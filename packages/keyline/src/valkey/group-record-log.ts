@@ -1,4 +1,5 @@
 import type { GroupLog } from "./group-log.ts";
+import { wakeKeyOf } from "./group-wake.ts";
 import { Script } from "./script.ts";
 
 /** An event of the record. */
@@ -12,7 +13,7 @@ const prelude = ["group", "stream-state", "group-again"];
 const floor = new Script(3, ...prelude, "group-floor");
 const fill = new Script(3, ...prelude, "group-fill");
 const switchOver = new Script(7, ...prelude, "group-switch");
-const handOut = new Script(3, ...prelude, "group-hand-out");
+const handOut = new Script(4, ...prelude, "group-hand-out");
 
 /** What a consumer group of a transactional stream does on Valkey besides: it meets the record. */
 export class GroupRecordLog {
@@ -62,7 +63,7 @@ export class GroupRecordLog {
   /** Hands out events that had been dead letters, unless they are under way. Returns how many. */
   async handOut(entries: readonly RecordedEntry[]): Promise<number> {
     const { log, name, keys, connection, linePrefix } = this.#log;
-    const values = [log, keys.again, keys.entries, name, linePrefix, ...entries.flatMap(valuesOf)];
+    const values = [log, keys.again, keys.entries, wakeKeyOf(keys.stream), name, linePrefix, ...entries.flatMap(valuesOf)];
     return (await handOut.run(connection, values)) as number;
   }
 }

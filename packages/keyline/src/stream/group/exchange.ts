@@ -179,7 +179,7 @@ export class Exchange<Data> {
       if (this.#finished.length === 0 && places === 0) break;
       void this.#turn(this.#finished.splice(0, maxEnded), places);
     }
-    if (this.#isTaking && this.#setup.room() > 0) this.#news.await(this.#log.log);
+    if (this.#isTaking && this.#setup.room() > 0) this.#news.await(this.#log);
   }
 
   #places(): number {

@@ -23,6 +23,7 @@ export class News {
   #isShort = true;
   #isEmpty = false;
   #emptyAfter = "";
+  #wokenUpTo = "0-0";
   #waiting: AbortController | undefined;
 
   /** Calls `announce` when something may be there that was not before. */
@@ -57,7 +58,7 @@ export class News {
   }
 
   /** Follows a turn that had `places` to fill. */
-  follow({ taken, stoppedBy, nextDueMs }: Turn, places: number): void {
+  follow({ taken, stoppedBy, nextDueMs, wokenUpTo }: Turn, places: number): void {
     this.expectDue(nextDueMs);
     if (places === 0) return;
     this.#isShort = taken.length < places;
@@ -65,6 +66,7 @@ export class News {
     if (!this.#isShort || stoppedBy === "") return;
     this.#isEmpty = true;
     this.#emptyAfter = stoppedBy === "full" ? "" : stoppedBy;
+    if (wokenUpTo !== "") this.#wokenUpTo = wokenUpTo;
   }
 
   /** Something is due in `ms` milliseconds; negative: nothing is. */
@@ -87,18 +89,21 @@ export class News {
     this.#isDue = true;
   }
 
-  /** Announces the next entry of `log` after the end that was seen. */
-  await(log: string): void {
+  /** Announces the next entry of `log` after the end that was seen, and what is due again without having been expected. */
+  await({ log, wake }: { readonly log: string; readonly wake: string }): void {
     if (this.#waiting || !this.#isEmpty || this.#emptyAfter === "") return;
     const waiting = new AbortController();
     this.#waiting = waiting;
-    void this.#tails.whenAfter(log, this.#emptyAfter, waiting.signal).then(() => {
+    const announce = (): void => {
       if (this.#waiting !== waiting) return;
-      this.#waiting = undefined;
+      // Nothing else is to be read while this consumer is at work: in the same turn, before the next blocking read begins.
+      this.stopWaiting();
       this.#isEmpty = false;
       this.#isShort = true;
       this.#announce();
-    });
+    };
+    void this.#tails.whenAfter(log, this.#emptyAfter, waiting.signal).then(announce);
+    void this.#tails.whenAfter(wake, this.#wokenUpTo, waiting.signal).then(announce);
   }
 
   stopWaiting(): void {

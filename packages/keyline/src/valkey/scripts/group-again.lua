@@ -118,6 +118,11 @@ local function release_line(place, key, id, now)
   if text then redis.call('ZADD', place.again, now, next_id) else move_to_again(place, next_id, 0, now) end
 end
 
+-- Tells consumers that wait for news that something is due again, of some group of the stream.
+local function wake_consumers(wake)
+  redis.call('XADD', wake, 'MAXLEN', 1, '*', 'due', '1')
+end
+
 -- Milliseconds until the next entry of `again` is due, -1 when none is.
 local function next_due_ms(again, now)
   local first = redis.call('ZRANGE', again, 0, 0, 'WITHSCORES')

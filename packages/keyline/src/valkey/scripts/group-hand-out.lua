@@ -1,6 +1,6 @@
 -- Hands out entries again that the group had given up, unless they are under way already.
 --
--- KEYS  1 log  2 again  3 texts of again
+-- KEYS  1 log  2 again  3 texts of again  4 wake
 -- ARGV  1 group  2 prefix of the lines  3 and on: id, key or '' and data of each
 -- RETURNS  how many
 
@@ -17,4 +17,5 @@ for i = 3, #ARGV, 3 do
     moved = moved + 1
   end
 end
+if moved > 0 then wake_consumers(KEYS[4]) end
 return moved

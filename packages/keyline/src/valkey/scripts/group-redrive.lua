@@ -1,6 +1,6 @@
 -- Hands out the oldest dead letters again, with all their attempts before them.
 --
--- KEYS  1 again  2 texts of again  3 dead
+-- KEYS  1 again  2 texts of again  3 dead  4 wake
 -- ARGV  1 prefix of the lines  2 letters to look at
 -- RETURNS  how many were moved; what is no dead letter stays, behind the others
 
@@ -19,4 +19,5 @@ for _ = 1, tonumber(ARGV[2]) do
     redis.call('LPUSH', KEYS[3], text)
   end
 end
+if moved > 0 then wake_consumers(KEYS[4]) end
 return moved

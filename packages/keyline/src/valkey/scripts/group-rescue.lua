@@ -1,6 +1,6 @@
 -- Has a page of what is pending with a consumer handed out again, and forgets the consumer when that was all.
 --
--- KEYS  1 log  2 consumers  3 again  4 texts of again
+-- KEYS  1 log  2 consumers  3 again  4 texts of again  5 wake
 -- ARGV  1 group  2 consumer  3 prefix of the lines  4 page  5 why: 'ended' (only if its lease has ended; what may have begun counts as an
 --       attempt) or 'leaving' (it stops; attempts do not count)  6 and on: ids of `again` that it runs and gives back
 -- RETURNS  { 1 when there is more, how many were moved }, or -1 when the lease has not ended
@@ -25,6 +25,7 @@ local page = tonumber(ARGV[4])
 local pending = redis.pcall('XPENDING', place.log, place.group, '-', '+', page, consumer)
 if pending.err then pending = {} end
 for _, entry in ipairs(pending) do move_to_again(place, entry[1], ARGV[5] == 'ended' and 1 or 0, now) end
+if #pending > 0 or #ARGV >= 6 then wake_consumers(KEYS[5]) end
 if #pending == page then return { 1, page } end
 redis.pcall('XGROUP', 'DELCONSUMER', place.log, place.group, consumer)
 redis.call('ZREM', KEYS[2], consumer)

@@ -1,12 +1,13 @@
 -- Ends entries and takes others: those whose line has moved on, those that are due again, then new ones.
 --
--- KEYS  1 log  2 consumers  3 again  4 texts of again
+-- KEYS  1 log  2 consumers  3 again  4 texts of again  5 wake
 -- ARGV  1 group  2 consumer  3 lease in milliseconds  4 prefix of the lines, '' for a stream without keys  5 places to fill  6 entries that may be
 --       pending at the most, so that one long line does not draw in all of the stream  7 entries that have ended, then of each 8 its id
 --       9 its key or ''
 -- RETURNS  0 when the lease is lost, else { what became of the ended ('ended', 'taken' by somebody else, 'gone'), the newest id of the log when
 --       there was nothing new, 'full' when too much is pending, else '', milliseconds until the next is due again or -1,
---       the taken: { id, text } of one that is handed out again, { id, key or nil, data or nil } of a new one }
+--       the taken: { id, text } of one that is handed out again, { id, key or nil, data or nil } of a new one, and where there was nothing
+--       new the newest id of `wake`, else '' }
 
 if not redis.call('ZSCORE', KEYS[2], ARGV[2]) then return 0 end
 local place = { log = KEYS[1], again = KEYS[3], entries = KEYS[4], group = ARGV[1], line_prefix = ARGV[4] }
@@ -50,7 +51,7 @@ if places > 0 then
   end
 end
 
-local stopped_by = ''
+local stopped_by, woken = '', ''
 local looked = 0
 while places > 0 and looked < 1000 do
   local count = places
@@ -61,7 +62,7 @@ while places > 0 and looked < 1000 do
   end
   local reply = redis.call('XREADGROUP', 'GROUP', place.group, consumer, 'COUNT', count, 'STREAMS', place.log, '>')
   if not reply then
-    stopped_by = newest_id(place.log)
+    stopped_by, woken = newest_id(place.log), newest_id(KEYS[5])
     break
   end
   local entries = reply[1][2]
@@ -76,4 +77,4 @@ while places > 0 and looked < 1000 do
   end
 end
 
-return { ended, stopped_by, next_due_ms(place.again, now), taken }
+return { ended, stopped_by, next_due_ms(place.again, now), taken, woken }
