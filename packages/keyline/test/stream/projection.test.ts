@@ -74,26 +74,29 @@ describe.each([{ transactional: true }, { transactional: false }] as const)("a p
 
   test("is run by one of many processes at a time, and taken over when its connection breaks", async () => {
     const streams = upTo(3).map(() => open(`taken-${transactional}`));
-    let isBusy = false;
+    let busy: symbol | undefined;
     let overlaps = 0;
     let breaks = 0;
     const projections = streams.map((stream) =>
       stream.project(
         "taken",
         async (tx, entries) => {
-          if (isBusy) overlaps++;
-          isBusy = true;
+          if (busy) overlaps++;
+          const mine = Symbol("busy");
+          busy = mine;
           try {
             await note(tx, entries);
             if (entries[0] && entries[0].data % 50 === 0 && breaks < 5) {
               breaks++;
+              // Whoever takes over may begin before this one learns that its connection is gone.
+              busy = undefined;
               await stage.pool.query(
                 "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE state = 'idle in transaction' AND datname = current_database()",
               );
               await tx.query("SELECT 1");
             }
           } finally {
-            isBusy = false;
+            if (busy === mine) busy = undefined;
           }
         },
         { size: 10 },
