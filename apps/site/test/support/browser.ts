@@ -21,8 +21,9 @@ export interface OpenPage {
   readonly errors: string[];
 }
 
+/** Nothing moves on it until a test says that it may: on a machine without a GPU, each frame that moves takes time from all tests. */
 export async function openPage(browser: Browser, url: string): Promise<OpenPage> {
-  const context = await browser.newContext({ viewport: { width: 1_440, height: 900 } });
+  const context = await browser.newContext({ viewport: { width: 1_440, height: 900 }, reducedMotion: "reduce" });
   const page = await context.newPage();
   const errors: string[] = [];
   page.on("console", (message) => {
