@@ -5,7 +5,10 @@ import { afterAll, expect, test, vi } from "vitest";
 import { inspectValkey } from "../src/valkey/installation.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "keyline-test-"));
-afterAll(() => rmSync(folder, { recursive: true }));
+afterAll(() => {
+  rmSync(folder, { recursive: true });
+  vi.unstubAllEnvs();
+});
 
 function programThatSays(answer: string): string {
   const file = join(folder, "valkey-server");
@@ -34,6 +37,8 @@ test("Valkey 8 and newer are taken, two-digit versions too", async () => {
 test("a fake on PATH is passed over, and the log says why", async () => {
   programThatSays("Redis server v=7.2.4 sha=00000000:0");
   vi.stubEnv("PATH", `${folder}:/usr/sbin:/usr/bin:/sbin:/bin`);
+  // What was found once in this process is not looked for again.
+  vi.resetModules();
   const { findValkey } = await import("../src/valkey/installation.ts");
   const lines: string[] = [];
   const valkey = await findValkey((line) => lines.push(line));
