@@ -147,7 +147,7 @@ describe("a settle", () => {
     const name = nextName();
     const [dying, heir] = [open(name, keyline), open(name, stage.keyline())];
     await append(heir, numbers(5));
-    const first = settleAll(dying, { lease: 500, concurrency: 5, before: () => proxy.stallAll() });
+    const first = settleAll(dying, { lease: 500, concurrency: 10, before: () => proxy.stallAll() });
     await eventually("all are settled", () => first.results.length === 5);
     const second = settleAll(heir, { lease: 500 });
     await eventually("nothing is pending", async () => (await heir.group("g").status()).pending === 0);

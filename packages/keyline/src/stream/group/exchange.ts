@@ -159,11 +159,11 @@ export class Exchange<Data> {
     while (!this.isQuiet && !signal.aborted) await this.#changed.wait(undefined, signal);
   }
 
-  async close(): Promise<void> {
+  close(): Promise<void> {
     this.#isClosed = true;
     this.#recovery.stop();
     this.#stopListening();
-    await this.#news.stop();
+    return this.#news.stop();
   }
 
   #pump(): void {
@@ -184,8 +184,9 @@ export class Exchange<Data> {
 
   #places(): number {
     if (!this.#isTaking || !this.#lease.isCertain) return 0;
+    const isAsked = this.#expected > 0 && !this.#news.isPlenty;
     // The end of an entry with a key brings the next one of its line.
-    if (this.#news.isNone && !(this.#log.hasKeys && this.#finished.length > 0)) return 0;
+    if ((this.#news.isNone || isAsked) && !(this.#log.hasKeys && this.#finished.length > 0)) return 0;
     return Math.max(0, Math.min(this.#setup.room() - this.#expected, this.#setup.largestTake));
   }
 
