@@ -55,8 +55,10 @@ function problemOfKeyline(error: KeylineError): Problem {
     const title = status === 503 ? "A store behind the gateway does not answer" : "Something went wrong in the gateway";
     return new Problem({ title, status, code }, status === 503 ? 1 : undefined);
   }
+  // What a key function of the application throws may say anything.
+  const detail = code === "INVALID_KEY" && error.cause !== undefined ? "The event has no key that this stream accepts" : error.message;
   const issues = error instanceof ValidationError ? { issues: error.issues } : {};
-  return new Problem({ title: "Keyline refused this", status, code, detail: error.message, ...issues });
+  return new Problem({ title: "Keyline refused this", status, code, detail, ...issues });
 }
 
 function isFastifyError(error: unknown): error is FastifyError {

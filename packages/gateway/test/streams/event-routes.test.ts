@@ -18,7 +18,12 @@ beforeAll(async () => {
   stage = await openStage();
   keyline = stage.keyline();
   await keyline.migrate();
-  const keyed = { key: ({ review }: Review) => review };
+  const keyed = {
+    key: ({ review }: Review) => {
+      if (review === "unlucky") throw new Error("could not ask db.internal");
+      return review;
+    },
+  };
   const streams: StreamDoor[] = [
     { stream: keyline.stream<Review>("reviews", keyed), access: "public", append: "public" },
     { stream: keyline.stream<Review>("recorded", { ...keyed, transactional: true }), access: "public", append: "public" },
@@ -93,6 +98,12 @@ describe("appending", () => {
     ["a stream that nobody appends to", "plain", { data: 1 }, 403, "FORBIDDEN"],
   ])("refuses %s", async (_, stream, body, status, code) => {
     expect(await append(stream, body)).toMatchObject({ status, body: { code } });
+  });
+
+  test("keeps to itself what a key function throws", async () => {
+    const { status, body } = await append("reviews", { data: { review: "unlucky", n: 1 } });
+    expect({ status, code: body["code"] }).toEqual({ status: 400, code: "INVALID_KEY" });
+    expect(JSON.stringify(body)).not.toContain("db.internal");
   });
 
   test("says which part of the data the schema rejects", async () => {

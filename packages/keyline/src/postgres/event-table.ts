@@ -34,6 +34,8 @@ export interface EventRange {
   /** Included. */
   readonly to: string;
   readonly limit: number;
+  /** The page ends with the event that makes it as large. Default 8 MiB. */
+  readonly mostBytes?: number;
   readonly reverse: boolean;
 }
 
@@ -175,8 +177,8 @@ export class EventTable {
   }
 
   /** Events that have their place, in order: a page, which ends early where it is large, and is empty only where there are none. */
-  async read({ after, to, limit, reverse }: EventRange): Promise<EventRow[]> {
-    const values = [this.stream, toPosition(after), toPosition(to), limit, pageBytes];
+  async read({ after, to, limit, mostBytes = pageBytes, reverse }: EventRange): Promise<EventRow[]> {
+    const values = [this.stream, toPosition(after), toPosition(to), limit, mostBytes];
     return toEventRows(await this.database.query<Row>(reverse ? rangeBackwards : range, values));
   }
 

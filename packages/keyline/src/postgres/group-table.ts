@@ -25,15 +25,27 @@ const begin: Statement = {
 };
 const read: Statement = {
   name: "keyline-read-group",
-  text: `SELECT floor::text AS floor, coalesce(
+  text: `SELECT floor::text AS floor, lost::float8 AS lost, coalesce(
       (SELECT max(position) FROM keyline.settled_event WHERE stream = $1 AND group_name = $2), 0
     )::text AS last FROM keyline.consumer_group WHERE stream = $1 AND name = $2`,
+};
+const takeLoss: Statement = {
+  name: "keyline-take-loss",
+  text: `UPDATE keyline.consumer_group AS owner SET untold = 0, untold_from = NULL, untold_to = NULL FROM (
+      SELECT untold, untold_from, untold_to FROM keyline.consumer_group WHERE stream = $1 AND name = $2 AND untold > 0 FOR UPDATE
+    ) AS told
+    WHERE stream = $1 AND name = $2
+    RETURNING told.untold::float8 AS entries, told.untold_from::text AS from, told.untold_to::text AS to`,
 };
 const settle: Statement = {
   name: "keyline-settle-events",
   text: "SELECT owed::text[] AS owed, xid FROM keyline.settle_events($1, $2, $3, $4)",
 };
 const bury: Statement = { name: "keyline-bury-event", text: "SELECT keyline.bury_event($1, $2, $3, $4, $5)" };
+const isDead: Statement = {
+  name: "keyline-is-dead-event",
+  text: "SELECT FROM keyline.settled_event WHERE stream = $1 AND group_name = $2 AND position = $3 AND dead_reason IS NOT NULL",
+};
 const complete: Statement = {
   name: "keyline-complete-redriven",
   text: `UPDATE keyline.settled_event SET dead_reason = NULL, redriven = false, settled_at = now()
@@ -102,10 +114,16 @@ export class GroupTable implements Claims {
     this.#names = [stream, group];
   }
 
-  /** The floor, and the last event that is known to be settled. Undefined where there is no such group. */
-  async place(): Promise<{ readonly floor: string; readonly lastSettled: string } | undefined> {
-    const [row] = await this.database.query<{ floor: string; last: string }>(read, this.#names);
-    return row && { floor: toEventId(row.floor), lastSettled: toEventId(row.last) };
+  /** The floor, the last event that is known to be settled, and how many were ever lost. Undefined where there is no such group. */
+  async place(): Promise<{ readonly floor: string; readonly lastSettled: string; readonly lost: number } | undefined> {
+    const [row] = await this.database.query<{ floor: string; last: string; lost: number }>(read, this.#names);
+    return row && { floor: toEventId(row.floor), lastSettled: toEventId(row.last), lost: row.lost };
+  }
+
+  /** What retention dropped before the group had finished it, of which nobody was told yet. */
+  async takeLoss(): Promise<{ readonly from: string; readonly to: string; readonly entries: number } | undefined> {
+    const [row] = await this.database.query<{ entries: number; from: string; to: string }>(takeLoss, this.#names);
+    return row && { from: toEventId(row.from), to: toEventId(row.to), entries: row.entries };
   }
 
   /** Makes the group, with everything up to `floor` finished, where it is not there. */
@@ -134,6 +152,11 @@ export class GroupTable implements Claims {
       await this.begin("0-0");
       await this.#insist(signal, bury, values);
     });
+  }
+
+  /** Whether there is a dead letter of the event. */
+  async isDead(id: string): Promise<boolean> {
+    return (await this.database.query(isDead, [...this.#names, toPosition(id)])).length > 0;
   }
 
   /** Notes of events that ended without a settle, in case they were dead letters before. Waits for PostgreSQL while that is away. */

@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import { KeylineError } from "../runtime/errors.ts";
 import type { Database } from "./database.ts";
 
-const migrations = ["0001-job", "0002-message", "0003-event"] as const;
+const migrations = ["0001-job", "0002-message", "0003-event", "0004-lost-event"] as const;
 
 const createSchema = `
   CREATE SCHEMA IF NOT EXISTS keyline;

@@ -11,8 +11,6 @@ import type { Reading, ReadPlace } from "./reading.ts";
 import type { SharedPages } from "./shared-pages.ts";
 import { TailWait } from "./tail-wait.ts";
 
-const pageEntries = 500;
-
 export interface FollowerParts<Data> {
   readonly stream: string;
   readonly eventsKey: string;
@@ -35,7 +33,7 @@ export async function* follow<Data>(parts: FollowerParts<Data>, options: FollowO
   const signal = options.signal ? AbortSignal.any([options.signal, parts.closing]) : parts.closing;
   let place = await beginning(parts, options, signal);
   while (!signal.aborted && place) {
-    const page = await whileAway(parts, signal, () => pages.next(place as ReadPlace, pageEntries));
+    const page = await whileAway(parts, signal, () => pages.next(place as ReadPlace));
     if (!page || signal.aborted) return;
     if (page.gap) {
       announce({ stream, reason: page.gap.reason, after: place.after, until: page.gap.until }, options);

@@ -1,7 +1,7 @@
 import type { LogPage, StreamLog } from "../valkey/stream-log.ts";
 import type { RawEntry } from "./entry.ts";
 import { compareIds, idBefore } from "./entry-id.ts";
-import type { NextPage, Range, Reading, ReadPlace } from "./reading.ts";
+import type { NextPage, PageSize, Range, Reading, ReadPlace } from "./reading.ts";
 
 const readyWithinMs = 5_000;
 
@@ -19,9 +19,9 @@ export class PlainReading implements Reading {
     return (await this.#log.read({ from: afterId(after), to, limit, reverse })).entries;
   }
 
-  async next(place: ReadPlace, limit: number): Promise<NextPage> {
+  async next(place: ReadPlace, size: PageSize): Promise<NextPage> {
     const { after } = place;
-    const page = await this.#log.read({ from: afterId(after), to: "+", limit, reverse: false, place: after });
+    const page = await this.#log.read({ from: afterId(after), to: "+", ...size, reverse: false, place: after });
     return { entries: page.entries, newest: page.newest, epoch: page.epoch, gap: findGap(place, page) };
   }
 

@@ -7,7 +7,7 @@
  * - A page whose handler throws is tried again, with a pause that grows, in halves: what stands before the entry that fails gets
  *   through. Past it the projection does not go: a table that left out an entry would be wrong without a word.
  */
-import type { EventTable } from "../postgres/event-table.ts";
+import { pageBytes, type EventTable } from "../postgres/event-table.ts";
 import type { Transaction } from "../postgres/options.ts";
 import type { ProjectionPlace, ProjectionTable } from "../postgres/projection-table.ts";
 import { Emitter } from "../runtime/emitter.ts";
@@ -227,7 +227,7 @@ export class Projection<Data> {
     const limit = this.#fits;
     if (connection.isReady) {
       try {
-        return await reading.next({ after: position, epoch: position === "0-0" ? undefined : "" }, limit);
+        return await reading.next({ after: position, epoch: position === "0-0" ? undefined : "" }, { limit, mostBytes: pageBytes });
       } catch (error) {
         if (!isConnectionError(error)) throw error;
         await delay(takenMs, signal);

@@ -9,6 +9,12 @@ export interface Range {
   readonly reverse: boolean;
 }
 
+/** How much is read at once: a page ends with the entry that reaches either limit. */
+export interface PageSize {
+  readonly limit: number;
+  readonly mostBytes: number;
+}
+
 /** Entries behind a reader's place, and what is missing in front of them. */
 export interface NextPage {
   readonly entries: readonly RawEntry[];
@@ -33,8 +39,8 @@ export interface ReadPlace {
 export interface Reading {
   /** Entries within a range, in their order or backwards; fewer than its limit only where there are no more. */
   page(range: Range): Promise<readonly RawEntry[]>;
-  /** The next entries for somebody who follows. */
-  next(place: ReadPlace, limit: number): Promise<NextPage>;
+  /** The next entries for somebody who follows; none only where there are none yet. */
+  next(place: ReadPlace, size: PageSize): Promise<NextPage>;
   /** The entries of one key, in their order or backwards: the newest `limit`. */
   history(key: string, options: { readonly limit: number; readonly reverse: boolean }): Promise<readonly RawEntry[]>;
   /** The newest id there is. */

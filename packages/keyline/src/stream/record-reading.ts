@@ -20,7 +20,7 @@ import type { LogPage, StreamLog } from "../valkey/stream-log.ts";
 import type { RawEntry } from "./entry.ts";
 import { compareIds, idBefore } from "./entry-id.ts";
 import { afterId } from "./plain-reading.ts";
-import type { NextPage, Range, Reading, ReadPlace } from "./reading.ts";
+import type { NextPage, PageSize, Range, Reading, ReadPlace } from "./reading.ts";
 
 export class RecordReading implements Reading {
   readonly #log: StreamLog;
@@ -47,17 +47,17 @@ export class RecordReading implements Reading {
     return entries.slice(0, range.limit);
   }
 
-  async next({ after, epoch }: ReadPlace, limit: number): Promise<NextPage> {
-    const page = await this.#log.read({ from: afterId(after), to: "+", limit, reverse: false });
+  async next({ after, epoch }: ReadPlace, size: PageSize): Promise<NextPage> {
+    const page = await this.#log.read({ from: afterId(after), to: "+", ...size, reverse: false });
     const { lastRecorded: newest, trimmed } = page;
     // Lost, and not refilled yet: it will be.
     if (newest === "") return { entries: [], newest: page.newest, epoch: "", gap: undefined };
     if (compareIds(after, trimmed) >= 0) return { entries: upTo(newest, page.entries), newest, epoch: "", gap: undefined };
     const { dropped } = await this.#table.status();
     const gap = epoch !== undefined && compareIds(after, dropped) < 0 ? ({ reason: "trimmed", until: dropped } as const) : undefined;
-    const entries = gap ? [] : await this.#table.read({ after, to: trimmed, limit, reverse: false });
+    const entries = gap ? [] : await this.#table.read({ after, to: trimmed, ...size, reverse: false });
     // Nothing is left in front of the hot part: go on with that.
-    if (!gap && entries.length === 0) return this.next({ after: trimmed, epoch }, limit);
+    if (!gap && entries.length === 0) return this.next({ after: trimmed, epoch }, size);
     return { entries, newest, epoch: "", gap };
   }
 

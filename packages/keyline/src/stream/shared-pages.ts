@@ -1,4 +1,7 @@
-import type { NextPage, Reading, ReadPlace } from "./reading.ts";
+import type { NextPage, PageSize, Reading, ReadPlace } from "./reading.ts";
+
+/** A reader that stands still holds one page: entries may be megabytes. */
+const pageSize: PageSize = { limit: 500, mostBytes: 1_048_576 };
 
 const kept = 8;
 const freshMs = 1_000;
@@ -17,11 +20,11 @@ export class SharedPages {
     this.#reading = reading;
   }
 
-  next(place: ReadPlace, limit: number): Promise<NextPage> {
-    const name = `${place.after} ${place.epoch ?? "none"} ${limit}`;
+  next(place: ReadPlace): Promise<NextPage> {
+    const name = `${place.after} ${place.epoch ?? "none"}`;
     const known = this.#pages.find((shared) => shared.place === name);
     if (known) return known.page;
-    const shared = { place: name, page: this.#reading.next(place, limit) };
+    const shared = { place: name, page: this.#reading.next(place, pageSize) };
     this.#pages = [...this.#pages.slice(1 - kept), shared];
     const forget = (): void => void (this.#pages = this.#pages.filter((other) => other !== shared));
     // One that shows nothing new, or nothing at all, is not to be seen by who comes later; and no page is kept for nobody.

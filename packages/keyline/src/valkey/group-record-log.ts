@@ -13,7 +13,7 @@ const prelude = ["group", "stream-state", "group-again"];
 const floor = new Script(3, ...prelude, "group-floor");
 const fill = new Script(3, ...prelude, "group-fill");
 const switchOver = new Script(7, ...prelude, "group-switch");
-const handOut = new Script(4, ...prelude, "group-hand-out");
+const handOut = new Script(6, ...prelude, "group-hand-out");
 
 /** What a consumer group of a transactional stream does on Valkey besides: it meets the record. */
 export class GroupRecordLog {
@@ -60,11 +60,12 @@ export class GroupRecordLog {
     return reply === 1;
   }
 
-  /** Hands out events that had been dead letters, unless they are under way. Returns how many. */
+  /** Hands out events that had been dead letters, unless they are under way, or the group is to read them yet. Returns how many. */
   async handOut(entries: readonly RecordedEntry[]): Promise<number> {
-    const { log, name, keys, connection, linePrefix } = this.#log;
-    const values = [log, keys.again, keys.entries, wakeKeyOf(keys.stream), name, linePrefix, ...entries.flatMap(valuesOf)];
-    return (await handOut.run(connection, values)) as number;
+    const { name, keys, connection, linePrefix } = this.#log;
+    const { stream, backlog, state, again } = keys;
+    const all = [stream.events, backlog, state, again, keys.entries, wakeKeyOf(stream)];
+    return (await handOut.run(connection, [...all, name, linePrefix, ...entries.flatMap(valuesOf)])) as number;
   }
 }
 

@@ -47,6 +47,8 @@ export interface PageRequest {
   readonly from: string;
   readonly to: string;
   readonly limit: number;
+  /** The page ends with the entry that makes it as large. Default: as large as it comes. */
+  readonly mostBytes?: number;
   readonly reverse: boolean;
   /** The reader's place, where that is to be judged. */
   readonly place?: string;
@@ -94,10 +96,10 @@ export class StreamLog {
     return ids.map((id) => (id.startsWith("=") ? { id: id.slice(1), appended: false } : { id, appended: true }));
   }
 
-  async read({ from, to, limit, reverse, place = "0-0" }: PageRequest): Promise<LogPage> {
+  async read({ from, to, limit, mostBytes = Number.MAX_SAFE_INTEGER, reverse, place = "0-0" }: PageRequest): Promise<LogPage> {
     const { events, state } = this.keys;
     const range = reverse ? ["XREVRANGE", to, from] : ["XRANGE", from, to];
-    const reply = (await page.run(this.connection, [events, state, ...range, limit, place])) as PageReply;
+    const reply = (await page.run(this.connection, [events, state, ...range, limit, mostBytes, place])) as PageReply;
     const [epoch, began, trimmed, lastRecorded, newest, entries, first, added, length, isThere] = reply;
     return {
       epoch,

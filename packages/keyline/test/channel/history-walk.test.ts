@@ -113,6 +113,24 @@ test("from any cursor, by pages of any size: what is kept comes once and in orde
   );
 }, 120_000);
 
+test("a cursor whose message was lost by a server with a fast clock is before all that later servers wrote", async () => {
+  const keys = new ChannelKeys(stage.prefix, "fast");
+  const log = new ChannelLog(connection, { keys, run: new ServerRun(connection), hasPatterns: () => Promise.resolve(false) });
+  const publish = async (id: string): Promise<Position> => {
+    const [published] = await log.publishKept([{ id, dataJson: "1", at: 0 }], rule);
+    return parseCursor(published?.cursor ?? "");
+  };
+  await publish("kept");
+  const lost = await publish("lost");
+  const places = new Map([["lost", { ...lost, last: `${Date.now() + 3_600_000}-0` }]]);
+  await forget(keys, 1);
+  await turnIntoAnotherProcess(keys, { places, tag: "fast" });
+  await publish("second");
+  await turnIntoAnotherProcess(keys, { places, tag: "right" });
+  await publish("third");
+  expect((await readOn(log, places.get("lost") ?? lost, 10)).told).toEqual(["gap", "second", "gap", "third"]);
+});
+
 /** As if another server process had written everything so far: the one that runs never has the name of one before it. */
 async function turnIntoAnotherProcess(
   keys: ChannelKeys,
@@ -120,7 +138,8 @@ async function turnIntoAnotherProcess(
 ): Promise<void> {
   const era = await stage.valkey.hget(keys.state, "era");
   for (const [id, place] of places) if (place.era === era) places.set(id, { ...place, era: tag });
-  await stage.valkey.hset(keys.state, "server", tag, "era", tag);
+  const eras = (await stage.valkey.hget(keys.state, "eras")) ?? "";
+  await stage.valkey.hset(keys.state, "server", tag, "era", tag, "eras", eras.replace(`${era}@`, `${tag}@`));
 }
 
 /** Takes the last messages out of the history and its state, as a server does that starts from an older copy. */

@@ -310,13 +310,16 @@ describe("settling", () => {
       { concurrency: 40 },
     );
     worker.on("retried", (job) => retried.push(job.data.n));
-    const numbers = Array.from({ length: 400 }, (_, n) => n);
-    await queue.addMany(numbers.map((n) => ({ data: { n } })));
-    await eventually("all are settled", async () => (await rowsOf(queue.name)).length === 0);
+    // On a busy machine effects may be so slow that each is settled alone: then there are more of them, until some have shared.
+    let count = 0;
+    while (count === 0 || (transactions.size === count && count < 4_000)) {
+      await queue.addMany(Array.from({ length: 400 }, () => ({ data: { n: count++ } })));
+      await eventually("all are settled", async () => (await rowsOf(queue.name)).length === 0);
+    }
+    const numbers = Array.from({ length: count }, (_, n) => n);
     expect(await effectsOf(queue.name)).toEqual(numbers);
     expect(retried.toSorted((one, other) => one - other)).toEqual(numbers.filter((n) => n % 17 === 0));
-    // Or else this test shows nothing of shared transactions.
-    expect(transactions.size).toBeLessThan(400);
+    expect(transactions.size).toBeLessThan(count);
     await worker.stop();
   });
 

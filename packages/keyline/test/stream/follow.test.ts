@@ -1,5 +1,5 @@
 import type { Entry, StreamGap } from "keyline";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
 import { startValkey } from "@keyline/embedded";
 import { eventually, openStage, type Stage } from "../support/stage.ts";
 
@@ -22,6 +22,17 @@ async function take<Data>(entries: AsyncIterable<Entry<Data>>, count: number): P
 
 function upTo(count: number, from = 0): number[] {
   return Array.from({ length: count - from }, (_, index) => from + index);
+}
+
+/** A stage whose Valkey nobody else asks: what it was asked can be counted. */
+async function openQuiet(): Promise<Stage> {
+  const valkey = await startValkey();
+  const own = await openStage({ valkeyUrl: valkey.url });
+  onTestFinished(async () => {
+    await own.close();
+    await valkey.stop();
+  });
+  return own;
 }
 
 describe("follow", () => {
@@ -65,7 +76,7 @@ describe("follow", () => {
     const begun = performance.now();
     await keyline.stream<number>("late").append(7);
     expect(await late).toEqual([7]);
-    // Long before the block time of five seconds is over.
+    // Long before the block time of eight seconds is over.
     expect(performance.now() - begun).toBeLessThan(4_000);
     expect(await clients()).toBe(before + 1);
     stop.abort();
@@ -73,16 +84,38 @@ describe("follow", () => {
   });
 
   test("reads no page before it is asked for it", async () => {
-    const stream = stage.keyline().stream<number>("slow");
+    const own = await openQuiet();
+    const stream = own.keyline().stream<number>("slow");
     await stream.appendMany(upTo(2_000));
     const iterator = stream.follow({ after: "-" })[Symbol.asyncIterator]();
     await iterator.next();
-    const reads = async (): Promise<number> => Number(/cmdstat_xrange:calls=(\d+)/.exec(await stage.valkey.info("commandstats"))?.[1] ?? 0);
+    const reads = async (): Promise<number> => Number(/cmdstat_xrange:calls=(\d+)/.exec(await own.valkey.info("commandstats"))?.[1] ?? 0);
     const before = await reads();
     for (let n = 1; n < 500; n++) await iterator.next();
     expect(await reads()).toBe(before);
     await iterator.return?.();
   });
+
+  test.each([false, true])(
+    "holds a page of a mebibyte at the most, however large entries are (transactional: %s)",
+    async (transactional) => {
+      const own = await openQuiet();
+      const keyline = own.keyline();
+      await keyline.migrate();
+      type Large = readonly [number, string];
+      const stream = transactional ? keyline.stream<Large>("large", { transactional }) : keyline.stream<Large>("large");
+      const text = "x".repeat(50_000);
+      for (let n = 0; n < 200; n += 20) await stream.appendMany(upTo(n + 20, n).map((one) => [one, text] as const));
+      const sent = async (): Promise<number> => Number(/total_net_output_bytes:(\d+)/.exec(await own.valkey.info("stats"))?.[1] ?? 0);
+      const before = await sent();
+      const iterator = stream.follow({ after: "-" })[Symbol.asyncIterator]();
+      const seen: unknown[] = [(await iterator.next()).value?.data[0]];
+      expect((await sent()) - before).toBeLessThan(2_000_000);
+      while (seen.length < 200) seen.push((await iterator.next()).value?.data[0]);
+      expect(seen).toEqual(upTo(200));
+      await iterator.return?.();
+    },
+  );
 
   test("ends when its signal is aborted, or the Keyline is closed", async () => {
     const keyline = stage.keyline();

@@ -87,6 +87,16 @@ describe("retention of a record", () => {
     const reader = await stage.pool.connect();
     await reader.query("BEGIN; SELECT count(*) FROM keyline.event");
     const keyline = stage.keyline();
+    // One group has finished the oldest event, another one the next, above its floor; both come back later.
+    for (const [name, floor] of [
+      ["oldest", weeks[2]],
+      ["none", 0],
+    ] as const) {
+      const begin = "INSERT INTO keyline.consumer_group (stream, name, floor) VALUES ('record-short', $1, $2::bigint << 20)";
+      await stage.pool.query(begin, [name, floor]);
+    }
+    const settled = "INSERT INTO keyline.settled_event (stream, group_name, position) VALUES ('record-short', 'none', $1::bigint << 20)";
+    await stage.pool.query(settled, [weeks[1]]);
     const kept = keyline.stream<number>("record-kept", { transactional: true });
     const short = keyline.stream<number>("record-short", { transactional: true, retention: { recordMaxAge: 86_400_000 } });
     await Promise.all([kept.append(1), short.append(1)]);
@@ -122,6 +132,20 @@ describe("retention of a record", () => {
       break;
     }
     expect(gaps).toHaveLength(1);
+    for (const [name, from, entries] of [
+      ["oldest", weeks[1], 2],
+      ["none", weeks[2], 2],
+    ] as const) {
+      const losses: unknown[] = [];
+      const ran: number[] = [];
+      const consumer = short.consume(name, ({ data }) => void ran.push(data));
+      consumer.on("lost", (loss) => losses.push(loss));
+      await eventually("it is told what it lost", () => losses.length > 0);
+      expect(losses).toEqual([{ from: `${from}-0`, to: `${weeks[0]}-0`, entries }]);
+      expect((await short.group(name).status()).lost).toBe(entries);
+      await eventually("it reads what is left", () => ran.length === 1);
+      await consumer.stop();
+    }
   });
 
   test("trims what Valkey holds of it also where memory has run out, with a group that is behind", async () => {

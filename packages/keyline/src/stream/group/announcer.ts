@@ -17,7 +17,10 @@ export interface ConsumerEvents<Data> extends Record<string, readonly unknown[]>
   readonly error: readonly [error: Error];
   /** The group is up to date and nothing runs here. */
   readonly idle: readonly [];
-  /** Trimming took entries that the group had not finished: the stream's hard limit was reached, or the group was away for too long. */
+  /**
+   * Retention took entries that the group had not finished: the stream's hard limit was reached, the group was away for too long, or the
+   * record keeps no longer what is so old.
+   */
   readonly lost: readonly [loss: Loss];
 }
 
@@ -77,7 +80,7 @@ export class Announcer<Data> {
   }
 
   lost(loss: Loss): void {
-    this.#logger.warn({ ...this.#of, ...loss }, "entries were trimmed before a consumer group had finished them");
+    this.#logger.warn({ ...this.#of, ...loss }, "retention took entries before a consumer group had finished them");
     this.#events.emit("lost", loss);
   }
 }

@@ -120,7 +120,7 @@ export class Consumer<Data> {
       refuse: (held, verdict) => this.#finish(held, verdict),
     });
     this.#rescuer = new Rescuer(log, { logger, onSwept: () => this.#exchange.doubt() });
-    this.#floor = record && new FloorKeeper(record, logger);
+    this.#floor = record && new FloorKeeper(record, { logger, onLost: (loss) => this.#announcer.lost(loss) });
     this.#backlog = record && new BacklogFiller(log, record, { logger, onSwitched: () => this.#exchange.detach() });
     for (const duty of [this.#rescuer, this.#floor, this.#backlog, this.#lease]) duty?.start();
   }
@@ -207,8 +207,10 @@ export class Consumer<Data> {
   }
 
   async #note(held: HeldEntry<Data>, verdict: Verdict, record: GroupRecord): Promise<void> {
-    const isNoted = await record.note(held, verdict, { signal: this.#abandoned.signal, onError: (error) => this.#announcer.error(error) });
-    if (isNoted && held.phase === "ended") this.#exchange.end(held, this.#endingOf(held, verdict));
+    const noted = await record.note(held, verdict, { signal: this.#abandoned.signal, onError: (error) => this.#announcer.error(error) });
+    if (!noted || held.phase !== "ended") return;
+    held.verdict = noted;
+    this.#exchange.end(held, this.#endingOf(held, noted));
   }
 
   #endingOf(held: HeldEntry<Data>, verdict: Verdict): Ending {

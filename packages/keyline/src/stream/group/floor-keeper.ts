@@ -2,29 +2,33 @@ import { Alarm } from "../../runtime/alarm.ts";
 import type { Duty } from "../../runtime/duty.ts";
 import { toError } from "../../runtime/errors.ts";
 import type { Logger } from "../../runtime/logger.ts";
+import type { Loss } from "../../valkey/group-log.ts";
 import type { GroupRecord } from "./group-record.ts";
 import { idBefore } from "../entry-id.ts";
 
 const everyMs = 1_000;
 // Settled events are forgotten in two steps: one says which, a later one when nobody needs them any more.
 const roundsAfterwards = 3;
-const handOutEveryMs = 60_000;
+const minuteMs = 60_000;
 
 /**
- * The duty that moves a group's floor in PostgreSQL up to what Valkey has finished, forgets what is settled below it, and hands out
- * redriven dead letters that somebody marked and did not hand out. It runs once a second while entries end.
+ * The duty that moves a group's floor in PostgreSQL up to what Valkey has finished, and forgets what is settled below it. It runs once a
+ * second while entries end; once a minute it also hands out redriven dead letters that somebody marked and did not hand out, and tells
+ * what retention dropped from the record before the group had finished it.
  */
 export class FloorKeeper implements Duty {
   readonly #record: GroupRecord;
   readonly #logger: Logger;
+  readonly #onLost: (loss: Loss) => void;
   readonly #alarm = new Alarm(() => this.#run());
   #rounds = 0;
   #floor = "0-0";
-  #nextHandOut = performance.now() + handOutEveryMs;
+  #nextMinute = 0;
 
-  constructor(record: GroupRecord, logger: Logger) {
+  constructor(record: GroupRecord, { logger, onLost }: { readonly logger: Logger; readonly onLost: (loss: Loss) => void }) {
     this.#record = record;
     this.#logger = logger;
+    this.#onLost = onLost;
   }
 
   start(): void {
@@ -61,8 +65,10 @@ export class FloorKeeper implements Duty {
       this.#floor = id;
     }
     await this.#record.table.forget();
-    if (performance.now() < this.#nextHandOut) return;
-    this.#nextHandOut = performance.now() + handOutEveryMs;
+    if (performance.now() < this.#nextMinute) return;
+    this.#nextMinute = performance.now() + minuteMs;
     await this.#record.handOutRedriven();
+    const loss = await this.#record.table.takeLoss();
+    if (loss) this.#onLost(loss);
   }
 }

@@ -15,7 +15,7 @@ import type { Settle } from "../../postgres/settlement.ts";
 import { SettleLanes } from "../../postgres/settle-lanes.ts";
 import type { Database } from "../../postgres/database.ts";
 import { isUnknownGroup, type GroupTable } from "../../postgres/group-table.ts";
-import { toError } from "../../runtime/errors.ts";
+import { KeylineError, toError } from "../../runtime/errors.ts";
 import { delay } from "../../runtime/waiting.ts";
 import { describeError, type Verdict } from "../../runtime/verdict.ts";
 import type { Logger } from "../../runtime/logger.ts";
@@ -68,7 +68,7 @@ export class GroupRecord {
     let place = await this.table.place();
     if (!place) {
       await this.table.begin(await this.#floorOf(start));
-      place = (await this.table.place()) ?? { floor: "0-0", lastSettled: "0-0" };
+      place = (await this.table.place()) ?? { floor: "0-0", lastSettled: "0-0", lost: 0 };
     }
     const { floor, lastSettled } = place;
     const isNew = await this.#log.attach(floor, { hasRecord: true });
@@ -110,34 +110,40 @@ export class GroupRecord {
   }
 
   /** Whether PostgreSQL has to know of an entry's end before Valkey does: of dead letters, and of the end of what may have been one. */
-  isToBeNoted({ isAgain }: HeldEntry<unknown>, { kind }: Verdict): boolean {
-    return kind === "bury" || (kind === "settle" && isAgain);
+  isToBeNoted(held: HeldEntry<unknown>, { kind }: Verdict): boolean {
+    return kind === "bury" || (kind === "settle" && this.isDoubtful(held));
   }
 
-  /** Tries until PostgreSQL knows; false when `signal` is aborted before. */
+  /** Tries until PostgreSQL knows. Returns the verdict that counts; undefined when `signal` is aborted before. */
   async note(
     { id }: HeldEntry<unknown>,
     verdict: Verdict,
     { signal, onError }: { readonly signal: AbortSignal; readonly onError: (error: Error) => void },
-  ): Promise<boolean> {
+  ): Promise<Verdict | undefined> {
     while (!signal.aborted) {
       try {
         if (verdict.kind === "bury") {
           await this.table.bury(id, { reason: describeError(verdict.error), attempts: verdict.attempts }, signal);
+          if (!(await this.table.isDead(id))) return { kind: "drop", error: this.#endedBefore(id, verdict.error) };
         } else {
           await this.table.complete([id], signal);
         }
-        return true;
+        return verdict;
       } catch (error) {
         if (signal.aborted) break;
         onError(toError(error));
         await delay(1_000, signal);
       }
     }
-    return false;
+    return undefined;
   }
 
-  /** Hands out the dead letters that are marked for it, unless they are under way. */
+  #endedBefore(id: string, cause: Error): KeylineError {
+    const message = `Entry ${id} had ended well for group ${this.#log.name} when this attempt failed: it is no dead letter`;
+    return new KeylineError("LEASE_LOST", message, { cause });
+  }
+
+  /** Hands out the dead letters that are marked for it, unless they are under way, or the group is to read them yet. */
   async handOutRedriven(): Promise<void> {
     for (let after = "0-0"; ;) {
       const marked = await this.table.listRedriven(after, redrivenPage);

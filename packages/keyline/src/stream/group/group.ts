@@ -23,7 +23,7 @@ export interface GroupStatus {
   readonly dead: number;
   /** Consumers of all processes whose lease goes on. */
   readonly consumers: number;
-  /** Entries that trimming took before the group had finished them, ever. */
+  /** Entries that retention took before the group had finished them, ever. */
   readonly lost: number;
   /** When a consumer was here last, in milliseconds since 1970; undefined for a group that has had none of Keyline's. */
   readonly lastSeenAt: number | undefined;
@@ -100,8 +100,6 @@ export class Group {
   async #redriveEvents(table: GroupTable, limit: number): Promise<number> {
     const { keys, connection, hasKeys, events, logger } = this.#parts;
     const log = new GroupLog(connection, keys.group(this.name), { name: this.name, hasKeys });
-    const state = await this.#parts.admin.state(this.name);
-    if (state) log.mode = state.mode;
     let count = 0;
     for (let marked = redrivePage; marked === redrivePage && count < limit; count += marked) {
       marked = await table.redrive(Math.min(redrivePage, limit - count));
@@ -140,7 +138,7 @@ export async function readStatus(name: string, { admin, table, events }: GroupPa
     retrying,
     dead: known.dead + ((await table?.countDead()) ?? 0),
     consumers,
-    lost,
+    lost: lost + (place?.lost ?? 0),
     lastSeenAt,
   };
 }

@@ -39,14 +39,21 @@ export class Rescuer implements Duty {
     const isTimeToSweep = this.#log.hasKeys && performance.now() >= this.#nextSweep;
     if (this.#isStopped || this.#rescuing || (goneConsumer === "" && !isTimeToSweep)) return;
     if (isTimeToSweep) this.#nextSweep = performance.now() + sweepEveryMs;
-    this.#rescuing = this.#rescue(goneConsumer, isTimeToSweep)
-      .catch((error: unknown) =>
-        this.#logger.warn({ error: toError(error).message }, "a rescue broke off; it goes on with the next renewal"),
-      )
-      .finally(() => {
-        this.#rescuing = undefined;
-        if (!this.#isStopped) whenDone();
-      });
+    this.#rescuing = this.#tryToRescue(goneConsumer, isTimeToSweep).then((isDone) => {
+      this.#rescuing = undefined;
+      // There may be another one that is gone. What broke off goes on with the next renewal: at once it would break off again.
+      if (isDone && !this.#isStopped) whenDone();
+    });
+  }
+
+  async #tryToRescue(consumer: string, withSweep: boolean): Promise<boolean> {
+    try {
+      await this.#rescue(consumer, withSweep);
+      return true;
+    } catch (error) {
+      this.#logger.warn({ error: toError(error).message }, "a rescue broke off; it goes on with the next renewal");
+      return false;
+    }
   }
 
   async #rescue(consumer: string, withSweep: boolean): Promise<void> {

@@ -1,11 +1,12 @@
 -- Prelude of the scripts that touch a channel's history.
 --
 -- The state is a hash beside the stream: epoch (the name of this history, another one after a loss), server (the process that wrote last),
--- era (the name of its reign, another one whenever the server is), since (the last entry before the era), count (messages ever published),
--- last (id of the last entry), ttl (what publishers keep, in ms). It outlives the entries by far, so that a cursor can be judged
--- when they have expired. An entry has the fields id, data and n, which is its era and number.
+-- era (the name of its reign, another one whenever the server is), eras (the latest of them, oldest first, each with the last entry before
+-- it: "name@id name@id"), count (messages ever published), last (id of the last entry), ttl (what publishers keep, in ms). It outlives the
+-- entries by far, so that a cursor can be judged when they have expired. An entry has the fields id, data and n, which is its era and number.
 
 local state_outlives_ms = 2592000000
+local eras_known = 16
 
 -- True when stream id `a` is before `b`.
 local function is_before(a, b)
@@ -34,20 +35,34 @@ end
 -- The history as it is now. `server` is the caller's knowledge of the server process, or ''. One that was restarted, or a replica
 -- that took over, may have lost what came last: with it another era begins.
 local function open_history(state_key, stream, server)
-  local found = redis.call('HMGET', state_key, 'epoch', 'server', 'era', 'since', 'count', 'last', 'ttl')
+  local found = redis.call('HMGET', state_key, 'epoch', 'server', 'era', 'eras', 'count', 'last', 'ttl')
   if server == '' or server ~= found[2] then
     server = string.sub(string.match(redis.call('INFO', 'server'), 'run_id:(%w+)'), 1, 8)
   end
-  local history = { epoch = found[1], era = found[3], since = found[4], count = tonumber(found[5] or 0), last = found[6] or '0-0', ttl = found[7] }
+  local history = { epoch = found[1], era = found[3], eras = found[4] or '', count = tonumber(found[5] or 0), last = found[6] or '0-0', ttl = found[7] }
   if history.epoch and found[2] == server then return history end
   if not history.epoch then
     history.epoch = micros()
     redis.call('DEL', stream)
   end
   history.era = string.sub(redis.sha1hex(server .. micros()), 1, 8)
-  history.since = history.last
-  redis.call('HSET', state_key, 'epoch', history.epoch, 'server', server, 'era', history.era, 'since', history.since, 'count', history.count, 'last', history.last)
+  local eras = {}
+  for era in string.gmatch(history.eras, '%S+') do eras[#eras + 1] = era end
+  eras[#eras + 1] = history.era .. '@' .. history.last
+  history.eras = table.concat(eras, ' ', math.max(1, #eras - eras_known + 1))
+  redis.call('HSET', state_key, 'epoch', history.epoch, 'server', server, 'era', history.era, 'eras', history.eras, 'count', history.count, 'last', history.last)
   return history
+end
+
+-- The last entry before whatever was written after the era `name`; before the era that is, where that one is not known any more.
+local function end_of_era(history, name)
+  local last, is_next = nil, false
+  for era, id in string.gmatch(history.eras, '(%S+)@(%S+)') do
+    last = id
+    if is_next then break end
+    is_next = era == name
+  end
+  return last
 end
 
 local function cursor_of(history)

@@ -13,11 +13,11 @@ local is_known, start = 1, '-'
 if ARGV[3] ~= '' then
   if ARGV[3] ~= history.epoch then
     is_known = 0
-  elseif ARGV[4] ~= history.era and is_before(history.since, ARGV[5]) then
-    -- The cursor is behind what this server had lost: all that it wrote itself comes after it, whatever the clocks say.
-    start = '(' .. history.since
   else
     start = '(' .. ARGV[5]
+    -- The cursor may be behind what a restart lost: all that was written in later eras comes after it, whatever the clocks say.
+    local era_end = ARGV[4] ~= history.era and end_of_era(history, ARGV[4])
+    if era_end and is_before(era_end, ARGV[5]) then start = '(' .. era_end end
   end
 end
 local entries = {}

@@ -1,10 +1,29 @@
 -- Reads a page of a stream, and what a reader's place is judged by.
 --
 -- KEYS  events, state
--- ARGV  command (XRANGE or XREVRANGE), its start, its end, most entries, the reader's place
+-- ARGV  command (XRANGE or XREVRANGE), its start, its end, most entries, most bytes (the entry that passes them is the last), the reader's
+-- place
 -- Returns {epoch, began, trimmed, last of the record or '', newest id, entries, first id or '', entries ever added, entries there are,
 -- 1 when the entry at the reader's place is there}
 open_state(KEYS[2], KEYS[1])
+
+-- In parts, the first a small one: entries may be megabytes, and what would be left out is not to be read either.
+local function read_within(command, start, finish, most, most_bytes)
+  local entries, bytes, ask = {}, 0, math.min(most, 16)
+  while ask > 0 do
+    local part = redis.call(command, KEYS[1], start, finish, 'COUNT', ask)
+    for _, entry in ipairs(part) do
+      entries[#entries + 1] = entry
+      for _, value in ipairs(entry[2]) do bytes = bytes + #value end
+      if bytes >= most_bytes then return entries end
+    end
+    if #part < ask then return entries end
+    start = '(' .. part[ask][1]
+    ask = math.min(most - #entries, math.ceil((most_bytes - bytes) * #entries / bytes))
+  end
+  return entries
+end
+
 local state = redis.call('HMGET', KEYS[2], 'epoch', 'began', 'trimmed', 'last', 'length')
 local trimmed, last = state[3], state[4]
 local newest, added, length, first = '0-0', 0, 0, ''
@@ -15,8 +34,8 @@ for i = 1, info.err and 0 or #info, 2 do
   if info[i] == 'length' then length = info[i + 1] end
   if info[i] == 'first-entry' and info[i + 1] then first = info[i + 1][1] end
 end
-local is_there = #redis.call('XRANGE', KEYS[1], ARGV[5], ARGV[5])
-local entries = redis.call(ARGV[1], KEYS[1], ARGV[2], ARGV[3], 'COUNT', ARGV[4])
+local is_there = #redis.call('XRANGE', KEYS[1], ARGV[6], ARGV[6])
+local entries = read_within(ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[4]), tonumber(ARGV[5]))
 -- Where somebody deleted entries of a record, or wrote his own, none of it counts as there: it is to be read from the record itself.
 if last and not is_whole_record(KEYS[1], newest, last, trimmed, state[5]) then
   trimmed, entries = last, {}
