@@ -277,6 +277,33 @@ describe("a dead letter", () => {
     await consumer.stop();
   });
 
+  test("is not made of an entry that somebody else had settled when the attempt failed", async () => {
+    const stream = open();
+    const [id] = await append(stream, numbers(1));
+    const [began, goOn] = [gate(), gate()];
+    const events: string[] = [];
+    const consumer = stream.consume(
+      "g",
+      async () => {
+        began.open();
+        await goOn.opened;
+        throw new Error("too late");
+      },
+      { maxAttempts: 1 },
+    );
+    consumer.on("dead", () => events.push("dead"));
+    consumer.on("error", (error) => events.push(error.message));
+    await began.opened;
+    const settled =
+      "INSERT INTO keyline.settled_event (stream, group_name, position) SELECT stream, 'g', position FROM keyline.event WHERE stream = $1";
+    await stage.pool.query(settled, [stream.name]);
+    goOn.open();
+    await eventually("it has ended", async () => (await stream.group("g").status()).pending === 0);
+    expect(events).toEqual([`Entry ${id} had ended well for group g when this attempt failed: it is no dead letter`]);
+    expect(await stream.group("g").deadLetters()).toEqual([]);
+    await consumer.stop();
+  });
+
   test("that was marked to be redriven by a process that died then is handed out by the next consumer", async () => {
     const stream = open();
     await append(stream, numbers(2));
