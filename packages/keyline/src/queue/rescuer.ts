@@ -1,6 +1,6 @@
 import type { Duty } from "../runtime/duty.ts";
-import { toError } from "../runtime/errors.ts";
 import type { Logger } from "../runtime/logger.ts";
+import { Rescue } from "../runtime/rescue.ts";
 import type { JobTable } from "../postgres/job-table.ts";
 import type { QueueLists } from "../valkey/queue-lists.ts";
 import { readHead } from "./element.ts";
@@ -18,43 +18,37 @@ export class Rescuer implements Duty {
   readonly #lists: QueueLists;
   readonly #table: JobTable | undefined;
   readonly #logger: Logger;
-  #rescuing: Promise<void> | undefined;
+  readonly #rescue: Rescue;
   #nextStragglers = performance.now() + stragglersEveryMs;
-  #isStopped = false;
 
   constructor(lists: QueueLists, table: JobTable | undefined, logger: Logger) {
     this.#lists = lists;
     this.#table = table;
     this.#logger = logger;
+    this.#rescue = new Rescue(logger);
   }
 
   start(): void {
-    this.#isStopped = false;
+    this.#rescue.start();
   }
 
-  async stop(): Promise<void> {
-    this.#isStopped = true;
-    await this.#rescuing;
+  stop(): Promise<void> {
+    return this.#rescue.stop();
   }
 
   /** Looks after what a renewal showed: the name of a worker whose lease has ended, or "". */
   notice(endedWorker: string, whenDone: () => void): void {
     const isTimeForStragglers = performance.now() >= this.#nextStragglers;
-    if (this.#isStopped || this.#rescuing || (endedWorker === "" && !isTimeForStragglers)) return;
+    if (this.#rescue.isBusy || (endedWorker === "" && !isTimeForStragglers)) return;
     if (isTimeForStragglers) this.#nextStragglers = performance.now() + stragglersEveryMs;
-    this.#rescuing = this.#rescue(endedWorker, isTimeForStragglers)
-      .catch((error: unknown) =>
-        this.#logger.warn({ error: toError(error).message }, "a rescue broke off; it goes on with the next renewal"),
-      )
-      .finally(() => {
-        this.#rescuing = undefined;
-        if (endedWorker !== "" && !this.#isStopped) whenDone();
-      });
+    const work = async (): Promise<void> => {
+      if (endedWorker !== "") await this.#returnAll(endedWorker, "ended");
+      if (isTimeForStragglers) await this.#returnStragglers();
+    };
+    this.#rescue.begin(work, () => endedWorker !== "" && whenDone());
   }
 
-  async #rescue(endedWorker: string, withStragglers: boolean): Promise<void> {
-    if (endedWorker !== "") await this.#returnAll(endedWorker, "ended");
-    if (!withStragglers) return;
+  async #returnStragglers(): Promise<void> {
     for (const worker of await this.#lists.goneWorkers(rememberGoneMs)) {
       if ((await this.#lists.heldCount(worker)) > 0) await this.#returnAll(worker, "straggler");
     }

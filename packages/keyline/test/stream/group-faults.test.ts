@@ -262,29 +262,3 @@ describe("when Valkey", () => {
     expect(seen).toEqual([1, 2]);
   });
 });
-
-test("a rescue that breaks off is tried again with the next renewal, not at once", async () => {
-  const server = await startValkey();
-  const own = await openStage({ valkeyUrl: server.url });
-  // May do all but forget a consumer.
-  await own.valkey.call("ACL", "SETUSER", "restricted", "on", ">restricted", "~*", "&*", "+@all", "-zrem");
-  const keyline = own.keyline({ valkey: `valkey://restricted:restricted@${server.host}:${server.port}` });
-  const stream = keyline.stream<number>("s");
-  await stream.append(1);
-  const ran: number[] = [];
-  const base = `${own.prefix}:{s}:group:g:`;
-  await own.valkey.zadd(`${base}consumers`, 1, "ghost");
-  const consumer = stream.consume("g", ({ data }) => void ran.push(data), { lease: 600 });
-  const brokeOff = (): number => own.log.filter(({ message }) => message.startsWith("a rescue broke off")).length;
-  await eventually("it is tried again and again", () => brokeOff() >= 3);
-  const before = brokeOff();
-  await new Promise((resolve) => setTimeout(resolve, 1_000));
-  // With every renewal, five a second: at once it would be thousands.
-  expect(brokeOff() - before).toBeLessThan(50);
-  expect(ran).toEqual([1]);
-  await own.valkey.call("ACL", "SETUSER", "restricted", "+zrem");
-  await eventually("the other one is forgotten", async () => (await own.valkey.zscore(`${base}consumers`, "ghost")) === null);
-  await consumer.stop();
-  await own.close();
-  await server.stop();
-});
