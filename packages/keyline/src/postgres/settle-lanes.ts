@@ -5,8 +5,8 @@
  * - While all lanes are busy settles wait, and a lane that becomes free takes those that wait, one after the other, into one
  *   transaction: batching without waiting. A lane is busy until it sends COMMIT: the next group writes while the one before
  *   becomes durable.
- * - There is one lane for every `laneMs` that effects have taken lately: one for quick ones, which two connections at a time would
- *   only make dearer, and as many as `maxLanes` for slow ones, which then run side by side. A settle that has waited for
+ * - There is one lane for every `laneMs` that effects have taken lately: at least `leastLanes`, as one waits for its answer while the
+ *   other is written, and as many as `maxLanes` for slow ones, which then run side by side. A settle that has waited for
  *   `patienceMs` gets one more for itself. A group is as large as lately fitted into `groupMs`, so slow effects run alone.
  * - A lane does not set out with less than half of what others carry on the average: jobs that were taken together end together, and the
  *   last of them would find the lanes gone with the first.
@@ -25,6 +25,7 @@ interface Request extends Settle {
 }
 
 const laneMs = 2;
+const leastLanes = 2;
 const maxLanes = 10;
 const patienceMs = 20;
 const largestGroup = 50;
@@ -76,7 +77,7 @@ export class SettleLanes {
   }
 
   #mostLanes(): number {
-    return Math.max(1, Math.min(Math.ceil(this.#usualMs / laneMs), maxLanes));
+    return Math.max(leastLanes, Math.min(Math.ceil(this.#usualMs / laneMs), maxLanes));
   }
 
   #openLaneLater(): void {
