@@ -154,9 +154,9 @@ export class GroupTable implements Claims {
     });
   }
 
-  /** Whether there is a dead letter of the event. */
-  async isDead(id: string): Promise<boolean> {
-    return (await this.database.query(isDead, [...this.#names, toPosition(id)])).length > 0;
+  /** Whether there is a dead letter of the event. Waits for PostgreSQL while that is away. */
+  async isDead(id: string, signal: AbortSignal): Promise<boolean> {
+    return (await this.#insist(signal, isDead, [...this.#names, toPosition(id)])).length > 0;
   }
 
   /** Notes of events that ended without a settle, in case they were dead letters before. Waits for PostgreSQL while that is away. */
@@ -204,11 +204,10 @@ export class GroupTable implements Claims {
     for (const statement of remove) await this.database.query(statement, this.#names);
   }
 
-  async #insist(signal: AbortSignal, statement: Statement, values: readonly unknown[]): Promise<void> {
+  async #insist(signal: AbortSignal, statement: Statement, values: readonly unknown[]): Promise<readonly unknown[]> {
     for (;;) {
       try {
-        await this.database.query(statement, values);
-        return;
+        return await this.database.query(statement, values);
       } catch (error) {
         if (!isOutage(error) || signal.aborted) throw error;
         await this.database.whenAvailable(signal);

@@ -81,31 +81,3 @@ test.each([false, true])(
     expect(ran.filter((n) => n === 1)).toEqual([1]);
   },
 );
-
-test.each([true, false])(
-  "what waits for its next attempt is not kept beside a group that is made anew (transactional: %s)",
-  async (transactional) => {
-    const key = ({ n }: Event): string => String(n);
-    const stream = transactional ? keyline.stream<Event>("anew", { transactional, key }) : keyline.stream<Event>("anew-plain", { key });
-    await stream.append({ n: 0 });
-    await stream.append({ n: 1 });
-    const attempts: number[] = [];
-    let isMended = false;
-    const consumer = stream.consume(
-      "g",
-      ({ data: { n } }) => {
-        attempts.push(n);
-        if (n === 0 && !isMended) throw new Error("later");
-      },
-      { lease: 300, backoff: { type: "fixed", delay: 3_600_000, jitter: 0 } },
-    );
-    await eventually("one waits", async () => (await stream.groups())[0]?.retrying === 1);
-    await eventually("the other has ended", async () => (await stream.group("g").status()).pending === 1);
-    isMended = true;
-    await valkey.xgroup("DESTROY", `${stage.prefix}:{${stream.name}}:events`, "g");
-    await eventually("it ran again", () => attempts.filter((n) => n === 0).length === 2);
-    await eventually("nothing is left", async () => (await stream.group("g").status()).pending === 0);
-    expect(await valkey.keys(`*{${stream.name}}:group:g:line:*`)).toEqual([]);
-    await consumer.stop();
-  },
-);

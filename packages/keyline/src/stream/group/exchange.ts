@@ -184,7 +184,7 @@ export class Exchange<Data> {
 
   #places(): number {
     if (!this.#isTaking || !this.#lease.isCertain) return 0;
-    const isAsked = this.#expected > 0 && !this.#news.isPlenty;
+    const isAsked = this.#expected > 0 && this.#news.isShort;
     // The end of an entry with a key brings the next one of its line.
     if ((this.#news.isNone || isAsked) && !(this.#log.hasKeys && this.#finished.length > 0)) return 0;
     return Math.max(0, Math.min(this.#setup.room() - this.#expected, this.#setup.largestTake));

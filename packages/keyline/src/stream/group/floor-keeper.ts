@@ -66,9 +66,9 @@ export class FloorKeeper implements Duty {
     }
     await this.#record.table.forget();
     if (performance.now() < this.#nextMinute) return;
-    this.#nextMinute = performance.now() + minuteMs;
-    await this.#record.handOutRedriven();
     const loss = await this.#record.table.takeLoss();
     if (loss) this.#onLost(loss);
+    await this.#record.handOutRedriven();
+    this.#nextMinute = performance.now() + minuteMs;
   }
 }

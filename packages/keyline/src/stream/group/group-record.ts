@@ -124,7 +124,7 @@ export class GroupRecord {
       try {
         if (verdict.kind === "bury") {
           await this.table.bury(id, { reason: describeError(verdict.error), attempts: verdict.attempts }, signal);
-          if (!(await this.table.isDead(id))) return { kind: "drop", error: this.#endedBefore(id, verdict.error) };
+          if (!(await this.table.isDead(id, signal))) return { kind: "drop", error: this.#endedBefore(id, verdict.error) };
         } else {
           await this.table.complete([id], signal);
         }

@@ -42,6 +42,11 @@ export class News {
     return this.#isEmpty;
   }
 
+  /** The stream may have no more than one read brings. */
+  get isShort(): boolean {
+    return this.#isShort;
+  }
+
   /** Nothing is due again, and the stream is not about to end: then reading is all there is to do. */
   get isPlenty(): boolean {
     return !this.#isDue && !this.#isShort;

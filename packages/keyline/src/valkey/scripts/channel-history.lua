@@ -58,11 +58,10 @@ end
 local function end_of_era(history, name)
   local last, is_next = nil, false
   for era, id in string.gmatch(history.eras, '(%S+)@(%S+)') do
-    last = id
-    if is_next then break end
-    is_next = era == name
+    if is_next then return id end
+    last, is_next = id, era == name
   end
-  return last
+  return not is_next and last or nil
 end
 
 local function cursor_of(history)

@@ -17,21 +17,7 @@ if redis.call('HGET', KEYS[4], 'mode') == 'backlog' then
 end
 if not redis.pcall('XPENDING', KEYS[1], ARGV[1]).err then return { '', 0 } end
 
--- What the group had to do again before it was lost, and will read again now.
-local function forget_after(start)
-  local base = string.sub(KEYS[4], 1, -6)
-  for _, id in ipairs(redis.call('HKEYS', base .. 'again:entries')) do
-    if is_before(start, id) then
-      local key = again_key(redis.call('HGET', base .. 'again:entries', id))
-      if key then redis.call('DEL', base .. 'line:' .. key) end
-      redis.call('HDEL', base .. 'again:entries', id)
-      redis.call('ZREM', base .. 'again', id)
-    end
-  end
-end
-
 local start = ARGV[2]
-if start ~= '$' then forget_after(start) end
 if ARGV[3] == '1' and redis.call('HEXISTS', KEYS[2], 'last') == 0 then return false end
 -- What a transactional stream does not keep here is in its record.
 if ARGV[3] == '1' and is_before(start, redis.call('HGET', KEYS[2], 'trimmed')) then

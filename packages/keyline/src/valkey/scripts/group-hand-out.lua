@@ -23,7 +23,8 @@ for i = 3, #ARGV, 3 do
   local id, key = ARGV[i], ARGV[i + 1] ~= '' and ARGV[i + 1] or nil
   local is_under_way = redis.call('HEXISTS', KEYS[5], id) == 1 or redis.pcall('XPENDING', log, ARGV[1], id, id, 1)[1]
   if not is_under_way and not is_before(handed_out, id) then
-    local is_first = ARGV[2] == '' or not key or redis.call('RPUSH', ARGV[2] .. key, id) == 1
+    local line = ARGV[2] ~= '' and key and ARGV[2] .. key
+    local is_first = not line or redis.call('LINDEX', line, 0) == id or redis.call('RPUSH', line, id) == 1
     redis.call('HSET', KEYS[5], id, again_text(0, '', key, ARGV[i + 2]))
     redis.call('ZADD', KEYS[4], is_first and now or 'inf', id)
     moved = moved + 1
