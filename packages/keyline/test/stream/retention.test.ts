@@ -97,6 +97,10 @@ describe("retention of a record", () => {
     }
     const settled = "INSERT INTO keyline.settled_event (stream, group_name, position) VALUES ('record-short', 'none', $1::bigint << 20)";
     await stage.pool.query(settled, [weeks[1]]);
+    // A dead letter that was to be handed out again, and was not yet.
+    const letter = `INSERT INTO keyline.settled_event (stream, group_name, position, dead_reason, redriven)
+      VALUES ('record-short', 'oldest', $1::bigint << 20, 'Error: never', true)`;
+    await stage.pool.query(letter, [weeks[2]]);
     const kept = keyline.stream<number>("record-kept", { transactional: true });
     const short = keyline.stream<number>("record-short", { transactional: true, retention: { recordMaxAge: 86_400_000 } });
     await Promise.all([kept.append(1), short.append(1)]);
@@ -146,6 +150,8 @@ describe("retention of a record", () => {
       await eventually("it reads what is left", () => ran.length === 1);
       await consumer.stop();
     }
+    const letters = await short.group("oldest").deadLetters();
+    expect(letters).toMatchObject([{ id: `${weeks[2]}-0`, reason: "Error: never", data: undefined }]);
   });
 
   test("trims what Valkey holds of it also where memory has run out, with a group that is behind", async () => {

@@ -23,7 +23,7 @@ export interface GroupStatus {
   readonly dead: number;
   /** Consumers of all processes whose lease goes on. */
   readonly consumers: number;
-  /** Entries that retention took before the group had finished them, ever. */
+  /** Entries that retention took before the group had finished them, as far as that is known, ever. */
   readonly lost: number;
   /** When a consumer was here last, in milliseconds since 1970; undefined for a group that has had none of Keyline's. */
   readonly lastSeenAt: number | undefined;
