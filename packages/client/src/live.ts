@@ -1,7 +1,7 @@
 import { closed, toError, type ClientError } from "./client-error.ts";
 import { Connection, type ConnectionState } from "./connection/connection.ts";
 import type { FrameOf, ServerFrame } from "./connection/frames.ts";
-import type { Lasting, LastingParts } from "./connection/lasting.ts";
+import type { Resumable, ResumableParts } from "./connection/resumable.ts";
 import { TokenKeeper, type TokenSource } from "./connection/token-keeper.ts";
 import type { Presence } from "./presence/presence.ts";
 import { Presences } from "./presence/presences.ts";
@@ -35,7 +35,7 @@ export class Live {
   readonly #environment: Environment;
   readonly #events = new Emitter<LiveEvents>();
   readonly #connection: Connection;
-  readonly #lasting = new Set<Lasting>();
+  readonly #resumables = new Set<Resumable>();
   readonly #subscriptions: Subscriptions;
   readonly #follows: Subscriptions;
   readonly #presences: Presences;
@@ -43,7 +43,7 @@ export class Live {
   /** @internal */
   constructor({ url, token, environment }: LiveParts) {
     const onError = (error: ClientError): void => this.#events.emit("error", error);
-    const parts: LastingParts = { environment, lasting: this.#lasting, link: () => this.#connection.link, onError };
+    const parts: ResumableParts = { environment, resumables: this.#resumables, link: () => this.#connection.link, onError };
     this.#environment = environment;
     this.#subscriptions = new Subscriptions(parts, channelWords);
     this.#follows = new Subscriptions(parts, streamWords);
@@ -123,7 +123,7 @@ export class Live {
    */
   presence(channel: string): Presence {
     this.#checkOpen();
-    const { entrance, roll } = this.#presences.of(channel);
+    const { entrance, memberList } = this.#presences.of(channel);
     return {
       enter: async (info = null) => {
         this.#checkOpen();
@@ -132,7 +132,7 @@ export class Live {
       leave: () => entrance.leave(),
       watch: (listener) => {
         this.#checkOpen();
-        return roll.watch(listener);
+        return memberList.watch(listener);
       },
     };
   }
@@ -158,7 +158,7 @@ export class Live {
   }
 
   #onState(state: ConnectionState): void {
-    if (state === "online") for (const each of this.#lasting) each.ask();
+    if (state === "online") for (const each of this.#resumables) each.ask();
     this.#events.emit("state", state);
   }
 
@@ -170,7 +170,7 @@ export class Live {
   }
 
   #endAll(error?: ClientError): void {
-    for (const each of this.#lasting) each.end(error);
+    for (const each of this.#resumables) each.end(error);
   }
 
   #checkOpen(): void {

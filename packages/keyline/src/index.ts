@@ -1,6 +1,6 @@
 export { Keyline, type KeylineOptions } from "./keyline.ts";
 export { KeylineError, ValidationError, type ErrorCode, type ValidationIssue } from "./runtime/errors.ts";
-export { Discard, Snooze } from "./runtime/outcome.ts";
+export { Discard, Snooze } from "./work/outcome.ts";
 export type { HandlerContext, Settle } from "./queue/attempt.ts";
 export type { BatchHandlerContext, BatchSettle, BatchSettlement } from "./queue/batch-settle.ts";
 export type { DeadLetter } from "./queue/dead-letter.ts";
@@ -9,10 +9,10 @@ export type { AddOptions, AddResult, QueueOptions, TransactionalAddOptions, Work
 export type { Queue, QueueStatus } from "./queue/queue.ts";
 export type { BatchHandler, Handler, SettlingBatchHandler, SettlingHandler } from "./queue/runner.ts";
 export type { Worker, WorkerEvents } from "./queue/worker.ts";
-export type { PostgresOptions, Transaction, TransactionClient } from "./postgres/options.ts";
+export type { PostgresOptions, Transaction, TransactionClient } from "./postgres/client/options.ts";
 export type { Backoff } from "./runtime/backoff.ts";
 export type { Logger } from "./runtime/logger.ts";
-export type { ValkeyNode, ValkeyOptions } from "./valkey/options.ts";
+export type { ValkeyNode, ValkeyOptions } from "./valkey/client/options.ts";
 export type { Channel } from "./channel/channel.ts";
 export type { ChannelPattern } from "./channel/channel-pattern.ts";
 export type { HistoryRead, HistoryReadOptions } from "./channel/history.ts";
@@ -31,10 +31,10 @@ export type { Member, PresenceChange, PresenceListener, PresenceWatch } from "./
 export type { MessageListener } from "./channel/receiver.ts";
 export type { Subscription } from "./channel/subscription.ts";
 export type { Entry } from "./stream/entry.ts";
-export type { ConsumerEvents } from "./stream/group/announcer.ts";
+export type { ConsumerEvents } from "./stream/group/consumer-report.ts";
 export type { Consumer } from "./stream/group/consumer.ts";
 export type { GroupDeadLetter } from "./stream/group/dead-letter.ts";
-export type { Delivered } from "./stream/group/delivered.ts";
+export type { EntryAttempt } from "./stream/group/entry-attempt.ts";
 export type { Group, GroupStatus } from "./stream/group/group.ts";
 export type { ConsumeOptions } from "./stream/group/options.ts";
 export type { ConsumeHandler } from "./stream/group/runner.ts";

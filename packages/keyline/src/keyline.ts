@@ -1,17 +1,17 @@
 import type { StandardSchemaV1 } from "@standard-schema/spec";
 import type { Channel } from "./channel/channel.ts";
 import type { ChannelPattern } from "./channel/channel-pattern.ts";
-import { Hub } from "./channel/hub.ts";
+import { Channels } from "./channel/channels.ts";
 import type { ChannelOptions } from "./channel/options.ts";
-import { Database } from "./postgres/database.ts";
-import { JobTable } from "./postgres/job-table.ts";
-import { Marker } from "./postgres/marker.ts";
-import { migrate } from "./postgres/migrate.ts";
-import type { PostgresOptions, Transaction } from "./postgres/options.ts";
-import { Relay } from "./postgres/relay.ts";
-import { runTransaction } from "./postgres/transaction.ts";
+import { Database } from "./postgres/client/database.ts";
+import { JobTable } from "./postgres/job/job-table.ts";
+import { DeliveryNotes } from "./postgres/job/delivery-notes.ts";
+import { migrate } from "./postgres/client/migrate.ts";
+import type { PostgresOptions, Transaction } from "./postgres/client/options.ts";
+import { JobRelay } from "./postgres/job/job-relay.ts";
+import { runTransaction } from "./postgres/client/transaction.ts";
 import { PlainAdder } from "./queue/adder.ts";
-import { Delivery } from "./queue/delivery.ts";
+import { JobOutlet } from "./queue/job-outlet.ts";
 import { JobRecord } from "./queue/job-record.ts";
 import { toPolicy, type QueueOptions } from "./queue/options.ts";
 import { Queue, type QueueParts } from "./queue/queue.ts";
@@ -23,11 +23,11 @@ import { checkOptionNames } from "./runtime/options.ts";
 import type { StreamOptions } from "./stream/options.ts";
 import type { Stream } from "./stream/stream.ts";
 import { Streams } from "./stream/streams.ts";
-import { ValkeyConnection } from "./valkey/connection.ts";
-import { QueueKeys } from "./valkey/keys.ts";
-import { toTarget, type ValkeyOptions, type ValkeyTarget } from "./valkey/options.ts";
-import { QueueLists } from "./valkey/queue-lists.ts";
-import { createSubscriptions } from "./valkey/subscriptions.ts";
+import { ValkeyConnection } from "./valkey/client/connection.ts";
+import { QueueKeys } from "./valkey/queue/keys.ts";
+import { toTarget, type ValkeyOptions, type ValkeyTarget } from "./valkey/client/options.ts";
+import { QueueLists } from "./valkey/queue/queue-lists.ts";
+import { createSubscriptions } from "./valkey/channel/subscriptions.ts";
 
 export interface KeylineOptions {
   readonly valkey: ValkeyOptions;
@@ -57,12 +57,12 @@ export class Keyline {
   readonly #logger: Logger;
   readonly #commands: ValkeyConnection;
   readonly #database: Database | undefined;
-  #relay: Relay | undefined;
-  readonly #hub: Hub;
+  #relay: JobRelay | undefined;
+  readonly #channels: Channels;
   readonly #streams: Streams;
   readonly #queues = new Map<string, Queue<unknown, unknown, boolean>>();
   readonly #workers = new Set<{ stop(): Promise<void> }>();
-  readonly #deliveries = new Set<Delivery>();
+  readonly #outlets = new Set<JobOutlet>();
   #closing: Promise<void> | undefined;
 
   /** Connects in the background, and again whenever a connection breaks. Throws INVALID_OPTION. */
@@ -77,7 +77,7 @@ export class Keyline {
       this.#database = new Database(postgres, logger);
       this.#commands.onReady(() => this.#relay?.lookAtEpochs());
     }
-    this.#hub = new Hub({
+    this.#channels = new Channels({
       prefix: this.prefix,
       commands: this.#commands,
       createSubscriptions: () => createSubscriptions(this.#target, { prefix: this.prefix, commands: this.#commands, logger, silenceMs }),
@@ -130,13 +130,13 @@ export class Keyline {
   channel<Input, Output>(name: string, options: Omit<ChannelOptions, "schema"> & WithSchema<Input, Output>): Channel<Input, Output>;
   channel(name: string, options: ChannelOptions = {}): Channel<unknown> {
     this.#checkOpen();
-    return this.#hub.channel(name, options);
+    return this.#channels.channel(name, options);
   }
 
   /** All channels whose names fit the pattern, as in `weather.*`. Throws INVALID_NAME. */
   channels(pattern: string): ChannelPattern {
     this.#checkOpen();
-    return this.#hub.channels(pattern);
+    return this.#channels.channels(pattern);
   }
 
   /**
@@ -197,11 +197,11 @@ export class Keyline {
 
   async #close(): Promise<void> {
     await Promise.all([...this.#workers].map((worker) => worker.stop()));
-    await this.#hub.close();
+    await this.#channels.close();
     await this.#streams.close();
-    await Promise.all([...this.#deliveries].map((delivery) => delivery.stop()));
+    await Promise.all([...this.#outlets].map((outlet) => outlet.stop()));
     await this.#relay?.stop();
-    await Promise.all([...this.#deliveries].map((delivery) => delivery.marker.stop()));
+    await Promise.all([...this.#outlets].map((outlet) => outlet.notes.stop()));
     this.#commands.close();
     await this.#database?.close();
   }
@@ -224,14 +224,14 @@ export class Keyline {
     }
     const database = this.#requireDatabase(`the transactional queue ${name}`);
     const logger = this.#logger;
-    const relay = (this.#relay ??= new Relay(database, logger));
+    const relay = (this.#relay ??= new JobRelay(database, logger));
     const table = new JobTable(database, name);
-    const marker = new Marker(table, logger);
-    const delivery = new Delivery(lists, { table, marker, relay, logger });
-    this.#deliveries.add(delivery);
-    relay.add(delivery);
-    const transactionalAdder = new TransactionalAdder(table, { delivery, relay, logger });
-    return { ...common, adder: transactionalAdder, transactionalAdder, record: new JobRecord(table, { marker, lists, logger }) };
+    const notes = new DeliveryNotes(table, logger);
+    const outlet = new JobOutlet(lists, { table, notes, relay, logger });
+    this.#outlets.add(outlet);
+    relay.add(outlet);
+    const transactionalAdder = new TransactionalAdder(table, { outlet, relay, logger });
+    return { ...common, adder: transactionalAdder, transactionalAdder, record: new JobRecord(table, { notes, lists, logger }) };
   }
 
   #connect(silence: number): ValkeyConnection {

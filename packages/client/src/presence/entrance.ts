@@ -1,17 +1,17 @@
 import { closed, type ClientError } from "../client-error.ts";
-import type { Lasting, LastingParts } from "../connection/lasting.ts";
+import type { Resumable, ResumableParts } from "../connection/resumable.ts";
 import type { Payload } from "../connection/link.ts";
 import { toJson } from "../runtime/json.ts";
-import { Standing } from "./standing.ts";
+import { StandingRequest } from "./standing-request.ts";
 
-export interface PresenceParts extends LastingParts {
+export interface PresenceParts extends ResumableParts {
   readonly channel: string;
 }
 
 /** Keeps this client present on one channel from `enter` to `leave`. */
-export class Entrance implements Lasting {
+export class Entrance implements Resumable {
   readonly #parts: PresenceParts;
-  readonly standing: Standing;
+  readonly standing: StandingRequest;
   /** With what to be present; undefined when not to be. */
   #info: Payload | undefined;
   /** Those who wait for the first confirmation. */
@@ -20,7 +20,7 @@ export class Entrance implements Lasting {
   constructor(parts: PresenceParts) {
     const { channel, onError } = parts;
     this.#parts = parts;
-    this.standing = new Standing({
+    this.standing = new StandingRequest({
       ...parts,
       request: (link) => link.request({ type: "enter", channel }, this.#info),
       onGranted: () => {

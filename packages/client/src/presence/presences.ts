@@ -1,19 +1,19 @@
 import type { PresenceFrame, Withdrawn } from "../connection/frames.ts";
-import type { LastingParts } from "../connection/lasting.ts";
+import type { ResumableParts } from "../connection/resumable.ts";
 import { Entrance } from "./entrance.ts";
-import { Roll } from "./roll.ts";
+import { MemberList } from "./member-list.ts";
 
 interface ChannelPresence {
   readonly entrance: Entrance;
-  readonly roll: Roll;
+  readonly memberList: MemberList;
 }
 
 /** The presence of every channel that was asked for, by its name. */
 export class Presences {
-  readonly #parts: LastingParts;
+  readonly #parts: ResumableParts;
   readonly #channels = new Map<string, ChannelPresence>();
 
-  constructor(parts: LastingParts) {
+  constructor(parts: ResumableParts) {
     this.#parts = parts;
   }
 
@@ -21,16 +21,16 @@ export class Presences {
     let presence = this.#channels.get(channel);
     if (!presence) {
       const parts = { ...this.#parts, channel };
-      presence = { entrance: new Entrance(parts), roll: new Roll(parts) };
+      presence = { entrance: new Entrance(parts), memberList: new MemberList(parts) };
       this.#channels.set(channel, presence);
-      parts.lasting.add(presence.entrance).add(presence.roll);
+      parts.resumables.add(presence.entrance).add(presence.memberList);
     }
     return presence;
   }
 
   take(frame: PresenceFrame | Withdrawn): void {
     const presence = this.#channels.get(frame.channel);
-    if (frame.type !== "withdrawn") presence?.roll.take(frame);
-    else presence?.[frame.what === "watch" ? "roll" : "entrance"].standing.withdraw(frame);
+    if (frame.type !== "withdrawn") presence?.memberList.take(frame);
+    else presence?.[frame.what === "watch" ? "memberList" : "entrance"].standing.withdraw(frame);
   }
 }

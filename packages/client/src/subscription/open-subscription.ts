@@ -1,6 +1,6 @@
 import { ClientError, closed, isPassing, toError } from "../client-error.ts";
 import type { FollowFrame, Refusal, SubscriptionFrame } from "../connection/frames.ts";
-import type { Lasting } from "../connection/lasting.ts";
+import type { Resumable } from "../connection/resumable.ts";
 import { call } from "../runtime/call.ts";
 import type { Environment } from "../runtime/environment.ts";
 import { Backoff } from "../runtime/backoff.ts";
@@ -42,7 +42,7 @@ interface OpenSubscriptionParts {
  * A stream is followed in the same way, and has no end behind which one falls: when the receiver has no room, the gateway is asked to stop, and
  * asked again behind `#position` when the receiver is empty.
  */
-export class OpenSubscription implements Lasting {
+export class OpenSubscription implements Resumable {
   readonly #parts: OpenSubscriptionParts;
   readonly #backoff: Backoff;
   readonly #ready = Promise.withResolvers<void>();

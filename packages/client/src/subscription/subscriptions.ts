@@ -1,6 +1,6 @@
 import { ClientError } from "../client-error.ts";
 import type { ClientFrame, FollowFrame, Refusal, SubscriptionFrame } from "../connection/frames.ts";
-import type { LastingParts } from "../connection/lasting.ts";
+import type { ResumableParts } from "../connection/resumable.ts";
 import { call } from "../runtime/call.ts";
 import { Inbox } from "./inbox.ts";
 import { isGap, type Item } from "./item.ts";
@@ -36,13 +36,13 @@ type Opened<Value> = Named & AsyncIterable<Value, undefined>;
  * to all who do; further ones have numbers, which make their frames their own. With streams it is the same.
  */
 export class Subscriptions {
-  readonly #parts: LastingParts;
+  readonly #parts: ResumableParts;
   readonly #words: Words;
   /** By number, or by name; one that goes by its name also after its end, until no frame for it can come any more. */
   readonly #byAddress = new Map<number | string | undefined, OpenSubscription>();
   #nextNumber = 1;
 
-  constructor(parts: LastingParts, words: Words) {
+  constructor(parts: ResumableParts, words: Words) {
     this.#parts = parts;
     this.#words = words;
   }
@@ -77,7 +77,7 @@ export class Subscriptions {
   }
 
   #create(name: string, options: Options): Named {
-    const { environment, lasting, link, onError } = this.#parts;
+    const { environment, resumables, link, onError } = this.#parts;
     const { kind, begin, end, place } = this.#words;
     const sub = this.#byAddress.has(name) ? this.#nextNumber++ : undefined;
     const key = sub ?? name;
@@ -85,7 +85,7 @@ export class Subscriptions {
     const send = (type: string, more?: object): void => link()?.send({ type, [kind]: name, sub, ...more } as unknown as ClientFrame);
     const onGone = (): void => {
       this.#byAddress.delete(key);
-      lasting.delete(subscription);
+      resumables.delete(subscription);
     };
     const subscription = new OpenSubscription({
       ...options,
@@ -104,7 +104,7 @@ export class Subscriptions {
       onGone,
     });
     this.#byAddress.set(key, subscription);
-    lasting.add(subscription);
+    resumables.add(subscription);
     return Object.assign(subscription, { [kind]: name }) as unknown as Named;
   }
 }

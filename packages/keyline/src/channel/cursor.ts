@@ -1,5 +1,5 @@
 import { KeylineError } from "../runtime/errors.ts";
-import type { Position } from "../valkey/channel-log.ts";
+import type { Position } from "../valkey/channel/channel-log.ts";
 
 const pattern = /^([0-9a-f]{1,16})\.([0-9a-z]{8})\.(\d{1,15})\.(\d{1,16}-\d{1,16})$/;
 

@@ -1,5 +1,5 @@
 import { formatCursor } from "./cursor.ts";
-import type { HistoryPage, Position } from "../valkey/channel-log.ts";
+import type { HistoryPage, Position } from "../valkey/channel/channel-log.ts";
 import type { Gap } from "./message.ts";
 
 /** One step of a reader through a history. Behind it the reader stands at `position`. */

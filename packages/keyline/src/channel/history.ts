@@ -1,4 +1,4 @@
-import type { ChannelLog } from "../valkey/channel-log.ts";
+import type { ChannelLog } from "../valkey/channel/channel-log.ts";
 import { formatCursor, parseCursor } from "./cursor.ts";
 import { walk } from "./history-walk.ts";
 import { readEntry, type Gap, type Message, type MessageReader } from "./message.ts";

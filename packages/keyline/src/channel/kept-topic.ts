@@ -19,7 +19,7 @@
 import type { Logger } from "../runtime/logger.ts";
 import { toError } from "../runtime/errors.ts";
 import { delay, retryDelay } from "../runtime/waiting.ts";
-import type { ChannelLog, HistoryPage, Position } from "../valkey/channel-log.ts";
+import type { ChannelLog, HistoryPage, Position } from "../valkey/channel/channel-log.ts";
 import { Audience } from "./audience.ts";
 import { formatCursor } from "./cursor.ts";
 import { walk, type Step } from "./history-walk.ts";

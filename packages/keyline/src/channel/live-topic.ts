@@ -1,5 +1,5 @@
 import type { Logger } from "../runtime/logger.ts";
-import type { PubSubListener } from "../valkey/subscriber.ts";
+import type { PubSubListener } from "../valkey/channel/subscriber.ts";
 import { Audience } from "./audience.ts";
 import { InOrder } from "./in-order.ts";
 import { readMessage, type MessageReader } from "./message.ts";

@@ -4,7 +4,7 @@ import { newId } from "../runtime/ids.ts";
 import { parseJson } from "../runtime/json.ts";
 import type { Logger } from "../runtime/logger.ts";
 import { validate } from "../runtime/schema.ts";
-import type { Position } from "../valkey/channel-log.ts";
+import type { Position } from "../valkey/channel/channel-log.ts";
 import { formatCursor, isCursor } from "./cursor.ts";
 
 /** What was published on a channel. All receivers of one process get the same object: treat it as read-only. */

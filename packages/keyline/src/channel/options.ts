@@ -1,8 +1,8 @@
 import type { StandardSchemaV1 } from "@standard-schema/spec";
-import type { TransactionClient } from "../postgres/options.ts";
+import type { TransactionClient } from "../postgres/client/options.ts";
 import { KeylineError } from "../runtime/errors.ts";
 import { checkInteger, checkOptionNames } from "../runtime/options.ts";
-import type { HistoryRule } from "../valkey/channel-log.ts";
+import type { HistoryRule } from "../valkey/channel/channel-log.ts";
 import type { Gap, Message } from "./message.ts";
 
 export interface HistoryOptions {

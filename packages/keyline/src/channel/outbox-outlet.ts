@@ -1,7 +1,7 @@
-import type { MessageOutlet } from "../postgres/message-relay.ts";
-import type { MessageRow } from "../postgres/message-table.ts";
-import type { ChannelLog } from "../valkey/channel-log.ts";
-import type { ValkeyConnection } from "../valkey/connection.ts";
+import type { MessageOutlet } from "../postgres/message/message-relay.ts";
+import type { MessageRow } from "../postgres/message/message-table.ts";
+import type { ChannelLog } from "../valkey/channel/channel-log.ts";
+import type { ValkeyConnection } from "../valkey/client/connection.ts";
 
 const pageMessages = 100;
 const pageLength = 1_048_576;

@@ -1,5 +1,5 @@
 import { parseJson } from "../runtime/json.ts";
-import type { PresentMember } from "../valkey/presence-set.ts";
+import type { PresentMember } from "../valkey/channel/presence-set.ts";
 
 /** Somebody who is here. */
 export interface Member {

@@ -1,9 +1,9 @@
 import { toError } from "../runtime/errors.ts";
 import { parseJson } from "../runtime/json.ts";
 import type { Logger } from "../runtime/logger.ts";
-import type { PresenceSet } from "../valkey/presence-set.ts";
-import type { PubSubListener } from "../valkey/subscriber.ts";
-import type { Subscriptions } from "../valkey/subscriptions.ts";
+import type { PresenceSet } from "../valkey/channel/presence-set.ts";
+import type { PubSubListener } from "../valkey/channel/subscriber.ts";
+import type { Subscriptions } from "../valkey/channel/subscriptions.ts";
 import { toMember, type Member, type PresenceChange, type PresenceListener } from "./presence-member.ts";
 
 interface PresenceViewSetup {

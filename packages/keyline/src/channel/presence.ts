@@ -3,9 +3,9 @@ import { KeylineError, toError } from "../runtime/errors.ts";
 import { toJson } from "../runtime/json.ts";
 import type { Logger } from "../runtime/logger.ts";
 import { delay } from "../runtime/waiting.ts";
-import { isConnectionError } from "../valkey/connection.ts";
-import type { PresenceSet } from "../valkey/presence-set.ts";
-import type { Subscriptions } from "../valkey/subscriptions.ts";
+import { isConnectionError } from "../valkey/client/connection.ts";
+import type { PresenceSet } from "../valkey/channel/presence-set.ts";
+import type { Subscriptions } from "../valkey/channel/subscriptions.ts";
 import { toMember, type Member, type PresenceListener, type PresenceWatch } from "./presence-member.ts";
 import { PresenceView } from "./presence-view.ts";
 

@@ -1,6 +1,6 @@
 import { KeylineError, toError } from "../runtime/errors.ts";
-import { isConnectionError } from "../valkey/connection.ts";
-import type { ChannelLog, HistoryRule, OutgoingMessage, Published } from "../valkey/channel-log.ts";
+import { isConnectionError } from "../valkey/client/connection.ts";
+import type { ChannelLog, HistoryRule, OutgoingMessage, Published } from "../valkey/channel/channel-log.ts";
 
 const readyWithinMs = 5_000;
 const pageMessages = 100;

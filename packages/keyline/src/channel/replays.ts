@@ -1,7 +1,7 @@
 import { toError } from "../runtime/errors.ts";
 import type { Logger } from "../runtime/logger.ts";
 import { delay, retryDelay } from "../runtime/waiting.ts";
-import type { ChannelLog, HistoryPage, Position } from "../valkey/channel-log.ts";
+import type { ChannelLog, HistoryPage, Position } from "../valkey/channel/channel-log.ts";
 import type { Item } from "./buffer.ts";
 import { formatCursor } from "./cursor.ts";
 import { walk } from "./history-walk.ts";

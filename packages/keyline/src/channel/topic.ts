@@ -1,5 +1,5 @@
-import type { Position } from "../valkey/channel-log.ts";
-import type { PubSubListener } from "../valkey/subscriber.ts";
+import type { Position } from "../valkey/channel/channel-log.ts";
+import type { PubSubListener } from "../valkey/channel/subscriber.ts";
 import type { Receiver } from "./receiver.ts";
 
 /** What stands between one pub/sub channel (or pattern) and all receivers of it in this process. */

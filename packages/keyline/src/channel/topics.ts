@@ -1,6 +1,6 @@
 import type { Logger } from "../runtime/logger.ts";
-import type { Subscriptions } from "../valkey/subscriptions.ts";
-import type { Position } from "../valkey/channel-log.ts";
+import type { Subscriptions } from "../valkey/channel/subscriptions.ts";
+import type { Position } from "../valkey/channel/channel-log.ts";
 import { checkSubscribeOptionNames, type PatternSubscribeOptions } from "./options.ts";
 import { Receiver, type MessageListener } from "./receiver.ts";
 import type { Topic } from "./topic.ts";

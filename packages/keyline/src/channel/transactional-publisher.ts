@@ -1,8 +1,8 @@
-import type { MessageRelay } from "../postgres/message-relay.ts";
-import type { MessageTable, NewMessage } from "../postgres/message-table.ts";
-import type { TransactionClient } from "../postgres/options.ts";
-import { noteTransactionId } from "../postgres/transaction.ts";
-import { mayBeInTransaction, TransactionWatch } from "../postgres/transaction-watch.ts";
+import type { MessageRelay } from "../postgres/message/message-relay.ts";
+import type { MessageTable, NewMessage } from "../postgres/message/message-table.ts";
+import type { TransactionClient } from "../postgres/client/options.ts";
+import { noteTransactionId } from "../postgres/client/transaction.ts";
+import { mayBeInTransaction, TransactionWatch } from "../postgres/client/transaction-watch.ts";
 
 /** Publishes within transactions: a row of the outbox first, and the message once the COMMIT is seen. */
 export class TransactionalPublisher {

@@ -1,4 +1,4 @@
-import type { Position } from "../valkey/channel-log.ts";
+import type { Position } from "../valkey/channel/channel-log.ts";
 import type { Message } from "./message.ts";
 
 const maxMessages = 1_000;

@@ -1,7 +1,7 @@
 import { KeylineError, toError } from "../runtime/errors.ts";
-import { isConnectionError } from "../valkey/connection.ts";
-import { ElementBatch } from "../valkey/element-batch.ts";
-import type { QueueLists } from "../valkey/queue-lists.ts";
+import { isConnectionError } from "../valkey/client/connection.ts";
+import { ElementBatch } from "../valkey/queue/element-batch.ts";
+import type { QueueLists } from "../valkey/queue/queue-lists.ts";
 import { encodeElement } from "./element.ts";
 import type { AddResult } from "./options.ts";
 

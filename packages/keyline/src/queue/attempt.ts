@@ -1,6 +1,6 @@
-import type { Transaction } from "../postgres/options.ts";
+import type { Transaction } from "../postgres/client/options.ts";
 import { KeylineError } from "../runtime/errors.ts";
-import { outcomeOf, type Outcome } from "../runtime/outcome.ts";
+import { outcomeOf, type Outcome } from "../work/outcome.ts";
 import type { HeldJob } from "./held-jobs.ts";
 import type { Job } from "./job.ts";
 import type { JobRecord } from "./job-record.ts";

@@ -1,8 +1,8 @@
-import type { Transaction } from "../postgres/options.ts";
+import type { Transaction } from "../postgres/client/options.ts";
 import { KeylineError, toError } from "../runtime/errors.ts";
 import { findLost, settledElsewhere, type RunningJob, type SettleAccess } from "./attempt.ts";
 import type { Job } from "./job.ts";
-import { outcomeOf, Snooze, type Outcome } from "../runtime/outcome.ts";
+import { outcomeOf, Snooze, type Outcome } from "../work/outcome.ts";
 
 type BatchEffects<Data> = (tx: Transaction, owed: readonly Job<Data>[]) => Promise<void>;
 

@@ -1,7 +1,7 @@
 import { toError } from "../runtime/errors.ts";
 import type { Logger } from "../runtime/logger.ts";
-import type { ValkeyConnection } from "../valkey/connection.ts";
-import type { QueueLists } from "../valkey/queue-lists.ts";
+import type { ValkeyConnection } from "../valkey/client/connection.ts";
+import type { QueueLists } from "../valkey/queue/queue-lists.ts";
 
 /** The wait for the next job of an empty queue: one BLMOVE, on a connection of the worker's own. */
 export class BlockingTake {

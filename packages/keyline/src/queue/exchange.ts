@@ -9,13 +9,13 @@
  * - After every failure and every reconnect nothing is sent before the held list was read again: reconciler.ts.
  */
 import { toError } from "../runtime/errors.ts";
-import type { Lease } from "../runtime/lease.ts";
+import type { Lease } from "../work/lease.ts";
 import type { Logger } from "../runtime/logger.ts";
 import { Notice } from "../runtime/waiting.ts";
-import { isConnectionError, type ValkeyConnection } from "../valkey/connection.ts";
-import type { Beat, QueueLists } from "../valkey/queue-lists.ts";
+import { isConnectionError, type ValkeyConnection } from "../valkey/client/connection.ts";
+import type { Beat, QueueLists } from "../valkey/queue/queue-lists.ts";
 import { BlockingTake } from "./blocking-take.ts";
-import type { Ending } from "./ending.ts";
+import type { Ending } from "./disposal.ts";
 import { HeldJob, HeldJobs } from "./held-jobs.ts";
 import { Reconciler, type Reading } from "./reconciler.ts";
 

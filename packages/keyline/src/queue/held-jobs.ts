@@ -1,6 +1,6 @@
 import { toError } from "../runtime/errors.ts";
-import type { Verdict } from "../runtime/verdict.ts";
-import type { HeldPlace } from "../valkey/queue-lists.ts";
+import type { Verdict } from "../work/verdict.ts";
+import type { HeldPlace } from "../valkey/queue/queue-lists.ts";
 import { beginning, decodeElement, type Element } from "./element.ts";
 import type { Job } from "./job.ts";
 

@@ -1,9 +1,9 @@
 import type { StandardSchemaV1 } from "@standard-schema/spec";
 import { KeylineError, toError, ValidationError } from "../runtime/errors.ts";
 import { validate } from "../runtime/schema.ts";
-import type { Verdict } from "../runtime/verdict.ts";
+import type { Verdict } from "../work/verdict.ts";
 import type { Element } from "./element.ts";
-import { judge } from "./ending.ts";
+import { judge } from "./disposal.ts";
 import type { HeldJob } from "./held-jobs.ts";
 import { Job } from "./job.ts";
 import type { JobRecord } from "./job-record.ts";

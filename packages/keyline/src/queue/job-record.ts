@@ -1,12 +1,12 @@
 import { KeylineError, toError } from "../runtime/errors.ts";
 import { randomTag } from "../runtime/ids.ts";
 import type { Logger } from "../runtime/logger.ts";
-import { completeJobs, JobClaims } from "../postgres/job-claims.ts";
-import type { Failure, JobTable } from "../postgres/job-table.ts";
-import type { Marker } from "../postgres/marker.ts";
-import { SettleLanes } from "../postgres/settle-lanes.ts";
-import type { HeldJob, Settle } from "../postgres/settlement.ts";
-import type { QueueLists } from "../valkey/queue-lists.ts";
+import { completeJobs, JobClaims } from "../postgres/job/job-claims.ts";
+import type { Failure, JobTable } from "../postgres/job/job-table.ts";
+import type { DeliveryNotes } from "../postgres/job/delivery-notes.ts";
+import { SettleLanes } from "../postgres/settle/settle-lanes.ts";
+import type { HeldJob, Settle } from "../postgres/settle/settlement.ts";
+import type { QueueLists } from "../valkey/queue/queue-lists.ts";
 
 interface Completion {
   readonly job: HeldJob;
@@ -20,7 +20,7 @@ const maxCompletions = 500;
 /** A transactional queue's record in PostgreSQL, as its workers write to it. */
 export class JobRecord {
   readonly table: JobTable;
-  readonly marker: Marker;
+  readonly notes: DeliveryNotes;
   readonly #lists: QueueLists;
   readonly #lanes: SettleLanes;
   readonly #logger: Logger;
@@ -29,10 +29,10 @@ export class JobRecord {
 
   constructor(
     table: JobTable,
-    { marker, lists, logger }: { readonly marker: Marker; readonly lists: QueueLists; readonly logger: Logger },
+    { notes, lists, logger }: { readonly notes: DeliveryNotes; readonly lists: QueueLists; readonly logger: Logger },
   ) {
     this.table = table;
-    this.marker = marker;
+    this.notes = notes;
     this.#lists = lists;
     this.#lanes = new SettleLanes(new JobClaims(table));
     this.#logger = logger;
@@ -41,7 +41,7 @@ export class JobRecord {
   /** Ends jobs together with their effects. Returns the ids of those that this call ended; the others were settled before. */
   async settle(settling: Settle): Promise<ReadonlySet<string>> {
     const settled = await this.#lanes.settle(settling);
-    for (const { id } of settling.jobs) this.marker.forget(id);
+    for (const { id } of settling.jobs) this.notes.forget(id);
     return settled;
   }
 
@@ -66,14 +66,14 @@ export class JobRecord {
       // Read before the element is on the schedule, so that the note is never newer than the delivery.
       const epoch = await this.#lists.writtenEpoch().catch(() => null);
       const isOurs = await this.table.retry(failure.id, { ...failure, tag });
-      if (isOurs && epoch !== null) this.marker.note(epoch, [failure.id]);
+      if (isOurs && epoch !== null) this.notes.note(epoch, [failure.id]);
       return isOurs;
     });
   }
 
   /** The job is a dead letter in its row. */
   async bury(failure: Failure & { readonly id: string }, signal: AbortSignal): Promise<void> {
-    this.marker.forget(failure.id);
+    this.notes.forget(failure.id);
     await this.#insist(signal, () => this.table.bury(failure.id, failure));
   }
 
@@ -102,7 +102,7 @@ export class JobRecord {
         completions.map((completion) => completion.job),
       );
       for (const { job, resolve } of completions) {
-        this.marker.forget(job.id);
+        this.notes.forget(job.id);
         resolve(ended.has(job.id));
       }
     } catch (error) {

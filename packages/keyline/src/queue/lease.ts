@@ -1,6 +1,6 @@
-import { Lease, type LeaseEvents } from "../runtime/lease.ts";
+import { Lease, type LeaseEvents } from "../work/lease.ts";
 import type { Logger } from "../runtime/logger.ts";
-import type { Beat, QueueLists } from "../valkey/queue-lists.ts";
+import type { Beat, QueueLists } from "../valkey/queue/queue-lists.ts";
 
 const page = 200;
 

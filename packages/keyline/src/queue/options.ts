@@ -1,5 +1,5 @@
 import type { StandardSchemaV1 } from "@standard-schema/spec";
-import type { TransactionClient } from "../postgres/options.ts";
+import type { TransactionClient } from "../postgres/client/options.ts";
 import { toBackoffFunction, type Backoff, type BackoffFunction } from "../runtime/backoff.ts";
 import { checkInteger, checkOptionNames } from "../runtime/options.ts";
 

@@ -1,14 +1,14 @@
 import type { StandardSchemaV1 } from "@standard-schema/spec";
 import { KeylineError, toError } from "../runtime/errors.ts";
-import type { TransactionClient } from "../postgres/options.ts";
+import type { TransactionClient } from "../postgres/client/options.ts";
 import { newId } from "../runtime/ids.ts";
 import { toJson } from "../runtime/json.ts";
 import type { Logger } from "../runtime/logger.ts";
 import { checkId } from "../runtime/names.ts";
 import { checkInteger, checkOptionNames, checkTimeout } from "../runtime/options.ts";
 import { validate } from "../runtime/schema.ts";
-import type { ValkeyConnection } from "../valkey/connection.ts";
-import type { QueueCounts, QueueLists } from "../valkey/queue-lists.ts";
+import type { ValkeyConnection } from "../valkey/client/connection.ts";
+import type { QueueCounts, QueueLists } from "../valkey/queue/queue-lists.ts";
 import type { Adder, AddRequest } from "./adder.ts";
 import { readDeadLetter, type DeadLetter } from "./dead-letter.ts";
 import { readHead } from "./element.ts";

@@ -6,11 +6,11 @@
  * after the list was read.
  */
 import { toError } from "../runtime/errors.ts";
-import type { Lease } from "../runtime/lease.ts";
+import type { Lease } from "../work/lease.ts";
 import type { Logger } from "../runtime/logger.ts";
 import { delay, retryDelay } from "../runtime/waiting.ts";
-import type { Beat, QueueLists } from "../valkey/queue-lists.ts";
-import type { Ending } from "./ending.ts";
+import type { Beat, QueueLists } from "../valkey/queue/queue-lists.ts";
+import type { Ending } from "./disposal.ts";
 import type { HeldJob, HeldJobs } from "./held-jobs.ts";
 
 /** What the held list showed. */

@@ -1,8 +1,8 @@
 import type { Duty } from "../runtime/duty.ts";
 import type { Logger } from "../runtime/logger.ts";
-import { Rescue } from "../runtime/rescue.ts";
-import type { JobTable } from "../postgres/job-table.ts";
-import type { QueueLists } from "../valkey/queue-lists.ts";
+import { Rescue } from "../work/rescue.ts";
+import type { JobTable } from "../postgres/job/job-table.ts";
+import type { QueueLists } from "../valkey/queue/queue-lists.ts";
 import { readHead } from "./element.ts";
 
 const page = 200;

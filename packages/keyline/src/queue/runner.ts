@@ -1,5 +1,5 @@
 import { KeylineError } from "../runtime/errors.ts";
-import { isThenable, outcomeOf, withTimeout, type Outcome } from "../runtime/outcome.ts";
+import { isThenable, outcomeOf, withTimeout, type Outcome } from "../work/outcome.ts";
 import { SettleOnce, type HandlerContext, type RunningJob, type SettleAccess } from "./attempt.ts";
 import { BatchSettles, type BatchHandlerContext } from "./batch-settle.ts";
 import type { Job } from "./job.ts";

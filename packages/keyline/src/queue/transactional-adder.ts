@@ -1,12 +1,12 @@
 import { KeylineError } from "../runtime/errors.ts";
 import type { Logger } from "../runtime/logger.ts";
-import type { JobTable, NewJob } from "../postgres/job-table.ts";
-import type { TransactionClient } from "../postgres/options.ts";
-import type { Relay } from "../postgres/relay.ts";
-import { noteTransactionId } from "../postgres/transaction.ts";
-import { mayBeInTransaction, TransactionWatch } from "../postgres/transaction-watch.ts";
+import type { JobTable, NewJob } from "../postgres/job/job-table.ts";
+import type { TransactionClient } from "../postgres/client/options.ts";
+import type { JobRelay } from "../postgres/job/job-relay.ts";
+import { noteTransactionId } from "../postgres/client/transaction.ts";
+import { mayBeInTransaction, TransactionWatch } from "../postgres/client/transaction-watch.ts";
 import type { Adder, AddRequest } from "./adder.ts";
-import type { Delivery } from "./delivery.ts";
+import type { JobOutlet } from "./job-outlet.ts";
 import { encodeElement } from "./element.ts";
 import type { AddResult } from "./options.ts";
 
@@ -27,8 +27,8 @@ const maxStatementLength = 8_388_608;
  */
 export class TransactionalAdder implements Adder {
   readonly #table: JobTable;
-  readonly #delivery: Delivery;
-  readonly #relay: Relay;
+  readonly #outlet: JobOutlet;
+  readonly #relay: JobRelay;
   readonly #logger: Logger;
   /** What was added in transactions that are open. */
   readonly #open = new Map<TransactionWatch, { id: string; element: string }[]>();
@@ -37,10 +37,10 @@ export class TransactionalAdder implements Adder {
 
   constructor(
     table: JobTable,
-    { delivery, relay, logger }: { readonly delivery: Delivery; readonly relay: Relay; readonly logger: Logger },
+    { outlet, relay, logger }: { readonly outlet: JobOutlet; readonly relay: JobRelay; readonly logger: Logger },
   ) {
     this.#table = table;
-    this.#delivery = delivery;
+    this.#outlet = outlet;
     this.#relay = relay;
     this.#logger = logger;
   }
@@ -81,7 +81,7 @@ export class TransactionalAdder implements Adder {
   /** Puts up to `limit` dead letters back on the queue, oldest first. Returns how many. */
   async redrive(limit: number): Promise<number> {
     const rows = await this.#table.redrive(limit);
-    this.#delivery.pushCommitted(
+    this.#outlet.pushCommitted(
       rows.map((row) => {
         const element = encodeElement({ id: row.id, dataJson: row.data, at: row.at, maxAttempts: row.max_attempts ?? undefined });
         return { id: row.id, element };
@@ -100,7 +100,7 @@ export class TransactionalAdder implements Adder {
     this.#open.set(watch, elements);
     watch.onEnd((end) => {
       this.#open.delete(watch);
-      if (end === "committed") this.#delivery.pushCommitted(elements);
+      if (end === "committed") this.#outlet.pushCommitted(elements);
       else if (end === "unsure") void this.#pushWhatIsThere(elements);
     });
   }
@@ -109,7 +109,7 @@ export class TransactionalAdder implements Adder {
   async #pushWhatIsThere(elements: readonly { readonly id: string; readonly element: string }[]): Promise<void> {
     try {
       const open = await this.#table.findOpen(elements.map(({ id }) => id));
-      this.#delivery.pushCommitted(elements.filter(({ id }) => open.has(id)));
+      this.#outlet.pushCommitted(elements.filter(({ id }) => open.has(id)));
     } catch (error) {
       this.#logger.debug(
         { error: String(error), queue: this.#table.queue },
@@ -136,7 +136,7 @@ export class TransactionalAdder implements Adder {
       const requests = batch.map(({ request }) => request);
       const added = await this.#insert(requests);
       const jobs = added ? requests.filter(({ id }) => added.has(id)) : requests;
-      this.#delivery.pushCommitted(toCommitted(jobs));
+      this.#outlet.pushCommitted(toCommitted(jobs));
       // The same id twice in one statement: the first is added, and the second is the one that was known.
       for (const { request, resolve } of batch) resolve({ id: request.id, added: added?.delete(request.id) ?? true });
     } catch (error) {

@@ -4,22 +4,22 @@
  *   exchange   takes elements into the worker's held list                       (Valkey)
  *   worker     decodes them and begins an attempt with each                     (this file)
  *   runner     calls the handler, one job or one batch at a time                (runner.ts)
- *   judge      says what the outcome comes to                                   (ending.ts)
+ *   judge      says what the outcome comes to                                   (disposal.ts)
  *   record     writes that to the job's row, where there is one                 (PostgreSQL)
  *   exchange   takes the element out of the held list                           (Valkey)
  *
- * Three duties go along: the lease, the rescuer and the scheduler.
+ * Three duties go along: the lease, the rescuer and the promoter.
  */
 import type { StandardSchemaV1 } from "@standard-schema/spec";
 import { KeylineError, toError } from "../runtime/errors.ts";
 import type { Logger } from "../runtime/logger.ts";
 import { checkOptionNames, checkTimeout } from "../runtime/options.ts";
 import { delay, Notice } from "../runtime/waiting.ts";
-import type { ValkeyConnection } from "../valkey/connection.ts";
-import type { Beat, QueueLists } from "../valkey/queue-lists.ts";
-import { Announcer, type WorkerEvents } from "./announcer.ts";
+import type { ValkeyConnection } from "../valkey/client/connection.ts";
+import type { Beat, QueueLists } from "../valkey/queue/queue-lists.ts";
+import { WorkerReport, type WorkerEvents } from "./worker-report.ts";
 import type { RunningJob, SettleAccess } from "./attempt.ts";
-import { judge, record, type Ending } from "./ending.ts";
+import { judge, record, type Ending } from "./disposal.ts";
 import { Exchange } from "./exchange.ts";
 import type { HeldJob } from "./held-jobs.ts";
 import { Intake } from "./intake.ts";
@@ -27,14 +27,14 @@ import type { Job } from "./job.ts";
 import type { JobRecord } from "./job-record.ts";
 import { createLease } from "./lease.ts";
 import type { QueuePolicy } from "./options.ts";
-import type { Outcome } from "../runtime/outcome.ts";
-import type { Lease } from "../runtime/lease.ts";
-import type { Verdict } from "../runtime/verdict.ts";
+import type { Outcome } from "../work/outcome.ts";
+import type { Lease } from "../work/lease.ts";
+import type { Verdict } from "../work/verdict.ts";
 import { Rescuer } from "./rescuer.ts";
 import type { Runner } from "./runner.ts";
-import { Scheduler } from "./scheduler.ts";
+import { Promoter } from "./promoter.ts";
 
-export type { WorkerEvents } from "./announcer.ts";
+export type { WorkerEvents } from "./worker-report.ts";
 
 export interface WorkerSetup<Data> {
   readonly queue: string;
@@ -57,12 +57,12 @@ const stopOptionNames = new Set(["timeout"]);
 /** Takes jobs of one queue and runs them until it is stopped. */
 export class Worker<Data> {
   readonly #setup: WorkerSetup<Data>;
-  readonly #announcer: Announcer<Data>;
+  readonly #report: WorkerReport<Data>;
   readonly #lease: Lease<Beat>;
   readonly #exchange: Exchange<Data>;
   readonly #runner: Runner<Data>;
   readonly #rescuer: Rescuer;
-  readonly #scheduler: Scheduler;
+  readonly #promoter: Promoter;
   readonly #intake: Intake<Data>;
   readonly #changed = new Notice();
   readonly #impatient = new AbortController();
@@ -81,7 +81,7 @@ export class Worker<Data> {
   constructor(setup: WorkerSetup<Data>) {
     const { lists, logger, policy } = setup;
     this.#setup = setup;
-    this.#announcer = new Announcer(setup);
+    this.#report = new WorkerReport(setup);
     this.#lease = createLease(lists, policy.leaseMs, {
       logger,
       events: {
@@ -115,13 +115,13 @@ export class Worker<Data> {
       insist: (work) => this.#insist(work),
     });
     this.#rescuer = new Rescuer(lists, setup.record?.table, logger);
-    this.#scheduler = new Scheduler(lists, logger);
-    for (const duty of [this.#rescuer, this.#scheduler, this.#lease]) duty.start();
+    this.#promoter = new Promoter(lists, logger);
+    for (const duty of [this.#rescuer, this.#promoter, this.#lease]) duty.start();
   }
 
   /** Calls `listener` at every such event until the returned function is called. Errors without a listener are logged. */
   on<Name extends keyof WorkerEvents<Data> & string>(name: Name, listener: (...values: WorkerEvents<Data>[Name]) => void): () => void {
-    return this.#announcer.on(name, listener);
+    return this.#report.on(name, listener);
   }
 
   /**
@@ -177,7 +177,7 @@ export class Worker<Data> {
     if (this.#exchange.isEmpty) this.#noteEmpty();
     if (held.phase === "lost") {
       // Its lease went while it ran.
-      if (verdict.kind !== "drop" || verdict.error) this.#announcer.leaseLost(held);
+      if (verdict.kind !== "drop" || verdict.error) this.#report.leaseLost(held);
       this.#exchange.pumpSoon();
       return;
     }
@@ -195,7 +195,7 @@ export class Worker<Data> {
       this.#exchange.end(held, ending);
     } else if (ending && this.#setup.record) {
       // The lease went meanwhile: what was committed counts, whoever has the element now.
-      this.#announcer.ended(held.job, verdict);
+      this.#report.ended(held.job, verdict);
     }
     this.#exchange.pumpSoon();
   }
@@ -206,7 +206,7 @@ export class Worker<Data> {
       try {
         return await work();
       } catch (error) {
-        this.#announcer.error(toError(error));
+        this.#report.error(toError(error));
         await delay(1_000, this.#abandoned.signal);
       }
     }
@@ -215,8 +215,8 @@ export class Worker<Data> {
 
   #noteEnded(held: HeldJob<Data>, ending: Ending): void {
     this.#ending--;
-    if (ending.kind === "retry") this.#scheduler.expect(ending.delayMs);
-    if (held.verdict) this.#announcer.ended(held.job, held.verdict);
+    if (ending.kind === "retry") this.#promoter.expect(ending.delayMs);
+    if (held.verdict) this.#report.ended(held.job, held.verdict);
     this.#changed.notify();
   }
 
@@ -228,19 +228,19 @@ export class Worker<Data> {
 
   /** The job had ended, and its element was not this worker's any more. With a record, what was committed counts. */
   #noteLost(held: HeldJob<Data>): void {
-    if (held.phase === "recorded" && held.verdict) this.#announcer.ended(held.job, held.verdict);
-    else if (!this.#setup.record) this.#announcer.leaseLost(held);
+    if (held.phase === "recorded" && held.verdict) this.#report.ended(held.job, held.verdict);
+    else if (!this.#setup.record) this.#report.leaseLost(held);
   }
 
   #noteEmpty(): void {
     if (this.#occupied > 0 || this.#isIdle) return;
     this.#isIdle = true;
-    this.#announcer.idle();
+    this.#report.idle();
   }
 
   #followBeat({ heldCount, nextDueMs, endedWorker }: Beat): void {
     this.#exchange.compare(heldCount);
-    this.#scheduler.expect(nextDueMs);
+    this.#promoter.expect(nextDueMs);
     this.#rescuer.notice(endedWorker, () => void this.#lease.confirm());
     this.#exchange.pumpSoon();
   }
@@ -261,7 +261,7 @@ export class Worker<Data> {
     this.#ending = 0;
     this.#changed.notify();
     this.#setup.logger.warn({ queue: this.#setup.queue, jobs: count }, "a worker lost its lease; it begins a new one");
-    if (count > 0) this.#announcer.error(error);
+    if (count > 0) this.#report.error(error);
     if (!this.#stopping) this.#lease.renew();
   }
 
@@ -284,7 +284,7 @@ export class Worker<Data> {
     const stopped = new KeylineError("STOPPED", `The worker of queue ${this.#setup.queue} stopped; the job is given back`);
     for (const held of this.#exchange.held()) if (held.phase === "running") held.job?.abort(stopped);
     this.#abandoned.abort(stopped);
-    await Promise.all([this.#scheduler.stop(), this.#rescuer.stop()]);
+    await Promise.all([this.#promoter.stop(), this.#rescuer.stop()]);
     await this.#lease.giveBack();
     await this.#lease.stop();
     this.#exchange.close();

@@ -1,6 +1,6 @@
 import { KeylineError, toError } from "../runtime/errors.ts";
-import { isConnectionError } from "../valkey/connection.ts";
-import type { Appended, OutgoingEntry, StreamLog } from "../valkey/stream-log.ts";
+import { isConnectionError } from "../valkey/client/connection.ts";
+import type { Appended, OutgoingEntry, StreamLog } from "../valkey/stream/stream-log.ts";
 
 const readyWithinMs = 5_000;
 const pageEntries = 200;

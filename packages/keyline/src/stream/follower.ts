@@ -1,8 +1,8 @@
 import { KeylineError } from "../runtime/errors.ts";
 import { delay } from "../runtime/waiting.ts";
 import type { Logger } from "../runtime/logger.ts";
-import { isConnectionError, type ValkeyConnection } from "../valkey/connection.ts";
-import type { StreamTails } from "../valkey/stream-tails.ts";
+import { isConnectionError, type ValkeyConnection } from "../valkey/client/connection.ts";
+import type { StreamTails } from "../valkey/stream/stream-tails.ts";
 import type { Entry } from "./entry.ts";
 import { compareIds, toEntryId, isEntryId } from "./entry-id.ts";
 import type { EntryReader } from "./entry-reader.ts";

@@ -1,7 +1,7 @@
-import type { EventOutlet } from "../postgres/event-relay.ts";
-import type { EventRow, EventTable } from "../postgres/event-table.ts";
+import type { EventOutlet } from "../postgres/event/event-relay.ts";
+import type { EventRow, EventTable } from "../postgres/event/event-table.ts";
 import type { Logger } from "../runtime/logger.ts";
-import type { RecordEnd, RecordLog } from "../valkey/record-log.ts";
+import type { RecordEnd, RecordLog } from "../valkey/stream/record-log.ts";
 import type { StreamPolicy } from "./options.ts";
 
 /** The part of a transactional stream that Valkey holds. */

@@ -1,4 +1,4 @@
-import type { LogPage, StreamLog } from "../valkey/stream-log.ts";
+import type { LogPage, StreamLog } from "../valkey/stream/stream-log.ts";
 import type { RawEntry } from "./entry.ts";
 import { compareIds, idBefore } from "./entry-id.ts";
 import type { NextPage, PageSize, Range, Reading, ReadPlace } from "./reading.ts";

@@ -7,16 +7,16 @@
  * - A page whose handler throws is tried again, with a pause that grows, in halves: what stands before the entry that fails gets
  *   through. Past it the projection does not go: a table that left out an entry would be wrong without a word.
  */
-import { pageBytes, type EventTable } from "../postgres/event-table.ts";
-import type { Transaction } from "../postgres/options.ts";
-import type { ProjectionPlace, ProjectionTable } from "../postgres/projection-table.ts";
+import { pageBytes, type EventTable } from "../postgres/event/event-table.ts";
+import type { Transaction } from "../postgres/client/options.ts";
+import type { ProjectionPlace, ProjectionTable } from "../postgres/event/projection-table.ts";
 import { Emitter } from "../runtime/emitter.ts";
 import { KeylineError, toError } from "../runtime/errors.ts";
 import type { Logger } from "../runtime/logger.ts";
 import { checkInteger, checkOptionNames, checkTimeout } from "../runtime/options.ts";
 import { delay, Notice, retryDelay } from "../runtime/waiting.ts";
-import { isConnectionError, type ValkeyConnection } from "../valkey/connection.ts";
-import type { StreamTails } from "../valkey/stream-tails.ts";
+import { isConnectionError, type ValkeyConnection } from "../valkey/client/connection.ts";
+import type { StreamTails } from "../valkey/stream/stream-tails.ts";
 import type { Entry, RawEntry } from "./entry.ts";
 import { compareIds, lastId } from "./entry-id.ts";
 import type { EntryReader } from "./entry-reader.ts";

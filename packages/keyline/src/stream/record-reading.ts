@@ -13,10 +13,10 @@
  * Who follows reads the old and the hot part; what is behind `last` comes when the relay has brought it. So everybody who follows sees the
  * events of Valkey, and no process asks PostgreSQL because of an event that is just being appended.
  */
-import { pageBytes, type EventTable } from "../postgres/event-table.ts";
+import { pageBytes, type EventTable } from "../postgres/event/event-table.ts";
 import { toError } from "../runtime/errors.ts";
 import type { Logger } from "../runtime/logger.ts";
-import type { LogPage, StreamLog } from "../valkey/stream-log.ts";
+import type { LogPage, StreamLog } from "../valkey/stream/stream-log.ts";
 import type { RawEntry } from "./entry.ts";
 import { compareIds, idBefore } from "./entry-id.ts";
 import { afterId } from "./plain-reading.ts";

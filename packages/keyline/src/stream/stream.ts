@@ -1,7 +1,7 @@
-import type { EventTable } from "../postgres/event-table.ts";
+import type { EventTable } from "../postgres/event/event-table.ts";
 import { KeylineError, toError } from "../runtime/errors.ts";
 import { checkId } from "../runtime/names.ts";
-import type { Appended, OutgoingEntry } from "../valkey/stream-log.ts";
+import type { Appended, OutgoingEntry } from "../valkey/stream/stream-log.ts";
 import type { Appender } from "./appender.ts";
 import type { Entry } from "./entry.ts";
 import { compareIds, idBefore, toEntryId } from "./entry-id.ts";

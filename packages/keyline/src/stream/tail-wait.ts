@@ -1,5 +1,5 @@
 import { delay } from "../runtime/waiting.ts";
-import type { StreamTails } from "../valkey/stream-tails.ts";
+import type { StreamTails } from "../valkey/stream/stream-tails.ts";
 
 const earlyMs = 10;
 const patience = 3;

@@ -4,15 +4,15 @@
  * known what stands before them, so they go straight on to Valkey; where others came in between, or Valkey has not got that far, the
  * relay brings them in their order. Within a transaction the rows have no place yet: when its COMMIT is seen the relay places and brings them.
  */
-import type { EventRelay } from "../postgres/event-relay.ts";
-import type { EventOutlet } from "../postgres/event-relay.ts";
-import type { EventTable, Once, Placed } from "../postgres/event-table.ts";
-import type { TransactionClient } from "../postgres/options.ts";
-import { noteTransactionId } from "../postgres/transaction.ts";
-import { mayBeInTransaction, TransactionWatch } from "../postgres/transaction-watch.ts";
+import type { EventRelay } from "../postgres/event/event-relay.ts";
+import type { EventOutlet } from "../postgres/event/event-relay.ts";
+import type { EventTable, Once, Placed } from "../postgres/event/event-table.ts";
+import type { TransactionClient } from "../postgres/client/options.ts";
+import { noteTransactionId } from "../postgres/client/transaction.ts";
+import { mayBeInTransaction, TransactionWatch } from "../postgres/client/transaction-watch.ts";
 import { KeylineError, toError } from "../runtime/errors.ts";
 import { newId } from "../runtime/ids.ts";
-import type { OutgoingEntry, Appended } from "../valkey/stream-log.ts";
+import type { OutgoingEntry, Appended } from "../valkey/stream/stream-log.ts";
 
 interface Pending {
   readonly entries: readonly OutgoingEntry[];

@@ -3,11 +3,11 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { formatCursor, parseCursor } from "../../src/channel/cursor.ts";
 import { walk } from "../../src/channel/history-walk.ts";
 import { silentLogger } from "../../src/runtime/logger.ts";
-import { ChannelLog, type Position } from "../../src/valkey/channel-log.ts";
-import { ValkeyConnection } from "../../src/valkey/connection.ts";
-import { ChannelKeys } from "../../src/valkey/keys.ts";
-import { toTarget } from "../../src/valkey/options.ts";
-import { ServerRun } from "../../src/valkey/server-run.ts";
+import { ChannelLog, type Position } from "../../src/valkey/channel/channel-log.ts";
+import { ValkeyConnection } from "../../src/valkey/client/connection.ts";
+import { ChannelKeys } from "../../src/valkey/channel/keys.ts";
+import { toTarget } from "../../src/valkey/client/options.ts";
+import { ServerRun } from "../../src/valkey/client/server-run.ts";
 import { openStage, type Stage } from "../support/stage.ts";
 
 let stage: Stage;

@@ -6,7 +6,7 @@ import { KeptTopic } from "../../src/channel/kept-topic.ts";
 import { MessageReader } from "../../src/channel/message.ts";
 import { Receiver } from "../../src/channel/receiver.ts";
 import { silentLogger } from "../../src/runtime/logger.ts";
-import type { ChannelLog, HistoryPage } from "../../src/valkey/channel-log.ts";
+import type { ChannelLog, HistoryPage } from "../../src/valkey/channel/channel-log.ts";
 import { eventually, openStage, type Stage } from "../support/stage.ts";
 
 // Connections are killed and the server is paused: nobody else may be on it.

@@ -323,7 +323,7 @@ describe("a rebuild", () => {
     await queue.addMany(Array.from({ length: 2_500 }, (_, n) => ({ data: { n } })));
     await noted(queue.name, 2_500);
     const before = await epochOf(queue.name);
-    await stage.valkey.set(`${stage.prefix}:{${queue.name}}:marker`, "another-run:another-tag");
+    await stage.valkey.set(`${stage.prefix}:{${queue.name}}:epoch`, "another-run:another-tag");
     await eventually("the epoch is another one", async () => (await epochOf(queue.name)) !== before);
     await noted(queue.name, 2_500);
     expect(await stage.valkey.llen(`${stage.prefix}:{${queue.name}}:waiting`)).toBe(2_500);
@@ -370,7 +370,7 @@ async function settleHash(): Promise<string> {
   const { readFile } = await import("node:fs/promises");
   const { createHash } = await import("node:crypto");
   const texts = await Promise.all(
-    ["settle-oldest", "take"].map((file) => readFile(new URL(`../../src/valkey/scripts/${file}.lua`, import.meta.url), "utf8")),
+    ["settle-oldest", "take"].map((file) => readFile(new URL(`../../src/valkey/queue/scripts/${file}.lua`, import.meta.url), "utf8")),
   );
   return createHash("sha1").update(texts.join("\n")).digest("hex");
 }

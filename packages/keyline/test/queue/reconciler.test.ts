@@ -1,14 +1,14 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { HeldJob, HeldJobs } from "../../src/queue/held-jobs.ts";
 import { createLease } from "../../src/queue/lease.ts";
-import type { Lease } from "../../src/runtime/lease.ts";
-import type { Beat } from "../../src/valkey/queue-lists.ts";
+import type { Lease } from "../../src/work/lease.ts";
+import type { Beat } from "../../src/valkey/queue/queue-lists.ts";
 import { Reconciler } from "../../src/queue/reconciler.ts";
 import { silentLogger as logger } from "../../src/runtime/logger.ts";
-import { ValkeyConnection } from "../../src/valkey/connection.ts";
-import { QueueKeys } from "../../src/valkey/keys.ts";
-import { toTarget } from "../../src/valkey/options.ts";
-import { QueueLists } from "../../src/valkey/queue-lists.ts";
+import { ValkeyConnection } from "../../src/valkey/client/connection.ts";
+import { QueueKeys } from "../../src/valkey/queue/keys.ts";
+import { toTarget } from "../../src/valkey/client/options.ts";
+import { QueueLists } from "../../src/valkey/queue/queue-lists.ts";
 import { gate, openStage, type Stage } from "../support/stage.ts";
 
 let stage: Stage;

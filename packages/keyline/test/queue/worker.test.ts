@@ -61,7 +61,7 @@ test("stopping while PostgreSQL does not answer waits for no job that was not be
   const { id } = await queue.add({ n: 1 });
   const key = `${stage.prefix}:{stop-away}:waiting`;
   await eventually("it is there", async () => (await stage.valkey.llen(key)) === 1);
-  // Delivered again, so that the worker asks for its row first.
+  // A second delivery, so that the worker asks for its row first.
   const element = `{"id":"${id}","again":true,"data":{"n":1}}`;
   await stage.valkey.lset(key, 0, element);
   let runs = 0;

@@ -1,7 +1,7 @@
 import type { Entry, StreamGap } from "keyline";
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import { startValkey } from "@keyline/embedded";
-import { EventTable, type EventRow } from "../../src/postgres/event-table.ts";
+import { EventTable, type EventRow } from "../../src/postgres/event/event-table.ts";
 import { eventually, openStage, type Stage } from "../support/stage.ts";
 
 let stage: Stage;

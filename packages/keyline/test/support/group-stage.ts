@@ -2,10 +2,10 @@ import type { StandardSchemaV1 } from "@standard-schema/spec";
 import { silentLogger } from "../../src/runtime/logger.ts";
 import { compareIds } from "../../src/stream/entry-id.ts";
 import { Groups } from "../../src/stream/group/groups.ts";
-import { ValkeyConnection } from "../../src/valkey/connection.ts";
-import { StreamKeys } from "../../src/valkey/keys.ts";
-import { toTarget } from "../../src/valkey/options.ts";
-import { StreamTails } from "../../src/valkey/stream-tails.ts";
+import { ValkeyConnection } from "../../src/valkey/client/connection.ts";
+import { StreamKeys } from "../../src/valkey/stream/keys.ts";
+import { toTarget } from "../../src/valkey/client/options.ts";
+import { StreamTails } from "../../src/valkey/stream/stream-tails.ts";
 import type { Stage } from "./stage.ts";
 
 /** The consumer groups of one stream, as a process of its own would have them: with connections of its own. */

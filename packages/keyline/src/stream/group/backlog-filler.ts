@@ -2,7 +2,7 @@ import { Alarm } from "../../runtime/alarm.ts";
 import type { Duty } from "../../runtime/duty.ts";
 import { toError } from "../../runtime/errors.ts";
 import type { Logger } from "../../runtime/logger.ts";
-import type { GroupLog } from "../../valkey/group-log.ts";
+import type { GroupLog } from "../../valkey/stream/group-log.ts";
 import type { GroupRecord } from "./group-record.ts";
 
 const page = 500;

@@ -4,7 +4,7 @@
  *   exchange   takes entries for this consumer                                    (Valkey)
  *   intake     decodes them, and leaves out what is settled already
  *   runner     calls the handler
- *   verdict    says what the outcome comes to                                     (runtime/verdict.ts)
+ *   verdict    says what the outcome comes to                                     (work/verdict.ts)
  *   record     writes dead letters down, on a transactional stream                (PostgreSQL)
  *   exchange   ends the entry                                                     (Valkey)
  *
@@ -12,25 +12,25 @@
  */
 import type { StandardSchemaV1 } from "@standard-schema/spec";
 import { KeylineError } from "../../runtime/errors.ts";
-import type { Lease } from "../../runtime/lease.ts";
+import type { Lease } from "../../work/lease.ts";
 import type { Logger } from "../../runtime/logger.ts";
 import { checkOptionNames, checkTimeout } from "../../runtime/options.ts";
-import type { Outcome } from "../../runtime/outcome.ts";
-import { judgeOutcome, type Verdict } from "../../runtime/verdict.ts";
+import type { Outcome } from "../../work/outcome.ts";
+import { judgeOutcome, type Verdict } from "../../work/verdict.ts";
 import { Notice } from "../../runtime/waiting.ts";
-import type { GroupBeat, GroupLog } from "../../valkey/group-log.ts";
-import { Announcer, type ConsumerEvents } from "./announcer.ts";
+import type { GroupBeat, GroupLog } from "../../valkey/stream/group-log.ts";
+import { ConsumerReport, type ConsumerEvents } from "./consumer-report.ts";
 import { BacklogFiller } from "./backlog-filler.ts";
 import { letterOf } from "./dead-letter.ts";
-import type { Delivered } from "./delivered.ts";
+import type { EntryAttempt } from "./entry-attempt.ts";
 import { Exchange } from "./exchange.ts";
 import { SettleOnce } from "./entry-settle.ts";
-import { FloorKeeper } from "./floor-keeper.ts";
+import { FloorMover } from "./floor-mover.ts";
 import { createGroupLease } from "./group-lease.ts";
 import type { GroupRecord } from "./group-record.ts";
 import type { Ending, HeldEntry } from "./held-entry.ts";
 import { Intake } from "./intake.ts";
-import type { Tails } from "./news.ts";
+import type { Tails } from "./arrivals.ts";
 import type { ConsumePolicy } from "./options.ts";
 import { Rescuer } from "./rescuer.ts";
 import { Runner, type ConsumeHandler, type RunningEntry } from "./runner.ts";
@@ -56,13 +56,13 @@ const finish: Ending = { kind: "finish" };
 /** Takes entries of a stream for one consumer group, and runs them until it is stopped. */
 export class Consumer<Data> {
   readonly #setup: ConsumerSetup<Data>;
-  readonly #announcer: Announcer<Data>;
+  readonly #report: ConsumerReport<Data>;
   readonly #lease: Lease<GroupBeat>;
   readonly #exchange: Exchange<Data>;
   readonly #runner: Runner<Data>;
   readonly #intake: Intake<Data>;
   readonly #rescuer: Rescuer;
-  readonly #floor: FloorKeeper | undefined;
+  readonly #floor: FloorMover | undefined;
   readonly #backlog: BacklogFiller | undefined;
   readonly #changed = new Notice();
   readonly #impatient = new AbortController();
@@ -81,7 +81,7 @@ export class Consumer<Data> {
   constructor(setup: ConsumerSetup<Data>) {
     const { log, logger, policy, record, stream } = setup;
     this.#setup = setup;
-    this.#announcer = new Announcer({ stream, group: log.name, logger });
+    this.#report = new ConsumerReport({ stream, group: log.name, logger });
     this.#lease = createGroupLease(log, policy.leaseMs, {
       logger,
       heldAgain: () => this.#exchange.heldAgain(),
@@ -120,14 +120,14 @@ export class Consumer<Data> {
       refuse: (held, verdict) => this.#finish(held, verdict),
     });
     this.#rescuer = new Rescuer(log, { logger, onSwept: () => this.#exchange.doubt() });
-    this.#floor = record && new FloorKeeper(record, { logger, onLost: (loss) => this.#announcer.lost(loss) });
+    this.#floor = record && new FloorMover(record, { logger, onLost: (loss) => this.#report.lost(loss) });
     this.#backlog = record && new BacklogFiller(log, record, { logger, onSwitched: () => this.#exchange.detach() });
     for (const duty of [this.#rescuer, this.#floor, this.#backlog, this.#lease]) duty?.start();
   }
 
   /** Calls `listener` at every such event until the returned function is called. Errors without a listener are logged. */
   on<Name extends keyof ConsumerEvents<Data> & string>(name: Name, listener: (...values: ConsumerEvents<Data>[Name]) => void): () => void {
-    return this.#announcer.on(name, listener);
+    return this.#report.on(name, listener);
   }
 
   /**
@@ -171,7 +171,7 @@ export class Consumer<Data> {
     this.#intake.begin(entries);
   }
 
-  #start(held: HeldEntry<Data>, entry: Delivered<Data>): void {
+  #start(held: HeldEntry<Data>, entry: EntryAttempt<Data>): void {
     if (held.phase === "running" && !this.#stopping) {
       this.#begun++;
       this.#runner.run({ held, entry }, this.#judge);
@@ -194,7 +194,7 @@ export class Consumer<Data> {
     if (this.#exchange.isEmpty) this.#noteEmpty();
     if (held.phase === "lost") {
       // Its lease went while it ran.
-      if (verdict.kind !== "drop" || verdict.error) this.#announcer.leaseLost(held);
+      if (verdict.kind !== "drop" || verdict.error) this.#report.leaseLost(held);
       this.#exchange.pumpSoon();
       return;
     }
@@ -207,7 +207,7 @@ export class Consumer<Data> {
   }
 
   async #note(held: HeldEntry<Data>, verdict: Verdict, record: GroupRecord): Promise<void> {
-    const noted = await record.note(held, verdict, { signal: this.#abandoned.signal, onError: (error) => this.#announcer.error(error) });
+    const noted = await record.note(held, verdict, { signal: this.#abandoned.signal, onError: (error) => this.#report.error(error) });
     if (!noted || held.phase !== "ended") return;
     held.verdict = noted;
     this.#exchange.end(held, this.#endingOf(held, noted));
@@ -223,7 +223,7 @@ export class Consumer<Data> {
   #noteEnded(held: HeldEntry<Data>): void {
     this.#ending--;
     this.#floor?.note();
-    if (held.verdict) this.#announcer.ended(held.delivered, held.id, held.verdict);
+    if (held.verdict) this.#report.ended(held.delivered, held.id, held.verdict);
     this.#changed.notify();
   }
 
@@ -236,19 +236,19 @@ export class Consumer<Data> {
   /** The entry had ended, and was not this consumer's any more. What was committed counts. */
   #noteLost(held: HeldEntry<Data>): void {
     const isCommitted = this.#setup.record && held.verdict?.kind === "drop";
-    if (isCommitted && held.verdict) this.#announcer.ended(held.delivered, held.id, held.verdict);
-    else this.#announcer.leaseLost(held);
+    if (isCommitted && held.verdict) this.#report.ended(held.delivered, held.id, held.verdict);
+    else this.#report.leaseLost(held);
   }
 
   #noteEmpty(): void {
     this.#backlog?.look();
     if (this.#occupied > 0 || this.#isIdle) return;
     this.#isIdle = true;
-    this.#announcer.idle();
+    this.#report.idle();
   }
 
   #followBeat(beat: GroupBeat): void {
-    if (beat.loss) this.#announcer.lost(beat.loss);
+    if (beat.loss) this.#report.lost(beat.loss);
     this.#rescuer.notice(beat.goneConsumer, () => void this.#lease.confirm());
     this.#exchange.follow(beat);
     this.#backlog?.look();
@@ -274,7 +274,7 @@ export class Consumer<Data> {
     this.#ending = 0;
     this.#changed.notify();
     logger.warn({ stream, group: log.name, entries: count }, "a consumer lost its lease; it begins a new one");
-    if (count > 0) this.#announcer.error(error);
+    if (count > 0) this.#report.error(error);
     if (!this.#stopping) this.#lease.renew();
   }
 

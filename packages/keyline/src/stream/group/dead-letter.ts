@@ -1,4 +1,4 @@
-import { describeError } from "../../runtime/verdict.ts";
+import { describeError } from "../../work/verdict.ts";
 import type { HeldEntry } from "./held-entry.ts";
 
 /** An entry that a group has given up: its attempts are used up, or it could not be run at all. */

@@ -1,7 +1,7 @@
-import type { Transaction } from "../../postgres/options.ts";
+import type { Transaction } from "../../postgres/client/options.ts";
 import { KeylineError } from "../../runtime/errors.ts";
-import { outcomeOf, type Outcome } from "../../runtime/outcome.ts";
-import type { Delivered } from "./delivered.ts";
+import { outcomeOf, type Outcome } from "../../work/outcome.ts";
+import type { EntryAttempt } from "./entry-attempt.ts";
 import type { GroupRecord } from "./group-record.ts";
 import type { EntrySettle, RunningEntry, SettleEntry } from "./runner.ts";
 
@@ -55,12 +55,12 @@ export class SettleOnce implements EntrySettle {
   }
 }
 
-function leaseLost({ id, stream, group }: Delivered<unknown>): KeylineError {
+function leaseLost({ id, stream, group }: EntryAttempt<unknown>): KeylineError {
   const why = `the consumer did not answer for longer than its lease, and the group ${group} gave the entry to another one`;
   return new KeylineError("LEASE_LOST", `Entry ${id} of stream ${stream} was not settled: ${why}`);
 }
 
-function settledElsewhere({ id, stream, group }: Delivered<unknown>): Outcome {
+function settledElsewhere({ id, stream, group }: EntryAttempt<unknown>): Outcome {
   const message = `Entry ${id} of stream ${stream} was settled for group ${group} by somebody else: this attempt's effects were left out`;
   return { kind: "lost", error: new KeylineError("LEASE_LOST", message) };
 }

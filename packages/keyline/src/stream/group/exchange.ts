@@ -5,19 +5,19 @@
  *   ends and hand-overs of streams with keys, entries that are due again, and the read that finds nothing, which has to say where
  *   the stream ended at that moment, so that the wait for the next entry misses none.
  * - Batching without waiting: what ends while a command is under way goes with the next one. Up to two are under way.
- * - After every failure and every reconnect nothing is sent before it was read again what this consumer has: recovery.ts. Ends are sent
+ * - After every failure and every reconnect nothing is sent before it was read again what this consumer has: reconciler.ts. Ends are sent
  *   again: ending what is nowhere any more does nothing.
  */
 import { toError } from "../../runtime/errors.ts";
-import type { Lease } from "../../runtime/lease.ts";
+import type { Lease } from "../../work/lease.ts";
 import type { Logger } from "../../runtime/logger.ts";
 import { Notice } from "../../runtime/waiting.ts";
-import { isConnectionError } from "../../valkey/connection.ts";
-import type { EndOfEntry, GroupBeat, GroupLog, HandedEntry } from "../../valkey/group-log.ts";
+import { isConnectionError } from "../../valkey/client/connection.ts";
+import type { EndOfEntry, GroupBeat, GroupLog, HandedEntry } from "../../valkey/stream/group-log.ts";
 import { HeldEntries } from "./held-entries.ts";
 import { HeldEntry, type Ending } from "./held-entry.ts";
-import { News, type Tails } from "./news.ts";
-import { isGroupMissing, Recovery } from "./recovery.ts";
+import { Arrivals, type Tails } from "./arrivals.ts";
+import { isGroupMissing, Reconciler } from "./reconciler.ts";
 
 interface ExchangeEvents<Data> {
   /** These entries are to be begun. */
@@ -58,8 +58,8 @@ export class Exchange<Data> {
   readonly #lease: Lease<GroupBeat>;
   readonly #held = new HeldEntries<Data>();
   readonly #changed = new Notice();
-  readonly #news: News;
-  readonly #recovery: Recovery<Data>;
+  readonly #arrivals: Arrivals;
+  readonly #reconciler: Reconciler<Data>;
   readonly #stopListening: () => void;
 
   #finished: HeldEntry<Data>[] = [];
@@ -75,13 +75,13 @@ export class Exchange<Data> {
     this.#setup = setup;
     this.#log = setup.log;
     this.#lease = setup.lease;
-    this.#news = new News(setup.tails, () => this.pumpSoon());
-    this.#recovery = new Recovery(this.#held, setup);
+    this.#arrivals = new Arrivals(setup.tails, () => this.pumpSoon());
+    this.#reconciler = new Reconciler(this.#held, setup);
     this.#stopListening = this.#log.connection.onReady(() => this.doubt());
   }
 
   get isEmpty(): boolean {
-    return this.#news.isEmpty;
+    return this.#arrivals.isEmpty;
   }
 
   get isQuiet(): boolean {
@@ -116,40 +116,40 @@ export class Exchange<Data> {
 
   /** Follows what a renewal of the lease showed. */
   follow({ pending, mode, nextDueMs }: GroupBeat): void {
-    if (pending < 0 || mode !== this.#log.mode) this.#recovery.detach();
-    if (this.#underWay === 0) this.#recovery.compare(pending);
-    this.#news.noteRoom();
-    this.#news.expectDue(nextDueMs);
+    if (pending < 0 || mode !== this.#log.mode) this.#reconciler.detach();
+    if (this.#underWay === 0) this.#reconciler.compare(pending);
+    this.#arrivals.noteRoom();
+    this.#arrivals.expectDue(nextDueMs);
     this.pumpSoon();
   }
 
   /** The group reads elsewhere now. */
   detach(): void {
-    this.#recovery.detach();
+    this.#reconciler.detach();
     this.pumpSoon();
   }
 
   /** What is known here of what this consumer has may be wrong. */
   doubt(): void {
-    this.#recovery.doubt();
+    this.#reconciler.doubt();
     this.pumpSoon();
   }
 
   /** Forgets everything of a lease that is lost. Returns what was held under it, for all that is known. */
   reset(): readonly HeldEntry<Data>[] {
     this.#generation++;
-    this.#recovery.reset();
+    this.#reconciler.reset();
     this.#finished = [];
     this.#failed = [];
     this.#expected = 0;
-    this.#news.reset();
+    this.#arrivals.reset();
     return this.#held.clear();
   }
 
   /** Takes no more. Resolves when no command that may take an entry is under way. */
   async stopTaking(): Promise<void> {
     this.#isTaking = false;
-    this.#news.stopWaiting();
+    this.#arrivals.stopWaiting();
     while (this.#expected > 0) await this.#changed.wait(200);
   }
 
@@ -161,15 +161,15 @@ export class Exchange<Data> {
 
   close(): Promise<void> {
     this.#isClosed = true;
-    this.#recovery.stop();
+    this.#reconciler.stop();
     this.#stopListening();
-    return this.#news.stop();
+    return this.#arrivals.stop();
   }
 
   #pump(): void {
     this.#changed.notify();
-    if (!this.#lease.isHeld || this.#recovery.isUnderWay || this.#isClosed) return;
-    if (this.#recovery.isDue) {
+    if (!this.#lease.isHeld || this.#reconciler.isUnderWay || this.#isClosed) return;
+    if (this.#reconciler.isDue) {
       if (this.#underWay === 0) void this.#recover();
       return;
     }
@@ -179,26 +179,26 @@ export class Exchange<Data> {
       if (this.#finished.length === 0 && places === 0) break;
       void this.#turn(this.#finished.splice(0, maxEnded), places);
     }
-    if (this.#isTaking && this.#setup.room() > 0) this.#news.await(this.#log);
+    if (this.#isTaking && this.#setup.room() > 0) this.#arrivals.await(this.#log);
   }
 
   #places(): number {
     if (!this.#isTaking || !this.#lease.isCertain) return 0;
-    const isAsked = this.#expected > 0 && this.#news.isShort;
+    const isAsked = this.#expected > 0 && this.#arrivals.isShort;
     // The end of an entry with a key brings the next one of its line.
-    if ((this.#news.isNone || isAsked) && !(this.#log.hasKeys && this.#finished.length > 0)) return 0;
+    if ((this.#arrivals.isNone || isAsked) && !(this.#log.hasKeys && this.#finished.length > 0)) return 0;
     return Math.max(0, Math.min(this.#setup.room() - this.#expected, this.#setup.largestTake));
   }
 
   async #turn(ended: readonly HeldEntry<Data>[], places: number): Promise<void> {
     const generation = this.#generation;
-    const isPlain = !this.#log.hasKeys && this.#news.isPlenty && ended.every((entry) => entry.isPlain);
+    const isPlain = !this.#log.hasKeys && this.#arrivals.isPlenty && ended.every((entry) => entry.isPlain);
     this.#underWay++;
     this.#expected += places;
     try {
       if (isPlain) await this.#turnPlain(ended, places);
       else await this.#turnByScript(ended, places);
-      this.#recovery.noteSuccess();
+      this.#reconciler.noteSuccess();
     } catch (error) {
       if (generation !== this.#generation) return;
       for (const entry of ended) {
@@ -222,7 +222,7 @@ export class Exchange<Data> {
       places > 0 ? this.#log.read(this.#lease.name, places) : [],
     ]);
     if (generation !== this.#generation) return;
-    if (read.length < places) this.#news.noteShort();
+    if (read.length < places) this.#arrivals.noteShort();
     // Where some were not pending any more, they were moved to `again` meanwhile.
     if (acknowledged === ids.length) for (const entry of ended) this.#noteEnd(entry, "ended");
     this.#accept(read);
@@ -231,7 +231,7 @@ export class Exchange<Data> {
 
   async #turnByScript(ended: readonly HeldEntry<Data>[], places: number): Promise<void> {
     const generation = this.#generation;
-    if (places > 0) this.#news.takeDue();
+    if (places > 0) this.#arrivals.takeDue();
     const turn = await this.#log.turn(this.#lease.name, { leaseMs: this.#setup.leaseMs, places, mostPending, ended });
     if (generation !== this.#generation) return;
     if (!turn) {
@@ -240,9 +240,9 @@ export class Exchange<Data> {
       return;
     }
     ended.forEach((entry, index) => this.#noteEnd(entry, turn.ended[index] ?? "ended"));
-    this.#news.follow(turn, places);
+    this.#arrivals.follow(turn, places);
     this.#accept(turn.taken);
-    if (places > 0 && turn.taken.length === 0 && this.#news.isEmpty) this.#setup.events.ranEmpty();
+    if (places > 0 && turn.taken.length === 0 && this.#arrivals.isEmpty) this.#setup.events.ranEmpty();
   }
 
   async #fail(entry: HeldEntry<Data>, failure: Failure): Promise<void> {
@@ -252,7 +252,7 @@ export class Exchange<Data> {
       const { end, nextDueMs } = await this.#log.fail(this.#lease.name, entry, failure);
       if (generation !== this.#generation) return;
       this.#noteEnd(entry, end);
-      this.#news.expectDue(nextDueMs);
+      this.#arrivals.expectDue(nextDueMs);
     } catch (error) {
       if (generation !== this.#generation) return;
       entry.isUnsure = true;
@@ -285,15 +285,15 @@ export class Exchange<Data> {
   }
 
   #noteFailure(error: unknown, what: string): void {
-    if (isGroupMissing(error)) return this.#recovery.detach();
-    this.#recovery.noteFailure();
+    if (isGroupMissing(error)) return this.#reconciler.detach();
+    this.#reconciler.noteFailure();
     this.#setup.logger[isConnectionError(error) ? "debug" : "error"]({ error: toError(error).message }, what);
   }
 
   async #recover(): Promise<void> {
-    const unknown = await this.#recovery.run();
+    const unknown = await this.#reconciler.run();
     if (unknown) {
-      this.#news.reset();
+      this.#arrivals.reset();
       this.#accept(unknown);
     }
     this.pumpSoon();

@@ -1,6 +1,6 @@
-import { Lease, type LeaseEvents } from "../../runtime/lease.ts";
+import { Lease, type LeaseEvents } from "../../work/lease.ts";
 import type { Logger } from "../../runtime/logger.ts";
-import type { GroupBeat, GroupLog } from "../../valkey/group-log.ts";
+import type { GroupBeat, GroupLog } from "../../valkey/stream/group-log.ts";
 
 const page = 200;
 

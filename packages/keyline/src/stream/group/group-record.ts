@@ -3,7 +3,7 @@
  * settled events above it. Valkey hands out; where it hands out what is finished, because it forgot, the record decides.
  *
  *   settle       the row of the event and its effects commit together; who comes second finds the row, or the floor
- *   floor        follows what Valkey has finished, once a second: floor-keeper.ts. Rows below it are forgotten when nobody can need them
+ *   floor        follows what Valkey has finished, once a second: floor-mover.ts. Rows below it are forgotten when nobody can need them
  *   loss         a group that Valkey does not have is made anew at the floor; what was settled above is taken out before it is run
  *   backlog      what is older than the hot window comes from the record: backlog-filler.ts
  *   dead letter  a row with the reason, written before the entry ends on Valkey. Redriven it is marked first and handed out then; who dies
@@ -11,16 +11,16 @@
  *
  * An entry that ends without a settle leaves no row: should Valkey forget it before the floor has passed it, it is run once more.
  */
-import type { Settle } from "../../postgres/settlement.ts";
-import { SettleLanes } from "../../postgres/settle-lanes.ts";
-import type { Database } from "../../postgres/database.ts";
-import { isUnknownGroup, type GroupTable } from "../../postgres/group-table.ts";
+import type { Settle } from "../../postgres/settle/settlement.ts";
+import { SettleLanes } from "../../postgres/settle/settle-lanes.ts";
+import type { Database } from "../../postgres/client/database.ts";
+import { isUnknownGroup, type GroupTable } from "../../postgres/event/group-table.ts";
 import { KeylineError, toError } from "../../runtime/errors.ts";
 import { delay } from "../../runtime/waiting.ts";
-import { describeError, type Verdict } from "../../runtime/verdict.ts";
+import { describeError, type Verdict } from "../../work/verdict.ts";
 import type { Logger } from "../../runtime/logger.ts";
-import type { GroupLog } from "../../valkey/group-log.ts";
-import { GroupRecordLog } from "../../valkey/group-record-log.ts";
+import type { GroupLog } from "../../valkey/stream/group-log.ts";
+import { GroupRecordLog } from "../../valkey/stream/group-record-log.ts";
 import type { RawEntry } from "../entry.ts";
 import { compareIds } from "../entry-id.ts";
 import type { HeldEntry } from "./held-entry.ts";

@@ -1,11 +1,11 @@
-import type { GroupTable } from "../../postgres/group-table.ts";
+import type { GroupTable } from "../../postgres/event/group-table.ts";
 import { KeylineError } from "../../runtime/errors.ts";
 import type { Logger } from "../../runtime/logger.ts";
 import { checkInteger, checkOptionNames } from "../../runtime/options.ts";
-import type { ValkeyConnection } from "../../valkey/connection.ts";
-import type { GroupAdmin } from "../../valkey/group-admin.ts";
-import { GroupLog, type GroupState } from "../../valkey/group-log.ts";
-import type { StreamKeys } from "../../valkey/keys.ts";
+import type { ValkeyConnection } from "../../valkey/client/connection.ts";
+import type { GroupAdmin } from "../../valkey/stream/group-admin.ts";
+import { GroupLog, type GroupState } from "../../valkey/stream/group-log.ts";
+import type { StreamKeys } from "../../valkey/stream/keys.ts";
 import { compareIds, lastId, timeOf } from "../entry-id.ts";
 import { dataOf, readLetter, type GroupDeadLetter } from "./dead-letter.ts";
 import { GroupRecord, type RecordedEvents } from "./group-record.ts";

@@ -1,15 +1,15 @@
 import type { StandardSchemaV1 } from "@standard-schema/spec";
 import type { Logger } from "../../runtime/logger.ts";
 import { checkName } from "../../runtime/names.ts";
-import type { ValkeyConnection } from "../../valkey/connection.ts";
-import { GroupAdmin } from "../../valkey/group-admin.ts";
-import { GroupLog } from "../../valkey/group-log.ts";
-import type { StreamKeys } from "../../valkey/keys.ts";
-import { GroupTable, listGroups } from "../../postgres/group-table.ts";
+import type { ValkeyConnection } from "../../valkey/client/connection.ts";
+import { GroupAdmin } from "../../valkey/stream/group-admin.ts";
+import { GroupLog } from "../../valkey/stream/group-log.ts";
+import type { StreamKeys } from "../../valkey/stream/keys.ts";
+import { GroupTable, listGroups } from "../../postgres/event/group-table.ts";
 import { Consumer } from "./consumer.ts";
 import { GroupRecord, type RecordedEvents } from "./group-record.ts";
 import { Group, readStatus, type GroupParts, type GroupStatus } from "./group.ts";
-import type { Tails } from "./news.ts";
+import type { Tails } from "./arrivals.ts";
 import { toPolicy, type ConsumeOptions } from "./options.ts";
 import type { ConsumeHandler } from "./runner.ts";
 

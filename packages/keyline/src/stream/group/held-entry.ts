@@ -1,6 +1,6 @@
-import type { Verdict } from "../../runtime/verdict.ts";
-import type { HandedEntry } from "../../valkey/group-log.ts";
-import type { Delivered } from "./delivered.ts";
+import type { Verdict } from "../../work/verdict.ts";
+import type { HandedEntry } from "../../valkey/stream/group-log.ts";
+import type { EntryAttempt } from "./entry-attempt.ts";
 
 /** An entry that this consumer was handed out and that has not ended. */
 export class HeldEntry<Data> {
@@ -14,7 +14,7 @@ export class HeldEntry<Data> {
   isAgain: boolean;
   /** `running` until its attempt is over, `ended` until Valkey knows; `lost` when it is somebody else's. */
   phase: "running" | "ended" | "lost" = "running";
-  delivered: Delivered<Data> | undefined;
+  delivered: EntryAttempt<Data> | undefined;
   verdict: Verdict | undefined;
   /** A command that ended it went out, and its answer got lost. */
   isUnsure = false;

@@ -2,8 +2,8 @@ import type { StandardSchemaV1 } from "@standard-schema/spec";
 import { KeylineError, toError, ValidationError } from "../../runtime/errors.ts";
 import { parseJson } from "../../runtime/json.ts";
 import { validate } from "../../runtime/schema.ts";
-import { judgeOutcome, type Verdict } from "../../runtime/verdict.ts";
-import { Delivered } from "./delivered.ts";
+import { judgeOutcome, type Verdict } from "../../work/verdict.ts";
+import { EntryAttempt } from "./entry-attempt.ts";
 import type { HeldEntry } from "./held-entry.ts";
 import type { ConsumePolicy } from "./options.ts";
 
@@ -17,7 +17,7 @@ export interface IntakeSetup<Data> {
   /** Whether that is in doubt. */
   isDoubtful(held: HeldEntry<Data>): boolean;
   /** The entry is fit to run. */
-  start(held: HeldEntry<Data>, entry: Delivered<Data>): void;
+  start(held: HeldEntry<Data>, entry: EntryAttempt<Data>): void;
   /** It is not: this is what becomes of it. */
   refuse(held: HeldEntry<Data>, verdict: Verdict): void;
 }
@@ -67,12 +67,12 @@ export class Intake<Data> {
       const error = new KeylineError("INVALID_ELEMENT", `${subject} is not valid: ${toError(cause).message}`, { cause });
       return this.#setup.refuse(held, { kind: "bury", attempts: held.attempt, error });
     }
-    if (!schema) return this.#start(held, new Delivered(held, data as Data, { group, stream }));
+    if (!schema) return this.#start(held, new EntryAttempt(held, data as Data, { group, stream }));
     try {
       const valid = validate(subject, schema, data);
-      if (!(valid instanceof Promise)) return this.#start(held, new Delivered(held, valid, { group, stream }));
+      if (!(valid instanceof Promise)) return this.#start(held, new EntryAttempt(held, valid, { group, stream }));
       valid.then(
-        (value) => this.#start(held, new Delivered(held, value, { group, stream })),
+        (value) => this.#start(held, new EntryAttempt(held, value, { group, stream })),
         (error: unknown) => this.#refuse(held, error),
       );
     } catch (error) {
@@ -86,7 +86,7 @@ export class Intake<Data> {
     else this.#setup.refuse(held, judgeOutcome(held.attempt - 1, { kind: "failed", error: toError(error) }, this.#setup.policy));
   }
 
-  #start(held: HeldEntry<Data>, entry: Delivered<Data>): void {
+  #start(held: HeldEntry<Data>, entry: EntryAttempt<Data>): void {
     held.delivered = entry;
     if (held.attempt <= this.#setup.policy.maxAttempts) return this.#setup.start(held, entry);
     const attempts = held.attempt - 1;

@@ -1,7 +1,7 @@
 import type { Duty } from "../../runtime/duty.ts";
 import type { Logger } from "../../runtime/logger.ts";
-import { Rescue } from "../../runtime/rescue.ts";
-import type { GroupLog } from "../../valkey/group-log.ts";
+import { Rescue } from "../../work/rescue.ts";
+import type { GroupLog } from "../../valkey/stream/group-log.ts";
 
 const page = 200;
 const sweepEveryMs = 60_000;

@@ -1,13 +1,13 @@
-import type { Transaction } from "../../postgres/options.ts";
+import type { Transaction } from "../../postgres/client/options.ts";
 import { KeylineError } from "../../runtime/errors.ts";
-import { isThenable, outcomeOf, withTimeout, type Outcome } from "../../runtime/outcome.ts";
-import type { Delivered } from "./delivered.ts";
+import { isThenable, outcomeOf, withTimeout, type Outcome } from "../../work/outcome.ts";
+import type { EntryAttempt } from "./entry-attempt.ts";
 import type { HeldEntry } from "./held-entry.ts";
 
 /** An entry that is being run. */
 export interface RunningEntry<Data> {
   readonly held: HeldEntry<Data>;
-  readonly entry: Delivered<Data>;
+  readonly entry: EntryAttempt<Data>;
 }
 
 /**
@@ -24,7 +24,7 @@ interface ConsumeContext {
   readonly settle: SettleEntry;
 }
 
-export type ConsumeHandler<Data> = (entry: Delivered<Data>, context: ConsumeContext) => unknown;
+export type ConsumeHandler<Data> = (entry: EntryAttempt<Data>, context: ConsumeContext) => unknown;
 
 /** The settle of one attempt. */
 export interface EntrySettle extends ConsumeContext {

@@ -1,0 +1,177 @@
+/*
+ * DESIGN. All channels of one Keyline. A message's way through the folders:
+ *
+ *   channel.ts -> publisher.ts -> valkey/channel/channel-log.ts -> [Valkey] -> valkey/channel/subscriber.ts -> live-topic.ts or kept-topic.ts
+ *   -> audience.ts -> receiver.ts -> subscription.ts
+ *
+ * Within a transaction it takes another one to Valkey: transactional-publisher.ts -> [PostgreSQL] -> postgres/message/message-relay.ts
+ * -> outbox-outlet.ts -> valkey/channel/channel-log.ts.
+ *
+ * However many receivers a channel has in this process, there is one topic and one subscription on Valkey.
+ */
+import type { Database } from "../postgres/client/database.ts";
+import { MessageRelay } from "../postgres/message/message-relay.ts";
+import { MessageTable } from "../postgres/message/message-table.ts";
+import { randomTag } from "../runtime/ids.ts";
+import type { Logger } from "../runtime/logger.ts";
+import { checkName, checkPattern } from "../runtime/names.ts";
+import { ChannelLog } from "../valkey/channel/channel-log.ts";
+import type { ValkeyConnection } from "../valkey/client/connection.ts";
+import { ChannelKeys, channelOfLive, livePattern } from "../valkey/channel/keys.ts";
+import { PresenceSet } from "../valkey/channel/presence-set.ts";
+import { ServerRun } from "../valkey/client/server-run.ts";
+import type { Subscriptions } from "../valkey/channel/subscriptions.ts";
+import { Channel } from "./channel.ts";
+import { ChannelPattern } from "./channel-pattern.ts";
+import { parseCursor } from "./cursor.ts";
+import { History } from "./history.ts";
+import { KeptTopic } from "./kept-topic.ts";
+import { KnownChannels, type ChannelRules } from "./known-channels.ts";
+import { LiveTopic } from "./live-topic.ts";
+import { MessageReader } from "./message.ts";
+import type { ChannelOptions } from "./options.ts";
+import { OutboxOutlet } from "./outbox-outlet.ts";
+import { Presence } from "./presence.ts";
+import { Publisher } from "./publisher.ts";
+import type { Topic } from "./topic.ts";
+import { Topics, type TopicSource } from "./topics.ts";
+import { TransactionalPublisher } from "./transactional-publisher.ts";
+
+export interface ChannelsSetup {
+  readonly prefix: string;
+  readonly commands: ValkeyConnection;
+  readonly createSubscriptions: () => Subscriptions;
+  readonly database: Database | undefined;
+  readonly logger: Logger;
+  checkOpen(): void;
+}
+
+const presenceLeaseMs = 10_000;
+
+export class Channels {
+  readonly #setup: ChannelsSetup;
+  readonly #owner = randomTag(16);
+  readonly #run: ServerRun;
+  readonly #channels = new KnownChannels();
+  readonly #publishers = new Set<Publisher>();
+  readonly #presences = new Set<Presence>();
+  readonly #topics: Topics;
+  #subscriptions: Subscriptions | undefined;
+  #relay: MessageRelay | undefined;
+  #transactionalPublisher: TransactionalPublisher | undefined;
+
+  constructor(setup: ChannelsSetup) {
+    this.#setup = setup;
+    this.#run = new ServerRun(setup.commands);
+    this.#topics = new Topics(() => this.#subscribed(), setup.logger);
+  }
+
+  /** The channel of that name: always the same object. Throws INVALID_NAME, and INVALID_OPTION for other options than it was made with. */
+  channel(name: string, options: ChannelOptions): Channel<unknown> {
+    const known = this.#channels.get(name);
+    if (known && Object.keys(options).length === 0) return known;
+    const rules = this.#channels.rulesFor(checkName("channel", name), options);
+    return known ?? this.#make(name, rules);
+  }
+
+  /** Throws INVALID_NAME. */
+  channels(pattern: string): ChannelPattern {
+    const pubSubPattern = livePattern(this.#setup.prefix, checkPattern(pattern));
+    const source: TopicSource = {
+      subject: `channels ${pattern}`,
+      owner: this,
+      make: () => new LiveTopic<unknown>(pattern, { readerOf: (live) => this.#readerOf(live), logger: this.#setup.logger }),
+      subscribe: (subscriptions, topic) => subscriptions.subscribePattern(pubSubPattern, topic),
+      unsubscribe: (subscriptions) => subscriptions.unsubscribePattern(pubSubPattern),
+    };
+    return new ChannelPattern(pattern, {
+      checkOpen: () => this.#setup.checkOpen(),
+      createReceiver: (options, listener) => this.#topics.join(source, { options, listener }),
+    });
+  }
+
+  async close(): Promise<void> {
+    const topics = this.#topics.close();
+    await Promise.all([...this.#publishers].map((publisher) => publisher.drained()));
+    await Promise.all([...this.#presences].map((presence) => presence.stop()));
+    await this.#relay?.stop();
+    await this.#subscriptions?.close();
+    await topics;
+  }
+
+  #make(name: string, rules: ChannelRules): Channel<unknown> {
+    const { logger, database } = this.#setup;
+    const { policy, schema } = rules;
+    const { history } = policy;
+    const log = this.#createLog(name);
+    const reader = new MessageReader<unknown>(name, { schema, logger });
+    let presence: Presence | undefined;
+    const channel: Channel<unknown> = new Channel<unknown>(name, {
+      policy,
+      schema,
+      publisher: new Publisher(name, { log, history, busy: this.#publishers }),
+      transactionalPublisher: database && this.#transactional(database),
+      history: history && new History<unknown>(name, { log, reader, logger }),
+      presence: () => (presence ??= this.#createPresence(channel, log)),
+      checkOpen: () => this.#setup.checkOpen(),
+      createReceiver: (options, listener) => {
+        const since = options.since === undefined || options.since === "earliest" ? options.since : parseCursor(options.since);
+        return this.#topics.join(source, { options, listener, since });
+      },
+    });
+    const source: TopicSource = {
+      subject: `channel ${name}`,
+      owner: channel,
+      make: (): Topic<unknown> =>
+        history
+          ? new KeptTopic<unknown>({ channel: name, log, reader, logger })
+          : new LiveTopic<unknown>(name, { readerOf: () => ({ channel: name, reader }), logger }),
+      subscribe: (subscriptions, topic) => subscriptions.subscribe(log.keys.live, topic),
+      unsubscribe: (subscriptions) => subscriptions.unsubscribe(log.keys.live),
+    };
+    this.#channels.add(channel, rules);
+    return channel;
+  }
+
+  #createPresence(channel: Channel<unknown>, { keys }: ChannelLog): Presence {
+    const { commands, logger } = this.#setup;
+    return new Presence(channel, {
+      set: new PresenceSet(commands, { keys, owner: this.#owner, leaseMs: presenceLeaseMs }),
+      subscriptions: () => this.#subscribed(),
+      logger,
+      leaseMs: presenceLeaseMs,
+      busy: this.#presences,
+      checkOpen: () => this.#setup.checkOpen(),
+    });
+  }
+
+  #readerOf(live: string): { readonly channel: string; readonly reader: MessageReader } {
+    const channel = channelOfLive(this.#setup.prefix, live);
+    const schema = this.#channels.schemaOf(channel);
+    return { channel, reader: new MessageReader<unknown>(channel, { schema, logger: this.#setup.logger }) };
+  }
+
+  #createLog(name: string): ChannelLog {
+    const { prefix, commands } = this.#setup;
+    return new ChannelLog(commands, {
+      keys: new ChannelKeys(prefix, name),
+      run: this.#run,
+      hasPatterns: () => this.#subscribed().hasPatterns(),
+    });
+  }
+
+  #subscribed(): Subscriptions {
+    return (this.#subscriptions ??= this.#setup.createSubscriptions());
+  }
+
+  #transactional(database: Database): TransactionalPublisher {
+    if (!this.#transactionalPublisher) {
+      const table = new MessageTable(database);
+      const outlet = new OutboxOutlet(this.#setup.commands, (channel) => this.#createLog(channel));
+      this.#relay = new MessageRelay(table, { outlet, logger: this.#setup.logger });
+      this.#relay.start();
+      this.#transactionalPublisher = new TransactionalPublisher(table, this.#relay);
+    }
+    return this.#transactionalPublisher;
+  }
+}

@@ -1,0 +1,44 @@
+import { readFileSync } from "node:fs";
+import { KeylineError } from "../../runtime/errors.ts";
+import type { Database } from "./database.ts";
+
+const migrations = ["0001-job", "0002-message", "0003-event", "0004-lost-event"] as const;
+
+const createSchema = `
+  CREATE SCHEMA IF NOT EXISTS keyline;
+  CREATE TABLE IF NOT EXISTS keyline.migration (
+    version integer PRIMARY KEY,
+    name text NOT NULL,
+    applied_at timestamptz NOT NULL DEFAULT now()
+  )`;
+// "keyline" as a number: many processes may start at once, and one of them migrates.
+const takeLock = "SELECT pg_advisory_xact_lock(7738160519)";
+
+/** Brings the schema `keyline` to this library's version, in one transaction. Does nothing where it is already; throws SCHEMA_TOO_NEW where it is newer. */
+export async function migrate(database: Database): Promise<void> {
+  const client = await database.connect();
+  try {
+    await client.query("BEGIN");
+    await client.query(takeLock);
+    await client.query(createSchema);
+    const { rows } = await client.query<{ version: number }>("SELECT coalesce(max(version), 0) AS version FROM keyline.migration");
+    const present = rows[0]?.version ?? 0;
+    if (present > migrations.length) {
+      throw new KeylineError(
+        "SCHEMA_TOO_NEW",
+        `The schema keyline is at version ${present}, this library knows ${migrations.length}: upgrade the package keyline here`,
+      );
+    }
+    for (const [index, name] of migrations.entries()) {
+      if (index < present) continue;
+      await client.query(readFileSync(new URL(`./migrations/${name}.sql`, import.meta.url), "utf8"));
+      await client.query("INSERT INTO keyline.migration (version, name) VALUES ($1, $2)", [index + 1, name]);
+    }
+    await client.query("COMMIT");
+    client.release();
+  } catch (error) {
+    await client.query("ROLLBACK").catch(() => undefined);
+    client.release(true);
+    throw database.explain(error);
+  }
+}

@@ -1,0 +1,226 @@
+import type { PoolClient } from "pg";
+import { timed, type Database, type Statement } from "../client/database.ts";
+import { eventId, toEventId, toPosition } from "./event-position.ts";
+import { isOutage, type Claim, type Claims, type HeldJob } from "../settle/settlement.ts";
+
+/** A dead letter of a group, as the record has it. */
+export interface DeadEvent {
+  readonly id: string;
+  readonly key: string | undefined;
+  /** As JSON; undefined where retention dropped the event. */
+  readonly data: string | undefined;
+  readonly reason: string;
+  readonly attempts: number;
+  readonly at: number;
+}
+
+interface DeadRow extends Omit<DeadEvent, "key" | "data"> {
+  readonly key: string | null;
+  readonly data: string | null;
+}
+
+const begin: Statement = {
+  name: "keyline-begin-group",
+  text: `INSERT INTO keyline.consumer_group (stream, name, floor) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING`,
+};
+const read: Statement = {
+  name: "keyline-read-group",
+  text: `SELECT floor::text AS floor, lost::float8 AS lost, coalesce(
+      (SELECT max(position) FROM keyline.settled_event WHERE stream = $1 AND group_name = $2), 0
+    )::text AS last FROM keyline.consumer_group WHERE stream = $1 AND name = $2`,
+};
+const takeLoss: Statement = {
+  name: "keyline-take-loss",
+  text: `UPDATE keyline.consumer_group AS owner SET untold = 0, untold_from = NULL, untold_to = NULL FROM (
+      SELECT untold, untold_from, untold_to FROM keyline.consumer_group WHERE stream = $1 AND name = $2 AND untold > 0 FOR UPDATE
+    ) AS told
+    WHERE stream = $1 AND name = $2
+    RETURNING told.untold::float8 AS entries, told.untold_from::text AS from, told.untold_to::text AS to`,
+};
+const settle: Statement = {
+  name: "keyline-settle-events",
+  text: "SELECT owed::text[] AS owed, xid FROM keyline.settle_events($1, $2, $3, $4)",
+};
+const bury: Statement = { name: "keyline-bury-event", text: "SELECT keyline.bury_event($1, $2, $3, $4, $5)" };
+const isDead: Statement = {
+  name: "keyline-is-dead-event",
+  text: "SELECT FROM keyline.settled_event WHERE stream = $1 AND group_name = $2 AND position = $3 AND dead_reason IS NOT NULL",
+};
+const complete: Statement = {
+  name: "keyline-complete-redriven",
+  text: `UPDATE keyline.settled_event SET dead_reason = NULL, redriven = false, settled_at = now()
+    WHERE stream = $1 AND group_name = $2 AND position = ANY($3::bigint[]) AND redriven`,
+};
+const findSettled: Statement = {
+  name: "keyline-find-settled",
+  text: `SELECT held::text AS position FROM unnest($3::bigint[]) AS held
+    LEFT JOIN keyline.settled_event AS settled ON settled.stream = $1 AND settled.group_name = $2 AND settled.position = held
+    WHERE CASE WHEN settled.position IS NULL
+      THEN held <= (SELECT floor FROM keyline.consumer_group WHERE stream = $1 AND name = $2) ELSE NOT settled.redriven END`,
+};
+const moveFloor: Statement = {
+  name: "keyline-move-floor",
+  text: "UPDATE keyline.consumer_group SET floor = $3 WHERE stream = $1 AND name = $2 AND floor < $3",
+};
+const forget: Statement = { name: "keyline-forget-settled", text: "SELECT keyline.forget_settled($1, $2) AS forgotten" };
+
+const letters = `SELECT ${eventId.replaceAll("position", "settled.position")} AS id, event.key, event.data, dead_reason AS reason, attempts,
+  floor(extract(epoch FROM settled_at) * 1000)::float8 AS at
+  FROM keyline.settled_event AS settled LEFT JOIN keyline.event AS event ON event.stream = settled.stream AND event.position = settled.position
+  WHERE settled.stream = $1 AND group_name = $2 AND dead_reason IS NOT NULL`;
+const listDead: Statement = {
+  name: "keyline-list-dead-events",
+  text: `${letters} AND NOT redriven ORDER BY settled.position DESC LIMIT $3`,
+};
+const listRedriven: Statement = {
+  name: "keyline-list-redriven",
+  text: `${letters} AND redriven AND settled.position > $4 ORDER BY settled.position LIMIT $3`,
+};
+const countDead: Statement = {
+  name: "keyline-count-dead-events",
+  text: `SELECT count(*)::integer AS dead FROM keyline.settled_event
+    WHERE stream = $1 AND group_name = $2 AND dead_reason IS NOT NULL AND NOT redriven`,
+};
+// What retention dropped has nothing that could be handed out.
+const redrive: Statement = {
+  name: "keyline-redrive-events",
+  text: `UPDATE keyline.settled_event AS settled SET redriven = true FROM (
+      SELECT position FROM keyline.settled_event AS dead
+      WHERE stream = $1 AND group_name = $2 AND dead_reason IS NOT NULL AND NOT redriven
+        AND EXISTS (SELECT FROM keyline.event WHERE stream = $1 AND event.position = dead.position)
+      ORDER BY position LIMIT $3 FOR UPDATE SKIP LOCKED
+    ) AS oldest
+    WHERE stream = $1 AND group_name = $2 AND settled.position = oldest.position RETURNING settled.position`,
+};
+const remove = [
+  { name: "keyline-remove-group", text: "DELETE FROM keyline.consumer_group WHERE stream = $1 AND name = $2" },
+  { name: "keyline-remove-settled", text: "DELETE FROM keyline.settled_event WHERE stream = $1 AND group_name = $2" },
+] satisfies Statement[];
+
+const list: Statement = { name: "keyline-list-groups", text: "SELECT name FROM keyline.consumer_group WHERE stream = $1" };
+
+/** The names of the groups of a transactional stream. */
+export async function listGroups(database: Database, stream: string): Promise<string[]> {
+  return (await database.query<{ name: string }>(list, [stream])).map(({ name }) => name);
+}
+
+/** What one consumer group of a transactional stream has finished. */
+export class GroupTable implements Claims {
+  readonly database: Database;
+  readonly #names: readonly [stream: string, group: string];
+
+  constructor(database: Database, { stream, group }: { readonly stream: string; readonly group: string }) {
+    this.database = database;
+    this.#names = [stream, group];
+  }
+
+  /** The floor, the last event that is known to be settled, and how many were ever lost. Undefined where there is no such group. */
+  async place(): Promise<{ readonly floor: string; readonly lastSettled: string; readonly lost: number } | undefined> {
+    const [row] = await this.database.query<{ floor: string; last: string; lost: number }>(read, this.#names);
+    return row && { floor: toEventId(row.floor), lastSettled: toEventId(row.last), lost: row.lost };
+  }
+
+  /** What retention dropped before the group had finished it, of which nobody was told yet. */
+  async takeLoss(): Promise<{ readonly from: string; readonly to: string; readonly entries: number } | undefined> {
+    const [row] = await this.database.query<{ entries: number; from: string; to: string }>(takeLoss, this.#names);
+    return row && { from: toEventId(row.from), to: toEventId(row.to), entries: row.entries };
+  }
+
+  /** Makes the group, with everything up to `floor` finished, where it is not there. */
+  async begin(floor: string): Promise<void> {
+    await this.database.query(begin, [...this.#names, toPosition(floor)]);
+  }
+
+  async claim(client: PoolClient, held: readonly HeldJob[]): Promise<Claim> {
+    const ids = new Map(held.map(({ id }) => [toPosition(id), id]));
+    const mayBeRedriven = held.some(({ attempts, isAgain }) => attempts > 0 || isAgain === true);
+    try {
+      const values = [...this.#names, [...ids.keys()], mayBeRedriven];
+      const { rows } = await client.query<{ owed: string[] | null; xid: string }>(timed({ ...settle, values }));
+      const owed = (rows[0]?.owed ?? []).flatMap((position) => ids.get(position) ?? []);
+      return { owed: new Set(owed), xid: owed.length > 0 ? rows[0]?.xid : undefined };
+    } catch (error) {
+      throw this.database.explain(error);
+    }
+  }
+
+  /** Writes down a dead letter, unless the event is finished. Waits for PostgreSQL while that is away. */
+  async bury(id: string, { reason, attempts }: { readonly reason: string; readonly attempts: number }, signal: AbortSignal): Promise<void> {
+    const values = [...this.#names, toPosition(id), reason, attempts];
+    await this.#insist(signal, bury, values).catch(async (error: unknown) => {
+      if (!isUnknownGroup(error)) throw error;
+      await this.begin("0-0");
+      await this.#insist(signal, bury, values);
+    });
+  }
+
+  /** Whether there is a dead letter of the event. Waits for PostgreSQL while that is away. */
+  async isDead(id: string, signal: AbortSignal): Promise<boolean> {
+    return (await this.#insist(signal, isDead, [...this.#names, toPosition(id)])).length > 0;
+  }
+
+  /** Notes of events that ended without a settle, in case they were dead letters before. Waits for PostgreSQL while that is away. */
+  async complete(ids: readonly string[], signal: AbortSignal): Promise<void> {
+    await this.#insist(signal, complete, [...this.#names, ids.map(toPosition)]);
+  }
+
+  /** Those of the events that are finished. */
+  async findSettled(ids: readonly string[]): Promise<ReadonlySet<string>> {
+    const byPosition = new Map(ids.map((id) => [toPosition(id), id]));
+    const rows = await this.database.query<{ position: string }>(findSettled, [...this.#names, [...byPosition.keys()]]);
+    return new Set(rows.flatMap(({ position }) => byPosition.get(position) ?? []));
+  }
+
+  /** Notes that everything up to `floor` is finished. */
+  async moveFloor(floor: string): Promise<void> {
+    await this.database.query(moveFloor, [...this.#names, toPosition(floor)]);
+  }
+
+  /** Forgets what is settled and below the floor, as soon as nobody needs it. Returns how many events that were. */
+  async forget(): Promise<number> {
+    return (await this.database.query<{ forgotten: number }>(forget, this.#names))[0]?.forgotten ?? 0;
+  }
+
+  /** The newest dead letters. */
+  async listDead(limit: number): Promise<DeadEvent[]> {
+    return (await this.database.query<DeadRow>(listDead, [...this.#names, limit])).map(toDeadEvent);
+  }
+
+  async countDead(): Promise<number> {
+    return (await this.database.query<{ dead: number }>(countDead, this.#names))[0]?.dead ?? 0;
+  }
+
+  /** Has the oldest dead letters be handed out again. Returns how many those are. */
+  async redrive(limit: number): Promise<number> {
+    return (await this.database.query(redrive, [...this.#names, limit])).length;
+  }
+
+  /** Dead letters that are to be handed out again, oldest first. */
+  async listRedriven(after: string, limit: number): Promise<DeadEvent[]> {
+    return (await this.database.query<DeadRow>(listRedriven, [...this.#names, limit, toPosition(after)])).map(toDeadEvent);
+  }
+
+  async remove(): Promise<void> {
+    for (const statement of remove) await this.database.query(statement, this.#names);
+  }
+
+  async #insist(signal: AbortSignal, statement: Statement, values: readonly unknown[]): Promise<readonly unknown[]> {
+    for (;;) {
+      try {
+        return await this.database.query(statement, values);
+      } catch (error) {
+        if (!isOutage(error) || signal.aborted) throw error;
+        await this.database.whenAvailable(signal);
+      }
+    }
+  }
+}
+
+/** The group's row is gone, as after PostgreSQL was set back to a time before the group. */
+export function isUnknownGroup(error: unknown): boolean {
+  return error instanceof Error && "code" in error && error.code === "P0002";
+}
+
+function toDeadEvent(row: DeadRow): DeadEvent {
+  return { ...row, key: row.key ?? undefined, data: row.data ?? undefined };
+}

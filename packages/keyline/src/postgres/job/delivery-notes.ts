@@ -1,0 +1,82 @@
+import { Alarm } from "../../runtime/alarm.ts";
+import type { Duty } from "../../runtime/duty.ts";
+import { toError } from "../../runtime/errors.ts";
+import type { Logger } from "../../runtime/logger.ts";
+import type { JobTable } from "./job-table.ts";
+
+/** A delivery that is to be noted. */
+interface Note {
+  readonly epoch: string;
+  readonly since: number;
+}
+
+const markEveryMs = 100;
+/** An epoch that is not in charge by then is an old one: the relay looks at its jobs again. */
+const patienceMs = 2_000;
+const page = 1_000;
+
+/**
+ * Notes in PostgreSQL, late and in bulk, which jobs were delivered to which epoch. A job that is settled before its turn costs no
+ * update. What is not noted because this process dies is delivered again by the relay, and the settle drops the second copy.
+ */
+export class DeliveryNotes implements Duty {
+  readonly #table: JobTable;
+  readonly #logger: Logger;
+  readonly #notes = new Map<string, Note>();
+  readonly #alarm = new Alarm(() => this.#write());
+
+  constructor(table: JobTable, logger: Logger) {
+    this.#table = table;
+    this.#logger = logger;
+  }
+
+  start(): void {
+    // It is told of deliveries.
+  }
+
+  /** Writes what is left. */
+  async stop(): Promise<void> {
+    await this.#alarm.stop();
+    await this.#write();
+    this.#notes.clear();
+  }
+
+  note(epoch: string, ids: Iterable<string>): void {
+    const note = { epoch, since: performance.now() };
+    for (const id of ids) this.#notes.set(id, note);
+    this.#alarm.set(markEveryMs);
+  }
+
+  /** The job was settled here: nothing is left to note. */
+  forget(id: string): void {
+    this.#notes.delete(id);
+  }
+
+  /** True for a job that is about to be noted. */
+  has(id: string): boolean {
+    return this.#notes.has(id);
+  }
+
+  async #write(): Promise<void> {
+    if (this.#table.database.isAvailable) await this.#markAll();
+    if (this.#notes.size > 0) this.#alarm.set(markEveryMs);
+  }
+
+  async #markAll(): Promise<void> {
+    const byNote = Map.groupBy(this.#notes, ([, note]) => note);
+    for (const [note, entries] of byNote) {
+      for (let first = 0; first < entries.length; first += page) {
+        const ids = entries.slice(first, first + page).map(([id]) => id);
+        try {
+          const isInCharge = await this.#table.mark(note.epoch, ids);
+          // At the start of a queue its epoch may not be in charge yet.
+          if (!isInCharge && performance.now() - note.since < patienceMs) break;
+        } catch (error) {
+          this.#logger.debug({ error: toError(error).message, queue: this.#table.queue }, "deliveries could not be noted yet");
+          return;
+        }
+        for (const id of ids) if (this.#notes.get(id) === note) this.#notes.delete(id);
+      }
+    }
+  }
+}

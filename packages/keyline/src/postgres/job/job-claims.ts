@@ -1,0 +1,77 @@
+import type { PoolClient } from "pg";
+import { timed, type Database } from "../client/database.ts";
+import { joinIds, separator, settle, settleOne, type JobTable } from "./job-table.ts";
+import { isOutage, type Claim, type Claims, type HeldJob } from "../settle/settlement.ts";
+
+interface SettledRow {
+  readonly settled: number;
+  /** Null when all were settled. */
+  readonly missing: string | null;
+  readonly xid: string | null;
+}
+
+/** Settles jobs by deleting their rows. */
+export class JobClaims implements Claims {
+  readonly #table: JobTable;
+
+  constructor(table: JobTable) {
+    this.#table = table;
+  }
+
+  get database(): Database {
+    return this.#table.database;
+  }
+
+  async claim(client: PoolClient, jobs: readonly HeldJob[]): Promise<Claim> {
+    const table = this.#table;
+    const [first] = jobs;
+    try {
+      if (jobs.length === 1 && first) {
+        const { rows } = await client.query<{ xid: string | null }>(
+          timed({ ...settleOne, values: [table.queue, first.id, first.attempts] }),
+        );
+        const xid = rows[0]?.xid ?? undefined;
+        return { owed: new Set(xid === undefined ? [] : [first.id]), xid };
+      }
+      const { rows } = await client.query<SettledRow>(timed({ ...settle, values: valuesOf(table, jobs) }));
+      return { owed: owedOf(jobs, rows[0]), xid: rows[0]?.xid ?? undefined };
+    } catch (error) {
+      throw table.database.explain(error);
+    }
+  }
+}
+
+/** Ends jobs that have no effects. Returns the ids of those that were this worker's to end. */
+export async function completeJobs(table: JobTable, jobs: readonly HeldJob[]): Promise<ReadonlySet<string>> {
+  for (let isRepeated = false; ;) {
+    try {
+      const [row] = await table.database.query<SettledRow>(settle, valuesOf(table, jobs));
+      const owed = owedOf(jobs, row);
+      return isRepeated && owed.size < jobs.length ? await withGone(table, jobs, owed) : owed;
+    } catch (error) {
+      if (!isOutage(error) || table.database.isClosing) throw error;
+      isRepeated = true;
+      await table.database.whenAvailable();
+    }
+  }
+}
+
+/** An answer got lost: a row that is gone may have been deleted by the statement that it belonged to. */
+async function withGone(table: JobTable, jobs: readonly HeldJob[], owed: ReadonlySet<string>): Promise<ReadonlySet<string>> {
+  const missing = jobs.filter(({ id }) => !owed.has(id)).map(({ id }) => id);
+  const open = await table.findOpen(missing);
+  return new Set([...owed, ...missing.filter((id) => !open.has(id))]);
+}
+
+function owedOf(jobs: readonly HeldJob[], row: SettledRow | undefined): ReadonlySet<string> {
+  const owed = new Set<string>();
+  if (!row || row.settled === 0) return owed;
+  for (const { id } of jobs) owed.add(id);
+  if (row.missing !== null) for (const id of row.missing.split(separator)) owed.delete(id);
+  return owed;
+}
+
+function valuesOf(table: JobTable, jobs: readonly HeldJob[]): unknown[] {
+  const hasFailed = jobs.some((job) => job.attempts > 0);
+  return [table.queue, joinIds(jobs.map((job) => job.id)), hasFailed ? jobs.map((job) => job.attempts).join(separator) : null];
+}

@@ -1,0 +1,61 @@
+import type { Logger } from "../../runtime/logger.ts";
+import { rollBack } from "../client/commit.ts";
+import { declareDeliveredElsewhere, type JobRow } from "./job-table.ts";
+import type { Outlet } from "./job-relay.ts";
+
+const page = 250;
+
+const tryLock = "SELECT pg_try_advisory_xact_lock(hashtextextended('keyline.rebuild:' || $1, 0)) AS locked";
+
+/**
+ * Looks again at every job that was delivered to another memory of Valkey than `epoch`, and delivers those that are not there.
+ * Returns false when another process is at it, or `signal` said not to go on.
+ *
+ * Why nothing is lost: the epoch is put in charge first. From then on no job is noted with an older one, and each that was noted
+ * before is seen by the cursor, which opens after it. Only then Valkey is asked what it holds: what is held then, was
+ * delivered; what is not, is delivered here. A job that is delivered or settled in between leads to a second copy at worst,
+ * which the settle drops. A process that dies half way leaves `rebuilt_epoch` as it was, and another one begins anew.
+ */
+export async function rebuildJobs(
+  outlet: Outlet,
+  epoch: string,
+  { logger, signal }: { readonly logger: Logger; readonly signal: AbortSignal },
+): Promise<boolean> {
+  const { table } = outlet;
+  if ((await table.takeCharge(epoch)) === epoch) return true;
+  const client = await table.database.connect();
+  let isClean = false;
+  try {
+    await client.query("BEGIN");
+    const { rows } = await client.query<{ locked: boolean }>(tryLock, [table.queue]);
+    if (rows[0]?.locked) {
+      await client.query(declareDeliveredElsewhere, [table.queue, epoch]);
+      const held = await outlet.idsHeld();
+      const count = { looked: 0, delivered: 0 };
+      for (;;) {
+        const { rows: jobs } = await client.query<JobRow>(`FETCH ${page} FROM delivered_elsewhere`);
+        if (jobs.length === 0) break;
+        if (signal.aborted) return false;
+        const lost = jobs.filter((job) => !held.has(job.id));
+        if (lost.length > 0 && (await outlet.deliver(lost)) !== epoch) return false;
+        await table.markAgain(
+          epoch,
+          jobs.map((job) => job.id),
+        );
+        count.looked += jobs.length;
+        count.delivered += lost.length;
+      }
+      await table.noteRebuilt(epoch);
+      if (count.looked > 0)
+        logger.info({ queue: table.queue, ...count }, "Valkey has a new memory: its unsettled jobs were delivered again");
+    }
+    await client.query("COMMIT");
+    isClean = true;
+    return rows[0]?.locked ?? false;
+  } catch (error) {
+    throw table.database.explain(error);
+  } finally {
+    if (!isClean) isClean = await rollBack(client);
+    client.release(!isClean);
+  }
+}

@@ -1,0 +1,205 @@
+/*
+ * DESIGN. The relay brings committed jobs to Valkey that nobody else brings there:
+ *
+ * 1. Jobs that were never delivered: their producer died between COMMIT and push, Valkey was away, or the transaction was
+ *    somebody else's and its end was not seen. They are the rows with no epoch. A row is delivered when it was seen so
+ *    twice, some time apart: its producer may be about to push it or to note the push. Never "everything above the last
+ *    id": ids are given before COMMIT, so a transaction that commits late would be passed over.
+ * 2. Jobs that were delivered to a memory of Valkey that is gone: see job-rebuild.ts. The relay only notices the new epoch.
+ *
+ * It claims rows under a lock, pushes them and notes the epoch in one short transaction. If it dies in between, the rows are
+ * as they were and are pushed once more; the settle drops the second copy. Two relays never push the same row at the
+ * same time: each skips what the other has locked.
+ */
+import { Alarm } from "../../runtime/alarm.ts";
+import type { Duty } from "../../runtime/duty.ts";
+import { toError } from "../../runtime/errors.ts";
+import type { Logger } from "../../runtime/logger.ts";
+import type { Database } from "../client/database.ts";
+import { claimUndelivered, findUndelivered, joinIds, type JobRow, type JobTable } from "./job-table.ts";
+import type { DeliveryNotes } from "./delivery-notes.ts";
+import { rebuildJobs } from "./job-rebuild.ts";
+import { rollBack } from "../client/commit.ts";
+
+/** The way from the rows of one queue to Valkey. */
+export interface Outlet {
+  readonly table: JobTable;
+  readonly notes: DeliveryNotes;
+  /** False while Valkey is away. */
+  readonly isOpen: boolean;
+  /** The epoch of the server that would be delivered to. */
+  epoch(): Promise<string>;
+  /** Delivers the jobs and returns an epoch that is not newer than the one they were delivered to. */
+  deliver(jobs: readonly JobRow[]): Promise<string>;
+  /** The ids of all jobs of the queue that Valkey holds. */
+  idsHeld(): Promise<ReadonlySet<string>>;
+}
+
+const idleMs = 1_000;
+const epochEveryMs = 3_000;
+const secondLookMs = 250;
+/** With this many unnoted rows producers are at full speed, and their notes may come late. */
+const busyFrom = 200;
+const page = 2_000;
+/** Payloads may be large. */
+const claimPage = 250;
+
+export class JobRelay implements Duty {
+  readonly #database: Database;
+  readonly #logger: Logger;
+  readonly #outlets = new Map<string, Outlet>();
+  readonly #rebuiltEpochs = new Map<string, string>();
+  readonly #rebuilding = new Set<string>();
+  readonly #rebuilds = new Set<Promise<void>>();
+  readonly #alarm = new Alarm(() => this.#look());
+  readonly #stopping = new AbortController();
+  #seen = new Map<string, number>();
+  #expectedUntil = 0;
+  #nextEpochLook = 0;
+
+  constructor(database: Database, logger: Logger) {
+    this.#database = database;
+    this.#logger = logger;
+  }
+
+  /** Serves one more queue. */
+  add(outlet: Outlet): void {
+    this.#outlets.set(outlet.table.queue, outlet);
+    this.lookAtEpochs();
+  }
+
+  start(): void {
+    this.#alarm.set(0);
+  }
+
+  async stop(): Promise<void> {
+    this.#stopping.abort();
+    await this.#alarm.stop();
+    await Promise.all(this.#rebuilds);
+  }
+
+  /** Rows may be there that nobody pushes: look for them more often for a while. */
+  expectRows(): void {
+    this.#expectedUntil = performance.now() + 2_000;
+    this.#alarm.set(0);
+  }
+
+  /** Valkey may have lost its memory: look now. */
+  lookAtEpochs(): void {
+    this.#nextEpochLook = 0;
+    this.#alarm.set(0);
+  }
+
+  async #look(): Promise<void> {
+    let waitMs = idleMs;
+    try {
+      await this.#database.whenAvailable(this.#stopping.signal);
+      if (this.#stopping.signal.aborted) return;
+      await this.#noticeEpochs();
+      const isUnfinished = await this.#deliverRows();
+      if (isUnfinished || performance.now() < this.#expectedUntil) waitMs = secondLookMs;
+    } catch (error) {
+      this.#logger.warn({ error: toError(error).message }, "the relay could not look for undelivered jobs; it tries again");
+    }
+    this.#alarm.set(waitMs);
+  }
+
+  async #noticeEpochs(): Promise<void> {
+    if (performance.now() < this.#nextEpochLook) return;
+    this.#nextEpochLook = performance.now() + epochEveryMs;
+    for (const outlet of this.#outlets.values()) {
+      const { queue } = outlet.table;
+      if (!outlet.isOpen || this.#rebuilding.has(queue)) continue;
+      try {
+        const epoch = await outlet.epoch();
+        if (this.#rebuiltEpochs.get(queue) !== epoch) this.#rebuild(outlet, epoch);
+      } catch (error) {
+        this.#logger.debug({ error: toError(error).message, queue }, "Valkey's epoch could not be read yet");
+      }
+    }
+  }
+
+  // Beside the loop: a backlog of a million takes a while, and other queues do not wait for it.
+  #rebuild(outlet: Outlet, epoch: string): void {
+    const { queue } = outlet.table;
+    this.#rebuilding.add(queue);
+    const run = rebuildJobs(outlet, epoch, { logger: this.#logger, signal: this.#stopping.signal })
+      .then((isDone) => {
+        if (isDone) this.#rebuiltEpochs.set(queue, epoch);
+      })
+      .catch((error: unknown) => {
+        this.#logger.warn({ error: toError(error).message, queue }, "a rebuild broke off; it begins anew");
+      })
+      .finally(() => {
+        this.#rebuilds.delete(run);
+        this.#rebuilding.delete(queue);
+        if (this.#rebuiltEpochs.get(queue) !== epoch) this.#nextEpochLook = Math.min(this.#nextEpochLook, performance.now() + idleMs);
+      });
+  }
+
+  /** Returns whether rows were seen that may have to be delivered at the next look. */
+  async #deliverRows(): Promise<boolean> {
+    const open = [...this.#outlets.values()].filter((outlet) => outlet.isOpen);
+    if (open.length === 0) return false;
+    const rows = await findUndelivered(
+      this.#database,
+      open.map((outlet) => outlet.table.queue),
+      page,
+    );
+    const now = performance.now();
+    const patienceMs = rows.length < busyFrom ? secondLookMs : 4 * secondLookMs;
+    const seen = new Map<string, number>();
+    const due = new Map<string, string[]>();
+    for (const { queue, id } of rows) {
+      const key = `${queue}/${id}`;
+      const since = this.#seen.get(key) ?? now;
+      if (this.#outlets.get(queue)?.notes.has(id)) continue;
+      // A timer may fire a millisecond early.
+      if (now - since < patienceMs - 5) seen.set(key, since);
+      else
+        due
+          .set(queue, due.get(queue) ?? [])
+          .get(queue)
+          ?.push(id);
+    }
+    this.#seen = seen;
+    for (const outlet of open) {
+      const ids = due.get(outlet.table.queue);
+      if (ids) await this.#deliverAll(outlet, ids);
+    }
+    return seen.size > 0 || rows.length === page;
+  }
+
+  // What goes wrong with one queue must not keep the others waiting.
+  async #deliverAll(outlet: Outlet, ids: readonly string[]): Promise<void> {
+    try {
+      for (let first = 0; first < ids.length; first += claimPage) await this.#deliver(outlet, ids.slice(first, first + claimPage));
+    } catch (error) {
+      this.#logger.warn(
+        { error: toError(error).message, queue: outlet.table.queue },
+        "the relay could not deliver a queue's jobs; it tries again",
+      );
+    }
+  }
+
+  async #deliver(outlet: Outlet, ids: readonly string[]): Promise<void> {
+    const { table } = outlet;
+    const client = await this.#database.connect();
+    let isClean = false;
+    try {
+      await client.query("BEGIN");
+      const { rows } = await client.query<JobRow>({ ...claimUndelivered, values: [table.queue, ids] });
+      if (rows.length > 0) {
+        const epoch = await outlet.deliver(rows);
+        await client.query("SELECT keyline.mark_delivered($1, $2, $3, false)", [table.queue, epoch, joinIds(rows.map((row) => row.id))]);
+      }
+      await client.query("COMMIT");
+      isClean = true;
+    } catch (error) {
+      throw this.#database.explain(error);
+    } finally {
+      if (!isClean) isClean = await rollBack(client);
+      client.release(!isClean);
+    }
+  }
+}

@@ -1,0 +1,183 @@
+/*
+ * DESIGN. Settles of one process share transactions when they come faster than PostgreSQL commits, because beginning and
+ * committing costs more than most effects do.
+ *
+ * - While all lanes are busy settles wait, and a lane that becomes free takes those that wait, one after the other, into one
+ *   transaction: batching without waiting. A lane is busy until it sends COMMIT: the next group writes while the one before
+ *   becomes durable.
+ * - There is one lane for every `laneMs` that effects have taken lately: at least `leastLanes`, as one waits for its answer while the
+ *   other is written, and as many as `maxLanes` for slow ones, which then run side by side. A settle that has waited for
+ *   `patienceMs` gets one more for itself. A group is as large as lately fitted into `groupMs`, so slow effects run alone.
+ * - A lane does not set out with less than half of what others carry on the average: jobs that were taken together end together, and the
+ *   last of them would find the lanes gone with the first.
+ * - In a shared transaction what each settle ends is claimed right before its own effects are written: whatever a function does
+ *   to the transaction, no job is settled whose effects were not written. What has not begun after `groupMs` waits again.
+ * - Sharing is a bet: when anything fails, all of it is rolled back, and each settle is made again alone, as `settleJobs` does. So
+ *   the effects of one job that fail take no neighbour down, and every error reaches the one who caused it.
+ */
+import { toError } from "../../runtime/errors.ts";
+import { commit, rollBack } from "../client/commit.ts";
+import { settleJobs, writeWithin, type Claims, type Settle } from "./settlement.ts";
+
+interface Request extends Settle {
+  readonly resolve: (settled: ReadonlySet<string>) => void;
+  readonly reject: (error: Error) => void;
+}
+
+const laneMs = 2;
+const leastLanes = 2;
+const maxLanes = 10;
+const patienceMs = 20;
+const largestGroup = 50;
+const largestGroupJobs = 1_000;
+const groupMs = 20;
+
+export class SettleLanes {
+  readonly #claims: Claims;
+  #waiting: Request[] = [];
+  /** Groups whose effects are being written, and how many settles they began with. */
+  #lanes = 0;
+  #carried = 0;
+  #isOpening = false;
+  #timer: NodeJS.Timeout | undefined;
+  /** How long the effects of one settle have taken lately: a moving average. */
+  #usualMs = 1;
+
+  constructor(claims: Claims) {
+    this.#claims = claims;
+  }
+
+  /** Ends the jobs together with their effects. Returns the ids of those that this call ended; the others were settled before. */
+  settle({ jobs, effects, signal }: Settle): Promise<ReadonlySet<string>> {
+    const timedEffects: Settle["effects"] = async (tx, owed) => {
+      const begun = performance.now();
+      await effects(tx, owed);
+      this.#noteDuration(performance.now() - begun);
+    };
+    return new Promise((resolve, reject) => {
+      this.#waiting.push({ jobs, effects: timedEffects, signal, resolve, reject });
+      this.#openLanesSoon();
+    });
+  }
+
+  // Jobs that were taken together settle in the same turn of the event loop: the first must not go without the others.
+  #openLanesSoon(): void {
+    if (this.#isOpening) return;
+    this.#isOpening = true;
+    setImmediate(() => {
+      this.#isOpening = false;
+      while (this.#maySetOut()) void this.#runLane();
+      if (this.#waiting.length > 0) this.#openLaneLater();
+    });
+  }
+
+  #maySetOut(): boolean {
+    const { length } = this.#waiting;
+    return length > 0 && this.#lanes < this.#mostLanes() && length * 2 * this.#lanes >= this.#carried;
+  }
+
+  #mostLanes(): number {
+    return Math.max(leastLanes, Math.min(Math.ceil(this.#usualMs / laneMs), maxLanes));
+  }
+
+  #openLaneLater(): void {
+    this.#timer ??= setTimeout(() => {
+      this.#timer = undefined;
+      const request = this.#waiting.shift();
+      if (request) void this.#settleAlone(request, { mayGuess: true });
+      if (this.#waiting.length > 0) this.#openLaneLater();
+    }, patienceMs);
+  }
+
+  async #runLane(): Promise<void> {
+    const group = this.#waiting.splice(0, this.#fitting());
+    const { length } = group;
+    const [first] = group;
+    let isBusy = true;
+    const leave = (): void => {
+      if (!isBusy) return;
+      isBusy = false;
+      this.#lanes--;
+      this.#carried -= length;
+      if (this.#waiting.length > 0) this.#openLanesSoon();
+    };
+    this.#lanes++;
+    this.#carried += length;
+    if (length === 1 && first) await this.#settleAlone(first, { mayGuess: true, leave });
+    else await this.#settleTogether(group, leave);
+    leave();
+  }
+
+  /** How many of those that wait share the next transaction. */
+  #fitting(): number {
+    const share = Math.ceil(this.#waiting.length / (this.#mostLanes() - this.#lanes));
+    const most = Math.min(share, Math.floor(groupMs / this.#usualMs), largestGroup);
+    let jobs = 0;
+    const end = this.#waiting.findIndex((request) => (jobs += request.jobs.length) > largestGroupJobs);
+    return Math.max(1, end < 0 ? most : Math.min(most, end));
+  }
+
+  async #settleAlone(request: Request, { mayGuess, leave }: { readonly mayGuess: boolean; leave?: () => void }): Promise<void> {
+    const effects: Settle["effects"] = async (tx, owed) => {
+      await request.effects(tx, owed);
+      leave?.();
+    };
+    try {
+      request.resolve(await settleJobs(this.#claims, { ...request, effects }, { mayGuess }));
+    } catch (error) {
+      request.reject(toError(error));
+    }
+  }
+
+  async #settleTogether(group: Request[], leave: () => void): Promise<void> {
+    const begun = new Map<Request, ReadonlySet<string>>();
+    // One that takes long does not hold those behind it.
+    const patience = setTimeout(() => {
+      this.#waiting.unshift(...group.splice(0));
+      if (this.#waiting.length > 0) this.#openLaneLater();
+    }, groupMs);
+    try {
+      await this.#tryTogether(group, begun, leave);
+      for (const [request, settled] of begun) request.resolve(settled);
+    } catch {
+      await Promise.all([...begun.keys(), ...group.splice(0)].map((request) => this.#settleAlone(request, { mayGuess: false })));
+    } finally {
+      clearTimeout(patience);
+    }
+  }
+
+  /** Takes from the group, settles, and commits what it got. What it has begun with, and what that came to, is in `begun`. */
+  async #tryTogether(group: Request[], begun: Map<Request, ReadonlySet<string>>, leave: () => void): Promise<void> {
+    const { database } = this.#claims;
+    const client = await database.connect();
+    let isClean = false;
+    let isAborted = false;
+    try {
+      let xid: string | undefined;
+      for (let request = group.shift(); request; request = group.shift()) {
+        const begins = begun.size === 0;
+        begun.set(request, new Set());
+        try {
+          const claimed = await writeWithin(this.#claims, client, request, { begins, mayGuess: true });
+          if (claimed.isVoid) throw new Error("effects were written for jobs that are settled");
+          xid ??= claimed.xid;
+          begun.set(request, claimed.owed);
+        } finally {
+          isAborted = request.signal?.aborted ?? false;
+        }
+        if (client.getTransactionStatus?.() !== "T") throw new Error("the transaction is not open any more");
+      }
+      leave();
+      isClean = begun.size === 0 || (await commit(database, client, xid));
+    } catch (error) {
+      isClean = !isAborted && (await rollBack(client));
+      throw isClean ? error : database.explain(error);
+    } finally {
+      client.release(!isClean);
+    }
+  }
+
+  #noteDuration(ms: number): void {
+    this.#usualMs += (ms - this.#usualMs) * 0.1;
+  }
+}

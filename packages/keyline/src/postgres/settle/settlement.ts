@@ -1,0 +1,166 @@
+import { Writable } from "node:stream";
+import type { PoolClient } from "pg";
+import { KeylineError, toError } from "../../runtime/errors.ts";
+import { delay, retryDelay } from "../../runtime/waiting.ts";
+import { commit, rollBack } from "../client/commit.ts";
+import type { Database } from "../client/database.ts";
+import { isConflict } from "../client/failures.ts";
+import { lend } from "../client/lent-client.ts";
+import { begin } from "../client/transaction-watch.ts";
+
+/** What is to be settled, as its worker or consumer holds it. */
+export interface HeldJob {
+  readonly id: string;
+  /** Failed attempts as the worker knows them: a row with more was given to somebody else since. */
+  readonly attempts: number;
+  /** It was delivered before, and may be settled. */
+  readonly isAgain?: boolean;
+}
+
+/** What a settle commits together with the end of its jobs; `owed` holds the ids of those that were not settled before. */
+type Effects = (tx: PoolClient, owed: ReadonlySet<string>) => Promise<void>;
+
+/** Jobs that are to end together with their effects. */
+export interface Settle {
+  readonly jobs: readonly HeldJob[];
+  readonly effects: Effects;
+  /** Aborted when nobody waits for the effects any more. */
+  readonly signal: AbortSignal | undefined;
+}
+
+/** What a claim came to: the ids that were not settled before, and the transaction's id if there were any. */
+export interface Claim {
+  readonly owed: ReadonlySet<string>;
+  readonly xid: string | undefined;
+}
+
+/** How a shape claims what is to be settled: jobs by their rows, events by their positions. */
+export interface Claims {
+  readonly database: Database;
+  /**
+   * Ends them within the transaction that is open on `client`. Of all committed transactions only one claims each of them; one that
+   * comes meanwhile waits for this one's end.
+   */
+  claim(client: PoolClient, held: readonly HeldJob[]): Promise<Claim>;
+}
+
+interface Written extends Claim {
+  /** Effects were written for what had been settled: they must not be committed. */
+  readonly isVoid: boolean;
+}
+
+const conflictTries = 10;
+
+/**
+ * Ends jobs for good, together with their effects, in one transaction. Returns the ids that this call settled: the row of a job
+ * is deleted by exactly one committed transaction, and only that one carries the job's effects; so it is with the events of a stream.
+ *
+ * A transaction that failed because PostgreSQL went away, and one that stood in another one's way, are answered alike: by the
+ * whole of it once more. Should it have been committed after all, the rows are gone, and the effects are left out.
+ */
+export async function settleJobs(
+  claims: Claims,
+  settling: Settle,
+  { mayGuess }: { readonly mayGuess: boolean },
+): Promise<ReadonlySet<string>> {
+  const { signal } = settling;
+  for (let conflicts = 0, guesses = mayGuess; ;) {
+    try {
+      const { owed, isVoid } = await settleOnce(claims, settling, { mayGuess: guesses });
+      if (!isVoid || owed.size === 0) return owed;
+      guesses = false;
+    } catch (error) {
+      if (signal?.aborted || claims.database.isClosing) throw error;
+      if (isConflict(error) && ++conflicts < conflictTries) await delay(retryDelay(conflicts, { first: 5, max: 200 }), signal);
+      else if (isOutage(error)) await claims.database.whenAvailable(signal);
+      else throw error;
+      if (signal?.aborted) throw error;
+    }
+  }
+}
+
+// Where the end of a transaction could not be found out, the rows tell.
+export function isOutage(error: unknown): boolean {
+  return error instanceof KeylineError && (error.code === "POSTGRES_UNAVAILABLE" || error.code === "OUTCOME_UNKNOWN");
+}
+
+async function settleOnce(claims: Claims, settling: Settle, { mayGuess }: { readonly mayGuess: boolean }): Promise<Written> {
+  const { database } = claims;
+  const client = await database.connect();
+  let isClean = false;
+  try {
+    const written = await writeWithin(claims, client, settling, { begins: true, mayGuess });
+    if (!written.isVoid) isClean = await commit(database, client, written.xid);
+    else isClean = !settling.signal?.aborted && (await rollBack(client));
+    return written;
+  } catch (error) {
+    isClean = !settling.signal?.aborted && (await rollBack(client));
+    // On a connection that lives the error is the effects' own, whatever it looks like.
+    throw isClean ? error : database.explain(error);
+  } finally {
+    client.release(!isClean);
+  }
+}
+
+/**
+ * Claims the jobs and has the effects of those written that were not settled before, within the transaction that is open on `client` or
+ * that this `begins`. Where it `mayGuess` that all can be claimed, as they nearly always can, the claim and the first statement
+ * of the effects travel together on a pipelining connection.
+ */
+export async function writeWithin(
+  claims: Claims,
+  client: PoolClient,
+  { jobs, effects, signal }: Settle,
+  { begins, mayGuess }: { readonly begins: boolean; readonly mayGuess: boolean },
+): Promise<Written> {
+  const write = (owed: ReadonlySet<string>): Promise<void> => lend(client, (tx) => unlessAborted(effects(tx, owed), signal));
+  const claim = (): Promise<[unknown, Claim]> => Promise.all([begins && begin(client), claims.claim(client, jobs)]);
+  if (!mayGuess || !isPipelining(client) || !jobs.every(isFirst)) {
+    const [, claimed] = await inOnePacket(client, claim);
+    if (claimed.owed.size > 0) await write(claimed.owed);
+    return { ...claimed, isVoid: false };
+  }
+  const all = new Set(jobs.map(({ id }) => id));
+  const [claiming, written] = await inOnePacket(client, () => Promise.allSettled([claim(), write(all)]));
+  if (claiming.status === "rejected") throw toError(claiming.reason);
+  const [, claimed] = claiming.value;
+  const isVoid = claimed.owed.size < all.size;
+  if (written.status === "rejected" && !isVoid) throw toError(written.reason);
+  return { ...claimed, isVoid };
+}
+
+// One that was delivered or has failed before is the likeliest to be settled by now.
+function isFirst({ attempts, isAgain }: HeldJob): boolean {
+  return attempts === 0 && isAgain !== true;
+}
+
+function isPipelining(client: PoolClient): boolean {
+  return "pipeline" in client && client.pipeline;
+}
+
+/** Waits for `work` until `signal` is aborted, then throws its reason: effects that hang must not hold their connection for ever. */
+function unlessAborted(work: Promise<void>, signal: AbortSignal | undefined): Promise<void> {
+  if (!signal) return work;
+  return new Promise((resolve, reject) => {
+    const abort = (): void => reject(toError(signal.reason));
+    if (signal.aborted) abort();
+    signal.addEventListener("abort", abort);
+    work.then(resolve, reject).finally(() => signal.removeEventListener("abort", abort));
+  });
+}
+
+/** What `work` sends before it first waits leaves in one packet, where the connection shows its stream: one write, and the server wakes once. */
+function inOnePacket<Result>(client: PoolClient, work: () => Result): Result {
+  const stream = streamOf(client);
+  stream?.cork();
+  try {
+    return work();
+  } finally {
+    stream?.uncork();
+  }
+}
+
+function streamOf(client: PoolClient): Writable | undefined {
+  const connection = "connection" in client ? (client.connection as { readonly stream?: unknown } | undefined) : undefined;
+  return connection?.stream instanceof Writable ? connection.stream : undefined;
+}

@@ -1,0 +1,69 @@
+import type { Outcome } from "../work/outcome.ts";
+import { describeError, judgeOutcome, type Verdict } from "../work/verdict.ts";
+import { settledElsewhere } from "./attempt.ts";
+import type { JobRecord } from "./job-record.ts";
+import { withAttempts } from "./element.ts";
+import type { HeldJob } from "./held-jobs.ts";
+import type { QueuePolicy } from "./options.ts";
+
+/** What becomes of a job's element when its attempt has ended. */
+export type Ending =
+  | { readonly kind: "settle" }
+  | { readonly kind: "retry"; readonly element: string; readonly delayMs: number }
+  | { readonly kind: "bury"; readonly letter: string };
+
+/** What a handler's outcome comes to for the job. What is no element has no further attempt. */
+export function judge(job: HeldJob<unknown>, outcome: Outcome, policy: QueuePolicy): Verdict {
+  const maxAttempts = job.element ? (job.element.maxAttempts ?? policy.maxAttempts) : 0;
+  return judgeOutcome(job.element?.attempts ?? 0, outcome, { maxAttempts, backoff: policy.backoff });
+}
+
+/**
+ * Brings a verdict to PostgreSQL where that holds the record, and returns what remains to be done on Valkey. First the record: if
+ * this process dies in between, the element is still in its held list, is returned, and the row decides.
+ */
+export async function record(
+  job: HeldJob<unknown>,
+  verdict: Verdict,
+  jobRecord: JobRecord | undefined,
+  signal: AbortSignal,
+): Promise<Ending> {
+  if (verdict.kind === "drop") return { kind: "settle" };
+  if (!jobRecord) {
+    if (verdict.kind === "settle") return { kind: "settle" };
+    if (verdict.kind === "bury") return { kind: "bury", letter: deadLetter(job, verdict) };
+    return { kind: "retry", element: withAttempts(job.raw, verdict.attempts), delayMs: verdict.delayMs };
+  }
+  // What is no element has no row: it came from a foreign writer, and its dead letter is kept where it was found.
+  if (!job.element) return { kind: "bury", letter: verdict.kind === "bury" ? deadLetter(job, verdict) : "" };
+  const { id, attempts: heldAttempts } = job.element;
+  switch (verdict.kind) {
+    case "settle": {
+      const isOurs = await jobRecord.complete({ id, attempts: heldAttempts });
+      return isOurs ? { kind: "settle" } : drop(job, settledElsewhere({ id, queue: jobRecord.table.queue }).error);
+    }
+    case "bury":
+      await jobRecord.bury({ id, heldAttempts, attempts: verdict.attempts, error: describeError(verdict.error) }, signal);
+      return { kind: "settle" };
+    case "retry": {
+      const { attempts, delayMs } = verdict;
+      const isOurs = await jobRecord.retry(
+        { id, heldAttempts, attempts, delayMs, error: verdict.error ? describeError(verdict.error) : "" },
+        signal,
+      );
+      if (!isOurs) return drop(job, settledElsewhere({ id, queue: jobRecord.table.queue }).error);
+      return { kind: "retry", element: withAttempts(job.raw, attempts), delayMs };
+    }
+  }
+}
+
+/** The row says that the job is not this worker's to end. */
+function drop(job: HeldJob<unknown>, error: Error): Ending {
+  job.verdict = { kind: "drop", error };
+  return { kind: "settle" };
+}
+
+/** A dead letter of a plain queue: why, after how many attempts, when, and the element as it was. */
+function deadLetter(job: HeldJob<unknown>, { error, attempts }: { readonly error: Error; readonly attempts: number }): string {
+  return JSON.stringify({ reason: describeError(error), attempts, deadAt: Date.now(), element: job.raw });
+}

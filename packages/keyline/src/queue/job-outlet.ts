@@ -1,0 +1,171 @@
+import { toError } from "../runtime/errors.ts";
+import { randomTag } from "../runtime/ids.ts";
+import type { Logger } from "../runtime/logger.ts";
+import type { JobRow, JobTable } from "../postgres/job/job-table.ts";
+import type { DeliveryNotes } from "../postgres/job/delivery-notes.ts";
+import type { Outlet, JobRelay } from "../postgres/job/job-relay.ts";
+import { ElementBatch } from "../valkey/queue/element-batch.ts";
+import type { QueueLists } from "../valkey/queue/queue-lists.ts";
+import { encodeElement } from "./element.ts";
+
+const censusPage = 1_000;
+const pushPage = 500;
+const pushLength = 1_048_576;
+
+interface Committed {
+  readonly id: string;
+  readonly element: string;
+}
+
+/**
+ * Brings the committed jobs of a transactional queue to Valkey: at once those whose COMMIT this process saw, all of one turn of the
+ * event loop together, and for the relay and the rebuild those that they find.
+ */
+export class JobOutlet implements Outlet {
+  readonly table: JobTable;
+  readonly notes: DeliveryNotes;
+  readonly #lists: QueueLists;
+  readonly #relay: JobRelay;
+  readonly #logger: Logger;
+  readonly #flushes = new Set<Promise<void>>();
+  #committed: Committed[] = [];
+  /** The queue's epoch was written once; it is missing only after a loss. */
+  #hasEpoch = false;
+
+  constructor(
+    lists: QueueLists,
+    {
+      table,
+      notes,
+      relay,
+      logger,
+    }: { readonly table: JobTable; readonly notes: DeliveryNotes; readonly relay: JobRelay; readonly logger: Logger },
+  ) {
+    this.table = table;
+    this.notes = notes;
+    this.#lists = lists;
+    this.#relay = relay;
+    this.#logger = logger;
+  }
+
+  get isOpen(): boolean {
+    return this.#lists.connection.isReady;
+  }
+
+  epoch(): Promise<string> {
+    return this.#lists.epoch(randomTag(12));
+  }
+
+  /** Pushes jobs that were just committed. Where that fails the relay finds them. */
+  pushCommitted(jobs: readonly Committed[]): void {
+    if (jobs.length === 0) return;
+    if (this.#committed.length === 0) setImmediate(() => this.#flushSoon());
+    for (const job of jobs) this.#committed.push(job);
+  }
+
+  /** Resolves when everything that was committed so far is pushed or left to the relay. */
+  async stop(): Promise<void> {
+    this.#flushSoon();
+    await Promise.all(this.#flushes);
+  }
+
+  async deliver(jobs: readonly JobRow[]): Promise<string> {
+    const epoch = (await this.#lists.writtenEpoch()) ?? (await this.epoch());
+    const due: string[] = [];
+    const later: (number | string)[] = [];
+    for (const job of jobs) {
+      const element = encodeElement({
+        // A row that somebody inserted by hand may have any id.
+        id: JSON.stringify(job.id).slice(1, -1),
+        dataJson: job.data,
+        at: job.at,
+        attempts: job.attempts,
+        maxAttempts: job.max_attempts ?? undefined,
+        isAgain: true,
+      });
+      if (job.delay > 0) later.push(job.delay, element);
+      else due.push(element);
+    }
+    if (later.length > 0) await this.#lists.pushScheduled(later);
+    for (const page of pagesOf(due, (element) => element)) await this.#lists.push(ElementBatch.of(page));
+    return epoch;
+  }
+
+  /**
+   * Reads the lists against the way that jobs go: a job that moves while they are read is then met twice rather than missed. The
+   * queue is read from its tail, where moves at the head do not shift what is still to be read.
+   */
+  async idsHeld(): Promise<ReadonlySet<string>> {
+    const ids = new Set<string>();
+    const { keys } = this.#lists;
+    await this.#readIds(keys.scheduled, ids);
+    await this.#readIds(keys.waiting, ids);
+    for (const worker of [...(await this.#lists.workers()), ...(await this.#lists.goneWorkers(Infinity))]) {
+      await this.#readIds(keys.held(worker), ids);
+    }
+    await this.#readIds(keys.scheduled, ids);
+    return ids;
+  }
+
+  async #readIds(key: string, ids: Set<string>): Promise<void> {
+    for (let first = 0; ; first += censusPage) {
+      const { length, ids: found } = await this.#lists.census(key, first, censusPage);
+      for (const id of found) ids.add(id);
+      if (length < censusPage) return;
+    }
+  }
+
+  #flushSoon(): void {
+    const flush = this.#flush().finally(() => this.#flushes.delete(flush));
+    this.#flushes.add(flush);
+  }
+
+  async #flush(): Promise<void> {
+    const jobs = this.#committed;
+    this.#committed = [];
+    for (const page of pagesOf(jobs, (job) => job.element)) {
+      try {
+        const epoch = await this.#push(ElementBatch.of(page.map((job) => job.element)));
+        if (epoch === null) this.#relay.lookAtEpochs();
+        else
+          this.notes.note(
+            epoch,
+            page.map((job) => job.id),
+          );
+      } catch (error) {
+        this.#logger.debug(
+          { error: toError(error).message, queue: this.table.queue },
+          "committed jobs could not be pushed; the relay brings them",
+        );
+        this.#relay.expectRows();
+      }
+    }
+  }
+
+  /** Returns the epoch as it was before the push: on one connection the first of two commands is done first. */
+  async #push(elements: ElementBatch): Promise<string | null> {
+    if (!this.#hasEpoch) {
+      const epoch = await this.epoch();
+      this.#hasEpoch = true;
+      await this.#lists.push(elements);
+      return epoch;
+    }
+    const [epoch] = await Promise.all([this.#lists.writtenEpoch(), this.#lists.push(elements)]);
+    return epoch;
+  }
+}
+
+/** Pages that are neither too many commands nor too much for one. */
+function* pagesOf<Item>(items: readonly Item[], textOf: (item: Item) => string): Generator<Item[]> {
+  let page: Item[] = [];
+  let length = 0;
+  for (const item of items) {
+    page.push(item);
+    length += textOf(item).length;
+    if (page.length < pushPage && length < pushLength) continue;
+    yield page;
+    page = [];
+    length = 0;
+  }
+  if (page.length > 0) yield page;
+}

@@ -1,0 +1,45 @@
+import { Alarm } from "../runtime/alarm.ts";
+import type { Duty } from "../runtime/duty.ts";
+import { toError } from "../runtime/errors.ts";
+import type { Logger } from "../runtime/logger.ts";
+import type { QueueLists } from "../valkey/queue/queue-lists.ts";
+
+const page = 100;
+// Timers take at most 2^31 ms; a job that is due later is heard of again.
+const farAwayMs = 86_400_000;
+
+/**
+ * The duty that moves jobs whose time has come from the schedule to the queue. It sleeps until the next one is due, which it
+ * learns from every renewal of the lease and from every retry of this process, so nobody polls for it.
+ */
+export class Promoter implements Duty {
+  readonly #lists: QueueLists;
+  readonly #logger: Logger;
+  readonly #alarm = new Alarm(() => this.#promote());
+
+  constructor(lists: QueueLists, logger: Logger) {
+    this.#lists = lists;
+    this.#logger = logger;
+  }
+
+  start(): void {
+    // It is told when something is due.
+  }
+
+  stop(): Promise<void> {
+    return this.#alarm.stop();
+  }
+
+  /** A job is due in `ms` milliseconds; negative: none is scheduled. */
+  expect(ms: number): void {
+    if (ms >= 0 && ms <= farAwayMs) this.#alarm.set(ms);
+  }
+
+  async #promote(): Promise<void> {
+    try {
+      this.expect(await this.#lists.promote(page));
+    } catch (error) {
+      this.#logger.debug({ error: toError(error).message }, "due jobs could not be moved; the next renewal says so again");
+    }
+  }
+}

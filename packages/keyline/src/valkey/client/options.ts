@@ -1,0 +1,97 @@
+import { isIP } from "node:net";
+import { KeylineError } from "../../runtime/errors.ts";
+import { withoutPassword } from "../../runtime/logger.ts";
+
+export interface ValkeyNode {
+  readonly host: string;
+  /** Default 6379; 26379 for a sentinel. */
+  readonly port?: number;
+}
+
+interface Credentials {
+  readonly username?: string;
+  readonly password?: string;
+  /** True, or options of Node's `tls.connect`, for an encrypted connection. */
+  readonly tls?: boolean | object;
+}
+
+/**
+ * Where Valkey is: a URL (`valkey://user:password@host:port/db`, `valkeys://` for TLS), one server, a cluster's seed nodes, or
+ * the sentinels that know a primary by its name. Everything else in Keyline is the same for all four.
+ */
+export type ValkeyOptions =
+  | string
+  | (ValkeyNode & Credentials & { readonly db?: number })
+  | ({ readonly cluster: readonly ValkeyNode[] } & Credentials)
+  | ({ readonly sentinels: readonly ValkeyNode[]; readonly name: string; readonly db?: number } & Credentials);
+
+/** What the options come to, in the words of the client library. */
+export type ValkeyTarget =
+  | { readonly kind: "single" | "sentinel"; readonly options: Readonly<Record<string, unknown>> }
+  | {
+      readonly kind: "cluster";
+      readonly nodes: readonly { host: string; port: number }[];
+      readonly options: Readonly<Record<string, unknown>>;
+    };
+
+/** Throws INVALID_OPTION for what is no address. */
+export function toTarget(options: ValkeyOptions): ValkeyTarget {
+  if (typeof options === "string") return { kind: "single", options: parseUrl(options) };
+  if ("cluster" in options) {
+    if (options.cluster.length === 0) throw new KeylineError("INVALID_OPTION", "valkey.cluster is empty: name at least one node");
+    return {
+      kind: "cluster",
+      nodes: options.cluster.map(({ host, port = 6379 }) => ({ host, port })),
+      options: credentials(options),
+    };
+  }
+  if ("sentinels" in options) {
+    if (options.sentinels.length === 0) throw new KeylineError("INVALID_OPTION", "valkey.sentinels is empty: name at least one sentinel");
+    return {
+      kind: "sentinel",
+      options: {
+        ...credentials(options),
+        sentinels: options.sentinels.map(({ host, port = 26379 }) => ({ host, port })),
+        name: options.name,
+        db: options.db ?? 0,
+      },
+    };
+  }
+  const { host, port = 6379, db = 0 } = options;
+  return { kind: "single", options: { ...credentials(options), host, port, db } };
+}
+
+function credentials({ username, password, tls }: Credentials): Record<string, unknown> {
+  return {
+    ...(username === undefined ? {} : { username }),
+    ...(password === undefined ? {} : { password }),
+    ...(tls ? { tls: tls === true ? {} : tls } : {}),
+  };
+}
+
+const schemes: Record<string, { readonly tls: boolean }> = {
+  "valkey:": { tls: false },
+  "redis:": { tls: false },
+  "valkeys:": { tls: true },
+  "rediss:": { tls: true },
+};
+
+function parseUrl(text: string): Record<string, unknown> {
+  const url = URL.canParse(text) ? new URL(text) : undefined;
+  const scheme = url && schemes[url.protocol];
+  const db = url ? Number(url.pathname.slice(1) || "0") : NaN;
+  if (!url || !scheme || !Number.isInteger(db)) {
+    throw new KeylineError(
+      "INVALID_OPTION",
+      `${JSON.stringify(withoutPassword(text))} is no Valkey address: write valkey://host:port, or valkeys:// for TLS`,
+    );
+  }
+  return {
+    host: url.hostname.replace(/^\[|\]$/g, "") || "localhost",
+    port: url.port ? Number(url.port) : 6379,
+    db,
+    ...(url.username ? { username: decodeURIComponent(url.username) } : {}),
+    ...(url.password ? { password: decodeURIComponent(url.password) } : {}),
+    ...(scheme.tls ? { tls: isIP(url.hostname) ? {} : { servername: url.hostname } } : {}),
+  };
+}

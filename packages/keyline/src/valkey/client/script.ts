@@ -1,0 +1,58 @@
+import { createHash } from "node:crypto";
+import { readFileSync } from "node:fs";
+import type { ValkeyConnection } from "./connection.ts";
+import { bulkString, WrittenCommand } from "./written-command.ts";
+
+/** Makes scripts of the files in the folder `scripts` beside the module that asks; several files are one script, one after the other. */
+export function scriptsBeside(moduleUrl: string): (keyCount: number, ...files: readonly string[]) => Script {
+  return (keyCount, ...files) => {
+    const text = files.map((file) => readFileSync(new URL(`./scripts/${file}.lua`, moduleUrl), "utf8")).join("\n");
+    return new Script(keyCount, text);
+  };
+}
+
+/** A Lua script, sent by its hash, and by its text to a server that does not know it yet. */
+export class Script {
+  readonly #text: string;
+  readonly #hash: string;
+  readonly #keyCount: number;
+  readonly #head: string;
+
+  constructor(keyCount: number, text: string) {
+    this.#text = text;
+    this.#hash = createHash("sha1").update(this.#text).digest("hex");
+    this.#keyCount = keyCount;
+    this.#head = bulkString("evalsha") + bulkString(this.#hash) + bulkString(String(keyCount));
+  }
+
+  /** The reply, as the script's header describes it. */
+  async run(connection: ValkeyConnection, keysAndArguments: readonly (string | number)[]): Promise<unknown> {
+    try {
+      return await this.runByHash(connection, keysAndArguments);
+    } catch (error) {
+      if (!isUnknownScript(error)) throw error;
+      return this.runByText(connection, keysAndArguments);
+    }
+  }
+
+  /** The same for who looks after scripts that the server does not know: see `isUnknownScript`. */
+  runByHash(connection: ValkeyConnection, keysAndArguments: readonly (string | number)[]): Promise<unknown> {
+    return connection.client.sendCommand(this.#write(keysAndArguments)) as Promise<unknown>;
+  }
+
+  /** The same for commands that must not be overtaken: whatever the server knows, nothing is sent a second time, behind others. */
+  runByText(connection: ValkeyConnection, keysAndArguments: readonly (string | number)[]): Promise<unknown> {
+    return connection.client.eval(this.#text, this.#keyCount, ...keysAndArguments);
+  }
+
+  #write(keysAndArguments: readonly (string | number)[]): WrittenCommand {
+    let wire = `*${keysAndArguments.length + 3}\r\n${this.#head}`;
+    for (const value of keysAndArguments) wire += bulkString(String(value));
+    return new WrittenCommand("evalsha", [this.#hash, "1", String(keysAndArguments[0])], wire);
+  }
+}
+
+/** The server did not run a script because it does not know its hash. */
+export function isUnknownScript(error: unknown): boolean {
+  return error instanceof Error && error.message.startsWith("NOSCRIPT");
+}

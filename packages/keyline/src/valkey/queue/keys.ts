@@ -1,0 +1,35 @@
+/** Every key of a queue. The braces are its hash tag: all of them live in one slot of a cluster, and a script may touch them all. */
+export class QueueKeys {
+  readonly waiting: string;
+  readonly workers: string;
+  readonly gone: string;
+  readonly scheduled: string;
+  readonly dead: string;
+  readonly ids: string;
+  readonly epoch: string;
+  readonly #heldPrefix: string;
+
+  constructor(prefix: string, queue: string) {
+    const base = `${prefix}:{${queue}}:`;
+    /** List: jobs that wait; added at the left, taken from the right. */
+    this.waiting = `${base}waiting`;
+    /** Sorted set: worker -> end of its lease, in the server's milliseconds. */
+    this.workers = `${base}workers`;
+    /** Sorted set: worker whose held list was returned -> when; a move that was under way may still fill that list. */
+    this.gone = `${base}gone`;
+    /** Sorted set: jobs that wait for their next attempt, by due time in the server's milliseconds. */
+    this.scheduled = `${base}scheduled`;
+    /** List: dead letters of a plain queue, newest at the left. */
+    this.dead = `${base}dead`;
+    /** Set: ids that callers chose, of jobs of a plain queue that are not settled. */
+    this.ids = `${base}ids`;
+    /** String: the epoch, which is another one after the server lost its memory or a replica took over. */
+    this.epoch = `${base}epoch`;
+    this.#heldPrefix = `${base}held:`;
+  }
+
+  /** List: what one worker holds, in the order in which it took it. */
+  held(worker: string): string {
+    return this.#heldPrefix + worker;
+  }
+}

@@ -1,0 +1,82 @@
+import type { ValkeyConnection } from "../client/connection.ts";
+import type { GroupMode, GroupState } from "./group-log.ts";
+import type { GroupKeys, StreamKeys } from "./keys.ts";
+import { wakeKeyOf } from "./group-wake.ts";
+import { scriptsBeside } from "../client/script.ts";
+
+const script = scriptsBeside(import.meta.url);
+
+const prelude = ["group", "stream-state", "group-again"];
+const status = script(8, ...prelude, "group-status");
+const redrive = script(4, ...prelude, "group-redrive");
+const remove = script(8, ...prelude, "group-remove");
+
+type StatusReply = [number, string, string, number, number, string, number, string, number, number, number, string, GroupMode, string];
+
+/** The consumer groups of one stream, as those look at them who do not consume. */
+export class GroupAdmin {
+  readonly connection: ValkeyConnection;
+  readonly keys: StreamKeys;
+
+  constructor(connection: ValkeyConnection, keys: StreamKeys) {
+    this.connection = connection;
+    this.keys = keys;
+  }
+
+  /** The names of all groups that are on Valkey: those that Keyline knows, and those that somebody else made on the stream. */
+  async names(): Promise<string[]> {
+    const { client } = this.connection;
+    const names = new Set(await client.hkeys(this.keys.groups));
+    if ((await client.exists(this.keys.events)) === 1) {
+      for (const fields of (await client.xinfo("GROUPS", this.keys.events)) as unknown[][]) names.add(String(fields[1]));
+    }
+    return [...names];
+  }
+
+  /** Undefined when there is no such group. */
+  async state(name: string): Promise<GroupState | undefined> {
+    const keys = this.keys.group(name);
+    const ofMode = (await this.connection.client.hget(keys.state, "mode")) === "backlog" ? keys.backlog : this.keys.events;
+    const all = [this.keys.events, ofMode, keys.consumers, keys.again, keys.entries, keys.dead, keys.state, this.keys.groups];
+    const reply = (await status.run(this.connection, [...all, name])) as StatusReply | null;
+    if (!reply) return undefined;
+    const [pending, firstPending, cursor, lag, length, first, retrying, firstRetrying, dead, lost, consumers, seen, mode, filled] = reply;
+    const lastSeenAt = seen === "" ? undefined : Number(seen);
+    return { pending, firstPending, cursor, lag, length, first, retrying, firstRetrying, dead, lost, consumers, lastSeenAt, mode, filled };
+  }
+
+  /** Counts the entries of a log after `cursor`, page by page. */
+  async countAfter(log: string, cursor: string): Promise<number> {
+    let count = 0;
+    for (let from = `(${cursor}`; ;) {
+      const page = await this.connection.client.xrange(log, from, "+", "COUNT", 1_000);
+      count += page.length;
+      const last = page.at(-1);
+      if (page.length < 1_000 || !last) return count;
+      from = `(${last[0]}`;
+    }
+  }
+
+  /** The newest dead letters. */
+  deadLetters(name: string, limit: number): Promise<string[]> {
+    return this.connection.client.lrange(this.keys.group(name).dead, 0, limit - 1);
+  }
+
+  deadLetterCount(name: string): Promise<number> {
+    return this.connection.client.llen(this.keys.group(name).dead);
+  }
+
+  /** Hands out again what can be of the oldest dead letters, up to `limit` of them. Returns how many were. */
+  async redrive(name: string, limit: number, hasKeys: boolean): Promise<number> {
+    const { again, entries, dead, linePrefix } = this.keys.group(name);
+    const values = [again, entries, dead, wakeKeyOf(this.keys), hasKeys ? linePrefix : "", limit];
+    return (await redrive.run(this.connection, values)) as number;
+  }
+
+  /** False when there is no such group. */
+  async remove(name: string): Promise<boolean> {
+    const keys: GroupKeys = this.keys.group(name);
+    const all = [this.keys.events, keys.backlog, keys.consumers, keys.again, keys.entries, keys.dead, keys.state, this.keys.groups];
+    return (await remove.run(this.connection, [...all, name, keys.linePrefix])) === 1;
+  }
+}

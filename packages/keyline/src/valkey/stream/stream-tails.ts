@@ -1,0 +1,215 @@
+/*
+ * DESIGN. All readers of a process that wait for the next entry of a stream share one blocking XREAD over all of their streams: it only
+ * says where there is news, and each reader then reads from its own place.
+ *
+ * - Who waits says after which entry. The XREAD asks after the earliest of those of a stream, so nobody can wait in vain for an entry
+ *   that was appended between its last read and the XREAD.
+ * - A stream that nobody waited for, or an earlier place, interrupts the XREAD (CLIENT UNBLOCK). The XREAD may not have arrived when
+ *   that does, so it is repeated until it worked.
+ * - Everybody who waits goes on at a reconnect and when the block time is over: only who reads again sees that a stream was lost.
+ * - On a cluster streams of different slots cannot share a command: there each stream has a connection of its own.
+ */
+import type { Logger } from "../../runtime/logger.ts";
+import { delay, Notice } from "../../runtime/waiting.ts";
+import { toError } from "../../runtime/errors.ts";
+import type { ValkeyConnection } from "../client/connection.ts";
+
+interface Waiter {
+  readonly after: string;
+  readonly resolve: () => void;
+}
+
+export interface StreamTailsParts {
+  readonly isCluster: boolean;
+  /** For short commands. */
+  readonly commands: ValkeyConnection;
+  /** A connection that stays silent for up to `blockMs`. */
+  connect(blockMs: number): ValkeyConnection;
+  /** Whether stream id `a` is before `b`. */
+  isBefore(a: string, b: string): boolean;
+  readonly logger: Logger;
+}
+
+const blockMs = 8_000;
+const unblockAgainMs = 10;
+const lingerMs = 60_000;
+
+/** Says when a stream has news. */
+export class StreamTails {
+  readonly #parts: StreamTailsParts;
+  readonly #readers = new Map<string, TailReader>();
+  #isClosed = false;
+
+  constructor(parts: StreamTailsParts) {
+    this.#parts = parts;
+  }
+
+  /** Resolves when the stream at `key` has an entry after `after`, or may have been lost, or `signal` is aborted. May be early. */
+  whenAfter(key: string, after: string, signal: AbortSignal): Promise<void> {
+    if (signal.aborted || this.#isClosed) return Promise.resolve();
+    const slot = this.#parts.isCluster ? key : "";
+    let reader = this.#readers.get(slot);
+    if (!reader) {
+      reader = new TailReader(this.#parts, () => void this.#readers.delete(slot));
+      this.#readers.set(slot, reader);
+    }
+    return reader.wait(key, after, signal);
+  }
+
+  close(): void {
+    this.#isClosed = true;
+    for (const reader of this.#readers.values()) reader.close();
+  }
+}
+
+/** One blocking connection. */
+class TailReader {
+  readonly #parts: StreamTailsParts;
+  readonly #connection: ValkeyConnection;
+  readonly #waiters = new Map<string, Set<Waiter>>();
+  readonly #joined = new Notice();
+  readonly #closing = new AbortController();
+  readonly #onIdle: () => void;
+  /** What the XREAD that is under way asks for; undefined while there is none. */
+  #asked: ReadonlyMap<string, string> | undefined;
+  #isInterrupting = false;
+  /** The server's name for this connection; undefined while it is not known. */
+  #connectionId: number | undefined;
+
+  constructor(parts: StreamTailsParts, onIdle: () => void) {
+    this.#parts = parts;
+    this.#onIdle = onIdle;
+    this.#connection = parts.connect(blockMs);
+    this.#connection.onReady(() => {
+      this.#connectionId = undefined;
+      this.#wakeAll();
+    });
+    void this.#run();
+  }
+
+  wait(key: string, after: string, signal: AbortSignal): Promise<void> {
+    return new Promise((resolve) => {
+      const waiters = this.#waiters.get(key) ?? new Set();
+      this.#waiters.set(key, waiters);
+      const leave = (): void => {
+        waiters.delete(waiter);
+        if (waiters.size === 0 && this.#waiters.get(key) === waiters) this.#waiters.delete(key);
+        signal.removeEventListener("abort", leave);
+        resolve();
+      };
+      const waiter: Waiter = { after, resolve: leave };
+      waiters.add(waiter);
+      signal.addEventListener("abort", leave);
+      const asked = this.#asked?.get(key);
+      if (!this.#asked) this.#joined.notify();
+      else if (asked === undefined || this.#parts.isBefore(after, asked)) this.#interruptSoon();
+    });
+  }
+
+  close(): void {
+    this.#closing.abort();
+    this.#wakeAll();
+    this.#connection.close();
+  }
+
+  #wakeAll(): void {
+    for (const waiters of this.#waiters.values()) for (const { resolve } of waiters) resolve();
+  }
+
+  async #run(): Promise<void> {
+    const { signal } = this.#closing;
+    while (!signal.aborted) {
+      if (this.#waiters.size === 0) {
+        await this.#joined.wait(lingerMs, signal);
+        if (this.#waiters.size > 0 || signal.aborted) continue;
+        this.#onIdle();
+        this.close();
+        return;
+      }
+      if (!(await this.#connection.whenReady(60_000, signal))) continue;
+      try {
+        await this.#read();
+      } catch (error) {
+        if (signal.aborted) return;
+        this.#parts.logger.debug({ error: toError(error).message }, "waiting for stream entries failed; it is tried again");
+        this.#wakeAll();
+        await delay(100, signal);
+      }
+    }
+  }
+
+  async #read(): Promise<void> {
+    // A cluster has one stream a connection, and is not interrupted.
+    if (!this.#parts.isCluster) this.#connectionId ??= Number(await this.#connection.client.call("CLIENT", "ID"));
+    const asked = new Map<string, string>();
+    for (const [key, waiters] of this.#waiters) {
+      let first: string | undefined;
+      for (const { after } of waiters) if (first === undefined || this.#parts.isBefore(after, first)) first = after;
+      if (first !== undefined) asked.set(key, first);
+    }
+    // Everybody left meanwhile.
+    if (asked.size === 0) return;
+    this.#asked = asked;
+    try {
+      const reply = (await this.#connection.client.call(
+        "XREAD",
+        "COUNT",
+        1,
+        "BLOCK",
+        blockMs,
+        "STREAMS",
+        ...asked.keys(),
+        ...asked.values(),
+      )) as [key: string, entries: [id: string, fields: string[]][]][] | null;
+      if (reply) this.#note(reply);
+      else if (!this.#isInterrupting) this.#wakeAll();
+    } finally {
+      this.#asked = undefined;
+    }
+  }
+
+  #note(reply: readonly [key: string, entries: readonly [id: string, fields: string[]][]][]): void {
+    for (const [key, entries] of reply) {
+      const newest = entries.at(-1)?.[0];
+      for (const waiter of this.#waiters.get(key) ?? []) {
+        if (newest !== undefined && this.#parts.isBefore(waiter.after, newest)) waiter.resolve();
+      }
+    }
+  }
+
+  // Everybody who joins in this turn of the event loop is served by one interruption.
+  #interruptSoon(): void {
+    if (this.#isInterrupting) return;
+    this.#isInterrupting = true;
+    setImmediate(() => void this.#interrupt());
+  }
+
+  async #interrupt(): Promise<void> {
+    const { signal } = this.#closing;
+    const interrupted = this.#asked;
+    try {
+      while (this.#asked && this.#asked === interrupted && !signal.aborted) {
+        if (this.#connectionId === undefined) return this.#connection.reconnect();
+        await this.#parts.commands.client.call("CLIENT", "UNBLOCK", this.#connectionId);
+        if (this.#asked === interrupted) await delay(unblockAgainMs, signal);
+      }
+    } catch (error) {
+      // Not allowed, or not possible now: a new connection begins with a new XREAD.
+      this.#parts.logger.debug({ error: toError(error).message }, "a blocking read could not be interrupted; it connects anew");
+      this.#connection.reconnect();
+    } finally {
+      this.#isInterrupting = false;
+      // Who joined meanwhile found somebody interrupting, but the XREAD before the one that is under way now.
+      if (!signal.aborted && this.#isAnyLeftOut()) this.#interruptSoon();
+    }
+  }
+
+  #isAnyLeftOut(): boolean {
+    if (!this.#asked) return false;
+    for (const [key, waiters] of this.#waiters) {
+      const asked = this.#asked.get(key);
+      for (const { after } of waiters) if (asked === undefined || this.#parts.isBefore(after, asked)) return true;
+    }
+    return false;
+  }
+}
