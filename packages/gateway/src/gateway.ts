@@ -65,7 +65,7 @@ export class Gateway {
     this.#logger = logger;
     this.#connections = new LiveConnections(
       new ConnectionLimit(this.#limits.connections, this.#limits.connectionsPerVisitor),
-      this.#limits.sendBufferBytes,
+      this.#limits,
     );
     this.#access = new Access({ keyline, logger, options: options.access, onRevoked: () => this.#endRevoked() });
     this.#connections.isRevoked = ({ visitor }) => visitor.token !== undefined && this.#access.isRevoked(visitor.token);

@@ -13,6 +13,13 @@ export interface GatewayLimits {
   readonly framesPerSecond: number;
   /** Channels that one connection may be subscribed to, watch and be present on, and streams that it may follow, each counted. Default 100. */
   readonly channelsPerConnection: number;
+  /**
+   * How often a connection hears from the gateway when nothing happens, in whole seconds: less than the shortest patience of what is in between. A
+   * WebSocket that answers nothing to two in a row is ended. Default 15,000.
+   */
+  readonly beatMs: number;
+  /** How long an event stream lasts at the most before its client has to come back: it cannot answer, so this is how one is noticed that vanished. Default 600,000. */
+  readonly eventStreamMs: number;
   /** Bytes that a receiver may leave unread before it is cut. Default 1 MiB. */
   readonly sendBufferBytes: number;
   /** The largest body of a request. Default 256 KiB. */
@@ -28,6 +35,8 @@ export const defaultLimits: GatewayLimits = {
   connections: 20_000,
   framesPerSecond: 50,
   channelsPerConnection: 100,
+  beatMs: 15_000,
+  eventStreamMs: 600_000,
   sendBufferBytes: 1_048_576,
   bodyBytes: 262_144,
 };

@@ -13,6 +13,8 @@ export type EndCode =
   | "TOO_MANY_FRAMES"
   | "TOO_MANY_CONNECTIONS"
   | "INTERNAL_ERROR"
+  | "SILENT"
+  | "RENEW"
   | "CLOSED";
 
 /** Why a feed ends for a receiver, while the connection goes on. */
@@ -84,6 +86,7 @@ export abstract class LiveConnection {
 
   /** Tells the client why, and closes. Never called twice. */
   protected abstract sayGoodbye(code: EndCode, retryMs: number): void;
+  /** Lets the client hear from the gateway; called at every beat, unless what was written before still waits. Ends a client that is not there. */
   abstract beat(): void;
   /** Its token has expired, or was revoked: called once a second from then on. */
   abstract loseToken(code: "TOKEN_EXPIRED" | "TOKEN_REVOKED"): void;

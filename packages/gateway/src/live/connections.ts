@@ -3,17 +3,24 @@ import { Problem } from "../server/problem.ts";
 import type { EndCode, LiveConnection } from "./connection.ts";
 
 const tickMs = 1_000;
-const beatTicks = 15;
 const quickestReturnMs = 500;
 // Of every client a millisecond, so that the others get a thousand of them in a second.
 const returnSpreadMs = { least: 1_000, perConnection: 1, most: 30_000 };
 
-/** How often a connection hears from the gateway when nothing happens. */
-export const beatMs = beatTicks * tickMs;
+interface Patience {
+  readonly sendBufferBytes: number;
+  readonly beatMs: number;
+  readonly eventStreamMs: number;
+}
 
 /** All live connections of this gateway. One sweep serves them all: heartbeats, tokens that expire, receivers that are stuck. */
 export class LiveConnections {
   readonly sendBufferBytes: number;
+  /** How often a connection hears from the gateway when nothing happens. */
+  readonly beatMs: number;
+  /** How long an event stream lasts at the most. */
+  readonly eventStreamMs: number;
+  readonly #beatTicks: number;
   readonly #limit: ConnectionLimit;
   readonly #all = new Set<LiveConnection>();
   readonly #ends = new Map<EndCode, number>();
@@ -25,9 +32,12 @@ export class LiveConnections {
   /** Whether a connection's token was revoked, also while the connection was being opened. */
   isRevoked: (connection: LiveConnection) => boolean = () => false;
 
-  constructor(limit: ConnectionLimit, sendBufferBytes: number) {
+  constructor(limit: ConnectionLimit, { sendBufferBytes, beatMs, eventStreamMs }: Patience) {
     this.#limit = limit;
     this.sendBufferBytes = sendBufferBytes;
+    this.#beatTicks = Math.max(1, Math.round(beatMs / tickMs));
+    this.beatMs = this.#beatTicks * tickMs;
+    this.eventStreamMs = eventStreamMs;
   }
 
   get isDraining(): boolean {
@@ -63,7 +73,7 @@ export class LiveConnections {
   }
 
   nextSlot(): number {
-    this.#slots = (this.#slots + 1) % beatTicks;
+    this.#slots = (this.#slots + 1) % this.#beatTicks;
     return this.#slots;
   }
 
@@ -117,7 +127,7 @@ export class LiveConnections {
   #sweep(): void {
     this.#ticks++;
     const now = Date.now();
-    const slot = this.#ticks % beatTicks;
+    const slot = this.#ticks % this.#beatTicks;
     for (const connection of this.#all) connection.tick(now, connection.slot === slot);
   }
 }

@@ -6,9 +6,17 @@ import { idLine } from "./wire.ts";
 const heartbeat = Buffer.from(":\n\n");
 // Clients whose streams break at the same moment must not return at the same moment.
 const returnMs = { least: 1_000, spread: 2_000 };
+// These do not break at the same moment.
+const renewMs = { least: 100, spread: 400 };
+const shortestPartOfLife = 0.75;
 
-/** Server-sent events to one client. */
+/**
+ * Server-sent events to one client. It cannot answer, so nobody can tell a client that has vanished from one that listens: what is written to it
+ * is taken by the kernel, or by a proxy, for a quarter of an hour or longer. So a stream has an end after which a client that is there comes back.
+ */
 export class EventStream extends LiveConnection implements Receiver {
+  readonly #renewAt = Date.now() + this.connections.eventStreamMs * (shortestPartOfLife + Math.random() * (1 - shortestPartOfLife));
+
   /**
    * Sends the head of the answer and what a client needs to resume. Frames go to the socket itself: the body ends with the connection and
    * has no chunks, so that the same bytes do for every client.
@@ -29,7 +37,8 @@ export class EventStream extends LiveConnection implements Receiver {
   }
 
   beat(): void {
-    this.socket.write(heartbeat);
+    if (Date.now() < this.#renewAt) this.socket.write(heartbeat);
+    else this.end("RENEW", renewMs.least + Math.floor(Math.random() * renewMs.spread));
   }
 
   loseToken(code: "TOKEN_EXPIRED" | "TOKEN_REVOKED"): void {

@@ -18,11 +18,15 @@ const closeCodes: Record<EndCode, number> = {
   SLOW_RECEIVER: 4408,
   TOO_MANY_FRAMES: 4429,
   TOO_MANY_CONNECTIONS: 4429,
+  SILENT: 4410,
+  RENEW: 1012,
   INTERNAL_ERROR: 1011,
 };
 
 const noticeMs = 2_000;
-const beatFrame = toTextFrame('{"type":"beat"}');
+// For the client's program, and a ping of WebSocket itself, which a browser answers without its page: RFC 6455, section 5.5.2.
+const beatFrames = Buffer.concat([toTextFrame('{"type":"beat"}'), Buffer.from([0x89, 0])]);
+const mostUnanswered = 2;
 
 /** One subscription of a session. `sub` is what the client calls it; without, there is one for a channel. */
 export interface SessionSubscription {
@@ -47,6 +51,9 @@ export class Session extends LiveConnection implements Receiver {
   readonly #subscriptions = new Map<string | number, SessionSubscription>();
   #noticeEndsAt = 0;
   #isLeaving = false;
+  /** What had come from the client at the last beat, and how many beats in a row brought nothing more. */
+  #heardBytes = -1;
+  #unanswered = 0;
   /** Resolves when the frames that came so far are answered. */
   whenAnswered: () => Promise<void> = () => Promise.resolve();
 
@@ -91,8 +98,13 @@ export class Session extends LiveConnection implements Receiver {
     this.#noticeEndsAt = 0;
   }
 
+  /** A client that has vanished does not close: nothing is heard of it any more, and what is written to it is taken by the kernel, or by a proxy. */
   beat(): void {
-    this.socket.write(beatFrame);
+    const heardBytes = "bytesRead" in this.socket ? Number(this.socket.bytesRead) : 0;
+    this.#unanswered = heardBytes === this.#heardBytes ? this.#unanswered + 1 : 0;
+    this.#heardBytes = heardBytes;
+    if (this.#unanswered < mostUnanswered) this.socket.write(beatFrames);
+    else this.end("SILENT");
   }
 
   /** An expired token may be followed by a new one, for which there is a moment; a revoked one may not. */

@@ -4,7 +4,7 @@ import { randomUUID } from "node:crypto";
 import type { Origins } from "../access/origins.ts";
 import { visitorKey } from "../access/token.ts";
 import { visitorOf } from "../access/visitor.ts";
-import { beatMs, type LiveConnections } from "../live/connections.ts";
+import type { LiveConnections } from "../live/connections.ts";
 import type { Seat } from "../limits/connection-limit.ts";
 import { largestFrameBytes } from "../limits/options.ts";
 import { Problem } from "../server/problem.ts";
@@ -56,7 +56,13 @@ export async function addSocketRoutes(routes: FastifyInstance, parts: SocketPart
         follows.forget(session);
       });
       webSocket.on("message", (data: Buffer, isBinary) => conversation.hear(data, isBinary));
-      session.send({ type: "hello", beatMs, gateway, maxFrameBytes: largestFrameBytes, framesPerSecond: parts.framesPerSecond });
+      session.send({
+        type: "hello",
+        beatMs: connections.beatMs,
+        gateway,
+        maxFrameBytes: largestFrameBytes,
+        framesPerSecond: parts.framesPerSecond,
+      });
     },
   });
 }

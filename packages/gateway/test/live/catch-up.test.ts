@@ -5,6 +5,7 @@ import { afterAll, beforeAll, expect, onTestFinished, test } from "vitest";
 import { openStage, type Stage } from "../../../keyline/test/support/stage.ts";
 import type { StandaloneGateway } from "../../src/index.ts";
 import { ConnectionLimit } from "../../src/limits/connection-limit.ts";
+import { defaultLimits } from "../../src/limits/options.ts";
 import { LiveConnections } from "../../src/live/connections.ts";
 import { EventStream } from "../../src/live/event-stream.ts";
 import { Feed } from "../../src/live/feed.ts";
@@ -111,7 +112,7 @@ test("a socket that holds a little, and will never tell of a drain, is waited fo
     socket.destroy();
     server.close();
   });
-  const connections = new LiveConnections(new ConnectionLimit(1, 1), 1_048_576);
+  const connections = new LiveConnections(new ConnectionLimit(1, 1), defaultLimits);
   const stream = new EventStream(connections, { socket, visitor: { ip: "", token: undefined } });
   while (socket.writableLength === 0) {
     socket.write(Buffer.alloc(4_096));

@@ -6,6 +6,7 @@ import { openStage, gate, type Stage } from "../../../keyline/test/support/stage
 import { startWireProxy } from "../../../keyline/test/support/wire-proxy.ts";
 import type { ChannelDoor, StandaloneGateway, StandaloneOptions } from "../../src/index.ts";
 import { ConnectionLimit } from "../../src/limits/connection-limit.ts";
+import { defaultLimits } from "../../src/limits/options.ts";
 import { LiveConnections } from "../../src/live/connections.ts";
 import { EventStream } from "../../src/live/event-stream.ts";
 import { EventSourceReader } from "../support/event-source.ts";
@@ -104,7 +105,7 @@ describe("while a connection opens", () => {
     const accepted = once(server, "connection");
     const client = connect({ port: (server.address() as AddressInfo).port, host: "127.0.0.1", allowHalfOpen: true });
     const [socket] = (await accepted) as [Socket];
-    const connections = new LiveConnections(new ConnectionLimit(1, 1), 1_048_576);
+    const connections = new LiveConnections(new ConnectionLimit(1, 1), defaultLimits);
     connections.drain();
     connections.stop();
     connections.add(new EventStream(connections, { socket, visitor: { ip: "", token: undefined } }), () => undefined);
