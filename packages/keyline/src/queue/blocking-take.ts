@@ -2,6 +2,7 @@ import { toError } from "../runtime/errors.ts";
 import type { Logger } from "../runtime/logger.ts";
 import type { ValkeyConnection } from "../valkey/client/connection.ts";
 import type { QueueLists } from "../valkey/queue/queue-lists.ts";
+import { retryDelay } from "../runtime/waiting.ts";
 
 /** The wait for the next job of an empty queue: one BLMOVE, on a connection of the worker's own. */
 export class BlockingTake {
@@ -10,6 +11,8 @@ export class BlockingTake {
   readonly #blockMs: number;
   readonly #logger: Logger;
   #connectionId: number | undefined;
+  #refusals = 0;
+  #rest: NodeJS.Timeout | undefined;
 
   constructor(options: {
     readonly lists: QueueLists;
@@ -21,6 +24,11 @@ export class BlockingTake {
     this.#connection = options.blocking;
     this.#blockMs = options.blockMs;
     this.#logger = options.logger;
+  }
+
+  /** It was refused a moment ago. */
+  get isResting(): boolean {
+    return this.#rest !== undefined;
   }
 
   /** Calls `listener` after every connect and reconnect, until the returned function is called. */
@@ -37,8 +45,31 @@ export class BlockingTake {
   }
 
   /** The element of a job that is in the held list of `worker` now; null when none came within the block time. */
-  take(worker: string): Promise<string | null> {
-    return this.#lists.take(this.#connection, worker, this.#blockMs / 1_000);
+  async take(worker: string): Promise<string | null> {
+    const element = await this.#lists.take(this.#connection, worker, this.#blockMs / 1_000);
+    this.#refusals = 0;
+    return element;
+  }
+
+  /**
+   * The server refused to wait, as one that is full does: it is asked again later and later, whatever else it allows meanwhile. Calls `then`
+   * when that time has come.
+   */
+  rest(error: Error, then: () => void): void {
+    const isNews = this.#refusals++ === 0;
+    this.#logger[isNews ? "error" : "debug"](
+      { error: error.message },
+      "waiting for a job was refused; the queue is looked at now and then",
+    );
+    const over = (): void => {
+      this.#rest = undefined;
+      then();
+    };
+    this.#rest = setTimeout(over, retryDelay(this.#refusals, { first: 50, max: 1_000 }));
+  }
+
+  close(): void {
+    clearTimeout(this.#rest);
   }
 
   /**

@@ -80,7 +80,6 @@ export class Exchange<Data> {
     this.#stopListening = [this.#lists.connection.onReady(() => this.#distrust()), this.#blockingTake.onReady(() => this.#distrust())];
   }
 
-  /** The last take brought less than asked for. */
   get isEmpty(): boolean {
     return this.#isEmpty;
   }
@@ -149,6 +148,7 @@ export class Exchange<Data> {
 
   close(): void {
     for (const stop of this.#stopListening) stop();
+    this.#blockingTake.close();
     this.#reconciler.stop();
   }
 
@@ -166,7 +166,8 @@ export class Exchange<Data> {
       const finished = this.#finished.splice(0, maxFinished);
       void this.#settleAndTake(finished, take);
     }
-    if (this.#isEmpty && this.#isTaking && !this.#isBlocking && this.#setup.room() > 0 && this.#lease.isCertain) void this.#block();
+    const mayWait = this.#isTaking && !this.#isBlocking && !this.#blockingTake.isResting;
+    if (this.#isEmpty && mayWait && this.#setup.room() > 0 && this.#lease.isCertain) void this.#block();
     if (this.#expected === 0) this.#events.calmed();
   }
 
@@ -180,7 +181,7 @@ export class Exchange<Data> {
     try {
       const reply = await this.#lists.settleAndTake(this.#lease.name, places, { finished: finished.length, take, areOldest, ownIds });
       if (generation !== this.#generation) return;
-      this.#reconciler.noteSuccess();
+      this.#reconciler.noteSuccess(finished.length > 0 && "settle", take > 0 && "take");
       this.#expected -= take;
       if (reply === "lost") {
         for (const job of finished) this.#events.missed(job);
@@ -189,8 +190,7 @@ export class Exchange<Data> {
       }
       if (reply === "moved") {
         for (const job of finished) this.#reconciler.doubtEnd(job, settled);
-        this.#reconciler.doubt();
-        return;
+        return this.#reconciler.doubt();
       }
       this.#noteSettled(finished, reply.missing);
       if (reply.taken.length > 0) this.#accept(reply.taken);
@@ -202,7 +202,7 @@ export class Exchange<Data> {
       if (generation !== this.#generation) return;
       this.#expected -= take;
       for (const job of finished) this.#reconciler.doubtEnd(job, settled);
-      this.#noteFailure(error, "jobs could not be handed in");
+      this.#reconciler.noteFailure(finished.length > 0 ? "settle" : "take", error);
     } finally {
       this.#underWay--;
       this.pumpSoon();
@@ -210,18 +210,13 @@ export class Exchange<Data> {
   }
 
   #noteSettled(finished: readonly HeldJob<Data>[], missing: readonly number[]): void {
-    if (missing.length === 0) {
-      for (const job of finished) this.#events.ended(job, settled);
-      return;
-    }
     const missed = new Set(missing);
     finished.forEach((job, index) => (missed.has(index) ? this.#events.missed(job) : this.#events.ended(job, settled)));
   }
 
   async #endOne(job: HeldJob<Data>, ending: Exclude<Ending, { kind: "settle" }>): Promise<void> {
     const generation = this.#generation;
-    const { places } = this.#held.leave([job]);
-    const [place] = places;
+    const [place] = this.#held.leave([job]).places;
     if (!place) return;
     this.#underWay++;
     try {
@@ -230,13 +225,20 @@ export class Exchange<Data> {
         ending.kind === "retry"
           ? await this.#lists.retry(name, place, ending)
           : await this.#lists.bury(name, place, { letter: ending.letter, ownId: job.element?.hasOwnId ? job.element.id : "" });
+      this.#reconciler.noteEnd(job);
       if (generation !== this.#generation) return;
+      this.#reconciler.noteSuccess("end");
       if (isEnded) this.#events.ended(job, ending);
       else this.#events.missed(job);
     } catch (error) {
       if (generation !== this.#generation) return;
-      this.#reconciler.doubtEnd(job, ending);
-      this.#noteFailure(error, "a job could not be handed in");
+      if (isConnectionError(error)) {
+        this.#reconciler.doubtEnd(job, ending);
+        this.#reconciler.noteFailure("end", error);
+      } else {
+        this.#held.rejoin(job, place.place);
+        this.#reconciler.postpone(job, error, () => this.end(job, ending));
+      }
     } finally {
       this.#underWay--;
       this.pumpSoon();
@@ -250,16 +252,17 @@ export class Exchange<Data> {
     try {
       if (!(await this.#blockingTake.whenReady(1_000)) || !this.#isTaking || generation !== this.#generation) return;
       const raw = await this.#blockingTake.take(name);
+      this.#reconciler.noteSuccess("wait");
       if (raw === null) return;
-      if (generation === this.#generation) {
-        this.#isEmpty = false;
-        this.#accept([raw]);
-      } else {
-        // The lease went while this waited: the job is in a held list that nobody looks at, and was not begun.
-        await this.#lists.returnHeld(name, 100, "leaving");
-      }
+      // The lease went while this waited: the job is in a held list that nobody looks at, and was not begun.
+      if (generation !== this.#generation) return void (await this.#lists.returnHeld(name, 100, "leaving"));
+      this.#isEmpty = false;
+      this.#accept([raw]);
     } catch (error) {
-      this.#noteFailure(error, "waiting for a job failed");
+      if (isConnectionError(error)) this.#reconciler.noteFailure("wait", error);
+      else this.#blockingTake.rest(toError(error), () => this.pumpSoon());
+      // Whatever came meanwhile is found by taking, which needs no memory where waiting does.
+      this.#isEmpty = false;
     } finally {
       this.#isBlocking = false;
       this.pumpSoon();
@@ -270,12 +273,6 @@ export class Exchange<Data> {
     const jobs = raws.map((raw) => new HeldJob<Data>(raw));
     this.#held.join(jobs);
     this.#events.taken(jobs);
-  }
-
-  #noteFailure(error: unknown, what: string): void {
-    if (isConnectionError(error)) this.#setup.logger.debug({ error: toError(error).message }, what);
-    else this.#setup.logger.error({ error: toError(error).message }, what);
-    this.#reconciler.noteFailure();
   }
 
   #distrust(): void {

@@ -50,6 +50,11 @@ export class HeldJobs<Data> {
     for (const job of jobs) this.#jobs.push(job);
   }
 
+  /** Takes a job in again that did not leave after all, at the place where it was. */
+  rejoin(job: HeldJob<Data>, place: number): void {
+    this.#jobs.splice(place, 0, job);
+  }
+
   /**
    * Takes the jobs out. `areOldest` when they are the ones held longest, in their order: then the first and the last place say it
    * all, and of one job alone its place.

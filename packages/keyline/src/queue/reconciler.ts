@@ -8,9 +8,11 @@
 import { toError } from "../runtime/errors.ts";
 import type { Lease } from "../work/lease.ts";
 import type { Logger } from "../runtime/logger.ts";
+import { Setbacks } from "../runtime/setbacks.ts";
 import { delay, retryDelay } from "../runtime/waiting.ts";
 import type { Beat, QueueLists } from "../valkey/queue/queue-lists.ts";
 import type { Ending } from "./disposal.ts";
+import { isConnectionError } from "../valkey/client/connection.ts";
 import type { HeldJob, HeldJobs } from "./held-jobs.ts";
 
 /** What the held list showed. */
@@ -23,6 +25,9 @@ export interface Reading<Data> {
   readonly ended: ReadonlyMap<HeldJob<Data>, Ending>;
 }
 
+/** A worker's commands, as far as one of them may fail while the others do not. */
+export type Command = "settle" | "take" | "end" | "wait";
+
 /** Finds out what a worker really holds, whenever that is in doubt. */
 export class Reconciler<Data> {
   readonly #lists: QueueLists;
@@ -33,7 +38,10 @@ export class Reconciler<Data> {
   #unsure = new Map<HeldJob<Data>, Ending>();
   #isDue = false;
   #generation = 0;
-  #failures = 0;
+  readonly #setbacks = new Setbacks<Command>();
+  /** Endings that were refused. */
+  readonly #refusals = new Setbacks<HeldJob<Data>>();
+  readonly #postponed = new Set<NodeJS.Timeout>();
   #suspicions = 0;
 
   constructor(
@@ -53,7 +61,7 @@ export class Reconciler<Data> {
 
   /** Whether jobs have ended of which it is not known whether Valkey knows. */
   get isUnsure(): boolean {
-    return this.#unsure.size > 0;
+    return this.#unsure.size > 0 || this.#postponed.size > 0;
   }
 
   /** What is known of the list may be wrong. */
@@ -67,13 +75,32 @@ export class Reconciler<Data> {
   }
 
   /** A command failed. Where one fails after every reading, it is no broken connection: then the list is read less and less often. */
-  noteFailure(): void {
-    if (!this.#isDue) this.#failures++;
+  noteFailure(command: Command, error: unknown): void {
+    const count = this.#isDue ? 0 : this.#setbacks.note(command);
     this.#isDue = true;
+    const level = count === 1 && !isConnectionError(error) ? "error" : "debug";
+    this.#logger[level]({ error: toError(error).message, command }, "a worker's command failed; its held list is read again");
   }
 
-  noteSuccess(): void {
-    this.#failures = 0;
+  noteSuccess(...commands: readonly (Command | false)[]): void {
+    for (const command of commands) if (command) this.#setbacks.clear(command);
+  }
+
+  /** The server refused the ending of this one job, which is still held. Its neighbours go on; `again` hands it in once more, less and less often. */
+  postpone(job: HeldJob<Data>, error: unknown, again: () => void): void {
+    const count = this.#refusals.note(job);
+    this.#logger[count === 1 ? "error" : "debug"]({ id: job.element?.id, error: toError(error).message }, "a job could not be handed in");
+    const retry = (): void => {
+      this.#postponed.delete(timer);
+      again();
+    };
+    const timer = setTimeout(retry, retryDelay(count, { first: 100, max: 30_000 }));
+    this.#postponed.add(timer);
+  }
+
+  /** The ending was not refused this time. */
+  noteEnd(job: HeldJob<Data>): void {
+    this.#refusals.clear(job);
   }
 
   /** Takes note of how many jobs the list has, while no command is under way. */
@@ -86,7 +113,7 @@ export class Reconciler<Data> {
   async read(): Promise<Reading<Data> | undefined> {
     const generation = this.#generation;
     const { signal } = this.#stopping;
-    for (let tries = Math.max(0, this.#failures - 1); !signal.aborted; tries++) {
+    for (let tries = Math.max(0, this.#setbacks.most - 1); !signal.aborted; tries++) {
       if (tries > 0) await delay(retryDelay(tries - 1), signal);
       const raws = await this.#tryToRead();
       if (generation !== this.#generation) return undefined;
@@ -100,11 +127,19 @@ export class Reconciler<Data> {
     const unsure = [...this.#unsure.keys()];
     this.#generation++;
     this.#unsure.clear();
+    this.#forgetRefusals();
     return unsure;
   }
 
   stop(): void {
     this.#stopping.abort();
+    this.#forgetRefusals();
+  }
+
+  #forgetRefusals(): void {
+    this.#refusals.forget();
+    for (const timer of this.#postponed) clearTimeout(timer);
+    this.#postponed.clear();
   }
 
   async #tryToRead(): Promise<readonly string[] | undefined> {

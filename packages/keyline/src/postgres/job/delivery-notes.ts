@@ -2,6 +2,7 @@ import { Alarm } from "../../runtime/alarm.ts";
 import type { Duty } from "../../runtime/duty.ts";
 import { toError } from "../../runtime/errors.ts";
 import type { Logger } from "../../runtime/logger.ts";
+import { retryDelay } from "../../runtime/waiting.ts";
 import type { JobTable } from "./job-table.ts";
 
 /** A delivery that is to be noted. */
@@ -23,6 +24,7 @@ export class DeliveryNotes implements Duty {
   readonly #table: JobTable;
   readonly #logger: Logger;
   readonly #notes = new Map<string, Note>();
+  #failures = 0;
   readonly #alarm = new Alarm(() => this.#write());
 
   constructor(table: JobTable, logger: Logger) {
@@ -59,7 +61,7 @@ export class DeliveryNotes implements Duty {
 
   async #write(): Promise<void> {
     if (this.#table.database.isAvailable) await this.#markAll();
-    if (this.#notes.size > 0) this.#alarm.set(markEveryMs);
+    if (this.#notes.size > 0) this.#alarm.set(retryDelay(this.#failures, { first: markEveryMs, max: 5_000 }));
   }
 
   async #markAll(): Promise<void> {
@@ -69,10 +71,12 @@ export class DeliveryNotes implements Duty {
         const ids = entries.slice(first, first + page).map(([id]) => id);
         try {
           const isInCharge = await this.#table.mark(note.epoch, ids);
+          this.#failures = 0;
           // At the start of a queue its epoch may not be in charge yet.
           if (!isInCharge && performance.now() - note.since < patienceMs) break;
         } catch (error) {
           this.#logger.debug({ error: toError(error).message, queue: this.#table.queue }, "deliveries could not be noted yet");
+          this.#failures++;
           return;
         }
         for (const id of ids) if (this.#notes.get(id) === note) this.#notes.delete(id);

@@ -16,6 +16,8 @@ import type { Duty } from "../../runtime/duty.ts";
 import { toError } from "../../runtime/errors.ts";
 import type { Logger } from "../../runtime/logger.ts";
 import type { Database } from "../client/database.ts";
+import { Setbacks } from "../../runtime/setbacks.ts";
+import { retryDelay } from "../../runtime/waiting.ts";
 import { claimUndelivered, findUndelivered, joinIds, type JobRow, type JobTable } from "./job-table.ts";
 import type { DeliveryNotes } from "./delivery-notes.ts";
 import { rebuildJobs } from "./job-rebuild.ts";
@@ -53,6 +55,9 @@ export class JobRelay implements Duty {
   readonly #rebuilds = new Set<Promise<void>>();
   readonly #alarm = new Alarm(() => this.#look());
   readonly #stopping = new AbortController();
+  /** Queues that could not be delivered, how often in a row, and when each is tried again. */
+  readonly #setbacks = new Setbacks<string>();
+  readonly #tryAgainAt = new Map<string, number>();
   #seen = new Map<string, number>();
   #expectedUntil = 0;
   #nextEpochLook = 0;
@@ -139,7 +144,8 @@ export class JobRelay implements Duty {
 
   /** Returns whether rows were seen that may have to be delivered at the next look. */
   async #deliverRows(): Promise<boolean> {
-    const open = [...this.#outlets.values()].filter((outlet) => outlet.isOpen);
+    const begun = performance.now();
+    const open = [...this.#outlets.values()].filter(({ isOpen, table }) => isOpen && begun >= (this.#tryAgainAt.get(table.queue) ?? 0));
     if (open.length === 0) return false;
     const rows = await findUndelivered(
       this.#database,
@@ -172,11 +178,16 @@ export class JobRelay implements Duty {
 
   // What goes wrong with one queue must not keep the others waiting.
   async #deliverAll(outlet: Outlet, ids: readonly string[]): Promise<void> {
+    const { queue } = outlet.table;
     try {
       for (let first = 0; first < ids.length; first += claimPage) await this.#deliver(outlet, ids.slice(first, first + claimPage));
+      this.#setbacks.clear(queue);
+      this.#tryAgainAt.delete(queue);
     } catch (error) {
-      this.#logger.warn(
-        { error: toError(error).message, queue: outlet.table.queue },
+      const count = this.#setbacks.note(queue);
+      this.#tryAgainAt.set(queue, performance.now() + retryDelay(count, { first: 250, max: 10_000 }));
+      this.#logger[count === 1 ? "warn" : "debug"](
+        { error: toError(error).message, queue },
         "the relay could not deliver a queue's jobs; it tries again",
       );
     }

@@ -8,7 +8,6 @@
  * - After every failure and every reconnect nothing is sent before it was read again what this consumer has: reconciler.ts. Ends are sent
  *   again: ending what is nowhere any more does nothing.
  */
-import { toError } from "../../runtime/errors.ts";
 import type { Lease } from "../../work/lease.ts";
 import type { Logger } from "../../runtime/logger.ts";
 import { Notice } from "../../runtime/waiting.ts";
@@ -85,7 +84,7 @@ export class Exchange<Data> {
   }
 
   get isQuiet(): boolean {
-    return this.#finished.length === 0 && this.#failed.length === 0 && this.#underWay === 0;
+    return this.#finished.length === 0 && this.#failed.length === 0 && this.#underWay === 0 && this.#reconciler.postponed === 0;
   }
 
   held(): Iterable<HeldEntry<Data>> {
@@ -198,7 +197,7 @@ export class Exchange<Data> {
     try {
       if (isPlain) await this.#turnPlain(ended, places);
       else await this.#turnByScript(ended, places);
-      this.#reconciler.noteSuccess();
+      this.#reconciler.noteSuccess(ended.length > 0 && "finish", places > 0 && "take");
     } catch (error) {
       if (generation !== this.#generation) return;
       for (const entry of ended) {
@@ -206,7 +205,7 @@ export class Exchange<Data> {
         entry.isUnsure = true;
         this.#finished.push(entry);
       }
-      this.#noteFailure(error, "entries could not be handed in");
+      this.#reconciler.noteFailure(ended.length > 0 ? "finish" : "take", error);
     } finally {
       if (generation === this.#generation) this.#expected -= places;
       this.#underWay--;
@@ -250,14 +249,20 @@ export class Exchange<Data> {
     this.#underWay++;
     try {
       const { end, nextDueMs } = await this.#log.fail(this.#lease.name, entry, failure);
+      this.#reconciler.noteEnd(entry);
       if (generation !== this.#generation) return;
+      this.#reconciler.noteSuccess("fail");
       this.#noteEnd(entry, end);
       this.#arrivals.expectDue(nextDueMs);
     } catch (error) {
       if (generation !== this.#generation) return;
       entry.isUnsure = true;
-      this.#failed.push([entry, failure]);
-      this.#noteFailure(error, "an entry could not be handed in");
+      if (isGroupMissing(error) || isConnectionError(error)) {
+        this.#failed.push([entry, failure]);
+        this.#reconciler.noteFailure("fail", error);
+      } else {
+        this.#reconciler.postpone(entry, error, () => this.end(entry, failure));
+      }
     } finally {
       this.#underWay--;
       this.pumpSoon();
@@ -282,12 +287,6 @@ export class Exchange<Data> {
       taken.push(held);
     }
     this.#setup.events.taken(taken);
-  }
-
-  #noteFailure(error: unknown, what: string): void {
-    if (isGroupMissing(error)) return this.#reconciler.detach();
-    this.#reconciler.noteFailure();
-    this.#setup.logger[isConnectionError(error) ? "debug" : "error"]({ error: toError(error).message }, what);
   }
 
   async #recover(): Promise<void> {

@@ -10,8 +10,10 @@
 import { toError } from "../../runtime/errors.ts";
 import type { Lease } from "../../work/lease.ts";
 import type { Logger } from "../../runtime/logger.ts";
+import { Setbacks } from "../../runtime/setbacks.ts";
 import { delay, retryDelay } from "../../runtime/waiting.ts";
 import type { GroupBeat, GroupLog, HandedEntry } from "../../valkey/stream/group-log.ts";
+import { isConnectionError } from "../../valkey/client/connection.ts";
 import type { HeldEntries } from "./held-entries.ts";
 
 interface ReconcilerSetup {
@@ -26,6 +28,9 @@ interface ReconcilerSetup {
 
 const page = 500;
 
+/** A consumer's commands, as far as one of them may fail while the others do not. */
+export type Command = "finish" | "take" | "fail";
+
 /** Finds out what a consumer really has, whenever that is in doubt. */
 export class Reconciler<Data> {
   readonly #setup: ReconcilerSetup;
@@ -35,7 +40,10 @@ export class Reconciler<Data> {
   #isInDoubt = false;
   #isUnderWay = false;
   #generation = 0;
-  #failures = 0;
+  readonly #setbacks = new Setbacks<Command>();
+  /** Ends that were refused. */
+  readonly #refusals = new Setbacks<object>();
+  readonly #timers = new Set<NodeJS.Timeout>();
   #suspicions = 0;
 
   constructor(held: HeldEntries<Data>, setup: ReconcilerSetup) {
@@ -63,13 +71,41 @@ export class Reconciler<Data> {
   }
 
   /** A command failed. Where one fails after every recovery, it is no broken connection: then less and less is sent. */
-  noteFailure(): void {
-    if (!this.#isInDoubt) this.#failures++;
+  noteFailure(command: Command, error: unknown): void {
+    const count = this.#isInDoubt ? 0 : this.#setbacks.note(command);
+    if (isGroupMissing(error)) return this.detach();
     this.#isInDoubt = true;
+    const level = count === 1 && !isConnectionError(error) ? "error" : "debug";
+    this.#setup.logger[level]({ error: toError(error).message, command }, "a consumer's command failed; what it has is read again");
   }
 
-  noteSuccess(): void {
-    this.#failures = 0;
+  noteSuccess(...commands: readonly (Command | false)[]): void {
+    for (const command of commands) if (command) this.#setbacks.clear(command);
+  }
+
+  /** Ends of entries that are handed in again later. */
+  get postponed(): number {
+    return this.#timers.size;
+  }
+
+  /** The server refused the end of this one entry. Its neighbours go on; `again` hands it in once more, less and less often. */
+  postpone(entry: { readonly id: string }, error: unknown, again: () => void): void {
+    const count = this.#refusals.note(entry);
+    const level = count === 1 ? "error" : "debug";
+    this.#setup.logger[level]({ id: entry.id, error: toError(error).message }, "an entry could not be handed in");
+    const timer = setTimeout(
+      () => {
+        this.#timers.delete(timer);
+        again();
+      },
+      retryDelay(count, { first: 100, max: 30_000 }),
+    );
+    this.#timers.add(timer);
+  }
+
+  /** The end was not refused this time. */
+  noteEnd(entry: object): void {
+    this.#refusals.clear(entry);
   }
 
   /** Takes note of how many entries are pending with this consumer, while no command is under way. */
@@ -82,10 +118,12 @@ export class Reconciler<Data> {
   /** Forgets everything of a lease that is lost. */
   reset(): void {
     this.#generation++;
+    this.#forgetRefusals();
   }
 
   stop(): void {
     this.#stopping.abort();
+    this.#forgetRefusals();
   }
 
   /** Returns the entries that nothing was known of. Tries until it works; undefined when the lease went or the consumer stopped meanwhile. */
@@ -94,7 +132,7 @@ export class Reconciler<Data> {
     const { signal } = this.#stopping;
     this.#isUnderWay = true;
     try {
-      for (let tries = Math.max(0, this.#failures - 1); !signal.aborted; tries++) {
+      for (let tries = Math.max(0, this.#setbacks.most - 1); !signal.aborted; tries++) {
         if (tries > 0) await delay(retryDelay(tries - 1), signal);
         const own = await this.#tryToRead();
         if (generation !== this.#generation) return undefined;
@@ -125,6 +163,12 @@ export class Reconciler<Data> {
       logger.debug({ error: toError(error).message }, "it could not be read yet what a consumer has");
       return undefined;
     }
+  }
+
+  #forgetRefusals(): void {
+    this.#refusals.forget();
+    for (const timer of this.#timers) clearTimeout(timer);
+    this.#timers.clear();
   }
 
   #compare(own: readonly HandedEntry[]): readonly HandedEntry[] {

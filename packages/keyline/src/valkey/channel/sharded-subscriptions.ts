@@ -3,6 +3,7 @@ import { toError } from "../../runtime/errors.ts";
 import type { Logger } from "../../runtime/logger.ts";
 import { delay, retryDelay } from "../../runtime/waiting.ts";
 import type { ValkeyTarget } from "../client/options.ts";
+import { Setbacks } from "../../runtime/setbacks.ts";
 import type { PatternRegistry } from "./pattern-registry.ts";
 import { Subscriber, type PubSubListener } from "./subscriber.ts";
 import type { Subscriptions, SubscriptionsSetup } from "./subscriptions.ts";
@@ -16,6 +17,7 @@ interface Placed {
 }
 
 const lookEveryMs = 2_000;
+const quietMs = 10_000;
 
 /**
  * Subscriptions on a cluster. A channel's messages stay on the node that has its slot, so each subscription goes there, on one
@@ -33,6 +35,9 @@ export class ShardedSubscriptions implements Subscriptions {
   readonly #wanted = new Set<string>();
   readonly #nodes = new Map<string, Subscriber>();
   readonly #stopping = new AbortController();
+  /** Nodes that refused, and when they did last. */
+  readonly #refusals = new Setbacks<string>();
+  readonly #refusedAt = new Map<string, number>();
   #patternNode: string | undefined;
   #look: NodeJS.Timeout | undefined;
   #isPlacing = false;
@@ -178,12 +183,20 @@ export class ShardedSubscriptions implements Subscriptions {
         onRefused: () => {
           // The slot is elsewhere now: whoever was on this connection is asked for anew.
           this.#forget(key);
-          setTimeout(() => this.#placeSoon(), 100).unref();
+          setTimeout(() => this.#placeSoon(), this.#pauseAfter(key)).unref();
         },
       },
     );
     this.#nodes.set(key, subscriber);
     return subscriber;
+  }
+
+  // Looking up where the slots are works all the while: what ends the growth is that the node has not refused for some time.
+  #pauseAfter(key: string): number {
+    const now = performance.now();
+    if (now - (this.#refusedAt.get(key) ?? -Infinity) > quietMs) this.#refusals.clear(key);
+    this.#refusedAt.set(key, now);
+    return retryDelay(this.#refusals.note(key) - 1, { first: 100, max: 2_000 });
   }
 
   #forget(key: string): void {

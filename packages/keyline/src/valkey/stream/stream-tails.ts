@@ -10,7 +10,7 @@
  * - On a cluster streams of different slots cannot share a command: there each stream has a connection of its own.
  */
 import type { Logger } from "../../runtime/logger.ts";
-import { delay, Notice } from "../../runtime/waiting.ts";
+import { delay, Notice, retryDelay } from "../../runtime/waiting.ts";
 import { toError } from "../../runtime/errors.ts";
 import type { ValkeyConnection } from "../client/connection.ts";
 
@@ -32,6 +32,7 @@ export interface StreamTailsParts {
 
 const blockMs = 8_000;
 const unblockAgainMs = 10;
+const firstPauseMs = 100;
 const lingerMs = 60_000;
 
 /** Says when a stream has news. */
@@ -118,7 +119,7 @@ class TailReader {
 
   async #run(): Promise<void> {
     const { signal } = this.#closing;
-    while (!signal.aborted) {
+    for (let failures = 0; !signal.aborted;) {
       if (this.#waiters.size === 0) {
         await this.#joined.wait(lingerMs, signal);
         if (this.#waiters.size > 0 || signal.aborted) continue;
@@ -129,11 +130,12 @@ class TailReader {
       if (!(await this.#connection.whenReady(60_000, signal))) continue;
       try {
         await this.#read();
+        failures = 0;
       } catch (error) {
         if (signal.aborted) return;
         this.#parts.logger.debug({ error: toError(error).message }, "waiting for stream entries failed; it is tried again");
         this.#wakeAll();
-        await delay(100, signal);
+        await delay(retryDelay(failures++, { first: firstPauseMs }), signal);
       }
     }
   }

@@ -7,7 +7,13 @@
 local answer = {}
 for index = 1, #ARGV, 2 do
   local is_new = redis.call('SADD', KEYS[1], ARGV[index])
-  if is_new == 1 then redis.call('LPUSH', KEYS[2], ARGV[index + 1]) end
+  if is_new == 1 then
+    local pushed = redis.pcall('LPUSH', KEYS[2], ARGV[index + 1])
+    if type(pushed) == 'table' then
+      redis.call('SREM', KEYS[1], ARGV[index])
+      return pushed
+    end
+  end
   answer[#answer + 1] = is_new
 end
 return answer

@@ -9,8 +9,9 @@ local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local due = redis.call('ZRANGE', KEYS[1], '-inf', now, 'BYSCORE', 'LIMIT', 0, ARGV[1])
 for _, element in ipairs(due) do
-  redis.call('ZREM', KEYS[1], element)
+  -- In this order: one that is refused stays where it is.
   redis.call('LPUSH', KEYS[2], element)
+  redis.call('ZREM', KEYS[1], element)
 end
 local next_due = redis.call('ZRANGE', KEYS[1], 0, 0, 'WITHSCORES')
 if next_due[2] then return math.max(0, next_due[2] - now) end

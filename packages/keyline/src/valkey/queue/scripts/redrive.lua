@@ -16,15 +16,19 @@ local function is_free(element)
   return redis.call('SADD', KEYS[3], tostring(fields.id)) == 1
 end
 
-local letters = redis.call('RPOP', KEYS[1], ARGV[1]) or {}
-local moved = 0
-for _, letter in ipairs(letters) do
+local looked, moved = 0, 0
+while looked < tonumber(ARGV[1]) do
+  local letter = redis.call('LINDEX', KEYS[1], -1)
+  if not letter then break end
+  looked = looked + 1
   local element = decode(letter).element
   if type(element) == 'string' and is_free(element) then
+    -- In this order: one that is refused stays where it is.
     redis.call('LPUSH', KEYS[2], (string.gsub(element, '^{"attempts":%d+,', '{', 1)))
+    redis.call('RPOP', KEYS[1])
     moved = moved + 1
   else
-    redis.call('LPUSH', KEYS[1], letter)
+    redis.call('LMOVE', KEYS[1], KEYS[1], 'RIGHT', 'LEFT')
   end
 end
-return { #letters, moved }
+return { looked, moved }

@@ -7,7 +7,10 @@
 if not redis.call('ZSCORE', KEYS[1], ARGV[1]) then return 0 end
 local time = redis.call('TIME')
 local due = time[1] * 1000 + math.floor(time[2] / 1000) + ARGV[5]
-if not release(KEYS[2], ARGV[2], ARGV[3]) then return 0 end
--- Two equal elements (a foreign writer added them) would be one member: the second goes on at once instead of vanishing.
-if redis.call('ZADD', KEYS[3], 'NX', due, ARGV[4]) == 0 then redis.call('LPUSH', KEYS[4], ARGV[4]) end
-return 1
+-- Written first: an element that is refused leaves the job where it is. Two equal ones (a foreign writer added them) would be one member:
+-- the second goes on at once instead of vanishing.
+local is_scheduled = redis.call('ZADD', KEYS[3], 'NX', due, ARGV[4]) == 1
+if not is_scheduled then redis.call('LPUSH', KEYS[4], ARGV[4]) end
+if release(KEYS[2], ARGV[2], ARGV[3]) then return 1 end
+if is_scheduled then redis.call('ZREM', KEYS[3], ARGV[4]) else redis.call('LPOP', KEYS[4]) end
+return 0

@@ -24,9 +24,13 @@ local function raise_attempts(element)
 end
 
 local answer = { 0 }
-for _, element in ipairs(redis.call('RPOP', KEYS[4], ARGV[2]) or {}) do
+for _ = 1, tonumber(ARGV[2]) do
+  local element = redis.call('LINDEX', KEYS[4], -1)
+  if not element then break end
   if ARGV[3] ~= 'leaving' then element = raise_attempts(element) end
+  -- In this order: one that is refused stays where it is.
   redis.call('RPUSH', KEYS[3], element)
+  redis.call('RPOP', KEYS[4])
   answer[#answer + 1] = string.sub(element, 1, 300)
 end
 answer[1] = redis.call('LLEN', KEYS[4])

@@ -14,14 +14,17 @@ if not text and ARGV[6] == 'retry' and redis.call('XPENDING', place.log, place.g
   local is_there, its_key, data = read_entry(place.log, id)
   if is_there then text = again_text(0, consumer, its_key, data) end
 end
+-- Written first: a letter that is refused leaves the entry where it is.
+local has_letter = ARGV[6] == 'bury' and ARGV[8] ~= ''
+if has_letter then redis.call('LPUSH', KEYS[5], ARGV[8]) end
 local end_of_it = remove_ended(place, id, consumer)
+if has_letter and end_of_it ~= 'ended' then redis.call('LPOP', KEYS[5]) end
 if end_of_it ~= 'taken' then
   if ARGV[6] == 'retry' and end_of_it == 'ended' and text then
     local _, _, rest = again_parts(text)
     redis.call('HSET', place.entries, id, again_head(tonumber(ARGV[7]), '') .. rest)
     redis.call('ZADD', place.again, now + ARGV[8], id)
   else
-    if ARGV[6] == 'bury' and end_of_it == 'ended' and ARGV[8] ~= '' then redis.call('LPUSH', KEYS[5], ARGV[8]) end
     release_line(place, key, id, now)
   end
 end

@@ -7,16 +7,18 @@
 local now = now_ms()
 local moved = 0
 for _ = 1, tonumber(ARGV[2]) do
-  local text = redis.call('RPOP', KEYS[3])
+  local text = redis.call('LINDEX', KEYS[3], -1)
   if not text then break end
   local is_letter, letter = pcall(cjson.decode, text)
   if is_letter and type(letter) == 'table' and type(letter.id) == 'string' then
     local is_first = ARGV[1] == '' or not letter.key or redis.call('RPUSH', ARGV[1] .. letter.key, letter.id) == 1
     redis.call('HSET', KEYS[2], letter.id, again_text(0, '', letter.key, letter.data))
     redis.call('ZADD', KEYS[1], is_first and now or 'inf', letter.id)
+    -- Last: one that is refused stays a dead letter.
+    redis.call('RPOP', KEYS[3])
     moved = moved + 1
   else
-    redis.call('LPUSH', KEYS[3], text)
+    redis.call('LMOVE', KEYS[3], KEYS[3], 'RIGHT', 'LEFT')
   end
 end
 if moved > 0 then wake_consumers(KEYS[4]) end
