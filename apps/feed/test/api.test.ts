@@ -202,8 +202,8 @@ describe("reading posts", () => {
 
 describe("the live side", () => {
   test("knows the channels that were made, and no others", async () => {
-    expect((await fetch(`${feed.url}/v1/channels/nowhere/messages`)).status).toBe(404);
-    expect((await fetch(`${feed.url}/v1/channels/weather.berlin/messages`)).status).toBe(404);
+    expect((await fetch(`${feed.url}/v1/channels/nowhere/messages`)).status).toBe(401);
+    expect((await fetch(`${feed.url}/v1/channels/weather.berlin/messages`)).status).toBe(401);
   });
 
   test("lets nobody publish past PostgreSQL", async () => {
@@ -246,7 +246,7 @@ describe("readers", () => {
       body: '{"data":1}',
     });
     expect(published.status).toBe(403);
-    expect((await fetch(`${feed.url}/v1/queues/orders`, { headers: { authorization } })).status).toBe(404);
+    expect((await fetch(`${feed.url}/v1/queues/orders`, { headers: { authorization } })).status).toBe(403);
   });
 
   test.each([{}, { readerId: "" }, { readerId: "ada" }, { readerId: 5 }, { readerId: "reader:*" }, ""])(

@@ -10,7 +10,7 @@ import { Access } from "./access/access.ts";
 import { Origins } from "./access/origins.ts";
 import type { Revocation } from "./access/revocations.ts";
 import { addTicketRoutes } from "./access/ticket-routes.ts";
-import { findChannelsIn } from "./channels/doors.ts";
+import { ChannelAccess } from "./channels/channel-access.ts";
 import { addPublishRoutes } from "./channels/publish-routes.ts";
 import type { GatewayOptions } from "./gateway-options.ts";
 import { ConnectionLimit } from "./limits/connection-limit.ts";
@@ -31,8 +31,8 @@ import { addCors } from "./server/cors.ts";
 import { addDoor, furnishScope } from "./server/scope.ts";
 import type { Routes } from "./server/zod-schemas.ts";
 import { addAppendRoutes } from "./streams/append-routes.ts";
-import { findStreamsIn } from "./streams/doors.ts";
 import { addEventRoutes, wantsEvents } from "./streams/event-routes.ts";
+import { StreamAccess } from "./streams/stream-access.ts";
 import { StreamCounts } from "./streams/stream-counts.ts";
 import { FollowDesk } from "./websocket/follow-desk.ts";
 import { PresenceDesk } from "./websocket/presence-desk.ts";
@@ -121,9 +121,9 @@ export class Gateway {
     const parts = {
       access: this.#access,
       origins: this.#origins,
-      doors: findChannelsIn(this.#options.channels ?? []),
+      channels: new ChannelAccess(this.#access, this.#options.channels ?? []),
       feeds: this.#feeds,
-      streams: findStreamsIn(this.#options.streams ?? []),
+      streams: new StreamAccess(this.#access, this.#options.streams ?? []),
       counts,
       connections: this.#connections,
       queues,

@@ -70,7 +70,7 @@ describe("the plugin", () => {
     await app.register(gateway, { keyline, access: { secret }, channels: async (name: string) => doors.get(name) });
     const url = await app.listen({ port: 0 });
     const address = `${url}/v1/channels/tech_news/messages`;
-    expect((await request(address)).status).toBe(404);
+    expect((await request(address)).status).toBe(401);
     doors.set("tech_news", { channel: keyline.channel("tech_news", { history: {} }), access: "public", publish: "token" });
     const reader = await EventSourceReader.open(address);
     const headers = bearer(await signToken({ channels: { publish: ["tech_*"] } }));

@@ -101,7 +101,8 @@ describe("with the gateway itself", () => {
   });
 
   test.each([
-    ["nowhere", undefined, "UNKNOWN_CHANNEL"],
+    ["nowhere", { channels: { subscribe: ["nowhere"] } }, "UNKNOWN_CHANNEL"],
+    ["nowhere", undefined, "TOKEN_MISSING"],
     ["room", undefined, "TOKEN_MISSING"],
     ["room", { channels: { subscribe: ["news"] } }, "FORBIDDEN"],
   ])("the channel %s with %j is refused with %s", async (channel, claims, code) => {

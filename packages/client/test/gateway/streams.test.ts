@@ -136,7 +136,8 @@ describe("a stream", () => {
   });
 
   test.each([
-    ["nowhere", undefined, {}, "UNKNOWN_STREAM"],
+    ["nowhere", { streams: { read: ["nowhere"] } }, {}, "UNKNOWN_STREAM"],
+    ["nowhere", undefined, {}, "TOKEN_MISSING"],
     ["private", undefined, {}, "TOKEN_MISSING"],
     ["private", { streams: { read: ["numbers"] } }, {}, "FORBIDDEN"],
     ["numbers", undefined, { after: "abc" }, "INVALID_ID"],

@@ -1,4 +1,3 @@
-import { Problem } from "../server/problem.ts";
 import { checkName } from "./names.ts";
 
 const reservedPrefix = "keyline:";
@@ -26,13 +25,10 @@ export class DoorFinder<Door> {
     this.#find = (name) => byName.get(name);
   }
 
-  /** Throws a 400 problem for what can be no name, and 404 for a name that nobody declared. */
-  async find(name: string): Promise<Door> {
+  /** Undefined for a name that nobody declared. Throws a 400 problem for what can be no name. */
+  async find(name: string): Promise<Door | undefined> {
     checkName(this.#kind, name);
     // The gateway's own are nobody else's, whatever the application's function finds and a token's pattern covers.
-    const door = name.startsWith(reservedPrefix) ? undefined : await this.#find(name);
-    if (door) return door;
-    const code = this.#kind === "channel" ? "UNKNOWN_CHANNEL" : "UNKNOWN_STREAM";
-    throw new Problem({ title: `There is no ${this.#kind} ${name}`, status: 404, code });
+    return name.startsWith(reservedPrefix) ? undefined : await this.#find(name);
   }
 }

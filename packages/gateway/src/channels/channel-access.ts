@@ -1,23 +1,47 @@
 import type { Access } from "../access/access.ts";
+import { DoorFinder } from "../access/door-finder.ts";
 import type { Visitor } from "../access/token.ts";
 import { Problem } from "../server/problem.ts";
-import type { ChannelDoor } from "./doors.ts";
+import type { ChannelDoor, ChannelDoors } from "./doors.ts";
 
-/** Throws a 401 or 403 problem for a visitor who may not read this channel. */
-export function requireReading(access: Access, visitor: Visitor, { channel, access: readers }: ChannelDoor): void {
-  if (readers !== "public") access.require(visitor, "subscribe", channel.name);
-}
+/**
+ * Finds channels for those who may. Whoever may not learns nothing: a channel that is not there is refused as a private one is, and only a token
+ * that lists its name is told with 404 that there is none.
+ */
+export class ChannelAccess {
+  readonly #access: Access;
+  readonly #doors: DoorFinder<ChannelDoor>;
 
-/** Throws a 401 or 403 problem for a visitor who may not see who is on this channel, and not enter it. */
-export function requirePresence(access: Access, visitor: Visitor, door: ChannelDoor): void {
-  requireReading(access, visitor, door);
-  if (!door.presence) throw new Problem({ title: `${door.channel.name} keeps no presence`, status: 403, code: "FORBIDDEN" });
-}
-
-/** Throws a 401 or 403 problem for a visitor who may not publish on this channel. */
-export function requirePublishing(access: Access, visitor: Visitor, { channel, publish = "token" }: ChannelDoor): void {
-  if (publish === "nobody") {
-    throw new Problem({ title: `Nobody publishes on ${channel.name} from outside`, status: 403, code: "FORBIDDEN" });
+  constructor(access: Access, doors: ChannelDoors) {
+    this.#access = access;
+    this.#doors = new DoorFinder(doors, { kind: "channel", nameOf: ({ channel }) => channel.name });
   }
-  if (publish === "token") access.require(visitor, "publish", channel.name);
+
+  /** The channel, to read it. */
+  async toRead(visitor: Visitor, name: string): Promise<ChannelDoor> {
+    const door = await this.#doors.find(name);
+    if (door?.access !== "public") this.#access.require(visitor, "subscribe", name);
+    return door ?? noChannel(name);
+  }
+
+  /** The channel, to see who is on it, and to enter it. */
+  async toAttend(visitor: Visitor, name: string): Promise<ChannelDoor> {
+    const door = await this.toRead(visitor, name);
+    if (door.presence) return door;
+    throw new Problem({ title: `${name} keeps no presence`, status: 403, code: "FORBIDDEN" });
+  }
+
+  /** The channel, to publish on it. */
+  async toPublish(visitor: Visitor, name: string): Promise<ChannelDoor> {
+    const door = await this.#doors.find(name);
+    const { access, publish = "token" } = door ?? {};
+    const isOpen = publish === "public" || (publish === "nobody" && access === "public");
+    if (!isOpen) this.#access.require(visitor, "publish", name);
+    if (publish !== "nobody") return door ?? noChannel(name);
+    throw new Problem({ title: `Nobody publishes on ${name} from outside`, status: 403, code: "FORBIDDEN" });
+  }
+}
+
+function noChannel(name: string): never {
+  throw new Problem({ title: `There is no channel ${name}`, status: 404, code: "UNKNOWN_CHANNEL" });
 }

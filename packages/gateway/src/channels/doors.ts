@@ -1,5 +1,5 @@
 import type { Channel } from "keyline";
-import { DoorFinder, type Doors } from "../access/door-finder.ts";
+import type { Doors } from "../access/door-finder.ts";
 
 /** A channel, and who may do what through the gateway. */
 export interface ChannelDoor {
@@ -14,9 +14,3 @@ export interface ChannelDoor {
 
 /** All doors, or a function that finds one: for applications that make channels while they run. Called for each request, but not for names that begin with `keyline:`, which are the gateway's own. */
 export type ChannelDoors = Doors<ChannelDoor>;
-
-export type ChannelFinder = DoorFinder<ChannelDoor>;
-
-export function findChannelsIn(doors: ChannelDoors): ChannelFinder {
-  return new DoorFinder(doors, { kind: "channel", nameOf: ({ channel }) => channel.name });
-}

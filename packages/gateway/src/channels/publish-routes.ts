@@ -1,12 +1,10 @@
 import { z } from "zod";
-import type { Access } from "../access/access.ts";
 import { visitorOf } from "../access/visitor.ts";
 import { shapeName, problemAnswers } from "../server/shapes.ts";
 import type { Routes } from "../server/zod-schemas.ts";
-import { requirePublishing } from "./channel-access.ts";
-import type { ChannelFinder } from "./doors.ts";
+import type { ChannelAccess } from "./channel-access.ts";
 
-export function addPublishRoutes(routes: Routes, { access, doors }: { readonly access: Access; readonly doors: ChannelFinder }): void {
+export function addPublishRoutes(routes: Routes, { channels }: { readonly channels: ChannelAccess }): void {
   routes.post(
     "/v1/channels/:channel/messages",
     {
@@ -19,9 +17,8 @@ export function addPublishRoutes(routes: Routes, { access, doors }: { readonly a
       },
     },
     async (request, reply) => {
-      const door = await doors.find(request.params.channel);
-      requirePublishing(access, visitorOf(request), door);
-      const { id, receivers } = await door.channel.publish(request.body.data as never);
+      const { channel } = await channels.toPublish(visitorOf(request), request.params.channel);
+      const { id, receivers } = await channel.publish(request.body.data as never);
       return reply.code(201).send({ id, receivers });
     },
   );

@@ -2,7 +2,8 @@
 export interface GatewayLimits {
   /**
    * Requests, and messages published and events appended over WebSocket, of one token's subject or else one address, over all gateways. What it begins over live
-   * connections counts at each: connections, subscriptions that resume, streams followed, watches, stays, and tokens after the first. Default 600 a minute.
+   * connections counts at each: connections, each channel of an event stream, subscriptions, streams followed, watches, stays, and tokens after the first.
+   * Default 600 a minute.
    */
   readonly requests: { readonly max: number; readonly perMs: number };
   /** Live connections of one subject or address at this gateway. Default 100. */

@@ -5,6 +5,7 @@
  */
 import type { Keyline, Logger } from "keyline";
 import { Problem } from "../server/problem.ts";
+import { largestFrameBytes } from "./options.ts";
 
 const mostRemembered = 10_000;
 const patienceMs = 500;
@@ -13,6 +14,8 @@ const alonePeriodMs = 2_000;
 interface Count {
   readonly window: number;
   requests: number;
+  /** Of WebSocket frames. */
+  bytes: number;
 }
 
 export class RequestLimit {
@@ -41,6 +44,16 @@ export class RequestLimit {
     const count = this.#countOf(visitor, window);
     count.requests++;
     if (count.requests > this.#max) throw this.#refusal(window, now);
+  }
+
+  /**
+   * Counts the bytes of a WebSocket frame, here alone. False where a visitor has sent more than all the requests that it has could hold: most
+   * frames that are no requests are tiny, but they may be made as large.
+   */
+  takeBytesHere(visitor: string, bytes: number): boolean {
+    const count = this.#countOf(visitor, Math.floor(Date.now() / this.#perMs));
+    count.bytes += bytes;
+    return count.bytes <= this.#max * largestFrameBytes;
   }
 
   /** Counts one request. Throws a 429 problem beyond the limit, with the seconds after which the next window begins. */
@@ -76,7 +89,7 @@ export class RequestLimit {
     this.#counts.delete(visitor);
     const [oldest] = this.#counts.keys();
     if (oldest !== undefined && this.#counts.size >= mostRemembered) this.#counts.delete(oldest);
-    const count = { window, requests: 0 };
+    const count = { window, requests: 0, bytes: 0 };
     this.#counts.set(visitor, count);
     return count;
   }

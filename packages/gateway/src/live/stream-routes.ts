@@ -1,9 +1,10 @@
 import type { FastifyReply, FastifyRequest } from "fastify";
 import { z } from "zod";
-import type { Access } from "../access/access.ts";
+import { visitorKey } from "../access/token.ts";
 import { visitorOf } from "../access/visitor.ts";
-import { requireReading } from "../channels/channel-access.ts";
-import type { ChannelDoor, ChannelFinder } from "../channels/doors.ts";
+import type { ChannelAccess } from "../channels/channel-access.ts";
+import type { ChannelDoor } from "../channels/doors.ts";
+import type { RequestLimit } from "../limits/request-limit.ts";
 import { shapeName, eventStreamAnswer, problemAnswers } from "../server/shapes.ts";
 import type { Routes } from "../server/zod-schemas.ts";
 import type { LiveConnections } from "./connections.ts";
@@ -13,8 +14,8 @@ import { parsePlace } from "./place.ts";
 import { eventStreamWire } from "./wire.ts";
 
 interface StreamParts {
-  readonly access: Access;
-  readonly doors: ChannelFinder;
+  readonly channels: ChannelAccess;
+  readonly requests: RequestLimit;
   readonly feeds: Feeds;
   readonly connections: LiveConnections;
   readonly mostChannels: number;
@@ -69,10 +70,14 @@ async function openStream(
   reply: FastifyReply,
   { names, since, parts }: { readonly names: readonly string[]; readonly since: string | undefined; readonly parts: StreamParts },
 ): Promise<void> {
-  const { access, feeds, connections } = parts;
+  const { feeds, connections, requests } = parts;
+  const visitor = visitorOf(request);
   const found: ChannelDoor[] = [];
-  for (const name of new Set(names)) found.push(await parts.doors.find(name));
-  for (const door of found) requireReading(access, visitorOf(request), door);
+  for (const name of new Set(names)) {
+    // The first one was counted at the door.
+    if (found.length > 0) requests.takeHere(visitorKey(visitor));
+    found.push(await parts.channels.toRead(visitor, name));
+  }
   const place = parsePlace(lastEventIdOf(request) ?? since, found.length);
   const channels = found.map(({ channel }) => channel);
   await openEventStream({

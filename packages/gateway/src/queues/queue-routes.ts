@@ -2,7 +2,7 @@ import type { AddResult, QueueStatus } from "keyline";
 import { z } from "zod";
 import type { Access } from "../access/access.ts";
 import { checkName } from "../access/names.ts";
-import { allows } from "../access/token.ts";
+import { allows, type Visitor } from "../access/token.ts";
 import { visitorOf } from "../access/visitor.ts";
 import { Problem } from "../server/problem.ts";
 import { problemAnswers } from "../server/shapes.ts";
@@ -34,8 +34,11 @@ export function addQueueRoutes(
   { access, queues }: { readonly access: Access; readonly queues: readonly GatewayQueue[] },
 ): void {
   const byName = new Map(queues.map((queue) => [queue.name, queue]));
-  const find = (name: string): GatewayQueue => {
-    const queue = byName.get(checkName("queue", name));
+  const find = (visitor: Visitor, name: string): GatewayQueue => {
+    checkName("queue", name);
+    // First: whoever may not use a queue does not learn whether there is one.
+    access.require(visitor, "queues", name);
+    const queue = byName.get(name);
     if (queue) return queue;
     throw new Problem({ title: `There is no queue ${name}`, status: 404, code: "UNKNOWN_QUEUE" });
   };
@@ -72,8 +75,7 @@ export function addQueueRoutes(
       },
     },
     async (request) => {
-      const queue = find(request.params.queue);
-      access.require(visitorOf(request), "queues", queue.name);
+      const queue = find(visitorOf(request), request.params.queue);
       const { waiting, running, scheduled, dead, oldestWaitingAt } = await queue.counts();
       return { counts: { waiting, running, scheduled, dead }, oldestWaitingAt };
     },
@@ -92,8 +94,7 @@ export function addQueueRoutes(
       },
     },
     async (request, reply) => {
-      const queue = find(request.params.queue);
-      access.require(visitorOf(request), "queues", queue.name);
+      const queue = find(visitorOf(request), request.params.queue);
       const { data, options = {} } = request.body;
       // The queue's own schema says whether the data is its kind.
       const { id, added } = await queue.add(data as never, options);

@@ -1,20 +1,17 @@
 import { z } from "zod";
-import type { Access } from "../access/access.ts";
 import { visitorOf } from "../access/visitor.ts";
 import { problemAnswers, shapeName } from "../server/shapes.ts";
 import type { Routes } from "../server/zod-schemas.ts";
 import { append, idempotencyKey } from "./append.ts";
-import type { StreamFinder } from "./doors.ts";
-import { requireAppending } from "./stream-access.ts";
+import type { StreamAccess } from "./stream-access.ts";
 import type { StreamCounts } from "./stream-counts.ts";
 
 interface AppendParts {
-  readonly access: Access;
-  readonly streams: StreamFinder;
+  readonly streams: StreamAccess;
   readonly counts: StreamCounts;
 }
 
-export function addAppendRoutes(routes: Routes, { access, streams, counts }: AppendParts): void {
+export function addAppendRoutes(routes: Routes, { streams, counts }: AppendParts): void {
   routes.post(
     "/v1/streams/:stream/events",
     {
@@ -28,8 +25,7 @@ export function addAppendRoutes(routes: Routes, { access, streams, counts }: App
       },
     },
     async (request, reply) => {
-      const door = await streams.find(request.params.stream);
-      requireAppending(access, visitorOf(request), door);
+      const door = await streams.toAppend(visitorOf(request), request.params.stream);
       const { id, appended } = await append(door, request.body, counts);
       return reply.code(201).send({ id, appended });
     },

@@ -1,5 +1,5 @@
 import type { AppendResult, Entry, FollowOptions, KeyHistoryOptions, ReadOptions } from "keyline";
-import { DoorFinder, type Doors } from "../access/door-finder.ts";
+import type { Doors } from "../access/door-finder.ts";
 
 /** What the gateway needs of a stream: every `Stream` of Keyline, plain or transactional, fits. */
 export interface GatewayStream {
@@ -21,9 +21,3 @@ export interface StreamDoor {
 
 /** All doors, or a function that finds one: for applications that make streams while they run. Called for each request, but not for names that begin with `keyline:`, which are the gateway's own. */
 export type StreamDoors = Doors<StreamDoor>;
-
-export type StreamFinder = DoorFinder<StreamDoor>;
-
-export function findStreamsIn(doors: StreamDoors): StreamFinder {
-  return new DoorFinder(doors, { kind: "stream", nameOf: ({ stream }) => stream.name });
-}

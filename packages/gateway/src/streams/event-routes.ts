@@ -1,22 +1,20 @@
 import type { FastifyReply, FastifyRequest } from "fastify";
 import { z } from "zod";
-import type { Access } from "../access/access.ts";
 import { visitorOf } from "../access/visitor.ts";
 import type { LiveConnections } from "../live/connections.ts";
 import { lastEventIdOf, openEventStream } from "../live/open-event-stream.ts";
 import { problemAnswers, shapeName } from "../server/shapes.ts";
 import type { Routes } from "../server/zod-schemas.ts";
 import { findBeginning } from "./beginning.ts";
-import type { GatewayStream, StreamFinder } from "./doors.ts";
+import type { GatewayStream } from "./doors.ts";
 import { readPage } from "./event-page.ts";
 import { Follow } from "./follow.ts";
 import { followEventWire } from "./follow-wire.ts";
-import { requireFollowing } from "./stream-access.ts";
+import type { StreamAccess } from "./stream-access.ts";
 import type { StreamCounts } from "./stream-counts.ts";
 
 interface EventParts {
-  readonly access: Access;
-  readonly streams: StreamFinder;
+  readonly streams: StreamAccess;
   readonly connections: LiveConnections;
   readonly counts: StreamCounts;
   readonly logError: (error: unknown, what: string) => void;
@@ -75,11 +73,10 @@ export function addEventRoutes(routes: Routes, parts: EventParts): void {
       },
     },
     async (request, reply) => {
-      const door = await parts.streams.find(request.params.stream);
-      requireFollowing(parts.access, visitorOf(request), door);
-      if (!wantsEvents(request)) return reply.type("application/json").send(await readPage(door.stream, request.query));
+      const { stream } = await parts.streams.toRead(visitorOf(request), request.params.stream);
+      if (!wantsEvents(request)) return reply.type("application/json").send(await readPage(stream, request.query));
       const { after, key } = request.query;
-      return follow(door.stream, { request, reply, parts, after: lastEventIdOf(request) ?? after, key });
+      return follow(stream, { request, reply, parts, after: lastEventIdOf(request) ?? after, key });
     },
   );
 }

@@ -28,4 +28,6 @@ export const clientFrame = z.discriminatedUnion("type", [
 ]);
 
 export type ClientFrame = z.output<typeof clientFrame>;
-export type FrameOf<Type extends ClientFrame["type"]> = Extract<ClientFrame, { readonly type: Type }>;
+
+/** Every frame by its type. */
+export type ClientFrames = { readonly [Type in ClientFrame["type"]]: Extract<ClientFrame, { readonly type: Type }> };

@@ -27,6 +27,8 @@ const noticeMs = 2_000;
 // For the client's program, and a ping of WebSocket itself, which a browser answers without its page: RFC 6455, section 5.5.2.
 const beatFrames = Buffer.concat([toTextFrame('{"type":"beat"}'), Buffer.from([0x89, 0])]);
 const mostUnanswered = 2;
+/** For the close frame to arrive at a client that is read no more. */
+const floodWordsMs = 1_000;
 
 /** One subscription of a session. `sub` is what the client calls it; without, there is one for a channel. */
 export interface SessionSubscription {
@@ -142,5 +144,9 @@ export class Session extends LiveConnection implements Receiver {
 
   protected sayGoodbye(code: EndCode): void {
     this.#webSocket.close(closeCodes[code], code);
+    if (code !== "TOO_MANY_FRAMES") return;
+    // Reading on until the client has closed too would be what the flood is after.
+    this.#webSocket.pause();
+    this.endsAt = Date.now() + floodWordsMs;
   }
 }

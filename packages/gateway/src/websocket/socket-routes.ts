@@ -56,6 +56,7 @@ export async function addSocketRoutes(routes: FastifyInstance, parts: SocketPart
         follows.forget(session);
       });
       webSocket.on("message", (data: Buffer, isBinary) => conversation.hear(data, isBinary));
+      for (const control of ["ping", "pong"] as const) webSocket.on(control, () => void conversation.count());
       session.send({
         type: "hello",
         beatMs: connections.beatMs,

@@ -62,7 +62,7 @@ test("the gateway of the first snippet serves what it names", async () => {
     await close();
     await keyline.close();`;
   const printed = await run(["--conditions=development", write("first.ts", program + asking)]);
-  expect(printed.trim().split("\n")).toEqual(["200 401 404", "200 1"]);
+  expect(printed.trim().split("\n")).toEqual(["200 401 401", "200 1"]);
 }, 90_000);
 
 test("the page's snippet gets messages", async () => {

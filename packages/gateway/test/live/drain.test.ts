@@ -104,7 +104,7 @@ test("a gateway that closes answers what was asked before, but does not wait for
   const begun = performance.now();
   const closed = gateway.close();
   answer.open();
-  expect((await late).status).toBe(404);
+  expect((await late).status).toBe(401);
   await closed;
   expect(await never).toBe("cut");
   expect(performance.now() - begun).toBeLessThan(6_000);

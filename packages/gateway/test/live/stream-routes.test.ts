@@ -171,7 +171,7 @@ describe("several channels", () => {
 
 describe("what is refused, with its reason", () => {
   test.each([
-    ["a channel that nobody declared", "nowhere", {}, 404, "UNKNOWN_CHANNEL"],
+    ["a channel that nobody declared", "nowhere", {}, 401, "TOKEN_MISSING"],
     ["what is no name", "a%7Bb%7D", {}, 400, "INVALID_NAME"],
     ["a name with a line break", "a%0D%0Ab", {}, 400, "INVALID_NAME"],
     ["a private channel without a token", "private", {}, 401, "TOKEN_MISSING"],

@@ -20,7 +20,7 @@ beforeAll(async () => {
     keyline.queue("anything"),
   ];
   gateway = await openGateway({ keyline, queues });
-  headers = bearer(await signToken({ queues: ["emails", "any*", "orders"] }));
+  headers = bearer(await signToken({ queues: ["emails", "any*", "orders", "nowhere"] }));
 });
 afterAll(async () => {
   await gateway.close();

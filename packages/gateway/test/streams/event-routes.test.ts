@@ -97,7 +97,8 @@ describe("appending", () => {
     ["what is no name", "a%20b", { data: 1 }, 400, "INVALID_NAME"],
     ["a stream that nobody appends to", "plain", { data: 1 }, 403, "FORBIDDEN"],
   ])("refuses %s", async (_, stream, body, status, code) => {
-    expect(await append(stream, body)).toMatchObject({ status, body: { code } });
+    const headers = bearer(await signToken({ streams: { append: ["nowhere", "keyline:*"] } }));
+    expect(await append(stream, body, headers)).toMatchObject({ status, body: { code } });
   });
 
   test("keeps to itself what a key function throws", async () => {
@@ -222,7 +223,8 @@ describe("rights", () => {
     };
     const other = await openGateway({ keyline, streams });
     onTestFinished(() => other.close());
-    const statusOf = async (name: string) => (await request(`${other.url}/v1/streams/${name}/events`)).status;
+    const headers = bearer(await signToken({ streams: { read: ["*"] } }));
+    const statusOf = async (name: string) => (await request(`${other.url}/v1/streams/${name}/events`, { headers })).status;
     expect([await statusOf("late"), await statusOf("never"), await statusOf("keyline:own")]).toEqual([200, 404, 404]);
     expect(asked).toEqual(["late", "never"]);
   });

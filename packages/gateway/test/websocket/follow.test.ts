@@ -104,7 +104,7 @@ describe("following", () => {
     ["a key where entries have none", { stream: "plain", key: "a" }, "INVALID_OPTION"],
     ["what the token does not list", { stream: "private" }, "FORBIDDEN"],
   ])("is refused for %s", async (_, frame, code) => {
-    const reader = await connectTo(await open());
+    const reader = await connectTo(await open(), { streams: { read: ["nowhere", "keyline:*"] } });
     expect(await reader.ask({ type: "follow", sub: 5, ref: 6, ...frame }, "error")).toMatchObject({
       stream: frame.stream,
       sub: 5,
