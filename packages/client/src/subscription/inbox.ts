@@ -5,6 +5,7 @@ import { isGap, type Item } from "./item.ts";
 interface Owner {
   /** Called for every item at the moment it is handed over, `isLast` when none waits behind it; gaps are handed over by this alone. */
   handOver(item: Item, isLast: boolean): void;
+  /** Nothing more is wanted: it ends this without an error, be it once more. */
   end(): void;
 }
 
@@ -49,6 +50,11 @@ export class Inbox<Value> implements AsyncIterator<Value, undefined> {
   async return(): Promise<IteratorResult<Value, undefined>> {
     this.#owner.end();
     return { done: true, value: undefined };
+  }
+
+  async throw(error: unknown): Promise<never> {
+    this.#owner.end();
+    throw error;
   }
 
   #serve(): void {

@@ -118,7 +118,8 @@ export class OpenSubscription implements Resumable {
   }
 
   end(error?: ClientError): void {
-    if (this.#isEnded) return;
+    // What waited when it ended by itself is not wanted any more, nor the reason.
+    if (this.#isEnded) return error ? undefined : this.#receiver?.end?.(error);
     this.#isEnded = true;
     this.#backoff.cancel();
     this.#parts.signal?.removeEventListener("abort", this.#onAbort);

@@ -14,7 +14,7 @@ const gap: Item = { channel: "news", reason: "lost", missed: undefined, cursor: 
 function createInbox(capacity: number): { readonly inbox: Inbox<Message<number>>; readonly handedOver: unknown[] } {
   const handedOver: unknown[] = [];
   const handOver = (item: Item): unknown => handedOver.push(isGap(item) ? "gap" : item.data);
-  const inbox = new Inbox<Message<number>>({ handOver, end: () => undefined }, capacity);
+  const inbox: Inbox<Message<number>> = new Inbox({ handOver, end: () => inbox.end(undefined) }, capacity);
   return { inbox, handedOver };
 }
 
@@ -52,4 +52,23 @@ test("an asker waits in front of a full house: what is handed over at once takes
   const asked = [inbox.next(), inbox.next()];
   expect([inbox.take(message(1)), inbox.take(message(2)), inbox.take(message(3))]).toEqual([true, true, true]);
   expect(await Promise.all(asked)).toMatchObject([{ value: { data: 1 } }, { value: { data: 2 } }]);
+});
+
+test.each(["return", "throw"] as const)("%s ends what all askers wait for, and leaves nothing for those who come later", async (leave) => {
+  const { inbox } = createInbox(10);
+  const asked = [inbox.next(), inbox.next()];
+  const reason = new Error("enough");
+  if (leave === "return") expect(await inbox.return()).toEqual({ done: true, value: undefined });
+  else await expect(inbox.throw(reason)).rejects.toBe(reason);
+  const over = { done: true, value: undefined };
+  expect(await Promise.all([...asked, inbox.next()])).toEqual([over, over, over]);
+});
+
+test("whoever leaves one that has ended with an error gets neither what waited nor the error", async () => {
+  const { inbox, handedOver } = createInbox(10);
+  inbox.take(message(1));
+  inbox.end(new ClientError("TOKEN_REVOKED", ""));
+  await inbox.return();
+  expect(await inbox.next()).toEqual({ done: true, value: undefined });
+  expect(handedOver).toEqual([]);
 });

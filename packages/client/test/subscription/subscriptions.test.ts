@@ -1,3 +1,4 @@
+import { getEventListeners } from "node:events";
 import { beforeEach, describe, expect, test } from "vitest";
 import type { ClientError } from "../../src/client-error.ts";
 import type { Live } from "../../src/live.ts";
@@ -5,6 +6,7 @@ import type { Gap, Message } from "../../src/subscription/message.ts";
 import { Log, openClient, openGateway, reached, take } from "../support/client.ts";
 import type { GatewayDouble } from "../support/gateway-double.ts";
 
+const over = { done: true, value: undefined };
 let gateway: GatewayDouble;
 let live: Live;
 
@@ -92,6 +94,29 @@ describe("receiving", () => {
     gateway.publish("news", "a");
     await gateway.up();
     expect(await take(subscription, 1)).toEqual(["a"]);
+  });
+});
+
+describe("an iteration that waits", () => {
+  test.each([
+    ["subscribe", "unsubscribe"],
+    ["follow", "unfollow"],
+  ] as const)("is ended by return and throw, and nothing is left of it (%s)", async (begin, end) => {
+    for (const [index, leave] of (["return", "throw"] as const).entries()) {
+      const stop = new AbortController();
+      const { signal } = stop;
+      const opened = begin === "subscribe" ? live.subscribe("news", { signal }) : live.stream("reviews").follow({ signal });
+      await opened.ready;
+      const iterator: AsyncIterator<unknown, undefined> = opened[Symbol.asyncIterator]();
+      const asked = [iterator.next(), iterator.next()];
+      expect(await Promise.race([...asked, new Promise((resolve) => setTimeout(resolve, 5, "late"))])).toBe("late");
+      const reason = new Error("enough");
+      if (leave === "return") expect(await iterator.return?.()).toEqual(over);
+      else await expect(iterator.throw?.(reason)).rejects.toBe(reason);
+      expect(await Promise.all([...asked, iterator.next()])).toEqual([over, over, over]);
+      expect(getEventListeners(signal, "abort")).toEqual([]);
+      await gateway.frame(end, { count: index + 1 });
+    }
   });
 });
 

@@ -111,19 +111,25 @@ export class Receiver<Data> {
     return new Promise((resolve) => this.#waiting.push(resolve));
   }
 
-  /** What waits is still handed to an iteration when the receiver failed, and dropped when it was closed. */
+  /** What waits is still handed over when the receiver failed, and dropped when it was closed, be it afterwards. */
   close(error?: KeylineError): void {
+    if (!error) this.#forget();
     if (this.#isClosed) return;
     this.#isClosed = true;
     this.#failure = error;
     this.#setup.signal?.removeEventListener("abort", this.#abort);
-    if (!error) while (!this.#buffer.isEmpty) this.#buffer.shift();
     this.#ready.reject(error ?? new KeylineError("CLOSED", `The subscription to ${this.#setup.subject} was closed before it began`));
     // A listener that was too slow gets what waits first, so that the cursor is behind all of it.
     if (!error || !this.#isListening) this.#closed.resolve(error);
     this.#setup.onClosed(this);
     // Who waits has got everything: only a receiver that nobody waits at can be too slow.
     for (const resolve of this.#waiting.splice(0)) resolve({ done: true, value: undefined });
+  }
+
+  #forget(): void {
+    while (!this.#buffer.isEmpty) this.#buffer.shift();
+    // An iteration that was left is not told why it would have ended; `closed` tells a listener's owner.
+    if (!this.#setup.listener) this.#failure = undefined;
   }
 
   readonly #abort = (): void => this.close();

@@ -1,4 +1,5 @@
 import { KeylineError } from "../runtime/errors.ts";
+import { Iteration } from "../runtime/iteration.ts";
 import type { Message } from "./message.ts";
 import type { Receiver } from "./receiver.ts";
 
@@ -39,12 +40,6 @@ export class Subscription<Data = unknown> implements AsyncIterable<Message<Data>
     if (this.#receiver.hasListener) {
       throw new KeylineError("INVALID_OPTION", "A subscription with a listener cannot be iterated too: subscribe once more for that");
     }
-    return {
-      next: () => this.#receiver.next() as Promise<IteratorResult<Message<Data>>>,
-      return: () => {
-        this.#receiver.close();
-        return Promise.resolve({ done: true, value: undefined });
-      },
-    };
+    return new Iteration(this.#receiver as Receiver<Data>);
   }
 }

@@ -1,6 +1,8 @@
 import { KeylineError } from "../runtime/errors.ts";
-import { delay } from "../runtime/waiting.ts";
+import { Iteration } from "../runtime/iteration.ts";
 import type { Logger } from "../runtime/logger.ts";
+import { PagedSource } from "../runtime/paged-source.ts";
+import { delay } from "../runtime/waiting.ts";
 import { isConnectionError, type ValkeyConnection } from "../valkey/client/connection.ts";
 import type { StreamTails } from "../valkey/stream/stream-tails.ts";
 import type { Entry } from "./entry.ts";
@@ -27,35 +29,51 @@ export interface FollowerParts<Data> {
  * Reads a stream from a place on and never ends: history first, then what is appended, one page after the other from one ordered log, so
  * that there is no seam between the two. Nothing is read before it is asked for: a slow reader costs nobody memory.
  */
-export async function* follow<Data>(parts: FollowerParts<Data>, options: FollowOptions): AsyncGenerator<Entry<Data>, void, undefined> {
-  const { stream, pages, reader, connection } = parts;
-  const wait = new TailWait(parts.tails, parts.eventsKey);
-  const signal = options.signal ? AbortSignal.any([options.signal, parts.closing]) : parts.closing;
-  let place = await beginning(parts, options, signal);
-  while (!signal.aborted && place) {
-    const page = await whileAway(parts, signal, () => pages.next(place as ReadPlace));
-    if (!page || signal.aborted) return;
+export function follow<Data>(parts: FollowerParts<Data>, options: FollowOptions): Iteration<Entry<Data>> {
+  const follower = new Follower(parts, options);
+  const signals = options.signal ? [options.signal, parts.closing] : [parts.closing];
+  return new Iteration(new PagedSource((signal) => follower.next(signal), signals));
+}
+
+class Follower<Data> {
+  readonly #parts: FollowerParts<Data>;
+  readonly #options: FollowOptions;
+  readonly #wait: TailWait;
+  #place: ReadPlace | undefined;
+
+  constructor(parts: FollowerParts<Data>, options: FollowOptions) {
+    this.#parts = parts;
+    this.#options = options;
+    this.#wait = new TailWait(parts.tails, parts.eventsKey);
+  }
+
+  /** Entries behind the place, which moves on; none when there were none, after some have come, or what is missing was announced. */
+  async next(signal: AbortSignal): Promise<readonly Entry<Data>[] | undefined> {
+    const { stream, pages, reader, connection } = this.#parts;
+    this.#place ??= await beginning(this.#parts, this.#options, signal);
+    const place = this.#place;
+    if (!place) return undefined;
+    const page = await whileAway(this.#parts, signal, () => pages.next(place));
+    if (!page || signal.aborted) return undefined;
     if (page.gap) {
-      announce({ stream, reason: page.gap.reason, after: place.after, until: page.gap.until }, options);
-      place = { after: page.gap.until, epoch: page.epoch };
-      continue;
+      this.#place = { after: page.gap.until, epoch: page.epoch };
+      announce({ stream, reason: page.gap.reason, after: place.after, until: page.gap.until }, this.#options);
+      return [];
     }
     const last = page.entries.at(-1);
     if (!last) {
       // A time that is still to come is no place that somebody has been at.
       const isAhead = compareIds(place.after, page.newest) > 0;
-      place = { ...place, epoch: isAhead ? place.epoch : page.epoch };
+      this.#place = { ...place, epoch: isAhead ? place.epoch : page.epoch };
       // Never after an id that is not there: who waits for what comes after the newest is told of anything new.
-      await wait.news(isAhead ? page.newest : place.after, signal);
+      await this.#wait.news(isAhead ? page.newest : place.after, signal);
       if (!connection.isReady) await connection.whenReady(60_000, signal);
-      continue;
+      return [];
     }
-    for (const entry of await reader.readAll(page.entries)) {
-      if (signal.aborted) return;
-      yield entry;
-    }
-    place = { after: last.id, epoch: page.epoch, isHeld: true };
-    wait.reset();
+    this.#wait.reset();
+    const entries = await reader.readAll(page.entries);
+    this.#place = { after: last.id, epoch: page.epoch, isHeld: true };
+    return entries;
   }
 }
 

@@ -1,6 +1,8 @@
 import type { EventTable } from "../postgres/event/event-table.ts";
 import { KeylineError, toError } from "../runtime/errors.ts";
+import { Iteration } from "../runtime/iteration.ts";
 import { checkId } from "../runtime/names.ts";
+import { PagedSource } from "../runtime/paged-source.ts";
 import type { Appended, OutgoingEntry } from "../valkey/stream/stream-log.ts";
 import type { Appender } from "./appender.ts";
 import type { Entry } from "./entry.ts";
@@ -131,7 +133,7 @@ export class Stream<Input, Output = Input, Transactional extends boolean = false
     this.#parts.checkOpen();
     checkFollowOptions(options);
     if (options.after !== undefined) toEntryId("after", options.after, "last");
-    return follow(this.#parts.following, options) as AsyncIterable<Entry<Output>>;
+    return follow(this.#parts.following as FollowerParts<Output>, options);
   }
 
   /**
@@ -243,21 +245,22 @@ export class Stream<Input, Output = Input, Transactional extends boolean = false
     return transactionalAppender.appendWithin(tx, entries);
   }
 
-  async *#read(
+  #read(
     range: { after: string; to: string },
     { limit, reverse }: { readonly limit: number; readonly reverse: boolean },
-  ): AsyncGenerator<Entry<Output>, void, undefined> {
+  ): Iteration<Entry<Output>> {
     let left = limit;
     let { after, to } = range;
-    while (left > 0 && compareIds(after, to) < 0) {
+    const nextPage = async (): Promise<readonly Entry<Output>[] | undefined> => {
+      if (left <= 0 || compareIds(after, to) >= 0) return undefined;
       const size = Math.min(left, pageEntries);
       const page = await this.#parts.reading.page({ after, to, limit: size, reverse });
-      for (const entry of await this.#parts.reader.readAll(page)) yield entry as Entry<Output>;
       const last = page.at(-1);
-      if (!last || page.length < size) return;
-      if (reverse) to = idBefore(last.id);
-      else after = last.id;
-      left -= page.length;
-    }
+      left = last && page.length === size ? left - size : 0;
+      if (last && reverse) to = idBefore(last.id);
+      else if (last) after = last.id;
+      return (await this.#parts.reader.readAll(page)) as Entry<Output>[];
+    };
+    return new Iteration(new PagedSource(nextPage));
   }
 }

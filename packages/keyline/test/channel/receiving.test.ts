@@ -32,6 +32,32 @@ describe("a receiver that is slow", () => {
     expect(got).toEqual([0, 1, 2, 3, 4, 5]);
   });
 
+  test("and is left then hands over nothing more, neither what its buffer held nor the error", async () => {
+    const channel = stage.keyline().channel<number>("left");
+    const iterated = channel.subscribe({ buffer: 1 });
+    await iterated.ready;
+    const first = gate();
+    const heard: number[] = [];
+    const listening = channel.subscribe(
+      async ({ data }) => {
+        heard.push(data);
+        await first.opened;
+      },
+      { buffer: 1 },
+    );
+    await listening.ready;
+    for (let number = 0; number < 4; number++) await channel.publish(number);
+    expect(await iterated.closed).toMatchObject({ code: "SLOW_RECEIVER" });
+    const iterator = iterated[Symbol.asyncIterator]();
+    expect(await iterator.return?.()).toEqual({ done: true, value: undefined });
+    expect(await iterator.next()).toEqual({ done: true, value: undefined });
+    await expect(listening.ready).resolves.toBeUndefined();
+    await listening.close();
+    first.open();
+    expect(await listening.closed).toMatchObject({ code: "SLOW_RECEIVER" });
+    expect(heard).toEqual([0]);
+  });
+
   test("drops the oldest when told to, and is told how many", async () => {
     const channel = stage.keyline().channel<number>("drop");
     const told: (number | Gap)[] = [];
