@@ -16,6 +16,8 @@ const headers = {
   "content-security-policy": "default-src 'none'; frame-ancestors 'none'",
 };
 
+const mostHeaders = 100;
+
 /** What every route of the gateway has in common: how bodies are read, how errors are answered, which headers go out. */
 export function furnishScope(
   scope: FastifyInstance,
@@ -42,6 +44,7 @@ export function furnishScope(
   });
   scope.addHook("onRequest", (request, reply, done) => {
     reply.headers(headers);
+    checkHeaderCount(request);
     access.checkReached(request.raw.socket.localAddress, request.headers.host);
     origins.checkRequest(request.method, request.headers);
     done();
@@ -74,6 +77,12 @@ export function addDoor(
       throw error;
     }
   });
+}
+
+/** Node takes 2,000, which is a number for those who send nothing else. */
+function checkHeaderCount({ raw }: FastifyRequest): void {
+  if (raw.rawHeaders.length <= 2 * mostHeaders) return;
+  throw new Problem({ title: `A request may have ${mostHeaders} headers`, status: 431, code: "TOO_MANY_HEADERS" });
 }
 
 function ticketOf(query: unknown): string | undefined {

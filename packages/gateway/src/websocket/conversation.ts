@@ -6,6 +6,7 @@ import { FrameRate } from "../limits/frame-rate.ts";
 import { parseUntrustedJson } from "../server/json-body.ts";
 import { toProblem } from "../server/problem.ts";
 import { clientFrame, type ClientFrame } from "./client-frames.ts";
+import { FrameScan } from "./frame-scan.ts";
 import type { HandlerParts } from "./handlers/frame-handler.ts";
 import { handleFrame } from "./handlers/handlers.ts";
 import type { Session } from "./session.ts";
@@ -17,13 +18,16 @@ export interface ConversationParts extends HandlerParts {
 const mostAhead = 200;
 // As many as a client may have subscriptions by default: a renewed token can be the end of all of them at once.
 const mostRefusals = 100;
+// For a message to be finished once it has begun.
+const patienceMs = 10_000;
 
 type HandledFrame = Exclude<ClientFrame, { readonly type: "ping" }>;
 
 export class Conversation {
   readonly #session: Session;
   readonly #parts: ConversationParts;
-  readonly #rate: FrameRate;
+  readonly #scan: FrameScan;
+  #unfinishedSince: number | undefined;
   #turn = Promise.resolve();
   #ahead = 0;
   /** How many frames in a row were refused. */
@@ -32,22 +36,24 @@ export class Conversation {
   constructor(session: Session, parts: ConversationParts) {
     this.#session = session;
     this.#parts = parts;
-    this.#rate = new FrameRate(parts.framesPerSecond);
+    const rate = new FrameRate(parts.framesPerSecond);
+    this.#scan = new FrameScan(() => {
+      if (!rate.take()) session.end("TOO_MANY_FRAMES");
+    });
     session.whenAnswered = () => this.#turn;
+    session.checkPatience = (now) => this.#checkPatience(now);
   }
 
-  /** Counts a frame of any kind, also those that WebSocket itself has. False for one that is not to be looked at. */
-  count(): boolean {
-    if (this.#session.isLeaving) return false;
-    if (this.#rate.take() && this.#ahead < mostAhead) return true;
-    this.#session.end("TOO_MANY_FRAMES");
-    return false;
+  /** Looks at what comes in before it is put together: each frame counts, also fragments and those that WebSocket itself has. */
+  overhear(chunk: Buffer): void {
+    if (!this.#session.isLeaving) this.#scan.read(chunk);
   }
 
   hear(data: Buffer, isBinary: boolean): void {
-    if (!this.count()) return;
+    this.#unfinishedSince = undefined;
+    if (this.#session.isLeaving) return;
     // Before it is parsed, which costs the more the larger it is.
-    if (!this.#parts.requests.takeBytesHere(this.#session.key, data.length)) {
+    if (this.#ahead >= mostAhead || !this.#parts.requests.takeBytesHere(this.#session.key, data.length)) {
       this.#session.end("TOO_MANY_FRAMES");
       return;
     }
@@ -60,6 +66,12 @@ export class Conversation {
       this.#ahead++;
       this.#turn = this.#turn.then(() => this.#answerOrEnd(frame)).finally(() => this.#ahead--);
     }
+  }
+
+  /** Every second: a message that is never finished is held for ever. */
+  #checkPatience(now: number): void {
+    if (!this.#scan.isUnfinished) this.#unfinishedSince = undefined;
+    else if (now - (this.#unfinishedSince ??= now) >= patienceMs) this.#session.end("INVALID_FRAME");
   }
 
   /** Whatever happens to one frame, the turn of the next one comes: a logger may throw, too. */

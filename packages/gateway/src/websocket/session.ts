@@ -58,6 +58,8 @@ export class Session extends LiveConnection implements Receiver {
   #unanswered = 0;
   /** Resolves when the frames that came so far are answered. */
   whenAnswered: () => Promise<void> = () => Promise.resolve();
+  /** Looks whether the client finishes what it begins. */
+  checkPatience: (now: number) => void = () => undefined;
 
   constructor(connections: LiveConnections, setup: SessionSetup) {
     super(connections, setup);
@@ -98,6 +100,11 @@ export class Session extends LiveConnection implements Receiver {
     this.#seat.moveTo(visitorKey(visitor));
     this.visitor = visitor;
     this.#noticeEndsAt = 0;
+  }
+
+  override tick(now: number, isBeat: boolean): void {
+    if (!this.isEnding) this.checkPatience(now);
+    super.tick(now, isBeat);
   }
 
   /** A client that has vanished does not close: nothing is heard of it any more, and what is written to it is taken by the kernel, or by a proxy. */

@@ -17,7 +17,9 @@ interface SocketParts extends ConversationParts {
   readonly connections: LiveConnections;
 }
 
-const socketOptions = { maxPayload: largestFrameBytes, perMessageDeflate: false };
+/** Clients send none, and what a few have is what a network on the way made of large messages. */
+const mostFragments = 64;
+const socketOptions = { maxPayload: largestFrameBytes, maxFragments: mostFragments, perMessageDeflate: false };
 
 export async function addSocketRoutes(routes: FastifyInstance, parts: SocketParts): Promise<void> {
   const { connections, origins, presence, follows, logError } = parts;
@@ -48,7 +50,8 @@ export async function addSocketRoutes(routes: FastifyInstance, parts: SocketPart
     wsHandler: (webSocket, request) => {
       const seat = seats.get(request.raw);
       if (!seat) throw new Error("A WebSocket was opened that had no place");
-      const session = new Session(connections, { webSocket, socket: request.raw.socket, visitor: visitorOf(request), seat });
+      const { socket } = request.raw;
+      const session = new Session(connections, { webSocket, socket, visitor: visitorOf(request), seat });
       const conversation = new Conversation(session, parts);
       connections.add(session, () => {
         session.leaveFeeds();
@@ -56,7 +59,8 @@ export async function addSocketRoutes(routes: FastifyInstance, parts: SocketPart
         follows.forget(session);
       });
       webSocket.on("message", (data: Buffer, isBinary) => conversation.hear(data, isBinary));
-      for (const control of ["ping", "pong"] as const) webSocket.on(control, () => void conversation.count());
+      // Before the library, which listens to the same. Nothing has come yet: both hear all of it.
+      socket.prependListener("data", (chunk: Buffer) => conversation.overhear(chunk));
       session.send({
         type: "hello",
         beatMs: connections.beatMs,

@@ -103,7 +103,7 @@ async function openRawSocket({ url }: StandaloneGateway): Promise<Socket> {
   return socket;
 }
 
-describe("what WebSocket itself sends is counted as frames are", () => {
+describe("every frame of WebSocket is counted", () => {
   test.each(["ping", "pong"] as const)("a flood of %s closes the connection with 4429", async (kind) => {
     const gateway = await open({ framesPerSecond: 2 });
     const reader = await connectTo(gateway);
@@ -124,6 +124,57 @@ describe("what WebSocket itself sends is counted as frames are", () => {
     await closed;
     // What the buffers of both ends hold, and not what seconds of reading come to.
     expect(socket.bytesWritten).toBeLessThan(32 * 1_048_576);
+  });
+});
+
+const textFrame = (head: number, text: string): Buffer => {
+  return Buffer.concat([Buffer.from([head, 0x80 | text.length, 0, 0, 0, 0]), Buffer.from(text)]);
+};
+const [begin, go, end] = [0x01, 0x00, 0x80];
+
+/** The code in the close frame that the gateway sends, once the connection is closed. */
+async function closeCodeOf(socket: Socket): Promise<number | undefined> {
+  let last = Buffer.alloc(0);
+  socket.on("data", (data) => (last = Buffer.concat([last, data])));
+  await new Promise((resolve) => socket.once("close", resolve));
+  const at = last.lastIndexOf(0x88);
+  return at < 0 ? undefined : last.readUInt16BE(at + 2);
+}
+
+describe("a message in fragments", () => {
+  test("is put together where a few are all of it", async () => {
+    const gateway = await open({});
+    const socket = await openRawSocket(gateway);
+    const answer = new Promise<string>((resolve) => socket.on("data", (data) => resolve(data.toString())));
+    socket.write(Buffer.concat([textFrame(begin, '{"type"'), textFrame(go, ':"pi'), textFrame(end, 'ng"}')]));
+    expect(await answer).toContain('{"type":"pong"}');
+  });
+
+  test.each([
+    ["thousands at once", 50, 4429],
+    ["dozens, however slowly", 1_000, 1008],
+  ])("is refused where there are %s", async (_, framesPerSecond, code) => {
+    const gateway = await open({ framesPerSecond });
+    const socket = await openRawSocket(gateway);
+    const closed = closeCodeOf(socket);
+    socket.write(textFrame(begin, " "));
+    socket.write(Buffer.concat(Array.from({ length: framesPerSecond === 50 ? 16_300 : 100 }, () => textFrame(go, " "))));
+    socket.end();
+    expect(await closed).toBe(code);
+  });
+
+  test("has ten seconds to be finished, and so has a frame; who sends nothing has all the time", { timeout: 60_000 }, async () => {
+    const gateway = await open({});
+    const [idle, half, fragmented, behind] = await Promise.all([1, 2, 3, 4].map(() => openRawSocket(gateway)));
+    if (!idle || !half || !fragmented || !behind) throw new Error("unreachable");
+    const closed = Promise.all([half, fragmented, behind].map(closeCodeOf));
+    half.write(textFrame(0x81, '{"type":"ping"}').subarray(0, 10));
+    fragmented.write(textFrame(begin, '{"type"'));
+    // Whatever comes in the same packet.
+    behind.write(Buffer.concat([textFrame(0x81, '{"type":"ping"}'), textFrame(begin, '{"type"')]));
+    expect(await closed).toEqual([4400, 4400, 4400]);
+    expect(idle.destroyed).toBe(false);
+    await expect.poll(() => gateway.gateway.connections).toBe(1);
   });
 });
 

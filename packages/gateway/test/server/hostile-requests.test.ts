@@ -41,6 +41,7 @@ describe("a body", () => {
     ["that is empty", "", 400, "INVALID_JSON"],
     ["of 10,000 levels", nested(10_000), 400, "NESTED_TOO_DEEPLY"],
     ["of 65 levels", nested(64), 400, "NESTED_TOO_DEEPLY"],
+    ["of 20,001 objects", `{"data":[${"{},".repeat(19_998)}[]]}`, 400, "TOO_MANY_OBJECTS"],
     ["with __proto__", '{"data":{"a":[{"__proto__":{"polluted":true}}]}}', 400, "FORBIDDEN_KEY"],
     ["with an escaped __proto__", '{"data":{"\\u005f_proto__":{"polluted":true}}}', 400, "FORBIDDEN_KEY"],
     ["with constructor.prototype", '{"data":{"constructor":{"prototype":{"polluted":true}}}}', 400, "FORBIDDEN_KEY"],
@@ -53,6 +54,9 @@ describe("a body", () => {
   test("that is as large, and as deep, as it may be is taken", async () => {
     expect((await post(`{"data":"${"x".repeat(262_144 - 11)}"}`)).status).toBe(201);
     expect((await post(nested(63))).status).toBe(201);
+    expect((await post(`{"data":[${"{},".repeat(19_997)}[]]}`)).status).toBe(201);
+    // In a text, all of them are letters.
+    expect((await post({ data: `${"[".repeat(100)}\\"${"{".repeat(30_000)}` })).status).toBe(201);
   });
 
   test.each(["text/plain", "application/x-www-form-urlencoded", "multipart/form-data"])("of the type %s is refused", async (type) => {
@@ -71,6 +75,12 @@ describe("a body", () => {
     });
     expect(status).toBe(413);
   });
+});
+
+test("a request with hundreds of headers is refused, one with as many as a browser and its proxies send is not", async () => {
+  const statusWith = (count: number) => request(`${gateway.url}/healthz`, { headers: headersOf(count) }).then(({ status }) => status);
+  const headersOf = (count: number) => Object.fromEntries(Array.from({ length: count }, (_, n) => [`x-${n}`, "1"]));
+  expect([await statusWith(60), await statusWith(101), await statusWith(500)]).toEqual([200, 431, 431]);
 });
 
 describe("a page of another site", () => {
