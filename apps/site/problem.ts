@@ -67,6 +67,12 @@ function problemOfKeyline({ code }: KeylineError): ProblemBody {
   switch (code) {
     case "POSTGRES_UNAVAILABLE":
       return { title: "PostgreSQL does not answer: nothing was saved", status: 503, code };
+    case "POSTGRES_READ_ONLY":
+      return { title: "PostgreSQL takes no writes: nothing was saved", status: 503, code };
+    case "POSTGRES_BUSY":
+      return { title: "PostgreSQL has no connection free: nothing was saved", status: 503, code };
+    case "CONFLICT":
+      return { title: "Somebody else changed the same: nothing was saved, try again", status: 503, code };
     case "VALKEY_UNAVAILABLE":
       return { title: "Valkey does not answer", status: 503, code };
     case "OUTCOME_UNKNOWN":

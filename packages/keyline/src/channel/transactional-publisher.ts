@@ -1,8 +1,10 @@
 import type { MessageRelay } from "../postgres/message/message-relay.ts";
 import type { MessageTable, NewMessage } from "../postgres/message/message-table.ts";
 import type { TransactionClient } from "../postgres/client/options.ts";
+import { nameRefused } from "../postgres/client/refused-data.ts";
 import { noteTransactionId } from "../postgres/client/transaction.ts";
 import { mayBeInTransaction, TransactionWatch } from "../postgres/client/transaction-watch.ts";
+import { checkTransaction } from "../postgres/client/tx-check.ts";
 
 /** Publishes within transactions: a row of the outbox first, and the message once the COMMIT is seen. */
 export class TransactionalPublisher {
@@ -16,8 +18,12 @@ export class TransactionalPublisher {
   }
 
   async publish(tx: TransactionClient, message: NewMessage): Promise<void> {
+    const check = checkTransaction(tx);
+    if (check) await check;
     const watch = TransactionWatch.on(tx);
-    const xid = await this.#table.insertWithin(tx, message);
+    const xid = await this.#table.insertWithin(tx, message).catch((error: unknown) => {
+      throw nameRefused(error, `channel ${message.channel}`, { data: message.dataJson });
+    });
     noteTransactionId(tx, xid);
     // The end may have come with the same packet as the answer.
     if (!watch || !mayBeInTransaction(tx)) {

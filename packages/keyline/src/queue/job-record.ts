@@ -1,6 +1,7 @@
-import { KeylineError, toError } from "../runtime/errors.ts";
+import { toError } from "../runtime/errors.ts";
 import { randomTag } from "../runtime/ids.ts";
 import type { Logger } from "../runtime/logger.ts";
+import { isOutage } from "../postgres/client/failures.ts";
 import { completeJobs, JobClaims } from "../postgres/job/job-claims.ts";
 import type { Failure, JobTable } from "../postgres/job/job-table.ts";
 import type { DeliveryNotes } from "../postgres/job/delivery-notes.ts";
@@ -82,7 +83,7 @@ export class JobRecord {
       try {
         return await work();
       } catch (error) {
-        if (!(error instanceof KeylineError) || error.code !== "POSTGRES_UNAVAILABLE" || signal.aborted) throw error;
+        if (!isOutage(error) || signal.aborted) throw error;
         await this.table.database.whenAvailable(signal);
       }
     }

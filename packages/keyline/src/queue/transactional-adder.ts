@@ -1,10 +1,13 @@
-import { KeylineError } from "../runtime/errors.ts";
+import { KeylineError, toError } from "../runtime/errors.ts";
 import type { Logger } from "../runtime/logger.ts";
+import { isAnswerLost } from "../postgres/client/failures.ts";
 import type { JobTable, NewJob } from "../postgres/job/job-table.ts";
 import type { TransactionClient } from "../postgres/client/options.ts";
+import { isOnesOwn, nameRefused } from "../postgres/client/refused-data.ts";
 import type { JobRelay } from "../postgres/job/job-relay.ts";
 import { noteTransactionId } from "../postgres/client/transaction.ts";
 import { mayBeInTransaction, TransactionWatch } from "../postgres/client/transaction-watch.ts";
+import { checkTransaction } from "../postgres/client/tx-check.ts";
 import type { Adder, AddRequest } from "./adder.ts";
 import type { JobOutlet } from "./job-outlet.ts";
 import { encodeElement } from "./element.ts";
@@ -62,14 +65,12 @@ export class TransactionalAdder implements Adder {
   /** Adds within the caller's transaction. */
   async addWithin(tx: TransactionClient, requests: readonly AddRequest[]): Promise<AddResult[]> {
     if (requests.length === 0) return [];
-    if (!mayBeInTransaction(tx) || "totalCount" in tx) {
-      throw new KeylineError(
-        "NOT_IN_TRANSACTION",
-        "What was given as tx is no client inside a transaction: send BEGIN on a client of its own first, or use keyline.transaction",
-      );
-    }
+    const check = checkTransaction(tx);
+    if (check) await check;
     const watch = TransactionWatch.on(tx);
-    const { added, xid } = await this.#table.insertWithin(tx, requests.map(toNewJob));
+    const { added, xid } = await this.#table.insertWithin(tx, requests.map(toNewJob)).catch((error: unknown) => {
+      throw this.#nameRefused(error, requests);
+    });
     if (xid !== undefined) noteTransactionId(tx, xid);
     const jobs = requests.filter((request) => added.has(request.id));
     // The end may have come with the same packet as the answer.
@@ -140,8 +141,24 @@ export class TransactionalAdder implements Adder {
       // The same id twice in one statement: the first is added, and the second is the one that was known.
       for (const { request, resolve } of batch) resolve({ id: request.id, added: added?.delete(request.id) ?? true });
     } catch (error) {
-      for (const { reject } of batch) reject(error as Error);
+      if (batch.length > 1 && isOnesOwn(error)) return this.#sendHalves(batch);
+      const named = this.#nameRefused(
+        error,
+        batch.map(({ request }) => request),
+      );
+      for (const { reject } of batch) reject(toError(named));
     }
+  }
+
+  /** One of them is refused, and not one was added: it must take no neighbour down. */
+  async #sendHalves(batch: readonly Pending[]): Promise<void> {
+    const middle = Math.ceil(batch.length / 2);
+    await this.#send(batch.slice(0, middle));
+    await this.#send(batch.slice(middle));
+  }
+
+  #nameRefused(error: unknown, requests: readonly AddRequest[]): unknown {
+    return nameRefused(error, `queue ${this.#table.queue}`, { data: requests[0]?.dataJson });
   }
 
   /** The ids that were added, undefined for all. */
@@ -152,7 +169,7 @@ export class TransactionalAdder implements Adder {
       await this.#table.insert(jobs);
       return undefined;
     } catch (error) {
-      if (error instanceof KeylineError && error.code === "POSTGRES_UNAVAILABLE") return this.#findOut(requests, error);
+      if (isAnswerLost(error)) return this.#findOut(requests, error);
       throw error;
     }
   }

@@ -1,3 +1,4 @@
+import { isOutage } from "../postgres/client/failures.ts";
 import { KeylineError } from "../runtime/errors.ts";
 import { Iteration } from "../runtime/iteration.ts";
 import type { Logger } from "../runtime/logger.ts";
@@ -105,7 +106,7 @@ async function whileAway<Data, Result>(
 }
 
 function isPassing(error: unknown): boolean {
-  if (error instanceof KeylineError) return error.code === "POSTGRES_UNAVAILABLE" || error.code === "VALKEY_UNAVAILABLE";
+  if (error instanceof KeylineError) return isOutage(error) || error.code === "VALKEY_UNAVAILABLE";
   return isConnectionError(error);
 }
 

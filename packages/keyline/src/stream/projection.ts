@@ -8,6 +8,7 @@
  *   through. Past it the projection does not go: a table that left out an entry would be wrong without a word.
  */
 import { pageBytes, type EventTable } from "../postgres/event/event-table.ts";
+import { isOutage } from "../postgres/client/failures.ts";
 import type { Transaction } from "../postgres/client/options.ts";
 import type { ProjectionPlace, ProjectionTable } from "../postgres/event/projection-table.ts";
 import { Emitter } from "../runtime/emitter.ts";
@@ -293,8 +294,4 @@ export class Projection<Data> {
     if (this.#events.hasListeners("error")) this.#events.emit("error", error);
     else logger.error({ stream, projection: name, error: error.message }, "a projection failed; it is tried again");
   }
-}
-
-function isOutage(error: unknown): boolean {
-  return error instanceof KeylineError && error.code === "POSTGRES_UNAVAILABLE";
 }

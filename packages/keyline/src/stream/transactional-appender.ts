@@ -7,9 +7,12 @@
 import type { EventRelay } from "../postgres/event/event-relay.ts";
 import type { EventOutlet } from "../postgres/event/event-relay.ts";
 import type { EventTable, Once, Placed } from "../postgres/event/event-table.ts";
+import { isAnswerLost } from "../postgres/client/failures.ts";
 import type { TransactionClient } from "../postgres/client/options.ts";
+import { isOnesOwn, nameRefused } from "../postgres/client/refused-data.ts";
 import { noteTransactionId } from "../postgres/client/transaction.ts";
 import { mayBeInTransaction, TransactionWatch } from "../postgres/client/transaction-watch.ts";
+import { checkTransaction } from "../postgres/client/tx-check.ts";
 import { KeylineError, toError } from "../runtime/errors.ts";
 import { newId } from "../runtime/ids.ts";
 import type { OutgoingEntry, Appended } from "../valkey/stream/stream-log.ts";
@@ -50,12 +53,8 @@ export class TransactionalAppender {
 
   /** Appends within the caller's transaction. The ids are those of the rows. */
   async appendWithin(tx: TransactionClient, entries: readonly OutgoingEntry[]): Promise<Appended[]> {
-    if (!mayBeInTransaction(tx) || "totalCount" in tx) {
-      throw new KeylineError(
-        "NOT_IN_TRANSACTION",
-        "What was given as tx is no client inside a transaction: send BEGIN on a client of its own first, or use keyline.transaction",
-      );
-    }
+    const check = checkTransaction(tx);
+    if (check) await check;
     const { table, relay } = this.#parts;
     const watch = TransactionWatch.on(tx);
     const results: Appended[] = [];
@@ -67,7 +66,10 @@ export class TransactionalAppender {
       if (known === undefined) rows.push({ ...entry, rowId });
     }
     if (rows.length === 0) return results;
-    noteTransactionId(tx, await table.insertWithin(tx, rows));
+    const xid = await table.insertWithin(tx, rows).catch((error: unknown) => {
+      throw this.#nameRefused(error, rows);
+    });
+    noteTransactionId(tx, xid);
     // The end may have come with the same packet as the answer.
     if (!watch || !mayBeInTransaction(tx)) relay.expectEvents(table.stream);
     else this.#bringAtEnd(watch);
@@ -122,8 +124,29 @@ export class TransactionalAppender {
       }
       this.#bring(entries, placed);
     } catch (error) {
-      for (const { reject } of calls) reject(toError(error));
+      if (calls.length > 1 && isOnesOwn(error)) return this.#sendHalves(calls);
+      const named = this.#nameRefused(
+        error,
+        calls.flatMap(({ entries }) => entries),
+      );
+      for (const { reject } of calls) reject(toError(named));
     }
+  }
+
+  /** One of them is refused, and not one was appended: it must take no neighbour down. */
+  async #sendHalves(calls: readonly Pending[]): Promise<void> {
+    const middle = Math.ceil(calls.length / 2);
+    await this.#send(calls.slice(0, middle));
+    await this.#send(calls.slice(middle));
+  }
+
+  #nameRefused(error: unknown, entries: readonly OutgoingEntry[]): unknown {
+    const fields = {
+      key: entries.map(({ key }) => key).join(""),
+      idempotencyKey: entries[0]?.once?.key,
+      data: entries.map(({ dataJson }) => dataJson).join(""),
+    };
+    return nameRefused(error, `stream ${this.#parts.table.stream}`, fields);
   }
 
   async #appendOnce(entry: OutgoingEntry, once: Once): Promise<Appended[]> {
@@ -148,9 +171,7 @@ export class TransactionalAppender {
     try {
       return await send();
     } catch (error) {
-      if (!(error instanceof KeylineError) || error.code !== "POSTGRES_UNAVAILABLE") throw error;
-      // What went wrong before anything could be sent is known not to have been done.
-      if (isRefused(error.cause)) throw error;
+      if (!isAnswerLost(error)) throw error;
       throw new KeylineError(
         "OUTCOME_UNKNOWN",
         `The connection to PostgreSQL broke while events were appended to stream ${this.#parts.table.stream}: whether they are there is not ` +
@@ -159,8 +180,4 @@ export class TransactionalAppender {
       );
     }
   }
-}
-
-function isRefused(cause: unknown): boolean {
-  return cause instanceof Error && "code" in cause && (cause.code === "ECONNREFUSED" || cause.code === "ENOTFOUND");
 }

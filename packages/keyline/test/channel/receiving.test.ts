@@ -341,6 +341,7 @@ describe("bad input", () => {
     await expect(channel.publish("far too long")).rejects.toMatchObject({ code: "PAYLOAD_TOO_LARGE" });
     await expect(channel.publish(undefined)).rejects.toMatchObject({ code: "NOT_SERIALIZABLE" });
     await expect(kept.publish(JSON.parse('{"__proto__":{"a":1}}'))).rejects.toMatchObject({ code: "FORBIDDEN_KEY" });
+    // @ts-expect-error: a pool is no transaction
     await expect(channel.publish(1, { tx: stage.pool })).rejects.toMatchObject({ code: "POSTGRES_REQUIRED" });
     expect(await stage.valkey.keys(`${stage.prefix}:{strict*`)).toEqual([]);
   });

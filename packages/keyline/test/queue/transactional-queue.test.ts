@@ -107,6 +107,7 @@ describe("adding", () => {
     const client = new pg.Client({ connectionString: stage.databaseUrl });
     await client.connect();
     await expect(queue.add({ n: 1 }, { tx: client })).rejects.toMatchObject({ code: "NOT_IN_TRANSACTION" });
+    // @ts-expect-error: a pool is no transaction
     await expect(queue.add({ n: 1 }, { tx: stage.pool })).rejects.toMatchObject({ code: "NOT_IN_TRANSACTION" });
     expect(await rowsOf(queue.name)).toEqual([]);
     await client.end();

@@ -99,6 +99,7 @@ describe("append within a transaction", () => {
     ).rejects.toThrow("no");
     await stream.append("d");
     expect(await data(stream.read())).toEqual(["a", "b", "c", "d"]);
+    // @ts-expect-error: a pool is no transaction
     await expect(stream.append("x", { tx: stage.pool })).rejects.toMatchObject({ code: "NOT_IN_TRANSACTION" });
   });
 

@@ -1,7 +1,9 @@
 import type { PoolClient } from "pg";
 import { KeylineError } from "../../runtime/errors.ts";
 import { delay } from "../../runtime/waiting.ts";
-import { timed, type Database } from "./database.ts";
+import type { Database } from "./database.ts";
+import { isAnswerLost, isOutage } from "./failures.ts";
+import { timed } from "./statement.ts";
 
 const readStatus = { name: "keyline-transaction-status", text: "SELECT pg_xact_status($1::xid8) AS status" };
 
@@ -16,8 +18,8 @@ export async function commit(database: Database, client: PoolClient, xid: string
   try {
     ({ command } = await client.query(timed({ text: "COMMIT" })));
   } catch (error) {
-    const explained = database.explain(error);
-    if (!(explained instanceof KeylineError) || explained.code !== "POSTGRES_UNAVAILABLE") throw explained;
+    const explained = database.explain(error, client);
+    if (!isAnswerLost(explained)) throw explained;
     await findOut(database, { client, xid, cause: explained });
     return false;
   }
@@ -68,7 +70,7 @@ async function readEnd(database: Database, xid: string): Promise<string | undefi
     const [row] = await database.query<{ status: string | null }>(readStatus, [xid]);
     return row?.status ?? undefined;
   } catch (error) {
-    if (error instanceof KeylineError && error.code === "POSTGRES_UNAVAILABLE") return undefined;
+    if (isOutage(error)) return undefined;
     // The server knows no such id: nothing durable was written under it before a crash.
     if (error instanceof Error && "code" in error && error.code === "22023") return "aborted";
     throw error;

@@ -1,45 +1,24 @@
-import type { Pool, PoolClient, PoolConfig, QueryConfig, QueryResultRow } from "pg";
+import type { PoolClient, QueryConfig, QueryResultRow } from "pg";
 import { KeylineError, toError } from "../../runtime/errors.ts";
 import { withoutPassword, type Logger } from "../../runtime/logger.ts";
-import { checkInteger } from "../../runtime/options.ts";
-import { delay, Notice, retryDelay } from "../../runtime/waiting.ts";
-import { isNotMigrated, isUnavailable } from "./failures.ts";
-import { isPool, type PostgresOptions } from "./options.ts";
-
-/** A statement of Keyline's own: prepared once on each connection under its name. */
-export interface Statement {
-  readonly name: string;
-  readonly text: string;
-}
-
-/** A statement of Keyline's own with a deadline, for a connection that may be half open. */
-export function timed(query: QueryConfig): QueryConfig {
-  const config: TimedQuery = { ...query, query_timeout: answerWithinMs };
-  return config;
-}
-
-interface TimedQuery extends QueryConfig {
-  /** Milliseconds after which `pg` gives up. Its types do not know it yet. */
-  readonly query_timeout: number;
-}
+import { delay, retryDelay } from "../../runtime/waiting.ts";
+import { Availability } from "./availability.ts";
+import { Connections } from "./connections.ts";
+import { asUnsent, inOurWords, isAnswer, isAnswerLost, isConflict, isReadOnly, isServers, isUnavailable } from "./failures.ts";
+import type { PostgresOptions } from "./options.ts";
+import { StatementForgotten, StatementNames, type Statement } from "./statement.ts";
 
 // The server forgets its statistics in a crash, and says since when it counts.
 const readCrash: Statement = { name: "keyline-last-crash", text: "SELECT stats_reset::text AS since FROM pg_stat_bgwriter" };
 
-// An answer that takes longer than this is not coming: the peer is gone and no reset came, or the server hangs.
-const answerWithinMs = 30_000;
+const mostTries = 10;
 
-/**
- * The connections to PostgreSQL, and whether it is there: after a failure nobody asks it for more until it answers again,
- * which one probe finds out for all.
- */
+/** PostgreSQL, as Keyline's own statements and transactions see it. */
 export class Database {
-  readonly #pool: Promise<Pool>;
-  readonly #ownsPool: boolean;
-  readonly #logger: Logger;
+  readonly #connections: Connections;
+  readonly #availability: Availability;
+  readonly #names: StatementNames;
   readonly #closing = new AbortController();
-  readonly #available = new Notice();
-  #isAvailable = true;
   /** Names the time since the server's last crash; undefined while it is not known. */
   #crash: Promise<string> | undefined;
   #knownCrash: string | undefined;
@@ -47,51 +26,60 @@ export class Database {
   readonly #crashes = new WeakMap<object, string | undefined>();
 
   constructor(options: PostgresOptions, logger: Logger) {
-    this.#logger = logger;
-    this.#ownsPool = !isPool(options);
-    checkPoolSize(options);
-    this.#pool = isPool(options) ? Promise.resolve(options) : this.#createPool(options);
-    this.#pool.catch(() => undefined); // Whoever asks first gets the error.
+    this.#connections = new Connections(options, { broke: (error) => void (isUnavailable(error) && this.#noteOutage(error)) });
+    this.#availability = new Availability(this.#connections, { logger, closing: this.#closing.signal });
+    this.#names = new StatementNames(logger);
   }
 
   get isAvailable(): boolean {
-    return this.#isAvailable;
+    return this.#availability.isAvailable;
   }
 
   get isClosing(): boolean {
     return this.#closing.signal.aborted;
   }
 
-  /** The rows. Throws POSTGRES_UNAVAILABLE when it is not known whether the statement took effect, NOT_MIGRATED without the schema. */
-  async query<Row extends QueryResultRow>({ name, text }: Statement, values: readonly unknown[]): Promise<Row[]> {
-    const pool = await this.#pool;
-    const query = timed({ name, text, values: [...values] });
-    for (;;) {
+  /**
+   * The rows. A statement is sent again where it is known not to have taken effect: after a conflict, as under SERIALIZABLE, and where the session has
+   * forgotten it. Throws POSTGRES_UNAVAILABLE when it is not known whether it took effect, or it could not be sent (`isAnswerLost` knows which);
+   * POSTGRES_BUSY and POSTGRES_READ_ONLY, when it did not; and NOT_MIGRATED without the schema.
+   */
+  async query<Row extends QueryResultRow>(statement: Statement, values: readonly unknown[]): Promise<Row[]> {
+    for (let tries = 1; ; tries++) {
+      const client = await this.#take();
+      let isClean = true;
       try {
-        const { rows } = await pool.query<Row>(query);
+        const { rows } = await client.query<Row>(this.#names.query(statement, values));
         return rows;
       } catch (error) {
-        if (!isBusy(pool, error)) throw this.explain(error);
+        isClean = isAnswer(error);
+        const explained = this.explain(error, client);
+        const isForgotten = explained instanceof StatementForgotten;
+        if (tries === mostTries || !(isForgotten || isConflict(explained))) throw explained;
+        if (!isForgotten) await delay(retryDelay(tries, { first: 5, max: 200 }));
+      } finally {
+        this.#connections.release(client, isClean);
       }
     }
   }
 
-  /** A connection of its own until it is released; `release(error)` ends it. */
+  /** A statement as it is to be sent on a client of one's own. */
+  prepared(statement: Statement, values: readonly unknown[]): QueryConfig {
+    return this.#names.query(statement, values);
+  }
+
+  /** A connection of its own until it is released. */
   async connect(): Promise<PoolClient> {
-    const pool = await this.#pool;
     // Known before a transaction has an id, or not at all.
     if (this.#knownCrash === undefined) await this.#learnCrash();
-    for (;;) {
-      try {
-        const client = await pool.connect();
-        // A connection that breaks while it is out of the pool says so by an event, which ends the process when nobody listens.
-        if (client.listenerCount("error") === 0) client.on("error", (error) => this.explain(error));
-        this.#crashes.set(client, this.#knownCrash);
-        return client;
-      } catch (error) {
-        if (!isBusy(pool, error)) throw this.explain(error);
-      }
-    }
+    const client = await this.#take();
+    this.#crashes.set(client, this.#knownCrash);
+    return client;
+  }
+
+  /** Gives a connection back. One that is not clean is ended. */
+  release(client: PoolClient, isClean: boolean): void {
+    this.#connections.release(client, isClean);
   }
 
   /**
@@ -103,60 +91,50 @@ export class Database {
     return before !== undefined && (await this.#readCrash()) === before;
   }
 
-  /** The error in Keyline's words where there are any. An outage is noted, so that `whenAvailable` waits for its end. */
-  explain(error: unknown): Error {
-    if (error instanceof KeylineError) return error;
-    if (isUnavailable(error)) {
-      this.#noteOutage(error);
-      const why = withoutPassword(toError(error).message);
-      return new KeylineError(
-        "POSTGRES_UNAVAILABLE",
-        `PostgreSQL did not answer (${why}): check that it runs and that the address is right`,
-        {
-          cause: error,
-        },
-      );
+  /**
+   * The error of what was sent on `client`, one of `connect`'s, in Keyline's words where there are any. What is wrong with the server is noted, so that
+   * `whenAvailable` waits for its end; what is wrong with the session ends it when it is released.
+   */
+  explain(thrown: unknown, client: object): Error {
+    // What comes after a connection has broken only says that it has.
+    const isVague = thrown instanceof KeylineError ? isAnswerLost(thrown) : isUnavailable(thrown) && !isServers(thrown);
+    const cause = (isVague && this.#connections.breakOf(client)) || toError(thrown);
+    if (cause instanceof KeylineError) return cause;
+    if (this.#names.noteFailure(cause)) {
+      this.#connections.spoil(client);
+      return new StatementForgotten(cause.message, { cause });
     }
-    if (isNotMigrated(error)) {
-      return new KeylineError(
-        "NOT_MIGRATED",
-        "The schema keyline is not in this database, or is of an older version: call keyline.migrate() once",
-        {
-          cause: error,
-        },
-      );
-    }
-    return toError(error);
+    if (isReadOnly(cause)) this.#connections.spoil(client);
+    if (isReadOnly(cause) || isUnavailable(cause)) this.#noteOutage(cause);
+    return inOurWords(cause);
   }
 
-  /** Resolves when PostgreSQL answers, or when `signal` or the end of this Keyline says not to wait. */
-  async whenAvailable(signal?: AbortSignal): Promise<void> {
-    while (!this.#isAvailable && !signal?.aborted && !this.#closing.signal.aborted) {
-      await this.#available.wait(1_000, signal);
-    }
+  /** Resolves when PostgreSQL answers and takes writes, or when `signal` or the end of this Keyline says not to wait. */
+  whenAvailable(signal?: AbortSignal): Promise<void> {
+    return this.#availability.wait(signal);
   }
 
   async close(): Promise<void> {
     this.#closing.abort();
-    this.#available.notify();
-    const pool = await this.#pool.catch(() => undefined);
-    if (this.#ownsPool) await pool?.end();
+    await this.#connections.close();
   }
 
-  async #createPool(options: string | PoolConfig): Promise<Pool> {
-    const pg = await importPg();
-    const config = typeof options === "string" ? { connectionString: options } : options;
-    const pool = new pg.Pool({
-      connectionTimeoutMillis: 5_000,
-      keepAlive: true,
-      keepAliveInitialDelayMillis: 10_000,
-      application_name: "keyline",
-      // BEGIN and the first statement travel together, and so do a transaction's independent statements.
-      pipeline: true,
-      ...config,
-    });
-    pool.on("error", (error) => this.explain(error));
-    return pool;
+  async #take(): Promise<PoolClient> {
+    try {
+      return await this.#connections.take();
+    } catch (error) {
+      if (error instanceof KeylineError) throw error;
+      if (this.isClosing) throw new KeylineError("CLOSED", "This Keyline was closed: make a new one", { cause: error });
+      this.#noteOutage(error);
+      const why = withoutPassword(toError(error).message);
+      throw asUnsent(
+        new KeylineError(
+          "POSTGRES_UNAVAILABLE",
+          `There is no connection to PostgreSQL (${why}): nothing was sent; check that it runs, and that address, user and password are right`,
+          { cause: error },
+        ),
+      );
+    }
   }
 
   async #learnCrash(): Promise<void> {
@@ -175,49 +153,8 @@ export class Database {
   }
 
   #noteOutage(error: unknown): void {
-    if (!this.#isAvailable || this.#closing.signal.aborted) return;
-    this.#isAvailable = false;
+    if (!this.#availability.noteOutage(error)) return;
     this.#crash = undefined;
     this.#knownCrash = undefined;
-    this.#logger.warn({ error: withoutPassword(toError(error).message) }, "PostgreSQL is away; transactional queues wait for it");
-    void this.#probe();
-  }
-
-  async #probe(): Promise<void> {
-    const pool = await this.#pool;
-    for (let tries = 0; !this.#closing.signal.aborted; tries++) {
-      await delay(retryDelay(tries, { first: 50, max: 1_000 }), this.#closing.signal);
-      try {
-        const query: TimedQuery = { text: "SELECT 1", query_timeout: 2_000 };
-        await pool.query(query);
-        break;
-      } catch (error) {
-        this.#logger.debug({ error: toError(error).message }, "PostgreSQL is still away");
-      }
-    }
-    this.#isAvailable = true;
-    this.#available.notify();
-    if (!this.#closing.signal.aborted) this.#logger.info({}, "PostgreSQL is back");
-  }
-}
-
-// The rebuild reads on one connection and notes on another.
-function checkPoolSize(options: PostgresOptions): void {
-  const max = isPool(options) ? options.options.max : typeof options === "string" ? undefined : options.max;
-  if (max !== undefined) checkInteger("postgres.max, the size of the pool,", max, { min: 2 });
-}
-
-// The pool's own deadline for a connection also ends the wait for one that others use: that is no outage.
-function isBusy(pool: Pool, error: unknown): boolean {
-  const isTimeout = error instanceof Error && error.message.startsWith("timeout exceeded when trying to connect");
-  return isTimeout && pool.totalCount >= (pool.options.max ?? 10) && pool.idleCount === 0 && !pool.ending;
-}
-
-async function importPg(): Promise<{ readonly Pool: typeof Pool }> {
-  try {
-    // A CommonJS module: its names are on the default export.
-    return (await import("pg")).default;
-  } catch (cause) {
-    throw new KeylineError("POSTGRES_REQUIRED", "The package pg is not installed: run npm install pg", { cause });
   }
 }

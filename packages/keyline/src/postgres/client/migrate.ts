@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import { KeylineError } from "../../runtime/errors.ts";
 import type { Database } from "./database.ts";
+import { beginOwn } from "./transaction-watch.ts";
 
 const migrations = ["0001-job", "0002-message", "0003-event", "0004-lost-event"] as const;
 
@@ -18,7 +19,7 @@ const takeLock = "SELECT pg_advisory_xact_lock(7738160519)";
 export async function migrate(database: Database): Promise<void> {
   const client = await database.connect();
   try {
-    await client.query("BEGIN");
+    await client.query(beginOwn);
     await client.query(takeLock);
     await client.query(createSchema);
     const { rows } = await client.query<{ version: number }>("SELECT coalesce(max(version), 0) AS version FROM keyline.migration");
@@ -39,6 +40,6 @@ export async function migrate(database: Database): Promise<void> {
   } catch (error) {
     await client.query("ROLLBACK").catch(() => undefined);
     client.release(true);
-    throw database.explain(error);
+    throw database.explain(error, client);
   }
 }

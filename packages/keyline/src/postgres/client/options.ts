@@ -8,7 +8,9 @@ export type PostgresOptions = string | PoolConfig | Pool;
  * seen; with a wrapper that hides it, the relay finds the committed rows within a second.
  */
 export interface TransactionClient {
-  query(text: string, values?: unknown[]): Promise<{ rows: unknown[]; rowCount: number | null }>;
+  query(text: string, values?: unknown[]): Promise<{ rows: unknown[] }>;
+  /** A pool has it: each of its statements may go to another connection, so it is no transaction. */
+  readonly totalCount?: never;
 }
 
 export function isPool(options: PostgresOptions): options is Pool {

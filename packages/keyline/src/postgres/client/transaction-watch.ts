@@ -77,6 +77,9 @@ export class TransactionWatch {
 
 const beginning = new WeakSet<object>();
 
+/** Begins a transaction of Keyline's own, which is made for this isolation whatever the database's default is. */
+export const beginOwn = "BEGIN ISOLATION LEVEL READ COMMITTED";
+
 /** Begins a transaction. What is sent meanwhile is already inside it. */
 export async function begin(client: TransactionClient): Promise<void> {
   beginning.add(client);

@@ -27,9 +27,9 @@ export async function runTransaction<Result>(database: Database, work: (tx: Pool
   } catch (error) {
     isClean = await rollBack(client);
     // On a connection that lives the error is the caller's own, whatever it looks like.
-    throw isClean ? error : database.explain(error);
+    throw isClean ? error : database.explain(error, client);
   } finally {
     transactionIds.delete(client);
-    client.release(!isClean);
+    database.release(client, isClean);
   }
 }

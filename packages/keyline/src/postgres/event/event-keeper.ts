@@ -2,7 +2,8 @@ import { Alarm } from "../../runtime/alarm.ts";
 import type { Duty } from "../../runtime/duty.ts";
 import { KeylineError, toError } from "../../runtime/errors.ts";
 import type { Logger } from "../../runtime/logger.ts";
-import type { Database, Statement } from "../client/database.ts";
+import type { Database } from "../client/database.ts";
+import type { Statement } from "../client/statement.ts";
 
 const everyMs = 3_600_000;
 const firstWithinMs = 10_000;

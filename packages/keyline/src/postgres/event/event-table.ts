@@ -1,6 +1,8 @@
-import type { Database, Statement } from "../client/database.ts";
+import type { Database } from "../client/database.ts";
 import { eventId, toEventId, toPosition } from "./event-position.ts";
 import type { TransactionClient } from "../client/options.ts";
+import type { Statement } from "../client/statement.ts";
+import { queryWithin } from "../client/tx-check.ts";
 
 export interface NewEvent {
   readonly dataJson: string;
@@ -152,22 +154,14 @@ export class EventTable {
       events.map((event) => event.key ?? null),
       events.map((event) => event.rowId),
     ];
-    try {
-      const { rows } = await tx.query(insertWithin, values);
-      return (rows as { xid: string }[])[0]?.xid ?? "";
-    } catch (error) {
-      throw this.database.explain(error);
-    }
+    const rows = await queryWithin(tx, insertWithin, values);
+    return (rows as { xid: string }[])[0]?.xid ?? "";
   }
 
   /** Claims an idempotency key within the caller's transaction. Returns the id that it was answered with before; undefined where it is new. */
   async claimOnce(tx: TransactionClient, once: Once, rowId: string): Promise<string | undefined> {
-    try {
-      const { rows } = await tx.query(claimOnce, [this.stream, once.key, rowId, once.windowMs]);
-      return (rows as { known: string | null }[])[0]?.known ?? undefined;
-    } catch (error) {
-      throw this.database.explain(error);
-    }
+    const rows = await queryWithin(tx, claimOnce, [this.stream, once.key, rowId, once.windowMs]);
+    return (rows as { known: string | null }[])[0]?.known ?? undefined;
   }
 
   /** Gives places to up to `atMost` committed events. Returns the newest event there is then, and whether there may be more to place. */

@@ -1,7 +1,10 @@
 import type { PoolClient } from "pg";
-import { timed, type Database, type Statement } from "../client/database.ts";
+import type { Database } from "../client/database.ts";
 import { eventId, toEventId, toPosition } from "./event-position.ts";
-import { isOutage, type Claim, type Claims, type HeldJob } from "../settle/settlement.ts";
+import { isOutage } from "../client/failures.ts";
+import { withStorableText } from "../client/refused-data.ts";
+import type { Claim, Claims, HeldJob } from "../settle/settlement.ts";
+import type { Statement } from "../client/statement.ts";
 
 /** A dead letter of a group, as the record has it. */
 export interface DeadEvent {
@@ -136,21 +139,21 @@ export class GroupTable implements Claims {
     const mayBeRedriven = held.some(({ attempts, isAgain }) => attempts > 0 || isAgain === true);
     try {
       const values = [...this.#names, [...ids.keys()], mayBeRedriven];
-      const { rows } = await client.query<{ owed: string[] | null; xid: string }>(timed({ ...settle, values }));
+      const { rows } = await client.query<{ owed: string[] | null; xid: string }>(this.database.prepared(settle, values));
       const owed = (rows[0]?.owed ?? []).flatMap((position) => ids.get(position) ?? []);
       return { owed: new Set(owed), xid: owed.length > 0 ? rows[0]?.xid : undefined };
     } catch (error) {
-      throw this.database.explain(error);
+      throw this.database.explain(error, client);
     }
   }
 
   /** Writes down a dead letter, unless the event is finished. Waits for PostgreSQL while that is away. */
   async bury(id: string, { reason, attempts }: { readonly reason: string; readonly attempts: number }, signal: AbortSignal): Promise<void> {
-    const values = [...this.#names, toPosition(id), reason, attempts];
-    await this.#insist(signal, bury, values).catch(async (error: unknown) => {
+    const write = (text: string): Promise<unknown> => this.#insist(signal, bury, [...this.#names, toPosition(id), text, attempts]);
+    await withStorableText(reason, write).catch(async (error: unknown) => {
       if (!isUnknownGroup(error)) throw error;
       await this.begin("0-0");
-      await this.#insist(signal, bury, values);
+      await withStorableText(reason, write);
     });
   }
 

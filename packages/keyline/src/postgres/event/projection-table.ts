@@ -1,9 +1,10 @@
 import type { PoolClient } from "pg";
 import { toError } from "../../runtime/errors.ts";
 import { commit, rollBack } from "../client/commit.ts";
-import type { Database, Statement } from "../client/database.ts";
+import type { Database } from "../client/database.ts";
 import { lend } from "../client/lent-client.ts";
 import type { Transaction } from "../client/options.ts";
+import type { Statement } from "../client/statement.ts";
 
 /** How far a projection is: behind which entry, and how many it has read since it was begun or rebuilt. */
 export interface ProjectionPlace {
@@ -85,9 +86,9 @@ export class ProjectionTable {
       return true;
     } catch (error) {
       isClean = !signal?.aborted && (await rollBack(client));
-      throw isClean ? error : this.database.explain(error);
+      throw isClean ? error : this.database.explain(error, client);
     } finally {
-      client.release(!isClean);
+      this.database.release(client, isClean);
     }
   }
 }

@@ -1,7 +1,8 @@
 import type { PoolClient } from "pg";
-import { timed, type Database } from "../client/database.ts";
+import type { Database } from "../client/database.ts";
+import { isOutage } from "../client/failures.ts";
 import { joinIds, separator, settle, settleOne, type JobTable } from "./job-table.ts";
-import { isOutage, type Claim, type Claims, type HeldJob } from "../settle/settlement.ts";
+import type { Claim, Claims, HeldJob } from "../settle/settlement.ts";
 
 interface SettledRow {
   readonly settled: number;
@@ -28,15 +29,15 @@ export class JobClaims implements Claims {
     try {
       if (jobs.length === 1 && first) {
         const { rows } = await client.query<{ xid: string | null }>(
-          timed({ ...settleOne, values: [table.queue, first.id, first.attempts] }),
+          table.database.prepared(settleOne, [table.queue, first.id, first.attempts]),
         );
         const xid = rows[0]?.xid ?? undefined;
         return { owed: new Set(xid === undefined ? [] : [first.id]), xid };
       }
-      const { rows } = await client.query<SettledRow>(timed({ ...settle, values: valuesOf(table, jobs) }));
+      const { rows } = await client.query<SettledRow>(table.database.prepared(settle, valuesOf(table, jobs)));
       return { owed: owedOf(jobs, rows[0]), xid: rows[0]?.xid ?? undefined };
     } catch (error) {
-      throw table.database.explain(error);
+      throw table.database.explain(error, client);
     }
   }
 }

@@ -2,6 +2,7 @@ import type { Logger } from "../../runtime/logger.ts";
 import { rollBack } from "../client/commit.ts";
 import { declareDeliveredElsewhere, type JobRow } from "./job-table.ts";
 import type { Outlet } from "./job-relay.ts";
+import { beginOwn } from "../client/transaction-watch.ts";
 
 const page = 250;
 
@@ -26,7 +27,7 @@ export async function rebuildJobs(
   const client = await table.database.connect();
   let isClean = false;
   try {
-    await client.query("BEGIN");
+    await client.query(beginOwn);
     const { rows } = await client.query<{ locked: boolean }>(tryLock, [table.queue]);
     if (rows[0]?.locked) {
       await client.query(declareDeliveredElsewhere, [table.queue, epoch]);
@@ -53,9 +54,9 @@ export async function rebuildJobs(
     isClean = true;
     return rows[0]?.locked ?? false;
   } catch (error) {
-    throw table.database.explain(error);
+    throw table.database.explain(error, client);
   } finally {
     if (!isClean) isClean = await rollBack(client);
-    client.release(!isClean);
+    table.database.release(client, isClean);
   }
 }

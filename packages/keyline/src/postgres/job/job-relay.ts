@@ -22,6 +22,7 @@ import { claimUndelivered, findUndelivered, joinIds, type JobRow, type JobTable 
 import type { DeliveryNotes } from "./delivery-notes.ts";
 import { rebuildJobs } from "./job-rebuild.ts";
 import { rollBack } from "../client/commit.ts";
+import { beginOwn } from "../client/transaction-watch.ts";
 
 /** The way from the rows of one queue to Valkey. */
 export interface Outlet {
@@ -198,8 +199,8 @@ export class JobRelay implements Duty {
     const client = await this.#database.connect();
     let isClean = false;
     try {
-      await client.query("BEGIN");
-      const { rows } = await client.query<JobRow>({ ...claimUndelivered, values: [table.queue, ids] });
+      await client.query(beginOwn);
+      const { rows } = await client.query<JobRow>(this.#database.prepared(claimUndelivered, [table.queue, ids]));
       if (rows.length > 0) {
         const epoch = await outlet.deliver(rows);
         await client.query("SELECT keyline.mark_delivered($1, $2, $3, false)", [table.queue, epoch, joinIds(rows.map((row) => row.id))]);
@@ -207,10 +208,10 @@ export class JobRelay implements Duty {
       await client.query("COMMIT");
       isClean = true;
     } catch (error) {
-      throw this.#database.explain(error);
+      throw this.#database.explain(error, client);
     } finally {
       if (!isClean) isClean = await rollBack(client);
-      client.release(!isClean);
+      this.#database.release(client, isClean);
     }
   }
 }

@@ -1,5 +1,8 @@
-import type { Database, Statement } from "../client/database.ts";
+import type { Database } from "../client/database.ts";
 import type { TransactionClient } from "../client/options.ts";
+import { withStorableText } from "../client/refused-data.ts";
+import type { Statement } from "../client/statement.ts";
+import { queryWithin } from "../client/tx-check.ts";
 
 /** Stands between the parts of a list in one text; no id that was added here has it. */
 export const separator = "\x1f";
@@ -158,24 +161,23 @@ export class JobTable {
     tx: TransactionClient,
     jobs: readonly NewJob[],
   ): Promise<{ readonly added: Set<string>; readonly xid: string | undefined }> {
-    try {
-      const { rows } = await tx.query(insertInTransaction, [this.queue, ...columnsOf(jobs)]);
-      const added = rows as { id: string; xid: string }[];
-      return { added: new Set(added.map((row) => row.id)), xid: added[0]?.xid };
-    } catch (error) {
-      throw this.database.explain(error);
-    }
+    const added = (await queryWithin(tx, insertInTransaction, [this.queue, ...columnsOf(jobs)])) as { id: string; xid: string }[];
+    return { added: new Set(added.map((row) => row.id)), xid: added[0]?.xid };
   }
 
   /** False when the row is gone, ended, or has had a later attempt than the one that failed. The same call with the same `tag` may be made again. */
   async retry(id: string, failure: Failure & { readonly delayMs: number; readonly tag: string }): Promise<boolean> {
     const { attempts, delayMs, error, heldAttempts, tag } = failure;
-    return (await this.database.query(retry, [this.queue, id, attempts, delayMs, error, heldAttempts, tag])).length === 1;
+    const rows = await withStorableText(error, (text) =>
+      this.database.query(retry, [this.queue, id, attempts, delayMs, text, heldAttempts, tag]),
+    );
+    return rows.length === 1;
   }
 
   /** The same, for good. */
   async bury(id: string, { attempts, error, heldAttempts }: Failure): Promise<boolean> {
-    return (await this.database.query(bury, [this.queue, id, attempts, error, heldAttempts])).length === 1;
+    const rows = await withStorableText(error, (text) => this.database.query(bury, [this.queue, id, attempts, text, heldAttempts]));
+    return rows.length === 1;
   }
 
   async raiseAttempts(jobs: readonly { readonly id: string; readonly attempts: number }[]): Promise<void> {

@@ -1,7 +1,7 @@
-import type { Database, Statement } from "../client/database.ts";
-import { mayBeInTransaction } from "../client/transaction-watch.ts";
-import { KeylineError } from "../../runtime/errors.ts";
+import type { Database } from "../client/database.ts";
 import type { TransactionClient } from "../client/options.ts";
+import type { Statement } from "../client/statement.ts";
+import { queryWithin } from "../client/tx-check.ts";
 
 export interface NewMessage {
   readonly channel: string;
@@ -46,18 +46,8 @@ export class MessageTable {
 
   /** Writes a message within the caller's transaction, and returns that one's id. */
   async insertWithin(tx: TransactionClient, { channel, id, dataJson, history }: NewMessage): Promise<string> {
-    if (!mayBeInTransaction(tx) || "totalCount" in tx) {
-      throw new KeylineError(
-        "NOT_IN_TRANSACTION",
-        "What was given as tx is no client inside a transaction: send BEGIN on a client of its own first, or use keyline.transaction",
-      );
-    }
-    try {
-      const { rows } = await tx.query(insert, [channel, id, dataJson, history?.size ?? null, history?.ttlMs ?? null]);
-      return (rows as { xid: string }[])[0]?.xid ?? "";
-    } catch (error) {
-      throw this.database.explain(error);
-    }
+    const rows = await queryWithin(tx, insert, [channel, id, dataJson, history?.size ?? null, history?.ttlMs ?? null]);
+    return (rows as { xid: string }[])[0]?.xid ?? "";
   }
 
   /** What is to be published now, in order, of all channels but some; also what others took more than `patienceMs` ago. */

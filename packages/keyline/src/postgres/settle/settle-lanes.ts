@@ -149,6 +149,7 @@ export class SettleLanes {
   /** Takes from the group, settles, and commits what it got. What it has begun with, and what that came to, is in `begun`. */
   async #tryTogether(group: Request[], begun: Map<Request, ReadonlySet<string>>, leave: () => void): Promise<void> {
     const { database } = this.#claims;
+    if (!database.isAvailable) throw new Error("nobody writes while PostgreSQL is away");
     const client = await database.connect();
     let isClean = false;
     let isAborted = false;
@@ -171,9 +172,9 @@ export class SettleLanes {
       isClean = begun.size === 0 || (await commit(database, client, xid));
     } catch (error) {
       isClean = !isAborted && (await rollBack(client));
-      throw isClean ? error : database.explain(error);
+      throw isClean ? error : database.explain(error, client);
     } finally {
-      client.release(!isClean);
+      database.release(client, isClean);
     }
   }
 

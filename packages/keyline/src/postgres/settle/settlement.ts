@@ -1,11 +1,12 @@
 import { Writable } from "node:stream";
 import type { PoolClient } from "pg";
-import { KeylineError, toError } from "../../runtime/errors.ts";
+import { toError } from "../../runtime/errors.ts";
 import { delay, retryDelay } from "../../runtime/waiting.ts";
 import { commit, rollBack } from "../client/commit.ts";
 import type { Database } from "../client/database.ts";
-import { isConflict } from "../client/failures.ts";
+import { isConflict, isOutage, isReadOnly, isUnreachable } from "../client/failures.ts";
 import { lend } from "../client/lent-client.ts";
+import { StatementForgotten } from "../client/statement.ts";
 import { begin } from "../client/transaction-watch.ts";
 
 /** What is to be settled, as its worker or consumer holds it. */
@@ -49,14 +50,23 @@ interface Written extends Claim {
   readonly isVoid: boolean;
 }
 
+/** A transaction that came to nothing. */
+interface Failed {
+  readonly error: Error;
+  /** There was no connection, or it broke. */
+  readonly isBroken: boolean;
+}
+
 const conflictTries = 10;
+const brokenTries = 5;
 
 /**
  * Ends jobs for good, together with their effects, in one transaction. Returns the ids that this call settled: the row of a job
  * is deleted by exactly one committed transaction, and only that one carries the job's effects; so it is with the events of a stream.
  *
  * A transaction that failed because PostgreSQL went away, and one that stood in another one's way, are answered alike: by the
- * whole of it once more. Should it have been committed after all, the rows are gone, and the effects are left out.
+ * whole of it once more. Should it have been committed after all, the rows are gone, and the effects are left out. What breaks off again and
+ * again although PostgreSQL answers in between is no outage: then the error counts.
  */
 export async function settleJobs(
   claims: Claims,
@@ -64,29 +74,39 @@ export async function settleJobs(
   { mayGuess }: { readonly mayGuess: boolean },
 ): Promise<ReadonlySet<string>> {
   const { signal } = settling;
-  for (let conflicts = 0, guesses = mayGuess; ;) {
-    try {
-      const { owed, isVoid } = await settleOnce(claims, settling, { mayGuess: guesses });
-      if (!isVoid || owed.size === 0) return owed;
-      guesses = false;
-    } catch (error) {
-      if (signal?.aborted || claims.database.isClosing) throw error;
-      if (isConflict(error) && ++conflicts < conflictTries) await delay(retryDelay(conflicts, { first: 5, max: 200 }), signal);
-      else if (isOutage(error)) await claims.database.whenAvailable(signal);
-      else throw error;
-      if (signal?.aborted) throw error;
+  const { database } = claims;
+  for (let conflicts = 0, breaks = 0, guesses = mayGuess; ; guesses = false) {
+    if (!database.isAvailable) await database.whenAvailable(signal);
+    const tried = await settleOnce(claims, settling, { mayGuess: guesses });
+    if (!("error" in tried)) {
+      if (!tried.isVoid || tried.owed.size === 0) return tried.owed;
+      continue;
     }
+    const { error, isBroken } = tried;
+    if (signal?.aborted || database.isClosing) throw error;
+    if (isConflict(error)) {
+      if (++conflicts === conflictTries) throw error;
+      await delay(retryDelay(conflicts, { first: 5, max: 200 }), signal);
+    } else if (error instanceof StatementForgotten || (isOutage(error) && (isBroken || isReadOnly(error)))) {
+      // Where nothing was sent nothing can have broken it off but the server.
+      if (!isUnreachable(error) && ++breaks === brokenTries) throw error;
+      await database.whenAvailable(signal);
+      if (breaks > 1) await delay(retryDelay(breaks, { first: 50, max: 2_000 }), signal);
+    } else {
+      throw error;
+    }
+    if (signal?.aborted) throw error;
   }
 }
 
-// Where the end of a transaction could not be found out, the rows tell.
-export function isOutage(error: unknown): boolean {
-  return error instanceof KeylineError && (error.code === "POSTGRES_UNAVAILABLE" || error.code === "OUTCOME_UNKNOWN");
-}
-
-async function settleOnce(claims: Claims, settling: Settle, { mayGuess }: { readonly mayGuess: boolean }): Promise<Written> {
+async function settleOnce(claims: Claims, settling: Settle, { mayGuess }: { readonly mayGuess: boolean }): Promise<Written | Failed> {
   const { database } = claims;
-  const client = await database.connect();
+  let client: PoolClient;
+  try {
+    client = await database.connect();
+  } catch (error) {
+    return { error: toError(error), isBroken: true };
+  }
   let isClean = false;
   try {
     const written = await writeWithin(claims, client, settling, { begins: true, mayGuess });
@@ -96,9 +116,9 @@ async function settleOnce(claims: Claims, settling: Settle, { mayGuess }: { read
   } catch (error) {
     isClean = !settling.signal?.aborted && (await rollBack(client));
     // On a connection that lives the error is the effects' own, whatever it looks like.
-    throw isClean ? error : database.explain(error);
+    return { error: isClean ? toError(error) : database.explain(error, client), isBroken: !isClean };
   } finally {
-    client.release(!isClean);
+    database.release(client, isClean);
   }
 }
 

@@ -1,0 +1,114 @@
+import type { Keyline } from "keyline";
+import pg from "pg";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { eventually, openStage, type Stage } from "../../support/stage.ts";
+
+let stage: Stage;
+beforeAll(async () => {
+  stage = await openStage();
+  await stage.keyline().migrate();
+  await stage.pool.query("CREATE TABLE effects (n integer)");
+});
+afterAll(() => stage.close());
+
+const smallPool = (): { connectionString: string; max: number; connectionTimeoutMillis: number } => ({
+  connectionString: stage.databaseUrl,
+  max: 4,
+  connectionTimeoutMillis: 300,
+});
+const busy = { code: "POSTGRES_BUSY", message: expect.stringContaining("{ tx }") as string };
+
+/** As many transactions as the pool has connections, each of which does this. */
+async function inEach(keyline: Keyline, work: () => Promise<unknown>, count = 4): Promise<PromiseSettledResult<unknown>[]> {
+  let begun = 0;
+  return Promise.allSettled(
+    Array.from({ length: count }, () =>
+      keyline.transaction(async () => {
+        begun++;
+        await eventually("all have their connection", () => begun === count);
+        await work();
+      }),
+    ),
+  );
+}
+
+async function expectAllFree(): Promise<void> {
+  await eventually("no transaction is open", async () => {
+    const { rows } = await stage.pool.query(
+      "SELECT FROM pg_stat_activity WHERE datname = current_database() AND state LIKE 'idle in transaction%'",
+    );
+    return rows.length === 0;
+  });
+}
+
+test.each(["add", "append", "transaction"] as const)(
+  "%s within as many transactions as there are connections, without their tx, says so and frees them all",
+  async (what) => {
+    const keyline = stage.keyline({ postgres: smallPool() });
+    const queue = keyline.queue<number>(`forgotten-${what}`, { transactional: true });
+    const stream = keyline.stream<number>(`forgotten-${what}`, { transactional: true });
+    await queue.add(0);
+    const work = { add: () => queue.add(1), append: () => stream.append(1), transaction: () => keyline.transaction(async () => undefined) };
+    const ended = await inEach(keyline, work[what]);
+    const failed = ended.filter((one) => one.status === "rejected");
+    // The first that gives up frees a connection, which may let another one's call through.
+    expect(failed.length).toBeGreaterThan(0);
+    for (const { reason } of failed) expect(reason).toMatchObject(busy);
+    await expectAllFree();
+    expect((await queue.add(2)).added).toBe(true);
+    await keyline.close();
+  },
+);
+
+test("within settle it is a failed attempt that says so, and the jobs run when the tx is given", async () => {
+  const keyline = stage.keyline({ postgres: smallPool() });
+  const other = keyline.queue<number>("other", { transactional: true });
+  const queue = keyline.queue<number>("settles", { transactional: true, maxAttempts: 3, backoff: { type: "fixed", delay: 10 } });
+  await queue.addMany(Array.from({ length: 20 }, (_, data) => ({ data })));
+  const errors: Error[] = [];
+  let forgets = true;
+  const worker = queue.work(
+    (job, { settle }) =>
+      settle(async (tx) => {
+        await tx.query("INSERT INTO effects VALUES ($1)", [job.data]);
+        await (forgets ? other.add(job.data) : other.add(job.data, { tx }));
+      }),
+    { concurrency: 20 },
+  );
+  worker.on("retried", (_, error) => {
+    if (error) errors.push(error);
+    forgets = false;
+  });
+  await eventually(
+    "all are settled",
+    async () => (await stage.pool.query("SELECT FROM keyline.job WHERE queue = 'settles'")).rows.length === 0,
+  );
+  expect(errors.length).toBeGreaterThan(0);
+  for (const error of errors) expect(error).toMatchObject(busy);
+  const { rows } = await stage.pool.query<{ n: number }>("SELECT n FROM effects ORDER BY n");
+  expect(rows.map(({ n }) => n)).toEqual(Array.from({ length: 20 }, (_, n) => n));
+  await keyline.close();
+});
+
+test("a pool of the caller's without a deadline of its own has one all the same", async () => {
+  const pool = new pg.Pool({ connectionString: stage.databaseUrl, max: 2 });
+  const keyline = stage.keyline({ postgres: pool });
+  const queue = keyline.queue<number>("no-deadline", { transactional: true });
+  await queue.add(0);
+  const ended = await inEach(keyline, () => queue.add(1), 2);
+  expect(ended.filter((one) => one.status === "rejected").length).toBeGreaterThan(0);
+  await expectAllFree();
+  await keyline.close();
+  await pool.end();
+});
+
+test("a wait goes on as long as connections change hands", async () => {
+  const keyline = stage.keyline({ postgres: { ...smallPool(), max: 2 } });
+  const queue = keyline.queue<number>("patient", { transactional: true });
+  await queue.add(0);
+  const sleep = () => keyline.transaction((tx) => tx.query("SELECT pg_sleep(0.1)"));
+  const all = Array.from({ length: 30 }, () => sleep());
+  await expect(queue.add(1)).resolves.toMatchObject({ added: true });
+  await Promise.all(all);
+  await keyline.close();
+});
