@@ -10,7 +10,7 @@ type BatchEffects<Data> = (tx: Transaction, owed: readonly Job<Data>[]) => Promi
 export interface BatchSettlement<Data> {
   /** Their effects and their end were committed by this call. */
   readonly settled: readonly Job<Data>[];
-  /** Settled before, or given to somebody else: no effects of theirs were committed by this call. */
+  /** Settled before, given to somebody else, or a second copy of a job in the batch: no effects of theirs were committed by this call. */
   readonly skipped: readonly Job<Data>[];
   /** Their effects failed or put them off (then `error` is the Snooze): nothing of them was committed, and they are tried again. */
   readonly failed: readonly { readonly job: Job<Data>; readonly error: Error }[];
@@ -90,8 +90,23 @@ export class BatchSettles<Data> {
     const running = jobs.flatMap((job) => this.#running.get(job) ?? []);
     const lost = await findLost(this.#access, running);
     for (const [job, error] of lost) this.#outcomes.set(job, { kind: "lost", error });
-    await this.#settle(lost.size === 0 ? running : running.filter(({ job }) => !lost.has(job)), effects);
+    await this.#settle(this.#withoutCopies(lost.size === 0 ? running : running.filter(({ job }) => !lost.has(job))), effects);
     return this.#summary(jobs);
+  }
+
+  /**
+   * A job that was delivered twice may be in a batch twice. Its row is claimed by its id, so that both copies would be owed effects: only that of
+   * the latest attempt is settled.
+   */
+  #withoutCopies(running: readonly RunningJob<Data>[]): readonly RunningJob<Data>[] {
+    const latest = new Map<string, RunningJob<Data>>();
+    for (const one of running) {
+      const known = latest.get(one.job.id);
+      if (!known || known.job.attempt < one.job.attempt) latest.set(one.job.id, one);
+    }
+    if (latest.size === running.length) return running;
+    for (const { job } of running) if (latest.get(job.id)?.job !== job) this.#outcomes.set(job, settledElsewhere(job));
+    return [...latest.values()];
   }
 
   async #settle(running: readonly RunningJob<Data>[], effects: BatchEffects<Data>): Promise<void> {
