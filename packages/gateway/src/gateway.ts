@@ -17,6 +17,7 @@ import { ConnectionLimit } from "./limits/connection-limit.ts";
 import { defaultLimits, type GatewayLimits } from "./limits/options.ts";
 import { RequestLimit } from "./limits/request-limit.ts";
 import { LiveConnections } from "./live/connections.ts";
+import { answerEventSources } from "./live/event-source.ts";
 import { Feeds } from "./live/feeds.ts";
 import { addStreamRoutes } from "./live/stream-routes.ts";
 import { addHealthRoutes } from "./operations/health-routes.ts";
@@ -69,6 +70,7 @@ export class Gateway {
     );
     this.#access = new Access({ keyline, logger, options: options.access, onRevoked: () => this.#endRevoked() });
     this.#connections.isRevoked = ({ visitor }) => visitor.token !== undefined && this.#access.isRevoked(visitor.token);
+    this.#connections.onBeat = ({ visitor }) => this.#access.keep(visitor);
     // Without a key only this machine reaches the gateway, under a name that is checked.
     this.#origins = new Origins(options.origins ?? [], { allowsOwn: !this.#access.hasKey });
   }
@@ -156,12 +158,14 @@ export class Gateway {
       addAppendRoutes(requests, parts);
     });
     await scope.register(async (streams: Routes) => {
-      addDoor(streams, parts, { opensConnections: () => true });
+      answerEventSources(streams, this.#logError);
+      addDoor(streams, parts, { opensConnections: () => true, reconnects: true });
       addStreamRoutes(streams, parts);
     });
     await scope.register(async (events: Routes) => {
       metrics.watchSome(events, (request) => !wantsEvents(request));
-      addDoor(events, parts, { opensConnections: wantsEvents });
+      answerEventSources(events, this.#logError);
+      addDoor(events, parts, { opensConnections: wantsEvents, reconnects: true });
       addEventRoutes(events, parts);
     });
     await scope.register(async (sockets) => {

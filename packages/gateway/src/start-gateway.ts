@@ -40,6 +40,8 @@ export async function startGateway(options: StandaloneOptions): Promise<Standalo
   if (!rest.access) checkListenAddress(host);
   const app = fastify({
     requestTimeout: requestTimeoutMs,
+    // The gateway says itself what it refuses while it drains: a bare 503 would end an EventSource for good.
+    return503OnClosing: false,
     routerOptions: { maxParamLength: longestName },
     ...(trustProxy ? { trustProxy: [...trustProxy] } : {}),
   });

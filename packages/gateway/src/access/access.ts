@@ -11,6 +11,8 @@ export interface Credentials {
   readonly ip: string;
   readonly authorization: string | undefined;
   readonly ticket: string | undefined;
+  /** By whom the ticket may be shown again; undefined where it is good for once. */
+  readonly holder: string | undefined;
 }
 
 interface AccessSetup {
@@ -47,10 +49,13 @@ export class Access {
   }
 
   /** Throws a 401 problem for a token or ticket that is not good: whoever shows one does not want to be anonymous. */
-  async identify({ ip, authorization, ticket }: Credentials): Promise<Visitor> {
+  async identify({ ip, authorization, ticket, holder }: Credentials): Promise<Visitor> {
     if (!this.#verifier) return { ip, token: undefined };
     if (authorization !== undefined) return { ip, token: await this.verify(bearerOf(authorization)) };
-    if (ticket !== undefined) return { ip, token: await this.#redeem(ticket) };
+    if (ticket !== undefined) {
+      const token = await this.#redeem(ticket, holder);
+      return { ip, token, ticket: holder === undefined ? undefined : ticket };
+    }
     return { ip, token: undefined };
   }
 
@@ -64,6 +69,11 @@ export class Access {
   issueTicket({ token }: Visitor): Promise<Ticket> {
     if (!token) throw tokenMissing();
     return this.#tickets.issue(token);
+  }
+
+  /** To be called now and then while a connection of this visitor is open. What is not kept in time has to be asked for anew. */
+  keep({ ticket, token }: Visitor): void {
+    if (ticket !== undefined && token) this.#tickets.keep(ticket, token).catch(() => undefined);
   }
 
   isRevoked(token: Token): boolean {
@@ -90,8 +100,10 @@ export class Access {
     throw new Problem({ title: "Without a key the gateway serves this machine only", status: 403, code: "LOOPBACK_ONLY" });
   }
 
-  async #redeem(ticket: string): Promise<Token> {
-    const token = await this.#tickets.redeem(ticket);
+  async #redeem(ticket: string, holder: string | undefined): Promise<Token> {
+    const token = await (holder === undefined ? this.#tickets.redeem(ticket) : this.#tickets.redeemAgain(ticket, holder));
+    if (token.expiresAt <= Date.now())
+      throw new Problem({ title: "The token of this ticket has expired", status: 401, code: "TOKEN_EXPIRED" });
     this.#revocations?.check(token);
     return token;
   }

@@ -10,7 +10,8 @@ export function addTicketRoutes(routes: Routes, access: Access): void {
     {
       schema: {
         summary: "Exchange a token for a ticket",
-        description: "A ticket opens one stream or WebSocket, once, within thirty seconds: `?ticket=`.",
+        description:
+          "A ticket opens one event stream or WebSocket, within thirty seconds: `?ticket=`. The browser whose event stream it opened may show it again to reconnect.",
         tags: ["access"],
         response: { 201: z.object({ ticket: z.string(), expiresAt: z.number() }), ...problemAnswers },
       },

@@ -5,6 +5,8 @@ import { Problem } from "../server/problem.ts";
 import type { Token } from "./token.ts";
 
 const lifeMs = 30_000;
+/** How long a browser may be away between two connections of one event stream: a store or a gateway that restarts, a tunnel. */
+const absenceMs = 300_000;
 
 const names = z.array(z.string()).readonly();
 const storedToken = z.object({
@@ -19,6 +21,7 @@ const storedToken = z.object({
   append: names.default([]),
   queues: names,
 });
+const usedTicket = z.object({ visitor: z.string(), token: storedToken });
 
 export interface Ticket {
   readonly ticket: string;
@@ -28,7 +31,11 @@ export interface Ticket {
 
 /**
  * Stand-ins for tokens where no header can be set: a browser's EventSource and WebSocket take an address only, and addresses end up in
- * logs. A ticket opens one connection, once, within thirty seconds, with the rights of the token it was given for.
+ * logs. A ticket is taken once, within thirty seconds, with the rights of the token it was given for.
+ *
+ * An EventSource connects again by itself, to the same address, and gives up for good when that is refused. So whoever took a ticket for an event
+ * stream may show it again: the same browser at the same address of the network, for the same event stream, while that is open and five minutes
+ * after, and never longer than the token. In anybody else's hands it is worth nothing.
  */
 export class Tickets {
   readonly #keyline: Keyline;
@@ -46,16 +53,58 @@ export class Tickets {
 
   /** The token it was given for; a second time, and afterwards, a 401 problem. */
   async redeem(ticket: string): Promise<Token> {
-    const stored = await this.#keyline.command("GETDEL", this.#key(ticket));
-    if (typeof stored !== "string") {
-      throw new Problem({ title: "The ticket is not valid, or was used before", status: 401, code: "TICKET_INVALID" });
+    const token = await this.#take(ticket);
+    if (token) return token;
+    throw ticketInvalid();
+  }
+
+  /** As `redeem`, and again for the same `visitor`, as long as it is kept. */
+  async redeemAgain(ticket: string, visitor: string): Promise<Token> {
+    const token = await this.#take(ticket);
+    if (token) {
+      const text = JSON.stringify({ visitor, token });
+      await this.#keyline.command("SET", this.#usedKey(ticket), text, "PX", restOf(token));
+      return token;
     }
-    const { id, issuedAt, ...token } = storedToken.parse(JSON.parse(stored));
-    return { ...token, id, issuedAt };
+    const stored = await this.#keyline.command("GET", this.#usedKey(ticket));
+    const used = typeof stored === "string" ? usedTicket.parse(JSON.parse(stored)) : undefined;
+    if (used?.visitor !== visitor) throw ticketInvalid();
+    return toToken(used.token);
+  }
+
+  /** Called now and then while the event stream of a ticket is open. */
+  async keep(ticket: string, token: Token): Promise<void> {
+    await this.#keyline.command("PEXPIRE", this.#usedKey(ticket), restOf(token));
+  }
+
+  async #take(ticket: string): Promise<Token | undefined> {
+    const stored = await this.#keyline.command("GETDEL", this.#key(ticket));
+    return typeof stored === "string" ? toToken(storedToken.parse(JSON.parse(stored))) : undefined;
   }
 
   // Hashed: who can read Valkey's keys shall not be able to use them.
   #key(ticket: string): string {
     return `${this.#keyline.prefix}:gateway:ticket:${createHash("sha256").update(ticket).digest("base64url")}`;
   }
+
+  #usedKey(ticket: string): string {
+    return `${this.#key(ticket)}:used`;
+  }
+}
+
+function restOf({ expiresAt }: Token): number {
+  return Math.max(1, Math.floor(Math.min(absenceMs, expiresAt - Date.now())));
+}
+
+function toToken({ id, issuedAt, ...token }: z.output<typeof storedToken>): Token {
+  return { ...token, id, issuedAt };
+}
+
+export function ticketInvalid(): Problem {
+  return new Problem({
+    title: "The ticket is not valid, was used before, or is somebody else's",
+    status: 401,
+    code: "TICKET_INVALID",
+    detail: "Get another one for each connection; an EventSource keeps its own for as long as it reconnects",
+  });
 }

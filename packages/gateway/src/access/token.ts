@@ -53,6 +53,8 @@ export function toToken(payload: unknown): Token | undefined {
 export interface Visitor {
   readonly ip: string;
   readonly token: Token | undefined;
+  /** With which the event stream was opened, and may be opened again. */
+  readonly ticket?: string | undefined;
 }
 
 /** Under which name a visitor's requests and connections are counted. */

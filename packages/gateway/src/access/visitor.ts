@@ -1,4 +1,6 @@
+import { createHash } from "node:crypto";
 import type { FastifyRequest } from "fastify";
+import { countedAddress } from "./address.ts";
 import type { Visitor } from "./token.ts";
 
 const visitors = new WeakMap<object, Visitor>();
@@ -13,4 +15,13 @@ export function visitorOf(request: Pick<FastifyRequest, "raw">): Visitor {
   const visitor = visitors.get(request.raw);
   if (visitor) return visitor;
   throw new Error("The visitor is not known yet: the route is not behind the gateway's door");
+}
+
+/**
+ * Whose ticket it is: what is the same whenever one EventSource connects, and of what others send not all. A browser that has changed its network is
+ * another one.
+ */
+export function holderOf({ ip, url, headers }: FastifyRequest): string {
+  const parts = [countedAddress(ip), headers["user-agent"] ?? "", headers.origin ?? "", url];
+  return createHash("sha256").update(JSON.stringify(parts)).digest("base64url");
 }

@@ -110,7 +110,10 @@ export abstract class LiveConnection {
       return;
     }
     if (this.visitor.token && now >= this.visitor.token.expiresAt) this.loseToken("TOKEN_EXPIRED");
-    else if (isBeat) this.#beatUnlessStuck();
+    else if (isBeat) {
+      this.connections.onBeat(this);
+      this.#beatUnlessStuck();
+    }
   }
 
   #beatUnlessStuck(): void {

@@ -31,6 +31,8 @@ export class LiveConnections {
   #isStopped = false;
   /** Whether a connection's token was revoked, also while the connection was being opened. */
   isRevoked: (connection: LiveConnection) => boolean = () => false;
+  /** Called at every beat of a connection. */
+  onBeat: (connection: LiveConnection) => void = () => undefined;
 
   constructor(limit: ConnectionLimit, { sendBufferBytes, beatMs, eventStreamMs }: Patience) {
     this.#limit = limit;

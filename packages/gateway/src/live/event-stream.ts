@@ -10,6 +10,13 @@ const returnMs = { least: 1_000, spread: 2_000 };
 const renewMs = { least: 100, spread: 400 };
 const shortestPartOfLife = 0.75;
 
+interface Beginning {
+  readonly headers: Record<string, string | number | string[] | undefined>;
+  readonly place: string;
+  /** What a client has to know before it gets anything. */
+  readonly gaps: string;
+}
+
 /**
  * Server-sent events to one client. It cannot answer, so nobody can tell a client that has vanished from one that listens: what is written to it
  * is taken by the kernel, or by a proxy, for a quarter of an hour or longer. So a stream has an end after which a client that is there comes back.
@@ -21,7 +28,7 @@ export class EventStream extends LiveConnection implements Receiver {
    * Sends the head of the answer and what a client needs to resume. Frames go to the socket itself: the body ends with the connection and
    * has no chunks, so that the same bytes do for every client.
    */
-  begin(response: ServerResponse, headers: Record<string, string | number | string[] | undefined>, place: string): void {
+  begin(response: ServerResponse, { headers, place, gaps }: Beginning): void {
     response.removeHeader("transfer-encoding");
     response.writeHead(200, {
       ...headers,
@@ -33,7 +40,7 @@ export class EventStream extends LiveConnection implements Receiver {
     });
     response.flushHeaders();
     const retryMs = returnMs.least + Math.floor(Math.random() * returnMs.spread);
-    this.socket.write(`retry: ${retryMs}\n${idLine(place)}\n`);
+    this.socket.write(`retry: ${retryMs}\n${idLine(place)}\n${gaps}`);
   }
 
   beat(): void {

@@ -10,6 +10,8 @@ import { EventStream } from "./event-stream.ts";
 interface Filling {
   /** Where it begins. */
   readonly place: string;
+  /** Frames that come first. */
+  readonly gaps?: string;
   leave(): void;
 }
 
@@ -36,9 +38,9 @@ export async function openEventStream({ request, reply, connections, prepare }: 
       throw new Problem({ title: "An event stream needs a connection of its own", status: 400, code: "PIPELINED" });
     }
     const stream = new EventStream(connections, { socket, visitor });
-    const { place, leave } = fill(stream);
+    const { place, gaps = "", leave } = fill(stream);
     reply.hijack();
-    stream.begin(reply.raw, reply.getHeaders(), place);
+    stream.begin(reply.raw, { headers: reply.getHeaders(), place, gaps });
     closeAtNextRequest(socket);
     connections.add(stream, () => {
       seat.leave();

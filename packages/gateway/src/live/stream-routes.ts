@@ -8,9 +8,10 @@ import type { RequestLimit } from "../limits/request-limit.ts";
 import { shapeName, eventStreamAnswer, problemAnswers } from "../server/shapes.ts";
 import type { Routes } from "../server/zod-schemas.ts";
 import type { LiveConnections } from "./connections.ts";
+import { isEventSource } from "./event-source.ts";
 import type { Feeds } from "./feeds.ts";
 import { lastEventIdOf, openEventStream } from "./open-event-stream.ts";
-import { parsePlace } from "./place.ts";
+import { enter, isStalePlace } from "./stale-place.ts";
 import { eventStreamWire } from "./wire.ts";
 
 interface StreamParts {
@@ -78,15 +79,18 @@ async function openStream(
     if (found.length > 0) requests.takeHere(visitorKey(visitor));
     found.push(await parts.channels.toRead(visitor, name));
   }
-  const place = parsePlace(lastEventIdOf(request) ?? since, found.length);
   const channels = found.map(({ channel }) => channel);
+  const id = lastEventIdOf(request);
+  const place = id ?? since;
+  // An EventSource shows the id that it was given, and cannot take it back. For an address its page is answerable.
+  const mayBeStale = (error: unknown): boolean => isEventSource(request) && isStalePlace(error, { isGiven: id !== undefined });
   await openEventStream({
     request,
     reply,
     connections,
     prepare: async () => {
       const feed = await feeds.open(channels, eventStreamWire);
-      return (stream) => ({ place: feed.enter(stream, place), leave: () => feed.leave(stream) });
+      return (stream) => ({ ...enter(feed, stream, { place, mayBeStale }), leave: () => feed.leave(stream) });
     },
   });
 }

@@ -1,8 +1,9 @@
 import type { FastifyInstance, FastifyRequest } from "fastify";
 import type { Access } from "../access/access.ts";
 import type { Origins } from "../access/origins.ts";
+import { ticketInvalid } from "../access/tickets.ts";
 import { guesserKey, visitorKey } from "../access/token.ts";
-import { setVisitor } from "../access/visitor.ts";
+import { holderOf, setVisitor } from "../access/visitor.ts";
 import type { RequestLimit } from "../limits/request-limit.ts";
 import { parseUntrustedJson } from "./json-body.ts";
 import { Problem, sendProblem, toProblem } from "./problem.ts";
@@ -51,11 +52,17 @@ export function furnishScope(
   });
 }
 
-/** Behind this door it is known who asks, and how often. `opensConnections` says whether what is asked for is a live connection. */
+/**
+ * Behind this door it is known who asks, and how often. `opensConnections` says whether what is asked for is a live connection, and `reconnects`
+ * whether browsers open it again by themselves.
+ */
 export function addDoor(
   scope: FastifyInstance,
   { access, requests }: { readonly access: Access; readonly requests: RequestLimit },
-  { opensConnections = () => false }: { readonly opensConnections?: (request: FastifyRequest) => boolean } = {},
+  {
+    opensConnections = () => false,
+    reconnects = false,
+  }: { readonly opensConnections?: (request: FastifyRequest) => boolean; readonly reconnects?: boolean } = {},
 ): void {
   scope.addHook("onRequest", async (request) => {
     const { ip, headers, query } = request;
@@ -65,7 +72,8 @@ export function addDoor(
       const ticket = isLive ? ticketOf(query) : undefined;
       // Looking for a ticket takes it away. Who guessed too often is not worth the question.
       if (ticket !== undefined && access.hasKey) requests.refuseBeyond(guesserKey(ip));
-      const visitor = await access.identify({ ip, authorization: headers.authorization, ticket });
+      const holder = reconnects ? holderOf(request) : undefined;
+      const visitor = await access.identify({ ip, authorization: headers.authorization, ticket, holder });
       setVisitor(request, visitor);
       if (isLive) requests.takeHere(visitorKey(visitor));
       else await requests.take(visitorKey(visitor));
@@ -88,5 +96,5 @@ function checkHeaderCount({ raw }: FastifyRequest): void {
 function ticketOf(query: unknown): string | undefined {
   if (typeof query !== "object" || query === null || !("ticket" in query)) return undefined;
   if (typeof query.ticket === "string" && /^[\w-]{43}$/.test(query.ticket)) return query.ticket;
-  throw new Problem({ title: "The ticket is not valid, or was used before", status: 401, code: "TICKET_INVALID" });
+  throw ticketInvalid();
 }

@@ -2,7 +2,9 @@ import type { FastifyReply, FastifyRequest } from "fastify";
 import { z } from "zod";
 import { visitorOf } from "../access/visitor.ts";
 import type { LiveConnections } from "../live/connections.ts";
+import { isEventSource } from "../live/event-source.ts";
 import { lastEventIdOf, openEventStream } from "../live/open-event-stream.ts";
+import { isStalePlace } from "../live/stale-place.ts";
 import { problemAnswers, shapeName } from "../server/shapes.ts";
 import type { Routes } from "../server/zod-schemas.ts";
 import { findBeginning } from "./beginning.ts";
@@ -75,18 +77,20 @@ export function addEventRoutes(routes: Routes, parts: EventParts): void {
     async (request, reply) => {
       const { stream } = await parts.streams.toRead(visitorOf(request), request.params.stream);
       if (!wantsEvents(request)) return reply.type("application/json").send(await readPage(stream, request.query));
-      const { after, key } = request.query;
-      return follow(stream, { request, reply, parts, after: lastEventIdOf(request) ?? after, key });
+      return follow(stream, { request, reply, parts, ...request.query });
     },
   );
 }
 
-interface Following {
+interface Beginning {
   readonly request: FastifyRequest;
+  readonly after?: string | undefined;
+  readonly key?: string | undefined;
+}
+
+interface Following extends Beginning {
   readonly reply: FastifyReply;
   readonly parts: EventParts;
-  readonly after: string | undefined;
-  readonly key: string | undefined;
 }
 
 async function follow(stream: GatewayStream, { request, reply, parts, after, key }: Following): Promise<void> {
@@ -96,12 +100,27 @@ async function follow(stream: GatewayStream, { request, reply, parts, after, key
     reply,
     connections,
     prepare: async () => {
-      const beginning = await findBeginning(stream, { after, key });
+      const { beginning, gaps } = await begin(stream, { request, after, key });
       return (receiver) => {
         const onEnd = (code: "CLOSED" | "INTERNAL_ERROR"): void => receiver.end(code);
         const running = new Follow({ stream, after: beginning, key, receiver, wire: followEventWire, counts, onEnd, logError });
-        return { place: beginning, leave: () => running.stop() };
+        return { place: beginning, gaps, leave: () => running.stop() };
       };
     },
   });
+}
+
+/** An EventSource shows the id that it was given, and cannot take it back: where it is no place any more, it goes on from now, behind a gap. */
+async function begin(
+  stream: GatewayStream,
+  { request, after, key }: Beginning,
+): Promise<{ readonly beginning: string; readonly gaps: string }> {
+  const id = lastEventIdOf(request);
+  try {
+    return { beginning: await findBeginning(stream, { after: id ?? after, key }), gaps: "" };
+  } catch (error) {
+    if (id === undefined || !isEventSource(request) || !isStalePlace(error, { isGiven: true })) throw error;
+    const beginning = await findBeginning(stream, { after: undefined, key });
+    return { beginning, gaps: followEventWire.gap({ stream: stream.name, reason: "lost", after: "-", until: beginning }).toString() };
+  }
 }

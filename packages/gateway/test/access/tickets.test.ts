@@ -1,5 +1,5 @@
-import { afterAll, beforeAll, expect, test } from "vitest";
-import { openStage, type Stage } from "../../../keyline/test/support/stage.ts";
+import { afterAll, beforeAll, expect, onTestFinished, test } from "vitest";
+import { eventually, openStage, type Stage } from "../../../keyline/test/support/stage.ts";
 import type { StandaloneGateway } from "../../src/index.ts";
 import { EventSourceReader } from "../support/event-source.ts";
 import { bearer, openGateway, request, signToken } from "../support/gateway.ts";
@@ -32,16 +32,64 @@ async function issue(): Promise<string> {
 const streamUrl = (ticket: string): string => `${gateway.url}/v1/channels/private/messages?ticket=${ticket}`;
 const socketUrl = (ticket: string): string => `${gateway.url}/v1/ws?ticket=${ticket}`;
 
-test("a ticket opens one stream, once", async () => {
+const agent = (name: string): Record<string, string> => ({ "user-agent": name });
+
+test("a ticket opens one stream, and opens that again for the visitor that took it", async () => {
   const ticket = await issue();
-  const reader = await EventSourceReader.open(streamUrl(ticket));
-  expect(await request(streamUrl(ticket))).toMatchObject({ status: 401, body: { code: "TICKET_INVALID" } });
+  const first = await EventSourceReader.open(streamUrl(ticket), agent("ada's"));
+  const again = await EventSourceReader.open(streamUrl(ticket), { ...agent("ada's"), "last-event-id": first.lastEventId });
+  const refused = { status: 401, body: { code: "TICKET_INVALID" } };
+  // Another program, a page of another origin, another stream, a WebSocket.
+  expect(await request(streamUrl(ticket), { headers: agent("eve's") })).toMatchObject(refused);
+  expect(await request(streamUrl(ticket), { headers: { ...agent("ada's"), origin: "https://evil.example" } })).toMatchObject(refused);
+  expect(await request(`${streamUrl(ticket)}&since=earliest`, { headers: agent("ada's") })).toMatchObject(refused);
+  await expect(SocketReader.open(socketUrl(ticket), agent("ada's"))).rejects.toThrow("status 401");
+  first.close();
+  again.close();
+});
+
+test("a ticket that a WebSocket took opens no event stream", async () => {
+  const ticket = await issue();
+  (await SocketReader.open(socketUrl(ticket), agent("ada's"))).close();
+  expect(await request(streamUrl(ticket), { headers: agent("ada's") })).toMatchObject({ status: 401, body: { code: "TICKET_INVALID" } });
+});
+
+test("a ticket that opened a stream is kept while that is open, not longer than its token, and minutes after", async () => {
+  const other = await openGateway({
+    keyline: stage.keyline(),
+    channels: [{ channel: stage.keyline().channel("private", { history: {} }), access: "token" }],
+    limits: { beatMs: 1_000 },
+  });
+  onTestFinished(() => other.close());
+  const lifeOf = async (): Promise<number[]> => {
+    const keys = await stage.valkey.keys(`${stage.prefix}:gateway:ticket:*:used`);
+    return Promise.all(keys.map((key) => stage.valkey.pttl(key)));
+  };
+  await stage.valkey.del("none", ...(await stage.valkey.keys(`${stage.prefix}:gateway:ticket:*:used`)));
+  const token = await signToken({ exp: Math.floor(Date.now() / 1_000) + 3_600, channels: { subscribe: ["private"] } });
+  const { body } = await request(`${other.url}/v1/tickets`, { method: "POST", headers: bearer(token) });
+  const address = `${other.url}/v1/channels/private/messages?ticket=${String(body["ticket"])}`;
+  const reader = await EventSourceReader.open(address);
+  expect(await lifeOf()).toEqual([expect.closeTo(300_000, -5)]);
+  const [key = ""] = await stage.valkey.keys(`${stage.prefix}:gateway:ticket:*:used`);
+  // As if most of it had passed.
+  await stage.valkey.pexpire(key, 20_000);
+  await eventually("it is kept again", async () => ((await lifeOf())[0] ?? 0) > 200_000);
   reader.close();
+  await reader.ended;
+  await eventually("it is closed", () => other.gateway.connections === 0);
+  await stage.valkey.pexpire(key, 20_000);
+  await new Promise((resolve) => setTimeout(resolve, 2_500));
+  expect((await lifeOf())[0]).toBeLessThan(20_000);
+  await stage.valkey.del(key);
+  await expect(EventSourceReader.open(address)).rejects.toThrow("status 401");
 });
 
 test("of many who show one ticket at the same moment, one gets in", async () => {
   const ticket = await issue();
-  const attempts = await Promise.allSettled(Array.from({ length: 10 }, () => EventSourceReader.open(streamUrl(ticket))));
+  const attempts = await Promise.allSettled(
+    Array.from({ length: 10 }, (_, n) => EventSourceReader.open(streamUrl(ticket), agent(`number ${n}`))),
+  );
   const readers = attempts.filter((attempt) => attempt.status === "fulfilled");
   expect(readers).toHaveLength(1);
   readers[0]?.value.close();
