@@ -19,6 +19,7 @@ beforeAll(async () => {
       { stream: numbers, access: "public", append: "public" },
       { stream: keyline.stream<number>("many"), access: "public" },
       { stream: keyline.stream("private"), access: "token" },
+      { stream: keyline.stream("foreign"), access: "public" },
     ],
   });
 });
@@ -85,6 +86,17 @@ describe("a stream", () => {
     expect(await take(byDate, 5)).toEqual([10, 11, 12, 13, 14]);
     expect(await take(byTime, 5)).toEqual([10, 11, 12, 13, 14]);
     expect(await take(even, 2)).toEqual([12, 14]);
+  });
+
+  test("brings entries whose ids somebody else made of microseconds, and goes on behind them", async () => {
+    const key = `${stage.prefix}:{foreign}:events`;
+    for (const n of upTo(3)) await stage.valkey.xadd(key, `1700000000000000-${n}`, "data", String(n));
+    const stream = open().stream<number>("foreign");
+    const first = stream.follow({ after: "-" });
+    expect(await take(first, 1)).toEqual([0]);
+    expect(first.cursor).toBe("1700000000000000-0");
+    expect(await take(stream.follow({ after: first.cursor }), 2)).toEqual([1, 2]);
+    expect(await take(stream.follow({ after: 1_700_000_000_000 }), 3)).toEqual(upTo(3));
   });
 
   test("waits for an iteration that is slower than it, and loses nothing", async () => {

@@ -1,6 +1,6 @@
 import { Problem } from "../server/problem.ts";
 
-const idPattern = /^(0|[1-9]\d{0,14})-(0|[1-9]\d{0,19})$/;
+const numberPattern = /^(?:0|[1-9]\d{0,19})$/;
 const largestNumber = 18_446_744_073_709_551_615n;
 const timePattern = /^\d{4}-\d{2}-\d{2}(?:T\d{2}:\d{2}(?::\d{2}(?:\.\d{1,9})?)?(?:Z|[+-]\d{2}:\d{2}))?$/;
 
@@ -11,7 +11,7 @@ const timePattern = /^\d{4}-\d{2}-\d{2}(?:T\d{2}:\d{2}(?::\d{2}(?:\.\d{1,9})?)?(
 export function parseStreamPlace(option: string, given: string | number): string {
   // A plus sign that was not escaped arrives as a space.
   const text = String(given).replace(" ", "+");
-  if (text === "-" || text === "+" || /^\d{1,15}$/.test(text) || isId(text)) return text;
+  if (text === "-" || text === "+" || isTimeOrId(text)) return text;
   const ms = timePattern.test(text) ? Date.parse(text) : NaN;
   if (ms >= 0) return String(ms);
   throw new Problem({
@@ -23,7 +23,7 @@ export function parseStreamPlace(option: string, given: string | number): string
 }
 
 // Valkey's numbers have 64 bits: it would refuse a larger one with an error of its own.
-function isId(text: string): boolean {
-  const [, , number] = idPattern.exec(text) ?? [];
-  return number !== undefined && BigInt(number) <= largestNumber;
+function isTimeOrId(text: string): boolean {
+  const numbers = text.split("-");
+  return numbers.length <= 2 && numbers.every((number) => numberPattern.test(number) && BigInt(number) <= largestNumber);
 }

@@ -32,6 +32,7 @@ beforeAll(async () => {
     { stream: keyline.stream("private"), access: "token" },
     { stream: keyline.stream<string>("large"), access: "public" },
     { stream: keyline.stream<string>("empty"), access: "public" },
+    { stream: keyline.stream("foreign"), access: "public" },
   ];
   gateway = await openGateway({ keyline, streams, limits: { requests: { max: 10_000, perMs: 60_000 } } });
 });
@@ -174,13 +175,28 @@ describe("reading", () => {
     expect([first.entries.length + second.entries.length, second.next]).toEqual([12, null]);
   });
 
+  test("has entries whose ids somebody else made of microseconds, or are the last there can be", async () => {
+    const key = `${stage.prefix}:{foreign}:events`;
+    const last = "18446744073709551615-18446744073709551615";
+    const ids = ["1700000000000000-0", "1700000000000000-1", last];
+    for (const [index, id] of ids.entries()) await stage.valkey.xadd(key, id, "data", `{"n":${index}}`);
+    expect((await read("foreign")).entries.map(({ id }) => id)).toEqual(ids);
+    expect(numbersIn(await read("foreign", "?from=1700000000000000-1"))).toEqual([1, 2]);
+    expect(numbersIn(await read("foreign", "?to=1700000000000000"))).toEqual([0, 1]);
+    expect(await readAll("foreign", "limit=1", "from")).toEqual([[0], [1], [2]]);
+    expect(await readAll("foreign", "limit=1&reverse=true", "to")).toEqual([[2], [1], [0]]);
+    expect(numbersIn(await read("foreign", `?from=${last}`))).toEqual([2]);
+  });
+
   test.each([
     ["an id that is none", "?from=abc", "INVALID_ID"],
     ["an id with a number of more than 64 bits", "?from=1-18446744073709551616", "INVALID_ID"],
     ["a time without its zone", "?to=2026-01-31T12:00:00", "INVALID_ID"],
     ["a time that there is not", "?to=2026-13-31", "INVALID_ID"],
     ["a time before 1970", "?to=1969-01-31", "INVALID_ID"],
-    ["more than fits into an id", "?from=1000000000000000", "INVALID_ID"],
+    ["more than fits into an id", "?from=18446744073709551616", "INVALID_ID"],
+    ["a number of more than 64 bits in front", "?from=18446744073709551616-0", "INVALID_ID"],
+    ["three numbers", "?from=1-2-3", "INVALID_ID"],
     ["a line break behind an id", "?from=1-0%0A", "INVALID_ID"],
     ["a limit above a thousand", "?limit=1001", "INVALID_REQUEST"],
     ["a limit of none", "?limit=0", "INVALID_REQUEST"],

@@ -103,6 +103,25 @@ describe("following a stream", () => {
     expect(await numbers(all, 1_401)).toEqual(upTo(1_401));
   });
 
+  test("resumes among ids that somebody else made of microseconds, and behind the last there can be", async () => {
+    const { stream, url } = open();
+    const add = (id: string, data: string) => stage.valkey.xadd(`${stage.prefix}:{${stream.name}}:events`, id, "data", data);
+    await add("1700000000000000-0", "0");
+    const reader = await follow(`${url}?after=-`);
+    expect(await numbers(reader, 1)).toEqual([0]);
+    await stream.append(1);
+    expect((await reader.receive("entry", 2)).map(({ id }) => id)).toEqual(["1700000000000000-0", "1700000000000000-1"]);
+    expect(await numbers(await follow(url, { "last-event-id": "1700000000000000-0" }), 1)).toEqual([1]);
+    expect(await numbers(await follow(`${url}?after=1700000000000`), 2)).toEqual([0, 1]);
+    const last = "18446744073709551615-18446744073709551615";
+    await add(last, "2");
+    await reader.receive("entry", 3);
+    expect(reader.lastEventId).toBe(last);
+    const atEnd = await follow(url, { "last-event-id": last });
+    await expect.poll(() => atEnd.lastEventId).toBe(last);
+    expect(atEnd.events).toEqual([]);
+  });
+
   test("announces what retention took, before what is left", async () => {
     const { stream, url } = open("short");
     const { id } = await stream.append(0);

@@ -1,7 +1,7 @@
 import { KeylineError } from "../runtime/errors.ts";
 import type { Position } from "../valkey/channel/channel-log.ts";
 
-const pattern = /^([0-9a-f]{1,16})\.([0-9a-z]{8})\.(\d{1,15})\.(\d{1,16}-\d{1,16})$/;
+const pattern = /^([0-9a-f]{1,16})\.([0-9a-z]{8})\.(\d{1,15})\.(\d{1,20}-\d{1,20})$/;
 
 /** The position as text. Opaque to everybody else: its form may change. */
 export function formatCursor({ epoch, era, count, last }: Position): string {

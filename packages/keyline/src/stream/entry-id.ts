@@ -1,17 +1,20 @@
 import { KeylineError } from "../runtime/errors.ts";
 
-const idPattern = /^\d{1,15}-\d{1,20}$/;
-const largest = (1n << 64n) - 1n;
-
 /** A place in a stream, as callers name it: the id of an entry, or a time. */
 export type Place = string | number | Date;
 
-/** True for an id as Valkey writes it: milliseconds, a dash, and a number within the millisecond. */
+const idPattern = /^\d{1,20}-\d{1,20}$/;
+/** Both numbers of an id have 64 bits. */
+const largest = (1n << 64n) - 1n;
+/** The last id of all. An entry may have it. */
+export const lastId = `${largest}-${largest}`;
+
+/** True for an id as Valkey takes it: milliseconds, a dash, and a number within the millisecond. */
 export function isEntryId(id: string): boolean {
-  return idPattern.test(id) && BigInt(id.slice(id.indexOf("-") + 1)) <= largest;
+  return idPattern.test(id) && id.split("-").every((number) => BigInt(number) <= largest);
 }
 
-/** The milliseconds since 1970 in an id. */
+/** The milliseconds since 1970 in an id, or what somebody else put there: above 2^53 not exactly. */
 export function timeOf(id: string): number {
   return Number(id.slice(0, id.indexOf("-")));
 }
@@ -19,14 +22,15 @@ export function timeOf(id: string): number {
 /** Below zero when `a` comes before `b`, above when behind, zero when they are the same. */
 export function compareIds(a: string, b: string): number {
   if (a === b) return 0;
-  const aTime = timeOf(a);
-  const bTime = timeOf(b);
-  if (aTime !== bTime) return aTime - bTime;
-  const aNumber = a.slice(a.indexOf("-") + 1);
-  const bNumber = b.slice(b.indexOf("-") + 1);
-  // Up to 64 bits wide, and never with leading zeros: the longer one is the larger one.
-  if (aNumber.length !== bNumber.length) return aNumber.length - bNumber.length;
-  return aNumber < bNumber ? -1 : 1;
+  const aDash = a.indexOf("-");
+  const bDash = b.indexOf("-");
+  return compareNumbers(a.slice(0, aDash), b.slice(0, bDash)) || compareNumbers(a.slice(aDash + 1), b.slice(bDash + 1));
+}
+
+// As text: a number of JavaScript's holds 53 bits. Never with leading zeros, so the longer one is the larger one.
+function compareNumbers(a: string, b: string): number {
+  if (a.length !== b.length) return a.length - b.length;
+  return a === b ? 0 : a < b ? -1 : 1;
 }
 
 /**
@@ -36,26 +40,24 @@ export function compareIds(a: string, b: string): number {
 export function toEntryId(option: string, place: Place, edge: "first" | "last"): string {
   if (place === "-") return "0-0";
   if (place === "+") return lastId;
-  if (typeof place === "string" && isEntryId(place)) return place;
-  const ms = place instanceof Date ? place.getTime() : typeof place === "string" && /^\d{1,15}$/.test(place) ? Number(place) : place;
-  if (typeof ms === "number" && Number.isSafeInteger(ms) && ms >= 0 && ms < 1e15) {
-    return edge === "first" ? `${ms}-0` : `${ms}-${largestNumber}`;
-  }
+  if (typeof place === "string" && isEntryId(place)) return place.split("-").map(BigInt).join("-");
+  const ms = toMilliseconds(place);
+  if (ms !== undefined) return edge === "first" ? `${ms}-0` : `${ms}-${largest}`;
   throw new KeylineError(
     "INVALID_ID",
     `${option} must be an entry's id (such as "1526919030474-0"), a Date, milliseconds since 1970, "-" or "+", not ${JSON.stringify(place)}`,
   );
 }
 
-const largestNumber = "18446744073709551615";
-/** Behind every id that there will be. */
-export const lastId = `999999999999999-${largestNumber}`;
+function toMilliseconds(place: Place): bigint | undefined {
+  if (typeof place === "string") return /^\d{1,20}$/.test(place) && BigInt(place) <= largest ? BigInt(place) : undefined;
+  const ms = place instanceof Date ? place.getTime() : place;
+  return Number.isSafeInteger(ms) && ms >= 0 ? BigInt(ms) : undefined;
+}
 
 /** The id right before this one; 0-0, which nothing has, is before itself. */
 export function idBefore(id: string): string {
-  const dash = id.indexOf("-");
-  const number = BigInt(id.slice(dash + 1));
-  if (number > 0n) return `${id.slice(0, dash)}-${number - 1n}`;
-  const ms = Number(id.slice(0, dash));
-  return ms === 0 ? id : `${ms - 1}-${largestNumber}`;
+  const [ms = 0n, number = 0n] = id.split("-").map(BigInt);
+  if (number > 0n) return `${ms}-${number - 1n}`;
+  return ms === 0n ? id : `${ms - 1n}-${largest}`;
 }

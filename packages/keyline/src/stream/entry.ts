@@ -3,7 +3,10 @@ export interface Entry<Data> {
   /** Grows with every entry of the stream. */
   readonly id: string;
   readonly data: Data;
-  /** When it was appended, in milliseconds since 1970; on a transactional stream, when its transaction was seen committed. */
+  /**
+   * When it was appended, in milliseconds since 1970; on a transactional stream, when its transaction was seen committed. It is the first number of
+   * the id: behind an id that somebody else made of something else, it is that.
+   */
   readonly at: number;
   /** What the stream's `key` said of it. */
   readonly key: string | undefined;

@@ -79,7 +79,7 @@ class Follower<Data> {
 }
 
 async function beginning<Data>(parts: FollowerParts<Data>, { after }: FollowOptions, signal: AbortSignal): Promise<ReadPlace | undefined> {
-  if (after === undefined) {
+  if (after === undefined || after === "+") {
     const newest = await whileAway(parts, signal, () => parts.reading.newest());
     return newest === undefined ? undefined : { after: newest, epoch: undefined };
   }

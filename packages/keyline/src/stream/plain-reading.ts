@@ -1,6 +1,6 @@
 import type { LogPage, StreamLog } from "../valkey/stream/stream-log.ts";
 import type { RawEntry } from "./entry.ts";
-import { compareIds, idBefore } from "./entry-id.ts";
+import { compareIds, idBefore, lastId } from "./entry-id.ts";
 import type { NextPage, PageSize, Range, Reading, ReadPlace } from "./reading.ts";
 
 const readyWithinMs = 5_000;
@@ -16,12 +16,12 @@ export class PlainReading implements Reading {
   async page({ after, to, limit, reverse }: Range): Promise<readonly RawEntry[]> {
     const { connection } = this.#log;
     if (!connection.isReady) await connection.ensureReady(readyWithinMs);
-    return (await this.#log.read({ from: afterId(after), to, limit, reverse })).entries;
+    return (await this.#log.read({ ...behind(after, limit), to, reverse })).entries;
   }
 
   async next(place: ReadPlace, size: PageSize): Promise<NextPage> {
     const { after } = place;
-    const page = await this.#log.read({ from: afterId(after), to: "+", ...size, reverse: false, place: after });
+    const page = await this.#log.read({ ...size, ...behind(after, size.limit), to: "+", reverse: false, place: after });
     return { entries: page.entries, newest: page.newest, epoch: page.epoch, gap: findGap(place, page) };
   }
 
@@ -43,9 +43,10 @@ export class PlainReading implements Reading {
   }
 }
 
-/** The start of a range that leaves out `id`. Nothing has the id 0-0. */
-export function afterId(id: string): string {
-  return id === "0-0" ? "-" : `(${id}`;
+/** The start of a range that leaves out `id`. Nothing has the id 0-0, and nothing is behind the last of all, which the server does not take there. */
+export function behind(id: string, limit: number): { readonly from: string; readonly limit: number } {
+  if (id === lastId) return { from: "+", limit: 0 };
+  return { from: id === "0-0" ? "-" : `(${id}`, limit };
 }
 
 function findGap({ after, epoch, isHeld = false }: ReadPlace, page: LogPage): NextPage["gap"] {

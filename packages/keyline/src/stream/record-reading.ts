@@ -19,7 +19,7 @@ import type { Logger } from "../runtime/logger.ts";
 import type { LogPage, StreamLog } from "../valkey/stream/stream-log.ts";
 import type { RawEntry } from "./entry.ts";
 import { compareIds, idBefore } from "./entry-id.ts";
-import { afterId } from "./plain-reading.ts";
+import { behind } from "./plain-reading.ts";
 import type { NextPage, PageSize, Range, Reading, ReadPlace } from "./reading.ts";
 
 export class RecordReading implements Reading {
@@ -48,7 +48,7 @@ export class RecordReading implements Reading {
   }
 
   async next({ after, epoch }: ReadPlace, size: PageSize): Promise<NextPage> {
-    const page = await this.#log.read({ from: afterId(after), to: "+", ...size, reverse: false });
+    const page = await this.#log.read({ ...size, ...behind(after, size.limit), to: "+", reverse: false });
     const { lastRecorded: newest, trimmed } = page;
     // Lost, and not refilled yet: it will be.
     if (newest === "") return { entries: [], newest: page.newest, epoch: "", gap: undefined };
@@ -78,7 +78,7 @@ export class RecordReading implements Reading {
   async #readHot({ after, to, limit, reverse }: Range): Promise<LogPage | undefined> {
     if (!this.#log.connection.isReady) return undefined;
     try {
-      const page = await this.#log.read({ from: afterId(after), to, limit, reverse });
+      const page = await this.#log.read({ ...behind(after, limit), to, reverse });
       return page.lastRecorded === "" ? undefined : { ...page, entries: upTo(page.lastRecorded, page.entries) };
     } catch (error) {
       this.#logger.debug({ error: toError(error).message }, "Valkey could not be read; the record is");

@@ -240,7 +240,7 @@ export class EventTable {
   }
 }
 
-const endOfIds = "999999999999999-0";
+const endOfIds = "18446744073709551615-0";
 /** Of what is read at once: events may be megabytes. */
 export const pageBytes = 8_388_608;
 /** PostgreSQL's largest integer. */

@@ -47,7 +47,7 @@ export function toPolicy(options: ConsumeOptions): ConsumePolicy {
   checkTimeout(timeout, 1);
   return {
     concurrency: checkInteger("concurrency", concurrency, { min: 1, max: 10_000 }),
-    start: from === "$" ? "$" : idBefore(toEntryId("from", from, "first")),
+    start: from === "$" || from === "+" ? "$" : idBefore(toEntryId("from", from, "first")),
     maxAttempts: checkInteger("maxAttempts", maxAttempts, { min: 1, max: 1_000_000 }),
     backoff: toBackoffFunction(backoff),
     leaseMs: checkInteger("lease", lease, { min: 100, max: 86_400_000 }),

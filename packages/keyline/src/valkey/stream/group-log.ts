@@ -219,11 +219,11 @@ export class GroupLog {
   /** Everything that the consumer has and may run. */
   async own(consumer: string, leaseMs: number, page: number): Promise<HandedEntry[]> {
     const all: HandedEntry[] = [];
-    for (let start = "-"; start !== "(";) {
+    for (let start = "-"; start !== "";) {
       const values = [this.name, consumer, this.linePrefix, start, page, leaseMs];
-      const [last, taken] = (await own.run(this.connection, [...this.#workKeys(), ...values])) as [string, Taken[]];
+      const [next, taken] = (await own.run(this.connection, [...this.#workKeys(), ...values])) as [string, Taken[]];
       for (const one of taken) all.push(toHanded(one));
-      start = `(${last}`;
+      start = next;
     }
     return all;
   }

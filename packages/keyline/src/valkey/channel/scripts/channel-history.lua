@@ -8,23 +8,21 @@
 local state_outlives_ms = 2592000000
 local eras_known = 16
 
--- True when stream id `a` is before `b`.
+-- True when stream id `a` is before `b`. Their numbers are compared as text, which has no leading zeros: Lua's hold 53 bits, these have 64.
 local function is_before(a, b)
   local a_ms, a_seq = string.match(a, '(%d+)-(%d+)')
   local b_ms, b_seq = string.match(b, '(%d+)-(%d+)')
-  a_ms, b_ms = tonumber(a_ms), tonumber(b_ms)
-  if a_ms ~= b_ms then return a_ms < b_ms end
-  return tonumber(a_seq) < tonumber(b_seq)
+  if a_ms == b_ms then a_ms, b_ms = a_seq, b_seq end
+  if #a_ms ~= #b_ms then return #a_ms < #b_ms end
+  return a_ms < b_ms
 end
 
--- An id for XADD. The server's own are enough unless the stream has expired: then they must not fall behind the last one
--- because a clock was set back.
-local function next_id(stream, last)
-  if last == '0-0' or redis.call('EXISTS', stream) == 1 then return '*' end
-  local ms, seq = string.match(last, '(%d+)-(%d+)')
-  local now = redis.call('TIME')
-  if tonumber(now[1]) * 1000 > tonumber(ms) then return '*' end
-  return ms .. '-' .. (tonumber(seq) + 1)
+-- The server's own ids are behind the last one unless the stream has expired: then they must not fall behind it because a clock was set back.
+local function keep_ids_behind(stream, last)
+  if last == '0-0' or redis.call('EXISTS', stream) == 1 then return end
+  if tonumber(redis.call('TIME')[1]) * 1000 > tonumber(string.match(last, '%d+')) then return end
+  redis.call('XADD', stream, last, 'id', '')
+  redis.call('XDEL', stream, last)
 end
 
 local function micros()

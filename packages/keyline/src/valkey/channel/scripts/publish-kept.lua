@@ -7,14 +7,14 @@
 
 local history = open_history(KEYS[1], KEYS[2], ARGV[2])
 local size, ttl = ARGV[3], tonumber(ARGV[4])
-local place, entry_id = false, next_id(KEYS[2], history.last)
+local place = false
+keep_ids_behind(KEYS[2], history.last)
 local replies = {}
 for first = 7, #ARGV, 3 do
   local number, id, data = ARGV[first], ARGV[first + 1], ARGV[first + 2]
   if is_due(KEYS[3], number) then
     history.count = history.count + 1
-    history.last = redis.call('XADD', KEYS[2], 'MAXLEN', size, entry_id, 'id', id, 'data', data, 'n', history.era .. '.' .. history.count)
-    entry_id = '*'
+    history.last = redis.call('XADD', KEYS[2], 'MAXLEN', size, '*', 'id', id, 'data', data, 'n', history.era .. '.' .. history.count)
     local cursor = cursor_of(history)
     local message = '{"cursor":"' .. cursor .. '","id":"' .. id .. '","data":' .. data .. '}'
     local receivers = redis.call(ARGV[5], ARGV[1], message)

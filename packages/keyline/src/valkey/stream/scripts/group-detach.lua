@@ -19,7 +19,7 @@ local function detach_group(events, group, base, now)
       -- Not at once: who runs it now keeps it.
       local lease = tonumber(redis.call('ZSCORE', base .. 'consumers', entry[2]) or 0)
       move_to_again(place, entry[1], 0, math.max(now + 30000, lease))
-      start = '(' .. entry[1]
+      start = behind(entry[1])
     end
   end
   redis.call('HSET', base .. 'state', 'mode', 'backlog', 'cursor', cursor)

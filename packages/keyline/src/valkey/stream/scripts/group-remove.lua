@@ -17,7 +17,7 @@ for i = 1, 2 do
     for _, entry in ipairs(pending.err and {} or pending) do
       local _, key = read_entry(KEYS[i], entry[1])
       if key then redis.call('DEL', ARGV[2] .. key) end
-      start = '(' .. entry[1]
+      start = behind(entry[1])
     end
   end
 end

@@ -49,5 +49,6 @@ for _, entry in ipairs(pending) do
   end
 end
 if #waiting == page then redis.call('HSET', state, 'swept_waiting', waiting_from + page) else redis.call('HDEL', state, 'swept_waiting') end
-if #pending == page then redis.call('HSET', state, 'swept_pending', '(' .. pending[#pending][1]) else redis.call('HDEL', state, 'swept_pending') end
+local next_pending = #pending == page and behind(pending[#pending][1])
+if next_pending then redis.call('HSET', state, 'swept_pending', next_pending) else redis.call('HDEL', state, 'swept_pending') end
 return freed

@@ -4,10 +4,22 @@
 -- KEYS  events, state
 -- ARGV  prefix of the histories, prefix of the idempotency keys, values an entry has: 1 (data), 2 (data, key) or 4 (data, key,
 --       idempotency key or '', its window in ms), then the values of each entry; '' stands for no key
--- Returns the ids; with "=" in front of one that was appended before.
+-- Returns the ids; with "=" in front of one that was appended before. The server's error when it has no more ids: then nothing was appended.
 open_state(KEYS[2], KEYS[1])
 local width = tonumber(ARGV[3])
 local ids = {}
+
+local function take_back()
+  for place, id in ipairs(ids) do
+    local first = 4 + (place - 1) * width
+    if string.sub(id, 1, 1) ~= '=' then
+      redis.call('XDEL', KEYS[1], id)
+      if width > 1 and ARGV[first + 1] ~= '' then redis.call('RPOP', ARGV[1] .. ARGV[first + 1]) end
+      if width == 4 and ARGV[first + 2] ~= '' then redis.call('DEL', ARGV[2] .. ARGV[first + 2]) end
+    end
+  end
+end
+
 for i = 4, #ARGV, width do
   local once = width == 4 and ARGV[i + 2] ~= '' and ARGV[2] .. ARGV[i + 2]
   local known = once and redis.call('GET', once)
@@ -17,11 +29,15 @@ for i = 4, #ARGV, width do
     local key = width > 1 and ARGV[i + 1] or ''
     local id
     if key == '' then
-      id = redis.call('XADD', KEYS[1], '*', 'data', ARGV[i])
+      id = redis.pcall('XADD', KEYS[1], '*', 'data', ARGV[i])
     else
-      id = redis.call('XADD', KEYS[1], '*', 'data', ARGV[i], 'key', key)
-      redis.call('RPUSH', ARGV[1] .. key, id)
+      id = redis.pcall('XADD', KEYS[1], '*', 'data', ARGV[i], 'key', key)
     end
+    if type(id) == 'table' then
+      take_back()
+      return id
+    end
+    if key ~= '' then redis.call('RPUSH', ARGV[1] .. key, id) end
     if once then redis.call('SET', once, id, 'PX', ARGV[i + 3]) end
     ids[#ids + 1] = id
   end

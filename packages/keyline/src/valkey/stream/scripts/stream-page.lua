@@ -10,7 +10,7 @@ open_state(KEYS[2], KEYS[1])
 -- In parts, the first a small one: entries may be megabytes, and what would be left out is not to be read either.
 local function read_within(command, start, finish, most, most_bytes)
   local entries, bytes, ask = {}, 0, math.min(most, 16)
-  while ask > 0 do
+  while start and ask > 0 do
     local part = redis.call(command, KEYS[1], start, finish, 'COUNT', ask)
     for _, entry in ipairs(part) do
       entries[#entries + 1] = entry
@@ -18,7 +18,7 @@ local function read_within(command, start, finish, most, most_bytes)
       if bytes >= most_bytes then return entries end
     end
     if #part < ask then return entries end
-    start = '(' .. part[ask][1]
+    start = behind(part[ask][1])
     ask = math.min(most - #entries, math.ceil((most_bytes - bytes) * #entries / bytes))
   end
   return entries

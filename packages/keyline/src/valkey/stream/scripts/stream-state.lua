@@ -4,14 +4,18 @@
 -- stream had no entries; 0-0 where that is not known), trimmed (entries up to here were dropped). Of a transactional stream also last (the
 -- newest entry that came from the record) and length (how many entries there are); all between trimmed and last is there.
 
--- True when stream id `a` is before `b`. Ids are compared as text within a millisecond: sequence numbers may be too large for Lua's.
+-- True when stream id `a` is before `b`. Their numbers are compared as text, which has no leading zeros: Lua's hold 53 bits, these have 64.
 local function is_before(a, b)
   local a_ms, a_seq = string.match(a, '(%d+)-(%d+)')
   local b_ms, b_seq = string.match(b, '(%d+)-(%d+)')
-  a_ms, b_ms = tonumber(a_ms), tonumber(b_ms)
-  if a_ms ~= b_ms then return a_ms < b_ms end
-  if #a_seq ~= #b_seq then return #a_seq < #b_seq end
-  return a_seq < b_seq
+  if a_ms == b_ms then a_ms, b_ms = a_seq, b_seq end
+  if #a_ms ~= #b_ms then return #a_ms < #b_ms end
+  return a_ms < b_ms
+end
+
+-- The start of a range behind an id; nil behind the last of all, where the server refuses it and nothing is.
+local function behind(id)
+  if id ~= '18446744073709551615-18446744073709551615' then return '(' .. id end
 end
 
 local function now_ms()
