@@ -1,6 +1,7 @@
 import type { PoolClient } from "pg";
 import { commit, rollBack } from "./commit.ts";
 import type { Database } from "./database.ts";
+import { isConflict } from "./failures.ts";
 import { lend, originalOf } from "./lent-client.ts";
 
 const transactionIds = new WeakMap<object, string>();
@@ -26,8 +27,8 @@ export async function runTransaction<Result>(database: Database, work: (tx: Pool
     return result;
   } catch (error) {
     isClean = await rollBack(client);
-    // On a connection that lives the error is the caller's own, whatever it looks like.
-    throw isClean ? error : database.explain(error, client);
+    // On a connection that lives the error is the caller's own, whatever it looks like; but a conflict has its own answer.
+    throw isClean && !isConflict(error) ? error : database.explain(error, client);
   } finally {
     transactionIds.delete(client);
     database.release(client, isClean);
