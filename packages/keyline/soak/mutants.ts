@@ -1,0 +1,192 @@
+import type { FaultKind } from "./plan.ts";
+
+interface Edit {
+  /** Stands in one place of all the sources. */
+  readonly find: string;
+  readonly replace: string;
+}
+
+/** A bug that somebody has had, as a change of the sources, and the faults under which it shows. */
+export interface Mutant {
+  readonly name: string;
+  readonly what: string;
+  readonly faults: readonly FaultKind[];
+  /** The invariants that it breaks: to be found by another one is not to be found. */
+  readonly rules: readonly string[];
+  /** Runs of half a minute within which it has to be found. */
+  readonly seeds: number;
+  readonly edits: readonly Edit[];
+}
+
+/** No bug at all: what is planted proves nothing where the same runs fail without it. */
+export const control: Mutant = {
+  name: "control",
+  what: "the sources as they are",
+  faults: ["kill", "stop", "flush", "restart-postgres", "swallow", "cut-before", "restore-older"],
+  rules: [],
+  seeds: 1,
+  edits: [],
+};
+
+export const mutants: readonly Mutant[] = [
+  {
+    name: "rpop-instead-of-lmove",
+    what: "a job is taken out of the queue before it is in anybody's list",
+    faults: ["kill"],
+    rules: ["I1", "I6"],
+    seeds: 3,
+    edits: [
+      {
+        find: "taken[1] = redis.call('LMOVE', KEYS[3], held, 'RIGHT', 'RIGHT') or nil",
+        replace: "taken[1] = redis.call('RPOP', KEYS[3]) or nil",
+      },
+      { find: "if #taken > 0 then redis.call('RPUSH', held, unpack(taken)) end", replace: "" },
+      {
+        find: `connection.client.blmove(this.keys.waiting, this.keys.held(worker), "RIGHT", "RIGHT", seconds)`,
+        replace: "connection.client.brpop(this.keys.waiting, seconds).then((found) => found?.[1] ?? null)",
+      },
+    ],
+  },
+  {
+    name: "lrem-before-commit",
+    what: "the element leaves the held list before the settle is committed",
+    faults: ["kill", "restart-postgres"],
+    rules: ["I1", "I6"],
+    seeds: 6,
+    edits: [
+      {
+        find: `return held.phase === "running";`,
+        replace: `const { connection, keys } = this.#setup.lists;
+    await connection.client.lrem(keys.held(this.#lease.name), 1, held.raw);
+    return held.phase === "running";`,
+      },
+    ],
+  },
+  {
+    name: "settle-without-token",
+    what: "an attempt that was overtaken may settle all the same",
+    faults: ["stop"],
+    rules: ["I4"],
+    seeds: 5,
+    edits: [
+      {
+        find: `if (!this.#lease.isCertain && this.#lease.isHeld) await this.#lease.confirm();
+    return held.phase === "running";`,
+        replace: "return true;",
+      },
+      { find: "held.job?.abort(error);", replace: "" },
+      { find: `else if (held.phase !== "running") lost.set(job, leaseLost(job));`, replace: "" },
+      {
+        find: "AND (job.attempts = 0 OR job.attempts <= coalesce(counts[array_position(ids, job.id)], 0))",
+        replace: "",
+      },
+      { find: "AND job.attempts <= held_attempts ", replace: "" },
+    ],
+  },
+  {
+    name: "sweep-without-state-guard",
+    what: "jobs of workers that live are given to others",
+    faults: ["kill"],
+    rules: ["calm"],
+    seeds: 2,
+    edits: [
+      {
+        find: "redis.call('ZRANGE', KEYS[1], '-inf', now, 'BYSCORE', 'LIMIT', 0, 1)",
+        replace: "redis.call('ZRANGE', KEYS[1], '-inf', '(' .. (now + ARGV[2]), 'BYSCORE', 'LIMIT', 0, 1)",
+      },
+      {
+        find: "if not lease_end or tonumber(lease_end) > now then return 0 end",
+        replace: "if not lease_end then return 0 end",
+      },
+    ],
+  },
+  {
+    name: "outbox-cursor",
+    what: "the relay looks only for rows above the last one that it delivered",
+    faults: ["kill", "refuse"],
+    rules: ["I1", "I6"],
+    seeds: 3,
+    edits: [
+      {
+        find: "rebuilt_epoch text NOT NULL DEFAULT ''",
+        replace: "rebuilt_epoch text NOT NULL DEFAULT '', last_seq bigint NOT NULL DEFAULT 0",
+      },
+      {
+        find: "SELECT id FROM keyline.job WHERE queue = name AND delivered_to IS NULL",
+        replace: `SELECT id FROM keyline.job
+        WHERE queue = name AND seq > coalesce((SELECT last_seq FROM keyline.queue AS q WHERE q.name = names.name), 0) AND delivered_to IS NULL`,
+      },
+      {
+        find: "[table.queue, epoch, joinIds(rows.map((row) => row.id))]);",
+        replace: `[table.queue, epoch, joinIds(rows.map((row) => row.id))]);
+        await client.query(
+          "UPDATE keyline.queue SET last_seq = greatest(last_seq, (SELECT max(seq) FROM keyline.job WHERE queue = $1 AND id = ANY ($2::text[]))) WHERE name = $1",
+          [table.queue, rows.map((row) => row.id)],
+        );`,
+      },
+    ],
+  },
+  {
+    name: "ack-before-commit",
+    what: "a transaction is acknowledged while its COMMIT is under way",
+    faults: ["cut-before", "restart-postgres", "end-sessions", "cut"],
+    rules: ["I1", "I3"],
+    seeds: 5,
+    edits: [
+      {
+        find: "isClean = await commit(database, client, transactionIds.get(client));",
+        replace: "void commit(database, client, transactionIds.get(client)).catch(() => undefined);\n    isClean = true;",
+      },
+    ],
+  },
+  {
+    name: "no-rebuild",
+    what: "nobody delivers again what a flushed Valkey has lost",
+    faults: ["flush", "wipe-valkey"],
+    rules: ["I1", "I6"],
+    seeds: 2,
+    edits: [
+      {
+        find: "if (this.#rebuiltEpochs.get(queue) !== epoch) this.#rebuild(outlet, epoch);",
+        replace: "await outlet.table.takeCharge(epoch);",
+      },
+    ],
+  },
+  {
+    name: "blind-recommit",
+    what: "COMMIT is sent once more on another connection, and that answer is believed",
+    faults: ["cut-before", "restart-postgres"],
+    rules: ["I1", "I3"],
+    seeds: 4,
+    edits: [
+      {
+        find: "await findOut(database, { client, xid, cause: explained });",
+        replace: `await database.whenAvailable();
+    const other = await database.connect();
+    await other.query("COMMIT");
+    other.release();`,
+      },
+    ],
+  },
+  {
+    name: "sweep-without-paging",
+    what: "of a dead worker's jobs only the first page is rescued",
+    faults: ["kill"],
+    rules: ["I1", "I6"],
+    seeds: 4,
+    edits: [
+      { find: "await this.#lists.returnHeld(worker, page, reason);", replace: "await this.#lists.returnHeld(worker, 3, reason);" },
+      { find: "({ left } = answer);", replace: "left = 0;" },
+      { find: "if answer[1] == 0 then", replace: "do" },
+      { find: "redis.call('ZADD', KEYS[2], now, ARGV[1])", replace: "" },
+    ],
+  },
+  {
+    name: "ignores-own-list",
+    what: "a worker does not look at what it holds after its connection broke",
+    faults: ["swallow", "cut", "half-open", "freeze-valkey"],
+    rules: ["I1", "I6"],
+    seeds: 4,
+    edits: [{ find: "return { found: unknown, again, ended };", replace: "return { found: [], again: new Map(), ended };" }],
+  },
+];
