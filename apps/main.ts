@@ -9,7 +9,7 @@ import { registerFeed } from "./feed/server/feed.ts";
 import { registerReviews } from "./reviews/server/reviews.ts";
 import { registerShop } from "./shop/server/shop.ts";
 import { registerGateway } from "./site/gateway.ts";
-import { ownOrigins } from "./site/own-origins.ts";
+import { ownNames, ownOrigins } from "./site/own-origins.ts";
 import { SettingError } from "./site/setting-error.ts";
 import { createSite } from "./site/site.ts";
 import { openStores, type Stores } from "./site/stores.ts";
@@ -50,7 +50,7 @@ async function start(): Promise<void> {
   running.stores = await openStores(process.env, say);
   const { valkey, postgres } = running.stores;
   const stores = { valkeyUrl: valkey.url, postgresUrl: postgres.url, logError };
-  const site = createSite({ logError });
+  const site = createSite({ logError, names: ownNames(host) });
   running.site = site;
   const tokens = new Tokens();
   await registerShop(site, stores);

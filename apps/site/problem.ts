@@ -38,8 +38,8 @@ export function parseInput<Output>(title: string, schema: ZodType<Output>, value
 
 /** Answers every error of the instance, its own and Fastify's, as application/problem+json. */
 export function answerWithProblems(site: FastifyInstance, logError: (message: string) => void): void {
-  site.setNotFoundHandler((request, reply) => {
-    return sendProblem(reply, { title: `There is no ${request.method} ${pathOf(request)}`, status: 404, code: "NOT_FOUND" });
+  site.setNotFoundHandler((_request, reply) => {
+    return sendProblem(reply, { title: "There is nothing at this address", status: 404, code: "NOT_FOUND" });
   });
   site.setErrorHandler((error: FastifyError | Error, request, reply) => {
     const body = problemOf(error);

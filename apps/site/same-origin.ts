@@ -4,6 +4,16 @@ import { Problem } from "./problem.ts";
 const safeMethods = new Set(["GET", "HEAD", "OPTIONS"]);
 
 /**
+ * Refuses what was sent under a name that is not the site's own: a page of another site may have its name resolve to this machine, and would then
+ * be of the same origin (DNS rebinding). The port does not matter: it is the one that was reached.
+ */
+export function refuseForeignHost({ headers }: FastifyRequest, ownNames: ReadonlySet<string>): void {
+  const name = headers.host?.toLowerCase().replace(/:\d+$/, "");
+  if (name !== undefined && ownNames.has(name)) return;
+  throw new Problem({ title: "This site is not reached by that name", status: 421, code: "MISDIRECTED_REQUEST" });
+}
+
+/**
  * Refuses what another site's page has a browser send here: there is no login, so being on the visitor's machine is the only thing
  * that such a page lacks. Programs that are no browsers send neither header and are let through.
  */

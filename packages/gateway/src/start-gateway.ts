@@ -2,7 +2,9 @@ import { fastify } from "fastify";
 import type { AddressInfo } from "node:net";
 import type { GatewayOptions } from "./gateway-options.ts";
 import { gateway, type Gateway } from "./gateway.ts";
+import { answerHeaders } from "./server/answer-headers.ts";
 import { ConnectionCloser } from "./server/closing.ts";
+import { errorAnswers, refuseExpectations } from "./server/error-answers.ts";
 import { checkListenAddress } from "./server/loopback.ts";
 import { Problem, sendProblem, toProblem } from "./server/problem.ts";
 import { closeAfterRefusedUpgrade } from "./server/upgrades.ts";
@@ -39,17 +41,25 @@ export async function startGateway(options: StandaloneOptions): Promise<Standalo
   const { host = "127.0.0.1", port = 8_080, trustProxy, closeOn = ["SIGTERM", "SIGINT"], ...rest } = options;
   if (!rest.access) checkListenAddress(host);
   const app = fastify({
+    ...errorAnswers,
+    http: { requireHostHeader: false },
     requestTimeout: requestTimeoutMs,
-    // The gateway says itself what it refuses while it drains: a bare 503 would end an EventSource for good.
-    return503OnClosing: false,
     routerOptions: { maxParamLength: longestName },
     ...(trustProxy ? { trustProxy: [...trustProxy] } : {}),
   });
   closeAfterRefusedUpgrade(app);
-  app.setNotFoundHandler((request, reply) => {
-    const path = request.url.split("?", 1)[0];
-    return sendProblem(reply, new Problem({ title: `There is no ${request.method} ${path}`, status: 404, code: "NOT_FOUND" }));
+  refuseExpectations(app.server);
+  app.addHook("onRequest", (request, reply, done) => {
+    reply.headers(answerHeaders);
+    // Node would refuse it in a form of its own.
+    if (request.headers.host === undefined && request.raw.httpVersion === "1.1") {
+      throw new Problem({ title: "The header Host is missing", status: 400, code: "INVALID_REQUEST" });
+    }
+    done();
   });
+  app.setNotFoundHandler((_request, reply) =>
+    sendProblem(reply, new Problem({ title: "There is nothing at this address", status: 404, code: "NOT_FOUND" })),
+  );
   app.setErrorHandler((error, _request, reply) => sendProblem(reply, toProblem(error)));
   const closer = new ConnectionCloser(app.server);
   app.addHook("preClose", async () => closer.begin());

@@ -58,10 +58,12 @@ export class TokenVerifier {
 
   /** Throws for a secret that is too short, and for algorithms that do not go with the key. */
   constructor(options: AccessOptions) {
+    checkKeyKinds(options);
     const isShared = "secret" in options;
-    const algorithms = options.algorithms ?? ["HS256"];
-    if (algorithms.length === 0 || algorithms.some((name) => symmetric.has(name) !== isShared)) {
-      throw new Error(`access.algorithms: ${algorithms.join(", ") || "none"} does not go with ${isShared ? "a secret" : "a public key"}`);
+    const algorithms = options.algorithms ?? (isShared ? ["HS256"] : []);
+    if (algorithms.length === 0) throw new Error("access.algorithms must name the algorithms that tokens may be signed with");
+    if (algorithms.some((name) => symmetric.has(name) !== isShared)) {
+      throw new Error(`access.algorithms: ${algorithms.join(", ")} does not go with ${isShared ? "a secret" : "a public key"}`);
     }
     this.#key = toKeyFunction(options);
     this.#longestLifeMs = options.longestTokenLife ?? defaultLongestTokenLife;
@@ -96,6 +98,16 @@ export class TokenVerifier {
     }
     throw new Problem({ title: "The token is not valid", status: 401, code: "TOKEN_INVALID" });
   }
+}
+
+/** Types say the same, but a setting that is missing comes as undefined, whatever its type. */
+function checkKeyKinds(options: object): void {
+  const given = ["secret", "publicKey", "jwks"].filter((kind) => kind in options);
+  const [kind] = given;
+  if (kind === undefined || given.length > 1) {
+    throw new Error(`access needs one of secret, publicKey and jwks, not ${given.length === 0 ? "none of them" : given.join(" and ")}`);
+  }
+  if (Reflect.get(options, kind) === undefined) throw new Error(`access.${kind} is undefined: is the setting that it comes from missing?`);
 }
 
 function toKeyFunction(options: AccessOptions): JWTVerifyGetKey {

@@ -13,6 +13,10 @@ export function addMetricsRoutes(
   { metrics, options = "loopback" }: { readonly metrics: Metrics; readonly options: MetricsOptions | undefined },
 ): void {
   if (options === false) return;
+  // A setting that is missing would be a token that everybody can guess.
+  if (typeof options === "object" && (typeof options.token !== "string" || options.token === "")) {
+    throw new Error("metrics.token must be a text that is not empty");
+  }
   routes.get("/metrics", { schema: { hide: true } }, async (request, reply) => {
     if (options === "loopback") checkLocal(request);
     else if (options !== "open") checkToken(request, options.token);

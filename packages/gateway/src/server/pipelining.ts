@@ -24,6 +24,11 @@ export function isPipelined(socket: Duplex): boolean {
   return (unanswered.get(socket) ?? 0) > 1;
 }
 
+/** True where a request waits for its answer, or for the rest of it. */
+export function isBeingAnswered(socket: Duplex): boolean {
+  return (unanswered.get(socket) ?? 0) > 0;
+}
+
 /** From now on the client has nothing to say on this connection. */
 export function closeAtNextRequest(socket: Duplex): void {
   socket.once("data", () => socket.destroy());

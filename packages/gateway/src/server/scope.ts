@@ -5,17 +5,11 @@ import { ticketInvalid } from "../access/tickets.ts";
 import { guesserKey, visitorKey } from "../access/token.ts";
 import { holderOf, setVisitor } from "../access/visitor.ts";
 import type { RequestLimit } from "../limits/request-limit.ts";
+import { answerHeaders } from "./answer-headers.ts";
 import { parseUntrustedJson } from "./json-body.ts";
 import { Problem, sendProblem, toProblem } from "./problem.ts";
 import { closeAfterRefusedUpgrade } from "./upgrades.ts";
 import { useZodSchemas } from "./zod-schemas.ts";
-
-const headers = {
-  "x-content-type-options": "nosniff",
-  "referrer-policy": "no-referrer",
-  "cache-control": "no-store",
-  "content-security-policy": "default-src 'none'; frame-ancestors 'none'",
-};
 
 const mostHeaders = 100;
 
@@ -44,7 +38,7 @@ export function furnishScope(
     return sendProblem(reply, problem);
   });
   scope.addHook("onRequest", (request, reply, done) => {
-    reply.headers(headers);
+    reply.headers(answerHeaders);
     checkHeaderCount(request);
     access.checkReached(request.raw.socket.localAddress, request.headers.host);
     origins.checkRequest(request.method, request.headers);

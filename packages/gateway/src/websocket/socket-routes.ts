@@ -7,6 +7,7 @@ import { visitorOf } from "../access/visitor.ts";
 import type { LiveConnections } from "../live/connections.ts";
 import type { Seat } from "../limits/connection-limit.ts";
 import { largestFrameBytes } from "../limits/options.ts";
+import { writeProblem } from "../server/error-answers.ts";
 import { Problem } from "../server/problem.ts";
 import { limitUpgrades } from "../server/upgrades.ts";
 import { Conversation, type ConversationParts } from "./conversation.ts";
@@ -92,5 +93,9 @@ async function useWebSockets(routes: FastifyInstance, logError: ConversationPart
     },
     // The gateway says goodbye itself.
     preClose: (done) => done(),
+  });
+  // The library would refuse it in a form of its own.
+  routes.websocketServer.on("wsClientError", (_error, socket) => {
+    writeProblem(socket, { title: "This is no handshake of a WebSocket", status: 400, code: "INVALID_HANDSHAKE" });
   });
 }

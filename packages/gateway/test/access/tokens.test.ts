@@ -159,6 +159,13 @@ test("the audience is checked where one is configured", async () => {
 test("algorithms that do not go with the key, and a secret that is too short, are refused at the start", async () => {
   await expect(open({ access: { secret: "short" } })).rejects.toThrow(/at least 32 bytes/);
   await expect(open({ access: { publicKey: "x", algorithms: ["HS256"] as never } })).rejects.toThrow(/does not go with/);
+  const rsa = { publicKey: "x", algorithms: ["RS256"] } as const;
+  await expect(open({ access: {} as never })).rejects.toThrow(/one of secret, publicKey and jwks, not none/);
+  await expect(open({ access: { secret, ...rsa } as never })).rejects.toThrow(
+    /one of secret, publicKey and jwks, not secret and publicKey/,
+  );
+  await expect(open({ access: { secret: undefined } as never })).rejects.toThrow(/access\.secret is undefined/);
+  await expect(open({ access: { publicKey: "x" } as never })).rejects.toThrow(/access\.algorithms must name/);
 });
 
 test("a stream ends soon after its token has expired", async () => {

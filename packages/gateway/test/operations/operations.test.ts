@@ -110,5 +110,8 @@ describe("metrics", () => {
     const silent = await openGateway({ keyline: stage.keyline(), metrics: false });
     expect((await request(`${silent.url}/metrics`)).status).toBe(404);
     await silent.close();
+    for (const token of [undefined, ""]) {
+      await expect(openGateway({ keyline: stage.keyline(), metrics: { token } as never })).rejects.toThrow(/metrics.token/);
+    }
   });
 });
