@@ -1,13 +1,13 @@
 export { Keyline, type KeylineOptions } from "./keyline.ts";
 export { KeylineError, ValidationError, type ErrorCode, type ValidationIssue } from "./runtime/errors.ts";
 export { Discard, Snooze } from "./work/outcome.ts";
-export type { HandlerContext, Settle } from "./queue/attempt.ts";
+export type { HandlerContext, Settle } from "./queue/job-settle.ts";
 export type { BatchHandlerContext, BatchSettle, BatchSettlement } from "./queue/batch-settle.ts";
 export type { DeadLetter } from "./queue/dead-letter.ts";
 export type { Job } from "./queue/job.ts";
 export type { AddOptions, AddResult, QueueOptions, TransactionalAddOptions, WorkBatchOptions, WorkOptions } from "./queue/options.ts";
-export type { Queue, QueueStatus } from "./queue/queue.ts";
-export type { BatchHandler, Handler, SettlingBatchHandler, SettlingHandler } from "./queue/runner.ts";
+export type { BatchHandler, SettlingBatchHandler } from "./queue/batch-runner.ts";
+export type { Handler, Queue, QueueStatus, SettlingHandler } from "./queue/queue.ts";
 export type { Worker, WorkerEvents } from "./queue/worker.ts";
 export type { PostgresOptions, Transaction, TransactionClient } from "./postgres/client/options.ts";
 export type { Backoff } from "./runtime/backoff.ts";
@@ -31,13 +31,12 @@ export type { Member, PresenceChange, PresenceListener, PresenceWatch } from "./
 export type { MessageListener } from "./channel/receiver.ts";
 export type { Subscription } from "./channel/subscription.ts";
 export type { Entry } from "./stream/entry.ts";
-export type { ConsumerEvents } from "./stream/group/consumer-report.ts";
-export type { Consumer } from "./stream/group/consumer.ts";
+export type { Consumer, ConsumerEvents } from "./stream/group/consumer.ts";
 export type { GroupDeadLetter } from "./stream/group/dead-letter.ts";
 export type { EntryAttempt } from "./stream/group/entry-attempt.ts";
 export type { Group, GroupStatus } from "./stream/group/group.ts";
 export type { ConsumeOptions } from "./stream/group/options.ts";
-export type { ConsumeHandler } from "./stream/group/runner.ts";
+export type { ConsumeHandler } from "./stream/group/entry-settle.ts";
 export type { Place } from "./stream/entry-id.ts";
 export type {
   AppendOptions,

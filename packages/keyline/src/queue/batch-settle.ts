@@ -1,8 +1,15 @@
 import type { Transaction } from "../postgres/client/options.ts";
 import { KeylineError, toError } from "../runtime/errors.ts";
-import { findLost, settledElsewhere, type RunningJob, type SettleAccess } from "./attempt.ts";
-import type { Job } from "./job.ts";
 import { outcomeOf, Snooze, type Outcome } from "../work/outcome.ts";
+import type { HeldJob } from "./held-jobs.ts";
+import type { Job } from "./job.ts";
+import { findLost, settledElsewhere, type SettleAccess } from "./job-settle.ts";
+
+/** A job of a batch that has begun. */
+export interface RunningJob<Data> {
+  readonly held: HeldJob<Data>;
+  readonly job: Job<Data>;
+}
 
 type BatchEffects<Data> = (tx: Transaction, owed: readonly Job<Data>[]) => Promise<void>;
 
@@ -88,9 +95,16 @@ export class BatchSettles<Data> {
 
   async #settleOpen(jobs: readonly Job<Data>[], effects: BatchEffects<Data>): Promise<BatchSettlement<Data>> {
     const running = jobs.flatMap((job) => this.#running.get(job) ?? []);
-    const lost = await findLost(this.#access, running);
-    for (const [job, error] of lost) this.#outcomes.set(job, { kind: "lost", error });
-    await this.#settle(this.#withoutCopies(lost.size === 0 ? running : running.filter(({ job }) => !lost.has(job))), effects);
+    const lost = await findLost(
+      this.#access,
+      running.map(({ held }) => held),
+    );
+    for (const { held, job } of running) {
+      const error = lost.get(held);
+      if (error) this.#outcomes.set(job, { kind: "lost", error });
+    }
+    const open = lost.size === 0 ? running : running.filter(({ held }) => !lost.has(held));
+    await this.#settle(this.#withoutCopies(open), effects);
     return this.#summary(jobs);
   }
 

@@ -1,35 +1,26 @@
-import type { Outcome } from "../work/outcome.ts";
-import { describeError, judgeOutcome, type Verdict } from "../work/verdict.ts";
-import { settledElsewhere } from "./attempt.ts";
-import type { JobRecord } from "./job-record.ts";
+import { describeError, type Verdict } from "../work/verdict.ts";
 import { withAttempts } from "./element.ts";
 import type { HeldJob } from "./held-jobs.ts";
-import type { QueuePolicy } from "./options.ts";
+import type { JobRecord } from "./job-record.ts";
+import { settledElsewhere } from "./job-settle.ts";
 
 /** What becomes of a job's element when its attempt has ended. */
-export type Ending =
+export type Disposal =
   | { readonly kind: "settle" }
   | { readonly kind: "retry"; readonly element: string; readonly delayMs: number }
   | { readonly kind: "bury"; readonly letter: string };
-
-/** What a handler's outcome comes to for the job. What is no element has no further attempt. */
-export function judge(job: HeldJob<unknown>, outcome: Outcome, policy: QueuePolicy): Verdict {
-  const maxAttempts = job.element ? (job.element.maxAttempts ?? policy.maxAttempts) : 0;
-  return judgeOutcome(job.element?.attempts ?? 0, outcome, { maxAttempts, backoff: policy.backoff });
-}
 
 /**
  * Brings a verdict to PostgreSQL where that holds the record, and returns what remains to be done on Valkey. First the record: if
  * this process dies in between, the element is still in its held list, is returned, and the row decides.
  */
-export async function record(
+export async function disposalOf(
   job: HeldJob<unknown>,
   verdict: Verdict,
-  jobRecord: JobRecord | undefined,
-  signal: AbortSignal,
-): Promise<Ending> {
+  { record, signal }: { readonly record: JobRecord | undefined; readonly signal: AbortSignal },
+): Promise<Disposal> {
   if (verdict.kind === "drop") return { kind: "settle" };
-  if (!jobRecord) {
+  if (!record) {
     if (verdict.kind === "settle") return { kind: "settle" };
     if (verdict.kind === "bury") return { kind: "bury", letter: deadLetter(job, verdict) };
     return { kind: "retry", element: withAttempts(job.raw, verdict.attempts), delayMs: verdict.delayMs };
@@ -39,26 +30,24 @@ export async function record(
   const { id, attempts: heldAttempts } = job.element;
   switch (verdict.kind) {
     case "settle": {
-      const isOurs = await jobRecord.complete({ id, attempts: heldAttempts });
-      return isOurs ? { kind: "settle" } : drop(job, settledElsewhere({ id, queue: jobRecord.table.queue }).error);
+      const isOurs = await record.complete({ id, attempts: heldAttempts });
+      return isOurs ? { kind: "settle" } : drop(job, settledElsewhere({ id, queue: record.table.queue }).error);
     }
     case "bury":
-      await jobRecord.bury({ id, heldAttempts, attempts: verdict.attempts, error: describeError(verdict.error) }, signal);
+      await record.bury({ id, heldAttempts, attempts: verdict.attempts, error: describeError(verdict.error) }, signal);
       return { kind: "settle" };
     case "retry": {
       const { attempts, delayMs } = verdict;
-      const isOurs = await jobRecord.retry(
-        { id, heldAttempts, attempts, delayMs, error: verdict.error ? describeError(verdict.error) : "" },
-        signal,
-      );
-      if (!isOurs) return drop(job, settledElsewhere({ id, queue: jobRecord.table.queue }).error);
+      const error = verdict.error ? describeError(verdict.error) : "";
+      const isOurs = await record.retry({ id, heldAttempts, attempts, delayMs, error }, signal);
+      if (!isOurs) return drop(job, settledElsewhere({ id, queue: record.table.queue }).error);
       return { kind: "retry", element: withAttempts(job.raw, attempts), delayMs };
     }
   }
 }
 
 /** The row says that the job is not this worker's to end. */
-function drop(job: HeldJob<unknown>, error: Error): Ending {
+function drop(job: HeldJob<unknown>, error: Error): Disposal {
   job.verdict = { kind: "drop", error };
   return { kind: "settle" };
 }

@@ -9,30 +9,21 @@
  * - After every failure and every reconnect nothing is sent before the held list was read again: reconciler.ts.
  */
 import { toError } from "../runtime/errors.ts";
-import type { Lease } from "../work/lease.ts";
 import type { Logger } from "../runtime/logger.ts";
-import { Notice } from "../runtime/waiting.ts";
 import { isConnectionError, type ValkeyConnection } from "../valkey/client/connection.ts";
-import type { Beat, QueueLists } from "../valkey/queue/queue-lists.ts";
+import type { Beat, QueueLists, SettleReply } from "../valkey/queue/queue-lists.ts";
+import { Doubt } from "../work/doubt.ts";
+import type { Lease } from "../work/lease.ts";
+import { Pump } from "../work/pump.ts";
+import type { ExchangeEvents, ShiftExchange } from "../work/shift-parts.ts";
+import type { Trade } from "../work/trade.ts";
 import { BlockingTake } from "./blocking-take.ts";
-import type { Ending } from "./disposal.ts";
+import type { Disposal } from "./disposal.ts";
 import { HeldJob, HeldJobs } from "./held-jobs.ts";
-import { Reconciler, type Reading } from "./reconciler.ts";
-
-export interface ExchangeEvents<Data> {
-  /** These jobs are held now and to be begun. */
-  taken(jobs: readonly HeldJob<Data>[]): void;
-  /** The ending took effect. */
-  ended(job: HeldJob<Data>, ending: Ending): void;
-  /** The job was not in the held list any more. */
-  missed(job: HeldJob<Data>): void;
-  /** There is no job on the queue. */
-  ranEmpty(): void;
-  /** No command that takes several jobs is under way: what was taken is all there is for now. */
-  calmed(): void;
-}
+import { Reconciler, type Command, type Reading } from "./reconciler.ts";
 
 export interface ExchangeSetup<Data> {
+  readonly trade: Trade<HeldJob<Data>>;
   readonly lists: QueueLists;
   readonly blocking: ValkeyConnection;
   readonly lease: Lease<Beat>;
@@ -42,32 +33,28 @@ export interface ExchangeSetup<Data> {
   readonly largestTake: number;
   readonly blockMs: number;
   readonly logger: Logger;
-  readonly events: ExchangeEvents<Data>;
+  readonly events: ExchangeEvents<HeldJob<Data>>;
 }
 
-const settled: Ending = { kind: "settle" };
+const settled: Disposal = { kind: "settle" };
 const maxUnderWay = 2;
 const maxFinished = 1_000;
 
-export class Exchange<Data> {
+export class Exchange<Data> implements ShiftExchange<HeldJob<Data>, Beat> {
   readonly #setup: ExchangeSetup<Data>;
   readonly #lists: QueueLists;
   readonly #lease: Lease<Beat>;
-  readonly #events: ExchangeEvents<Data>;
+  readonly #events: ExchangeEvents<HeldJob<Data>>;
   readonly #held = new HeldJobs<Data>();
+  readonly #pump = new Pump(() => this.#turn());
+  readonly #doubt: Doubt<HeldJob<Data>, Command>;
   readonly #reconciler: Reconciler<Data>;
   readonly #blockingTake: BlockingTake;
-  readonly #changed = new Notice();
   readonly #stopListening: (() => void)[];
 
   #finished: HeldJob<Data>[] = [];
-  #underWay = 0;
-  #expected = 0;
-  #generation = 0;
   #isEmpty = false;
   #isBlocking = false;
-  #isReconciling = false;
-  #isPumpScheduled = false;
   #isTaking = true;
 
   constructor(setup: ExchangeSetup<Data>) {
@@ -75,9 +62,14 @@ export class Exchange<Data> {
     this.#lists = setup.lists;
     this.#lease = setup.lease;
     this.#events = setup.events;
-    this.#reconciler = new Reconciler(this.#held, setup);
+    this.#doubt = new Doubt(setup.trade, setup.logger);
+    this.#reconciler = new Reconciler(this.#held, { ...setup, doubt: this.#doubt });
     this.#blockingTake = new BlockingTake(setup);
     this.#stopListening = [this.#lists.connection.onReady(() => this.#distrust()), this.#blockingTake.onReady(() => this.#distrust())];
+  }
+
+  get isReady(): boolean {
+    return this.#lists.connection.isReady;
   }
 
   get isEmpty(): boolean {
@@ -85,181 +77,163 @@ export class Exchange<Data> {
   }
 
   get isQuiet(): boolean {
-    return this.#finished.length === 0 && this.#underWay === 0 && !this.#reconciler.isUnsure && !this.#isBlocking && !this.#isReconciling;
+    const isUnsure = this.#reconciler.unsure > 0 || this.#doubt.hasPostponed || this.#doubt.isResolving;
+    return this.#finished.length === 0 && this.#pump.underWay === 0 && !isUnsure && !this.#isBlocking;
   }
 
   /** Hands in a job whose attempt has ended. */
-  end(job: HeldJob<Data>, ending: Ending): void {
-    if (this.#reconciler.isDue) {
+  end(job: HeldJob<Data>, disposal: Disposal): void {
+    if (this.#doubt.isDue) {
       // The list is about to be read: this job must be known as one that ended, wherever it is found.
       this.#held.leave([job]);
-      this.#reconciler.doubtEnd(job, ending);
-    } else if (ending.kind === "settle") {
+      this.#reconciler.doubtEnd(job, disposal);
+    } else if (disposal.kind === "settle") {
       this.#finished.push(job);
       this.pumpSoon();
     } else {
-      void this.#endOne(job, ending);
+      this.#endOne(job, disposal);
     }
   }
 
-  /** Looks for work once what runs now has run: a whole turn's endings travel together. */
   pumpSoon(): void {
-    if (this.#isPumpScheduled) return;
-    this.#isPumpScheduled = true;
-    queueMicrotask(() => {
-      this.#isPumpScheduled = false;
-      this.#pump();
-    });
+    this.#pump.soon();
   }
 
-  /** A renewal of the lease showed how many jobs the held list has. */
-  compare(heldCount: number): void {
-    this.#reconciler.compare(this.#underWay === 0 ? heldCount : 0);
+  begin(): void {
+    this.pumpSoon();
   }
 
-  /** What is held and not on its way back. */
+  follow({ heldCount }: Beat): void {
+    this.#doubt.compare(this.#pump.underWay === 0 ? heldCount : 0, this.#held.size + this.#reconciler.unsure);
+    this.pumpSoon();
+  }
+
   held(): readonly HeldJob<Data>[] {
     return this.#held.all();
   }
 
-  /** Forgets everything of a lease that is lost. Returns what was held under it, for all that is known. */
   reset(): readonly HeldJob<Data>[] {
-    this.#generation++;
+    this.#pump.reset();
+    this.#doubt.reset();
     this.#finished = [];
-    this.#expected = 0;
     this.#isEmpty = false;
     return [...this.#held.clear(), ...this.#reconciler.reset()];
   }
 
-  /** Takes no more. Resolves when no command that may take a job is under way. */
   async stopTaking(): Promise<void> {
     this.#isTaking = false;
     while (this.#isBlocking) {
       await this.#blockingTake.end();
-      if (this.#isBlocking) await this.#changed.wait(200);
+      await this.#pump.until(() => !this.#isBlocking, AbortSignal.timeout(200));
     }
   }
 
-  /** Resolves when everything that has ended is handed in, or when `signal` says not to wait. */
-  async drained(signal: AbortSignal): Promise<void> {
-    this.pumpSoon();
-    while (!this.isQuiet && !signal.aborted) await this.#changed.wait(undefined, signal);
+  drained(signal: AbortSignal): Promise<void> {
+    return this.#pump.until(() => this.isQuiet, signal);
   }
 
   close(): void {
     for (const stop of this.#stopListening) stop();
     this.#blockingTake.close();
-    this.#reconciler.stop();
+    this.#doubt.stop();
+    this.#setup.blocking.close();
   }
 
-  #pump(): void {
-    this.#changed.notify();
-    if (!this.#lease.isHeld || this.#isReconciling) return;
-    if (this.#reconciler.isDue) {
-      if (this.#underWay === 0 && !this.#isBlocking) void this.#reconcile();
+  #turn(): void {
+    if (!this.#lease.isHeld || this.#doubt.isResolving) return;
+    if (this.#doubt.isDue) {
+      if (this.#pump.underWay === 0 && !this.#isBlocking) void this.#reconcile();
       return;
     }
-    while (this.#underWay < maxUnderWay) {
-      const room = this.#isTaking && !this.#isEmpty ? this.#setup.room() - this.#expected : 0;
+    while (this.#pump.underWay < maxUnderWay) {
+      const room = this.#isTaking && !this.#isEmpty ? this.#setup.room() - this.#pump.expected : 0;
       const take = Math.max(0, Math.min(room, this.#setup.largestTake));
       if (this.#finished.length === 0 && take === 0) break;
-      const finished = this.#finished.splice(0, maxFinished);
-      void this.#settleAndTake(finished, take);
+      this.#settleAndTake(this.#finished.splice(0, maxFinished), take);
     }
     const mayWait = this.#isTaking && !this.#isBlocking && !this.#blockingTake.isResting;
     if (this.#isEmpty && mayWait && this.#setup.room() > 0 && this.#lease.isCertain) void this.#block();
-    if (this.#expected === 0) this.#events.calmed();
+    if (this.#pump.expected === 0) this.#events.calmed();
   }
 
-  async #settleAndTake(finished: readonly HeldJob<Data>[], take: number): Promise<void> {
-    const generation = this.#generation;
+  #settleAndTake(finished: readonly HeldJob<Data>[], take: number): void {
     const { places, areOldest } = this.#held.leave(finished);
     const ownIds: string[] = [];
     for (const { element } of finished) if (element?.hasOwnId) ownIds.push(element.id);
-    this.#underWay++;
-    this.#expected += take;
-    try {
-      const reply = await this.#lists.settleAndTake(this.#lease.name, places, { finished: finished.length, take, areOldest, ownIds });
-      if (generation !== this.#generation) return;
-      this.#reconciler.noteSuccess(finished.length > 0 && "settle", take > 0 && "take");
-      this.#expected -= take;
-      if (reply === "lost") {
-        for (const job of finished) this.#events.missed(job);
-        this.#lease.lose();
-        return;
-      }
-      if (reply === "moved") {
+    const command = this.#lists.settleAndTake(this.#lease.name, places, { finished: finished.length, take, areOldest, ownIds });
+    this.#pump.send(command, {
+      places: take,
+      answered: (reply) => {
+        this.#doubt.noteSuccess(finished.length > 0 && "settle", take > 0 && "take");
+        this.#followReply(reply, finished, take);
+      },
+      failed: (error) => {
         for (const job of finished) this.#reconciler.doubtEnd(job, settled);
-        return this.#reconciler.doubt();
-      }
-      this.#noteSettled(finished, reply.missing);
-      if (reply.taken.length > 0) this.#accept(reply.taken);
-      if (take > 0 && reply.taken.length < take) {
-        this.#isEmpty = true;
-        this.#events.ranEmpty();
-      }
-    } catch (error) {
-      if (generation !== this.#generation) return;
-      this.#expected -= take;
+        this.#noteFailure(finished.length > 0 ? "settle" : "take", error);
+      },
+    });
+  }
+
+  #followReply(reply: SettleReply, finished: readonly HeldJob<Data>[], take: number): void {
+    if (reply === "lost") {
+      for (const job of finished) this.#events.missed(job);
+      this.#lease.lose();
+    } else if (reply === "moved") {
       for (const job of finished) this.#reconciler.doubtEnd(job, settled);
-      this.#reconciler.noteFailure(finished.length > 0 ? "settle" : "take", error);
-    } finally {
-      this.#underWay--;
-      this.pumpSoon();
+      this.#doubt.raise();
+    } else {
+      const missed = new Set(reply.missing);
+      finished.forEach((job, index) => (missed.has(index) ? this.#events.missed(job) : this.#events.ended(job)));
+      if (reply.taken.length > 0) this.#accept(reply.taken);
+      if (take === 0 || reply.taken.length === take) return;
+      this.#isEmpty = true;
+      this.#events.ranEmpty();
     }
   }
 
-  #noteSettled(finished: readonly HeldJob<Data>[], missing: readonly number[]): void {
-    const missed = new Set(missing);
-    finished.forEach((job, index) => (missed.has(index) ? this.#events.missed(job) : this.#events.ended(job, settled)));
-  }
-
-  async #endOne(job: HeldJob<Data>, ending: Exclude<Ending, { kind: "settle" }>): Promise<void> {
-    const generation = this.#generation;
+  #endOne(job: HeldJob<Data>, disposal: Exclude<Disposal, { kind: "settle" }>): void {
     const [place] = this.#held.leave([job]).places;
     if (!place) return;
-    this.#underWay++;
-    try {
-      const { name } = this.#lease;
-      const isEnded =
-        ending.kind === "retry"
-          ? await this.#lists.retry(name, place, ending)
-          : await this.#lists.bury(name, place, { letter: ending.letter, ownId: job.element?.hasOwnId ? job.element.id : "" });
-      this.#reconciler.noteEnd(job);
-      if (generation !== this.#generation) return;
-      this.#reconciler.noteSuccess("end");
-      if (isEnded) this.#events.ended(job, ending);
-      else this.#events.missed(job);
-    } catch (error) {
-      if (generation !== this.#generation) return;
-      if (isConnectionError(error)) {
-        this.#reconciler.doubtEnd(job, ending);
-        this.#reconciler.noteFailure("end", error);
-      } else {
-        this.#held.rejoin(job, place.place);
-        this.#reconciler.postpone(job, error, () => this.end(job, ending));
-      }
-    } finally {
-      this.#underWay--;
-      this.pumpSoon();
-    }
+    const { name } = this.#lease;
+    const command =
+      disposal.kind === "retry"
+        ? this.#lists.retry(name, place, disposal)
+        : this.#lists.bury(name, place, { letter: disposal.letter, ownId: job.element?.hasOwnId ? job.element.id : "" });
+    this.#pump.send(command, {
+      places: 0,
+      answered: (isEnded) => {
+        this.#doubt.noteEnd(job);
+        this.#doubt.noteSuccess("end");
+        if (isEnded) this.#events.ended(job);
+        else this.#events.missed(job);
+      },
+      failed: (error) => {
+        if (isConnectionError(error)) {
+          this.#reconciler.doubtEnd(job, disposal);
+          this.#noteFailure("end", error);
+        } else {
+          this.#held.rejoin(job, place.place);
+          this.#doubt.postpone(job, error, () => this.end(job, disposal));
+        }
+      },
+    });
   }
 
   async #block(): Promise<void> {
-    const generation = this.#generation;
+    const isCurrent = this.#pump.watch();
     const { name } = this.#lease;
     this.#isBlocking = true;
     try {
-      if (!(await this.#blockingTake.whenReady(1_000)) || !this.#isTaking || generation !== this.#generation) return;
-      const raw = await this.#blockingTake.take(name);
-      this.#reconciler.noteSuccess("wait");
-      if (raw === null) return;
+      if (!(await this.#blockingTake.whenReady(1_000)) || !this.#isTaking || !isCurrent()) return;
+      const element = await this.#blockingTake.take(name);
+      this.#doubt.noteSuccess("wait");
+      if (element === null) return;
       // The lease went while this waited: the job is in a held list that nobody looks at, and was not begun.
-      if (generation !== this.#generation) return void (await this.#lists.returnHeld(name, 100, "leaving"));
+      if (!isCurrent()) return void (await this.#lists.returnHeld(name, 100, "leaving"));
       this.#isEmpty = false;
-      this.#accept([raw]);
+      this.#accept([element]);
     } catch (error) {
-      if (isConnectionError(error)) this.#reconciler.noteFailure("wait", error);
+      if (isConnectionError(error)) this.#noteFailure("wait", error);
       else this.#blockingTake.rest(toError(error), () => this.pumpSoon());
       // Whatever came meanwhile is found by taking, which needs no memory where waiting does.
       this.#isEmpty = false;
@@ -269,29 +243,31 @@ export class Exchange<Data> {
     }
   }
 
-  #accept(raws: readonly string[]): void {
-    const jobs = raws.map((raw) => new HeldJob<Data>(raw));
+  #accept(elements: readonly string[]): void {
+    const jobs = elements.map((element) => new HeldJob<Data>(element));
     this.#held.join(jobs);
     this.#events.taken(jobs);
   }
 
+  #noteFailure(command: Command, error: unknown): void {
+    this.#doubt.noteFailure(command, error, { isExpected: isConnectionError(error) });
+  }
+
   #distrust(): void {
-    this.#reconciler.doubt();
+    this.#doubt.raise();
     this.pumpSoon();
   }
 
   async #reconcile(): Promise<void> {
-    this.#isReconciling = true;
     const reading = await this.#reconciler.read();
-    this.#isReconciling = false;
-    if (reading) this.#follow(reading);
+    if (reading) this.#followReading(reading);
     this.pumpSoon();
   }
 
-  #follow({ found, again, ended }: Reading<Data>): void {
+  #followReading({ found, again, ended }: Reading<Data>): void {
     this.#isEmpty = false;
-    for (const [job, ending] of ended) this.#events.ended(job, ending);
-    for (const [job, ending] of again) this.end(job, ending);
+    for (const job of ended.keys()) this.#events.ended(job);
+    for (const [job, disposal] of again) this.end(job, disposal);
     if (found.length > 0) this.#accept(found);
   }
 }

@@ -1,19 +1,19 @@
 import { toError } from "../runtime/errors.ts";
+import type { Held, Phase } from "../work/held.ts";
 import type { Verdict } from "../work/verdict.ts";
 import type { HeldPlace } from "../valkey/queue/queue-lists.ts";
 import { beginning, decodeElement, type Element } from "./element.ts";
 import type { Job } from "./job.ts";
 
 /** A job in this worker's held list. */
-export class HeldJob<Data> {
+export class HeldJob<Data> implements Held<Job<Data>> {
   /** The element as it is in the list. */
   readonly raw: string;
   /** Undefined when `raw` is no valid element; then `problem` says why. */
   readonly element: Element | undefined;
   readonly problem: string;
-  /** `running` until its attempt is over, `ended` until its row says so (if it has one), `recorded` until Valkey knows; `lost` when it is somebody else's. */
-  phase: "running" | "ended" | "recorded" | "lost" = "running";
-  job: Job<Data> | undefined;
+  phase: Phase = "running";
+  attempt: Job<Data> | undefined;
   verdict: Verdict | undefined;
 
   constructor(raw: string) {
@@ -27,6 +27,10 @@ export class HeldJob<Data> {
     }
     this.element = element;
     this.problem = problem;
+  }
+
+  get attempts(): number {
+    return this.element?.attempts ?? 0;
   }
 
   /** The text a script finds it by. */

@@ -1,8 +1,9 @@
 import { Alarm } from "../runtime/alarm.ts";
-import type { Duty } from "../runtime/duty.ts";
 import { toError } from "../runtime/errors.ts";
 import type { Logger } from "../runtime/logger.ts";
-import type { QueueLists } from "../valkey/queue/queue-lists.ts";
+import type { Beat, QueueLists } from "../valkey/queue/queue-lists.ts";
+import type { ShiftDuty } from "../work/shift-parts.ts";
+import type { HeldJob } from "./held-jobs.ts";
 
 const page = 100;
 // Timers take at most 2^31 ms; a job that is due later is heard of again.
@@ -12,7 +13,7 @@ const farAwayMs = 86_400_000;
  * The duty that moves jobs whose time has come from the schedule to the queue. It sleeps until the next one is due, which it
  * learns from every renewal of the lease and from every retry of this process, so nobody polls for it.
  */
-export class Promoter implements Duty {
+export class Promoter implements ShiftDuty<HeldJob<unknown>, Beat> {
   readonly #lists: QueueLists;
   readonly #logger: Logger;
   readonly #alarm = new Alarm(() => this.#promote());
@@ -30,14 +31,22 @@ export class Promoter implements Duty {
     return this.#alarm.stop();
   }
 
+  follow({ nextDueMs }: Beat): void {
+    this.#expect(nextDueMs);
+  }
+
+  noteEnded({ verdict }: HeldJob<unknown>): void {
+    if (verdict?.kind === "retry") this.#expect(verdict.delayMs);
+  }
+
   /** A job is due in `ms` milliseconds; negative: none is scheduled. */
-  expect(ms: number): void {
+  #expect(ms: number): void {
     if (ms >= 0 && ms <= farAwayMs) this.#alarm.set(ms);
   }
 
   async #promote(): Promise<void> {
     try {
-      this.expect(await this.#lists.promote(page));
+      this.#expect(await this.#lists.promote(page));
     } catch (error) {
       this.#logger.debug({ error: toError(error).message }, "due jobs could not be moved; the next renewal says so again");
     }

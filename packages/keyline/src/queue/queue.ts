@@ -14,7 +14,10 @@ import { readDeadLetter, type DeadLetter } from "./dead-letter.ts";
 import { readHead } from "./element.ts";
 import type { JobRecord } from "./job-record.ts";
 import type { AddOptions, AddResult, QueuePolicy, TransactionalAddOptions, WorkBatchOptions, WorkOptions } from "./options.ts";
-import { BatchRunner, SingleRunner, type BatchHandler, type Handler, type SettlingBatchHandler, type SettlingHandler } from "./runner.ts";
+import { BatchRunner, type BatchHandler, type SettlingBatchHandler } from "./batch-runner.ts";
+import { noSettling, settleOf, type HandlerContext } from "./job-settle.ts";
+import { SingleRunner } from "../work/single-runner.ts";
+import type { Job } from "./job.ts";
 import type { TransactionalAdder } from "./transactional-adder.ts";
 import { Worker, type WorkerSetup } from "./worker.ts";
 
@@ -32,6 +35,9 @@ export interface QueueParts {
   readonly workers: Set<{ stop(): Promise<void> }>;
   checkOpen(): void;
 }
+
+export type Handler<Data> = (job: Job<Data>) => unknown;
+export type SettlingHandler<Data> = (job: Job<Data>, context: HandlerContext) => unknown;
 
 export interface QueueStatus extends QueueCounts {
   /** When the job that is taken next was added, in milliseconds since 1970; undefined when none waits, or a foreign writer left it out. */
@@ -130,7 +136,13 @@ export class Queue<Input, Output = Input, Transactional extends boolean = false>
     checkInteger("concurrency", concurrency, { min: 1, max: 10_000 });
     checkTimeout(timeout, 1);
     return this.#startWorker(Math.min(largestTake, Math.ceil(concurrency / 2)), (access) => {
-      return new SingleRunner(handler, { concurrency, timeoutMs: timeout, access });
+      return new SingleRunner({
+        handler,
+        concurrency,
+        timeoutMs: timeout,
+        noSettling,
+        createSettling: access && ((held, job) => settleOf(held, job, access)),
+      });
     });
   }
 
@@ -151,7 +163,7 @@ export class Queue<Input, Output = Input, Transactional extends boolean = false>
     checkInteger("concurrency", concurrency, { min: 1, max: 100 });
     checkTimeout(timeout, 1);
     return this.#startWorker(size, (access) => {
-      return new BatchRunner(handler, { size, concurrency, timeoutMs: timeout, access });
+      return new BatchRunner({ handler, size, concurrency, timeoutMs: timeout, access });
     });
   }
 

@@ -1,8 +1,10 @@
-import type { Duty } from "../runtime/duty.ts";
 import type { Logger } from "../runtime/logger.ts";
 import { Rescue } from "../work/rescue.ts";
 import type { JobTable } from "../postgres/job/job-table.ts";
-import type { QueueLists } from "../valkey/queue/queue-lists.ts";
+import type { Beat, QueueLists } from "../valkey/queue/queue-lists.ts";
+import type { Lease } from "../work/lease.ts";
+import type { ShiftDuty } from "../work/shift-parts.ts";
+import type { HeldJob } from "./held-jobs.ts";
 import { readHead } from "./element.ts";
 
 const page = 200;
@@ -14,16 +16,21 @@ const rememberGoneMs = 3_600_000;
  * The duty that returns the jobs of workers whose lease has ended to the head of the queue, with one more attempt counted. Workers
  * learn of such a lease with every renewal of their own, so nobody polls for it.
  */
-export class Rescuer implements Duty {
+export class Rescuer implements ShiftDuty<HeldJob<unknown>, Beat> {
   readonly #lists: QueueLists;
   readonly #table: JobTable | undefined;
+  readonly #lease: Lease<Beat>;
   readonly #logger: Logger;
   readonly #rescue: Rescue;
   #nextStragglers = performance.now() + stragglersEveryMs;
 
-  constructor(lists: QueueLists, table: JobTable | undefined, logger: Logger) {
+  constructor(
+    lists: QueueLists,
+    { table, lease, logger }: { readonly table: JobTable | undefined; readonly lease: Lease<Beat>; readonly logger: Logger },
+  ) {
     this.#lists = lists;
     this.#table = table;
+    this.#lease = lease;
     this.#logger = logger;
     this.#rescue = new Rescue(logger);
   }
@@ -36,8 +43,8 @@ export class Rescuer implements Duty {
     return this.#rescue.stop();
   }
 
-  /** Looks after what a renewal showed: the name of a worker whose lease has ended, or "". */
-  notice(endedWorker: string, whenDone: () => void): void {
+  /** Looks after a worker whose lease has ended, and now and then after what was late. */
+  follow({ endedWorker }: Beat): void {
     const isTimeForStragglers = performance.now() >= this.#nextStragglers;
     if (this.#rescue.isBusy || (endedWorker === "" && !isTimeForStragglers)) return;
     if (isTimeForStragglers) this.#nextStragglers = performance.now() + stragglersEveryMs;
@@ -45,7 +52,10 @@ export class Rescuer implements Duty {
       if (endedWorker !== "") await this.#returnAll(endedWorker, "ended");
       if (isTimeForStragglers) await this.#returnStragglers();
     };
-    this.#rescue.begin(work, () => endedWorker !== "" && whenDone());
+    // There may be another one.
+    this.#rescue.begin(work, () => {
+      if (endedWorker !== "") void this.#lease.confirm();
+    });
   }
 
   async #returnStragglers(): Promise<void> {

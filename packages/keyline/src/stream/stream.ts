@@ -28,7 +28,7 @@ import type { Consumer } from "./group/consumer.ts";
 import type { Group, GroupStatus } from "./group/group.ts";
 import type { Groups } from "./group/groups.ts";
 import type { ConsumeOptions } from "./group/options.ts";
-import type { ConsumeHandler } from "./group/runner.ts";
+import type { ConsumeHandler } from "./group/entry-settle.ts";
 import type { Projection, ProjectionHandler, ProjectOptions } from "./projection.ts";
 import type { Reading } from "./reading.ts";
 import type { TransactionalAppender } from "./transactional-appender.ts";

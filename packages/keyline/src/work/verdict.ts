@@ -16,7 +16,7 @@ export interface AttemptPolicy {
 }
 
 /** The one place where outcomes are matched. `before` counts the attempts that had failed before this one. */
-export function judgeOutcome(before: number, outcome: Outcome, policy: AttemptPolicy): Verdict {
+export function verdictOf(before: number, outcome: Outcome, policy: AttemptPolicy): Verdict {
   switch (outcome.kind) {
     case "completed":
       return { kind: "settle" };

@@ -3,12 +3,14 @@ import { HeldJob, HeldJobs } from "../../src/queue/held-jobs.ts";
 import { createLease } from "../../src/queue/lease.ts";
 import type { Lease } from "../../src/work/lease.ts";
 import type { Beat } from "../../src/valkey/queue/queue-lists.ts";
-import { Reconciler } from "../../src/queue/reconciler.ts";
+import { Reconciler, type Command } from "../../src/queue/reconciler.ts";
 import { silentLogger as logger } from "../../src/runtime/logger.ts";
 import { ValkeyConnection } from "../../src/valkey/client/connection.ts";
 import { QueueKeys } from "../../src/valkey/queue/keys.ts";
 import { toTarget } from "../../src/valkey/client/options.ts";
 import { QueueLists } from "../../src/valkey/queue/queue-lists.ts";
+import { Doubt } from "../../src/work/doubt.ts";
+import type { Trade } from "../../src/work/trade.ts";
 import { gate, openStage, type Stage } from "../support/stage.ts";
 
 let stage: Stage;
@@ -18,6 +20,14 @@ beforeAll(async () => {
 afterAll(() => stage.close());
 
 const elementOf = (id: string): string => `{"id":"${id}","data":null}`;
+const trade: Trade<HeldJob<null>> = {
+  role: "worker",
+  unit: "a job",
+  place: "a queue of this test",
+  fields: {},
+  idOf: ({ element }) => element?.id,
+  nameOf: ({ element }) => `job ${element?.id}`,
+};
 const jobOf = (id: string): HeldJob<null> => new HeldJob(elementOf(id));
 
 async function withLease(
@@ -26,6 +36,7 @@ async function withLease(
     readonly lists: QueueLists;
     readonly lease: Lease<Beat>;
     readonly held: HeldJobs<null>;
+    readonly doubt: Doubt<HeldJob<null>, Command>;
     readonly reconciler: Reconciler<null>;
   }) => Promise<void>,
 ): Promise<void> {
@@ -36,52 +47,42 @@ async function withLease(
   const lease = createLease(lists, 2_000, { logger, events: { began: began.open, renewed: () => undefined, lost: () => undefined } });
   lease.start();
   await began.opened;
-  await work({ lists, lease, held, reconciler: new Reconciler(held, { lists, lease, logger }) });
+  const doubt = new Doubt<HeldJob<null>, Command>(trade, logger);
+  await work({ lists, lease, held, doubt, reconciler: new Reconciler(held, { lists, lease, doubt, logger }) });
   await lease.stop();
   connection.close();
 }
 
 test("tells what was taken by a lost command, what is to be handed in again, and what has ended", async () => {
-  await withLease("r1", async ({ lists, lease, held, reconciler }) => {
+  await withLease("r1", async ({ lists, lease, held, doubt, reconciler }) => {
     const [running, again, ended] = [jobOf("running"), jobOf("again"), jobOf("ended")];
     held.join([running, again, ended]);
     held.leave([again, ended]);
     reconciler.doubtEnd(again, { kind: "settle" });
     reconciler.doubtEnd(ended, { kind: "settle" });
-    reconciler.doubt();
+    doubt.raise();
     await stage.valkey.rpush(lists.keys.held(lease.name), running.raw, again.raw, elementOf("unknown"));
     const reading = await reconciler.read();
     expect(reading?.found).toEqual([elementOf("unknown")]);
     expect([...(reading?.again.keys() ?? [])]).toEqual([again]);
     expect([...(reading?.ended.keys() ?? [])]).toEqual([ended]);
     expect(held.all()).toEqual([running, again]);
-    expect(reconciler.isDue).toBe(false);
-    expect(reconciler.isUnsure).toBe(false);
+    expect(doubt.isDue).toBe(false);
+    expect(reconciler.unsure).toBe(0);
   });
 });
 
 test("has nothing to tell of a lease that was lost while it read", async () => {
-  await withLease("r2", async ({ held, reconciler }) => {
+  await withLease("r2", async ({ held, doubt, reconciler }) => {
     const ended = jobOf("ended");
     held.join([ended]);
     held.leave([ended]);
     reconciler.doubtEnd(ended, { kind: "settle" });
     const reading = reconciler.read();
+    doubt.reset();
     expect(reconciler.reset()).toEqual([ended]);
     expect(await reading).toBeUndefined();
-    expect(reconciler.isUnsure).toBe(false);
-  });
-});
-
-test("becomes suspicious when two renewals in a row show more than is known", async () => {
-  await withLease("r3", async ({ held, reconciler }) => {
-    held.join([jobOf("1")]);
-    for (const count of [2, 1, 2]) {
-      reconciler.compare(count);
-      expect(reconciler.isDue).toBe(false);
-    }
-    reconciler.compare(2);
-    expect(reconciler.isDue).toBe(true);
+    expect(reconciler.unsure).toBe(0);
   });
 });
 
@@ -89,9 +90,9 @@ test("gives up when its worker stops, also while Valkey is away", async () => {
   const connection = new ValkeyConnection(toTarget("valkey://127.0.0.1:1"), { logger, silenceMs: 5_000 });
   const lists = new QueueLists(connection, new QueueKeys(stage.prefix, "r4"));
   const lease = createLease(lists, 2_000, { logger, events: { began() {}, renewed() {}, lost() {} } });
-  const reconciler = new Reconciler(new HeldJobs<null>(), { lists, lease, logger });
-  const reading = reconciler.read();
+  const doubt = new Doubt<HeldJob<null>, Command>(trade, logger);
+  const reading = new Reconciler(new HeldJobs<null>(), { lists, lease, doubt, logger }).read();
   connection.close();
-  reconciler.stop();
+  doubt.stop();
   expect(await reading).toBeUndefined();
 });

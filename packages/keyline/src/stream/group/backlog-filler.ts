@@ -1,8 +1,8 @@
 import { Alarm } from "../../runtime/alarm.ts";
-import type { Duty } from "../../runtime/duty.ts";
 import { toError } from "../../runtime/errors.ts";
 import type { Logger } from "../../runtime/logger.ts";
-import type { GroupLog } from "../../valkey/stream/group-log.ts";
+import type { GroupBeat, GroupLog } from "../../valkey/stream/group-log.ts";
+import type { ShiftDuty } from "../../work/shift-parts.ts";
 import type { GroupRecord } from "./group-record.ts";
 
 const page = 500;
@@ -13,7 +13,7 @@ const lookEveryMs = 50;
  * The duty that fills the backlog of a group which is behind what Valkey keeps of its stream, and has it read the stream again when it has
  * caught up. All consumers of the group do it; a page that another one has brought is passed over.
  */
-export class BacklogFiller implements Duty {
+export class BacklogFiller implements ShiftDuty<unknown, GroupBeat> {
   readonly #log: GroupLog;
   readonly #record: GroupRecord;
   readonly #logger: Logger;
@@ -33,6 +33,14 @@ export class BacklogFiller implements Duty {
 
   stop(): Promise<void> {
     return this.#alarm.stop();
+  }
+
+  follow(): void {
+    this.look();
+  }
+
+  noteEmpty(): void {
+    this.look();
   }
 
   /** Looks whether there is something to do, if the group reads its backlog. */

@@ -1,39 +1,48 @@
 /*
- * DESIGN. A consumer, from taking an entry to its end:
+ * A consumer is a shift (work/shift.ts, which says how an entry goes through it) on one group of one stream:
  *
- *   exchange   takes entries for this consumer                                    (Valkey)
- *   intake     decodes them, and leaves out what is settled already
- *   runner     calls the handler
- *   verdict    says what the outcome comes to                                     (work/verdict.ts)
- *   record     writes dead letters down, on a transactional stream                (PostgreSQL)
- *   exchange   ends the entry                                                     (Valkey)
- *
- * First what PostgreSQL has to know, then Valkey: who dies in between leaves the entry to others, and those find it settled.
+ *   exchange.ts        takes entries for this consumer and ends them                    (Valkey)
+ *   group-record.ts    writes down dead letters, and knows what is settled already      (PostgreSQL)
+ *   group-lease.ts     keeps what it took its own
+ *   rescuer.ts         has handed out again what consumers had that are gone
+ *   floor-mover.ts     moves the group's floor in the record
+ *   backlog-filler.ts  brings older entries from the record to a group that is behind
  */
 import type { StandardSchemaV1 } from "@standard-schema/spec";
-import { KeylineError } from "../../runtime/errors.ts";
-import type { Lease } from "../../work/lease.ts";
+import { Emitter } from "../../runtime/emitter.ts";
+import { KeylineError, toError } from "../../runtime/errors.ts";
+import { parseJson } from "../../runtime/json.ts";
 import type { Logger } from "../../runtime/logger.ts";
-import { checkOptionNames, checkTimeout } from "../../runtime/options.ts";
-import type { Outcome } from "../../work/outcome.ts";
-import { judgeOutcome, type Verdict } from "../../work/verdict.ts";
-import { Notice } from "../../runtime/waiting.ts";
-import type { GroupBeat, GroupLog } from "../../valkey/stream/group-log.ts";
-import { ConsumerReport, type ConsumerEvents } from "./consumer-report.ts";
+import type { GroupBeat, GroupLog, Loss } from "../../valkey/stream/group-log.ts";
+import { Intake, type Doubts, type IntakeSetup } from "../../work/intake.ts";
+import { Report, type ShiftEvents } from "../../work/report.ts";
+import type { ShiftDuty } from "../../work/shift-parts.ts";
+import { Shift } from "../../work/shift.ts";
+import { SingleRunner } from "../../work/single-runner.ts";
+import type { Trade } from "../../work/trade.ts";
+import { verdictOf, type Verdict } from "../../work/verdict.ts";
 import { BacklogFiller } from "./backlog-filler.ts";
 import { letterOf } from "./dead-letter.ts";
-import type { EntryAttempt } from "./entry-attempt.ts";
+import { EntryAttempt } from "./entry-attempt.ts";
+import { noSettling, settleOf, type ConsumeContext, type ConsumeHandler } from "./entry-settle.ts";
 import { Exchange } from "./exchange.ts";
-import { SettleOnce } from "./entry-settle.ts";
 import { FloorMover } from "./floor-mover.ts";
 import { createGroupLease } from "./group-lease.ts";
 import type { GroupRecord } from "./group-record.ts";
-import type { Ending, HeldEntry } from "./held-entry.ts";
-import { Intake } from "./intake.ts";
+import type { Disposal, HeldEntry } from "./held-entry.ts";
 import type { Tails } from "./arrivals.ts";
 import type { ConsumePolicy } from "./options.ts";
 import { Rescuer } from "./rescuer.ts";
-import { Runner, type ConsumeHandler, type RunningEntry } from "./runner.ts";
+
+export interface ConsumerEvents<Data> extends ShiftEvents<EntryAttempt<Data>> {
+  /** The group is up to date and nothing runs here. */
+  readonly idle: readonly [];
+  /**
+   * Retention took entries that the group had not finished: the stream's hard limit was reached, the group was away for too long, or the
+   * record keeps no longer what is so old.
+   */
+  readonly lost: readonly [loss: Loss];
+}
 
 export interface ConsumerSetup<Data> {
   readonly stream: string;
@@ -50,84 +59,66 @@ export interface ConsumerSetup<Data> {
 
 // So many entries does one command take at the most, so that the server answers others in between.
 const largestTake = 500;
-const stopOptionNames = new Set(["timeout"]);
-const finish: Ending = { kind: "finish" };
+const finish: Disposal = { kind: "finish" };
 
 /** Takes entries of a stream for one consumer group, and runs them until it is stopped. */
 export class Consumer<Data> {
   readonly #setup: ConsumerSetup<Data>;
-  readonly #report: ConsumerReport<Data>;
-  readonly #lease: Lease<GroupBeat>;
-  readonly #exchange: Exchange<Data>;
-  readonly #runner: Runner<Data>;
-  readonly #intake: Intake<Data>;
-  readonly #rescuer: Rescuer;
-  readonly #floor: FloorMover | undefined;
-  readonly #backlog: BacklogFiller | undefined;
-  readonly #changed = new Notice();
-  readonly #impatient = new AbortController();
-  readonly #abandoned = new AbortController();
-  /** Entries that were taken and whose attempt has not ended. */
-  #occupied = 0;
-  /** Those of them whose handler was called. */
-  #begun = 0;
-  /** Entries whose attempt has ended and of which Valkey does not know. */
-  #ending = 0;
-  #isIdle = false;
-  #returning: Promise<void> | undefined;
-  #stopping: Promise<void> | undefined;
+  readonly #trade: Trade<HeldEntry<Data>>;
+  readonly #events: Emitter<ConsumerEvents<Data>>;
+  readonly #report: Report<HeldEntry<Data>, EntryAttempt<Data>>;
+  readonly #shift: Shift<HeldEntry<Data>, EntryAttempt<Data>, GroupBeat, Exchange<Data>>;
+  #backlog: BacklogFiller | undefined;
 
   /** @internal */
   constructor(setup: ConsumerSetup<Data>) {
-    const { log, logger, policy, record, stream } = setup;
+    const { log, logger, policy, record, stream, handler } = setup;
     this.#setup = setup;
-    this.#report = new ConsumerReport({ stream, group: log.name, logger });
-    this.#lease = createGroupLease(log, policy.leaseMs, {
+    this.#trade = tradeOf(stream, log.name);
+    this.#events = new Emitter(logger);
+    this.#report = new Report<HeldEntry<Data>, EntryAttempt<Data>>(this.#trade, { events: this.#events, logger });
+    this.#shift = new Shift<HeldEntry<Data>, EntryAttempt<Data>, GroupBeat, Exchange<Data>>({
+      trade: this.#trade,
+      report: this.#report,
       logger,
-      heldAgain: () => this.#exchange.heldAgain(),
-      events: {
-        began: () => this.#exchange.doubt(),
-        renewed: (beat) => this.#followBeat(beat),
-        lost: () => this.#dropLease(),
+      recordStore: record?.database,
+      createLease: (events, exchange) => createGroupLease(log, policy.leaseMs, { logger, events, heldAgain: () => exchange().heldAgain() }),
+      createExchange: (parts) =>
+        new Exchange<Data>({
+          ...setup,
+          ...parts,
+          trade: this.#trade,
+          leaseMs: policy.leaseMs,
+          largestTake: Math.min(largestTake, Math.ceil(policy.concurrency / 2)),
+          attach: () => this.#attach(),
+          hasRecord: record !== undefined,
+        }),
+      createRunner: (confirmLease) =>
+        new SingleRunner<HeldEntry<Data>, EntryAttempt<Data>, ConsumeContext>({
+          handler,
+          concurrency: policy.concurrency,
+          timeoutMs: policy.timeoutMs,
+          noSettling,
+          createSettling: record && ((held, entry) => settleOf(held, entry, { record, confirmLease })),
+        }),
+      createIntake: (events, signal) => new Intake(this.#intakeSetup(signal), events),
+      createDuties: ({ lease, exchange }) => [
+        new Rescuer(log, { logger, lease, onSwept: () => exchange.doubt() }),
+        lossDuty((loss) => this.#noteLoss(loss)),
+        ...(record ? this.#recordDuties(record, exchange) : []),
+      ],
+      verdictOf: (held, outcome) => verdictOf(held.attempts, outcome, policy),
+      conclude: (held, verdict, { exchange, signal }) => {
+        if (record?.isToBeNoted(held, verdict)) void this.#note(held, verdict, { record, exchange, signal });
+        else exchange.end(held, this.#disposalOf(held, verdict));
       },
+      lostAtEnd: (held) => this.#noteLost(held),
     });
-    this.#exchange = new Exchange<Data>({
-      ...setup,
-      lease: this.#lease,
-      leaseMs: policy.leaseMs,
-      room: () => this.#room(),
-      largestTake: Math.min(largestTake, Math.ceil(policy.concurrency / 2)),
-      attach: () => this.#attach(),
-      hasRecord: record !== undefined,
-      events: {
-        taken: (entries) => this.#begin(entries),
-        ended: (held) => this.#noteEnded(held),
-        missed: (held) => this.#noteMissed(held),
-        ranEmpty: () => this.#noteEmpty(),
-      },
-    });
-    this.#runner = new Runner({
-      handler: setup.handler,
-      timeoutMs: policy.timeoutMs,
-      createSettle: record && ((running) => new SettleOnce(running, { record, confirmLease: () => this.#confirmLease() })),
-    });
-    this.#intake = new Intake({
-      ...setup,
-      group: log.name,
-      findSettled: record && ((held) => record.findSettled(held, this.#abandoned.signal)),
-      isDoubtful: (held) => record?.isDoubtful(held) ?? false,
-      start: (held, entry) => this.#start(held, entry),
-      refuse: (held, verdict) => this.#finish(held, verdict),
-    });
-    this.#rescuer = new Rescuer(log, { logger, onSwept: () => this.#exchange.doubt() });
-    this.#floor = record && new FloorMover(record, { logger, onLost: (loss) => this.#report.lost(loss) });
-    this.#backlog = record && new BacklogFiller(log, record, { logger, onSwitched: () => this.#exchange.detach() });
-    for (const duty of [this.#rescuer, this.#floor, this.#backlog, this.#lease]) duty?.start();
   }
 
   /** Calls `listener` at every such event until the returned function is called. Errors without a listener are logged. */
   on<Name extends keyof ConsumerEvents<Data> & string>(name: Name, listener: (...values: ConsumerEvents<Data>[Name]) => void): () => void {
-    return this.#report.on(name, listener);
+    return this.#events.on(name, listener);
   }
 
   /**
@@ -136,22 +127,8 @@ export class Consumer<Data> {
    * called again: of several timeouts the first to end counts. Throws INVALID_OPTION.
    */
   async stop(options: { readonly timeout?: number } = {}): Promise<void> {
-    checkOptionNames("stop", options, stopOptionNames);
-    checkTimeout(options.timeout, 0);
-    if (options.timeout !== undefined) setTimeout(() => this.#impatient.abort(), options.timeout).unref();
-    this.#stopping ??= this.#stop();
-    return this.#stopping;
-  }
-
-  #room(): number {
-    const database = this.#setup.record?.database;
-    if (!database || database.isAvailable) return this.#setup.policy.concurrency - this.#occupied;
-    // Nobody takes an entry whose end could not be recorded.
-    this.#returning ??= database.whenAvailable(this.#abandoned.signal).then(() => {
-      this.#returning = undefined;
-      this.#exchange.pumpSoon();
-    });
-    return 0;
+    await this.#shift.stop(options);
+    this.#setup.onStopped();
   }
 
   async #attach(): Promise<void> {
@@ -161,141 +138,92 @@ export class Consumer<Data> {
     this.#backlog?.look();
   }
 
-  async #confirmLease(): Promise<void> {
-    if (!this.#lease.isCertain && this.#lease.isHeld) await this.#lease.confirm();
+  #intakeSetup(signal: AbortSignal): IntakeSetup<HeldEntry<Data>, EntryAttempt<Data>, Data> {
+    const { schema, stream, log, policy, record } = this.#setup;
+    return {
+      trade: this.#trade,
+      schema,
+      doubts: record && doubtsOf(record, signal),
+      read: (held) => readData(held, this.#trade),
+      createAttempt: (held, data) => new EntryAttempt(held, data, { group: log.name, stream }),
+      policyOf: () => policy,
+    };
   }
 
-  #begin(entries: readonly HeldEntry<Data>[]): void {
-    this.#isIdle = false;
-    this.#occupied += entries.length;
-    this.#intake.begin(entries);
+  #recordDuties(record: GroupRecord, exchange: Exchange<Data>): readonly ShiftDuty<HeldEntry<Data>, GroupBeat>[] {
+    const { log, logger } = this.#setup;
+    const floor = new FloorMover(record, { logger, onLost: (loss) => this.#noteLoss(loss) });
+    this.#backlog = new BacklogFiller(log, record, { logger, onSwitched: () => exchange.detach() });
+    return [floor, this.#backlog];
   }
 
-  #start(held: HeldEntry<Data>, entry: EntryAttempt<Data>): void {
-    if (held.phase === "running" && !this.#stopping) {
-      this.#begun++;
-      this.#runner.run({ held, entry }, this.#judge);
-    } else {
-      // It took so long to look at that the lease went, or the consumer is to stop: then it is given back.
-      this.#occupied--;
-      this.#exchange.pumpSoon();
-    }
-  }
-
-  readonly #judge = ({ held }: RunningEntry<Data>, outcome: Outcome): void => {
-    this.#begun--;
-    this.#finish(held, judgeOutcome(held.attempt - 1, outcome, this.#setup.policy));
-  };
-
-  /** The attempt is over: frees its place and sees to the entry's end. */
-  #finish(held: HeldEntry<Data>, verdict: Verdict): void {
-    this.#occupied--;
-    this.#changed.notify();
-    if (this.#exchange.isEmpty) this.#noteEmpty();
-    if (held.phase === "lost") {
-      // Its lease went while it ran.
-      if (verdict.kind !== "drop" || verdict.error) this.#report.leaseLost(held);
-      this.#exchange.pumpSoon();
-      return;
-    }
-    held.phase = "ended";
-    held.verdict = verdict;
-    this.#ending++;
-    const { record } = this.#setup;
-    if (record?.isToBeNoted(held, verdict)) void this.#note(held, verdict, record);
-    else this.#exchange.end(held, this.#endingOf(held, verdict));
-  }
-
-  async #note(held: HeldEntry<Data>, verdict: Verdict, record: GroupRecord): Promise<void> {
-    const noted = await record.note(held, verdict, { signal: this.#abandoned.signal, onError: (error) => this.#report.error(error) });
+  async #note(
+    held: HeldEntry<Data>,
+    verdict: Verdict,
+    { record, exchange, signal }: { readonly record: GroupRecord; readonly exchange: Exchange<Data>; readonly signal: AbortSignal },
+  ): Promise<void> {
+    const noted = await record.note(held, verdict, { signal, onError: (error) => this.#report.error(error) });
     if (!noted || held.phase !== "ended") return;
     held.verdict = noted;
-    this.#exchange.end(held, this.#endingOf(held, noted));
+    exchange.end(held, this.#disposalOf(held, noted));
   }
 
-  #endingOf(held: HeldEntry<Data>, verdict: Verdict): Ending {
+  #disposalOf(held: HeldEntry<Data>, verdict: Verdict): Disposal {
     if (verdict.kind === "retry") return verdict;
     if (verdict.kind === "bury")
       return { kind: "bury", attempts: verdict.attempts, letter: this.#setup.record ? "" : letterOf(held, verdict) };
     return finish;
   }
 
-  #noteEnded(held: HeldEntry<Data>): void {
-    this.#ending--;
-    this.#floor?.note();
-    if (held.verdict) this.#report.ended(held.delivered, held.id, held.verdict);
-    this.#changed.notify();
-  }
-
-  #noteMissed(held: HeldEntry<Data>): void {
-    this.#ending--;
-    this.#noteLost(held);
-    this.#changed.notify();
-  }
-
-  /** The entry had ended, and was not this consumer's any more. What was committed counts. */
   #noteLost(held: HeldEntry<Data>): void {
-    const isCommitted = this.#setup.record && held.verdict?.kind === "drop";
-    if (isCommitted && held.verdict) this.#report.ended(held.delivered, held.id, held.verdict);
+    if (this.#setup.record && held.verdict?.kind === "drop") this.#report.ended(held, held.verdict);
     else this.#report.leaseLost(held);
   }
 
-  #noteEmpty(): void {
-    this.#backlog?.look();
-    if (this.#occupied > 0 || this.#isIdle) return;
-    this.#isIdle = true;
-    this.#report.idle();
+  #noteLoss(loss: Loss): void {
+    const message = "retention took entries before a consumer group had finished them";
+    this.#setup.logger.warn({ ...this.#trade.fields, ...loss }, message);
+    this.#events.emit("lost", loss);
   }
+}
 
-  #followBeat(beat: GroupBeat): void {
-    if (beat.loss) this.#report.lost(beat.loss);
-    this.#rescuer.notice(beat.goneConsumer, () => void this.#lease.confirm());
-    this.#exchange.follow(beat);
-    this.#backlog?.look();
-  }
+function doubtsOf<Data>(record: GroupRecord, signal: AbortSignal): Doubts<HeldEntry<Data>> {
+  return {
+    isDoubtful: (held) => record.isDoubtful(held),
+    findSettled: async (entries) => {
+      const settled = await record.findSettled(entries, signal);
+      return settled && new Set(entries.filter(({ id }) => settled.has(id)));
+    },
+  };
+}
 
-  /** The lease is lost: what runs, runs in vain, and what has ended and was not handed in is run again by others. */
-  #dropLease(): void {
-    const { stream, log, logger } = this.#setup;
-    const error = new KeylineError(
-      "LEASE_LOST",
-      `A consumer of group ${log.name} of stream ${stream} lost its lease: others have its entries now`,
-    );
-    let count = 0;
-    for (const held of this.#exchange.reset()) {
-      if (held.phase === "running") {
-        held.delivered?.abort(error);
-        count++;
-      } else {
-        this.#noteLost(held);
-      }
-      held.phase = "lost";
-    }
-    this.#ending = 0;
-    this.#changed.notify();
-    logger.warn({ stream, group: log.name, entries: count }, "a consumer lost its lease; it begins a new one");
-    if (count > 0) this.#report.error(error);
-    if (!this.#stopping) this.#lease.renew();
+function readData<Data>(held: HeldEntry<Data>, { nameOf }: Trade<HeldEntry<Data>>): unknown {
+  try {
+    if (held.data === undefined) throw new Error("it has no field named data");
+    return parseJson(held.data);
+  } catch (cause) {
+    throw new KeylineError("INVALID_ELEMENT", `${nameOf(held)} is not valid: ${toError(cause).message}`, { cause });
   }
+}
 
-  async #stop(): Promise<void> {
-    const { stream, log } = this.#setup;
-    const { signal } = this.#impatient;
-    await this.#exchange.stopTaking();
-    while (this.#begun > 0 && !signal.aborted) await this.#changed.wait(undefined, signal);
-    const isPatient = log.connection.isReady;
-    if (this.#ending > 0 || !this.#exchange.isQuiet) {
-      const limit = AbortSignal.any([signal, AbortSignal.timeout(isPatient ? 30_000 : 2_000)]);
-      while (this.#ending > 0 && !limit.aborted) await this.#changed.wait(undefined, limit);
-      await this.#exchange.drained(limit);
-    }
-    const stopped = new KeylineError("STOPPED", `The consumer of group ${log.name} of stream ${stream} stopped; the entry is given back`);
-    for (const held of this.#exchange.held()) if (held.phase === "running") held.delivered?.abort(stopped);
-    this.#abandoned.abort(stopped);
-    await Promise.all([this.#rescuer.stop(), this.#backlog?.stop(), this.#floor?.stop()]);
-    await this.#lease.giveBack();
-    await this.#lease.stop();
-    await this.#exchange.close();
-    this.#setup.onStopped();
-  }
+/** Tells what a renewal says that retention took. */
+function lossDuty<Unit>(onLost: (loss: Loss) => void): ShiftDuty<Unit, GroupBeat> {
+  return {
+    start: () => undefined,
+    stop: () => Promise.resolve(),
+    follow: ({ loss }) => {
+      if (loss) onLost(loss);
+    },
+  };
+}
+
+function tradeOf<Data>(stream: string, group: string): Trade<HeldEntry<Data>> {
+  return {
+    role: "consumer",
+    unit: "an entry",
+    place: `group ${group} of stream ${stream}`,
+    fields: { stream, group },
+    idOf: ({ id }) => id,
+    nameOf: ({ id }) => `entry ${id} of stream ${stream}`,
+  };
 }

@@ -1,8 +1,9 @@
+import { Attempt } from "../../work/attempt.ts";
 import type { Entry } from "../entry.ts";
 import { timeOf } from "../entry-id.ts";
 
 /** One attempt at an entry, as the handler of a consumer group gets it. */
-export class EntryAttempt<Data> implements Entry<Data> {
+export class EntryAttempt<Data> extends Attempt implements Entry<Data> {
   readonly id: string;
   readonly key: string | undefined;
   readonly data: Data;
@@ -10,19 +11,18 @@ export class EntryAttempt<Data> implements Entry<Data> {
   readonly attempt: number;
   readonly group: string;
   readonly stream: string;
-  #abort: AbortController | undefined;
-  #abortReason: Error | undefined;
 
   /** @internal */
   constructor(
-    { id, key, attempt }: { readonly id: string; readonly key: string | undefined; readonly attempt: number },
+    { id, key, attempts }: { readonly id: string; readonly key: string | undefined; readonly attempts: number },
     data: Data,
     { group, stream }: { readonly group: string; readonly stream: string },
   ) {
+    super();
     this.id = id;
     this.key = key;
     this.data = data;
-    this.attempt = attempt;
+    this.attempt = attempts + 1;
     this.group = group;
     this.stream = stream;
   }
@@ -30,27 +30,5 @@ export class EntryAttempt<Data> implements Entry<Data> {
   /** When it was appended, in milliseconds since 1970. */
   get at(): number {
     return timeOf(this.id);
-  }
-
-  /**
-   * Aborted when going on is pointless: the attempt's time is up (TIMEOUT), the entry was given to somebody else (LEASE_LOST), or the
-   * consumer stops without waiting any longer (STOPPED). Its `reason` is a KeylineError of that code.
-   */
-  get signal(): AbortSignal {
-    // Made when it is asked for: most handlers never do.
-    this.#abort ??= new AbortController();
-    if (this.#abortReason) this.#abort.abort(this.#abortReason);
-    return this.#abort.signal;
-  }
-
-  /** @internal */
-  abort(reason: Error): void {
-    this.#abortReason ??= reason;
-    this.#abort?.abort(this.#abortReason);
-  }
-
-  /** @internal */
-  get abortReason(): Error | undefined {
-    return this.#abortReason;
   }
 }

@@ -1,9 +1,29 @@
 import type { Transaction } from "../../postgres/client/options.ts";
 import { KeylineError } from "../../runtime/errors.ts";
-import { outcomeOf, type Outcome } from "../../work/outcome.ts";
+import type { Outcome } from "../../work/outcome.ts";
+import { SettleOnce } from "../../work/settle-once.ts";
+import type { Settling } from "../../work/single-runner.ts";
 import type { EntryAttempt } from "./entry-attempt.ts";
 import type { GroupRecord } from "./group-record.ts";
-import type { EntrySettle, RunningEntry, SettleEntry } from "./runner.ts";
+import type { HeldEntry } from "./held-entry.ts";
+
+type EntryEffects = (tx: Transaction) => Promise<void>;
+
+/**
+ * Commits the end of the entry together with what `effects` writes, in one short transaction. Resolves to true when this call did it,
+ * to false when the entry was settled before: then `effects` was not called, or what it wrote was rolled back. Throws what
+ * `effects` throws, LEASE_LOST when the entry was given to somebody else, and NOT_TRANSACTIONAL on a plain stream.
+ *
+ * `effects` may be called again after a conflict or a lost connection, so it should only write through `tx`. Settles of the same
+ * moment may share a transaction, one after the other: what is set with SET LOCAL there can be seen by the next.
+ */
+export type SettleEntry = (effects: (tx: Transaction) => Promise<void>) => Promise<boolean>;
+
+export interface ConsumeContext {
+  readonly settle: SettleEntry;
+}
+
+export type ConsumeHandler<Data> = (entry: EntryAttempt<Data>, context: ConsumeContext) => unknown;
 
 /** What a settle needs of its consumer. */
 export interface SettleAccess {
@@ -12,47 +32,32 @@ export interface SettleAccess {
   confirmLease(): Promise<void>;
 }
 
-/** The settle of one attempt, and what it came to. */
-export class SettleOnce implements EntrySettle {
-  readonly #running: RunningEntry<unknown>;
-  readonly #access: SettleAccess;
-  #result: Promise<boolean> | undefined;
+/** What handlers of a plain stream's group get. */
+export const noSettling: ConsumeContext = {
+  settle() {
+    const message = "This stream is not transactional: make it with { transactional: true } to settle effects with its entries";
+    return Promise.reject(new KeylineError("NOT_TRANSACTIONAL", message));
+  },
+};
 
-  constructor(running: RunningEntry<unknown>, access: SettleAccess) {
-    this.#running = running;
-    this.#access = access;
-  }
-
-  readonly settle: SettleEntry = (effects) => {
-    const { id } = this.#running.entry;
-    if (this.#result) {
-      return Promise.reject(new KeylineError("ALREADY_SETTLED", `settle was called twice for entry ${id}: put all effects into one call`));
-    }
-    this.#result = this.#settle(effects);
-    // Its end counts also for a handler that does not wait for it.
-    this.#result.catch(() => undefined);
-    return this.#result;
-  };
-
-  async outcome(): Promise<Outcome | undefined> {
-    if (!this.#result) return undefined;
-    try {
-      return (await this.#result) ? { kind: "settled" } : settledElsewhere(this.#running.entry);
-    } catch (error) {
-      if (error instanceof KeylineError && error.code === "LEASE_LOST") return { kind: "lost", error };
-      return outcomeOf(error);
-    }
-  }
-
-  async #settle(effects: (tx: Transaction) => Promise<void>): Promise<boolean> {
-    const { held, entry } = this.#running;
-    if (!entry.abortReason) await this.#access.confirmLease();
-    if (entry.abortReason) throw entry.abortReason;
-    if (held.phase !== "running") throw leaseLost(entry);
-    const { record } = this.#access;
-    const job = { id: held.id, attempts: held.attempt - 1, isAgain: record.isDoubtful(held) };
-    return (await record.settle({ jobs: [job], effects, signal: entry.signal })).has(held.id);
-  }
+/** The settle of one attempt. */
+export function settleOf<Data>(
+  held: HeldEntry<Data>,
+  entry: EntryAttempt<Data>,
+  { record, confirmLease }: SettleAccess,
+): Settling<ConsumeContext> {
+  const once = new SettleOnce<EntryEffects>({
+    name: `entry ${entry.id}`,
+    commit: async (effects) => {
+      if (!entry.abortReason) await confirmLease();
+      if (entry.abortReason) throw entry.abortReason;
+      if (held.phase !== "running") throw leaseLost(entry);
+      const claimed = { id: held.id, attempts: held.attempts, isAgain: record.isDoubtful(held) };
+      return (await record.settle({ jobs: [claimed], effects, signal: entry.signal })).has(held.id);
+    },
+    settledElsewhere: () => settledElsewhere(entry),
+  });
+  return { context: once, outcome: () => once.outcome() };
 }
 
 function leaseLost({ id, stream, group }: EntryAttempt<unknown>): KeylineError {

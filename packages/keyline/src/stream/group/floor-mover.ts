@@ -1,8 +1,8 @@
 import { Alarm } from "../../runtime/alarm.ts";
-import type { Duty } from "../../runtime/duty.ts";
 import { toError } from "../../runtime/errors.ts";
 import type { Logger } from "../../runtime/logger.ts";
-import type { Loss } from "../../valkey/stream/group-log.ts";
+import type { GroupBeat, Loss } from "../../valkey/stream/group-log.ts";
+import type { ShiftDuty } from "../../work/shift-parts.ts";
 import type { GroupRecord } from "./group-record.ts";
 import { idBefore } from "../entry-id.ts";
 
@@ -16,7 +16,7 @@ const minuteMs = 60_000;
  * second while entries end; once a minute it also hands out redriven dead letters that somebody marked and did not hand out, and tells
  * what retention dropped from the record before the group had finished it.
  */
-export class FloorMover implements Duty {
+export class FloorMover implements ShiftDuty<unknown, GroupBeat> {
   readonly #record: GroupRecord;
   readonly #logger: Logger;
   readonly #onLost: (loss: Loss) => void;
@@ -32,7 +32,7 @@ export class FloorMover implements Duty {
   }
 
   start(): void {
-    this.note();
+    this.noteEnded();
   }
 
   /** Writes what is left. */
@@ -41,8 +41,7 @@ export class FloorMover implements Duty {
     if (this.#rounds > 0) await this.#run();
   }
 
-  /** An entry has ended. */
-  note(): void {
+  noteEnded(): void {
     this.#rounds = 1 + roundsAfterwards;
     this.#alarm.set(everyMs);
   }

@@ -11,7 +11,7 @@ import { GroupRecord, type RecordedEvents } from "./group-record.ts";
 import { Group, readStatus, type GroupParts, type GroupStatus } from "./group.ts";
 import type { Tails } from "./arrivals.ts";
 import { toPolicy, type ConsumeOptions } from "./options.ts";
-import type { ConsumeHandler } from "./runner.ts";
+import type { ConsumeHandler } from "./entry-settle.ts";
 
 /** What a stream gives its consumer groups to work with. */
 export interface GroupsParts {

@@ -1,20 +1,19 @@
-import type { Verdict } from "../../work/verdict.ts";
 import type { HandedEntry } from "../../valkey/stream/group-log.ts";
+import type { Held, Phase } from "../../work/held.ts";
+import type { Verdict } from "../../work/verdict.ts";
 import type { EntryAttempt } from "./entry-attempt.ts";
 
 /** An entry that this consumer was handed out and that has not ended. */
-export class HeldEntry<Data> {
+export class HeldEntry<Data> implements Held<EntryAttempt<Data>> {
   readonly id: string;
   readonly key: string | undefined;
   /** As the stream has it; undefined where a foreign writer left it out. */
   readonly data: string | undefined;
-  /** 1 for the first. */
-  readonly attempt: number;
+  readonly attempts: number;
   /** It is kept in `again`, not pending on the log. */
   isAgain: boolean;
-  /** `running` until its attempt is over, `ended` until Valkey knows; `lost` when it is somebody else's. */
-  phase: "running" | "ended" | "lost" = "running";
-  delivered: EntryAttempt<Data> | undefined;
+  phase: Phase = "running";
+  attempt: EntryAttempt<Data> | undefined;
   verdict: Verdict | undefined;
   /** A command that ended it went out, and its answer got lost. */
   isUnsure = false;
@@ -23,7 +22,7 @@ export class HeldEntry<Data> {
     this.id = id;
     this.key = key;
     this.data = data;
-    this.attempt = attempt;
+    this.attempts = attempt - 1;
     this.isAgain = isAgain;
   }
 
@@ -34,7 +33,7 @@ export class HeldEntry<Data> {
 }
 
 /** What becomes of an entry on Valkey when its attempt has ended. */
-export type Ending =
+export type Disposal =
   | { readonly kind: "finish" }
   | { readonly kind: "retry"; readonly attempts: number; readonly delayMs: number }
   | { readonly kind: "bury"; readonly attempts: number; readonly letter: string };

@@ -1,7 +1,8 @@
-import type { Duty } from "../../runtime/duty.ts";
 import type { Logger } from "../../runtime/logger.ts";
 import { Rescue } from "../../work/rescue.ts";
-import type { GroupLog } from "../../valkey/stream/group-log.ts";
+import type { GroupBeat, GroupLog } from "../../valkey/stream/group-log.ts";
+import type { Lease } from "../../work/lease.ts";
+import type { ShiftDuty } from "../../work/shift-parts.ts";
 
 const page = 200;
 const sweepEveryMs = 60_000;
@@ -11,15 +12,20 @@ const sweepEveryMs = 60_000;
  * their own, so nobody polls for it. Of a stream with keys it also looks, once a minute, after lines that stand still, and has it read again
  * what this consumer has.
  */
-export class Rescuer implements Duty {
+export class Rescuer implements ShiftDuty<unknown, GroupBeat> {
   readonly #log: GroupLog;
   readonly #logger: Logger;
+  readonly #lease: Lease<GroupBeat>;
   readonly #onSwept: () => void;
   readonly #rescue: Rescue;
   #nextSweep = performance.now() + sweepEveryMs;
 
-  constructor(log: GroupLog, { logger, onSwept }: { readonly logger: Logger; readonly onSwept: () => void }) {
+  constructor(
+    log: GroupLog,
+    { logger, lease, onSwept }: { readonly logger: Logger; readonly lease: Lease<GroupBeat>; readonly onSwept: () => void },
+  ) {
     this.#log = log;
+    this.#lease = lease;
     this.#logger = logger;
     this.#onSwept = onSwept;
     this.#rescue = new Rescue(logger);
@@ -33,8 +39,8 @@ export class Rescuer implements Duty {
     return this.#rescue.stop();
   }
 
-  /** Looks after what a renewal showed: the name of a consumer that is gone, or "". */
-  notice(goneConsumer: string, whenDone: () => void): void {
+  /** Looks after a consumer that is gone, and now and then after lines. */
+  follow({ goneConsumer }: GroupBeat): void {
     const isTimeToSweep = this.#log.hasKeys && performance.now() >= this.#nextSweep;
     if (this.#rescue.isBusy || (goneConsumer === "" && !isTimeToSweep)) return;
     if (isTimeToSweep) this.#nextSweep = performance.now() + sweepEveryMs;
@@ -43,7 +49,7 @@ export class Rescuer implements Duty {
       if (isTimeToSweep) await this.#sweep();
     };
     // There may be another one that is gone.
-    this.#rescue.begin(work, whenDone);
+    this.#rescue.begin(work, () => void this.#lease.confirm());
   }
 
   async #handOutAgain(consumer: string): Promise<void> {

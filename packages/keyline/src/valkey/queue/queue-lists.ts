@@ -27,6 +27,9 @@ export interface QueueCounts {
   readonly dead: number;
 }
 
+/** What came of settling and taking: "lost" when the lease is, "moved" when the oldest held are others; nothing was done then. */
+export type SettleReply = { readonly missing: readonly number[]; readonly taken: readonly string[] } | "lost" | "moved";
+
 export type ReturnReason = "ended" | "leaving" | "straggler";
 
 const settleOldest = script(4, "settle-oldest", "take");
@@ -43,7 +46,7 @@ const counts = script(4, "counts");
 const epoch = script(1, "epoch");
 const census = script(1, "census");
 
-type SettleReply = 0 | -1 | string[] | [number[], ...string[]];
+type RawSettleReply = 0 | -1 | string[] | [number[], ...string[]];
 
 const none: readonly number[] = [];
 
@@ -87,8 +90,7 @@ export class QueueLists {
 
   /**
    * Settles what has finished and takes up to `take` jobs. `areOldest` says that the finished are the ones held longest, in their
-   * order; then `places` needs only the first and the last of them, or the only one. Returns "lost" when the lease is, and
-   * "moved" when the oldest held are others; nothing was done then.
+   * order; then `places` needs only the first and the last of them, or the only one.
    */
   async settleAndTake(
     worker: string,
@@ -99,7 +101,7 @@ export class QueueLists {
       areOldest,
       ownIds,
     }: { readonly finished: number; readonly take: number; readonly areOldest: boolean; readonly ownIds: readonly string[] },
-  ): Promise<{ readonly missing: readonly number[]; readonly taken: readonly string[] } | "lost" | "moved"> {
+  ): Promise<SettleReply> {
     const { workers, waiting, ids } = this.keys;
     const values: (string | number)[] = [workers, this.keys.held(worker), waiting, ids, worker, take, finished];
     const isShort = areOldest || finished === 0;
@@ -108,7 +110,7 @@ export class QueueLists {
       else values.push(place, begins);
     }
     for (const id of ownIds) values.push(id);
-    const reply = (await (isShort ? settleOldest : settleScattered).run(this.connection, values)) as SettleReply;
+    const reply = (await (isShort ? settleOldest : settleScattered).run(this.connection, values)) as RawSettleReply;
     if (reply === 0) return "lost";
     if (reply === -1) return "moved";
     if (!isWithMissing(reply)) return { missing: none, taken: reply };
