@@ -69,9 +69,11 @@ export class Lease<Beat> implements Duty {
     this.#loop ??= this.#run();
   }
 
+  /** Gives back what is held under the lease, and ends it; also one that began while it was told to stop. */
   async stop(): Promise<void> {
     this.#stopping.abort();
     await this.#loop;
+    await this.#giveBack();
     this.#isHeld = false;
   }
 
@@ -84,16 +86,6 @@ export class Lease<Beat> implements Duty {
       return true;
     }
     return this.#isHeld;
-  }
-
-  /** Gives back what is held under the lease, and ends it. */
-  async giveBack(): Promise<void> {
-    if (!this.#isHeld || !this.#keeper.isReady) return;
-    try {
-      await this.#keeper.giveBack(this.#name);
-    } catch (error) {
-      this.#logger.warn({ error: toError(error).message }, "what is held could not be given back; it is when the lease ends");
-    }
   }
 
   /** Renews the lease now. */
@@ -137,6 +129,15 @@ export class Lease<Beat> implements Duty {
       }
       if (tries > 0) await delay(retryDelay(tries), signal);
       else if (this.#isHeld) await this.#wake.wait(this.#leaseMs / 3, signal);
+    }
+  }
+
+  async #giveBack(): Promise<void> {
+    if (!this.#isHeld || !this.#keeper.isReady) return;
+    try {
+      await this.#keeper.giveBack(this.#name);
+    } catch (error) {
+      this.#logger.warn({ error: toError(error).message }, "what is held could not be given back; it is when the lease ends");
     }
   }
 

@@ -206,7 +206,6 @@ export class Shift<Unit extends Held<Work>, Work extends Attempt, Beat, Exchange
     for (const unit of this.#exchange.held()) if (unit.phase === "running") unit.attempt?.abort(stopped);
     this.#ended.abort(stopped);
     await Promise.all(this.#duties.map((duty) => duty.stop()));
-    await this.#lease.giveBack();
     await this.#lease.stop();
     await this.#exchange.close();
   }
