@@ -84,7 +84,7 @@ export class Doubt<Unit, Command extends string> {
     const count = this.#refusals.note(unit);
     const level = count === 1 ? "error" : "debug";
     const fields = { ...this.#trade.fields, id: this.#trade.idOf(unit), error: toError(error).message };
-    this.#logger[level](fields, `${this.#trade.unit} could not be handed in yet`);
+    this.#logger[level](fields, `${this.#trade.unit} could not be handed in`);
     const retry = (): void => {
       this.#postponed.delete(timer);
       again();
