@@ -57,7 +57,7 @@ export interface ShiftDuty<Unit, Beat> extends Duty {
 }
 
 /** The store that has the record, as far as a shift depends on it. */
-export interface RecordStore {
+interface RecordStore {
   readonly isAvailable: boolean;
   whenAvailable(signal: AbortSignal): Promise<void>;
 }

@@ -17,7 +17,7 @@ type EntryEffects = (tx: Transaction) => Promise<void>;
  * `effects` may be called again after a conflict or a lost connection, so it should only write through `tx`. Settles of the same
  * moment may share a transaction, one after the other: what is set with SET LOCAL there can be seen by the next.
  */
-export type SettleEntry = (effects: (tx: Transaction) => Promise<void>) => Promise<boolean>;
+type SettleEntry = (effects: (tx: Transaction) => Promise<void>) => Promise<boolean>;
 
 export interface ConsumeContext {
   readonly settle: SettleEntry;
