@@ -5,6 +5,7 @@ export type EmbeddedErrorCode =
   | "POSTGRES_NOT_FOUND"
   | "CHROMIUM_NOT_FOUND"
   | "NATS_NOT_FOUND"
+  | "PGBOUNCER_NOT_FOUND"
   | "INSTALL_FAILED"
   | "COMMAND_FAILED"
   | "PORT_IN_USE"

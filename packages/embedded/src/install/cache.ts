@@ -1,6 +1,7 @@
 import { chmodSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, renameSync } from "node:fs";
 import { homedir } from "node:os";
 import { basename, dirname, join, resolve } from "node:path";
+import { canReach, type Identity } from "../process/identity.ts";
 import { removeFolder } from "../process/private-folder.ts";
 import { withLock } from "./lock.ts";
 
@@ -8,6 +9,17 @@ import { withLock } from "./lock.ts";
 export function cacheFolder(): string {
   const { KEYLINE_CACHE, XDG_CACHE_HOME } = process.env;
   return resolve(KEYLINE_CACHE || join(XDG_CACHE_HOME || join(homedir(), ".cache"), "keyline"));
+}
+
+/** The same, unless the user that runs a server cannot look into it, as into root's home: then a folder that all can read. */
+export function cacheFolderFor(identity: Identity): string {
+  const own = cacheFolder();
+  mkdirSync(own, { recursive: true });
+  if (canReach(own, identity)) return own;
+  const shared = "/var/cache/keyline";
+  mkdirSync(shared, { recursive: true });
+  chmodSync(shared, 0o755);
+  return shared;
 }
 
 /** Names this machine's system and architecture: a cache folder may be shared by several machines. */

@@ -31,7 +31,7 @@ const mostTries = 10;
  * await nats.stop();
  */
 export async function startNats(options: { readonly log?: Log } = {}): Promise<EmbeddedNats> {
-  const { command, version } = await findNats(options.log ?? silent);
+  const { command, env, version } = await findNats(options.log ?? silent);
   for (let tries = 1; ; tries++) {
     const port = await freePort();
     const folder = choosePrivateFolder("nats", undefined, ourselves);
@@ -44,7 +44,7 @@ export async function startNats(options: { readonly log?: Log } = {}): Promise<E
       identity: ourselves,
       prepare: () => writeFileSync(configFile, config, { mode: 0o600 }),
     });
-    const program: Program = { command, args: ["--config", configFile], env: {}, stopSignal: "KILL" };
+    const program: Program = { command, args: ["--config", configFile], env, stopSignal: "KILL" };
     const stop = async (): Promise<void> => {
       await server.kill();
       await server.release();

@@ -1,7 +1,7 @@
-import { chmodSync, cpSync, existsSync, mkdirSync, readFileSync, symlinkSync } from "node:fs";
+import { cpSync, existsSync, readFileSync, symlinkSync } from "node:fs";
 import { createRequire } from "node:module";
 import { basename, dirname, join, relative } from "node:path";
-import { cacheFolder, installOnce } from "../install/cache.ts";
+import { cacheFolderFor, installOnce } from "../install/cache.ts";
 import type { Log } from "../log.ts";
 import { runCommand } from "../process/command.ts";
 import { canReach, type Identity } from "../process/identity.ts";
@@ -13,7 +13,7 @@ import { canReach, type Identity } from "../process/identity.ts";
 export async function packagedPrograms(identity: Identity, log: Log, native = packagedFolder()): Promise<string | undefined> {
   if (native === undefined) return undefined;
   if (canReach(join(native, "bin", "postgres"), identity) && canMakeLinks(native)) return join(native, "bin");
-  const copy = join(folderForCopies(identity), "postgres", `${versionOf(native)}-${process.platform}-${process.arch}`);
+  const copy = join(cacheFolderFor(identity), "postgres", `${versionOf(native)}-${process.platform}-${process.arch}`);
   await installOnce(copy, (staging) => copyPrograms(native, staging, log));
   return join(copy, "bin");
 }
@@ -70,17 +70,6 @@ async function copyPrograms(native: string, folder: string, log: Log): Promise<v
   cpSync(native, folder, { recursive: true, verbatimSymlinks: true });
   makeLinks(folder);
   await runCommand("chmod", ["-R", "a+rX", folder]);
-}
-
-/** Our cache folder, unless the user that runs PostgreSQL cannot look into it, as into root's home. */
-function folderForCopies(identity: Identity): string {
-  const own = cacheFolder();
-  mkdirSync(own, { recursive: true });
-  if (canReach(own, identity)) return own;
-  const shared = "/var/cache/keyline";
-  mkdirSync(shared, { recursive: true });
-  chmodSync(shared, 0o755);
-  return shared;
 }
 
 function versionOf(native: string): string {

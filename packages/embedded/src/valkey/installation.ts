@@ -1,7 +1,7 @@
-import { existsSync, readdirSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { EmbeddedError } from "../errors.ts";
 import { cacheFolder, platformKey } from "../install/cache.ts";
+import { libraryPath } from "../install/debian-program.ts";
 import type { Log } from "../log.ts";
 import { type Environment, findOnPath, isProgram, runCommand } from "../process/command.ts";
 import { checkPlatform } from "../process/platform.ts";
@@ -58,10 +58,4 @@ export async function inspectValkey(command: string, root?: string): Promise<Val
     throw new EmbeddedError("VALKEY_NOT_FOUND", `it is Valkey ${version}, and Keyline needs ${oldestMajor} or newer`);
   }
   return { command, env, version, source: `valkey-server ${version} from ${dirname(command)}` };
-}
-
-function libraryPath(root: string): string {
-  const folder = join(root, "usr", "lib");
-  const below = existsSync(folder) ? readdirSync(folder, { withFileTypes: true }).filter((entry) => entry.isDirectory()) : [];
-  return [folder, ...below.map((entry) => join(folder, entry.name))].join(":");
 }
