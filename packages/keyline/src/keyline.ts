@@ -4,18 +4,12 @@ import type { ChannelPattern } from "./channel/channel-pattern.ts";
 import { Channels } from "./channel/channels.ts";
 import type { ChannelOptions } from "./channel/options.ts";
 import { Database } from "./postgres/client/database.ts";
-import { JobTable } from "./postgres/job/job-table.ts";
-import { DeliveryNotes } from "./postgres/job/delivery-notes.ts";
 import { migrate } from "./postgres/client/migrate.ts";
 import type { PostgresOptions, Transaction } from "./postgres/client/options.ts";
-import { JobRelay } from "./postgres/job/job-relay.ts";
 import { runTransaction } from "./postgres/client/transaction.ts";
-import { PlainAdder } from "./queue/adder.ts";
-import { JobOutlet } from "./queue/job-outlet.ts";
-import { JobRecord } from "./queue/job-record.ts";
-import { toPolicy, type QueueOptions } from "./queue/options.ts";
-import { Queue, type QueueParts } from "./queue/queue.ts";
-import { TransactionalAdder } from "./queue/transactional-adder.ts";
+import type { QueueOptions } from "./queue/options.ts";
+import type { Queue } from "./queue/queue.ts";
+import { Queues } from "./queue/queues.ts";
 import { KeylineError } from "./runtime/errors.ts";
 import { silentLogger, type Logger } from "./runtime/logger.ts";
 import { checkName } from "./runtime/names.ts";
@@ -24,9 +18,7 @@ import type { StreamOptions } from "./stream/options.ts";
 import type { Stream } from "./stream/stream.ts";
 import { Streams } from "./stream/streams.ts";
 import { ValkeyConnection } from "./valkey/client/connection.ts";
-import { QueueKeys } from "./valkey/queue/keys.ts";
 import { toTarget, type ValkeyOptions, type ValkeyTarget } from "./valkey/client/options.ts";
-import { QueueLists } from "./valkey/queue/queue-lists.ts";
 import { createSubscriptions } from "./valkey/channel/subscriptions.ts";
 
 export interface KeylineOptions {
@@ -57,12 +49,9 @@ export class Keyline {
   readonly #logger: Logger;
   readonly #commands: ValkeyConnection;
   readonly #database: Database | undefined;
-  #relay: JobRelay | undefined;
+  readonly #queues: Queues;
   readonly #channels: Channels;
   readonly #streams: Streams;
-  readonly #queues = new Map<string, Queue<unknown, unknown, boolean>>();
-  readonly #workers = new Set<{ stop(): Promise<void> }>();
-  readonly #outlets = new Set<JobOutlet>();
   #closing: Promise<void> | undefined;
 
   /** Connects in the background, and again whenever a connection breaks. Throws INVALID_OPTION. */
@@ -73,31 +62,27 @@ export class Keyline {
     this.prefix = checkName("prefix", prefix);
     this.#logger = logger;
     this.#commands = this.#connect(silenceMs);
-    if (postgres !== undefined) {
-      this.#database = new Database(postgres, logger);
-      this.#commands.onReady(() => this.#relay?.lookAtEpochs());
-    }
-    this.#channels = new Channels({
+    if (postgres !== undefined) this.#database = new Database(postgres, logger);
+    const shared = {
       prefix: this.prefix,
       commands: this.#commands,
+      logger,
+      // The answer comes when the block time is over; two seconds later it is overdue.
+      connect: (blockMs: number) => this.#connect(blockMs + 2_000),
+      requireDatabase: (what: string) => this.#requireDatabase(what),
+      checkOpen: () => this.#checkOpen(),
+    };
+    this.#queues = new Queues(shared);
+    this.#channels = new Channels({
+      ...shared,
       createSubscriptions: () => createSubscriptions(this.#target, { prefix: this.prefix, commands: this.#commands, logger, silenceMs }),
       database: this.#database,
-      logger,
-      checkOpen: () => this.#checkOpen(),
     });
-    this.#streams = new Streams({
-      prefix: this.prefix,
-      commands: this.#commands,
-      // The answer comes when the block time is over; two seconds later it is overdue.
-      connect: (blockMs) => this.#connect(blockMs + 2_000),
-      logger,
-      requireDatabase: (what) => this.#requireDatabase(what),
-      checkOpen: () => this.#checkOpen(),
-    });
+    this.#streams = new Streams(shared);
   }
 
   /**
-   * The queue of that name: always the same object in one Keyline. With `transactional: true` its jobs are rows in PostgreSQL until they
+   * The queue of that name: always the same object in one Keyline, where the options are the same or left out. With `transactional: true` its jobs are rows in PostgreSQL until they
    * are settled. Throws INVALID_NAME, INVALID_OPTION, and POSTGRES_REQUIRED for a transactional queue without `postgres`.
    */
   queue<Data = unknown>(name: string, options?: Rules & Plain): Queue<Data>;
@@ -106,22 +91,11 @@ export class Keyline {
   queue<Input, Output>(name: string, options: Rules & WithRecord & WithSchema<Input, Output>): Queue<Input, Output, true>;
   queue(name: string, options: QueueOptions = {}): Queue<unknown, unknown, boolean> {
     this.#checkOpen();
-    checkName("queue", name);
-    const known = this.#queues.get(name);
-    if (known && Object.keys(options).length > 0) {
-      throw new KeylineError(
-        "INVALID_OPTION",
-        `Queue ${name} was made before: call queue(${JSON.stringify(name)}) without options to get it again`,
-      );
-    }
-    if (known) return known;
-    const queue = new Queue<unknown, unknown, boolean>(name, this.#createParts(name, options));
-    this.#queues.set(name, queue);
-    return queue;
+    return this.#queues.queue(name, options);
   }
 
   /**
-   * The channel of that name: always the same object in one Keyline. Throws INVALID_NAME and INVALID_OPTION.
+   * The channel of that name: always the same object in one Keyline, where the options are the same or left out. Throws INVALID_NAME and INVALID_OPTION.
    *
    * @example
    * const news = keyline.channel("tech_news", { schema: PostSchema, history: { size: 1_000 } });
@@ -140,7 +114,7 @@ export class Keyline {
   }
 
   /**
-   * The stream of that name: always the same object in one Keyline. With `transactional: true` PostgreSQL has the record of every event.
+   * The stream of that name: always the same object in one Keyline, where the options are the same or left out. With `transactional: true` PostgreSQL has the record of every event.
    * Throws INVALID_NAME, INVALID_OPTION, and POSTGRES_REQUIRED for a transactional stream without `postgres`.
    *
    * @example
@@ -196,42 +170,12 @@ export class Keyline {
   }
 
   async #close(): Promise<void> {
-    await Promise.all([...this.#workers].map((worker) => worker.stop()));
+    await this.#queues.stopWorkers();
     await this.#channels.close();
     await this.#streams.close();
-    await Promise.all([...this.#outlets].map((outlet) => outlet.stop()));
-    await this.#relay?.stop();
-    await Promise.all([...this.#outlets].map((outlet) => outlet.notes.stop()));
+    await this.#queues.close();
     this.#commands.close();
     await this.#database?.close();
-  }
-
-  #createParts(name: string, options: QueueOptions): QueueParts {
-    const policy = toPolicy(options);
-    const lists = new QueueLists(this.#commands, new QueueKeys(this.prefix, name));
-    const common = {
-      lists,
-      policy,
-      schema: options.schema,
-      logger: this.#logger,
-      // The answer comes when the block time is over; two seconds later it is overdue.
-      createBlockingConnection: (blockMs: number) => this.#connect(blockMs + 2_000),
-      workers: this.#workers,
-      checkOpen: () => this.#checkOpen(),
-    };
-    if (!options.transactional) {
-      return { ...common, adder: new PlainAdder(lists, name), record: undefined, transactionalAdder: undefined };
-    }
-    const database = this.#requireDatabase(`the transactional queue ${name}`);
-    const logger = this.#logger;
-    const relay = (this.#relay ??= new JobRelay(database, logger));
-    const table = new JobTable(database, name);
-    const notes = new DeliveryNotes(table, logger);
-    const outlet = new JobOutlet(lists, { table, notes, relay, logger });
-    this.#outlets.add(outlet);
-    relay.add(outlet);
-    const transactionalAdder = new TransactionalAdder(table, { outlet, relay, logger });
-    return { ...common, adder: transactionalAdder, transactionalAdder, record: new JobRecord(table, { notes, lists, logger }) };
   }
 
   #connect(silence: number): ValkeyConnection {

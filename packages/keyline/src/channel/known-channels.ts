@@ -1,5 +1,5 @@
 import type { StandardSchemaV1 } from "@standard-schema/spec";
-import { KeylineError } from "../runtime/errors.ts";
+import { checkSameOptions } from "../runtime/same-options.ts";
 import type { Channel } from "./channel.ts";
 import { toChannelPolicy, type ChannelOptions, type ChannelPolicy } from "./options.ts";
 
@@ -37,11 +37,8 @@ export class KnownChannels {
     const before = this.#known.get(name)?.rules;
     if (before && Object.keys(options).length === 0) return before;
     const rules = this.#same(options);
-    if (!before || before === rules) return rules;
-    throw new KeylineError(
-      "INVALID_OPTION",
-      `Channel ${name} was made before with other options: give the same ones, or call channel(${JSON.stringify(name)}) to get it again`,
-    );
+    if (before) checkSameOptions("channel", name, { before, now: rules });
+    return rules;
   }
 
   add(channel: Channel<unknown>, rules: ChannelRules): void {

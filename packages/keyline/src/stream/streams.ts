@@ -3,9 +3,9 @@ import { EventKeeper } from "../postgres/event/event-keeper.ts";
 import { EventRelay } from "../postgres/event/event-relay.ts";
 import { EventTable } from "../postgres/event/event-table.ts";
 import { ProjectionTable } from "../postgres/event/projection-table.ts";
-import { KeylineError } from "../runtime/errors.ts";
 import type { Logger } from "../runtime/logger.ts";
 import { checkName } from "../runtime/names.ts";
+import { checkSameOptions } from "../runtime/same-options.ts";
 import type { ValkeyConnection } from "../valkey/client/connection.ts";
 import { StreamKeys } from "../valkey/stream/keys.ts";
 import { RecordLog } from "../valkey/stream/record-log.ts";
@@ -39,7 +39,7 @@ export interface StreamsParts {
 /** All streams of one Keyline, and what they share. */
 export class Streams {
   readonly #parts: StreamsParts;
-  readonly #streams = new Map<string, Stream<unknown, unknown, boolean>>();
+  readonly #known = new Map<string, { readonly stream: Stream<unknown, unknown, boolean>; readonly rules: object }>();
   readonly #tails: StreamTails;
   readonly #closing = new AbortController();
   readonly #trimmers = new Set<Trimmer>();
@@ -61,18 +61,18 @@ export class Streams {
     });
   }
 
+  /** The stream of that name: always the same object. Throws INVALID_NAME, and INVALID_OPTION for other options than it was made with. */
   stream(name: string, options: StreamOptions): Stream<unknown, unknown, boolean> {
-    checkName("stream", name);
-    const known = this.#streams.get(name);
-    if (known && Object.keys(options).length > 0) {
-      throw new KeylineError(
-        "INVALID_OPTION",
-        `Stream ${name} was made before: call stream(${JSON.stringify(name)}) without options to get it again`,
-      );
+    const known = this.#known.get(checkName("stream", name));
+    if (known && Object.keys(options).length === 0) return known.stream;
+    const policy = toStreamPolicy(options);
+    const rules = { ...policy, key: options.key, schema: options.schema, transactional: options.transactional === true };
+    if (known) {
+      checkSameOptions("stream", name, { before: known.rules, now: rules });
+      return known.stream;
     }
-    if (known) return known;
-    const stream = new Stream<unknown, unknown, boolean>(name, this.#create(name, options));
-    this.#streams.set(name, stream);
+    const stream = new Stream<unknown, unknown, boolean>(name, this.#create(name, options, policy));
+    this.#known.set(name, { stream, rules });
     return stream;
   }
 
@@ -87,9 +87,8 @@ export class Streams {
     this.#tails.close();
   }
 
-  #create(name: string, options: StreamOptions): StreamParts {
+  #create(name: string, options: StreamOptions, policy: StreamPolicy): StreamParts {
     const { prefix, commands, logger } = this.#parts;
-    const policy = toStreamPolicy(options);
     const keys = new StreamKeys(prefix, name);
     const log = new StreamLog(commands, keys);
     const { schema } = options;

@@ -1,0 +1,105 @@
+import type { Database } from "../postgres/client/database.ts";
+import { DeliveryNotes } from "../postgres/job/delivery-notes.ts";
+import { JobRelay } from "../postgres/job/job-relay.ts";
+import { JobTable } from "../postgres/job/job-table.ts";
+import type { Logger } from "../runtime/logger.ts";
+import { checkName } from "../runtime/names.ts";
+import { checkSameOptions } from "../runtime/same-options.ts";
+import type { ValkeyConnection } from "../valkey/client/connection.ts";
+import { QueueKeys } from "../valkey/queue/keys.ts";
+import { QueueLists } from "../valkey/queue/queue-lists.ts";
+import { PlainAdder } from "./adder.ts";
+import { JobOutlet } from "./job-outlet.ts";
+import { JobRecord } from "./job-record.ts";
+import { toPolicy, type QueueOptions, type QueuePolicy } from "./options.ts";
+import { Queue, type QueueParts } from "./queue.ts";
+import { TransactionalAdder } from "./transactional-adder.ts";
+
+export interface QueuesSetup {
+  readonly prefix: string;
+  readonly commands: ValkeyConnection;
+  /** A connection that stays silent for up to `blockMs`. */
+  connect(blockMs: number): ValkeyConnection;
+  readonly logger: Logger;
+  requireDatabase(what: string): Database;
+  checkOpen(): void;
+}
+
+interface Known {
+  readonly queue: Queue<unknown, unknown, boolean>;
+  readonly rules: object;
+}
+
+/** All queues of one Keyline, and what they share. */
+export class Queues {
+  readonly #setup: QueuesSetup;
+  readonly #known = new Map<string, Known>();
+  readonly #workers = new Set<{ stop(): Promise<void> }>();
+  readonly #outlets = new Set<JobOutlet>();
+  #relay: JobRelay | undefined;
+
+  constructor(setup: QueuesSetup) {
+    this.#setup = setup;
+  }
+
+  /** The queue of that name: always the same object. Throws INVALID_NAME, and INVALID_OPTION for other options than it was made with. */
+  queue(name: string, options: QueueOptions): Queue<unknown, unknown, boolean> {
+    const known = this.#known.get(checkName("queue", name));
+    if (known && Object.keys(options).length === 0) return known.queue;
+    const policy = toPolicy(options);
+    const rules = { ...policy, backoff: options.backoff, schema: options.schema, transactional: options.transactional === true };
+    if (known) {
+      checkSameOptions("queue", name, { before: known.rules, now: rules });
+      return known.queue;
+    }
+    const queue = new Queue<unknown, unknown, boolean>(name, this.#createParts(name, options, policy));
+    this.#known.set(name, { queue, rules });
+    return queue;
+  }
+
+  async stopWorkers(): Promise<void> {
+    await Promise.all([...this.#workers].map((worker) => worker.stop()));
+  }
+
+  /** Writes what is left to write. */
+  async close(): Promise<void> {
+    await Promise.all([...this.#outlets].map((outlet) => outlet.stop()));
+    await this.#relay?.stop();
+    await Promise.all([...this.#outlets].map((outlet) => outlet.notes.stop()));
+  }
+
+  #createParts(name: string, options: QueueOptions, policy: QueuePolicy): QueueParts {
+    const { prefix, commands, logger } = this.#setup;
+    const lists = new QueueLists(commands, new QueueKeys(prefix, name));
+    const common = {
+      lists,
+      policy,
+      schema: options.schema,
+      logger,
+      createBlockingConnection: (blockMs: number) => this.#setup.connect(blockMs),
+      workers: this.#workers,
+      checkOpen: () => this.#setup.checkOpen(),
+    };
+    if (!options.transactional) {
+      return { ...common, adder: new PlainAdder(lists, name), record: undefined, transactionalAdder: undefined };
+    }
+    const database = this.#setup.requireDatabase(`the transactional queue ${name}`);
+    const relay = this.#relayFor(database);
+    const table = new JobTable(database, name);
+    const notes = new DeliveryNotes(table, logger);
+    const outlet = new JobOutlet(lists, { table, notes, relay, logger });
+    this.#outlets.add(outlet);
+    relay.add(outlet);
+    const transactionalAdder = new TransactionalAdder(table, { outlet, relay, logger });
+    return { ...common, adder: transactionalAdder, transactionalAdder, record: new JobRecord(table, { notes, lists, logger }) };
+  }
+
+  #relayFor(database: Database): JobRelay {
+    if (!this.#relay) {
+      const relay = new JobRelay(database, this.#setup.logger);
+      this.#relay = relay;
+      this.#setup.commands.onReady(() => relay.lookAtEpochs());
+    }
+    return this.#relay;
+  }
+}
