@@ -89,7 +89,9 @@ export class Nemesis {
         valkeyServer.resume();
         return ["valkey", `for ${forMs} ms`];
       case "restart-postgres":
-        return ["postgres", await this.#restartPostgres()];
+      case "kill-postgres":
+      case "kill-session":
+        return ["postgres", await this.#restartPostgres(kind)];
       case "end-sessions":
         return ["postgres", await this.#endSessions(times * 2)];
       case "cut": {
@@ -160,19 +162,25 @@ export class Nemesis {
     return `process ${run} became ${valkeyServer.pid}, ${keys} keys became ${await valkey.dbsize()}`;
   }
 
-  async #restartPostgres(): Promise<string> {
+  /** As by an impatient administrator, by a power cut, or by the kernel that kills one session: then the server takes down all the others itself. */
+  async #restartPostgres(kind: "restart-postgres" | "kill-postgres" | "kill-session"): Promise<string> {
     const { postgresServer, pool } = this.#stage;
-    const before = postgresServer.pid;
-    await postgresServer.restart("immediate");
-    await eventually(
-      () =>
-        pool.query("SELECT 1").then(
-          () => true,
-          () => false,
-        ),
-      30_000,
-    );
-    return `process ${before} became ${postgresServer.pid}`;
+    const started = async (): Promise<string> =>
+      (await pool.query<{ at: string }>("SELECT pg_postmaster_start_time()::text AS at")).rows[0]?.at ?? "";
+    const sessions = async (): Promise<string> =>
+      (await pool.query<{ at: string }>("SELECT min(backend_start)::text AS at FROM pg_stat_activity WHERE backend_type = 'checkpointer'"))
+        .rows[0]?.at ?? "";
+    const before = [await started(), await sessions()];
+    if (kind === "kill-session") {
+      const { rows } = await pool.query<{ pid: number }>("SELECT pid FROM pg_stat_activity WHERE application_name = 'keyline' LIMIT 1");
+      if (rows[0]) process.kill(rows[0].pid, "SIGKILL");
+    } else {
+      if (kind === "kill-postgres") await postgresServer.kill();
+      await postgresServer.restart("immediate");
+    }
+    const isAnother = async (): Promise<boolean> => String([await started(), await sessions()]) !== String(before);
+    const isBack = await eventually(() => isAnother().catch(() => false), 30_000);
+    return isBack ? "all sessions ended, and it recovered" : "it did not come back";
   }
 
   async #endSessions(count: number): Promise<string | undefined> {

@@ -55,10 +55,14 @@ export const mutants: readonly Mutant[] = [
     seeds: 6,
     edits: [
       {
-        find: `return held.phase === "running";`,
-        replace: `const { connection, keys } = this.#setup.lists;
-    await connection.client.lrem(keys.held(this.#lease.name), 1, held.raw);
-    return held.phase === "running";`,
+        find: "const settled = await this.#lanes.settle(settling);",
+        replace: `const { connection, keys } = this.#lists;
+    for (const worker of await this.#lists.workers()) {
+      for (const raw of await this.#lists.held(worker)) {
+        if (settling.jobs.some(({ id }) => raw.includes(id))) await connection.client.lrem(keys.held(worker), 1, raw);
+      }
+    }
+    const settled = await this.#lanes.settle(settling);`,
       },
     ],
   },
@@ -69,13 +73,9 @@ export const mutants: readonly Mutant[] = [
     rules: ["I4"],
     seeds: 5,
     edits: [
-      {
-        find: `if (!this.#lease.isCertain && this.#lease.isHeld) await this.#lease.confirm();
-    return held.phase === "running";`,
-        replace: "return true;",
-      },
-      { find: "held.job?.abort(error);", replace: "" },
-      { find: `else if (held.phase !== "running") lost.set(job, leaseLost(job));`, replace: "" },
+      { find: "if (!held[0]?.attempt?.abortReason) await access.confirmLease();", replace: "" },
+      { find: `else if (attempt && phase !== "running") lost.set(one, leaseLost(attempt));`, replace: "" },
+      { find: "unit.attempt?.abort(error);", replace: "" },
       {
         find: "AND (job.attempts = 0 OR job.attempts <= coalesce(counts[array_position(ids, job.id)], 0))",
         replace: "",

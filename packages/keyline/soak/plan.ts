@@ -12,6 +12,8 @@ export type FaultKind =
   | "restore-older"
   | "freeze-valkey"
   | "restart-postgres"
+  | "kill-postgres"
+  | "kill-session"
   | "end-sessions"
   | "cut"
   | "half-open"
@@ -48,6 +50,8 @@ const weights: Readonly<Record<FaultKind, number>> = {
   "restore-older": 4,
   "freeze-valkey": 3,
   "restart-postgres": 6,
+  "kill-postgres": 3,
+  "kill-session": 2,
   "end-sessions": 4,
   cut: 6,
   "half-open": 3,

@@ -119,8 +119,8 @@ class Run {
     log(`nothing was left to do ${drainedMs} ms after the last fault`);
     for (const role of ["worker", "consumer", "subscriber"] as const)
       this.#nemesis.unwilling.push(...(await this.#cast.dismiss(role, 40_000)));
-    this.#fault("I6", "processes did not end in order when they were asked to", this.#nemesis.unwilling);
-    this.#fault("I6", "processes ended by themselves", this.#cast.crashes);
+    this.#fault("I10", "processes did not end in order when they were asked to", this.#nemesis.unwilling);
+    this.#fault("I10", "processes ended by themselves", this.#cast.crashes);
     const { struck, forgotten } = this.#nemesis;
     const evidence: Evidence = {
       ops: this.#history.read(),
