@@ -1,3 +1,4 @@
+import { clearInterval, setInterval } from "../runtime/clock.ts";
 import { toError } from "../runtime/errors.ts";
 import { parseJson } from "../runtime/json.ts";
 import type { Logger } from "../runtime/logger.ts";

@@ -1,3 +1,4 @@
+import { setImmediate } from "../runtime/clock.ts";
 import { KeylineError, toError } from "../runtime/errors.ts";
 import { isConnectionError } from "../valkey/client/connection.ts";
 import type { ChannelLog, HistoryRule, OutgoingMessage, Published } from "../valkey/channel/channel-log.ts";

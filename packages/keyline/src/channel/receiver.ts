@@ -1,3 +1,4 @@
+import { queueMicrotask } from "../runtime/clock.ts";
 import { KeylineError, toError } from "../runtime/errors.ts";
 import type { Logger } from "../runtime/logger.ts";
 import { createBuffer, type Item, type ReceiverBuffer } from "./buffer.ts";

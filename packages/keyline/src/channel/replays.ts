@@ -1,3 +1,4 @@
+import { setImmediate } from "../runtime/clock.ts";
 import { toError } from "../runtime/errors.ts";
 import type { Logger } from "../runtime/logger.ts";
 import { delay, retryDelay } from "../runtime/waiting.ts";

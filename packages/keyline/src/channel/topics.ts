@@ -1,3 +1,4 @@
+import { clearTimeout, queueMicrotask, setTimeout } from "../runtime/clock.ts";
 import type { Logger } from "../runtime/logger.ts";
 import type { Subscriptions } from "../valkey/channel/subscriptions.ts";
 import type { Position } from "../valkey/channel/channel-log.ts";

@@ -1,3 +1,4 @@
+import { setImmediate } from "../runtime/clock.ts";
 import { KeylineError, toError } from "../runtime/errors.ts";
 import { isConnectionError } from "../valkey/client/connection.ts";
 import { ElementBatch } from "../valkey/queue/element-batch.ts";

@@ -1,3 +1,4 @@
+import { clearTimeout, setTimeout } from "../runtime/clock.ts";
 import { toError } from "../runtime/errors.ts";
 import type { Logger } from "../runtime/logger.ts";
 import type { ValkeyConnection } from "../valkey/client/connection.ts";

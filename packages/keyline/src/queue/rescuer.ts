@@ -1,3 +1,4 @@
+import { performance } from "../runtime/clock.ts";
 import type { Logger } from "../runtime/logger.ts";
 import { Rescue } from "../work/rescue.ts";
 import type { JobTable } from "../postgres/job/job-table.ts";

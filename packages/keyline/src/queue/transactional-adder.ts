@@ -1,3 +1,4 @@
+import { setImmediate } from "../runtime/clock.ts";
 import { KeylineError, toError } from "../runtime/errors.ts";
 import type { Logger } from "../runtime/logger.ts";
 import { isAnswerLost } from "../postgres/client/failures.ts";

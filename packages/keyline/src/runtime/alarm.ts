@@ -1,4 +1,6 @@
 /** Runs `work` when its time has come, and never twice at the same time: for duties that sleep until there is something to do. */
+import { clearTimeout, performance, setTimeout } from "./clock.ts";
+
 export class Alarm {
   readonly #work: () => Promise<void>;
   #timer: NodeJS.Timeout | undefined;

@@ -1,4 +1,6 @@
 /** Resolves after `ms`, or at once when `signal` is aborted. Never rejects: the caller looks at its own state afterwards. */
+import { clearTimeout, setTimeout } from "./clock.ts";
+
 export function delay(ms: number, signal?: AbortSignal): Promise<void> {
   if (signal?.aborted) return Promise.resolve();
   return new Promise((resolve) => {

@@ -11,6 +11,7 @@ import { pageBytes, type EventTable } from "../postgres/event/event-table.ts";
 import { isOutage } from "../postgres/client/failures.ts";
 import type { Transaction } from "../postgres/client/options.ts";
 import type { ProjectionPlace, ProjectionTable } from "../postgres/event/projection-table.ts";
+import { clearTimeout, setTimeout } from "../runtime/clock.ts";
 import { Emitter } from "../runtime/emitter.ts";
 import { KeylineError, toError } from "../runtime/errors.ts";
 import type { Logger } from "../runtime/logger.ts";

@@ -1,4 +1,5 @@
 import type { NextPage, PageSize, Reading, ReadPlace } from "./reading.ts";
+import { setTimeout } from "../runtime/clock.ts";
 
 /** A reader that stands still holds one page: entries may be megabytes. */
 const pageSize: PageSize = { limit: 500, mostBytes: 1_048_576 };

@@ -1,3 +1,4 @@
+import { performance } from "../runtime/clock.ts";
 import { delay } from "../runtime/waiting.ts";
 import type { StreamTails } from "../valkey/stream/stream-tails.ts";
 

@@ -13,6 +13,7 @@ import { isOnesOwn, nameRefused } from "../postgres/client/refused-data.ts";
 import { noteTransactionId } from "../postgres/client/transaction.ts";
 import { mayBeInTransaction, TransactionWatch } from "../postgres/client/transaction-watch.ts";
 import { checkTransaction } from "../postgres/client/tx-check.ts";
+import { setImmediate } from "../runtime/clock.ts";
 import { KeylineError, toError } from "../runtime/errors.ts";
 import { newId } from "../runtime/ids.ts";
 import type { OutgoingEntry, Appended } from "../valkey/stream/stream-log.ts";

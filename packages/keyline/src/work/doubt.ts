@@ -6,6 +6,7 @@
  * One command that fails again and again while others do not is no broken connection: then less and less is read. And what the server
  * refuses to end, it may refuse for that one unit alone: its neighbours go on, and it is handed in again later.
  */
+import { clearTimeout, setTimeout } from "../runtime/clock.ts";
 import { toError } from "../runtime/errors.ts";
 import type { Logger } from "../runtime/logger.ts";
 import { Setbacks } from "../runtime/setbacks.ts";

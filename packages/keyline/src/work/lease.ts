@@ -1,3 +1,4 @@
+import { performance } from "../runtime/clock.ts";
 import type { Duty } from "../runtime/duty.ts";
 import { toError } from "../runtime/errors.ts";
 import { randomTag } from "../runtime/ids.ts";

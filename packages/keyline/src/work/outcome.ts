@@ -1,3 +1,4 @@
+import { clearTimeout, setTimeout } from "../runtime/clock.ts";
 import { KeylineError, toError } from "../runtime/errors.ts";
 
 /** How an attempt ended, seen from the handler; matched in one place, `verdict.ts`. */

@@ -1,3 +1,4 @@
+import { queueMicrotask } from "../runtime/clock.ts";
 import { Notice } from "../runtime/waiting.ts";
 
 interface Sending<Reply> {

@@ -12,6 +12,7 @@
  *
  * A lease that is lost takes all of it along: what runs, runs in vain, and what has ended and was not handed in is run again by others.
  */
+import { setTimeout } from "../runtime/clock.ts";
 import { KeylineError } from "../runtime/errors.ts";
 import { checkOptionNames, checkTimeout } from "../runtime/options.ts";
 import { Notice } from "../runtime/waiting.ts";

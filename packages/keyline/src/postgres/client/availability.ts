@@ -1,4 +1,5 @@
 import type { PoolClient } from "pg";
+import { performance } from "../../runtime/clock.ts";
 import { toError } from "../../runtime/errors.ts";
 import { withoutPassword, type Logger } from "../../runtime/logger.ts";
 import { delay, Notice, retryDelay } from "../../runtime/waiting.ts";

@@ -1,4 +1,5 @@
 import type { QueryConfig } from "pg";
+import { performance } from "../../runtime/clock.ts";
 import type { Logger } from "../../runtime/logger.ts";
 import { isForgotten } from "./failures.ts";
 

@@ -14,6 +14,7 @@
  * A process looks at once when it saw a commit of its own, and every two seconds at the streams that it uses, for what others have
  * left; whether Valkey still has what it had it asks after every connect, and every eight seconds. Reading the record never waits for this.
  */
+import { performance } from "../../runtime/clock.ts";
 import { Alarm } from "../../runtime/alarm.ts";
 import type { Duty } from "../../runtime/duty.ts";
 import { KeylineError, toError } from "../../runtime/errors.ts";

@@ -11,6 +11,7 @@
  * as they were and are pushed once more; the settle drops the second copy. Two relays never push the same row at the
  * same time: each skips what the other has locked.
  */
+import { performance } from "../../runtime/clock.ts";
 import { Alarm } from "../../runtime/alarm.ts";
 import type { Duty } from "../../runtime/duty.ts";
 import { toError } from "../../runtime/errors.ts";

@@ -9,6 +9,7 @@
  * A process looks at once when it saw a COMMIT of its own, every second as long as it publishes within transactions itself, and every five
  * seconds otherwise, for what others have left. A channel that cannot be published to is left out for a while, so that it keeps no other.
  */
+import { performance } from "../../runtime/clock.ts";
 import type { Duty } from "../../runtime/duty.ts";
 import { KeylineError, toError } from "../../runtime/errors.ts";
 import type { Logger } from "../../runtime/logger.ts";

@@ -15,6 +15,7 @@
  * - Sharing is a bet: when anything fails, all of it is rolled back, and each settle is made again alone, as `settleJobs` does. So
  *   the effects of one job that fail take no neighbour down, and every error reaches the one who caused it.
  */
+import { clearTimeout, performance, setImmediate, setTimeout } from "../../runtime/clock.ts";
 import { toError } from "../../runtime/errors.ts";
 import { commit, rollBack } from "../client/commit.ts";
 import { settleJobs, writeWithin, type Claims, type Settle } from "./settlement.ts";

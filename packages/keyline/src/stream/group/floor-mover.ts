@@ -1,3 +1,4 @@
+import { performance } from "../../runtime/clock.ts";
 import { Alarm } from "../../runtime/alarm.ts";
 import { toError } from "../../runtime/errors.ts";
 import type { Logger } from "../../runtime/logger.ts";

@@ -1,3 +1,4 @@
+import { performance } from "../../runtime/clock.ts";
 import type { Logger } from "../../runtime/logger.ts";
 import { Rescue } from "../../work/rescue.ts";
 import type { GroupBeat, GroupLog } from "../../valkey/stream/group-log.ts";

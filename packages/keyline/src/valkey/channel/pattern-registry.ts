@@ -1,3 +1,4 @@
+import { performance } from "../../runtime/clock.ts";
 import { randomTag } from "../../runtime/ids.ts";
 import { delay } from "../../runtime/waiting.ts";
 import type { ValkeyConnection } from "../client/connection.ts";

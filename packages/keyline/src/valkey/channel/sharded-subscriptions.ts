@@ -1,4 +1,5 @@
 import type { Cluster } from "iovalkey";
+import { clearInterval, performance, setInterval, setTimeout } from "../../runtime/clock.ts";
 import { toError } from "../../runtime/errors.ts";
 import type { Logger } from "../../runtime/logger.ts";
 import { delay, retryDelay } from "../../runtime/waiting.ts";

@@ -9,6 +9,7 @@
  *    the connection notices.
  */
 import { Valkey } from "iovalkey";
+import { clearInterval, queueMicrotask, setInterval, setTimeout } from "../../runtime/clock.ts";
 import { toError } from "../../runtime/errors.ts";
 import type { Logger } from "../../runtime/logger.ts";
 import { ValkeyConnection } from "../client/connection.ts";

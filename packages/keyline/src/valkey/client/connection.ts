@@ -1,4 +1,5 @@
 import { Cluster, Valkey } from "iovalkey";
+import { clearTimeout, setTimeout } from "../../runtime/clock.ts";
 import { KeylineError, toError } from "../../runtime/errors.ts";
 import type { Logger } from "../../runtime/logger.ts";
 import { retryDelay } from "../../runtime/waiting.ts";

@@ -9,6 +9,7 @@
  * - Everybody who waits goes on at a reconnect and when the block time is over: only who reads again sees that a stream was lost.
  * - On a cluster streams of different slots cannot share a command: there each stream has a connection of its own.
  */
+import { setImmediate } from "../../runtime/clock.ts";
 import type { Logger } from "../../runtime/logger.ts";
 import { delay, Notice, retryDelay } from "../../runtime/waiting.ts";
 import { toError } from "../../runtime/errors.ts";
