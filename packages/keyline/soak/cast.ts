@@ -85,7 +85,8 @@ export class Cast {
     const timer = setTimeout(() => actor.child.kill("SIGKILL"), withinMs);
     await actor.exited;
     clearTimeout(timer);
-    return actor.child.exitCode === 0;
+    // One that SIGTERM itself has ended had only just been started.
+    return actor.child.exitCode === 0 || actor.child.signalCode === "SIGTERM";
   }
 
   /** Ends all of a role in order, and has nobody take their places. Names those that did not end by themselves in time. */

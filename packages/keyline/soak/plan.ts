@@ -62,7 +62,8 @@ const weights: Readonly<Record<FaultKind, number>> = {
   junk: 2,
 };
 
-const commands = ["BLMOVE", "EVALSHA", "EVALSHA", "LPUSH", "COMMIT", "COMMIT", "keyline-insert", "keyline-settle"];
+// As they are written on the wire.
+const commands = ["blmove", "evalsha", "evalsha", "LPUSH", "COMMIT", "COMMIT", "keyline-insert", "keyline-settle"];
 const roles: readonly Role[] = ["worker", "worker", "worker", "producer", "consumer", "subscriber"];
 
 /**
