@@ -17,7 +17,7 @@
  * the same one.
  */
 import type { Logger } from "../runtime/logger.ts";
-import { toError } from "../runtime/errors.ts";
+import { toError, type KeylineError } from "../runtime/errors.ts";
 import { delay, retryDelay } from "../runtime/waiting.ts";
 import type { ChannelLog, HistoryPage, Position } from "../valkey/channel/channel-log.ts";
 import { Audience } from "./audience.ts";
@@ -52,6 +52,8 @@ export class KeptTopic<Data> implements Topic<Data> {
   /** `<epoch>.<era>.` of the position: what a cursor of the same history begins with. */
   #prefix = "";
   #isConnected = false;
+  /** What keeps it from being connected until somebody mends it. */
+  #fault: KeylineError | undefined;
   /** Counts what makes a read that is under way insufficient. */
   #session = 0;
   /** Everything up to `#position` was handed on, and what comes live continues there. */
@@ -76,7 +78,8 @@ export class KeptTopic<Data> implements Topic<Data> {
   }
 
   attach(receiver: Receiver<Data>, since?: Position | "earliest"): void {
-    if (this.#isCurrent) this.#begin(receiver, since);
+    if (this.#fault) receiver.close(this.#fault);
+    else if (this.#isCurrent) this.#begin(receiver, since);
     else this.#waiting.set(receiver, since);
   }
 
@@ -97,6 +100,7 @@ export class KeptTopic<Data> implements Topic<Data> {
 
   onConnected(): void {
     this.#isConnected = true;
+    this.#fault = undefined;
     this.#session++;
     this.#catchUp();
   }
@@ -105,6 +109,11 @@ export class KeptTopic<Data> implements Topic<Data> {
     this.#isConnected = false;
     this.#isCurrent = false;
     this.#forgetEarly();
+  }
+
+  onRefused(fault: KeylineError): void {
+    this.#fault = fault;
+    for (const receiver of this.#waiting.keys()) receiver.close(fault);
   }
 
   async stop(): Promise<void> {

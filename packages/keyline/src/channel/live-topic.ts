@@ -1,3 +1,4 @@
+import type { KeylineError } from "../runtime/errors.ts";
 import type { Logger } from "../runtime/logger.ts";
 import type { PubSubListener } from "../valkey/channel/subscriber.ts";
 import { Audience } from "./audience.ts";
@@ -15,6 +16,8 @@ export class LiveTopic<Data> implements Topic<Data>, PubSubListener {
   readonly #waiting = new Set<Receiver<Data>>();
   readonly #inOrder = new InOrder();
   #isConnected = false;
+  /** What keeps it from being connected until somebody mends it. */
+  #fault: KeylineError | undefined;
   /** What was published since the connection broke is missing, once there are receivers to tell. */
   #hasGap = false;
 
@@ -38,6 +41,7 @@ export class LiveTopic<Data> implements Topic<Data>, PubSubListener {
   }
 
   attach(receiver: Receiver<Data>): void {
+    if (this.#fault) return receiver.close(this.#fault);
     if (!this.#isConnected) {
       this.#waiting.add(receiver);
       return;
@@ -62,6 +66,7 @@ export class LiveTopic<Data> implements Topic<Data>, PubSubListener {
 
   onConnected(): void {
     this.#isConnected = true;
+    this.#fault = undefined;
     const hadGap = this.#hasGap;
     this.#hasGap = false;
     // Behind messages whose schema is still at work.
@@ -78,6 +83,12 @@ export class LiveTopic<Data> implements Topic<Data>, PubSubListener {
   onDisconnected(): void {
     this.#isConnected = false;
     this.#hasGap ||= !this.#audience.isEmpty;
+  }
+
+  /** Whoever has begun is told of a gap when it is over; whoever has not will not begin. */
+  onRefused(fault: KeylineError): void {
+    this.#fault = fault;
+    for (const receiver of this.#waiting) receiver.close(fault);
   }
 
   stop(): Promise<void> {

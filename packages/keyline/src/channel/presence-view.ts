@@ -1,5 +1,5 @@
 import { clearInterval, setInterval } from "../runtime/clock.ts";
-import { toError } from "../runtime/errors.ts";
+import { toError, type KeylineError } from "../runtime/errors.ts";
 import { parseJson } from "../runtime/json.ts";
 import type { Logger } from "../runtime/logger.ts";
 import type { PresenceSet } from "../valkey/channel/presence-set.ts";
@@ -31,6 +31,8 @@ export class PresenceView implements PubSubListener {
 
   constructor(setup: PresenceViewSetup) {
     this.#setup = setup;
+    // Whoever watches waits for it.
+    this.#begun.promise.catch(() => undefined);
     setup.subscriptions.subscribe(setup.set.keys.presenceEvents, this);
     this.#timer = setInterval(() => void this.#list(), setup.lookEveryMs).unref();
   }
@@ -68,6 +70,10 @@ export class PresenceView implements PubSubListener {
 
   onDisconnected(): void {
     // The list after the next connect tells what was missed.
+  }
+
+  onRefused(fault: KeylineError): void {
+    if (!this.#hasBegun) this.#begun.reject(fault);
   }
 
   onMessage(text: string): void {

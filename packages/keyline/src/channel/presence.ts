@@ -3,7 +3,7 @@ import { KeylineError, toError } from "../runtime/errors.ts";
 import { toJson } from "../runtime/json.ts";
 import type { Logger } from "../runtime/logger.ts";
 import { delay } from "../runtime/waiting.ts";
-import { isConnectionError } from "../valkey/client/connection.ts";
+import { explainSend } from "../valkey/client/faults.ts";
 import type { PresenceSet } from "../valkey/channel/presence-set.ts";
 import type { Subscriptions } from "../valkey/channel/subscriptions.ts";
 import { toMember, type Member, type PresenceListener, type PresenceWatch } from "./presence-member.ts";
@@ -113,15 +113,18 @@ export class Presence implements Duty {
     const own: PresenceListener = (change) => listener(change);
     view.add(own);
     this.start();
-    await view.begun;
-    return {
-      members: view.members,
-      close: () => {
-        if (view.remove(own) > 0 || this.#view !== view) return;
-        view.close();
-        this.#view = undefined;
-      },
+    const close = (): void => {
+      if (view.remove(own) > 0 || this.#view !== view) return;
+      view.close();
+      this.#view = undefined;
     };
+    try {
+      await view.begun;
+    } catch (error) {
+      close();
+      throw error;
+    }
+    return { members: view.members, close };
   }
 
   start(): void {
@@ -178,12 +181,7 @@ export class Presence implements Duty {
     try {
       await set.enter(members);
     } catch (error) {
-      if (!isConnectionError(error)) throw error;
-      throw new KeylineError(
-        "OUTCOME_UNKNOWN",
-        `The connection to Valkey broke while a member entered channel ${this.#channel.name}: enter again`,
-        { cause: error },
-      );
+      throw explainSend(error, `The connection to Valkey broke while a member entered channel ${this.#channel.name}: enter again`);
     }
   }
 

@@ -1,6 +1,6 @@
 import { setImmediate } from "../runtime/clock.ts";
-import { KeylineError, toError } from "../runtime/errors.ts";
-import { isConnectionError } from "../valkey/client/connection.ts";
+import { toError } from "../runtime/errors.ts";
+import { explainSend } from "../valkey/client/faults.ts";
 import type { ChannelLog, HistoryRule, OutgoingMessage, Published } from "../valkey/channel/channel-log.ts";
 
 const readyWithinMs = 5_000;
@@ -102,12 +102,8 @@ export class Publisher {
     try {
       return await send();
     } catch (error) {
-      if (!isConnectionError(error)) throw toError(error);
-      throw new KeylineError(
-        "OUTCOME_UNKNOWN",
-        `The connection to Valkey broke while a message was published on channel ${this.#channel}: whether it went out is not known, and it was not sent again`,
-        { cause: error },
-      );
+      const unknown = `The connection to Valkey broke while a message was published on channel ${this.#channel}: whether it went out is not known, and it was not sent again`;
+      throw explainSend(error, unknown);
     }
   }
 }

@@ -26,7 +26,10 @@ export class Receiver<Data> {
   readonly #buffer: ReceiverBuffer<Data>;
   readonly #ready = Promise.withResolvers<void>();
   readonly #closed = Promise.withResolvers<KeylineError | undefined>();
-  readonly #waiting: ((result: IteratorResult<Message<Data>>) => void)[] = [];
+  readonly #waiting: {
+    readonly resolve: (result: IteratorResult<Message<Data>>) => void;
+    readonly reject: (error: Error) => void;
+  }[] = [];
   #isListening = false;
   #isClosed = false;
   #failure: KeylineError | undefined;
@@ -82,7 +85,7 @@ export class Receiver<Data> {
       this.#call(message);
     } else if (!this.#setup.listener && this.#buffer.isEmpty && this.#waiting.length > 0) {
       this.#note(message);
-      this.#waiting.shift()?.({ done: false, value: message });
+      this.#waiting.shift()?.resolve({ done: false, value: message });
     } else if (!this.#buffer.push(message)) {
       this.close(this.#slow());
     }
@@ -109,7 +112,7 @@ export class Receiver<Data> {
       return Promise.reject(error);
     }
     if (this.#isClosed) return Promise.resolve({ done: true, value: undefined });
-    return new Promise((resolve) => this.#waiting.push(resolve));
+    return new Promise((resolve, reject) => this.#waiting.push({ resolve, reject }));
   }
 
   /** What waits is still handed over when the receiver failed, and dropped when it was closed, be it afterwards. */
@@ -123,8 +126,12 @@ export class Receiver<Data> {
     // A listener that was too slow gets what waits first, so that the cursor is behind all of it.
     if (!error || !this.#isListening) this.#closed.resolve(error);
     this.#setup.onClosed(this);
-    // Who waits has got everything: only a receiver that nobody waits at can be too slow.
-    for (const resolve of this.#waiting.splice(0)) resolve({ done: true, value: undefined });
+    // Whoever waits has got everything that came.
+    for (const { resolve, reject } of this.#waiting.splice(0)) {
+      if (this.#failure) reject(this.#failure);
+      else resolve({ done: true, value: undefined });
+      this.#failure = undefined;
+    }
   }
 
   #forget(): void {

@@ -1,6 +1,5 @@
 import { setImmediate } from "../runtime/clock.ts";
-import { KeylineError, toError } from "../runtime/errors.ts";
-import { isConnectionError } from "../valkey/client/connection.ts";
+import { explainSend } from "../valkey/client/faults.ts";
 import { ElementBatch } from "../valkey/queue/element-batch.ts";
 import type { QueueLists } from "../valkey/queue/queue-lists.ts";
 import { encodeElement } from "./element.ts";
@@ -125,12 +124,8 @@ export class PlainAdder implements Adder {
     try {
       return await send();
     } catch (error) {
-      if (!isConnectionError(error)) throw toError(error);
-      throw new KeylineError(
-        "OUTCOME_UNKNOWN",
-        `The connection to Valkey broke while jobs were added to queue ${this.#queue}: some, all or none of them are there. With ids of your own they can be added again: one that still waits is not added twice`,
-        { cause: error },
-      );
+      const unknown = `The connection to Valkey broke while jobs were added to queue ${this.#queue}: some, all or none of them are there. With ids of your own they can be added again: one that still waits is not added twice`;
+      throw explainSend(error, unknown);
     }
   }
 }

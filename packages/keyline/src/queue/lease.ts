@@ -1,5 +1,6 @@
 import { Lease, type LeaseEvents } from "../work/lease.ts";
 import type { Logger } from "../runtime/logger.ts";
+import { lastingFaultOf } from "../valkey/client/faults.ts";
 import type { Beat, QueueLists } from "../valkey/queue/queue-lists.ts";
 
 const page = 200;
@@ -15,6 +16,8 @@ export function createLease(
       return lists.connection.isReady;
     },
     whenReady: (timeoutMs: number, signal: AbortSignal) => lists.connection.whenReady(timeoutMs, signal),
+    onFault: (listener: (fault: Error) => void) => lists.connection.onFault(listener),
+    faultOf: lastingFaultOf,
     async begin(name: string, before: string): Promise<void> {
       // A move that was under way when the lease was lost may have brought a job under the old name.
       if (before !== "") await lists.returnHeld(before, page, "straggler");

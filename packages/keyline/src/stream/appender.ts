@@ -1,6 +1,6 @@
 import { setImmediate } from "../runtime/clock.ts";
-import { KeylineError, toError } from "../runtime/errors.ts";
-import { isConnectionError } from "../valkey/client/connection.ts";
+import { toError } from "../runtime/errors.ts";
+import { explainSend } from "../valkey/client/faults.ts";
 import type { Appended, OutgoingEntry, StreamLog } from "../valkey/stream/stream-log.ts";
 
 const readyWithinMs = 5_000;
@@ -94,13 +94,10 @@ export class Appender {
     try {
       return await this.#log.append(entries);
     } catch (error) {
-      if (!isConnectionError(error)) throw toError(error);
-      throw new KeylineError(
-        "OUTCOME_UNKNOWN",
+      const unknown =
         `The connection to Valkey broke while events were appended to stream ${this.#stream}: whether they are there is not known. ` +
-          "They were not sent again; an append with an idempotencyKey can be repeated",
-        { cause: error },
-      );
+        "They were not sent again; an append with an idempotencyKey can be repeated";
+      throw explainSend(error, unknown);
     }
   }
 }

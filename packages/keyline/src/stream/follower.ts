@@ -95,7 +95,8 @@ async function whileAway<Data, Result>(
 ): Promise<Result | undefined> {
   while (!signal.aborted) {
     try {
-      if (connection.isReady || (await connection.whenReady(60_000, signal))) return await read();
+      if (!connection.isReady) await connection.ensureReady(60_000, signal);
+      return await read();
     } catch (error) {
       if (!isPassing(error)) throw error;
       logger.debug({ stream, error: String(error) }, "a stream could not be read; it is tried again");

@@ -175,6 +175,8 @@ export class Projection<Data> {
 
   async #run(signal: AbortSignal): Promise<void> {
     const { table } = this.#parts;
+    const stopListening = this.#parts.connection.onFault((fault) => this.#report(fault));
+    signal.addEventListener("abort", stopListening);
     for (let failures = 0; !signal.aborted;) {
       try {
         await table.database.whenAvailable(signal);

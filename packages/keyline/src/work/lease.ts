@@ -9,6 +9,10 @@ import { delay, Notice, retryDelay } from "../runtime/waiting.ts";
 export interface LeaseKeeper<Beat> {
   readonly isReady: boolean;
   whenReady(timeoutMs: number, signal: AbortSignal): Promise<boolean>;
+  /** Calls `listener` with what keeps the store from being used until somebody mends it, until the returned function is called. */
+  onFault(listener: (fault: Error) => void): () => void;
+  /** What somebody has to mend, where an error tells of that. */
+  faultOf(error: unknown): Error | undefined;
   /** Registers `name`. What is left under the name before it, "" for none, is nobody's any more. */
   begin(name: string, before: string): Promise<void>;
   /** Renews the lease; undefined when it is lost. */
@@ -21,6 +25,8 @@ export interface LeaseEvents<Beat> {
   /** A lease has begun, under a name that was never used before. */
   began(): void;
   renewed(beat: Beat): void;
+  /** No lease can be had until somebody mends this. */
+  failed(fault: Error): void;
   /** The lease is over: what was held under its name belongs to others now. */
   lost(): void;
 }
@@ -40,6 +46,7 @@ export class Lease<Beat> implements Duty {
   #isHeld = false;
   #certainUntil = 0;
   #loop: Promise<void> | undefined;
+  #stopListening: (() => void) | undefined;
 
   constructor(
     keeper: LeaseKeeper<Beat>,
@@ -67,12 +74,14 @@ export class Lease<Beat> implements Duty {
   }
 
   start(): void {
+    this.#stopListening ??= this.#keeper.onFault((fault) => this.#events.failed(fault));
     this.#loop ??= this.#run();
   }
 
   /** Gives back what is held under the lease, and ends it; also one that began while it was told to stop. */
   async stop(): Promise<void> {
     this.#stopping.abort();
+    this.#stopListening?.();
     await this.#loop;
     await this.#giveBack();
     this.#isHeld = false;
@@ -125,6 +134,8 @@ export class Lease<Beat> implements Duty {
         }
         tries = 0;
       } catch (error) {
+        const fault = this.#keeper.faultOf(error);
+        if (fault && tries === 0) this.#events.failed(fault);
         tries++;
         this.#logger.debug({ error: toError(error).message }, "a lease could not be renewed; trying again");
       }

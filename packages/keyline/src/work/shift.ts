@@ -50,7 +50,12 @@ export class Shift<Unit extends Held<Work>, Work extends Attempt, Beat, Exchange
   constructor(setup: ShiftSetup<Unit, Work, Beat, Exchange>) {
     this.#setup = setup;
     this.#lease = setup.createLease(
-      { began: () => this.#exchange.begin(), renewed: (beat) => this.#follow(beat), lost: () => this.#loseLease() },
+      {
+        began: () => this.#exchange.begin(),
+        renewed: (beat) => this.#follow(beat),
+        failed: (fault) => setup.report.error(fault),
+        lost: () => this.#loseLease(),
+      },
       () => this.#exchange,
     );
     this.#exchange = setup.createExchange({

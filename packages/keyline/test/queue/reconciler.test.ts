@@ -44,7 +44,10 @@ async function withLease(
   const lists = new QueueLists(connection, new QueueKeys(stage.prefix, queue));
   const began = gate();
   const held = new HeldJobs<null>();
-  const lease = createLease(lists, 2_000, { logger, events: { began: began.open, renewed: () => undefined, lost: () => undefined } });
+  const lease = createLease(lists, 2_000, {
+    logger,
+    events: { began: began.open, renewed: () => undefined, failed: () => undefined, lost: () => undefined },
+  });
   lease.start();
   await began.opened;
   const doubt = new Doubt<HeldJob<null>, Command>(trade, logger);
@@ -89,7 +92,7 @@ test("has nothing to tell of a lease that was lost while it read", async () => {
 test("gives up when its worker stops, also while Valkey is away", async () => {
   const connection = new ValkeyConnection(toTarget("valkey://127.0.0.1:1"), { logger, silenceMs: 5_000 });
   const lists = new QueueLists(connection, new QueueKeys(stage.prefix, "r4"));
-  const lease = createLease(lists, 2_000, { logger, events: { began() {}, renewed() {}, lost() {} } });
+  const lease = createLease(lists, 2_000, { logger, events: { began() {}, renewed() {}, failed() {}, lost() {} } });
   const doubt = new Doubt<HeldJob<null>, Command>(trade, logger);
   const reading = new Reconciler(new HeldJobs<null>(), { lists, lease, doubt, logger }).read();
   connection.close();

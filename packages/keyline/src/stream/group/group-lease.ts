@@ -1,5 +1,6 @@
 import { Lease, type LeaseEvents } from "../../work/lease.ts";
 import type { Logger } from "../../runtime/logger.ts";
+import { lastingFaultOf } from "../../valkey/client/faults.ts";
 import type { GroupBeat, GroupLog } from "../../valkey/stream/group-log.ts";
 
 const page = 200;
@@ -24,6 +25,8 @@ export function createGroupLease(
       return log.connection.isReady;
     },
     whenReady: (timeoutMs: number, signal: AbortSignal) => log.connection.whenReady(timeoutMs, signal),
+    onFault: (listener: (fault: Error) => void) => log.connection.onFault(listener),
+    faultOf: lastingFaultOf,
     // What is left under the name before it is found by the next renewal of anybody's lease.
     begin: (name: string) => log.register(name, leaseMs),
     beat: (name: string) => log.beat(name, leaseMs, heldAgain()),

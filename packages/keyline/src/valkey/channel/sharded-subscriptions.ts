@@ -1,6 +1,6 @@
 import type { Cluster } from "iovalkey";
-import { clearInterval, performance, setInterval, setTimeout } from "../../runtime/clock.ts";
-import { toError } from "../../runtime/errors.ts";
+import { clearInterval, performance, queueMicrotask, setInterval, setTimeout } from "../../runtime/clock.ts";
+import { toError, type KeylineError } from "../../runtime/errors.ts";
 import type { Logger } from "../../runtime/logger.ts";
 import { delay, retryDelay } from "../../runtime/waiting.ts";
 import type { ValkeyTarget } from "../client/options.ts";
@@ -33,7 +33,8 @@ export class ShardedSubscriptions implements Subscriptions {
   readonly #placed = new Map<string, Placed>();
   readonly #patterns = new Map<string, PubSubListener>();
   /** Patterns that are subscribed to, or are about to be. */
-  readonly #wanted = new Set<string>();
+  readonly #wanted = new Map<string, PubSubListener>();
+  #fault: KeylineError | undefined;
   readonly #nodes = new Map<string, Subscriber>();
   readonly #stopping = new AbortController();
   /** Nodes that refused, and when they did last. */
@@ -55,10 +56,17 @@ export class ShardedSubscriptions implements Subscriptions {
     this.#registry.onKnown = () => {
       for (const listener of this.#patterns.values()) listener.onConnected();
     };
+    setup.commands.onReady(() => (this.#fault = undefined));
+    setup.commands.onFault((fault) => {
+      this.#fault = fault;
+      for (const { listener } of this.#placed.values()) listener.onRefused(fault);
+      for (const listener of this.#wanted.values()) listener.onRefused(fault);
+    });
   }
 
   subscribe(channel: string, listener: PubSubListener): void {
     this.#placed.set(channel, { listener, slot: undefined, node: undefined });
+    this.#tellFault(listener);
     this.#start();
   }
 
@@ -69,7 +77,8 @@ export class ShardedSubscriptions implements Subscriptions {
   }
 
   subscribePattern(pattern: string, listener: PubSubListener): void {
-    this.#wanted.add(pattern);
+    this.#wanted.set(pattern, listener);
+    this.#tellFault(listener);
     // Only when every publisher knows: what they publish before would be missed without a word.
     void this.#registry.enter().then(() => {
       if (!this.#wanted.has(pattern)) return;
@@ -94,6 +103,11 @@ export class ShardedSubscriptions implements Subscriptions {
     clearInterval(this.#look);
     await this.#registry.close();
     for (const subscriber of this.#nodes.values()) subscriber.close();
+  }
+
+  #tellFault(listener: PubSubListener): void {
+    const fault = this.#fault;
+    if (fault) queueMicrotask(() => listener.onRefused(fault));
   }
 
   #start(): void {
@@ -177,7 +191,7 @@ export class ShardedSubscriptions implements Subscriptions {
     const address = { host: node.slice(0, separator), port: Number(node.slice(separator + 1)) };
     const { logger, silenceMs } = this.#setup;
     const subscriber = new Subscriber(
-      { kind: "single", options: { ...this.#target.options, ...address } },
+      { kind: "node", options: { ...this.#target.options, ...address } },
       {
         logger,
         silenceMs,

@@ -10,9 +10,10 @@
  */
 import { Valkey } from "iovalkey";
 import { clearInterval, queueMicrotask, setInterval, setTimeout } from "../../runtime/clock.ts";
-import { toError } from "../../runtime/errors.ts";
+import { toError, type KeylineError } from "../../runtime/errors.ts";
 import type { Logger } from "../../runtime/logger.ts";
 import { ValkeyConnection } from "../client/connection.ts";
+import { lastingFaultOf } from "../client/faults.ts";
 import type { ValkeyTarget } from "../client/options.ts";
 
 /** Whoever listens to a pub/sub channel, or to a pattern of them. */
@@ -23,6 +24,8 @@ export interface PubSubListener {
   onConnected(): void;
   /** What is published from now on is missed. */
   onDisconnected(): void;
+  /** The server refuses, and will until somebody mends what the error says. It is asked again all the same. */
+  onRefused(fault: KeylineError): void;
 }
 
 export type SubscriptionKind = "channel" | "shard" | "pattern";
@@ -51,6 +54,7 @@ export class Subscriber {
   readonly #changed = new Set<string>();
   readonly #isRefused: (error: Error) => boolean;
   #ping: NodeJS.Timeout | undefined;
+  #fault: KeylineError | undefined;
   #isScheduled = false;
   #isClosed = false;
 
@@ -78,6 +82,10 @@ export class Subscriber {
     });
     this.#connection.onReady(() => this.#begin());
     this.#connection.onLost(() => this.#lose());
+    this.#connection.onFault((fault) => {
+      this.#fault = fault;
+      for (const { listener } of this.#wanted.values()) listener.onRefused(fault);
+    });
   }
 
   get isIdle(): boolean {
@@ -91,6 +99,8 @@ export class Subscriber {
   subscribe(name: string, kind: SubscriptionKind, listener: PubSubListener): void {
     this.#wanted.set(name, { kind, listener, state: "lost" });
     this.#change(name);
+    const fault = this.#fault;
+    if (fault) queueMicrotask(() => listener.onRefused(fault));
   }
 
   unsubscribe(name: string): void {
@@ -109,6 +119,7 @@ export class Subscriber {
   }
 
   #begin(): void {
+    this.#fault = undefined;
     clearInterval(this.#ping);
     this.#ping = setInterval(() => {
       if (this.#connection.isReady) this.#client.ping().catch(() => undefined);
@@ -171,6 +182,8 @@ export class Subscriber {
 
   #askLater(name: string, error: Error): void {
     this.#logger.warn({ error: error.message, channel: name }, "Valkey refused a subscription; it is asked for again");
+    const fault = lastingFaultOf(error);
+    if (fault) this.#wanted.get(name)?.listener.onRefused(fault);
     setTimeout(() => {
       if (this.#wanted.has(name)) this.#change(name);
     }, retryMs).unref();

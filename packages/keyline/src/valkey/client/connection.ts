@@ -1,71 +1,69 @@
+import type { Socket } from "node:net";
 import { Cluster, Valkey } from "iovalkey";
-import { clearTimeout, setTimeout } from "../../runtime/clock.ts";
+import { clearTimeout, performance, queueMicrotask, setTimeout } from "../../runtime/clock.ts";
 import { KeylineError, toError } from "../../runtime/errors.ts";
 import type { Logger } from "../../runtime/logger.ts";
 import { retryDelay } from "../../runtime/waiting.ts";
+import { faultCodeOf, isLasting, toFault } from "./faults.ts";
 import type { ValkeyTarget } from "./options.ts";
+import { checkServer } from "./server-check.ts";
+import { findTlsMismatch } from "./tls-probe.ts";
+
+const probeAfterMs = 1_000;
+const probeEveryMs = 5_000;
 
 /**
  * One connection to Valkey, whatever it is behind it.
  *
- * - It reconnects for ever, and says so (`onReady`): a worker has to look at its held list after each of them.
+ * - It reconnects for ever, and says so (`onReady`): a worker has to look at its held list after each of them. It is ready when the server
+ *   has said that it is the one to talk to: server-check.ts.
  * - It never sends a command twice and keeps none for later. A command whose answer is lost is rejected, and the caller
  *   finds out what happened; the client library would send it again, and a BLMOVE sent again takes a second job.
  * - A connection on which an answer is overdue by `silenceMs` is half open (the peer is gone and no reset came): it is
  *   destroyed, which rejects what waits and connects anew.
+ * - What no reconnect mends, as a wrong password, is a fault: told once (`onFault`), and thrown at whoever asks for the connection.
  */
 export class ValkeyConnection {
   readonly client: Valkey | Cluster;
   readonly isCluster: boolean;
+  readonly #target: ValkeyTarget;
   readonly #logger: Logger;
   readonly #readyListeners = new Set<() => void>();
-  #isClosed = false;
+  readonly #faultListeners = new Set<(fault: KeylineError) => void>();
+  readonly #closing = new AbortController();
+  #isChecked = false;
+  /** Counts connects: a check counts for the one that it was made on. */
+  #connect = 0;
+  #tries = 0;
   #lastError: Error | undefined;
+  #fault: KeylineError | undefined;
+  #wasReady = false;
+  #nextProbe = 0;
 
   constructor(target: ValkeyTarget, { logger, silenceMs }: { readonly logger: Logger; readonly silenceMs: number }) {
     this.#logger = logger;
+    this.#target = target;
     this.isCluster = target.kind === "cluster";
-    const common = {
-      ...target.options,
-      autoResendUnfulfilledCommands: false,
-      // Who subscribes does so again itself, and then reads what it missed.
-      autoResubscribe: false,
-      // Zero: what waits for an answer when the connection closes is rejected at once. With null it would never be.
-      maxRetriesPerRequest: 0,
-      connectTimeout: 5_000,
-      keepAlive: 10_000,
-      socketTimeout: silenceMs,
-      // A primary that was demoted answers READONLY: only a new connection finds the new primary.
-      reconnectOnError: (error: Error) => error.message.startsWith("READONLY"),
-    };
-    this.client =
-      target.kind === "cluster"
-        ? new Cluster([...target.nodes], {
-            lazyConnect: true,
-            enableOfflineQueue: false,
-            clusterRetryStrategy: (tries: number) => retryDelay(tries),
-            // Zero: a command whose connection closed is not sent to the next primary a second time.
-            retryDelayOnFailover: 0,
-            slotsRefreshInterval: 5_000,
-            redisOptions: common,
-          })
-        : new Valkey({
-            ...common,
-            lazyConnect: true,
-            enableOfflineQueue: false,
-            retryStrategy: (tries: number) => retryDelay(tries),
-            ...(target.kind === "sentinel" ? { sentinelRetryStrategy: (tries: number) => retryDelay(tries) } : {}),
-          });
-    this.client.on("error", (error: Error) => this.#noteError(error));
-    this.client.on("ready", () => {
-      this.#lastError = undefined;
-      for (const listener of this.#readyListeners) listener();
+    this.client = createClient(target, {
+      silenceMs,
+      nextDelay: () => retryDelay(this.#tries++),
+      isToReconnect: (error) => this.#isToReconnect(error),
     });
-    this.client.connect().catch((error: unknown) => this.#noteError(toError(error)));
+    this.client.on("error", (error: Error) => this.#noteError(error));
+    if (this.client instanceof Valkey) hearLaterErrors(this.client);
+    else this.client.on("+node", hearLaterErrors);
+    this.client.on("close", () => {
+      this.#isChecked = false;
+      this.#connect++;
+      void this.#probeTls();
+    });
+    this.client.on("ready", () => void this.#check());
+    setTimeout(() => void this.#probeTls(), probeAfterMs).unref();
+    this.client.connect().catch((error: unknown) => this.#lastError ?? this.#noteError(toError(error)));
   }
 
   get isReady(): boolean {
-    return this.client.status === "ready";
+    return this.#isChecked && this.client.status === "ready";
   }
 
   /** Calls `listener` whenever a connection ended. */
@@ -77,6 +75,15 @@ export class ValkeyConnection {
   onReady(listener: () => void): () => void {
     this.#readyListeners.add(listener);
     return () => void this.#readyListeners.delete(listener);
+  }
+
+  /** Calls `listener` soon with a lasting fault that is there, and with each that comes, until the returned function is called. */
+  onFault(listener: (fault: KeylineError) => void): () => void {
+    this.#faultListeners.add(listener);
+    queueMicrotask(() => {
+      if (this.#fault && isLasting(this.#fault) && this.#faultListeners.has(listener)) listener(this.#fault);
+    });
+    return () => void this.#faultListeners.delete(listener);
   }
 
   /** Resolves to true as soon as commands can be sent, to false after `timeoutMs` or when `signal` is aborted. */
@@ -97,10 +104,16 @@ export class ValkeyConnection {
     });
   }
 
-  /** Throws VALKEY_UNAVAILABLE if no command can be sent within `timeoutMs`. Nothing was sent then. */
-  async ensureReady(timeoutMs: number): Promise<void> {
-    if (this.isReady || (await this.whenReady(timeoutMs))) return;
+  /** Throws VALKEY_UNAVAILABLE if no command can be sent within `timeoutMs`, and a fault at once. Nothing was sent then. */
+  async ensureReady(timeoutMs: number, signal?: AbortSignal): Promise<void> {
+    if (this.isReady) return;
+    const giveUp = new AbortController();
+    const stopListening = this.onFault(() => giveUp.abort());
+    const signals = signal ? [giveUp.signal, signal] : [giveUp.signal];
+    const isReady = await this.whenReady(timeoutMs, AbortSignal.any(signals)).finally(stopListening);
+    if (isReady) return;
     if (this.#isClosed) throw new KeylineError("CLOSED", "This Keyline was closed: make a new one");
+    if (this.#fault) throw new KeylineError(this.#fault.code, this.#fault.message, { cause: this.#fault.cause });
     throw new KeylineError(
       "VALKEY_UNAVAILABLE",
       `Valkey did not answer within ${timeoutMs} ms: nothing was sent; check that it runs and that the address is right`,
@@ -110,20 +123,123 @@ export class ValkeyConnection {
 
   /** Drops the connection, which rejects what waits for an answer, and makes a new one. */
   reconnect(): void {
-    if (!this.#isClosed) this.client.disconnect(true);
+    if (this.#isClosed) return;
+    this.#isChecked &&= this.isCluster;
+    this.client.disconnect(true);
   }
 
   close(): void {
-    this.#isClosed = true;
+    this.#closing.abort();
     this.client.disconnect();
+  }
+
+  /** A primary that was demoted answers READONLY: only a new connection finds the new primary. */
+  #isToReconnect(error: Error): boolean {
+    if (!error.message.startsWith("READONLY")) return false;
+    // What comes meanwhile waits for the new one. A cluster's client sees to its nodes by itself.
+    this.#isChecked &&= this.isCluster;
+    return true;
+  }
+
+  get #isClosed(): boolean {
+    return this.#closing.signal.aborted;
+  }
+
+  async #check(): Promise<void> {
+    const connect = this.#connect;
+    try {
+      await checkServer(this.client, this.#target, this.#closing.signal);
+    } catch (error) {
+      if (connect !== this.#connect || this.#isClosed) return;
+      this.#noteError(toError(error));
+      this.client.disconnect(true);
+      return;
+    }
+    if (connect !== this.#connect || this.#isClosed) return;
+    this.#isChecked = true;
+    this.#wasReady = true;
+    this.#tries = 0;
+    this.#lastError = undefined;
+    this.#fault = undefined;
+    for (const listener of this.#readyListeners) listener();
   }
 
   #noteError(error: Error): void {
     if (this.#isClosed) return;
+    // A cluster's client tells of its nodes' errors within one of its own.
+    const inner = "lastNodeError" in error && error.lastNodeError instanceof Error ? error.lastNodeError : error;
+    const code = faultCodeOf(inner);
+    if (inner instanceof KeylineError) this.#noteFault(inner);
+    else if (code) this.#noteFault(toFault(code, inner.message, inner));
     // One line for an outage, not one for every try to reconnect.
-    if (this.#lastError?.message !== error.message) this.#logger.warn({ error: error.message }, "Valkey connection failed; reconnecting");
-    this.#lastError = error;
+    else if (this.#lastError?.message !== inner.message)
+      this.#logger.warn({ error: inner.message }, "Valkey connection failed; reconnecting");
+    this.#lastError = inner;
   }
+
+  #noteFault(fault: KeylineError): void {
+    const isNews = this.#fault?.message !== fault.message;
+    this.#fault = fault;
+    if (!isNews) return;
+    this.#logger.error({ code: fault.code, error: fault.message }, "Valkey cannot be used as it is");
+    if (isLasting(fault)) for (const listener of this.#faultListeners) listener(fault);
+  }
+
+  async #probeTls(): Promise<void> {
+    const now = performance.now();
+    if (this.#target.kind !== "single" || this.#wasReady || this.#isClosed || now < this.#nextProbe) return;
+    this.#nextProbe = now + probeEveryMs;
+    const mismatch = await findTlsMismatch(this.#target.options);
+    if (mismatch !== undefined && !this.isReady && !this.#isClosed) this.#noteFault(toFault("TLS_FAILED", mismatch, this.#lastError));
+  }
+}
+
+/** The client library hears a socket's first error only, and TLS has more to say: one that nobody hears ends the process. */
+function hearLaterErrors(client: Valkey): void {
+  client.on("error", () => {
+    const { stream } = client as { readonly stream?: Socket };
+    if (stream?.listenerCount("error") === 0) stream.on("error", () => undefined);
+  });
+}
+
+function createClient(
+  target: ValkeyTarget,
+  {
+    silenceMs,
+    nextDelay,
+    isToReconnect,
+  }: { readonly silenceMs: number; readonly nextDelay: () => number; isToReconnect(error: Error): boolean },
+): Valkey | Cluster {
+  // What a single server is told by server-check.ts.
+  const isTold = (name: string): boolean => target.kind !== "cluster" && ["username", "password", "db"].includes(name);
+  const common = {
+    ...Object.fromEntries(Object.entries(target.options).filter(([name]) => !isTold(name))),
+    autoResendUnfulfilledCommands: false,
+    // Who subscribes does so again itself, and then reads what it missed.
+    autoResubscribe: false,
+    // Zero: what waits for an answer when the connection closes is rejected at once. With null it would never be.
+    maxRetriesPerRequest: 0,
+    connectTimeout: 5_000,
+    keepAlive: 10_000,
+    socketTimeout: silenceMs,
+    reconnectOnError: isToReconnect,
+  };
+  if (target.kind !== "cluster") {
+    const retries = { retryStrategy: nextDelay, ...(target.kind === "sentinel" ? { sentinelRetryStrategy: nextDelay } : {}) };
+    return new Valkey({ ...common, ...retries, enableReadyCheck: false, lazyConnect: true, enableOfflineQueue: false });
+  }
+  const cluster = new Cluster([...target.nodes], {
+    lazyConnect: true,
+    enableOfflineQueue: false,
+    clusterRetryStrategy: nextDelay,
+    // Zero: a command whose connection closed is not sent to the next primary a second time.
+    retryDelayOnFailover: 0,
+    slotsRefreshInterval: 5_000,
+    redisOptions: common,
+  });
+  // Its connection for subscriptions is used by nobody here, and prints what it may not do.
+  Object.assign(cluster, { subscriber: { start: () => undefined, stop: () => undefined, getInstance: () => null } });
+  return cluster;
 }
 
 /**
@@ -132,6 +248,7 @@ export class ValkeyConnection {
  */
 export function isConnectionError(error: unknown): boolean {
   if (!(error instanceof Error)) return false;
+  if (error instanceof KeylineError) return error.code === "VALKEY_UNAVAILABLE";
   if (error.name !== "ReplyError") return true;
   return /^(READONLY|UNBLOCKED|LOADING|MASTERDOWN|CLUSTERDOWN|TRYAGAIN|MOVED|ASK|NOREPLICAS|BUSY|FAILOVER)\b/.test(error.message);
 }

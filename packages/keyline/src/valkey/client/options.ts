@@ -27,7 +27,8 @@ export type ValkeyOptions =
 
 /** What the options come to, in the words of the client library. */
 export type ValkeyTarget =
-  | { readonly kind: "single" | "sentinel"; readonly options: Readonly<Record<string, unknown>> }
+  // A node is one server of a cluster, for what a cluster's client cannot do.
+  | { readonly kind: "single" | "sentinel" | "node"; readonly options: Readonly<Record<string, unknown>> }
   | {
       readonly kind: "cluster";
       readonly nodes: readonly { host: string; port: number }[];
@@ -63,7 +64,8 @@ export function toTarget(options: ValkeyOptions): ValkeyTarget {
 
 function credentials({ username, password, tls }: Credentials): Record<string, unknown> {
   return {
-    ...(username === undefined ? {} : { username }),
+    // With a name a server that asks for no password takes any, where without it the client library prints a warning.
+    ...(username === undefined && password === undefined ? {} : { username: username ?? "default" }),
     ...(password === undefined ? {} : { password }),
     ...(tls ? { tls: tls === true ? {} : tls } : {}),
   };
@@ -90,8 +92,10 @@ function parseUrl(text: string): Record<string, unknown> {
     host: url.hostname.replace(/^\[|\]$/g, "") || "localhost",
     port: url.port ? Number(url.port) : 6379,
     db,
-    ...(url.username ? { username: decodeURIComponent(url.username) } : {}),
-    ...(url.password ? { password: decodeURIComponent(url.password) } : {}),
-    ...(scheme.tls ? { tls: isIP(url.hostname) ? {} : { servername: url.hostname } } : {}),
+    ...credentials({
+      ...(url.username ? { username: decodeURIComponent(url.username) } : {}),
+      ...(url.password ? { password: decodeURIComponent(url.password) } : {}),
+      ...(scheme.tls ? { tls: isIP(url.hostname) ? {} : { servername: url.hostname } } : {}),
+    }),
   };
 }

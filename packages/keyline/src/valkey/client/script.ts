@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import type { ValkeyConnection } from "./connection.ts";
+import { lastingFaultOf } from "./faults.ts";
 import { bulkString, WrittenCommand } from "./written-command.ts";
 
 /** Makes scripts of the files in the folder `scripts` beside the module that asks; several files are one script, one after the other. */
@@ -30,7 +31,7 @@ export class Script {
     try {
       return await this.runByHash(connection, keysAndArguments);
     } catch (error) {
-      if (!isUnknownScript(error)) throw error;
+      if (!isUnknownScript(error)) throw lastingFaultOf(error) ?? error;
       return this.runByText(connection, keysAndArguments);
     }
   }
