@@ -30,6 +30,7 @@ import { listenOnLoopbackOnly } from "./server/loopback.ts";
 import { countUnanswered } from "./server/pipelining.ts";
 import { addCors } from "./server/cors.ts";
 import { addDoor, furnishScope } from "./server/scope.ts";
+import { WaitingSockets } from "./server/waiting-sockets.ts";
 import type { Routes } from "./server/zod-schemas.ts";
 import { addAppendRoutes } from "./streams/append-routes.ts";
 import { addEventRoutes, wantsEvents } from "./streams/event-routes.ts";
@@ -104,9 +105,13 @@ export class Gateway {
   async addTo(app: FastifyInstance): Promise<void> {
     if (!this.#access.hasKey) listenOnLoopbackOnly(app.server);
     countUnanswered(app.server);
+    const sockets = WaitingSockets.of(app.server, this.#limits.waitingPerAddress);
     app.addHook("onReady", async () => {
       await this.#access.start();
-      this.#connections.start(this.#feeds.sweep);
+      this.#connections.start(() => {
+        this.#feeds.sweep();
+        sockets.sweep();
+      });
     });
     app.addHook("preClose", () => this.drain());
     app.addHook("onClose", async () => {
@@ -114,10 +119,10 @@ export class Gateway {
       this.#feeds.close();
       await this.#access.stop();
     });
-    await app.register((scope) => this.#addScopes(scope));
+    await app.register((scope) => this.#addScopes(scope, sockets));
   }
 
-  async #addScopes(scope: FastifyInstance): Promise<void> {
+  async #addScopes(scope: FastifyInstance, sockets: WaitingSockets): Promise<void> {
     const { keyline, queues = [], origins = [] } = this.#options;
     const counts = new StreamCounts();
     const parts = {
@@ -129,6 +134,8 @@ export class Gateway {
       counts,
       connections: this.#connections,
       queues,
+      sockets,
+      underWay: new ConnectionLimit(Infinity, this.#limits.connectionsPerVisitor),
       requests: new RequestLimit({ keyline, logger: this.#logger, ...this.#limits.requests }),
       mostChannels: this.#limits.channelsPerConnection,
       framesPerSecond: this.#limits.framesPerSecond,

@@ -6,10 +6,12 @@ export interface GatewayLimits {
    * Default 600 a minute.
    */
   readonly requests: { readonly max: number; readonly perMs: number };
-  /** Live connections of one subject or address at this gateway. Default 100. */
+  /** Live connections of one subject or address at this gateway, and requests that are not answered whole. Default 100 of each. */
   readonly connectionsPerVisitor: number;
   /** Live connections at this gateway. Default 20,000. */
   readonly connections: number;
+  /** Connections of one address on which no live connection is open, such as those that send half a request; not of a proxy that is trusted. Default 500. */
+  readonly waitingPerAddress: number;
   /** WebSocket frames that one connection may send in a second, for ever; twice as many may come at once. Default 50. */
   readonly framesPerSecond: number;
   /** Channels that one connection may be subscribed to, watch and be present on, and streams that it may follow, each counted. Default 100. */
@@ -34,6 +36,7 @@ export const defaultLimits: GatewayLimits = {
   requests: { max: 600, perMs: 60_000 },
   connectionsPerVisitor: 100,
   connections: 20_000,
+  waitingPerAddress: 500,
   framesPerSecond: 50,
   channelsPerConnection: 100,
   beatMs: 15_000,

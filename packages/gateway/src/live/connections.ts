@@ -1,5 +1,6 @@
 import type { ConnectionLimit, Seat } from "../limits/connection-limit.ts";
 import { Problem } from "../server/problem.ts";
+import { noteLive } from "../server/waiting-sockets.ts";
 import type { EndCode, LiveConnection } from "./connection.ts";
 
 const tickMs = 1_000;
@@ -88,6 +89,7 @@ export class LiveConnections {
   /** From now on `connection` is swept, until its socket is closed. */
   add(connection: LiveConnection, onClosed: () => void): void {
     this.#all.add(connection);
+    noteLive(connection.socket);
     connection.socket.once("close", () => {
       this.#all.delete(connection);
       onClosed();

@@ -4,11 +4,13 @@ import type { Origins } from "../access/origins.ts";
 import { ticketInvalid } from "../access/tickets.ts";
 import { guesserKey, visitorKey } from "../access/token.ts";
 import { holderOf, setVisitor } from "../access/visitor.ts";
+import type { ConnectionLimit } from "../limits/connection-limit.ts";
 import type { RequestLimit } from "../limits/request-limit.ts";
 import { answerHeaders } from "./answer-headers.ts";
 import { parseUntrustedJson } from "./json-body.ts";
 import { Problem, sendProblem, toProblem } from "./problem.ts";
 import { closeAfterRefusedUpgrade } from "./upgrades.ts";
+import type { WaitingSockets } from "./waiting-sockets.ts";
 import { useZodSchemas } from "./zod-schemas.ts";
 
 const mostHeaders = 100;
@@ -19,8 +21,14 @@ export function furnishScope(
   {
     origins,
     access,
+    sockets,
     logError,
-  }: { readonly origins: Origins; readonly access: Access; readonly logError: (error: unknown, what: string) => void },
+  }: {
+    readonly origins: Origins;
+    readonly access: Access;
+    readonly sockets: WaitingSockets;
+    readonly logError: (error: unknown, what: string) => void;
+  },
 ): void {
   useZodSchemas(scope);
   closeAfterRefusedUpgrade(scope);
@@ -38,6 +46,7 @@ export function furnishScope(
     return sendProblem(reply, problem);
   });
   scope.addHook("onRequest", (request, reply, done) => {
+    sockets.noteOurs(request.raw, request.ips);
     reply.headers(answerHeaders);
     checkHeaderCount(request);
     access.checkReached(request.raw.socket.localAddress, request.headers.host);
@@ -52,13 +61,13 @@ export function furnishScope(
  */
 export function addDoor(
   scope: FastifyInstance,
-  { access, requests }: { readonly access: Access; readonly requests: RequestLimit },
+  { access, requests, underWay }: { readonly access: Access; readonly requests: RequestLimit; readonly underWay: ConnectionLimit },
   {
     opensConnections = () => false,
     reconnects = false,
   }: { readonly opensConnections?: (request: FastifyRequest) => boolean; readonly reconnects?: boolean } = {},
 ): void {
-  scope.addHook("onRequest", async (request) => {
+  scope.addHook("onRequest", async (request, reply) => {
     const { ip, headers, query } = request;
     const isLive = opensConnections(request);
     try {
@@ -71,6 +80,8 @@ export function addDoor(
       setVisitor(request, visitor);
       if (isLive) requests.takeHere(visitorKey(visitor));
       else await requests.take(visitorKey(visitor));
+      // An answer is held until its client has taken it.
+      if (!isLive) reply.raw.once("close", underWay.enter(visitorKey(visitor)).leave);
     } catch (error) {
       // Whoever guesses tokens is counted too.
       if (error instanceof Problem && error.body.status === 401) {
