@@ -10,7 +10,8 @@ type ClientCode =
   | "PAYLOAD_TOO_LARGE"
   | "TOO_MANY_REQUESTS"
   | "TOKEN_MISSING"
-  | "TOKEN_REVOKED";
+  | "TOKEN_REVOKED"
+  | "WEBSOCKET_UNAVAILABLE";
 
 /** What only the gateway says no to. */
 type GatewayCode =
@@ -62,7 +63,8 @@ export class ClientError extends Error {
 
 // These pass by themselves, so that what was asked for outlives them. CLOSED and SLOW_RECEIVER are the gateway's own ends here. Whoever
 // asks to be subscribed or present may ask twice, so that an answer that got lost is a reason to ask again.
-const passing = /_UNAVAILABLE|INTERNAL_ERROR|TOO_MANY_REQUESTS|RATE_LIMITED|TIMEOUT|SLOW_RECEIVER|CLOSED|OFFLINE|OUTCOME_UNKNOWN/;
+const passing =
+  /_UNAVAILABLE|POSTGRES_|CONFLICT|INTERNAL_ERROR|TOO_MANY_REQUESTS|RATE_LIMITED|TIMEOUT|SLOW_RECEIVER|CLOSED|OFFLINE|OUTCOME_UNKNOWN/;
 
 /** What the gateway refuses with. */
 export function toError({ code, message }: { readonly code: ClientErrorCode; readonly message: string }): ClientError {
@@ -79,6 +81,13 @@ export function offline(): ClientError {
 
 export function closed(what: string): ClientError {
   return new ClientError("CLOSED", `${what} was closed: make a new one`);
+}
+
+export function blocked(): ClientError {
+  return new ClientError(
+    "WEBSOCKET_UNAVAILABLE",
+    "No WebSocket gets through to the gateway: have the proxy pass the upgrade on, and list this page in the gateway's `origins`. Event streams stand in",
+  );
 }
 
 export function notAnswered(): ClientError {

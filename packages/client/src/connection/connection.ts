@@ -1,9 +1,11 @@
-import { ClientError } from "../client-error.ts";
+import { blocked, ClientError } from "../client-error.ts";
 import { Backoff } from "../runtime/backoff.ts";
 import { startDeadline, type Deadline } from "../runtime/deadline.ts";
 import type { Environment } from "../runtime/environment.ts";
 import type { ServerFrame } from "./frames.ts";
-import { Link, type LinkEnd } from "./link.ts";
+import type { Link, LinkEnd } from "./link.ts";
+import { Passage } from "./passage.ts";
+import { SocketLink } from "./socket-link.ts";
 import type { TokenKeeper } from "./token-keeper.ts";
 
 /**
@@ -37,11 +39,14 @@ const steadyMs = 5_000;
  * 2. online: the link may be used, until it ends or the gateway says that it will;
  * 3. offline: waits, for as long as the backoff or the gateway says; less when the network or the page comes back.
  *
+ * Where WebSockets do not get through although the gateway answers, event streams stand in, and a WebSocket is tried again every minute.
+ *
  * A token that is missing where one is needed, and a revoked one (close codes 4401 without a token function, 4403), are final.
  */
 export class Connection {
   readonly #parts: ConnectionParts;
   readonly #backoff: Backoff;
+  readonly #passage: Passage;
   readonly #stopListening: () => void;
   #state: ConnectionState = "connecting";
   #settled = Promise.withResolvers<void>();
@@ -52,6 +57,7 @@ export class Connection {
   constructor(parts: ConnectionParts) {
     this.#parts = parts;
     this.#backoff = new Backoff(parts.environment);
+    this.#passage = new Passage(parts.url, parts.environment);
     this.#stopListening = parts.environment.onWake(() => this.#wake());
   }
 
@@ -95,12 +101,13 @@ export class Connection {
     const { environment, tokens } = this.#parts;
     const token = await tokens?.fetch().catch((error: ClientError) => this.#parts.onError(error));
     if (this.#state === "closed" || (tokens && token === undefined)) return { code: abnormal };
-    const link = this.#open();
+    const link = this.#passage.restMs > 0 ? await this.#openStandIn() : this.#openSocket((frame) => this.#take(frame));
     if (!link) return { code: abnormal };
     this.#link = link;
     const cancel = environment.after(handshakeMs, () => link.end(abnormal));
     const expiresInMs = await this.#shakeHands(link, token ?? undefined);
     cancel();
+    if (link instanceof SocketLink && this.state !== "closed" && (await this.#passage.note(link.isGreeted))) this.#parts.onError(blocked());
     if (link.isEnded) return link.ended;
 
     const onlineAt = environment.now();
@@ -112,10 +119,27 @@ export class Connection {
     return end;
   }
 
-  #open(): Link | undefined {
+  async #openStandIn(): Promise<Link | undefined> {
+    const { environment } = this.#parts;
+    const passage = this.#passage;
+    // Few pages ever need it.
+    const standIn = (await passage.isAnswered()) && (await import("./stand-in.ts").catch(() => undefined));
+    if (!standIn || this.#state === "closed") return undefined;
+    return standIn.openStandIn({ passage, environment, tryOut: () => this.#tryOut(), onFrame: (frame) => this.#take(frame) });
+  }
+
+  async #tryOut(): Promise<SocketLink | undefined> {
+    const socket = this.#openSocket(() => undefined);
+    const cancel = this.#parts.environment.after(handshakeMs, () => socket?.end(abnormal));
+    await socket?.hello;
+    cancel();
+    return socket;
+  }
+
+  #openSocket(onFrame: (frame: ServerFrame) => void): SocketLink | undefined {
     const { url, environment, onError } = this.#parts;
     try {
-      return new Link({ url, environment, onFrame: (frame) => this.#take(frame) });
+      return new SocketLink({ url, environment, onFrame });
     } catch (cause) {
       // A page that may not connect there, or a runtime without WebSocket.
       onError(new ClientError("INVALID_OPTION", `${url} cannot be opened: ${String(cause)}`, { cause }));
@@ -151,6 +175,7 @@ export class Connection {
   }
 
   #wake(): void {
+    this.#passage.wake();
     this.#rest?.end();
     this.#link?.probe();
   }

@@ -1,6 +1,7 @@
 /** What the client needs of the place it runs in: a browser's page, a worker or Node, or a test that holds the clock. */
 export interface Environment {
   openSocket(url: string): WebSocket;
+  fetch(url: string, init: RequestInit): Promise<Response>;
   /** Milliseconds of a clock that nobody sets; on some systems it stands while the machine sleeps. */
   now(): number;
   random(): number;
@@ -15,6 +16,7 @@ const longestTimerMs = 2_147_483_647;
 
 export const surroundings: Environment = {
   openSocket: (url) => new WebSocket(url),
+  fetch: (url, init) => fetch(url, init),
   now: () => performance.now(),
   random: Math.random,
   after: (ms, action) => {

@@ -35,14 +35,14 @@ export async function addSocketRoutes(routes: FastifyInstance, parts: SocketPart
     // Here the handshake can still be refused with an ordinary answer.
     preValidation: (request, _reply, done) => {
       origins.checkHandshake(request.headers);
-      if (request.ws) {
-        // It would never close again, and its place would never be free.
-        if (request.raw.socket.destroyed) throw new Problem({ title: "The client has gone", status: 400, code: "INVALID_REQUEST" });
-        const seat = connections.enter(visitorKey(visitorOf(request)));
-        seats.set(request.raw, seat);
-        // Not when the session ends: the handshake may still fail.
-        request.raw.socket.once("close", () => seat.leave());
-      }
+      // It would never close again, and its place would never be free.
+      if (request.raw.socket.destroyed) throw new Problem({ title: "The client has gone", status: 400, code: "INVALID_REQUEST" });
+      const seat = connections.enter(visitorKey(visitorOf(request)));
+      // Whoever asks without an upgrade learns whether one would be refused: a browser does not tell its page.
+      if (!request.ws) seat.leave();
+      seats.set(request.raw, seat);
+      // Not when the session ends: the handshake may still fail.
+      request.raw.socket.once("close", () => seat.leave());
       done();
     },
     handler: () => {
