@@ -1,7 +1,7 @@
 import { setImmediate } from "../runtime/clock.ts";
 import { explainSend } from "../valkey/client/faults.ts";
 import { ElementBatch } from "../valkey/queue/element-batch.ts";
-import type { QueueLists } from "../valkey/queue/queue-lists.ts";
+import type { QueueStore } from "../valkey/queue/queue-store.ts";
 import { encodeElement } from "./element.ts";
 import type { AddResult } from "./options.ts";
 
@@ -30,14 +30,14 @@ abstract class Page<Reply> {
   readonly #reply = Promise.withResolvers<Reply>();
 
   abstract get isFull(): boolean;
-  protected abstract push(lists: QueueLists): Promise<Reply>;
+  protected abstract push(store: QueueStore): Promise<Reply>;
 
   protected get reply(): Promise<Reply> {
     return this.#reply.promise;
   }
 
-  send(lists: QueueLists, insure: Insure): void {
-    insure(() => this.push(lists)).then(this.#reply.resolve, this.#reply.reject);
+  send(store: QueueStore, insure: Insure): void {
+    insure(() => this.push(store)).then(this.#reply.resolve, this.#reply.reject);
   }
 }
 
@@ -55,8 +55,8 @@ class PlainPage extends Page<void> {
     return this.reply.then(() => ({ id, added: true }));
   }
 
-  protected push(lists: QueueLists): Promise<void> {
-    return lists.push(this.#elements);
+  protected push(store: QueueStore): Promise<void> {
+    return store.adds.push(this.#elements);
   }
 }
 
@@ -76,8 +76,8 @@ class OwnIdPage extends Page<readonly boolean[]> {
     return this.reply.then((added) => ({ id, added: added[index] === true }));
   }
 
-  protected push(lists: QueueLists): Promise<readonly boolean[]> {
-    return lists.pushWithIds(this.#idsAndElements);
+  protected push(store: QueueStore): Promise<readonly boolean[]> {
+    return store.adds.pushWithIds(this.#idsAndElements);
   }
 }
 
@@ -87,12 +87,12 @@ class OwnIdPage extends Page<readonly boolean[]> {
  * change between the two begins a new page, so that all are there in the order of the calls.
  */
 export class PlainAdder implements Adder {
-  readonly #lists: QueueLists;
+  readonly #store: QueueStore;
   readonly #queue: string;
   #pages: (PlainPage | OwnIdPage)[] = [];
 
-  constructor(lists: QueueLists, queue: string) {
-    this.#lists = lists;
+  constructor(store: QueueStore, queue: string) {
+    this.#store = store;
     this.#queue = queue;
   }
 
@@ -116,11 +116,11 @@ export class PlainAdder implements Adder {
   #sendPages(): void {
     const pages = this.#pages;
     this.#pages = [];
-    for (const page of pages) page.send(this.#lists, (push) => this.#insure(push));
+    for (const page of pages) page.send(this.#store, (push) => this.#insure(push));
   }
 
   async #insure<Result>(send: () => Promise<Result>): Promise<Result> {
-    if (!this.#lists.connection.isReady) await this.#lists.connection.ensureReady(readyWithinMs);
+    if (!this.#store.connection.isReady) await this.#store.connection.ensureReady(readyWithinMs);
     try {
       return await send();
     } catch (error) {

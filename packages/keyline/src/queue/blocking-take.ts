@@ -2,12 +2,12 @@ import { clearTimeout, setTimeout } from "../runtime/clock.ts";
 import { toError } from "../runtime/errors.ts";
 import type { Logger } from "../runtime/logger.ts";
 import type { ValkeyConnection } from "../valkey/client/connection.ts";
-import type { QueueLists } from "../valkey/queue/queue-lists.ts";
+import type { QueueStore } from "../valkey/queue/queue-store.ts";
 import { retryDelay } from "../runtime/waiting.ts";
 
 /** The wait for the next job of an empty queue: one BLMOVE, on a connection of the worker's own. */
 export class BlockingTake {
-  readonly #lists: QueueLists;
+  readonly #store: QueueStore;
   readonly #connection: ValkeyConnection;
   readonly #blockMs: number;
   readonly #logger: Logger;
@@ -16,12 +16,12 @@ export class BlockingTake {
   #rest: NodeJS.Timeout | undefined;
 
   constructor(options: {
-    readonly lists: QueueLists;
+    readonly store: QueueStore;
     readonly blocking: ValkeyConnection;
     readonly blockMs: number;
     readonly logger: Logger;
   }) {
-    this.#lists = options.lists;
+    this.#store = options.store;
     this.#connection = options.blocking;
     this.#blockMs = options.blockMs;
     this.#logger = options.logger;
@@ -47,7 +47,7 @@ export class BlockingTake {
 
   /** The element of a job that is in the held list of `worker` now; null when none came within the block time. */
   async take(worker: string): Promise<string | null> {
-    const element = await this.#lists.take(this.#connection, worker, this.#blockMs / 1_000);
+    const element = await this.#store.holding.take(this.#connection, worker, this.#blockMs / 1_000);
     this.#refusals = 0;
     return element;
   }
@@ -78,9 +78,9 @@ export class BlockingTake {
    * before. Where that is not to be had the connection is dropped, which leaves open whether a job was taken.
    */
   async end(): Promise<void> {
-    if (this.#connectionId === undefined || !this.#lists.connection.isReady) return this.#connection.reconnect();
+    if (this.#connectionId === undefined || !this.#store.connection.isReady) return this.#connection.reconnect();
     try {
-      await this.#lists.connection.client.client("UNBLOCK", this.#connectionId);
+      await this.#store.connection.client.client("UNBLOCK", this.#connectionId);
     } catch (error) {
       this.#logger.debug({ error: toError(error).message }, "a waiting command could not be ended");
       this.#connection.reconnect();

@@ -11,7 +11,9 @@
 import { toError } from "../runtime/errors.ts";
 import type { Logger } from "../runtime/logger.ts";
 import { isConnectionError, type ValkeyConnection } from "../valkey/client/connection.ts";
-import type { Beat, QueueLists, SettleReply } from "../valkey/queue/queue-lists.ts";
+import type { Beat } from "../valkey/queue/leases.ts";
+import type { QueueStore } from "../valkey/queue/queue-store.ts";
+import type { SettleReply } from "../valkey/queue/holding.ts";
 import { Doubt } from "../work/doubt.ts";
 import type { Lease } from "../work/lease.ts";
 import { Pump } from "../work/pump.ts";
@@ -24,7 +26,7 @@ import { Reconciler, type Command, type Reading } from "./reconciler.ts";
 
 export interface ExchangeSetup<Data> {
   readonly trade: Trade<HeldJob<Data>>;
-  readonly lists: QueueLists;
+  readonly store: QueueStore;
   readonly blocking: ValkeyConnection;
   readonly lease: Lease<Beat>;
   /** How many more jobs can be begun. */
@@ -42,7 +44,7 @@ const maxFinished = 1_000;
 
 export class Exchange<Data> implements ShiftExchange<HeldJob<Data>, Beat> {
   readonly #setup: ExchangeSetup<Data>;
-  readonly #lists: QueueLists;
+  readonly #store: QueueStore;
   readonly #lease: Lease<Beat>;
   readonly #events: ExchangeEvents<HeldJob<Data>>;
   readonly #held = new HeldJobs<Data>();
@@ -59,17 +61,17 @@ export class Exchange<Data> implements ShiftExchange<HeldJob<Data>, Beat> {
 
   constructor(setup: ExchangeSetup<Data>) {
     this.#setup = setup;
-    this.#lists = setup.lists;
+    this.#store = setup.store;
     this.#lease = setup.lease;
     this.#events = setup.events;
     this.#doubt = new Doubt(setup.trade, setup.logger);
     this.#reconciler = new Reconciler(this.#held, { ...setup, doubt: this.#doubt });
     this.#blockingTake = new BlockingTake(setup);
-    this.#stopListening = [this.#lists.connection.onReady(() => this.#distrust()), this.#blockingTake.onReady(() => this.#distrust())];
+    this.#stopListening = [this.#store.connection.onReady(() => this.#distrust()), this.#blockingTake.onReady(() => this.#distrust())];
   }
 
   get isReady(): boolean {
-    return this.#lists.connection.isReady;
+    return this.#store.connection.isReady;
   }
 
   get isEmpty(): boolean {
@@ -160,7 +162,7 @@ export class Exchange<Data> implements ShiftExchange<HeldJob<Data>, Beat> {
     const { places, areOldest } = this.#held.leave(finished);
     const ownIds: string[] = [];
     for (const { element } of finished) if (element?.hasOwnId) ownIds.push(element.id);
-    const command = this.#lists.settleAndTake(this.#lease.name, places, { finished: finished.length, take, areOldest, ownIds });
+    const command = this.#store.holding.settleAndTake(this.#lease.name, places, { finished: finished.length, take, areOldest, ownIds });
     this.#pump.send(command, {
       places: take,
       answered: (reply) => {
@@ -197,8 +199,8 @@ export class Exchange<Data> implements ShiftExchange<HeldJob<Data>, Beat> {
     const { name } = this.#lease;
     const command =
       disposal.kind === "retry"
-        ? this.#lists.retry(name, place, disposal)
-        : this.#lists.bury(name, place, { letter: disposal.letter, ownId: job.element?.hasOwnId ? job.element.id : "" });
+        ? this.#store.holding.retry(name, place, disposal)
+        : this.#store.holding.bury(name, place, { letter: disposal.letter, ownId: job.element?.hasOwnId ? job.element.id : "" });
     this.#pump.send(command, {
       places: 0,
       answered: (isEnded) => {
@@ -229,7 +231,7 @@ export class Exchange<Data> implements ShiftExchange<HeldJob<Data>, Beat> {
       this.#doubt.noteSuccess("wait");
       if (element === null) return;
       // The lease went while this waited: the job is in a held list that nobody looks at, and was not begun.
-      if (!isCurrent()) return void (await this.#lists.returnHeld(name, 100, "leaving"));
+      if (!isCurrent()) return void (await this.#store.leases.returnHeld(name, 100, "leaving"));
       this.#isEmpty = false;
       this.#accept([element]);
     } catch (error) {

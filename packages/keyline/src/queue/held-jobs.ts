@@ -1,7 +1,7 @@
 import { toError } from "../runtime/errors.ts";
 import type { Held, Phase } from "../work/held.ts";
 import type { Verdict } from "../work/verdict.ts";
-import type { HeldPlace } from "../valkey/queue/queue-lists.ts";
+import type { HeldPlace } from "../valkey/queue/holding.ts";
 import { beginning, decodeElement, type Element } from "./element.ts";
 import type { Job } from "./job.ts";
 

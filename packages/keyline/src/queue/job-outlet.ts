@@ -6,7 +6,7 @@ import type { JobRow, JobTable } from "../postgres/job/job-table.ts";
 import type { DeliveryNotes } from "../postgres/job/delivery-notes.ts";
 import type { Outlet, JobRelay } from "../postgres/job/job-relay.ts";
 import { ElementBatch } from "../valkey/queue/element-batch.ts";
-import type { QueueLists } from "../valkey/queue/queue-lists.ts";
+import type { QueueStore } from "../valkey/queue/queue-store.ts";
 import { encodeElement } from "./element.ts";
 
 const censusPage = 1_000;
@@ -25,7 +25,7 @@ interface Committed {
 export class JobOutlet implements Outlet {
   readonly table: JobTable;
   readonly notes: DeliveryNotes;
-  readonly #lists: QueueLists;
+  readonly #store: QueueStore;
   readonly #relay: JobRelay;
   readonly #logger: Logger;
   readonly #flushes = new Set<Promise<void>>();
@@ -34,7 +34,7 @@ export class JobOutlet implements Outlet {
   #hasEpoch = false;
 
   constructor(
-    lists: QueueLists,
+    store: QueueStore,
     {
       table,
       notes,
@@ -44,17 +44,17 @@ export class JobOutlet implements Outlet {
   ) {
     this.table = table;
     this.notes = notes;
-    this.#lists = lists;
+    this.#store = store;
     this.#relay = relay;
     this.#logger = logger;
   }
 
   get isOpen(): boolean {
-    return this.#lists.connection.isReady;
+    return this.#store.connection.isReady;
   }
 
   epoch(): Promise<string> {
-    return this.#lists.epoch(randomTag(12));
+    return this.#store.memory.epoch(randomTag(12));
   }
 
   /** Pushes jobs that were just committed. Where that fails the relay finds them. */
@@ -71,7 +71,7 @@ export class JobOutlet implements Outlet {
   }
 
   async deliver(jobs: readonly JobRow[]): Promise<string> {
-    const epoch = (await this.#lists.writtenEpoch()) ?? (await this.epoch());
+    const epoch = (await this.#store.memory.writtenEpoch()) ?? (await this.epoch());
     const due: string[] = [];
     const later: (number | string)[] = [];
     for (const job of jobs) {
@@ -87,21 +87,21 @@ export class JobOutlet implements Outlet {
       if (job.delay > 0) later.push(job.delay, element);
       else due.push(element);
     }
-    if (later.length > 0) await this.#lists.pushScheduled(later);
-    for (const page of pagesOf(due, (element) => element)) await this.#lists.push(ElementBatch.of(page));
+    if (later.length > 0) await this.#store.schedule.push(later);
+    for (const page of pagesOf(due, (element) => element)) await this.#store.adds.push(ElementBatch.of(page));
     return epoch;
   }
 
   /**
-   * Reads the lists against the way that jobs go: a job that moves while they are read is then met twice rather than missed. The
+   * Reads the store against the way that jobs go: a job that moves while they are read is then met twice rather than missed. The
    * queue is read from its tail, where moves at the head do not shift what is still to be read.
    */
   async idsHeld(): Promise<ReadonlySet<string>> {
     const ids = new Set<string>();
-    const { keys } = this.#lists;
+    const { keys } = this.#store;
     await this.#readIds(keys.scheduled, ids);
     await this.#readIds(keys.waiting, ids);
-    for (const worker of [...(await this.#lists.workers()), ...(await this.#lists.goneWorkers(Infinity))]) {
+    for (const worker of [...(await this.#store.leases.workers()), ...(await this.#store.leases.goneWorkers(Infinity))]) {
       await this.#readIds(keys.held(worker), ids);
     }
     await this.#readIds(keys.scheduled, ids);
@@ -110,7 +110,7 @@ export class JobOutlet implements Outlet {
 
   async #readIds(key: string, ids: Set<string>): Promise<void> {
     for (let first = 0; ; first += censusPage) {
-      const { length, ids: found } = await this.#lists.census(key, first, censusPage);
+      const { length, ids: found } = await this.#store.reads.census(key, first, censusPage);
       for (const id of found) ids.add(id);
       if (length < censusPage) return;
     }
@@ -148,10 +148,10 @@ export class JobOutlet implements Outlet {
     if (!this.#hasEpoch) {
       const epoch = await this.epoch();
       this.#hasEpoch = true;
-      await this.#lists.push(elements);
+      await this.#store.adds.push(elements);
       return epoch;
     }
-    const [epoch] = await Promise.all([this.#lists.writtenEpoch(), this.#lists.push(elements)]);
+    const [epoch] = await Promise.all([this.#store.memory.writtenEpoch(), this.#store.adds.push(elements)]);
     return epoch;
   }
 }

@@ -8,7 +8,7 @@ import type { Failure, JobTable } from "../postgres/job/job-table.ts";
 import type { DeliveryNotes } from "../postgres/job/delivery-notes.ts";
 import { SettleLanes } from "../postgres/settle/settle-lanes.ts";
 import type { HeldJob, Settle } from "../postgres/settle/settlement.ts";
-import type { QueueLists } from "../valkey/queue/queue-lists.ts";
+import type { QueueStore } from "../valkey/queue/queue-store.ts";
 
 interface Completion {
   readonly job: HeldJob;
@@ -23,7 +23,7 @@ const maxCompletions = 500;
 export class JobRecord {
   readonly table: JobTable;
   readonly notes: DeliveryNotes;
-  readonly #lists: QueueLists;
+  readonly #store: QueueStore;
   readonly #lanes: SettleLanes;
   readonly #logger: Logger;
   #completions: Completion[] = [];
@@ -31,11 +31,11 @@ export class JobRecord {
 
   constructor(
     table: JobTable,
-    { notes, lists, logger }: { readonly notes: DeliveryNotes; readonly lists: QueueLists; readonly logger: Logger },
+    { notes, store, logger }: { readonly notes: DeliveryNotes; readonly store: QueueStore; readonly logger: Logger },
   ) {
     this.table = table;
     this.notes = notes;
-    this.#lists = lists;
+    this.#store = store;
     this.#lanes = new SettleLanes(new JobClaims(table));
     this.#logger = logger;
   }
@@ -66,7 +66,7 @@ export class JobRecord {
     const tag = randomTag(12);
     return this.#insist(signal, async () => {
       // Read before the element is on the schedule, so that the note is never newer than the delivery.
-      const epoch = await this.#lists.writtenEpoch().catch(() => null);
+      const epoch = await this.#store.memory.writtenEpoch().catch(() => null);
       const isOurs = await this.table.retry(failure.id, { ...failure, tag });
       if (isOurs && epoch !== null) this.notes.note(epoch, [failure.id]);
       return isOurs;

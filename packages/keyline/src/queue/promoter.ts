@@ -1,7 +1,8 @@
 import { Alarm } from "../runtime/alarm.ts";
 import { toError } from "../runtime/errors.ts";
 import type { Logger } from "../runtime/logger.ts";
-import type { Beat, QueueLists } from "../valkey/queue/queue-lists.ts";
+import type { Beat } from "../valkey/queue/leases.ts";
+import type { QueueStore } from "../valkey/queue/queue-store.ts";
 import type { ShiftDuty } from "../work/shift-parts.ts";
 import type { HeldJob } from "./held-jobs.ts";
 
@@ -14,12 +15,12 @@ const farAwayMs = 86_400_000;
  * learns from every renewal of the lease and from every retry of this process, so nobody polls for it.
  */
 export class Promoter implements ShiftDuty<HeldJob<unknown>, Beat> {
-  readonly #lists: QueueLists;
+  readonly #store: QueueStore;
   readonly #logger: Logger;
   readonly #alarm = new Alarm(() => this.#promote());
 
-  constructor(lists: QueueLists, logger: Logger) {
-    this.#lists = lists;
+  constructor(store: QueueStore, logger: Logger) {
+    this.#store = store;
     this.#logger = logger;
   }
 
@@ -46,7 +47,7 @@ export class Promoter implements ShiftDuty<HeldJob<unknown>, Beat> {
 
   async #promote(): Promise<void> {
     try {
-      this.#expect(await this.#lists.promote(page));
+      this.#expect(await this.#store.schedule.promote(page));
     } catch (error) {
       this.#logger.debug({ error: toError(error).message }, "due jobs could not be moved; the next renewal says so again");
     }

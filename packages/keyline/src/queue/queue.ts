@@ -8,7 +8,8 @@ import { checkId } from "../runtime/names.ts";
 import { checkInteger, checkOptionNames, checkTimeout } from "../runtime/options.ts";
 import { validate } from "../runtime/schema.ts";
 import type { ValkeyConnection } from "../valkey/client/connection.ts";
-import type { QueueCounts, QueueLists } from "../valkey/queue/queue-lists.ts";
+import type { QueueCounts } from "../valkey/queue/reads.ts";
+import type { QueueStore } from "../valkey/queue/queue-store.ts";
 import type { Adder, AddRequest } from "./adder.ts";
 import { readDeadLetter, type DeadLetter } from "./dead-letter.ts";
 import { readHead } from "./element.ts";
@@ -23,7 +24,7 @@ import { Worker, type WorkerSetup } from "./worker.ts";
 
 /** What `Keyline` gives a queue to work with. */
 export interface QueueParts {
-  readonly lists: QueueLists;
+  readonly store: QueueStore;
   readonly adder: Adder;
   /** Both only on a transactional queue. */
   readonly record: JobRecord | undefined;
@@ -170,8 +171,8 @@ export class Queue<Input, Output = Input, Transactional extends boolean = false>
   /** How many jobs wait, run, are scheduled and are dead. On a transactional queue `dead` counts rows; what runs was not settled yet. */
   async counts(): Promise<QueueStatus> {
     this.#parts.checkOpen();
-    await this.#parts.lists.connection.ensureReady(5_000);
-    const { first, ...counts } = await this.#parts.lists.counts();
+    await this.#parts.store.connection.ensureReady(5_000);
+    const { first, ...counts } = await this.#parts.store.reads.counts();
     const dead = (await this.#parts.record?.table.countDead()) ?? 0;
     return { ...counts, dead: counts.dead + dead, oldestWaitingAt: readHead(first)?.at };
   }
@@ -184,8 +185,8 @@ export class Queue<Input, Output = Input, Transactional extends boolean = false>
     checkInteger("limit", limit, { min: 1, max: 10_000 });
     const rows = (await this.#parts.record?.table.listDead(limit)) ?? [];
     const letters = rows.map(({ id, data, attempts, last_error }) => ({ id, data, attempts, reason: last_error ?? "" }));
-    await this.#parts.lists.connection.ensureReady(5_000);
-    const onValkey = await this.#parts.lists.deadLetters(limit);
+    await this.#parts.store.connection.ensureReady(5_000);
+    const onValkey = await this.#parts.store.letters.newest(limit);
     return [...letters, ...onValkey.map(readDeadLetter)].slice(0, limit);
   }
 
@@ -198,7 +199,7 @@ export class Queue<Input, Output = Input, Transactional extends boolean = false>
     checkOptionNames("redrive", options, listOptionNames);
     const { limit = Number.MAX_SAFE_INTEGER } = options;
     checkInteger("limit", limit, { min: 1 });
-    await this.#parts.lists.connection.ensureReady(5_000);
+    await this.#parts.store.connection.ensureReady(5_000);
     const rows = await this.#redriveRows(limit);
     return rows + (await this.#redriveLetters(limit - rows));
   }
@@ -224,10 +225,10 @@ export class Queue<Input, Output = Input, Transactional extends boolean = false>
 
   // Letters that stay go behind the others: each that was there is looked at once.
   async #redriveLetters(limit: number): Promise<number> {
-    const { lists } = this.#parts;
+    const { store } = this.#parts;
     let count = 0;
-    for (let left = await lists.deadLetterCount(); left > 0 && count < limit;) {
-      const { looked, moved } = await lists.redrive(Math.min(redrivePage, limit - count, left));
+    for (let left = await store.letters.count(); left > 0 && count < limit;) {
+      const { looked, moved } = await store.letters.redrive(Math.min(redrivePage, limit - count, left));
       if (looked === 0) break;
       left -= looked;
       count += moved;
@@ -236,13 +237,13 @@ export class Queue<Input, Output = Input, Transactional extends boolean = false>
   }
 
   #startWorker(take: number, createRunner: WorkerSetup<Output>["createRunner"]): Worker<Output> {
-    const { lists, record, policy, schema, logger, workers } = this.#parts;
+    const { store, record, policy, schema, logger, workers } = this.#parts;
     this.#parts.checkOpen();
     // Shorter than the lease, so that nobody waits under a lease that has ended.
     const blockMs = Math.min(5_000, Math.floor(policy.leaseMs / 2));
     const worker = new Worker<Output>({
       queue: this.name,
-      lists,
+      store,
       blocking: this.#parts.createBlockingConnection(blockMs),
       record,
       policy,

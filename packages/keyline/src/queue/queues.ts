@@ -7,7 +7,7 @@ import { checkName } from "../runtime/names.ts";
 import { checkSameOptions } from "../runtime/same-options.ts";
 import type { ValkeyConnection } from "../valkey/client/connection.ts";
 import { QueueKeys } from "../valkey/queue/keys.ts";
-import { QueueLists } from "../valkey/queue/queue-lists.ts";
+import { QueueStore } from "../valkey/queue/queue-store.ts";
 import { PlainAdder } from "./adder.ts";
 import { JobOutlet } from "./job-outlet.ts";
 import { JobRecord } from "./job-record.ts";
@@ -70,9 +70,9 @@ export class Queues {
 
   #createParts(name: string, options: QueueOptions, policy: QueuePolicy): QueueParts {
     const { prefix, commands, logger } = this.#setup;
-    const lists = new QueueLists(commands, new QueueKeys(prefix, name));
+    const store = new QueueStore(commands, new QueueKeys(prefix, name));
     const common = {
-      lists,
+      store,
       policy,
       schema: options.schema,
       logger,
@@ -81,17 +81,17 @@ export class Queues {
       checkOpen: () => this.#setup.checkOpen(),
     };
     if (!options.transactional) {
-      return { ...common, adder: new PlainAdder(lists, name), record: undefined, transactionalAdder: undefined };
+      return { ...common, adder: new PlainAdder(store, name), record: undefined, transactionalAdder: undefined };
     }
     const database = this.#setup.requireDatabase(`the transactional queue ${name}`);
     const relay = this.#relayFor(database);
     const table = new JobTable(database, name);
     const notes = new DeliveryNotes(table, logger);
-    const outlet = new JobOutlet(lists, { table, notes, relay, logger });
+    const outlet = new JobOutlet(store, { table, notes, relay, logger });
     this.#outlets.add(outlet);
     relay.add(outlet);
     const transactionalAdder = new TransactionalAdder(table, { outlet, relay, logger });
-    return { ...common, adder: transactionalAdder, transactionalAdder, record: new JobRecord(table, { notes, lists, logger }) };
+    return { ...common, adder: transactionalAdder, transactionalAdder, record: new JobRecord(table, { notes, store, logger }) };
   }
 
   #relayFor(database: Database): JobRelay {

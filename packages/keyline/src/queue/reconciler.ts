@@ -3,7 +3,8 @@
  * is still in it is handed in once more; what had ended and is not in it, has ended. When that is read: work/doubt.ts.
  */
 import type { Logger } from "../runtime/logger.ts";
-import type { Beat, QueueLists } from "../valkey/queue/queue-lists.ts";
+import type { Beat } from "../valkey/queue/leases.ts";
+import type { QueueStore } from "../valkey/queue/queue-store.ts";
 import type { Doubt } from "../work/doubt.ts";
 import type { Lease } from "../work/lease.ts";
 import type { Disposal } from "./disposal.ts";
@@ -23,7 +24,7 @@ export interface Reading<Data> {
 export type Command = "settle" | "take" | "end" | "wait";
 
 interface ReconcilerSetup<Data> {
-  readonly lists: QueueLists;
+  readonly store: QueueStore;
   readonly lease: Lease<Beat>;
   readonly doubt: Doubt<HeldJob<Data>, Command>;
   readonly logger: Logger;
@@ -52,12 +53,12 @@ export class Reconciler<Data> {
 
   /** Reads the list, and tries until that works. Undefined when there is nothing to do any more: the lease went, or the worker stopped. */
   async read(): Promise<Reading<Data> | undefined> {
-    const { lists, lease, doubt } = this.#setup;
+    const { store, lease, doubt } = this.#setup;
     const elements = await doubt.resolve(async () => {
-      if (!(await lists.connection.whenReady(1_000, doubt.signal))) return undefined;
+      if (!(await store.connection.whenReady(1_000, doubt.signal))) return undefined;
       // A list whose lease has ended is not this worker's to read.
       await lease.beat();
-      return lists.held(lease.name);
+      return store.holding.held(lease.name);
     });
     return elements && this.#reconcile(elements);
   }

@@ -2,7 +2,8 @@ import { performance } from "../runtime/clock.ts";
 import type { Logger } from "../runtime/logger.ts";
 import { Rescue } from "../work/rescue.ts";
 import type { JobTable } from "../postgres/job/job-table.ts";
-import type { Beat, QueueLists } from "../valkey/queue/queue-lists.ts";
+import type { Beat } from "../valkey/queue/leases.ts";
+import type { QueueStore } from "../valkey/queue/queue-store.ts";
 import type { Lease } from "../work/lease.ts";
 import type { ShiftDuty } from "../work/shift-parts.ts";
 import type { HeldJob } from "./held-jobs.ts";
@@ -18,7 +19,7 @@ const rememberGoneMs = 3_600_000;
  * learn of such a lease with every renewal of their own, so nobody polls for it.
  */
 export class Rescuer implements ShiftDuty<HeldJob<unknown>, Beat> {
-  readonly #lists: QueueLists;
+  readonly #store: QueueStore;
   readonly #table: JobTable | undefined;
   readonly #lease: Lease<Beat>;
   readonly #logger: Logger;
@@ -26,10 +27,10 @@ export class Rescuer implements ShiftDuty<HeldJob<unknown>, Beat> {
   #nextStragglers = performance.now() + stragglersEveryMs;
 
   constructor(
-    lists: QueueLists,
+    store: QueueStore,
     { table, lease, logger }: { readonly table: JobTable | undefined; readonly lease: Lease<Beat>; readonly logger: Logger },
   ) {
-    this.#lists = lists;
+    this.#store = store;
     this.#table = table;
     this.#lease = lease;
     this.#logger = logger;
@@ -60,14 +61,14 @@ export class Rescuer implements ShiftDuty<HeldJob<unknown>, Beat> {
   }
 
   async #returnStragglers(): Promise<void> {
-    for (const worker of await this.#lists.goneWorkers(rememberGoneMs)) {
-      if ((await this.#lists.heldCount(worker)) > 0) await this.#returnAll(worker, "straggler");
+    for (const worker of await this.#store.leases.goneWorkers(rememberGoneMs)) {
+      if ((await this.#store.leases.heldCount(worker)) > 0) await this.#returnAll(worker, "straggler");
     }
   }
 
   async #returnAll(worker: string, reason: "ended" | "straggler"): Promise<void> {
     for (let left = 1, total = 0; left > 0;) {
-      const answer = await this.#lists.returnHeld(worker, page, reason);
+      const answer = await this.#store.leases.returnHeld(worker, page, reason);
       if (!answer) return;
       ({ left } = answer);
       total += answer.returned.length;

@@ -12,7 +12,8 @@ import { Emitter } from "../runtime/emitter.ts";
 import { KeylineError } from "../runtime/errors.ts";
 import type { Logger } from "../runtime/logger.ts";
 import type { ValkeyConnection } from "../valkey/client/connection.ts";
-import type { Beat, QueueLists } from "../valkey/queue/queue-lists.ts";
+import type { Beat } from "../valkey/queue/leases.ts";
+import type { QueueStore } from "../valkey/queue/queue-store.ts";
 import { Intake, type Doubts, type IntakeSetup } from "../work/intake.ts";
 import { Report, type ShiftEvents } from "../work/report.ts";
 import type { Runner } from "../work/runner.ts";
@@ -38,7 +39,7 @@ export interface WorkerEvents<Data> extends ShiftEvents<Job<Data>> {
 
 export interface WorkerSetup<Data> {
   readonly queue: string;
-  readonly lists: QueueLists;
+  readonly store: QueueStore;
   readonly blocking: ValkeyConnection;
   readonly record: JobRecord | undefined;
   readonly policy: QueuePolicy;
@@ -62,7 +63,7 @@ export class Worker<Data> {
 
   /** @internal */
   constructor(setup: WorkerSetup<Data>) {
-    const { lists, logger, policy, record } = setup;
+    const { store, logger, policy, record } = setup;
     const trade = tradeOf<Data>(setup.queue);
     this.#setup = setup;
     this.#events = new Emitter(logger);
@@ -72,11 +73,11 @@ export class Worker<Data> {
       report: this.#report,
       logger,
       recordStore: record?.table.database,
-      createLease: (events) => createLease(lists, policy.leaseMs, { logger, events }),
+      createLease: (events) => createLease(store, policy.leaseMs, { logger, events }),
       createExchange: (parts) => new Exchange<Data>({ ...setup, ...parts, trade }),
       createRunner: (confirmLease) => setup.createRunner(record && { record, confirmLease }),
       createIntake: (events, signal) => new Intake(this.#intakeSetup(trade, signal), events),
-      createDuties: ({ lease }) => [new Rescuer(lists, { table: record?.table, lease, logger }), new Promoter(lists, logger)],
+      createDuties: ({ lease }) => [new Rescuer(store, { table: record?.table, lease, logger }), new Promoter(store, logger)],
       verdictOf: (held, outcome) => verdictOf(held.attempts, outcome, policyOf(held, policy)),
       conclude: (held, verdict, { exchange, signal }) => {
         if (verdict.kind === "settle" && !record) exchange.end(held, settled);

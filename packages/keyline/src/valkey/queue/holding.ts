@@ -1,0 +1,117 @@
+import type { ValkeyConnection } from "../client/connection.ts";
+import { scriptsBeside } from "../client/script.ts";
+import type { QueueKeys } from "./keys.ts";
+
+const script = scriptsBeside(import.meta.url);
+const settleOldest = script(4, "settle-oldest", "take");
+const settleScattered = script(4, "held", "settle-scattered", "take");
+const retry = script(4, "held", "retry");
+const bury = script(4, "held", "bury");
+
+/** Where a job is in its worker's held list: a place, which may be out of date, and the text its element begins with, which decides. */
+export interface HeldPlace {
+  readonly place: number;
+  readonly begins: string;
+}
+
+/** What came of settling and taking: "lost" when the lease is, "moved" when the oldest held are others; nothing was done then. */
+export type SettleReply = { readonly missing: readonly number[]; readonly taken: readonly string[] } | "lost" | "moved";
+
+type RawSettleReply = 0 | -1 | string[] | [number[], ...string[]];
+
+const none: readonly number[] = [];
+
+function isWithMissing(reply: string[] | [number[], ...string[]]): reply is [number[], ...string[]] {
+  return typeof reply[0] === "object";
+}
+
+/** What workers of one queue hold: how jobs come into a held list and out of it. */
+export class Holding {
+  readonly #connection: ValkeyConnection;
+  readonly #keys: QueueKeys;
+
+  constructor(connection: ValkeyConnection, keys: QueueKeys) {
+    this.#connection = connection;
+    this.#keys = keys;
+  }
+
+  /**
+   * Blocks for up to `seconds` until there is a job, moves it into the worker's held list and returns its element. `connection`
+   * is the worker's own: everything behind a blocking command waits.
+   */
+  take(connection: ValkeyConnection, worker: string, seconds: number): Promise<string | null> {
+    return connection.client.blmove(this.#keys.waiting, this.#keys.held(worker), "RIGHT", "RIGHT", seconds);
+  }
+
+  /**
+   * Settles what has finished and takes up to `take` jobs. `areOldest` says that the finished are the ones held longest, in their
+   * order; then `places` needs only the first and the last of them, or the only one.
+   */
+  async settleAndTake(
+    worker: string,
+    places: readonly HeldPlace[],
+    {
+      finished,
+      take,
+      areOldest,
+      ownIds,
+    }: { readonly finished: number; readonly take: number; readonly areOldest: boolean; readonly ownIds: readonly string[] },
+  ): Promise<SettleReply> {
+    const { workers, waiting, ids } = this.#keys;
+    const values: (string | number)[] = [workers, this.#keys.held(worker), waiting, ids, worker, take, finished];
+    const isShort = areOldest || finished === 0;
+    for (const { place, begins } of places) {
+      if (isShort) values.push(begins);
+      else values.push(place, begins);
+    }
+    for (const id of ownIds) values.push(id);
+    const reply = (await (isShort ? settleOldest : settleScattered).run(this.#connection, values)) as RawSettleReply;
+    if (reply === 0) return "lost";
+    if (reply === -1) return "moved";
+    if (!isWithMissing(reply)) return { missing: none, taken: reply };
+    const [missing, ...taken] = reply;
+    return { missing: missing.map((number) => number - 1), taken };
+  }
+
+  /** False when the worker does not hold the job. */
+  async retry(
+    worker: string,
+    held: HeldPlace,
+    { element, delayMs }: { readonly element: string; readonly delayMs: number },
+  ): Promise<boolean> {
+    const { workers, scheduled, waiting } = this.#keys;
+    const reply = await retry.run(this.#connection, [
+      workers,
+      this.#keys.held(worker),
+      scheduled,
+      waiting,
+      worker,
+      held.place,
+      held.begins,
+      element,
+      delayMs,
+    ]);
+    return reply === 1;
+  }
+
+  /** False when the worker does not hold the job. An empty `letter` only removes it. */
+  async bury(worker: string, held: HeldPlace, { letter, ownId }: { readonly letter: string; readonly ownId: string }): Promise<boolean> {
+    const { workers, dead, ids } = this.#keys;
+    const reply = await bury.run(this.#connection, [
+      workers,
+      this.#keys.held(worker),
+      dead,
+      ids,
+      worker,
+      held.place,
+      held.begins,
+      letter,
+      ownId,
+    ]);
+    return reply === 1;
+  }
+
+  held(worker: string): Promise<string[]> {
+    return this.#connection.client.lrange(this.#keys.held(worker), 0, -1);
+  }
+}

@@ -1,0 +1,73 @@
+import type { ValkeyConnection } from "../client/connection.ts";
+import { registerLease } from "../client/register-lease.ts";
+import { scriptsBeside } from "../client/script.ts";
+import type { QueueKeys } from "./keys.ts";
+
+const script = scriptsBeside(import.meta.url);
+const beat = script(3, "beat");
+const returnHeld = script(4, "return-held");
+
+export interface Beat {
+  readonly heldCount: number;
+  /** Milliseconds until the next scheduled job is due, -1 when there is none. */
+  readonly nextDueMs: number;
+  /** A worker whose lease has ended, or "". */
+  readonly endedWorker: string;
+}
+
+export type ReturnReason = "ended" | "leaving" | "straggler";
+
+/** The leases of the workers of one queue, and what those leave behind whose lease has ended. */
+export class Leases {
+  readonly #connection: ValkeyConnection;
+  readonly #keys: QueueKeys;
+
+  constructor(connection: ValkeyConnection, keys: QueueKeys) {
+    this.#connection = connection;
+    this.#keys = keys;
+  }
+
+  async register(worker: string, leaseMs: number): Promise<void> {
+    await registerLease.run(this.#connection, [this.#keys.workers, worker, leaseMs]);
+  }
+
+  /** Renews the lease; `undefined` when it is lost. */
+  async beat(worker: string, leaseMs: number): Promise<Beat | undefined> {
+    const { workers, scheduled } = this.#keys;
+    const reply = (await beat.run(this.#connection, [workers, this.#keys.held(worker), scheduled, worker, leaseMs])) as
+      0 | [number, number, string];
+    return reply === 0 ? undefined : { heldCount: reply[0], nextDueMs: reply[1], endedWorker: reply[2] };
+  }
+
+  /** Returns a page of what the worker holds to the head of the queue; `undefined` when its lease goes on. */
+  async returnHeld(
+    worker: string,
+    page: number,
+    reason: ReturnReason,
+  ): Promise<{ readonly left: number; readonly returned: readonly string[] } | undefined> {
+    const { workers, gone, waiting } = this.#keys;
+    const reply = (await returnHeld.run(this.#connection, [workers, gone, waiting, this.#keys.held(worker), worker, page, reason])) as
+      0 | [number, ...string[]];
+    if (reply === 0) return undefined;
+    const [left, ...returned] = reply;
+    return { left, returned };
+  }
+
+  /** Workers that are gone and may have left a move under way, after forgetting those gone for longer than `forgetAfterMs`. */
+  async goneWorkers(forgetAfterMs: number): Promise<readonly string[]> {
+    const { client } = this.#connection;
+    if (Number.isFinite(forgetAfterMs)) {
+      const [seconds] = await client.time();
+      await client.zremrangebyscore(this.#keys.gone, "-inf", Number(seconds) * 1_000 - forgetAfterMs);
+    }
+    return client.zrange(this.#keys.gone, 0, -1);
+  }
+
+  heldCount(worker: string): Promise<number> {
+    return this.#connection.client.llen(this.#keys.held(worker));
+  }
+
+  workers(): Promise<string[]> {
+    return this.#connection.client.zrange(this.#keys.workers, 0, -1);
+  }
+}

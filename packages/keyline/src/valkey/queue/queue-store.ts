@@ -1,0 +1,34 @@
+import type { ValkeyConnection } from "../client/connection.ts";
+import { Adds } from "./adds.ts";
+import { Holding } from "./holding.ts";
+import type { QueueKeys } from "./keys.ts";
+import { Leases } from "./leases.ts";
+import { Letters } from "./letters.ts";
+import { Memory } from "./memory.ts";
+import { Reads } from "./reads.ts";
+import { Schedule } from "./schedule.ts";
+
+/** One queue on Valkey. Every operation is one step on the server, so that nothing dies between two halves of it. */
+export class QueueStore {
+  readonly connection: ValkeyConnection;
+  readonly keys: QueueKeys;
+  readonly adds: Adds;
+  readonly holding: Holding;
+  readonly leases: Leases;
+  readonly schedule: Schedule;
+  readonly letters: Letters;
+  readonly reads: Reads;
+  readonly memory: Memory;
+
+  constructor(connection: ValkeyConnection, keys: QueueKeys) {
+    this.connection = connection;
+    this.keys = keys;
+    this.adds = new Adds(connection, keys);
+    this.holding = new Holding(connection, keys);
+    this.leases = new Leases(connection, keys);
+    this.schedule = new Schedule(connection, keys);
+    this.letters = new Letters(connection, keys);
+    this.reads = new Reads(connection, keys);
+    this.memory = new Memory(connection, keys);
+  }
+}

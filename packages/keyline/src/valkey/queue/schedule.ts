@@ -1,0 +1,27 @@
+import type { ValkeyConnection } from "../client/connection.ts";
+import { scriptsBeside } from "../client/script.ts";
+import type { QueueKeys } from "./keys.ts";
+
+const script = scriptsBeside(import.meta.url);
+const schedule = script(1, "schedule");
+const promote = script(2, "promote");
+
+/** The jobs of one queue that are due later. */
+export class Schedule {
+  readonly #connection: ValkeyConnection;
+  readonly #keys: QueueKeys;
+
+  constructor(connection: ValkeyConnection, keys: QueueKeys) {
+    this.#connection = connection;
+    this.#keys = keys;
+  }
+
+  async push(delaysAndElements: readonly (number | string)[]): Promise<void> {
+    await schedule.run(this.#connection, [this.#keys.scheduled, ...delaysAndElements]);
+  }
+
+  /** Moves up to `limit` jobs whose time has come to the queue. Returns milliseconds until the next, -1 when there is none. */
+  async promote(limit: number): Promise<number> {
+    return (await promote.run(this.#connection, [this.#keys.scheduled, this.#keys.waiting, limit])) as number;
+  }
+}
