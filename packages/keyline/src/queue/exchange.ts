@@ -22,6 +22,7 @@ import type { Trade } from "../work/trade.ts";
 import { BlockingTake } from "./blocking-take.ts";
 import type { Disposal } from "./disposal.ts";
 import { HeldJob, HeldJobs } from "./held-jobs.ts";
+import { tiesOf, tiesOfAll } from "./ties.ts";
 import { Reconciler, type Command, type Reading } from "./reconciler.ts";
 
 export interface ExchangeSetup<Data> {
@@ -105,8 +106,8 @@ export class Exchange<Data> implements ShiftExchange<HeldJob<Data>, Beat> {
     this.pumpSoon();
   }
 
-  follow({ heldCount }: Beat): void {
-    this.#doubt.compare(this.#pump.underWay === 0 ? heldCount : 0, this.#held.size + this.#reconciler.unsure);
+  follow({ held }: Beat): void {
+    this.#doubt.compare(this.#pump.underWay === 0 ? held : 0, this.#held.size + this.#reconciler.unsure);
     this.pumpSoon();
   }
 
@@ -160,9 +161,8 @@ export class Exchange<Data> implements ShiftExchange<HeldJob<Data>, Beat> {
 
   #settleAndTake(finished: readonly HeldJob<Data>[], take: number): void {
     const { places, areOldest } = this.#held.leave(finished);
-    const ownIds: string[] = [];
-    for (const { element } of finished) if (element?.hasOwnId) ownIds.push(element.id);
-    const command = this.#store.holding.settleAndTake(this.#lease.name, places, { finished: finished.length, take, areOldest, ownIds });
+    const what = { finished: finished.length, take, areOldest, ties: tiesOfAll(finished) };
+    const command = this.#store.holding.settleAndTake(this.#lease.name, places, what);
     this.#pump.send(command, {
       places: take,
       answered: (reply) => {
@@ -200,7 +200,7 @@ export class Exchange<Data> implements ShiftExchange<HeldJob<Data>, Beat> {
     const command =
       disposal.kind === "retry"
         ? this.#store.holding.retry(name, place, disposal)
-        : this.#store.holding.bury(name, place, { letter: disposal.letter, ownId: job.element?.hasOwnId ? job.element.id : "" });
+        : this.#store.holding.bury(name, place, { letter: disposal.letter, ties: tiesOf(job) });
     this.#pump.send(command, {
       places: 0,
       answered: (isEnded) => {

@@ -32,8 +32,8 @@ export class Promoter implements ShiftDuty<HeldJob<unknown>, Beat> {
     return this.#alarm.stop();
   }
 
-  follow({ nextDueMs }: Beat): void {
-    this.#expect(nextDueMs);
+  follow({ due = -1 }: Beat): void {
+    this.#expect(due);
   }
 
   noteEnded({ verdict }: HeldJob<unknown>): void {

@@ -46,7 +46,7 @@ export class Rescuer implements ShiftDuty<HeldJob<unknown>, Beat> {
   }
 
   /** Looks after a worker whose lease has ended, and now and then after what was late. */
-  follow({ endedWorker }: Beat): void {
+  follow({ ended: endedWorker = "" }: Beat): void {
     const isTimeForStragglers = performance.now() >= this.#nextStragglers;
     if (this.#rescue.isBusy || (endedWorker === "" && !isTimeForStragglers)) return;
     if (isTimeForStragglers) this.#nextStragglers = performance.now() + stragglersEveryMs;

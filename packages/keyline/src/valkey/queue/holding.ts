@@ -3,15 +3,27 @@ import { scriptsBeside } from "../client/script.ts";
 import type { QueueKeys } from "./keys.ts";
 
 const script = scriptsBeside(import.meta.url);
-const settleOldest = script(4, "settle-oldest", "take");
-const settleScattered = script(4, "held", "settle-scattered", "take");
+// A job that is tied to something takes its end through further parts; one that is not does not pay for them.
+const loosen = ["ties", "tie-own-id", "loosen"] as const;
+const settleOldest = { plain: script(3, "settle-oldest", "take"), tied: script(3, "settle-oldest", ...loosen, "take") };
+const settleScattered = {
+  plain: script(3, "held", "settle-scattered", "take"),
+  tied: script(3, "held", "settle-scattered", ...loosen, "take"),
+};
 const retry = script(4, "held", "retry");
-const bury = script(4, "held", "bury");
+const bury = script(3, "held", "bury", ...loosen, "done");
 
 /** Where a job is in its worker's held list: a place, which may be out of date, and the text its element begins with, which decides. */
 export interface HeldPlace {
   readonly place: number;
   readonly begins: string;
+}
+
+/** Something outside its held list that a job is tied to until it has ended for good. */
+export interface Tie {
+  /** As the part of the scripts names it that loosens it: tie-*.lua. */
+  readonly kind: "id";
+  readonly value: string;
 }
 
 /** What came of settling and taking: "lost" when the lease is, "moved" when the oldest held are others; nothing was done then. */
@@ -54,18 +66,24 @@ export class Holding {
       finished,
       take,
       areOldest,
-      ownIds,
-    }: { readonly finished: number; readonly take: number; readonly areOldest: boolean; readonly ownIds: readonly string[] },
+      ties,
+    }: {
+      readonly finished: number;
+      readonly take: number;
+      readonly areOldest: boolean;
+      /** What the finished are tied to, by their place among them. */
+      readonly ties: readonly (readonly [index: number, tie: Tie])[];
+    },
   ): Promise<SettleReply> {
-    const { workers, waiting, ids } = this.#keys;
-    const values: (string | number)[] = [workers, this.#keys.held(worker), waiting, ids, worker, take, finished];
+    const values: (string | number)[] = [this.#keys.workers, this.#keys.held(worker), this.#keys.waiting, worker, take, finished];
     const isShort = areOldest || finished === 0;
     for (const { place, begins } of places) {
       if (isShort) values.push(begins);
       else values.push(place, begins);
     }
-    for (const id of ownIds) values.push(id);
-    const reply = (await (isShort ? settleOldest : settleScattered).run(this.#connection, values)) as RawSettleReply;
+    for (const [index, { kind, value }] of ties) values.push(index + 1, kind, value);
+    const settle = isShort ? settleOldest : settleScattered;
+    const reply = (await settle[ties.length > 0 ? "tied" : "plain"].run(this.#connection, values)) as RawSettleReply;
     if (reply === 0) return "lost";
     if (reply === -1) return "moved";
     if (!isWithMissing(reply)) return { missing: none, taken: reply };
@@ -95,20 +113,14 @@ export class Holding {
   }
 
   /** False when the worker does not hold the job. An empty `letter` only removes it. */
-  async bury(worker: string, held: HeldPlace, { letter, ownId }: { readonly letter: string; readonly ownId: string }): Promise<boolean> {
-    const { workers, dead, ids } = this.#keys;
-    const reply = await bury.run(this.#connection, [
-      workers,
-      this.#keys.held(worker),
-      dead,
-      ids,
-      worker,
-      held.place,
-      held.begins,
-      letter,
-      ownId,
-    ]);
-    return reply === 1;
+  async bury(
+    worker: string,
+    { place, begins }: HeldPlace,
+    { letter, ties }: { readonly letter: string; readonly ties: readonly Tie[] },
+  ): Promise<boolean> {
+    const values: (string | number)[] = [this.#keys.workers, this.#keys.held(worker), this.#keys.dead, worker, place, begins, letter];
+    for (const { kind, value } of ties) values.push(1, kind, value);
+    return (await bury.run(this.#connection, values)) === 1;
   }
 
   held(worker: string): Promise<string[]> {

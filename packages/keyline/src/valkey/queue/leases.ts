@@ -4,15 +4,17 @@ import { scriptsBeside } from "../client/script.ts";
 import type { QueueKeys } from "./keys.ts";
 
 const script = scriptsBeside(import.meta.url);
-const beat = script(3, "beat");
+const beat = script(3, "beat", "beat-due", "beat-end");
 const returnHeld = script(4, "return-held");
 
+/** What a renewal of the lease tells a worker's duties: each part of the script adds what one of them needs. */
 export interface Beat {
-  readonly heldCount: number;
-  /** Milliseconds until the next scheduled job is due, -1 when there is none. */
-  readonly nextDueMs: number;
-  /** A worker whose lease has ended, or "". */
-  readonly endedWorker: string;
+  /** How many jobs the held list has. */
+  readonly held: number;
+  /** A worker whose lease has ended. */
+  readonly ended?: string;
+  /** Milliseconds until the next scheduled job is due. */
+  readonly due?: number;
 }
 
 export type ReturnReason = "ended" | "leaving" | "straggler";
@@ -34,9 +36,8 @@ export class Leases {
   /** Renews the lease; `undefined` when it is lost. */
   async beat(worker: string, leaseMs: number): Promise<Beat | undefined> {
     const { workers, scheduled } = this.#keys;
-    const reply = (await beat.run(this.#connection, [workers, this.#keys.held(worker), scheduled, worker, leaseMs])) as
-      0 | [number, number, string];
-    return reply === 0 ? undefined : { heldCount: reply[0], nextDueMs: reply[1], endedWorker: reply[2] };
+    const reply = await beat.run(this.#connection, [workers, this.#keys.held(worker), scheduled, worker, leaseMs]);
+    return reply === 0 ? undefined : readBeat(reply as (string | number)[]);
   }
 
   /** Returns a page of what the worker holds to the head of the queue; `undefined` when its lease goes on. */
@@ -70,4 +71,10 @@ export class Leases {
   workers(): Promise<string[]> {
     return this.#connection.client.zrange(this.#keys.workers, 0, -1);
   }
+}
+
+function readBeat(namesAndValues: readonly (string | number)[]): Beat {
+  const fields: Record<string, string | number | undefined> = { held: 0 };
+  for (let index = 0; index < namesAndValues.length; index += 2) fields[String(namesAndValues[index])] = namesAndValues[index + 1];
+  return fields as unknown as Beat;
 }

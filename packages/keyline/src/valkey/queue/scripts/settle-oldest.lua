@@ -1,16 +1,17 @@
 #!lua flags=allow-oom
--- Settles the jobs that are held longest and takes as many as there is room for (take.lua), in one step.
+-- Settles the jobs that are held longest, loosens what they were tied to (loosen.lua) and takes as many as there is room for (take.lua), in
+-- one step.
 --
--- KEYS  1 workers  2 held list of the worker  3 waiting  4 ids
+-- KEYS  1 workers  2 held list of the worker  3 waiting
 -- ARGV  1 worker  2 how many to take  3 how many have finished: they are the oldest held, in their order
 --       then, if any, the text that the element of the first of them begins with
 --       then, if there are more, that of the last
---       then ids that callers chose, of the finished
+--       then what they are tied to: see loosen.lua
 -- RETURN  0 when the worker's lease is lost, -1 when the oldest held are others (nothing was done), else the elements taken
 
 local held = KEYS[2]
 local finished = tonumber(ARGV[3])
-local own_ids = 4 + math.min(finished, 2)
+local ties_at = 4 + math.min(finished, 2)
 local missing = {}
 
 local function begins_with(element, text)
@@ -23,7 +24,7 @@ else
   -- The list is the worker's alone and it knows the order: when both ends are where it expects them, so is what lies between.
   -- What is still in the list is still the worker's: there is no need to ask for its lease.
   local oldest = redis.call('LPOP', held, finished) or {}
-  if not begins_with(oldest[1], ARGV[4]) or not begins_with(oldest[finished], ARGV[own_ids - 1]) then
+  if not begins_with(oldest[1], ARGV[4]) or not begins_with(oldest[finished], ARGV[ties_at - 1]) then
     for number = #oldest, 1, -1 do redis.call('LPUSH', held, oldest[number]) end
     return redis.call('ZSCORE', KEYS[1], ARGV[1]) and -1 or 0
   end

@@ -1,7 +1,4 @@
--- The second half of the scripts that settle: forgets the ids in ARGV from `own_ids` on, takes ARGV 2 jobs from the queue into
--- `held`, and returns them behind the numbers that are `missing`.
-
-for index = own_ids, #ARGV do redis.call('SREM', KEYS[4], ARGV[index]) end
+-- Last part of the scripts that settle: takes ARGV 2 jobs from the queue into `held`, and returns them behind the numbers that are `missing`.
 
 local take = tonumber(ARGV[2])
 local taken = {}

@@ -1,0 +1,3 @@
+-- Last part of a worker's beat.
+
+return answer

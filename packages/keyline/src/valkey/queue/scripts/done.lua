@@ -1,0 +1,3 @@
+-- Last part of scripts that end one job.
+
+return 1
