@@ -7,7 +7,7 @@ import { settledElsewhere } from "./job-settle.ts";
 /** What becomes of a job's element when its attempt has ended. */
 export type Disposal =
   | { readonly kind: "settle" }
-  | { readonly kind: "retry"; readonly element: string; readonly delayMs: number }
+  | { readonly kind: "retry"; readonly element: string; readonly delayMs: number; readonly noteScheduled?: () => void }
   | { readonly kind: "bury"; readonly letter: string };
 
 /**
@@ -39,9 +39,9 @@ export async function disposalOf(
     case "retry": {
       const { attempts, delayMs } = verdict;
       const error = verdict.error ? describeError(verdict.error) : "";
-      const isOurs = await record.retry({ id, heldAttempts, attempts, delayMs, error }, signal);
-      if (!isOurs) return drop(job, settledElsewhere({ id, queue: record.table.queue }).error);
-      return { kind: "retry", element: withAttempts(job.raw, attempts), delayMs };
+      const noteScheduled = await record.retry({ id, heldAttempts, attempts, delayMs, error }, signal);
+      if (!noteScheduled) return drop(job, settledElsewhere({ id, queue: record.table.queue }).error);
+      return { kind: "retry", element: withAttempts(job.raw, attempts), delayMs, noteScheduled };
     }
   }
 }

@@ -206,6 +206,7 @@ export class Exchange<Data> implements ShiftExchange<HeldJob<Data>, Beat> {
       answered: (isEnded) => {
         this.#doubt.noteEnd(job);
         this.#doubt.noteSuccess("end");
+        if (isEnded && disposal.kind === "retry") disposal.noteScheduled?.();
         if (isEnded) this.#events.ended(job);
         else this.#events.missed(job);
       },

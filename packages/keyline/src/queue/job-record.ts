@@ -59,17 +59,21 @@ export class JobRecord {
   }
 
   /**
-   * The attempt failed and the row waits for its next one. Returns false when the job is not this worker's to retry: it was settled, or
-   * somebody has a later attempt. Waits for PostgreSQL while that is away.
+   * The attempt failed and the row waits for its next one. Returns undefined when the job is not this worker's to retry: it was settled, or
+   * somebody has a later attempt. Else what is to be called once the element is on the schedule, and only then: where Valkey has lost the
+   * element meanwhile, nothing may say that it was delivered, so that the relay brings it. Waits for PostgreSQL while that is away.
    */
-  async retry(failure: Failure & { readonly id: string; readonly delayMs: number }, signal: AbortSignal): Promise<boolean> {
+  async retry(
+    failure: Failure & { readonly id: string; readonly delayMs: number },
+    signal: AbortSignal,
+  ): Promise<(() => void) | undefined> {
+    const { id } = failure;
     const tag = randomTag(12);
     return this.#insist(signal, async () => {
       // Read before the element is on the schedule, so that the note is never newer than the delivery.
       const epoch = await this.#store.memory.writtenEpoch().catch(() => null);
-      const isOurs = await this.table.retry(failure.id, { ...failure, tag });
-      if (isOurs && epoch !== null) this.notes.note(epoch, [failure.id]);
-      return isOurs;
+      const isOurs = await this.table.retry(id, { ...failure, tag });
+      return isOurs ? () => void (epoch !== null && this.notes.note(epoch, [id])) : undefined;
     });
   }
 
