@@ -53,7 +53,11 @@ function run(folder: string, { faults }: Mutant, seed: number): Promise<string> 
   return new Promise((resolve) => {
     let output = "";
     child.stdout.on("data", (bytes: Buffer) => (output += bytes.toString()));
-    child.on("exit", () => resolve(output));
-    process.once("exit", () => child.kill());
+    const end = (): void => void child.kill();
+    process.once("exit", end);
+    child.on("exit", () => {
+      process.off("exit", end);
+      resolve(output);
+    });
   });
 }
