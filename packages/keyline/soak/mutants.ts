@@ -42,8 +42,8 @@ export const mutants: readonly Mutant[] = [
       },
       { find: "if #taken > 0 then redis.call('RPUSH', held, unpack(taken)) end", replace: "" },
       {
-        find: `connection.client.blmove(this.keys.waiting, this.keys.held(worker), "RIGHT", "RIGHT", seconds)`,
-        replace: "connection.client.brpop(this.keys.waiting, seconds).then((found) => found?.[1] ?? null)",
+        find: `connection.client.blmove(this.#keys.waiting, this.#keys.held(worker), "RIGHT", "RIGHT", seconds)`,
+        replace: "connection.client.brpop(this.#keys.waiting, seconds).then((found) => found?.[1] ?? null)",
       },
     ],
   },
@@ -56,9 +56,9 @@ export const mutants: readonly Mutant[] = [
     edits: [
       {
         find: "const settled = await this.#lanes.settle(settling);",
-        replace: `const { connection, keys } = this.#lists;
-    for (const worker of await this.#lists.workers()) {
-      for (const raw of await this.#lists.held(worker)) {
+        replace: `const { connection, keys } = this.#store;
+    for (const worker of await connection.client.zrange(keys.workers, 0, -1)) {
+      for (const raw of await connection.client.lrange(keys.held(worker), 0, -1)) {
         if (settling.jobs.some(({ id }) => raw.includes(id))) await connection.client.lrem(keys.held(worker), 1, raw);
       }
     }
@@ -175,7 +175,7 @@ export const mutants: readonly Mutant[] = [
     rules: ["I1", "I6"],
     seeds: 4,
     edits: [
-      { find: "await this.#lists.returnHeld(worker, page, reason);", replace: "await this.#lists.returnHeld(worker, 3, reason);" },
+      { find: ".returnHeld(worker, page, reason);", replace: ".returnHeld(worker, 3, reason);" },
       { find: "({ left } = answer);", replace: "left = 0;" },
       { find: "if answer[1] == 0 then", replace: "do" },
       { find: "redis.call('ZADD', KEYS[2], now, ARGV[1])", replace: "" },
