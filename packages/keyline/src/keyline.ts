@@ -10,6 +10,7 @@ import { runTransaction } from "./postgres/client/transaction.ts";
 import type { QueueOptions } from "./queue/options.ts";
 import type { Queue } from "./queue/queue.ts";
 import { Queues } from "./queue/queues.ts";
+import { Door } from "./runtime/door.ts";
 import { KeylineError } from "./runtime/errors.ts";
 import { silentLogger, type Logger } from "./runtime/logger.ts";
 import { checkName } from "./runtime/names.ts";
@@ -52,6 +53,7 @@ export class Keyline {
   readonly #queues: Queues;
   readonly #channels: Channels;
   readonly #streams: Streams;
+  readonly #door = new Door();
   #closing: Promise<void> | undefined;
 
   /** Connects in the background, and again whenever a connection breaks. Throws INVALID_OPTION. */
@@ -70,7 +72,7 @@ export class Keyline {
       // The answer comes when the block time is over; two seconds later it is overdue.
       connect: (blockMs: number) => this.#connect(blockMs + 2_000),
       requireDatabase: (what: string) => this.#requireDatabase(what),
-      checkOpen: () => this.#checkOpen(),
+      door: this.#door,
     };
     this.#queues = new Queues(shared);
     this.#channels = new Channels({
@@ -90,7 +92,7 @@ export class Keyline {
   queue<Input, Output>(name: string, options: Rules & Plain & WithSchema<Input, Output>): Queue<Input, Output>;
   queue<Input, Output>(name: string, options: Rules & WithRecord & WithSchema<Input, Output>): Queue<Input, Output, true>;
   queue(name: string, options: QueueOptions = {}): Queue<unknown, unknown, boolean> {
-    this.#checkOpen();
+    this.#door.check();
     return this.#queues.queue(name, options);
   }
 
@@ -103,13 +105,13 @@ export class Keyline {
   channel<Data = unknown>(name: string, options?: Omit<ChannelOptions, "schema">): Channel<Data>;
   channel<Input, Output>(name: string, options: Omit<ChannelOptions, "schema"> & WithSchema<Input, Output>): Channel<Input, Output>;
   channel(name: string, options: ChannelOptions = {}): Channel<unknown> {
-    this.#checkOpen();
+    this.#door.check();
     return this.#channels.channel(name, options);
   }
 
   /** All channels whose names fit the pattern, as in `weather.*`. Throws INVALID_NAME. */
   channels(pattern: string): ChannelPattern {
-    this.#checkOpen();
+    this.#door.check();
     return this.#channels.channels(pattern);
   }
 
@@ -125,7 +127,7 @@ export class Keyline {
   stream<Input, Output>(name: string, options: StreamRules<Output> & Plain & WithSchema<Input, Output>): Stream<Input, Output>;
   stream<Input, Output>(name: string, options: StreamRules<Output> & WithRecord & WithSchema<Input, Output>): Stream<Input, Output, true>;
   stream(name: string, options: StreamOptions = {}): Stream<unknown, unknown, boolean> {
-    this.#checkOpen();
+    this.#door.check();
     return this.#streams.stream(name, options);
   }
 
@@ -137,9 +139,10 @@ export class Keyline {
    * await keyline.command("SET", "greeting", "hello", "PX", 1_000);
    */
   async command(name: string, ...values: readonly (string | number)[]): Promise<unknown> {
-    this.#checkOpen();
-    await this.#commands.ensureReady(silenceMs);
-    return this.#commands.client.call(name, ...values);
+    return this.#door.accept(async () => {
+      await this.#commands.ensureReady(silenceMs);
+      return this.#commands.client.call(name, ...values);
+    });
   }
 
   /**
@@ -153,24 +156,34 @@ export class Keyline {
    * });
    */
   transaction<Result>(work: (tx: Transaction) => Promise<Result>): Promise<Result> {
-    this.#checkOpen();
-    return runTransaction(this.#requireDatabase("keyline.transaction"), work);
+    this.#door.check();
+    const database = this.#requireDatabase("keyline.transaction");
+    return this.#door.accept(() => runTransaction(database, work));
   }
 
   /** Creates or upgrades the schema `keyline` in the database. Safe to call from many processes at once, and at every start. */
   migrate(): Promise<void> {
-    this.#checkOpen();
-    return migrate(this.#requireDatabase("keyline.migrate"));
+    this.#door.check();
+    const database = this.#requireDatabase("keyline.migrate");
+    return this.#door.accept(() => migrate(database));
   }
 
-  /** Stops all workers (see `worker.stop`), writes what is left to write, then closes the connections. */
+  /**
+   * Stops all workers (see `worker.stop`), consumers and projections, waits for what was called before, then closes the connections. What is called afterwards
+   * throws CLOSED; what handlers call that still run is done.
+   */
   close(): Promise<void> {
     this.#closing ??= this.#close();
     return this.#closing;
   }
 
   async #close(): Promise<void> {
-    await this.#queues.stopWorkers();
+    this.#door.close();
+    if (this.#queues.areWorking || this.#streams.areWorking) {
+      await Promise.all([this.#queues.stopWorking(), this.#streams.stopWorking()]);
+    }
+    await this.#door.shut();
+    await this.#queues.drained();
     await this.#channels.close();
     await this.#streams.close();
     await this.#queues.close();
@@ -185,9 +198,5 @@ export class Keyline {
   #requireDatabase(what: string): Database {
     if (this.#database) return this.#database;
     throw new KeylineError("POSTGRES_REQUIRED", `${what} needs PostgreSQL: give new Keyline({ postgres: "postgres://..." })`);
-  }
-
-  #checkOpen(): void {
-    if (this.#closing) throw new KeylineError("CLOSED", "This Keyline was closed: make a new one");
   }
 }

@@ -1,3 +1,4 @@
+import type { Door } from "../runtime/door.ts";
 import { KeylineError } from "../runtime/errors.ts";
 import type { PatternSubscribeOptions } from "./options.ts";
 import type { MessageListener, Receiver } from "./receiver.ts";
@@ -5,7 +6,7 @@ import { Subscription } from "./subscription.ts";
 
 interface ChannelPatternParts {
   createReceiver(options: PatternSubscribeOptions, listener: MessageListener<unknown> | undefined): Receiver<unknown>;
-  checkOpen(): void;
+  readonly door: Door;
 }
 
 /** All channels whose names fit a pattern: `*` stands for any run of characters, dots too, and `?` for one. */
@@ -29,7 +30,7 @@ export class ChannelPattern {
   subscribe(options?: PatternSubscribeOptions): Subscription;
   subscribe(listener: MessageListener<unknown>, options?: PatternSubscribeOptions): Subscription;
   subscribe(first: MessageListener<unknown> | PatternSubscribeOptions = {}, second: PatternSubscribeOptions = {}): Subscription {
-    this.#parts.checkOpen();
+    this.#parts.door.checkOpen();
     const [listener, options] = typeof first === "function" ? [first, second] : [undefined, first];
     if ("since" in options && options.since !== undefined) {
       throw new KeylineError(

@@ -1,4 +1,6 @@
 import type { StandardSchemaV1 } from "@standard-schema/spec";
+import { isLent } from "../postgres/client/lent-client.ts";
+import type { Door } from "../runtime/door.ts";
 import { KeylineError } from "../runtime/errors.ts";
 import { newId } from "../runtime/ids.ts";
 import { toJson } from "../runtime/json.ts";
@@ -22,7 +24,7 @@ export interface ChannelParts {
   readonly history: History<unknown> | undefined;
   presence(): Presence;
   createReceiver(options: SubscribeOptions, listener: MessageListener<unknown> | undefined): Receiver<unknown>;
-  checkOpen(): void;
+  readonly door: Door;
 }
 
 const noOptions = {};
@@ -60,7 +62,13 @@ export class Channel<Input, Output = Input> {
    * const { id, receivers } = await news.publish({ text: "Valkey 9 is out" });
    */
   async publish(data: Input, options: PublishOptions = noOptions): Promise<PublishResult> {
-    this.#parts.checkOpen();
+    const { schema, door } = this.#parts;
+    if (options.tx === undefined || !isLent(options.tx)) door.check();
+    if (!schema && options.tx === undefined) return this.#publish(data, options);
+    return door.follow(this.#publish(data, options));
+  }
+
+  async #publish(data: Input, options: PublishOptions): Promise<PublishResult> {
     if (options !== noOptions) checkPublishOptions(options);
     const { tx } = options;
     const { schema, policy, publisher, transactionalPublisher } = this.#parts;
@@ -89,7 +97,7 @@ export class Channel<Input, Output = Input> {
   subscribe(options?: SubscribeOptions): Subscription<Output>;
   subscribe(listener: MessageListener<Output>, options?: SubscribeOptions): Subscription<Output>;
   subscribe(first: MessageListener<Output> | SubscribeOptions = {}, second: SubscribeOptions = {}): Subscription<Output> {
-    this.#parts.checkOpen();
+    this.#parts.door.checkOpen();
     const [listener, options] = typeof first === "function" ? [first, second] : [undefined, first];
     if (options.since !== undefined && !this.hasHistory) {
       throw new KeylineError(
@@ -108,8 +116,11 @@ export class Channel<Input, Output = Input> {
    * const { messages, cursor } = await news.history({ limit: 20 });
    * const subscription = news.subscribe({ since: cursor });
    */
-  async history({ limit = 100, since }: HistoryReadOptions = {}): Promise<HistoryRead<Output>> {
-    this.#parts.checkOpen();
+  history(options: HistoryReadOptions = {}): Promise<HistoryRead<Output>> {
+    return this.#parts.door.accept(() => this.#readHistory(options));
+  }
+
+  async #readHistory({ limit = 100, since }: HistoryReadOptions): Promise<HistoryRead<Output>> {
     checkInteger("limit", limit, { min: 1, max: 10_000 });
     const { history } = this.#parts;
     if (!history) {

@@ -12,6 +12,7 @@
 import type { Database } from "../postgres/client/database.ts";
 import { MessageRelay } from "../postgres/message/message-relay.ts";
 import { MessageTable } from "../postgres/message/message-table.ts";
+import type { Door } from "../runtime/door.ts";
 import { randomTag } from "../runtime/ids.ts";
 import type { Logger } from "../runtime/logger.ts";
 import { checkName, checkPattern } from "../runtime/names.ts";
@@ -43,7 +44,7 @@ export interface ChannelsSetup {
   readonly createSubscriptions: () => Subscriptions;
   readonly database: Database | undefined;
   readonly logger: Logger;
-  checkOpen(): void;
+  readonly door: Door;
 }
 
 const presenceLeaseMs = 10_000;
@@ -85,7 +86,7 @@ export class Channels {
       unsubscribe: (subscriptions) => subscriptions.unsubscribePattern(pubSubPattern),
     };
     return new ChannelPattern(pattern, {
-      checkOpen: () => this.#setup.checkOpen(),
+      door: this.#setup.door,
       createReceiver: (options, listener) => this.#topics.join(source, { options, listener }),
     });
   }
@@ -113,7 +114,7 @@ export class Channels {
       transactionalPublisher: database && this.#transactional(database),
       history: history && new History<unknown>(name, { log, reader, logger }),
       presence: () => (presence ??= this.#createPresence(channel, log)),
-      checkOpen: () => this.#setup.checkOpen(),
+      door: this.#setup.door,
       createReceiver: (options, listener) => {
         const since = options.since === undefined || options.since === "earliest" ? options.since : parseCursor(options.since);
         return this.#topics.join(source, { options, listener, since });
@@ -141,7 +142,7 @@ export class Channels {
       logger,
       leaseMs: presenceLeaseMs,
       busy: this.#presences,
-      checkOpen: () => this.#setup.checkOpen(),
+      door: this.#setup.door,
     });
   }
 

@@ -1,3 +1,4 @@
+import type { Door } from "../runtime/door.ts";
 import type { Duty } from "../runtime/duty.ts";
 import { KeylineError, toError } from "../runtime/errors.ts";
 import { toJson } from "../runtime/json.ts";
@@ -21,7 +22,7 @@ interface PresenceSetup {
   readonly leaseMs: number;
   /** Has this presence in it while somebody is here through it, or watches. */
   readonly busy: Set<Presence>;
-  checkOpen(): void;
+  readonly door: Door;
 }
 
 const maxInfoBytes = 4_096;
@@ -59,8 +60,11 @@ export class Presence implements Duty {
    * const presence = await news.presence.enter("user:17", { info: { name: "Ada" } });
    * await presence.leave();
    */
-  async enter(member: string, { info = null }: EnterOptions = {}): Promise<{ leave(): Promise<void> }> {
-    this.#setup.checkOpen();
+  enter(member: string, options: EnterOptions = {}): Promise<{ leave(): Promise<void> }> {
+    return this.#setup.door.accept(() => this.#enterAs(member, options));
+  }
+
+  async #enterAs(member: string, { info = null }: EnterOptions): Promise<{ leave(): Promise<void> }> {
     checkMember(member);
     const infoJson = toJson(`presence on channel ${this.#channel.name}`, info, maxInfoBytes);
     const known = this.#entered.get(member);
@@ -85,16 +89,18 @@ export class Presence implements Duty {
       leave: async () => {
         if (hasLeft) return;
         hasLeft = true;
-        await this.#leave(member);
+        await this.#setup.door.follow(this.#leave(member));
       },
     };
   }
 
   /** Everybody who is here now, on all processes. */
-  async members(): Promise<Member[]> {
-    this.#setup.checkOpen();
-    await this.#setup.set.connection.ensureReady(readyWithinMs);
-    return (await this.#setup.set.list()).map(toMember);
+  members(): Promise<Member[]> {
+    const { door, set } = this.#setup;
+    return door.accept(async () => {
+      await set.connection.ensureReady(readyWithinMs);
+      return (await set.list()).map(toMember);
+    });
   }
 
   /**
@@ -105,7 +111,7 @@ export class Presence implements Duty {
    * console.log([...watch.members.keys()]);
    */
   async watch(listener: PresenceListener): Promise<PresenceWatch> {
-    this.#setup.checkOpen();
+    this.#setup.door.checkOpen();
     await this.#setup.set.connection.ensureReady(readyWithinMs);
     const { set, subscriptions, logger, leaseMs } = this.#setup;
     const view = (this.#view ??= new PresenceView({ set, subscriptions: subscriptions(), logger, lookEveryMs: leaseMs / 2 }));

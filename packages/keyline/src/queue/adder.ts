@@ -17,6 +17,8 @@ export interface AddRequest {
 export interface Adder {
   add(request: AddRequest): Promise<AddResult>;
   addMany(requests: readonly AddRequest[]): Promise<AddResult[]>;
+  /** Resolves when everything that was added so far is there, or has failed. */
+  drained(): Promise<void>;
 }
 
 const pageElements = 250;
@@ -36,8 +38,9 @@ abstract class Page<Reply> {
     return this.#reply.promise;
   }
 
-  send(store: QueueStore, insure: Insure): void {
-    insure(() => this.push(store)).then(this.#reply.resolve, this.#reply.reject);
+  /** Resolves when it is known what became of it. */
+  send(store: QueueStore, insure: Insure): Promise<void> {
+    return insure(() => this.push(store)).then(this.#reply.resolve, this.#reply.reject);
   }
 }
 
@@ -90,6 +93,7 @@ export class PlainAdder implements Adder {
   readonly #store: QueueStore;
   readonly #queue: string;
   #pages: (PlainPage | OwnIdPage)[] = [];
+  readonly #underWay = new Set<Promise<void>>();
 
   constructor(store: QueueStore, queue: string) {
     this.#store = store;
@@ -104,6 +108,11 @@ export class PlainAdder implements Adder {
     return Promise.all(requests.map((request) => this.add(request)));
   }
 
+  async drained(): Promise<void> {
+    this.#sendPages();
+    await Promise.all(this.#underWay);
+  }
+
   #openPage(hasOwnIds: boolean): PlainPage | OwnIdPage {
     const last = this.#pages.at(-1);
     if (last && !last.isFull && last instanceof OwnIdPage === hasOwnIds) return last;
@@ -116,7 +125,10 @@ export class PlainAdder implements Adder {
   #sendPages(): void {
     const pages = this.#pages;
     this.#pages = [];
-    for (const page of pages) page.send(this.#store, (push) => this.#insure(push));
+    for (const page of pages) {
+      const sending = page.send(this.#store, (push) => this.#insure(push)).finally(() => this.#underWay.delete(sending));
+      this.#underWay.add(sending);
+    }
   }
 
   async #insure<Result>(send: () => Promise<Result>): Promise<Result> {

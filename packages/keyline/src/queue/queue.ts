@@ -1,5 +1,7 @@
 import type { StandardSchemaV1 } from "@standard-schema/spec";
+import type { Door } from "../runtime/door.ts";
 import { KeylineError, toError } from "../runtime/errors.ts";
+import { isLent } from "../postgres/client/lent-client.ts";
 import type { TransactionClient } from "../postgres/client/options.ts";
 import { newId } from "../runtime/ids.ts";
 import { toJson } from "../runtime/json.ts";
@@ -34,7 +36,7 @@ export interface QueueParts {
   readonly logger: Logger;
   createBlockingConnection(blockMs: number): ValkeyConnection;
   readonly workers: Set<{ stop(): Promise<void> }>;
-  checkOpen(): void;
+  readonly door: Door;
 }
 
 export type Handler<Data> = (job: Job<Data>) => unknown;
@@ -86,10 +88,11 @@ export class Queue<Input, Output = Input, Transactional extends boolean = false>
   add(data: Input, options?: AddOptionsOf<Transactional>): Promise<AddResult>;
   add(data: Input, options: TransactionalAddOptions = noOptions): Promise<AddResult> {
     try {
-      this.#parts.checkOpen();
+      const { door } = this.#parts;
+      if (options.tx === undefined || !isLent(options.tx)) door.check();
       if (options !== noOptions) checkOptionNames("add", options, addOptionNames);
       const request = this.#check(data, options);
-      if (request instanceof Promise) return request.then((checked) => this.#addChecked(checked, options.tx));
+      if (request instanceof Promise) return door.follow(request.then((checked) => this.#addChecked(checked, options.tx)));
       return this.#addChecked(request, options.tx);
     } catch (error) {
       return Promise.reject(toError(error));
@@ -111,16 +114,17 @@ export class Queue<Input, Output = Input, Transactional extends boolean = false>
     jobs: readonly ({ readonly data: Input } & AddOptions)[],
     options: Pick<TransactionalAddOptions, "tx"> = {},
   ): Promise<AddResult[]> {
-    this.#parts.checkOpen();
+    const { door, adder } = this.#parts;
+    if (options.tx === undefined || !isLent(options.tx)) door.check();
     checkOptionNames("addMany", options, addManyOptionNames);
-    const requests = await Promise.all(
+    const checked = Promise.all(
       jobs.map(async ({ data, ...rest }) => {
         checkOptionNames("a job of addMany", rest, jobOptionNames);
         return this.#check(data, rest);
       }),
     );
-    if (options.tx === undefined) return this.#parts.adder.addMany(requests);
-    return this.#transactionalAdder().addWithin(options.tx, requests);
+    const { tx } = options;
+    return door.follow(checked.then((requests) => (tx ? this.#transactionalAdder().addWithin(tx, requests) : adder.addMany(requests))));
   }
 
   /**
@@ -169,8 +173,11 @@ export class Queue<Input, Output = Input, Transactional extends boolean = false>
   }
 
   /** How many jobs wait, run, are scheduled and are dead. On a transactional queue `dead` counts rows; what runs was not settled yet. */
-  async counts(): Promise<QueueStatus> {
-    this.#parts.checkOpen();
+  counts(): Promise<QueueStatus> {
+    return this.#parts.door.accept(() => this.#counts());
+  }
+
+  async #counts(): Promise<QueueStatus> {
     await this.#parts.store.connection.ensureReady(5_000);
     const { first, ...counts } = await this.#parts.store.reads.counts();
     const dead = (await this.#parts.record?.table.countDead()) ?? 0;
@@ -178,8 +185,11 @@ export class Queue<Input, Output = Input, Transactional extends boolean = false>
   }
 
   /** The newest dead letters, up to `limit` (default 100). */
-  async deadLetters(options: { readonly limit?: number } = {}): Promise<DeadLetter[]> {
-    this.#parts.checkOpen();
+  deadLetters(options: { readonly limit?: number } = {}): Promise<DeadLetter[]> {
+    return this.#parts.door.accept(() => this.#deadLetters(options));
+  }
+
+  async #deadLetters(options: { readonly limit?: number }): Promise<DeadLetter[]> {
     checkOptionNames("deadLetters", options, listOptionNames);
     const { limit = 100 } = options;
     checkInteger("limit", limit, { min: 1, max: 10_000 });
@@ -194,8 +204,11 @@ export class Queue<Input, Output = Input, Transactional extends boolean = false>
    * Puts dead letters back on the queue, oldest first, up to `limit` (default: all), with all their attempts before them. Returns
    * how many. On a plain queue one whose own id was added again meanwhile stays a dead letter.
    */
-  async redrive(options: { readonly limit?: number } = {}): Promise<number> {
-    this.#parts.checkOpen();
+  redrive(options: { readonly limit?: number } = {}): Promise<number> {
+    return this.#parts.door.accept(() => this.#redrive(options));
+  }
+
+  async #redrive(options: { readonly limit?: number }): Promise<number> {
     checkOptionNames("redrive", options, listOptionNames);
     const { limit = Number.MAX_SAFE_INTEGER } = options;
     checkInteger("limit", limit, { min: 1 });
@@ -210,7 +223,7 @@ export class Queue<Input, Output = Input, Transactional extends boolean = false>
   }
 
   #addChecked(request: AddRequest, tx: TransactionClient | undefined): Promise<AddResult> {
-    return tx === undefined ? this.#parts.adder.add(request) : this.#addWithin(tx, request);
+    return tx === undefined ? this.#parts.adder.add(request) : this.#parts.door.follow(this.#addWithin(tx, request));
   }
 
   async #redriveRows(limit: number): Promise<number> {
@@ -238,7 +251,7 @@ export class Queue<Input, Output = Input, Transactional extends boolean = false>
 
   #startWorker(take: number, createRunner: WorkerSetup<Output>["createRunner"]): Worker<Output> {
     const { store, record, policy, schema, logger, workers } = this.#parts;
-    this.#parts.checkOpen();
+    this.#parts.door.checkOpen();
     // Shorter than the lease, so that nobody waits under a lease that has ended.
     const blockMs = Math.min(5_000, Math.floor(policy.leaseMs / 2));
     const worker = new Worker<Output>({

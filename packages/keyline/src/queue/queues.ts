@@ -2,13 +2,14 @@ import type { Database } from "../postgres/client/database.ts";
 import { DeliveryNotes } from "../postgres/job/delivery-notes.ts";
 import { JobRelay } from "../postgres/job/job-relay.ts";
 import { JobTable } from "../postgres/job/job-table.ts";
+import type { Door } from "../runtime/door.ts";
 import type { Logger } from "../runtime/logger.ts";
 import { checkName } from "../runtime/names.ts";
 import { checkSameOptions } from "../runtime/same-options.ts";
 import type { ValkeyConnection } from "../valkey/client/connection.ts";
 import { QueueKeys } from "../valkey/queue/keys.ts";
 import { QueueStore } from "../valkey/queue/queue-store.ts";
-import { PlainAdder } from "./adder.ts";
+import { PlainAdder, type Adder } from "./adder.ts";
 import { JobOutlet } from "./job-outlet.ts";
 import { JobRecord } from "./job-record.ts";
 import { toPolicy, type QueueOptions, type QueuePolicy } from "./options.ts";
@@ -22,7 +23,7 @@ export interface QueuesSetup {
   connect(blockMs: number): ValkeyConnection;
   readonly logger: Logger;
   requireDatabase(what: string): Database;
-  checkOpen(): void;
+  readonly door: Door;
 }
 
 interface Known {
@@ -35,6 +36,7 @@ export class Queues {
   readonly #setup: QueuesSetup;
   readonly #known = new Map<string, Known>();
   readonly #workers = new Set<{ stop(): Promise<void> }>();
+  readonly #adders = new Set<Adder>();
   readonly #outlets = new Set<JobOutlet>();
   #relay: JobRelay | undefined;
 
@@ -57,8 +59,17 @@ export class Queues {
     return queue;
   }
 
-  async stopWorkers(): Promise<void> {
+  get areWorking(): boolean {
+    return this.#workers.size > 0;
+  }
+
+  async stopWorking(): Promise<void> {
     await Promise.all([...this.#workers].map((worker) => worker.stop()));
+  }
+
+  /** Resolves when everything that was added so far is there, or has failed. */
+  async drained(): Promise<void> {
+    await Promise.all([...this.#adders].map((adder) => adder.drained()));
   }
 
   /** Writes what is left to write. */
@@ -78,10 +89,12 @@ export class Queues {
       logger,
       createBlockingConnection: (blockMs: number) => this.#setup.connect(blockMs),
       workers: this.#workers,
-      checkOpen: () => this.#setup.checkOpen(),
+      door: this.#setup.door,
     };
     if (!options.transactional) {
-      return { ...common, adder: new PlainAdder(store, name), record: undefined, transactionalAdder: undefined };
+      const adder = new PlainAdder(store, name);
+      this.#adders.add(adder);
+      return { ...common, adder, record: undefined, transactionalAdder: undefined };
     }
     const database = this.#setup.requireDatabase(`the transactional queue ${name}`);
     const relay = this.#relayFor(database);
@@ -91,6 +104,7 @@ export class Queues {
     this.#outlets.add(outlet);
     relay.add(outlet);
     const transactionalAdder = new TransactionalAdder(table, { outlet, relay, logger });
+    this.#adders.add(transactionalAdder);
     return { ...common, adder: transactionalAdder, transactionalAdder, record: new JobRecord(table, { notes, store, logger }) };
   }
 

@@ -16,6 +16,8 @@ import type { AddResult } from "./options.ts";
 
 interface Pending {
   readonly request: AddRequest;
+  /** The same for all that were added by one call. */
+  readonly call: object | undefined;
   readonly resolve: (result: AddResult) => void;
   readonly reject: (error: Error) => void;
 }
@@ -37,7 +39,7 @@ export class TransactionalAdder implements Adder {
   /** What was added in transactions that are open. */
   readonly #open = new Map<TransactionWatch, { id: string; element: string }[]>();
   #pending: Pending[] = [];
-  #isSending = false;
+  #sending: Promise<void> | undefined;
 
   constructor(
     table: JobTable,
@@ -50,17 +52,15 @@ export class TransactionalAdder implements Adder {
   }
 
   add(request: AddRequest): Promise<AddResult> {
-    return new Promise((resolve, reject) => {
-      this.#pending.push({ request, resolve, reject });
-      if (!this.#isSending) {
-        this.#isSending = true;
-        setImmediate(() => void this.#sendAll());
-      }
-    });
+    return this.#add(request, undefined);
   }
 
   addMany(requests: readonly AddRequest[]): Promise<AddResult[]> {
-    return Promise.all(requests.map((request) => this.add(request)));
+    return Promise.all(requests.map((request) => this.#add(request, requests)));
+  }
+
+  async drained(): Promise<void> {
+    while (this.#sending) await this.#sending;
   }
 
   /** Adds within the caller's transaction. */
@@ -121,9 +121,16 @@ export class TransactionalAdder implements Adder {
     }
   }
 
+  #add(request: AddRequest, call: object | undefined): Promise<AddResult> {
+    return new Promise((resolve, reject) => {
+      this.#pending.push({ request, call, resolve, reject });
+      this.#sending ??= new Promise((begin) => setImmediate(begin)).then(() => this.#sendAll());
+    });
+  }
+
   async #sendAll(): Promise<void> {
     while (this.#pending.length > 0) await this.#send(this.#pending.splice(0, this.#fitting()));
-    this.#isSending = false;
+    this.#sending = undefined;
   }
 
   /** How many of those that wait fit into one statement. */
@@ -142,20 +149,18 @@ export class TransactionalAdder implements Adder {
       // The same id twice in one statement: the first is added, and the second is the one that was known.
       for (const { request, resolve } of batch) resolve({ id: request.id, added: added?.delete(request.id) ?? true });
     } catch (error) {
-      if (batch.length > 1 && isOnesOwn(error)) return this.#sendHalves(batch);
+      const middle = isOnesOwn(error) ? middleOf(batch) : undefined;
+      // One of them is refused, and not one was added: it must take no neighbour down.
+      if (middle !== undefined) {
+        await this.#send(batch.slice(0, middle));
+        return this.#send(batch.slice(middle));
+      }
       const named = this.#nameRefused(
         error,
         batch.map(({ request }) => request),
       );
       for (const { reject } of batch) reject(toError(named));
     }
-  }
-
-  /** One of them is refused, and not one was added: it must take no neighbour down. */
-  async #sendHalves(batch: readonly Pending[]): Promise<void> {
-    const middle = Math.ceil(batch.length / 2);
-    await this.#send(batch.slice(0, middle));
-    await this.#send(batch.slice(middle));
   }
 
   #nameRefused(error: unknown, requests: readonly AddRequest[]): unknown {
@@ -192,6 +197,18 @@ export class TransactionalAdder implements Adder {
       { cause },
     );
   }
+}
+
+/** The place nearest to the middle that parts no call; undefined where there is one call. */
+function middleOf(batch: readonly Pending[]): number | undefined {
+  const middle = batch.length / 2;
+  let best: number | undefined;
+  for (let index = 1; index < batch.length; index++) {
+    const call = batch[index]?.call;
+    if (call !== undefined && call === batch[index - 1]?.call) continue;
+    if (best === undefined || Math.abs(index - middle) < Math.abs(best - middle)) best = index;
+  }
+  return best;
 }
 
 function toNewJob({ id, dataJson, maxAttempts }: AddRequest): NewJob {

@@ -1,5 +1,7 @@
 import type { EventTable } from "../postgres/event/event-table.ts";
+import type { Door } from "../runtime/door.ts";
 import { KeylineError, toError } from "../runtime/errors.ts";
+import { isLent } from "../postgres/client/lent-client.ts";
 import { Iteration } from "../runtime/iteration.ts";
 import { checkId } from "../runtime/names.ts";
 import { PagedSource } from "../runtime/paged-source.ts";
@@ -46,7 +48,7 @@ export interface StreamParts {
   readonly following: FollowerParts<unknown>;
   readonly groups: Groups;
   project(name: string, handler: ProjectionHandler<unknown>, options: ProjectOptions): Projection<unknown>;
-  checkOpen(): void;
+  readonly door: Door;
 }
 
 type AppendOptionsOf<Transactional extends boolean> = Transactional extends true ? TransactionalAppendOptions : AppendOptions;
@@ -78,10 +80,11 @@ export class Stream<Input, Output = Input, Transactional extends boolean = false
   append(event: Input, options?: AppendOptionsOf<Transactional>): Promise<AppendResult>;
   append(event: Input, options: TransactionalAppendOptions = noOptions): Promise<AppendResult> {
     try {
-      this.#parts.checkOpen();
+      const { door } = this.#parts;
+      if (options.tx === undefined || !isLent(options.tx)) door.check();
       if (options !== noOptions) checkAppendOptions(options);
       const checked = checkEvent(this.#parts.rules, event);
-      return checked instanceof Promise ? this.#appendSoon(checked, options) : this.#appendChecked(checked, options);
+      return checked instanceof Promise ? door.follow(this.#appendSoon(checked, options)) : this.#appendChecked(checked, options);
     } catch (error) {
       return Promise.reject(toError(error));
     }
@@ -96,13 +99,14 @@ export class Stream<Input, Output = Input, Transactional extends boolean = false
   appendMany(events: readonly Input[], options?: Omit<AppendOptionsOf<Transactional>, "idempotencyKey">): Promise<AppendResult[]>;
   appendMany(events: readonly Input[], options: Pick<TransactionalAppendOptions, "tx"> = noOptions): Promise<AppendResult[]> {
     try {
-      this.#parts.checkOpen();
+      const { door } = this.#parts;
+      if (options.tx === undefined || !isLent(options.tx)) door.check();
       checkAppendOptions(options);
       if ("idempotencyKey" in options)
         throw new KeylineError("INVALID_OPTION", "appendMany takes no idempotencyKey: a key is for one event");
       const checked = events.map((event) => checkEvent(this.#parts.rules, event));
       if (checked.every((event): event is CheckedEvent => !(event instanceof Promise))) return this.#sendMany(checked, options);
-      return this.#sendManySoon(checked, options);
+      return door.follow(this.#sendManySoon(checked, options));
     } catch (error) {
       return Promise.reject(toError(error));
     }
@@ -115,7 +119,7 @@ export class Stream<Input, Output = Input, Transactional extends boolean = false
    * for await (const entry of reviews.read({ from: yesterday, limit: 100 })) console.log(entry.id, entry.data);
    */
   read(options: ReadOptions = noOptions): AsyncIterable<Entry<Output>> {
-    this.#parts.checkOpen();
+    this.#parts.door.check();
     checkReadOptions(options);
     const { from = "-", to = "+", limit = Infinity, reverse = false } = options;
     const range = { after: idBefore(toEntryId("from", from, "first")), to: toEntryId("to", to, "last") };
@@ -130,7 +134,7 @@ export class Stream<Input, Output = Input, Transactional extends boolean = false
    * for await (const entry of reviews.follow({ after: lastId, signal })) console.log(entry.id, entry.data);
    */
   follow(options: FollowOptions = noOptions): AsyncIterable<Entry<Output>> {
-    this.#parts.checkOpen();
+    this.#parts.door.checkOpen();
     checkFollowOptions(options);
     if (options.after !== undefined) toEntryId("after", options.after, "last");
     return follow(this.#parts.following as FollowerParts<Output>, options);
@@ -142,8 +146,11 @@ export class Stream<Input, Output = Input, Transactional extends boolean = false
    * @example
    * const history = await reviews.history("42");
    */
-  async history(key: string, options: HistoryOptions = noOptions): Promise<Entry<Output>[]> {
-    this.#parts.checkOpen();
+  history(key: string, options: HistoryOptions = noOptions): Promise<Entry<Output>[]> {
+    return this.#parts.door.accept(() => this.#history(key, options));
+  }
+
+  async #history(key: string, options: HistoryOptions): Promise<Entry<Output>[]> {
     checkHistoryOptions(options);
     if (!this.#parts.rules.key) {
       throw new KeylineError("INVALID_OPTION", `Stream ${this.name} has no key to look for: make it with { key: (event) => ... }`);
@@ -187,7 +194,7 @@ export class Stream<Input, Output = Input, Transactional extends boolean = false
    * });
    */
   project(name: string, handler: ProjectionHandler<Output>, options: ProjectOptions = noOptions): Projection<Output> {
-    this.#parts.checkOpen();
+    this.#parts.door.checkOpen();
     return this.#parts.project(name, handler as ProjectionHandler<unknown>, options) as Projection<Output>;
   }
 
@@ -195,8 +202,11 @@ export class Stream<Input, Output = Input, Transactional extends boolean = false
    * The entry of an event that was appended within a transaction, by the id that `append` gave; undefined as long as that has not
    * committed, or when there is none. Throws NOT_TRANSACTIONAL on a plain stream.
    */
-  async find(rowId: string): Promise<Entry<Output> | undefined> {
-    this.#parts.checkOpen();
+  find(rowId: string): Promise<Entry<Output> | undefined> {
+    return this.#parts.door.accept(() => this.#find(rowId));
+  }
+
+  async #find(rowId: string): Promise<Entry<Output> | undefined> {
     const { table } = this.#parts;
     if (!table)
       throw new KeylineError("NOT_TRANSACTIONAL", `Stream ${this.name} is not transactional: its entries have no id but their own`);
@@ -242,7 +252,7 @@ export class Stream<Input, Output = Input, Transactional extends boolean = false
         `Stream ${this.name} is not transactional: make it with { transactional: true } to append within a transaction`,
       );
     }
-    return transactionalAppender.appendWithin(tx, entries);
+    return this.#parts.door.follow(transactionalAppender.appendWithin(tx, entries));
   }
 
   #read(

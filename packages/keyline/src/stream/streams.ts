@@ -3,6 +3,7 @@ import { EventKeeper } from "../postgres/event/event-keeper.ts";
 import { EventRelay } from "../postgres/event/event-relay.ts";
 import { EventTable } from "../postgres/event/event-table.ts";
 import { ProjectionTable } from "../postgres/event/projection-table.ts";
+import type { Door } from "../runtime/door.ts";
 import type { Logger } from "../runtime/logger.ts";
 import { checkName } from "../runtime/names.ts";
 import { checkSameOptions } from "../runtime/same-options.ts";
@@ -33,7 +34,7 @@ export interface StreamsParts {
   connect(blockMs: number): ValkeyConnection;
   readonly logger: Logger;
   requireDatabase(what: string): Database;
-  checkOpen(): void;
+  readonly door: Door;
 }
 
 /** All streams of one Keyline, and what they share. */
@@ -76,11 +77,18 @@ export class Streams {
     return stream;
   }
 
+  get areWorking(): boolean {
+    return this.#projections.size > 0 || [...this.#groups].some((groups) => groups.areWorking);
+  }
+
+  async stopWorking(): Promise<void> {
+    const projections = [...this.#projections].map((projection) => projection.stop());
+    await Promise.all([...projections, ...[...this.#groups].map((groups) => groups.stopWorking())]);
+  }
+
   /** Writes what is left to write, and ends all iterations. */
   async close(): Promise<void> {
-    await Promise.all([...this.#groups].map((groups) => groups.close()));
     this.#closing.abort();
-    await Promise.all([...this.#projections].map((projection) => projection.stop()));
     await Promise.all([...this.#appenders].map((appender) => appender.drained()));
     await Promise.all([...this.#trimmers].map((trimmer) => trimmer.stop()));
     await Promise.all([this.#relay?.stop(), this.#keeper?.stop()]);
@@ -116,7 +124,7 @@ export class Streams {
       hasKeys: options.key !== undefined,
       events: table,
       logger,
-      checkOpen: () => this.#parts.checkOpen(),
+      door: this.#parts.door,
     });
     this.#groups.add(groups);
     return {
@@ -162,7 +170,7 @@ export class Streams {
         this.#projections.add(running);
         return running;
       },
-      checkOpen: () => this.#parts.checkOpen(),
+      door: this.#parts.door,
     };
   }
 

@@ -1,4 +1,5 @@
 import type { StandardSchemaV1 } from "@standard-schema/spec";
+import { Door } from "../../src/runtime/door.ts";
 import { silentLogger } from "../../src/runtime/logger.ts";
 import { compareIds } from "../../src/stream/entry-id.ts";
 import { Groups } from "../../src/stream/group/groups.ts";
@@ -43,7 +44,7 @@ export function openGroups(
     hasKeys: options.hasKeys ?? false,
     events: undefined,
     logger: silentLogger,
-    checkOpen: () => undefined,
+    door: new Door(),
   });
   return {
     groups,
@@ -60,7 +61,7 @@ export function openGroups(
       );
     },
     async close() {
-      await groups.close();
+      await groups.stopWorking();
       tails.close();
       connection.close();
     },

@@ -14,6 +14,11 @@ export function originalOf<Client extends object>(client: Client): Client {
   return (originals.get(client) as Client | undefined) ?? client;
 }
 
+/** Whether this was handed out by Keyline, which waits for the function that it was given to. */
+export function isLent(client: object): boolean {
+  return originals.has(client);
+}
+
 /** Calls `work` with the client, on loan until what it returns has settled. */
 export async function lend<Result>(client: PoolClient, work: (tx: PoolClient) => Promise<Result>): Promise<Result> {
   let isOver = false;

@@ -1,4 +1,5 @@
 import type { GroupTable } from "../../postgres/event/group-table.ts";
+import type { Door } from "../../runtime/door.ts";
 import { KeylineError } from "../../runtime/errors.ts";
 import type { Logger } from "../../runtime/logger.ts";
 import { checkInteger, checkOptionNames } from "../../runtime/options.ts";
@@ -39,7 +40,7 @@ export interface GroupParts {
   readonly table: GroupTable | undefined;
   readonly events: RecordedEvents | undefined;
   readonly logger: Logger;
-  checkOpen(): void;
+  readonly door: Door;
 }
 
 const listOptionNames = new Set(["limit"]);
@@ -56,28 +57,40 @@ export class Group {
     this.#parts = parts;
   }
 
-  async status(): Promise<GroupStatus> {
+  status(): Promise<GroupStatus> {
+    return this.#parts.door.accept(() => this.#status());
+  }
+
+  async #status(): Promise<GroupStatus> {
     await this.#ready();
     return (await readStatus(this.name, this.#parts)) ?? this.#refuse();
   }
 
   /** The newest dead letters, up to `limit` (default 100). */
-  async deadLetters(options: { readonly limit?: number } = {}): Promise<GroupDeadLetter[]> {
+  deadLetters(options: { readonly limit?: number } = {}): Promise<GroupDeadLetter[]> {
+    return this.#parts.door.accept(() => this.#deadLetters(options));
+  }
+
+  async #deadLetters(options: { readonly limit?: number }): Promise<GroupDeadLetter[]> {
     checkOptionNames("deadLetters", options, listOptionNames);
     const { limit = 100 } = options;
     checkInteger("limit", limit, { min: 1, max: 10_000 });
-    await this.status();
+    await this.#status();
     const { table } = this.#parts;
     if (table) return (await table.listDead(limit)).map((letter) => ({ ...letter, data: dataOf(letter.data) }));
     return (await this.#parts.admin.deadLetters(this.name, limit)).flatMap((text) => readLetter(text) ?? []);
   }
 
   /** Hands out dead letters again, oldest first, up to `limit` (default: all), with all their attempts before them. Returns how many. */
-  async redrive(options: { readonly limit?: number } = {}): Promise<number> {
+  redrive(options: { readonly limit?: number } = {}): Promise<number> {
+    return this.#parts.door.accept(() => this.#redrive(options));
+  }
+
+  async #redrive(options: { readonly limit?: number }): Promise<number> {
     checkOptionNames("redrive", options, listOptionNames);
     const { limit = Number.MAX_SAFE_INTEGER } = options;
     checkInteger("limit", limit, { min: 1 });
-    await this.status();
+    await this.#status();
     const { admin, hasKeys, table } = this.#parts;
     if (table) return this.#redriveEvents(table, limit);
     let count = 0;
@@ -89,7 +102,11 @@ export class Group {
   }
 
   /** Removes the group with all that it knows. Stop its consumers before: one that runs makes it anew. */
-  async remove(): Promise<void> {
+  remove(): Promise<void> {
+    return this.#parts.door.accept(() => this.#remove());
+  }
+
+  async #remove(): Promise<void> {
     await this.#ready();
     const isRecorded = (await this.#parts.table?.place()) !== undefined;
     const isThere = await this.#parts.admin.remove(this.name);
@@ -109,7 +126,6 @@ export class Group {
   }
 
   async #ready(): Promise<void> {
-    this.#parts.checkOpen();
     await this.#parts.connection.ensureReady(5_000);
   }
 

@@ -1,4 +1,5 @@
 import type { StandardSchemaV1 } from "@standard-schema/spec";
+import type { Door } from "../../runtime/door.ts";
 import type { Logger } from "../../runtime/logger.ts";
 import { checkName } from "../../runtime/names.ts";
 import type { ValkeyConnection } from "../../valkey/client/connection.ts";
@@ -25,7 +26,7 @@ export interface GroupsParts {
   /** Only on a transactional stream. */
   readonly events?: RecordedEvents | undefined;
   readonly logger: Logger;
-  checkOpen(): void;
+  readonly door: Door;
 }
 
 /** The consumer groups of one stream. */
@@ -42,7 +43,7 @@ export class Groups {
   /** Runs `handler` for each entry that the group has not finished, until the consumer is stopped. Throws INVALID_NAME and INVALID_OPTION. */
   consume<Data>(name: string, handler: ConsumeHandler<Data>, options: ConsumeOptions = {}): Consumer<Data> {
     const { stream, connection, keys, tails, hasKeys, events, logger } = this.#parts;
-    this.#parts.checkOpen();
+    this.#parts.door.checkOpen();
     checkName("consumer group", name);
     const log = new GroupLog(connection, keys.group(name), { name, hasKeys });
     const table = this.#tableOf(name);
@@ -67,8 +68,11 @@ export class Groups {
   }
 
   /** All groups of the stream, by name. */
-  async status(): Promise<GroupStatus[]> {
-    this.#parts.checkOpen();
+  status(): Promise<GroupStatus[]> {
+    return this.#parts.door.accept(() => this.#status());
+  }
+
+  async #status(): Promise<GroupStatus[]> {
     await this.#parts.connection.ensureReady(5_000);
     const { events, stream } = this.#parts;
     const names = new Set([...(await this.#admin.names()), ...(events ? await listGroups(events.database, stream) : [])]);
@@ -85,8 +89,12 @@ export class Groups {
     return events && new GroupTable(events.database, { stream, group });
   }
 
+  get areWorking(): boolean {
+    return this.#consumers.size > 0;
+  }
+
   /** Stops all consumers. */
-  async close(): Promise<void> {
+  async stopWorking(): Promise<void> {
     await Promise.all([...this.#consumers].map((consumer) => consumer.stop()));
   }
 }

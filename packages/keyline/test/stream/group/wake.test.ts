@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { Door } from "../../../src/runtime/door.ts";
 import { silentLogger } from "../../../src/runtime/logger.ts";
 import { Groups } from "../../../src/stream/group/groups.ts";
 import { wakeKeyOf } from "../../../src/valkey/stream/group-wake.ts";
@@ -32,7 +33,7 @@ test.each([false, true])("a redriven entry is taken at once, whatever the lease 
     schema: undefined,
     hasKeys,
     logger: silentLogger,
-    checkOpen: () => undefined,
+    door: new Door(),
   });
   let isMended = false;
   const attempts: number[] = [];
@@ -57,7 +58,7 @@ test.each([false, true])("a redriven entry is taken at once, whatever the lease 
   }
   await eventually("it has ended", async () => (await site.groups.status())[0]?.pending === 0);
   expect(attempts).toEqual([1, 1, 1]);
-  await groups.close();
+  await groups.stopWorking();
   await site.close();
 });
 
@@ -71,7 +72,7 @@ test("what a consumer gives back as it stops is taken at once by one that waits"
     schema: undefined,
     hasKeys: false,
     logger: silentLogger,
-    checkOpen: () => undefined,
+    door: new Door(),
   });
   await site.append([1]);
   const [began, idle] = [gate(), gate()];
@@ -83,7 +84,7 @@ test("what a consumer gives back as it stops is taken at once by one that waits"
   await idle.opened;
   await leaving.stop({ timeout: 1 });
   await eventually("it ran", () => ran === 1);
-  await other.close();
+  await other.stopWorking();
   await site.close();
 });
 
