@@ -42,7 +42,10 @@ const optionNames = new Set(["valkey", "postgres", "prefix", "logger"]);
 // An answer to a command that does not block takes milliseconds.
 const silenceMs = 5_000;
 
-/** The connections to one Valkey and, where there is one, one PostgreSQL; and what is built on them. */
+/**
+ * The connections to one Valkey and, where there is one, one PostgreSQL; and what is built on them. While nothing is under way and nobody works,
+ * subscribes or follows it does not keep the process alive.
+ */
 export class Keyline {
   readonly #target: ValkeyTarget;
   /** Of every key. */
@@ -175,6 +178,11 @@ export class Keyline {
   close(): Promise<void> {
     this.#closing ??= this.#close();
     return this.#closing;
+  }
+
+  /** For `await using keyline = new Keyline(...)`. */
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
   }
 
   async #close(): Promise<void> {

@@ -1,5 +1,6 @@
 import { clearTimeout, queueMicrotask, setTimeout } from "../runtime/clock.ts";
 import type { Logger } from "../runtime/logger.ts";
+import { ProcessHold } from "../runtime/process-hold.ts";
 import type { Subscriptions } from "../valkey/channel/subscriptions.ts";
 import type { Position } from "../valkey/channel/channel-log.ts";
 import { checkSubscribeOptionNames, type PatternSubscribeOptions } from "./options.ts";
@@ -32,6 +33,7 @@ export class Topics {
   readonly #logger: Logger;
   readonly #topics = new Map<string, Topic<unknown>>();
   readonly #receivers = new Set<Receiver<unknown>>();
+  readonly #hold = new ProcessHold();
   readonly #lingering = new Map<string, NodeJS.Timeout>();
 
   constructor(subscriptions: () => Subscriptions, logger: Logger) {
@@ -50,11 +52,13 @@ export class Topics {
       logger: this.#logger,
       onClosed: (closed) => {
         this.#receivers.delete(closed);
+        if (this.#receivers.size === 0) this.#hold.release();
         this.#topics.get(subject)?.detach(closed);
         this.#linger(source);
       },
     });
     this.#receivers.add(receiver);
+    this.#hold.take();
     const topic = this.#topic(source);
     // Not before the caller has its subscription: what is replayed from memory would be handed over within this call.
     queueMicrotask(() => {

@@ -1,16 +1,18 @@
-/** Runs `work` when its time has come, and never twice at the same time: for duties that sleep until there is something to do. */
 import { clearTimeout, performance, setTimeout } from "./clock.ts";
 
+/** Runs `work` when its time has come, and never twice at the same time: for duties that sleep until there is something to do. */
 export class Alarm {
   readonly #work: () => Promise<void>;
   #timer: NodeJS.Timeout | undefined;
   #dueAt = Infinity;
   #running: Promise<void> | undefined;
+  readonly #mayEnd: boolean;
   #isStopped = false;
 
-  /** `work` sees to its own errors: it must not reject. */
-  constructor(work: () => Promise<void>) {
+  /** `work` sees to its own errors: it must not reject. With `mayEnd` the process may end while it sleeps. */
+  constructor(work: () => Promise<void>, { mayEnd = false }: { readonly mayEnd?: boolean } = {}) {
     this.#work = work;
+    this.#mayEnd = mayEnd;
   }
 
   /** Runs the work in `ms` milliseconds. Does nothing when it is due earlier; what is set while it runs is for the next run. */
@@ -31,6 +33,7 @@ export class Alarm {
   #arm(ms: number): void {
     clearTimeout(this.#timer);
     this.#timer = setTimeout(() => this.#ring(), ms);
+    if (this.#mayEnd) this.#timer.unref();
   }
 
   #ring(): void {

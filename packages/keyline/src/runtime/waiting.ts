@@ -1,10 +1,17 @@
-/** Resolves after `ms`, or at once when `signal` is aborted. Never rejects: the caller looks at its own state afterwards. */
 import { clearTimeout, setTimeout } from "./clock.ts";
 
-export function delay(ms: number, signal?: AbortSignal): Promise<void> {
+/** How to wait. */
+interface Waiting {
+  /** The process may end meanwhile: what is waited for is work of others. */
+  readonly mayEnd?: boolean;
+}
+
+/** Resolves after `ms`, or at once when `signal` is aborted. Never rejects: the caller looks at its own state afterwards. */
+export function delay(ms: number, signal?: AbortSignal, { mayEnd = false }: Waiting = {}): Promise<void> {
   if (signal?.aborted) return Promise.resolve();
   return new Promise((resolve) => {
     const timer = setTimeout(done, ms);
+    if (mayEnd) timer.unref();
     function done(): void {
       clearTimeout(timer);
       signal?.removeEventListener("abort", done);
@@ -23,7 +30,7 @@ export class Notice {
   }
 
   /** Resolves at the next `notify`, after `ms`, or when `signal` is aborted. */
-  wait(ms?: number, signal?: AbortSignal): Promise<void> {
+  wait(ms?: number, signal?: AbortSignal, { mayEnd = false }: Waiting = {}): Promise<void> {
     if (signal?.aborted) return Promise.resolve();
     return new Promise((resolve) => {
       const done = (): void => {
@@ -33,6 +40,7 @@ export class Notice {
         resolve();
       };
       const timer = ms === undefined ? undefined : setTimeout(done, ms);
+      if (mayEnd) timer?.unref();
       this.#waiters.add(done);
       signal?.addEventListener("abort", done);
     });

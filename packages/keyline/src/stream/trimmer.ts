@@ -12,7 +12,7 @@ export class Trimmer implements Duty {
   readonly #trim: () => Promise<boolean>;
   readonly #share: number;
   readonly #details: { readonly stream: string; readonly logger: Logger };
-  readonly #alarm = new Alarm(() => this.#run());
+  readonly #alarm = new Alarm(() => this.#run(), { mayEnd: true });
   #appended = 0;
   #isStopped = false;
 

@@ -35,9 +35,9 @@ export class Availability {
   }
 
   /** Resolves when PostgreSQL answers, or when `signal` or the end of this Keyline says not to wait. */
-  async wait(signal?: AbortSignal): Promise<void> {
+  async wait(signal?: AbortSignal, how?: { readonly mayEnd: boolean }): Promise<void> {
     while (!this.#isAvailable && !signal?.aborted && !this.#closing.aborted) {
-      await this.#available.wait(1_000, signal);
+      await this.#available.wait(1_000, signal, how);
     }
   }
 
@@ -58,7 +58,7 @@ export class Availability {
 
   async #probe(isNew: boolean): Promise<void> {
     do {
-      await delay(retryDelay(this.#tries++, { first: 50, max: 1_000 }), this.#closing);
+      await delay(retryDelay(this.#tries++, { first: 50, max: 1_000 }), this.#closing, { mayEnd: true });
     } while (!this.#closing.aborted && !(await this.#isBack()));
     this.#isAvailable = true;
     this.#backSince = performance.now();

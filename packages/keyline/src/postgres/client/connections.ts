@@ -128,6 +128,8 @@ async function createPool(options: string | PoolConfig): Promise<Pool> {
     keepAlive: true,
     keepAliveInitialDelayMillis: 10_000,
     application_name: "keyline",
+    // An idle pool does not keep the process alive.
+    allowExitOnIdle: true,
     // BEGIN and the first statement travel together, and so do a transaction's independent statements.
     pipeline: true,
     ...config,

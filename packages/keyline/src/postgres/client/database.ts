@@ -109,9 +109,9 @@ export class Database {
     return inOurWords(cause);
   }
 
-  /** Resolves when PostgreSQL answers and takes writes, or when `signal` or the end of this Keyline says not to wait. */
-  whenAvailable(signal?: AbortSignal): Promise<void> {
-    return this.#availability.wait(signal);
+  /** Resolves when PostgreSQL answers and takes writes, or when `signal` or the end of this Keyline says not to wait. With `mayEnd` the process may end meanwhile. */
+  whenAvailable(signal?: AbortSignal, how?: { readonly mayEnd: boolean }): Promise<void> {
+    return this.#availability.wait(signal, how);
   }
 
   async close(): Promise<void> {

@@ -31,7 +31,7 @@ export class EventKeeper implements Duty {
   readonly #database: Database;
   readonly #logger: Logger;
   readonly #maxAges = new Map<string, number | undefined>();
-  readonly #alarm = new Alarm(() => this.#run());
+  readonly #alarm = new Alarm(() => this.#run(), { mayEnd: true });
   #isStopped = false;
 
   constructor(database: Database, logger: Logger) {

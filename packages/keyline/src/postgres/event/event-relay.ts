@@ -58,7 +58,7 @@ export class EventRelay implements Duty {
   readonly #database: Database;
   readonly #logger: Logger;
   readonly #passes = new Map<string, Pass>();
-  readonly #alarm = new Alarm(() => this.#lookAround());
+  readonly #alarm = new Alarm(() => this.#lookAround(), { mayEnd: true });
   readonly #stopping = new AbortController();
   #expectedUntil = 0;
 
@@ -129,7 +129,7 @@ export class EventRelay implements Duty {
   }
 
   async #run(pass: Pass, signal: AbortSignal): Promise<void> {
-    await this.#database.whenAvailable(signal);
+    await this.#database.whenAvailable(signal, { mayEnd: true });
     if (signal.aborted) return;
     pass.isNamed = false;
     await this.#bring(pass, signal);

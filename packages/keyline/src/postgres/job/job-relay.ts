@@ -55,7 +55,7 @@ export class JobRelay implements Duty {
   readonly #rebuiltEpochs = new Map<string, string>();
   readonly #rebuilding = new Set<string>();
   readonly #rebuilds = new Set<Promise<void>>();
-  readonly #alarm = new Alarm(() => this.#look());
+  readonly #alarm = new Alarm(() => this.#look(), { mayEnd: true });
   readonly #stopping = new AbortController();
   /** Queues that could not be delivered, how often in a row, and when each is tried again. */
   readonly #setbacks = new Setbacks<string>();
@@ -100,7 +100,7 @@ export class JobRelay implements Duty {
   async #look(): Promise<void> {
     let waitMs = idleMs;
     try {
-      await this.#database.whenAvailable(this.#stopping.signal);
+      await this.#database.whenAvailable(this.#stopping.signal, { mayEnd: true });
       if (this.#stopping.signal.aborted) return;
       await this.#noticeEpochs();
       const isUnfinished = await this.#deliverRows();

@@ -80,7 +80,7 @@ export class MessageRelay implements Duty {
     while (!signal.aborted) {
       this.#isWoken = false;
       try {
-        await this.#table.database.whenAvailable(signal);
+        await this.#table.database.whenAvailable(signal, { mayEnd: true });
         if (signal.aborted) return;
         if (this.#outlet.isOpen) await this.#publishAll();
       } catch (error) {
@@ -90,7 +90,7 @@ export class MessageRelay implements Duty {
       }
       if (this.#isWoken || signal.aborted) continue;
       const isExpecting = performance.now() < this.#expectedUntil;
-      await this.#wake.wait(isExpecting ? expectedMs : this.#isUsed ? idleMs : unusedMs, signal);
+      await this.#wake.wait(isExpecting ? expectedMs : this.#isUsed ? idleMs : unusedMs, signal, { mayEnd: true });
     }
   }
 

@@ -1,6 +1,6 @@
 import type { Socket } from "node:net";
 import { Cluster, Valkey } from "iovalkey";
-import { clearTimeout, performance, queueMicrotask, setTimeout } from "../../runtime/clock.ts";
+import { clearInterval, clearTimeout, performance, queueMicrotask, setInterval, setTimeout } from "../../runtime/clock.ts";
 import { KeylineError, toError } from "../../runtime/errors.ts";
 import type { Logger } from "../../runtime/logger.ts";
 import { retryDelay } from "../../runtime/waiting.ts";
@@ -11,6 +11,7 @@ import { findTlsMismatch } from "./tls-probe.ts";
 
 const probeAfterMs = 1_000;
 const probeEveryMs = 5_000;
+const slotsEveryMs = 5_000;
 
 /**
  * One connection to Valkey, whatever it is behind it.
@@ -21,6 +22,7 @@ const probeEveryMs = 5_000;
  *   finds out what happened; the client library would send it again, and a BLMOVE sent again takes a second job.
  * - A connection on which an answer is overdue by `silenceMs` is half open (the peer is gone and no reset came): it is
  *   destroyed, which rejects what waits and connects anew.
+ * - It does not keep the process alive while no answer is awaited.
  * - What no reconnect mends, as a wrong password, is a fault: told once (`onFault`), and thrown at whoever asks for the connection.
  */
 export class ValkeyConnection {
@@ -50,8 +52,17 @@ export class ValkeyConnection {
       isToReconnect: (error) => this.#isToReconnect(error),
     });
     this.client.on("error", (error: Error) => this.#noteError(error));
-    if (this.client instanceof Valkey) hearLaterErrors(this.client);
-    else this.client.on("+node", hearLaterErrors);
+    if (this.client instanceof Valkey) {
+      hearLaterErrors(this.client);
+      letProcessEnd(this.client);
+    } else {
+      this.client.on("+node", (node: Valkey) => {
+        hearLaterErrors(node);
+        letProcessEnd(node);
+      });
+      this.#refreshSlots(this.client);
+    }
+    this.client.on("reconnecting", () => letTimerEnd(this.client));
     this.client.on("close", () => {
       this.#isChecked = false;
       this.#connect++;
@@ -141,6 +152,12 @@ export class ValkeyConnection {
     return true;
   }
 
+  // The client library's own timer for this would keep the process alive.
+  #refreshSlots(cluster: Cluster): void {
+    const timer = setInterval(() => this.isReady && cluster.refreshSlotsCache(), slotsEveryMs).unref();
+    this.#closing.signal.addEventListener("abort", () => clearInterval(timer));
+  }
+
   get #isClosed(): boolean {
     return this.#closing.signal.aborted;
   }
@@ -202,6 +219,23 @@ function hearLaterErrors(client: Valkey): void {
   });
 }
 
+/**
+ * Lets the process end while nothing is awaited of this connection. As long as something is, the client library's timer for silence (`socketTimeout`)
+ * holds the process, and so does the one of `whenReady`.
+ */
+function letProcessEnd(client: Valkey): void {
+  client.on("connect", () => {
+    const { stream } = client as { readonly stream?: Socket };
+    stream?.unref();
+  });
+}
+
+/** The same while it waits to connect again. */
+function letTimerEnd(client: object): void {
+  const { reconnectTimeout } = client as { readonly reconnectTimeout?: NodeJS.Timeout | null };
+  reconnectTimeout?.unref();
+}
+
 function createClient(
   target: ValkeyTarget,
   {
@@ -234,7 +268,6 @@ function createClient(
     clusterRetryStrategy: nextDelay,
     // Zero: a command whose connection closed is not sent to the next primary a second time.
     retryDelayOnFailover: 0,
-    slotsRefreshInterval: 5_000,
     redisOptions: common,
   });
   // Its connection for subscriptions is used by nobody here, and prints what it may not do.

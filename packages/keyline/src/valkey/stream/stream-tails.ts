@@ -122,7 +122,7 @@ class TailReader {
     const { signal } = this.#closing;
     for (let failures = 0; !signal.aborted;) {
       if (this.#waiters.size === 0) {
-        await this.#joined.wait(lingerMs, signal);
+        await this.#joined.wait(lingerMs, signal, { mayEnd: true });
         if (this.#waiters.size > 0 || signal.aborted) continue;
         this.#onIdle();
         this.close();
