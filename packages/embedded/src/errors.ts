@@ -6,6 +6,7 @@ export type EmbeddedErrorCode =
   | "CHROMIUM_NOT_FOUND"
   | "NATS_NOT_FOUND"
   | "PGBOUNCER_NOT_FOUND"
+  | "PROXY_NOT_FOUND"
   | "INSTALL_FAILED"
   | "COMMAND_FAILED"
   | "PORT_IN_USE"

@@ -30,15 +30,17 @@ export async function findProgram({ name, code, log, folder = cacheFolder() }: P
   const onPath = findOnPath(name);
   if (onPath !== undefined) return { command: onPath, env: {} };
   const cache = join(folder, name, platformKey());
-  // Debian counts servers among the programs of an administrator.
-  const command = join(cache, "usr", "sbin", name);
-  if (!isProgram(command)) {
+  // Debian counts most servers among the programs of an administrator.
+  const unpacked = (): string | undefined => ["sbin", "bin"].map((part) => join(cache, "usr", part, name)).find(isProgram);
+  if (unpacked() === undefined) {
     const advice = commandToRun({ brew: name, apt: name, elsewhere: name });
     if (findOnPath("apt-get") === undefined || findOnPath("dpkg-deb") === undefined) {
       throw new EmbeddedError(code, `No ${name} found. To install it: ${advice}`);
     }
     await installOnce(cache, (staging) => unpack(staging, { name, code, log }));
   }
+  const command = unpacked();
+  if (command === undefined) throw new EmbeddedError(code, `The package ${name} has no program ${name}`);
   return { command, env: { LD_LIBRARY_PATH: libraryPath(cache) } };
 }
 

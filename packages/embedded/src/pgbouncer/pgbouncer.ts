@@ -1,5 +1,4 @@
 import { writeFileSync } from "node:fs";
-import { connect } from "node:net";
 import { join } from "node:path";
 import { EmbeddedError } from "../errors.ts";
 import { cacheFolderFor } from "../install/cache.ts";
@@ -9,7 +8,7 @@ import { runCommand } from "../process/command.ts";
 import type { Program } from "../process/guard.ts";
 import { unprivilegedIdentity } from "../process/identity.ts";
 import { checkPlatform } from "../process/platform.ts";
-import { freePort, host, returnPort } from "../process/ports.ts";
+import { freePort, host, isListening, returnPort } from "../process/ports.ts";
 import { choosePrivateFolder } from "../process/private-folder.ts";
 import { ServerProcess } from "../process/server-process.ts";
 
@@ -91,15 +90,4 @@ function configuration(target: URL, { port, settings }: { port: string; settings
   const database = Object.entries(behind).map(([name, value]) => `${name}='${value}'`);
   const lines = Object.entries(all).map(([name, value]) => `${name} = ${value}`);
   return `[databases]\n* = ${database.join(" ")}\n[pgbouncer]\n${lines.join("\n")}\n`;
-}
-
-function isListening(port: number): Promise<boolean> {
-  return new Promise((resolve) => {
-    const socket = connect({ port, host });
-    socket.once("connect", () => {
-      socket.destroy();
-      resolve(true);
-    });
-    socket.once("error", () => resolve(false));
-  });
 }

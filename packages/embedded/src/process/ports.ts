@@ -1,4 +1,4 @@
-import { createServer } from "node:net";
+import { connect, createServer } from "node:net";
 import { EmbeddedError } from "../errors.ts";
 
 export const host = "127.0.0.1";
@@ -31,5 +31,17 @@ function isFree(port: number): Promise<boolean> {
     const probe = createServer();
     probe.on("error", () => resolve(false));
     probe.listen({ port, host }, () => probe.close(() => resolve(true)));
+  });
+}
+
+/** Whether somebody takes connections on a port of this machine. */
+export function isListening(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect({ port, host });
+    socket.once("connect", () => {
+      socket.destroy();
+      resolve(true);
+    });
+    socket.once("error", () => resolve(false));
   });
 }
