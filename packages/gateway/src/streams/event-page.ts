@@ -12,9 +12,7 @@ export interface PageQuery {
 }
 
 // A page may end before its limit: what is too much for one answer comes with the next.
-const longestPage = 4_194_304;
-// Keyline reads the entries of a key all at once.
-const mostOfKey = 10_000;
+const longestPage = 1_048_576;
 
 /**
  * A page as JSON: `entries`, and in `next` the id of the first entry behind them, or null. Entries that are no JSON are left out, as those are
@@ -33,37 +31,9 @@ export async function readPage(stream: GatewayStream, query: PageQuery): Promise
   return pageOf(texts, null);
 }
 
-function entriesOf(stream: GatewayStream, query: PageQuery): AsyncIterable<Entry<unknown>> {
-  const { limit, reverse, key } = query;
+function entriesOf(stream: GatewayStream, { limit, reverse, key, ...query }: PageQuery): AsyncIterable<Entry<unknown>> {
   const [from, to] = [parseStreamPlace("from", query.from), parseStreamPlace("to", query.to)];
-  if (key === undefined) return stream.read({ from, to, limit: limit + 1, reverse });
-  return historyOf(stream, { ...query, key, from, to });
-}
-
-async function* historyOf(
-  stream: GatewayStream,
-  { key, from, to, limit, reverse }: PageQuery & { readonly key: string },
-): AsyncGenerator<Entry<unknown>> {
-  const isNewestOnly = reverse && to === "+";
-  const entries = await stream.history(key, { limit: isNewestOnly ? limit + 1 : mostOfKey, reverse });
-  const isWithin = within(from, to);
-  for (const entry of entries) if (isWithin(entry.id)) yield entry;
-}
-
-function within(from: string, to: string): (id: string) => boolean {
-  const [first, last] = [boundOf(from, 0n), boundOf(to, 2n ** 64n - 1n)];
-  return (id) => {
-    const place = boundOf(id, 0n);
-    return place >= first && place <= last;
-  };
-}
-
-/** A place as one number: the milliseconds, and behind them the number within, or `number` where the place is a whole millisecond. */
-function boundOf(place: string, number: bigint): bigint {
-  if (place === "-") return 0n;
-  if (place === "+") return 2n ** 128n;
-  const [ms = "0", own] = place.split("-");
-  return (BigInt(ms) << 64n) + (own === undefined ? number : BigInt(own));
+  return stream.read({ from, to, limit: limit + 1, reverse, ...(key === undefined ? {} : { key }) });
 }
 
 function textOf(entry: Entry<unknown>): string | undefined {

@@ -34,7 +34,7 @@ const query = z.object({
     .default("false")
     .transform((text) => text === "true")
     .describe("Newest first"),
-  key: z.string().min(1).max(500).optional().describe("Only entries of this key: the newest 10,000 of them can be read"),
+  key: z.string().min(1).max(500).optional().describe("Only entries of this key"),
   after: place.optional().describe('Of an event stream: behind which place, "-" for the beginning. Last-Event-ID has precedence'),
   ticket: z.string().optional().describe("Of an event stream: instead of a token"),
 });

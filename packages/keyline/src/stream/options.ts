@@ -58,6 +58,8 @@ export interface ReadOptions {
   readonly limit?: number;
   /** Newest first. Default false. */
   readonly reverse?: boolean;
+  /** Only entries of this key: what others there are costs nothing. */
+  readonly key?: string;
 }
 
 export interface FollowOptions {
@@ -153,7 +155,7 @@ function checkLimit(option: string, limit: number | undefined, max: number): num
 }
 
 const appendNames = new Set<string>(["idempotencyKey", "tx"] satisfies (keyof TransactionalAppendOptions)[]);
-const readNames = new Set<string>(["from", "to", "limit", "reverse"] satisfies (keyof ReadOptions)[]);
+const readNames = new Set<string>(["from", "to", "limit", "reverse", "key"] satisfies (keyof ReadOptions)[]);
 const followNames = new Set<string>(["after", "signal", "onGap"] satisfies (keyof FollowOptions)[]);
 const historyNames = new Set<string>(["limit", "reverse"] satisfies (keyof HistoryOptions)[]);
 

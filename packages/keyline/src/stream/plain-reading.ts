@@ -13,9 +13,10 @@ export class PlainReading implements Reading {
     this.#log = log;
   }
 
-  async page({ after, to, limit, reverse }: Range): Promise<readonly RawEntry[]> {
+  async page({ after, to, limit, reverse, key }: Range): Promise<readonly RawEntry[]> {
     const { connection } = this.#log;
     if (!connection.isReady) await connection.ensureReady(readyWithinMs);
+    if (key !== undefined) return this.#log.keyPage(key, { after, to, limit, reverse });
     return (await this.#log.read({ ...behind(after, limit), to, reverse })).entries;
   }
 

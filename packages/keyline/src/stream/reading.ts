@@ -7,6 +7,8 @@ export interface Range {
   readonly to: string;
   readonly limit: number;
   readonly reverse: boolean;
+  /** Only entries of this key. */
+  readonly key?: string | undefined;
 }
 
 /** How much is read at once: a page ends with the entry that reaches either limit. */

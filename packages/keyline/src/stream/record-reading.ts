@@ -34,6 +34,8 @@ export class RecordReading implements Reading {
   }
 
   async page(range: Range): Promise<readonly RawEntry[]> {
+    // Valkey keeps no list of a key's entries for a transactional stream.
+    if (range.key !== undefined) return this.#table.readKey(range.key, range);
     const hot = await this.#readHot(range);
     if (!hot) return readWhole(range, (part) => this.#table.readCommitted(part));
     const { trimmed, lastRecorded } = hot;

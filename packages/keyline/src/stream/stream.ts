@@ -55,6 +55,9 @@ type AppendOptionsOf<Transactional extends boolean> = Transactional extends true
 
 const noOptions = {};
 const pageEntries = 500;
+// How large entries are shows only then: from there on, pages are of about this length.
+const firstPageEntries = 32;
+const pageLength = 1_048_576;
 
 /** What has happened, kept, to be read at any time. */
 export class Stream<Input, Output = Input, Transactional extends boolean = false> {
@@ -121,8 +124,9 @@ export class Stream<Input, Output = Input, Transactional extends boolean = false
   read(options: ReadOptions = noOptions): AsyncIterable<Entry<Output>> {
     this.#parts.door.check();
     checkReadOptions(options);
-    const { from = "-", to = "+", limit = Infinity, reverse = false } = options;
-    const range = { after: idBefore(toEntryId("from", from, "first")), to: toEntryId("to", to, "last") };
+    const { from = "-", to = "+", limit = Infinity, reverse = false, key } = options;
+    if (key !== undefined) this.#checkHasKeys(key);
+    const range = { after: idBefore(toEntryId("from", from, "first")), to: toEntryId("to", to, "last"), key };
     return this.#read(range, { limit, reverse });
   }
 
@@ -152,11 +156,9 @@ export class Stream<Input, Output = Input, Transactional extends boolean = false
 
   async #history(key: string, options: HistoryOptions): Promise<Entry<Output>[]> {
     checkHistoryOptions(options);
-    if (!this.#parts.rules.key) {
-      throw new KeylineError("INVALID_OPTION", `Stream ${this.name} has no key to look for: make it with { key: (event) => ... }`);
-    }
+    this.#checkHasKeys(key);
     const { limit = Infinity, reverse = false } = options;
-    const entries = await this.#parts.reading.history(checkKey("The key of a history", key), { limit, reverse });
+    const entries = await this.#parts.reading.history(key, { limit, reverse });
     return (await this.#parts.reader.readAll(entries)) as Entry<Output>[];
   }
 
@@ -216,6 +218,12 @@ export class Stream<Input, Output = Input, Transactional extends boolean = false
     return entry as Entry<Output> | undefined;
   }
 
+  #checkHasKeys(key: string): void {
+    checkKey("The key of a history", key);
+    if (this.#parts.rules.key) return;
+    throw new KeylineError("INVALID_OPTION", `Stream ${this.name} has no key to look for: make it with { key: (event) => ... }`);
+  }
+
   async #appendSoon(event: Promise<CheckedEvent>, options: TransactionalAppendOptions): Promise<AppendResult> {
     return this.#appendChecked(await event, options);
   }
@@ -256,15 +264,18 @@ export class Stream<Input, Output = Input, Transactional extends boolean = false
   }
 
   #read(
-    range: { after: string; to: string },
+    range: { readonly after: string; readonly to: string; readonly key: string | undefined },
     { limit, reverse }: { readonly limit: number; readonly reverse: boolean },
   ): Iteration<Entry<Output>> {
     let left = limit;
+    let most = firstPageEntries;
     let { after, to } = range;
     const nextPage = async (): Promise<readonly Entry<Output>[] | undefined> => {
       if (left <= 0 || compareIds(after, to) >= 0) return undefined;
-      const size = Math.min(left, pageEntries);
-      const page = await this.#parts.reading.page({ after, to, limit: size, reverse });
+      const size = Math.min(left, most);
+      const page = await this.#parts.reading.page({ after, to, limit: size, reverse, key: range.key });
+      const length = page.reduce((sum, { data = "" }) => sum + data.length, 1);
+      most = Math.max(1, Math.min(pageEntries, Math.floor((pageLength * page.length) / length)));
       const last = page.at(-1);
       left = last && page.length === size ? left - size : 0;
       if (last && reverse) to = idBefore(last.id);

@@ -95,6 +95,8 @@ const history: Statement = {
   name: "keyline-read-key",
   text: `SELECT ${eventId} AS id, key, data FROM keyline.event WHERE stream = $1 AND key = $2 AND position > 0 ORDER BY position DESC LIMIT $3`,
 };
+const keyRange: Statement = { name: "keyline-read-key-range", text: keyRangeBy("position") };
+const keyRangeBackwards: Statement = { name: "keyline-read-key-range-backwards", text: keyRangeBy("position DESC") };
 const find: Statement = {
   name: "keyline-find-events",
   text: `SELECT ${eventId} AS id, key, data FROM keyline.event WHERE stream = $1 AND position = ANY($2::bigint[])`,
@@ -210,6 +212,13 @@ export class EventTable {
     return toEventRows(await this.database.query<Row>(history, [this.stream, key, limit]));
   }
 
+  /** The events of one key in a range, in order or backwards. */
+  async readKey(key: string, { after, to, limit, reverse }: EventRange): Promise<EventRow[]> {
+    await this.place(mostEvents);
+    const values = [this.stream, key, toPosition(after), toPosition(to), limit];
+    return toEventRows(await this.database.query<Row>(reverse ? keyRangeBackwards : keyRange, values));
+  }
+
   /** Those of these events that are there, in no order. */
   async find(ids: readonly string[]): Promise<EventRow[]> {
     return toEventRows(await this.database.query<Row>(find, [this.stream, ids.map((id) => toPosition(id))]));
@@ -253,6 +262,11 @@ function pageOf(order: string): string {
         SELECT position, key, data FROM keyline.event WHERE stream = $1 AND position > $2 AND position <= $3 ORDER BY ${order} LIMIT $4
       ) AS found
     ) AS page WHERE size_before IS NULL OR size_before < $5 ORDER BY ${order}`;
+}
+
+function keyRangeBy(order: string): string {
+  return `SELECT ${eventId} AS id, key, data FROM keyline.event
+    WHERE stream = $1 AND key = $2 AND position > $3 AND position <= $4 AND position > 0 ORDER BY ${order} LIMIT $5`;
 }
 
 function idsFrom(first: string, length: number): string[] {

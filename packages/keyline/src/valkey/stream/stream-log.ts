@@ -68,6 +68,7 @@ export interface TrimRule {
 const append = script(2, "stream-state", "stream-append");
 const page = script(2, "stream-state", "stream-page");
 const history = script(2, "stream-history");
+const keyPage = script(2, "stream-state", "stream-key-page");
 const trim = script(3, "freeing", "stream-state", "stream-trim");
 
 const trimPage = 500;
@@ -124,6 +125,16 @@ export class StreamLog {
   /** The entries of one key at these places of its history, oldest first. */
   async history(key: string, first: number, last: number): Promise<KeptEntry[]> {
     const reply = await history.run(this.connection, [this.keys.events, this.keys.historyOf(key), first, last]);
+    return (reply as WireEntry[]).map(toKeptEntry);
+  }
+
+  /** The entries of one key behind an id and up to another, in their order or backwards. */
+  async keyPage(
+    key: string,
+    range: { readonly after: string; readonly to: string; readonly limit: number; readonly reverse: boolean },
+  ): Promise<KeptEntry[]> {
+    const { after, to, limit, reverse } = range;
+    const reply = await keyPage.run(this.connection, [this.keys.events, this.keys.historyOf(key), after, to, limit, reverse ? 1 : 0]);
     return (reply as WireEntry[]).map(toKeptEntry);
   }
 
