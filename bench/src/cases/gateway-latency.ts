@@ -1,4 +1,4 @@
-import { publisherFor } from "../contenders/live-server.ts";
+import { publisherFor } from "../contenders/open-live-server.ts";
 import type { Case } from "../suite/case.ts";
 import { startServer } from "./live.ts";
 import { payloadBytes } from "./plain.ts";

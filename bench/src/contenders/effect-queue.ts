@@ -22,17 +22,3 @@ export interface EffectQueueOptions {
 }
 
 export type OpenEffectQueue = (options: EffectQueueOptions) => Promise<EffectQueue>;
-
-/** Loaded on demand: a contender's process never imports another contender. */
-const implementations: Readonly<Record<string, () => Promise<OpenEffectQueue>>> = {
-  keyline: async () => (await import("./keyline-transactional.ts")).open,
-  "pg-boss": async () => (await import("./pg-boss.ts")).open,
-  "graphile-worker": async () => (await import("./graphile-worker.ts")).open,
-};
-
-export async function openEffectQueue(contender: string, options: EffectQueueOptions): Promise<EffectQueue> {
-  const load = implementations[contender];
-  if (!load) throw new Error(`There is no queue with effects ${contender}.`);
-  const open = await load();
-  return open(options);
-}

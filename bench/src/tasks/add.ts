@@ -1,4 +1,5 @@
-import { openPlainQueue, type PlainQueueOptions } from "../contenders/plain-queue.ts";
+import { openPlainQueue } from "../contenders/open-plain-queue.ts";
+import type { PlainQueueOptions } from "../contenders/plain-queue.ts";
 import type { Task } from "../process/stage.ts";
 
 export interface AddParams {

@@ -1,4 +1,5 @@
-import { openPlainQueue, type PlainQueue, type PlainQueueOptions } from "../contenders/plain-queue.ts";
+import { openPlainQueue } from "../contenders/open-plain-queue.ts";
+import type { PlainQueue, PlainQueueOptions } from "../contenders/plain-queue.ts";
 import type { Task } from "../process/stage.ts";
 import { Ledger } from "./ledger.ts";
 

@@ -1,6 +1,7 @@
 import { setTimeout as pause } from "node:timers/promises";
 import { EffectsTable, type EffectCount } from "../contenders/effects-table.ts";
-import { openEffectQueue, type EffectMode, type EffectQueueOptions } from "../contenders/effect-queue.ts";
+import { openEffectQueue } from "../contenders/open-effect-queue.ts";
+import type { EffectMode, EffectQueueOptions } from "../contenders/effect-queue.ts";
 import type { Task } from "../process/stage.ts";
 import type { Drained } from "./drain.ts";
 

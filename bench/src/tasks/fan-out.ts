@@ -1,6 +1,7 @@
-import { publisherFor } from "../contenders/live-server.ts";
-import { openPlainChannel, type PlainChannelOptions } from "../contenders/plain-channel.ts";
-import { connectReceivers } from "../contenders/receivers.ts";
+import { publisherFor } from "../contenders/open-live-server.ts";
+import { openPlainChannel } from "../contenders/open-plain-channel.ts";
+import type { PlainChannelOptions } from "../contenders/plain-channel.ts";
+import { connectReceivers } from "../contenders/open-receivers.ts";
 import type { Task } from "../process/stage.ts";
 import { Deliveries } from "./deliveries.ts";
 import { publishWindowed } from "./publish-windowed.ts";

@@ -1,5 +1,6 @@
-import { openPlainChannel, type PlainChannelOptions } from "../contenders/plain-channel.ts";
-import { connectReceivers } from "../contenders/receivers.ts";
+import { openPlainChannel } from "../contenders/open-plain-channel.ts";
+import type { PlainChannelOptions } from "../contenders/plain-channel.ts";
+import { connectReceivers } from "../contenders/open-receivers.ts";
 import type { Stage, Task } from "../process/stage.ts";
 import { Deliveries } from "./deliveries.ts";
 import { monotonicMs } from "./monotonic-ms.ts";

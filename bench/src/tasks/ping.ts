@@ -1,5 +1,6 @@
 import { setTimeout as pause } from "node:timers/promises";
-import { openPlainQueue, type PlainQueueOptions } from "../contenders/plain-queue.ts";
+import { openPlainQueue } from "../contenders/open-plain-queue.ts";
+import type { PlainQueueOptions } from "../contenders/plain-queue.ts";
 import type { Task } from "../process/stage.ts";
 
 /** Long enough for every contender's worker to have completed the job before and to block again. */

@@ -1,5 +1,6 @@
 import { setTimeout as pause } from "node:timers/promises";
-import { openPlainChannel, type PlainChannelOptions } from "../contenders/plain-channel.ts";
+import { openPlainChannel } from "../contenders/open-plain-channel.ts";
+import type { PlainChannelOptions } from "../contenders/plain-channel.ts";
 import type { Task } from "../process/stage.ts";
 import { monotonicMs } from "./monotonic-ms.ts";
 

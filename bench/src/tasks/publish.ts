@@ -1,5 +1,6 @@
 import { keepInFlight } from "../contenders/in-flight.ts";
-import { openPlainChannel, type PlainChannelOptions } from "../contenders/plain-channel.ts";
+import { openPlainChannel } from "../contenders/open-plain-channel.ts";
+import type { PlainChannelOptions } from "../contenders/plain-channel.ts";
 import type { Task } from "../process/stage.ts";
 
 export interface PublishParams {

@@ -1,4 +1,5 @@
-import { openEventStore, type EventStoreOptions, type Recorded } from "../contenders/event-store.ts";
+import { openEventStore } from "../contenders/open-event-store.ts";
+import type { EventStoreOptions, Recorded } from "../contenders/event-store.ts";
 import { keepInFlight } from "../contenders/in-flight.ts";
 import type { Task } from "../process/stage.ts";
 

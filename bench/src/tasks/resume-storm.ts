@@ -2,7 +2,8 @@ import { setTimeout as pause } from "node:timers/promises";
 import { EventParser } from "../contenders/event-parser.ts";
 import { EventStream } from "../contenders/event-stream.ts";
 import { inWaves } from "../contenders/in-flight.ts";
-import { openPlainChannel, type PlainChannelOptions } from "../contenders/plain-channel.ts";
+import { openPlainChannel } from "../contenders/open-plain-channel.ts";
+import type { PlainChannelOptions } from "../contenders/plain-channel.ts";
 import type { Task } from "../process/stage.ts";
 import { Deliveries } from "./deliveries.ts";
 

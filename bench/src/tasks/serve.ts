@@ -1,4 +1,5 @@
-import { openLiveServer, type LiveServerOptions } from "../contenders/live-server.ts";
+import { openLiveServer } from "../contenders/open-live-server.ts";
+import type { LiveServerOptions } from "../contenders/live-server.ts";
 import type { Task } from "../process/stage.ts";
 
 export interface ServeParams {

@@ -1,4 +1,5 @@
-import { openPlainChannel, type PlainChannelOptions } from "../contenders/plain-channel.ts";
+import { openPlainChannel } from "../contenders/open-plain-channel.ts";
+import type { PlainChannelOptions } from "../contenders/plain-channel.ts";
 import type { Task } from "../process/stage.ts";
 import { Deliveries } from "./deliveries.ts";
 import { publishWindowed } from "./publish-windowed.ts";

@@ -5,7 +5,7 @@ import type { ServerProcess } from "../process/server-process.ts";
 import { signalIfThere } from "../process/signals.ts";
 import { cleanEnvironment, type DataFolder, superuser } from "./data-folder.ts";
 import type { PostgresInstallation } from "./installation.ts";
-import type { EmbeddedPostgres } from "./postgres.ts";
+import type { EmbeddedPostgres } from "./embedded-postgres.ts";
 import { runStatement } from "./query.ts";
 
 const startTimeoutMs = 60_000;

@@ -6,7 +6,8 @@ import { startTogether, stopTogether } from "./group.ts";
 import { findValkey } from "./installation.ts";
 import { request } from "./resp.ts";
 import type { ValkeyServer } from "./server.ts";
-import { type EmbeddedValkey, launchValkey, type ValkeyRole } from "./valkey.ts";
+import type { EmbeddedValkey } from "./embedded-valkey.ts";
+import { launchValkey, type ValkeyRole } from "./valkey.ts";
 
 // Forming a cluster, in the order that the servers need: the primaries get their slots and an epoch each (so that they need not sort out
 // a collision later), everybody meets the first node, and once all know each other the replicas choose their primaries.

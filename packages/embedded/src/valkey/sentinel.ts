@@ -5,7 +5,8 @@ import { startTogether, stopTogether } from "./group.ts";
 import { findValkey } from "./installation.ts";
 import { request } from "./resp.ts";
 import type { ValkeyServer } from "./server.ts";
-import { type EmbeddedValkey, launchValkey, type ValkeyRole } from "./valkey.ts";
+import type { EmbeddedValkey } from "./embedded-valkey.ts";
+import { launchValkey, type ValkeyRole } from "./valkey.ts";
 
 /** A primary with one replica, watched by three sentinels, two of which have to agree on a failover. */
 export interface EmbeddedValkeySentinel {

@@ -7,7 +7,7 @@ import { ServerProcess } from "../process/server-process.ts";
 import { delay } from "../process/waiting.ts";
 import type { ValkeyInstallation } from "./installation.ts";
 import { request } from "./resp.ts";
-import type { EmbeddedValkey } from "./valkey.ts";
+import type { EmbeddedValkey } from "./embedded-valkey.ts";
 
 const startTimeoutMs = 20_000;
 const stopGraceMs = 5_000;

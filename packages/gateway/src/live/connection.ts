@@ -1,6 +1,5 @@
 import type { Duplex } from "node:stream";
 import { visitorKey, type Visitor } from "../access/token.ts";
-import type { LiveConnections } from "./connections.ts";
 
 /** Why the gateway ends a connection. A client sees it, and comes back where that makes sense. */
 export type EndCode =
@@ -20,6 +19,15 @@ export type EndCode =
 /** Why a feed ends for a receiver, while the connection goes on. */
 export type FeedEndCode = "SLOW_RECEIVER" | "CLOSED";
 
+/** What a connection needs of those who look after all of them. */
+interface ConnectionKeeper {
+  readonly sendBufferBytes: number;
+  readonly eventStreamMs: number;
+  nextSlot(): number;
+  noteEnd(code: EndCode): void;
+  onBeat(connection: LiveConnection): void;
+}
+
 // Less than this waits in the socket of a receiver that keeps up, also while it is far behind.
 const lowWaterBytes = 65_536;
 const lastWordsMs = 5_000;
@@ -30,7 +38,7 @@ const nothing = Buffer.alloc(0);
  * its own. What the socket has not taken yet is the only thing that can grow, and it is capped.
  */
 export abstract class LiveConnection {
-  readonly connections: LiveConnections;
+  readonly connections: ConnectionKeeper;
   readonly socket: Duplex;
   visitor: Visitor;
   /** Spreads the heartbeats of all connections over time. */
@@ -41,7 +49,7 @@ export abstract class LiveConnection {
   #taken = -1;
   #drained: Promise<void> | undefined;
 
-  constructor(connections: LiveConnections, setup: { readonly socket: Duplex; readonly visitor: Visitor }) {
+  constructor(connections: ConnectionKeeper, setup: { readonly socket: Duplex; readonly visitor: Visitor }) {
     this.connections = connections;
     this.socket = setup.socket;
     this.visitor = setup.visitor;

@@ -1,7 +1,7 @@
 import type { Logger } from "../../runtime/logger.ts";
 import { rollBack } from "../client/commit.ts";
 import { declareDeliveredElsewhere, type JobRow } from "./job-table.ts";
-import type { Outlet } from "./job-relay.ts";
+import type { Outlet } from "./outlet.ts";
 import { beginOwn } from "../client/transaction-watch.ts";
 
 const page = 250;

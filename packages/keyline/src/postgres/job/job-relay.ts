@@ -19,25 +19,11 @@ import type { Logger } from "../../runtime/logger.ts";
 import type { Database } from "../client/database.ts";
 import { Setbacks } from "../../runtime/setbacks.ts";
 import { retryDelay } from "../../runtime/waiting.ts";
-import { claimUndelivered, findUndelivered, joinIds, type JobRow, type JobTable } from "./job-table.ts";
-import type { DeliveryNotes } from "./delivery-notes.ts";
+import { claimUndelivered, findUndelivered, joinIds, type JobRow } from "./job-table.ts";
+import type { Outlet } from "./outlet.ts";
 import { rebuildJobs } from "./job-rebuild.ts";
 import { rollBack } from "../client/commit.ts";
 import { beginOwn } from "../client/transaction-watch.ts";
-
-/** The way from the rows of one queue to Valkey. */
-export interface Outlet {
-  readonly table: JobTable;
-  readonly notes: DeliveryNotes;
-  /** False while Valkey is away. */
-  readonly isOpen: boolean;
-  /** The epoch of the server that would be delivered to. */
-  epoch(): Promise<string>;
-  /** Delivers the jobs and returns an epoch that is not newer than the one they were delivered to. */
-  deliver(jobs: readonly JobRow[]): Promise<string>;
-  /** The ids of all jobs of the queue that Valkey holds. */
-  idsHeld(): Promise<ReadonlySet<string>>;
-}
 
 const idleMs = 1_000;
 const epochEveryMs = 3_000;

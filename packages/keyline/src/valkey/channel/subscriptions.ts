@@ -1,9 +1,6 @@
 import type { Logger } from "../../runtime/logger.ts";
 import type { ValkeyConnection } from "../client/connection.ts";
-import type { ValkeyTarget } from "../client/options.ts";
-import { PatternRegistry } from "./pattern-registry.ts";
-import { ShardedSubscriptions } from "./sharded-subscriptions.ts";
-import { Subscriber, type PubSubListener } from "./subscriber.ts";
+import type { PubSubListener } from "./subscriber.ts";
 
 /** Subscriptions of this process: one for each pub/sub channel and pattern. */
 export interface Subscriptions {
@@ -21,44 +18,4 @@ export interface SubscriptionsSetup {
   readonly commands: ValkeyConnection;
   readonly logger: Logger;
   readonly silenceMs: number;
-}
-
-/** The subscriptions on what is there: one server takes all of them on one connection, a cluster each where its slot is. */
-export function createSubscriptions(target: ValkeyTarget, setup: SubscriptionsSetup): Subscriptions {
-  if (target.kind === "cluster") return new ShardedSubscriptions(target, { ...setup, registry: new PatternRegistry(setup) });
-  return new SingleSubscriptions(target, setup);
-}
-
-class SingleSubscriptions implements Subscriptions {
-  readonly #connect: () => Subscriber;
-  #subscriber: Subscriber | undefined;
-
-  constructor(target: Exclude<ValkeyTarget, { readonly kind: "cluster" }>, setup: SubscriptionsSetup) {
-    this.#connect = () => (this.#subscriber ??= new Subscriber(target, setup));
-  }
-
-  subscribe(channel: string, listener: PubSubListener): void {
-    this.#connect().subscribe(channel, "channel", listener);
-  }
-
-  unsubscribe(channel: string): void {
-    this.#subscriber?.unsubscribe(channel);
-  }
-
-  subscribePattern(pattern: string, listener: PubSubListener): void {
-    this.#connect().subscribe(pattern, "pattern", listener);
-  }
-
-  unsubscribePattern(pattern: string): void {
-    this.#subscriber?.unsubscribe(pattern);
-  }
-
-  hasPatterns(): Promise<boolean> {
-    return Promise.resolve(false);
-  }
-
-  close(): Promise<void> {
-    this.#subscriber?.close();
-    return Promise.resolve();
-  }
 }

@@ -1,0 +1,16 @@
+import type { DeliveryNotes } from "./delivery-notes.ts";
+import type { JobRow, JobTable } from "./job-table.ts";
+
+/** The way from the rows of one queue to Valkey. */
+export interface Outlet {
+  readonly table: JobTable;
+  readonly notes: DeliveryNotes;
+  /** False while Valkey is away. */
+  readonly isOpen: boolean;
+  /** The epoch of the server that would be delivered to. */
+  epoch(): Promise<string>;
+  /** Delivers the jobs and returns an epoch that is not newer than the one they were delivered to. */
+  deliver(jobs: readonly JobRow[]): Promise<string>;
+  /** The ids of all jobs of the queue that Valkey holds. */
+  idsHeld(): Promise<ReadonlySet<string>>;
+}
