@@ -1,24 +1,10 @@
-import { join } from "node:path";
 import { gzipSync } from "node:zlib";
-import { build } from "vite";
 import { expect, test } from "vitest";
+import { buildClient } from "./support/bundle.ts";
 
 test("what a page loads of the client takes less than 7.5 KB, what only pages load that no WebSocket can leave 3 KB more, and nothing is of Node", async () => {
-  const result = await build({
-    configFile: false,
-    logLevel: "silent",
-    build: {
-      write: false,
-      minify: true,
-      target: "es2022",
-      // As a page's bundle is made: what is built as a library keeps its white space.
-      rolldownOptions: { input: join(import.meta.dirname, "../src/index.ts"), preserveEntrySignatures: "strict" },
-      modulePreload: false,
-    },
-  });
-  if (!("output" in result)) throw new Error("Vite built something else");
-  const chunks = new Map(result.output.flatMap((file) => (file.type === "chunk" ? [[file.fileName, file] as const] : [])));
-  const entry = [...chunks.values()].find(({ isEntry }) => isEntry);
+  const chunks = await buildClient();
+  const [entry] = [...chunks].find(([, { isEntry }]) => isEntry) ?? [];
   if (!entry) throw new Error("There is no entry");
   // Nothing that is imported is outside of the bundle.
   const filesOf = (name: string): string[] => [name, ...(chunks.get(name)?.imports ?? []).flatMap(filesOf)];
@@ -26,7 +12,7 @@ test("what a page loads of the client takes less than 7.5 KB, what only pages lo
   const sizeOf = (names: Iterable<string>): number => {
     return [...new Set(names)].reduce((sum, name) => sum + gzipSync(chunks.get(name)?.code ?? "").length, 0);
   };
-  const bytes = sizeOf(filesOf(entry.fileName));
+  const bytes = sizeOf(filesOf(entry));
   const rest = sizeOf(chunks.keys()) - bytes;
   console.log(`@keyline/client: ${bytes} bytes gzipped, and ${rest} where no WebSocket gets through`);
   expect(bytes).toBeGreaterThan(1_000);

@@ -1,8 +1,9 @@
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
 import type { Keyline } from "keyline";
-import type { StandaloneGateway } from "@keyline/gateway";
-import { openGateway, signToken } from "../../../gateway/test/support/gateway.ts";
+import type { GatewayLimits, StandaloneGateway } from "@keyline/gateway";
+import { openGateway, request, signToken } from "../../../gateway/test/support/gateway.ts";
 import { eventually, openStage, type Stage } from "../../../keyline/test/support/stage.ts";
+import { startWireProxy } from "../../../keyline/test/support/wire-proxy.ts";
 import type { ClientError } from "../../src/client-error.ts";
 import { toSocketUrl } from "../../src/connection/socket-url.ts";
 import type { TokenSource } from "../../src/connection/token-keeper.ts";
@@ -17,7 +18,7 @@ let stage: Stage;
 let keyline: Keyline;
 let gateway: StandaloneGateway;
 
-const open = (port = 0): Promise<StandaloneGateway> => {
+const open = ({ port = 0, ...limits }: Partial<GatewayLimits> & { readonly port?: number } = {}): Promise<StandaloneGateway> => {
   const kept = (name: string) => keyline.channel<number>(name, { history: { size: 1_000 } });
   return openGateway({
     keyline,
@@ -29,7 +30,7 @@ const open = (port = 0): Promise<StandaloneGateway> => {
       presence: true,
     }),
     streams: (name) => ({ stream: keyline.stream<number>(name), access: "public", append: "public" }),
-    limits: { requests: { max: 100_000, perMs: 60_000 } },
+    limits: { requests: { max: 100_000, perMs: 60_000 }, ...limits },
   });
 };
 
@@ -189,11 +190,53 @@ describe("behind a proxy that passes no upgrade on", () => {
       }
       await keyline.channel<number>("restarts").publish(2 * round + 1);
       await keyline.stream<number>("restarts").append(2 * round + 1);
-      if (round === 1) own = await open(port);
+      if (round === 1) own = await open({ port });
       await eventually("it has caught up", () => got.length === 2 * round + 2 && entries.length === 2 * round + 2);
     }
     expect(got).toEqual([0, 1, 2, 3, 4, 5]);
     expect(entries).toEqual(got);
+    expect(codesOf(errors)).toEqual(["WEBSOCKET_UNAVAILABLE"]);
+  });
+
+  test("an event stream that is renewed goes on without a hole, and nobody notices", async () => {
+    const own = await open({ eventStreamMs: 2_000, beatMs: 1_000 });
+    onTestFinished(() => own.close());
+    const { live } = await behindProxy({ url: own.url });
+    const states: string[] = [];
+    const gaps: string[] = [];
+    const [got, entries]: [number[], number[]] = [[], []];
+    const onGap = ({ reason }: { readonly reason: string }): void => void gaps.push(reason);
+    await live.subscribe<number>("renewed", ({ data }) => void got.push(data), { onGap }).ready;
+    await live.stream<number>("renewed").follow(({ data }) => void entries.push(data), { onGap }).ready;
+    live.on("state", (state) => void states.push(state));
+    let n = 0;
+    await eventually("both were renewed twice", async () => {
+      await keyline.channel<number>("renewed").publish(n);
+      await keyline.stream<number>("renewed").append(n++);
+      const { text } = (await request(`${own.url}/metrics`)).body;
+      return Number(/ended_total\{code="RENEW"\} (\d+)/.exec(String(text))?.[1] ?? 0) >= 4;
+    });
+    await eventually("all have come", () => got.length === n && entries.length === n);
+    expect(got).toEqual(Array.from({ length: n }, (_, index) => index));
+    expect(entries).toEqual(got);
+    expect([...states, ...gaps]).toEqual([]);
+  });
+
+  test("an event stream that has died though it is open is noticed by its silence", async () => {
+    const own = await open({ beatMs: 1_000 });
+    onTestFinished(() => own.close());
+    const wire = await startWireProxy({ target: { host: "127.0.0.1", port: Number(new URL(own.url).port) } });
+    onTestFinished(() => wire.stop());
+    // A minute of the client takes three seconds.
+    const environment: Environment = { ...surroundings, after: (ms, action) => surroundings.after(ms === 60_000 ? 3_000 : ms, action) };
+    const { live, errors } = await behindProxy({ url: `http://127.0.0.1:${wire.port}`, environment });
+    const got: number[] = [];
+    await live.subscribe<number>("silent", ({ data }) => void got.push(data)).ready;
+    wire.stallAll();
+    await reached(live, "offline");
+    await keyline.channel<number>("silent").publish(1);
+    wire.passAll();
+    await eventually("it has come", () => got.length === 1);
     expect(codesOf(errors)).toEqual(["WEBSOCKET_UNAVAILABLE"]);
   });
 
@@ -252,7 +295,7 @@ test("a gateway that is away for a while is not taken for a proxy that passes no
     await reached(live, "offline");
     const { upgrades } = proxy;
     await eventually("it was tried in vain", () => proxy.upgrades > upgrades + 1);
-    own = await open(port);
+    own = await open({ port });
     await reached(live, "online");
   }
   expect(codesOf(errors)).toEqual([]);

@@ -164,7 +164,7 @@ describe("an EventSource with a ticket", () => {
   test("whose token has ended is refused, and can tell", async () => {
     const { page, gateway } = await open(stage.keyline());
     const now = Math.floor(Date.now() / 1_000);
-    const ticket = await ticketAt(gateway.url, { iat: now, exp: now + 4 });
+    const ticket = await ticketAt(gateway.url, { iat: now, exp: now + 8 });
     const source = await PageEventSource.open(page, `${gateway.url}${path}?ticket=${ticket}`);
     expect((await source.receive("end")).map(({ data }) => data)).toEqual([{ code: "TOKEN_EXPIRED" }]);
     await source.closed();
@@ -236,7 +236,7 @@ describe("the lines of the README for pages with tokens", () => {
     let tokens = 0;
     const printed = await run(scene, () => {
       const iat = Math.floor(Date.now() / 1_000);
-      return { iat, exp: iat + (tokens++ === 0 ? 5 : 3_600) };
+      return { iat, exp: iat + (tokens++ === 0 ? 10 : 3_600) };
     });
     await keyline.channel("private").publish("before");
     await eventually("it is printed", () => printed.length === 1);

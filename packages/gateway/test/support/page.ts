@@ -11,11 +11,16 @@ export interface Seen {
   readonly state: number;
 }
 
-/** A page that has nothing on it, at an address of its own. */
-export async function openEmptyPage(browser: Browser): Promise<{ readonly page: Page; readonly origin: string }> {
-  const server = createServer((_request, response) =>
-    response.setHeader("content-type", "text/html").end("<!doctype html><title>page</title>"),
-  );
+/** A page that has nothing on it, at an address of its own, which also serves these scripts. */
+export async function openEmptyPage(
+  browser: Browser,
+  scripts: ReadonlyMap<string, string> = new Map(),
+): Promise<{ readonly page: Page; readonly origin: string }> {
+  const server = createServer(({ url = "" }, response) => {
+    const script = scripts.get(url);
+    response.setHeader("content-type", script === undefined ? "text/html" : "text/javascript");
+    response.end(script ?? "<!doctype html><title>page</title>");
+  });
   server.listen(0, "127.0.0.1");
   await once(server, "listening");
   const origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
