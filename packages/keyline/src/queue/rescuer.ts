@@ -68,13 +68,15 @@ export class Rescuer implements ShiftDuty<HeldJob<unknown>, Beat> {
 
   async #returnAll(worker: string, reason: "ended" | "straggler"): Promise<void> {
     for (let left = 1, total = 0; left > 0;) {
+      // Read before the jobs are returned, so that it is never newer than the memory that they are in.
+      const epoch = this.#table ? ((await this.#store.memory.writtenEpoch()) ?? "") : "";
       const answer = await this.#store.leases.returnHeld(worker, page, reason);
       if (!answer) return;
       ({ left } = answer);
       total += answer.returned.length;
       const heads = answer.returned.map(readHead).filter((head) => head !== undefined);
       // The row keeps the count when Valkey does not. Should this process die before, the element still has it.
-      if (this.#table && heads.length > 0) await this.#table.raiseAttempts(heads);
+      if (this.#table && heads.length > 0) await this.#table.raiseAttempts(heads, epoch);
       if (left === 0 && total > 0)
         this.#logger.warn({ worker, jobs: total }, "a worker's lease ended; its jobs are at the head of the queue again");
     }

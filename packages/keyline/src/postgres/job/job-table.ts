@@ -70,9 +70,13 @@ const bury: Statement = {
     WHERE queue = $1 AND id = $2 AND state IN ('waiting', 'scheduled') AND attempts <= $5 RETURNING id`,
 };
 
+// The element with the raised count is in the memory that `$4` names. Where that is not in charge any more a rebuild may deliver the job with the count from
+// before, and that copy settles nothing: then the row is the relay's. The shared lock makes a change of the epoch wait, so that the rebuild sees the count.
 const raiseAttempts: Statement = {
   name: "keyline-raise-attempts",
-  text: `UPDATE keyline.job SET attempts = raised.attempts FROM unnest($2::text[], $3::integer[]) AS raised (id, attempts)
+  text: `WITH charge AS (SELECT true AS is_in_charge FROM keyline.queue WHERE name = $1 AND epoch = $4 FOR SHARE)
+    UPDATE keyline.job SET attempts = raised.attempts, delivered_to = CASE WHEN charge.is_in_charge THEN job.delivered_to END
+    FROM unnest($2::text[], $3::integer[]) AS raised (id, attempts) LEFT JOIN charge ON true
     WHERE job.queue = $1 AND job.id = raised.id AND job.attempts < raised.attempts AND job.state IN ('waiting', 'scheduled')`,
 };
 
@@ -180,8 +184,10 @@ export class JobTable {
     return rows.length === 1;
   }
 
-  async raiseAttempts(jobs: readonly { readonly id: string; readonly attempts: number }[]): Promise<void> {
-    await this.database.query(raiseAttempts, [this.queue, jobs.map((job) => job.id), jobs.map((job) => job.attempts)]);
+  /** `epoch` names the memory in which the elements have these counts, or an older one. */
+  async raiseAttempts(jobs: readonly { readonly id: string; readonly attempts: number }[], epoch: string): Promise<void> {
+    const values = [this.queue, jobs.map((job) => job.id), jobs.map((job) => job.attempts), epoch];
+    await this.database.query(raiseAttempts, values);
   }
 
   /** The attempts of each job that is not ended, by id. */

@@ -29,7 +29,7 @@ test("a retry that is made again after its answer got lost is the same retry; on
   expect(await table.retry("again", { ...failure, tag: "mine" })).toBe(true);
   expect(await table.retry("again", { ...failure, tag: "another" })).toBe(false);
   await insert("raised");
-  await table.raiseAttempts([{ id: "raised", attempts: 1 }]);
+  await table.raiseAttempts([{ id: "raised", attempts: 1 }], "");
   expect(await table.retry("raised", { ...failure, tag: "mine" })).toBe(false);
   await table.retry("again", { ...failure, heldAttempts: 1, attempts: 2, tag: "next" });
   expect(await table.retry("again", { ...failure, tag: "mine" })).toBe(false);
@@ -38,7 +38,7 @@ test("a retry that is made again after its answer got lost is the same retry; on
 test("completing says which jobs were there to be ended", async () => {
   await insert("there");
   await insert("overtaken");
-  await table.raiseAttempts([{ id: "overtaken", attempts: 1 }]);
+  await table.raiseAttempts([{ id: "overtaken", attempts: 1 }], "");
   const jobs = ["there", "overtaken", "gone"].map((id) => ({ id, attempts: 0 }));
   expect(await completeJobs(table, jobs)).toEqual(new Set(["there"]));
   expect([...(await table.findOpen(["there", "overtaken"])).keys()]).toEqual(["overtaken"]);
