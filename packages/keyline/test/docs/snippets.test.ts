@@ -1,5 +1,5 @@
 import { execFile } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { readdir } from "node:fs/promises";
 import { join, relative } from "node:path";
 import { Keyline } from "keyline";
@@ -23,6 +23,9 @@ const statements = snippets.filter(({ language }) => language === "sql");
 // In this folder, from which the packages are found. Node strips no types below node_modules.
 const folder = mkdtempSync(join(import.meta.dirname, ".tmp-"));
 writeFileSync(join(folder, ".gitignore"), "*\n");
+// Stands for what Prisma's own program would write beside a service.
+mkdirSync(join(folder, "generated"));
+writeFileSync(join(folder, "generated/client.ts"), 'export { PrismaClient } from "../../../support/prisma-client.ts";\n');
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 function readSnippets(file: string): Snippet[] {
@@ -77,7 +80,7 @@ describe.concurrent("every ts snippet runs, ends, and prints what it says", () =
       await createTable(stage);
       const file = join(folder, `run-${snippet.index}.ts`);
       // The snippets use the default prefix: each has a numbered database of Valkey to itself.
-      const valkeyUrl = `${stage.valkeyUrl.replace(/\/$/, "")}/${1 + (snippet.index % 15)}`;
+      const valkeyUrl = `${stage.valkeyUrl.replace(/\/$/, "")}/${1 + (snippet.index % 63)}`;
       const program = toProgram(snippet)
         .replaceAll("valkey://localhost:6379", valkeyUrl)
         .replaceAll("postgres://localhost/sales", stage.databaseUrl);
