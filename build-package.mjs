@@ -45,10 +45,9 @@ for (const [folder, file] of [
 // What is published is the folder dist. Its package.json lacks the condition that leads to the sources: bundlers set it while
 // their users develop, and Node does not strip types inside node_modules.
 const { scripts, devDependencies, exports, ...published } = JSON.parse(readFileSync(join(here, "package.json"), "utf8"));
+const fromDist = (path) => path.replace("./dist/", "./");
+if (published.bin) published.bin = Object.fromEntries(Object.entries(published.bin).map(([name, path]) => [name, fromDist(path)]));
 published.exports = Object.fromEntries(
-  Object.entries(exports).map(([name, { types, default: code }]) => [
-    name,
-    { types: types.replace("./dist/", "./"), default: code.replace("./dist/", "./") },
-  ]),
+  Object.entries(exports).map(([name, { types, default: code }]) => [name, { types: fromDist(types), default: fromDist(code) }]),
 );
 writeFileSync(join(dist, "package.json"), JSON.stringify(published, null, 2));
