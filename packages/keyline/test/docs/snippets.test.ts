@@ -42,9 +42,13 @@ function toProgram({ text }: Snippet): string {
   return text.includes("keyline.close()") || text.includes(".close()]") ? text : `${text}\nawait keyline.close();\n`;
 }
 
-function run(file: string, args: readonly string[]): Promise<{ readonly code: number; readonly stdout: string; readonly stderr: string }> {
+function run(
+  file: string,
+  args: readonly string[],
+  env: NodeJS.ProcessEnv = {},
+): Promise<{ readonly code: number; readonly stdout: string; readonly stderr: string }> {
   return new Promise((resolve) => {
-    execFile(process.execPath, [...args, file], { timeout: 110_000 }, (error, stdout, stderr) => {
+    execFile(process.execPath, [...args, file], { timeout: 110_000, env: { ...process.env, ...env } }, (error, stdout, stderr) => {
       resolve({ code: error === null ? 0 : Number(error.code ?? -1), stdout, stderr });
     });
   });
@@ -85,7 +89,10 @@ describe.concurrent("every ts snippet runs, ends, and prints what it says", () =
         .replaceAll("valkey://localhost:6379", valkeyUrl)
         .replaceAll("postgres://localhost/sales", stage.databaseUrl);
       writeFileSync(file, program);
-      const { code, stdout, stderr } = await run(file, ["--conditions=development"]);
+      const { code, stdout, stderr } = await run(file, ["--conditions=development"], {
+        VALKEY_URL: valkeyUrl,
+        DATABASE_URL: stage.databaseUrl,
+      });
       expect(stderr).toBe("");
       expect(code).toBe(0);
       const printed = stdout.split("\n").filter((line) => line !== "");
