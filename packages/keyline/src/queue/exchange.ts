@@ -8,7 +8,6 @@
  *   worker's second connection waits for the next job; what ends meanwhile is handed in without taking.
  * - After every failure and every reconnect nothing is sent before the held list was read again: reconciler.ts.
  */
-import { toError } from "../runtime/errors.ts";
 import type { Logger } from "../runtime/logger.ts";
 import { isConnectionError, type ValkeyConnection } from "../valkey/client/connection.ts";
 import type { Beat } from "../valkey/queue/leases.ts";
@@ -19,7 +18,7 @@ import type { Lease } from "../work/lease.ts";
 import { Pump } from "../work/pump.ts";
 import type { ExchangeEvents, ShiftExchange } from "../work/shift-parts.ts";
 import type { Trade } from "../work/trade.ts";
-import { BlockingTake } from "./blocking-take.ts";
+import { IdleWait } from "./idle-wait.ts";
 import type { Disposal } from "./disposal.ts";
 import { HeldJob, HeldJobs } from "./held-jobs.ts";
 import { tiesOf, tiesOfAll } from "./ties.ts";
@@ -52,12 +51,11 @@ export class Exchange<Data> implements ShiftExchange<HeldJob<Data>, Beat> {
   readonly #pump = new Pump(() => this.#turn());
   readonly #doubt: Doubt<HeldJob<Data>, Command>;
   readonly #reconciler: Reconciler<Data>;
-  readonly #blockingTake: BlockingTake;
+  readonly #idleWait: IdleWait;
   readonly #stopListening: (() => void)[];
 
   #finished: HeldJob<Data>[] = [];
   #isEmpty = false;
-  #isBlocking = false;
   #isTaking = true;
 
   constructor(setup: ExchangeSetup<Data>) {
@@ -67,8 +65,8 @@ export class Exchange<Data> implements ShiftExchange<HeldJob<Data>, Beat> {
     this.#events = setup.events;
     this.#doubt = new Doubt(setup.trade, setup.logger);
     this.#reconciler = new Reconciler(this.#held, { ...setup, doubt: this.#doubt });
-    this.#blockingTake = new BlockingTake(setup);
-    this.#stopListening = [this.#store.connection.onReady(() => this.#distrust()), this.#blockingTake.onReady(() => this.#distrust())];
+    this.#idleWait = new IdleWait(setup);
+    this.#stopListening = [this.#store.connection.onReady(() => this.#distrust()), this.#idleWait.onReady(() => this.#distrust())];
   }
 
   get isReady(): boolean {
@@ -81,7 +79,7 @@ export class Exchange<Data> implements ShiftExchange<HeldJob<Data>, Beat> {
 
   get isQuiet(): boolean {
     const isUnsure = this.#reconciler.unsure > 0 || this.#doubt.hasPostponed || this.#doubt.isResolving;
-    return this.#finished.length === 0 && this.#pump.underWay === 0 && !isUnsure && !this.#isBlocking;
+    return this.#finished.length === 0 && this.#pump.underWay === 0 && !isUnsure && !this.#idleWait.isUnderWay;
   }
 
   /** Hands in a job whose attempt has ended. */
@@ -125,9 +123,9 @@ export class Exchange<Data> implements ShiftExchange<HeldJob<Data>, Beat> {
 
   async stopTaking(): Promise<void> {
     this.#isTaking = false;
-    while (this.#isBlocking) {
-      await this.#blockingTake.end();
-      await this.#pump.until(() => !this.#isBlocking, AbortSignal.timeout(200));
+    while (this.#idleWait.isUnderWay) {
+      await this.#idleWait.end();
+      await this.#pump.until(() => !this.#idleWait.isUnderWay, AbortSignal.timeout(200));
     }
   }
 
@@ -137,7 +135,7 @@ export class Exchange<Data> implements ShiftExchange<HeldJob<Data>, Beat> {
 
   close(): void {
     for (const stop of this.#stopListening) stop();
-    this.#blockingTake.close();
+    this.#idleWait.close();
     this.#doubt.stop();
     this.#setup.blocking.close();
   }
@@ -145,7 +143,7 @@ export class Exchange<Data> implements ShiftExchange<HeldJob<Data>, Beat> {
   #turn(): void {
     if (!this.#lease.isHeld || this.#doubt.isResolving) return;
     if (this.#doubt.isDue) {
-      if (this.#pump.underWay === 0 && !this.#isBlocking) void this.#reconcile();
+      if (this.#pump.underWay === 0 && !this.#idleWait.isUnderWay) void this.#reconcile();
       return;
     }
     while (this.#pump.underWay < maxUnderWay) {
@@ -154,8 +152,8 @@ export class Exchange<Data> implements ShiftExchange<HeldJob<Data>, Beat> {
       if (this.#finished.length === 0 && take === 0) break;
       this.#settleAndTake(this.#finished.splice(0, maxFinished), take);
     }
-    const mayWait = this.#isTaking && !this.#isBlocking && !this.#blockingTake.isResting;
-    if (this.#isEmpty && mayWait && this.#setup.room() > 0 && this.#lease.isCertain) void this.#block();
+    const mayWait = this.#isTaking && this.#idleWait.mayBegin;
+    if (this.#isEmpty && mayWait && this.#setup.room() > 0 && this.#lease.isCertain) this.#wait();
     if (this.#pump.expected === 0) this.#events.calmed();
   }
 
@@ -222,28 +220,22 @@ export class Exchange<Data> implements ShiftExchange<HeldJob<Data>, Beat> {
     });
   }
 
-  async #block(): Promise<void> {
-    const isCurrent = this.#pump.watch();
-    const { name } = this.#lease;
-    this.#isBlocking = true;
-    try {
-      if (!(await this.#blockingTake.whenReady(1_000)) || !this.#isTaking || !isCurrent()) return;
-      const element = await this.#blockingTake.take(name);
-      this.#doubt.noteSuccess("wait");
-      if (element === null) return;
-      // The lease went while this waited: the job is in a held list that nobody looks at, and was not begun.
-      if (!isCurrent()) return void (await this.#store.leases.returnHeld(name, 100, "leaving"));
-      this.#isEmpty = false;
-      this.#accept([element]);
-    } catch (error) {
-      if (isConnectionError(error)) this.#noteFailure("wait", error);
-      else this.#blockingTake.rest(toError(error), () => this.pumpSoon());
-      // Whatever came meanwhile is found by taking, which needs no memory where waiting does.
-      this.#isEmpty = false;
-    } finally {
-      this.#isBlocking = false;
-      this.pumpSoon();
-    }
+  #wait(): void {
+    void this.#idleWait.run(this.#lease.name, {
+      isWanted: () => this.#isTaking,
+      isCurrent: this.#pump.watch(),
+      answered: () => this.#doubt.noteSuccess("wait"),
+      taken: (element) => {
+        this.#isEmpty = false;
+        this.#accept([element]);
+      },
+      failed: (error) => {
+        if (isConnectionError(error)) this.#noteFailure("wait", error);
+        // Whatever came meanwhile is found by taking, which needs no memory where waiting does.
+        this.#isEmpty = false;
+      },
+      over: () => this.pumpSoon(),
+    });
   }
 
   #accept(elements: readonly string[]): void {

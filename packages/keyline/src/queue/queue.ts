@@ -3,17 +3,15 @@ import type { Door } from "../runtime/door.ts";
 import { KeylineError, toError } from "../runtime/errors.ts";
 import { isLent } from "../postgres/client/lent-client.ts";
 import type { TransactionClient } from "../postgres/client/options.ts";
-import { newId } from "../runtime/ids.ts";
-import { toJson } from "../runtime/json.ts";
 import type { Logger } from "../runtime/logger.ts";
-import { checkId } from "../runtime/names.ts";
 import { checkInteger, checkOptionNames, checkTimeout } from "../runtime/options.ts";
-import { validate } from "../runtime/schema.ts";
 import type { ValkeyConnection } from "../valkey/client/connection.ts";
 import type { QueueCounts } from "../valkey/queue/reads.ts";
 import type { QueueStore } from "../valkey/queue/queue-store.ts";
+import { AddCheck, checkAddManyOptions, checkAddOptions } from "./add-check.ts";
 import type { Adder, AddRequest } from "./adder.ts";
-import { readDeadLetter, type DeadLetter } from "./dead-letter.ts";
+import type { DeadLetter } from "./dead-letter.ts";
+import { DeadLetters } from "./dead-letters.ts";
 import { readHead } from "./element.ts";
 import type { JobRecord } from "./job-record.ts";
 import type { AddOptions, AddResult, QueuePolicy, TransactionalAddOptions, WorkBatchOptions, WorkOptions } from "./options.ts";
@@ -52,27 +50,24 @@ type HandlerOf<Data, Transactional extends boolean> = Transactional extends true
 type BatchHandlerOf<Data, Transactional extends boolean> = Transactional extends true ? SettlingBatchHandler<Data> : BatchHandler<Data>;
 
 const noOptions = {};
-const addOptionNames = new Set<string>(["id", "maxAttempts", "tx"] satisfies (keyof TransactionalAddOptions)[]);
-const addManyOptionNames = new Set(["tx"]);
-const jobOptionNames = new Set<string>(["id", "maxAttempts"] satisfies (keyof AddOptions)[]);
 const workOptionNames = new Set<string>(["concurrency", "timeout"] satisfies (keyof WorkOptions)[]);
 const workBatchOptionNames = new Set<string>(["size", "concurrency", "timeout"] satisfies (keyof WorkBatchOptions)[]);
-const listOptionNames = new Set(["limit"]);
 // So many jobs does one command take at the most, so that the server answers others in between.
 const largestTake = 500;
-const redrivePage = 500;
 
 /** Work that must be done once, by one of many workers, in order. */
 export class Queue<Input, Output = Input, Transactional extends boolean = false> {
   readonly name: string;
   readonly #parts: QueueParts;
-  readonly #subject: string;
+  readonly #check: AddCheck<Input>;
+  readonly #letters: DeadLetters;
 
   /** @internal */
   constructor(name: string, parts: QueueParts) {
     this.name = name;
     this.#parts = parts;
-    this.#subject = `queue ${name}`;
+    this.#check = new AddCheck(name, { schema: parts.schema, maxPayloadBytes: parts.policy.maxPayloadBytes });
+    this.#letters = new DeadLetters(parts);
   }
 
   /**
@@ -90,8 +85,8 @@ export class Queue<Input, Output = Input, Transactional extends boolean = false>
     try {
       const { door } = this.#parts;
       if (options.tx === undefined || !isLent(options.tx)) door.check();
-      if (options !== noOptions) checkOptionNames("add", options, addOptionNames);
-      const request = this.#check(data, options);
+      if (options !== noOptions) checkAddOptions(options);
+      const request = this.#check.check(data, options);
       if (request instanceof Promise) return door.follow(request.then((checked) => this.#addChecked(checked, options.tx)));
       return this.#addChecked(request, options.tx);
     } catch (error) {
@@ -116,13 +111,8 @@ export class Queue<Input, Output = Input, Transactional extends boolean = false>
   ): Promise<AddResult[]> {
     const { door, adder } = this.#parts;
     if (options.tx === undefined || !isLent(options.tx)) door.check();
-    checkOptionNames("addMany", options, addManyOptionNames);
-    const checked = Promise.all(
-      jobs.map(async ({ data, ...rest }) => {
-        checkOptionNames("a job of addMany", rest, jobOptionNames);
-        return this.#check(data, rest);
-      }),
-    );
+    checkAddManyOptions(options);
+    const checked = this.#check.checkAll(jobs);
     const { tx } = options;
     return door.follow(checked.then((requests) => (tx ? this.#transactionalAdder().addWithin(tx, requests) : adder.addMany(requests))));
   }
@@ -186,18 +176,7 @@ export class Queue<Input, Output = Input, Transactional extends boolean = false>
 
   /** The newest dead letters, up to `limit` (default 100). */
   deadLetters(options: { readonly limit?: number } = {}): Promise<DeadLetter[]> {
-    return this.#parts.door.accept(() => this.#deadLetters(options));
-  }
-
-  async #deadLetters(options: { readonly limit?: number }): Promise<DeadLetter[]> {
-    checkOptionNames("deadLetters", options, listOptionNames);
-    const { limit = 100 } = options;
-    checkInteger("limit", limit, { min: 1, max: 10_000 });
-    const rows = (await this.#parts.record?.table.listDead(limit)) ?? [];
-    const letters = rows.map(({ id, data, attempts, last_error }) => ({ id, data, attempts, reason: last_error ?? "" }));
-    await this.#parts.store.connection.ensureReady(5_000);
-    const onValkey = await this.#parts.store.letters.newest(limit);
-    return [...letters, ...onValkey.map(readDeadLetter)].slice(0, limit);
+    return this.#parts.door.accept(() => this.#letters.list(options));
   }
 
   /**
@@ -205,16 +184,7 @@ export class Queue<Input, Output = Input, Transactional extends boolean = false>
    * how many. On a plain queue one whose own id was added again meanwhile stays a dead letter.
    */
   redrive(options: { readonly limit?: number } = {}): Promise<number> {
-    return this.#parts.door.accept(() => this.#redrive(options));
-  }
-
-  async #redrive(options: { readonly limit?: number }): Promise<number> {
-    checkOptionNames("redrive", options, listOptionNames);
-    const { limit = Number.MAX_SAFE_INTEGER } = options;
-    checkInteger("limit", limit, { min: 1 });
-    await this.#parts.store.connection.ensureReady(5_000);
-    const rows = await this.#redriveRows(limit);
-    return rows + (await this.#redriveLetters(limit - rows));
+    return this.#parts.door.accept(() => this.#letters.redrive(options));
   }
 
   async #addWithin(tx: TransactionClient, request: AddRequest): Promise<AddResult> {
@@ -224,29 +194,6 @@ export class Queue<Input, Output = Input, Transactional extends boolean = false>
 
   #addChecked(request: AddRequest, tx: TransactionClient | undefined): Promise<AddResult> {
     return tx === undefined ? this.#parts.adder.add(request) : this.#parts.door.follow(this.#addWithin(tx, request));
-  }
-
-  async #redriveRows(limit: number): Promise<number> {
-    const { transactionalAdder } = this.#parts;
-    if (!transactionalAdder) return 0;
-    let count = 0;
-    for (let moved = redrivePage; moved === redrivePage && count < limit; count += moved) {
-      moved = await transactionalAdder.redrive(Math.min(redrivePage, limit - count));
-    }
-    return count;
-  }
-
-  // Letters that stay go behind the others: each that was there is looked at once.
-  async #redriveLetters(limit: number): Promise<number> {
-    const { store } = this.#parts;
-    let count = 0;
-    for (let left = await store.letters.count(); left > 0 && count < limit;) {
-      const { looked, moved } = await store.letters.redrive(Math.min(redrivePage, limit - count, left));
-      if (looked === 0) break;
-      left -= looked;
-      count += moved;
-    }
-    return count;
   }
 
   #startWorker(take: number, createRunner: WorkerSetup<Output>["createRunner"]): Worker<Output> {
@@ -269,24 +216,6 @@ export class Queue<Input, Output = Input, Transactional extends boolean = false>
     });
     workers.add(worker);
     return worker;
-  }
-
-  #check(data: Input, options: AddOptions): AddRequest | Promise<AddRequest> {
-    const { schema } = this.#parts;
-    if (!schema) return this.#toRequest(data, options);
-    const valid = validate(this.#subject, schema, data);
-    // What is sent is what the caller gave: the worker validates it again, and gets what the schema makes of it.
-    return valid instanceof Promise ? valid.then(() => this.#toRequest(data, options)) : this.#toRequest(data, options);
-  }
-
-  #toRequest(data: Input, { id, maxAttempts }: AddOptions): AddRequest {
-    if (maxAttempts !== undefined) checkInteger("maxAttempts", maxAttempts, { min: 1, max: 1_000_000 });
-    return {
-      id: id === undefined ? newId() : checkId(id),
-      isOwnId: id !== undefined,
-      dataJson: toJson(this.#subject, data, this.#parts.policy.maxPayloadBytes),
-      maxAttempts,
-    };
   }
 
   #transactionalAdder(): TransactionalAdder {
