@@ -20,6 +20,8 @@ beforeAll(async () => {
       { stream: keyline.stream<number>("many"), access: "public" },
       { stream: keyline.stream("private"), access: "token" },
       { stream: keyline.stream("foreign"), access: "public" },
+      { stream: keyline.stream<number>("ahead"), access: "public" },
+      { stream: keyline.stream<number>("replaced"), access: "public" },
     ],
   });
 });
@@ -99,6 +101,29 @@ describe("a stream", () => {
     expect(await take(stream.follow({ after: 1_700_000_000_000 }), 3)).toEqual(upTo(3));
   });
 
+  test("announces the loss of a stream whose ids were an hour ahead, and goes on with what is there now", async () => {
+    const key = `${stage.prefix}:{ahead}:events`;
+    const id = `${Date.now() + 3_600_000}-0`;
+    await stage.valkey.xadd(key, id, "data", "1");
+    const told: unknown[] = [];
+    const onGap = ({ reason, after, until }: StreamGap): void => void told.push({ reason, after, until });
+    const following = open()
+      .stream<number>("ahead")
+      .follow(({ data }) => void told.push(data), { after: "-", onGap });
+    await eventually("it has the first", () => told.length === 1);
+    await stage.valkey.del(key);
+    const [, last] = await keyline.stream<number>("ahead").appendMany([2, 3]);
+    await eventually("it has the others", () => told.length === 4);
+    expect(told).toEqual([1, { reason: "lost", after: id, until: "0-0" }, 2, 3]);
+    expect(following.cursor).toBe(last?.id);
+    const late: unknown[] = [];
+    open()
+      .stream<number>("ahead")
+      .follow(({ data }) => void late.push(data), { after: id, onGap: (gap) => late.push(gap.reason) });
+    await eventually("it has all that is there", () => late.length === 3);
+    expect(late).toEqual(["lost", 2, 3]);
+  });
+
   test("waits for an iteration that is slower than it, and loses nothing", async () => {
     const own = keyline.stream<number>("many");
     await own.appendMany(upTo(3_000));
@@ -117,20 +142,19 @@ describe("a stream", () => {
     expect(errors.entries).toEqual([]);
   });
 
-  test("that Valkey lost is announced before what there is now", async () => {
-    const own = keyline.stream<number>("numbers");
-    const seen: unknown[] = [];
-    const gaps = new Log<StreamGap>();
+  test("that Valkey lost is announced before what there is now, to who comes back with a place in it", async () => {
+    const own = keyline.stream<number>("replaced");
+    const told: unknown[] = [];
     const { id } = await own.append(1);
     const ahead = `${Number(id.split("-")[0]) + 3_600_000}-0`;
     const following = open()
-      .stream<number>("numbers")
-      .follow((entry) => seen.push(entry.data), { after: ahead, onGap: gaps.add });
-    expect(await gaps.length(1)).toEqual([{ stream: "numbers", reason: "lost", after: ahead, until: expect.any(String) }]);
-    expect(following.cursor).toBe(gaps.entries[0]?.until);
-    await own.append(2);
-    await eventually("the next one came", () => seen.length === 1);
-    expect(seen).toEqual([2]);
+      .stream<number>("replaced")
+      .follow(({ data }) => void told.push(data), { after: ahead, onGap: ({ reason, after, until }) => told.push([reason, after, until]) });
+    await eventually("the first came", () => told.length === 2);
+    const last = await own.append(2);
+    await eventually("the next one came", () => told.length === 3);
+    expect(told).toEqual([["lost", ahead, "0-0"], 1, 2]);
+    expect(following.cursor).toBe(last.id);
   });
 
   test("is no longer followed after close, its signal, and leaving the loop", async () => {

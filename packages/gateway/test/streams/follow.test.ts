@@ -126,7 +126,7 @@ describe("following a stream", () => {
     const { stream, url } = open("short");
     const { id } = await stream.append(0);
     for (let n = 1; n <= 300; n++) await stream.append(n);
-    await eventually("it is trimmed", async () => (await stage.valkey.xlen(`${stage.prefix}:{${stream.name}}:events`)) < 200);
+    await eventually("it is trimmed", async () => (await stage.valkey.xlen(`${stage.prefix}:{${stream.name}}:events`)) === 5);
     const reader = await follow(url, { "last-event-id": id });
     await reader.receive("entry");
     expect(reader.events[0]).toMatchObject({ event: "gap", data: { reason: "trimmed", after: id } });
@@ -141,6 +141,23 @@ describe("following a stream", () => {
     await stream.append("new");
     const reader = await follow(url, { "last-event-id": `${Number(id.split("-")[0]) + 60_000}-0` });
     expect((await reader.receive("gap"))[0]?.data).toMatchObject({ reason: "lost" });
+  });
+
+  test("announces the loss of a stream whose ids were an hour ahead, to who follows and who comes back, and brings what is there now", async () => {
+    const { stream, url } = open();
+    const key = `${stage.prefix}:{${stream.name}}:events`;
+    const id = `${Date.now() + 3_600_000}-0`;
+    await stage.valkey.xadd(key, id, "data", "1");
+    const reader = await follow(`${url}?after=-`);
+    expect(await numbers(reader, 1)).toEqual([1]);
+    await stage.valkey.del(key);
+    await stream.appendMany([2, 3]);
+    expect(await numbers(reader, 3)).toEqual([1, 2, 3]);
+    const late = await follow(url, { "last-event-id": id });
+    expect(await numbers(late, 2)).toEqual([2, 3]);
+    const gap = { event: "gap", id: "0-0", data: { reason: "lost", after: id, until: "0-0" } };
+    expect(reader.events.map(({ event }) => event)).toEqual(["entry", "gap", "entry", "entry"]);
+    expect([reader.events[1], late.events[0]]).toEqual([gap, gap]);
   });
 
   test("brings the entries of one key alone, and says how far it has come among the others", async () => {

@@ -57,7 +57,7 @@ class Follower<Data> {
     const page = await whileAway(this.#parts, signal, () => pages.next(place));
     if (!page || signal.aborted) return undefined;
     if (page.gap) {
-      this.#place = { after: page.gap.until, epoch: page.epoch };
+      this.#place = { after: page.gap.until, epoch: page.epoch, added: page.added };
       announce({ stream, reason: page.gap.reason, after: place.after, until: page.gap.until }, this.#options);
       return [];
     }
@@ -65,7 +65,7 @@ class Follower<Data> {
     if (!last) {
       // A time that is still to come is no place that somebody has been at.
       const isAhead = compareIds(place.after, page.newest) > 0;
-      this.#place = { ...place, epoch: isAhead ? place.epoch : page.epoch };
+      this.#place = isAhead ? place : { ...place, epoch: page.epoch, added: page.added };
       // Never after an id that is not there: who waits for what comes after the newest is told of anything new.
       await this.#wait.news(isAhead ? page.newest : place.after, signal);
       if (!connection.isReady) await connection.whenReady(60_000, signal);
@@ -73,16 +73,13 @@ class Follower<Data> {
     }
     this.#wait.reset();
     const entries = await reader.readAll(page.entries);
-    this.#place = { after: last.id, epoch: page.epoch, isHeld: true };
+    this.#place = { after: last.id, epoch: page.epoch, isHeld: true, added: page.added };
     return entries;
   }
 }
 
 async function beginning<Data>(parts: FollowerParts<Data>, { after }: FollowOptions, signal: AbortSignal): Promise<ReadPlace | undefined> {
-  if (after === undefined || after === "+") {
-    const newest = await whileAway(parts, signal, () => parts.reading.newest());
-    return newest === undefined ? undefined : { after: newest, epoch: undefined };
-  }
+  if (after === undefined || after === "+") return whileAway(parts, signal, () => parts.reading.end());
   const isKnown = typeof after === "string" && isEntryId(after) && after !== "0-0";
   return { after: toEntryId("after", after, "last"), epoch: isKnown ? "" : undefined };
 }

@@ -1,6 +1,7 @@
-import type { LogPage, StreamLog } from "../valkey/stream/stream-log.ts";
+import type { StreamLog } from "../valkey/stream/stream-log.ts";
 import type { RawEntry } from "./entry.ts";
-import { compareIds, idBefore, lastId } from "./entry-id.ts";
+import { lastId } from "./entry-id.ts";
+import { findGap, memoryOf } from "./plain-gap.ts";
 import type { NextPage, PageSize, Range, Reading, ReadPlace } from "./reading.ts";
 
 const readyWithinMs = 5_000;
@@ -21,9 +22,8 @@ export class PlainReading implements Reading {
   }
 
   async next(place: ReadPlace, size: PageSize): Promise<NextPage> {
-    const { after } = place;
-    const page = await this.#log.read({ ...size, ...behind(after, size.limit), to: "+", reverse: false, place: after });
-    return { entries: page.entries, newest: page.newest, epoch: page.epoch, gap: findGap(place, page) };
+    const page = await this.#log.read({ ...size, ...behind(place.after, size.limit), to: "+", reverse: false, place });
+    return { entries: page.entries, newest: page.newest, epoch: memoryOf(page), added: page.added, gap: findGap(place, page) };
   }
 
   async history(key: string, { limit, reverse }: { readonly limit: number; readonly reverse: boolean }): Promise<readonly RawEntry[]> {
@@ -33,10 +33,11 @@ export class PlainReading implements Reading {
     return reverse ? entries.toReversed() : entries;
   }
 
-  async newest(): Promise<string> {
+  async end(): Promise<ReadPlace> {
     const { connection } = this.#log;
     if (!connection.isReady) await connection.ensureReady(readyWithinMs);
-    return (await this.#log.read({ from: "+", to: "+", limit: 1, reverse: false })).newest;
+    const page = await this.#log.read({ from: "+", to: "+", limit: 0, reverse: false });
+    return { after: page.newest, epoch: memoryOf(page), added: page.added };
   }
 
   count(): Promise<number> {
@@ -48,20 +49,4 @@ export class PlainReading implements Reading {
 export function behind(id: string, limit: number): { readonly from: string; readonly limit: number } {
   if (id === lastId) return { from: "+", limit: 0 };
   return { from: id === "0-0" ? "-" : `(${id}`, limit };
-}
-
-function findGap({ after, epoch, isHeld = false }: ReadPlace, page: LogPage): NextPage["gap"] {
-  const { newest, trimmed, first } = page;
-  if (epoch === undefined) return undefined;
-  if (epoch !== "" && epoch !== page.epoch) return { reason: "lost", until: "0-0" };
-  if (compareIds(after, newest) > 0) return { reason: "lost", until: newest };
-  if (page.isPlaceThere || compareIds(after, newest) === 0) return undefined;
-  if (epoch === "" && after !== "0-0" && compareIds(after, page.began) < 0) return { reason: "lost", until: "0-0" };
-  if (compareIds(after, trimmed) < 0) return { reason: "trimmed", until: trimmed };
-  // What was given and is not there, or was removed by somebody else.
-  if (after === trimmed || (page.added === page.length && !isHeld)) return undefined;
-  if (first === "") return { reason: "trimmed", until: newest };
-  const until = idBefore(first);
-  if (compareIds(after, until) < 0) return { reason: "trimmed", until };
-  return isHeld ? { reason: "lost", until: after } : undefined;
 }

@@ -7,7 +7,7 @@
  * - A page whose handler throws is tried again, with a pause that grows, in halves: what stands before the entry that fails gets
  *   through. Past it the projection does not go: a table that left out an entry would be wrong without a word.
  */
-import { pageBytes, type EventTable } from "../postgres/event/event-table.ts";
+import type { EventTable } from "../postgres/event/event-table.ts";
 import { isOutage } from "../postgres/client/failures.ts";
 import type { Transaction } from "../postgres/client/options.ts";
 import type { ProjectionPlace, ProjectionTable } from "../postgres/event/projection-table.ts";
@@ -17,13 +17,14 @@ import { KeylineError, toError } from "../runtime/errors.ts";
 import type { Logger } from "../runtime/logger.ts";
 import { checkInteger, checkOptionNames, checkTimeout } from "../runtime/options.ts";
 import { delay, Notice, retryDelay } from "../runtime/waiting.ts";
-import { isConnectionError, type ValkeyConnection } from "../valkey/client/connection.ts";
+import type { ValkeyConnection } from "../valkey/client/connection.ts";
 import type { StreamTails } from "../valkey/stream/stream-tails.ts";
 import type { Entry, RawEntry } from "./entry.ts";
-import { compareIds, lastId } from "./entry-id.ts";
+import { compareIds } from "./entry-id.ts";
 import type { EntryReader } from "./entry-reader.ts";
 import type { StreamGap } from "./options.ts";
-import type { NextPage, Reading } from "./reading.ts";
+import { ProjectionReader } from "./projection-reader.ts";
+import type { Reading } from "./reading.ts";
 import { TailWait } from "./tail-wait.ts";
 
 /** Writes what some entries come to through `tx`, and nothing else: it is called again for the same entries after a failure. */
@@ -92,6 +93,7 @@ export class Projection<Data> {
   readonly #stopping = new AbortController();
   readonly #moved = new Notice();
   readonly #wait: TailWait;
+  readonly #reader: ProjectionReader;
   #restarted = new AbortController();
   readonly #loop: Promise<void>;
   #place: ProjectionPlace | undefined;
@@ -105,6 +107,7 @@ export class Projection<Data> {
     this.#fits = this.#size;
     this.#parts = parts;
     this.#handler = handler;
+    this.#reader = new ProjectionReader(parts);
     this.#wait = new TailWait(parts.tails, parts.eventsKey);
     this.#options = options;
     this.#events = new Emitter(parts.logger);
@@ -123,7 +126,7 @@ export class Projection<Data> {
 
   /** Resolves when the table has everything that is in the stream now. */
   async caughtUp(): Promise<void> {
-    const end = await this.#parts.reading.newest();
+    const { after: end } = await this.#parts.reading.end();
     await this.#reached(end, () => undefined);
   }
 
@@ -144,7 +147,7 @@ export class Projection<Data> {
         `Projection ${name} of stream ${stream} cannot be rebuilt: give project() a reset that empties its table`,
       );
     }
-    const end = await reading.newest();
+    const { after: end } = await reading.end();
     const total = await reading.count();
     await table.restart(reset);
     this.#place = undefined;
@@ -163,11 +166,15 @@ export class Projection<Data> {
   // Others may move it too, so the table is asked.
   async #reached(end: string, onPlace: (place: ProjectionPlace) => void): Promise<void> {
     const { signal } = this.#stopping;
-    while (!signal.aborted) {
+    for (let before: string | undefined; !signal.aborted;) {
       const moved = this.#moved.wait(takenMs, signal);
       const place = await this.#parts.table.place();
       onPlace(place);
-      if (compareIds(place.position, end) >= 0) return;
+      // Not at each page: whoever moves on is not there yet.
+      if (compareIds(place.position, end) >= 0 || place.position === before) {
+        if (await this.#reader.hasReached(place.position, end)) return;
+      }
+      before = place.position;
       await moved;
     }
     throw new KeylineError("STOPPED", `Projection ${this.#parts.name} was stopped before it had everything`);
@@ -195,7 +202,7 @@ export class Projection<Data> {
   }
 
   async #step(place: ProjectionPlace, signal: AbortSignal): Promise<void> {
-    const page = await this.#read(place, signal);
+    const page = await this.#reader.next(place.position, { limit: this.#fits, signal });
     if (!page) return;
     if (page.gap) {
       this.#announce({ stream: this.#parts.stream, reason: page.gap.reason, after: place.position, until: page.gap.until });
@@ -208,7 +215,7 @@ export class Projection<Data> {
       return this.#apply(place, page.entries, last.id, signal);
     }
     // What was there has been dropped, and nobody need wait for it.
-    const passed = await this.#passedOver(page.newest);
+    const passed = await this.#reader.passedOver(page.newest);
     if (compareIds(place.position, passed) < 0) return this.#apply(place, [], passed, signal);
     this.#events.emit("idle");
     if (this.#restarted.signal.aborted) this.#restarted = new AbortController();
@@ -217,38 +224,6 @@ export class Projection<Data> {
     else await this.#parts.connection.whenReady(takenMs, interrupted);
     // Whoever restarts it in another process tells nobody.
     this.#place = undefined;
-  }
-
-  /** Up to here entries are gone, when nothing can be read. */
-  async #passedOver(newest: string): Promise<string> {
-    const { record } = this.#parts;
-    return record ? (await record.status()).dropped : newest;
-  }
-
-  /** Undefined, after a pause, where it cannot be read now. */
-  async #read({ position }: ProjectionPlace, signal: AbortSignal): Promise<Omit<NextPage, "epoch"> | undefined> {
-    const { reading, record, connection } = this.#parts;
-    const limit = this.#fits;
-    if (connection.isReady) {
-      try {
-        return await reading.next({ after: position, epoch: position === "0-0" ? undefined : "" }, { limit, mostBytes: pageBytes });
-      } catch (error) {
-        if (!isConnectionError(error)) throw error;
-        await delay(takenMs, signal);
-        return undefined;
-      }
-    }
-    if (!record) {
-      await connection.whenReady(takenMs, signal);
-      return undefined;
-    }
-    // What is in the record can be read without Valkey.
-    const { dropped } = await record.status();
-    if (position !== "0-0" && compareIds(position, dropped) < 0) {
-      return { entries: [], newest: dropped, gap: { reason: "trimmed", until: dropped } };
-    }
-    const entries = await record.readCommitted({ after: position, to: lastId, limit, reverse: false });
-    return { entries, newest: position, gap: undefined };
   }
 
   async #apply(place: ProjectionPlace, raws: readonly RawEntry[], position: string, signal: AbortSignal): Promise<void> {

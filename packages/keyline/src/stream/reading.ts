@@ -17,15 +17,22 @@ export interface PageSize {
   readonly mostBytes: number;
 }
 
+/** Why a reader cannot have everything from its place on: then it goes on behind `until`. */
+export interface Gap {
+  readonly reason: "trimmed" | "lost";
+  readonly until: string;
+}
+
 /** Entries behind a reader's place, and what is missing in front of them. */
 export interface NextPage {
   readonly entries: readonly RawEntry[];
-  /** Why the reader cannot have everything from its place on: then it goes on behind `until`. */
-  readonly gap: { readonly reason: "trimmed" | "lost"; readonly until: string } | undefined;
+  readonly gap: Gap | undefined;
   /** The newest id there is: a reader that is up to date waits for what comes after it. */
   readonly newest: string;
   /** The name of this memory of the stream. */
   readonly epoch: string;
+  /** Entries that were ever added to it, where that is known. */
+  readonly added?: number;
 }
 
 /** Where a reader is, and in which memory of the stream it got there. */
@@ -35,6 +42,8 @@ export interface ReadPlace {
   readonly epoch: string | undefined;
   /** It was given the entry at `after`, in this memory of the stream. */
   readonly isHeld?: boolean;
+  /** How many entries had ever been added to it then. */
+  readonly added?: number | undefined;
 }
 
 /** How a stream is read, wherever its entries are. */
@@ -45,8 +54,8 @@ export interface Reading {
   next(place: ReadPlace, size: PageSize): Promise<NextPage>;
   /** The entries of one key, in their order or backwards: the newest `limit`. */
   history(key: string, options: { readonly limit: number; readonly reverse: boolean }): Promise<readonly RawEntry[]>;
-  /** The newest id there is. */
-  newest(): Promise<string>;
+  /** The place behind everything there is. */
+  end(): Promise<ReadPlace>;
   /** How many entries there are. */
   count(): Promise<number>;
 }

@@ -54,6 +54,11 @@ export class RecordReading implements Reading {
     const { lastRecorded: newest, trimmed } = page;
     // Lost, and not refilled yet: it will be.
     if (newest === "") return { entries: [], newest: page.newest, epoch: "", gap: undefined };
+    if (epoch !== undefined && compareIds(after, newest) > 0) {
+      // Valkey may not have got that far again; what the record itself does not reach was lost with it.
+      const { last } = await this.#table.status();
+      if (compareIds(after, last) > 0) return { entries: [], newest, epoch: "", gap: { reason: "lost", until: last } };
+    }
     if (compareIds(after, trimmed) >= 0) return { entries: upTo(newest, page.entries), newest, epoch: "", gap: undefined };
     const { dropped } = await this.#table.status();
     const gap = epoch !== undefined && compareIds(after, dropped) < 0 ? ({ reason: "trimmed", until: dropped } as const) : undefined;
@@ -68,12 +73,12 @@ export class RecordReading implements Reading {
     return options.reverse ? newestFirst : newestFirst.toReversed();
   }
 
-  async newest(): Promise<string> {
-    return (await this.#table.place(0x7fffffff)).last;
+  async end(): Promise<ReadPlace> {
+    return { after: (await this.#table.place(0x7fffffff)).last, epoch: "" };
   }
 
   async count(): Promise<number> {
-    return this.#table.count("0-0", await this.newest());
+    return this.#table.count("0-0", (await this.end()).after);
   }
 
   /** Undefined where Valkey cannot say. */

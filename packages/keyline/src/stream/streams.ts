@@ -8,6 +8,7 @@ import type { Logger } from "../runtime/logger.ts";
 import { checkName } from "../runtime/names.ts";
 import { checkSameOptions } from "../runtime/same-options.ts";
 import type { ValkeyConnection } from "../valkey/client/connection.ts";
+import { ServerRun } from "../valkey/client/server-run.ts";
 import { StreamKeys } from "../valkey/stream/keys.ts";
 import { RecordLog } from "../valkey/stream/record-log.ts";
 import { StreamLog } from "../valkey/stream/stream-log.ts";
@@ -41,6 +42,7 @@ export interface StreamsParts {
 export class Streams {
   readonly #parts: StreamsParts;
   readonly #known = new Map<string, { readonly stream: Stream<unknown, unknown, boolean>; readonly rules: object }>();
+  readonly #run: ServerRun;
   readonly #tails: StreamTails;
   readonly #closing = new AbortController();
   readonly #trimmers = new Set<Trimmer>();
@@ -53,6 +55,7 @@ export class Streams {
   constructor(parts: StreamsParts) {
     const { commands, logger } = parts;
     this.#parts = parts;
+    this.#run = new ServerRun(commands);
     this.#tails = new StreamTails({
       isCluster: commands.isCluster,
       commands,
@@ -98,7 +101,7 @@ export class Streams {
   #create(name: string, options: StreamOptions, policy: StreamPolicy): StreamParts {
     const { prefix, commands, logger } = this.#parts;
     const keys = new StreamKeys(prefix, name);
-    const log = new StreamLog(commands, keys);
+    const log = new StreamLog(commands, keys, this.#run);
     const { schema } = options;
     const reader = new EntryReader<unknown>(name, { schema, logger });
     const rules: EventRules = { subject: `stream ${name}`, schema, key: options.key, maxPayloadBytes: policy.maxPayloadBytes };

@@ -9,14 +9,19 @@ export class ServerRun {
   readonly #connection: ValkeyConnection;
   #run = "";
   #isReading = false;
-  #connect = 0;
+  #connects = 0;
 
   constructor(connection: ValkeyConnection) {
     this.#connection = connection;
     connection.onReady(() => {
       this.#run = "";
-      this.#connect++;
+      this.#connects++;
     });
+  }
+
+  /** How often there was a connect: what is known of the process before it is old. */
+  get connects(): number {
+    return this.#connects;
   }
 
   /** Empty while it is not known. */
@@ -27,10 +32,10 @@ export class ServerRun {
 
   async #read(): Promise<void> {
     this.#isReading = true;
-    const connect = this.#connect;
+    const connect = this.#connects;
     try {
       const info = await this.#connection.client.info("server");
-      if (connect === this.#connect) this.#run = /run_id:(\w{8})/.exec(info)?.[1] ?? "";
+      if (connect === this.#connects) this.#run = /run_id:(\w{8})/.exec(info)?.[1] ?? "";
     } catch {
       // The next script looks for itself, and the one after it asks again here.
     } finally {

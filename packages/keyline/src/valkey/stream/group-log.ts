@@ -92,6 +92,10 @@ export class GroupLog {
   readonly name: string;
   readonly hasKeys: boolean;
   #log: string;
+  /** Of a plain stream: in which the group was there. */
+  #epoch = "";
+  /** The newest id that was seen there. */
+  #newest = "0-0";
   #ackHead = "";
   #readHead = "";
 
@@ -125,16 +129,19 @@ export class GroupLog {
   }
 
   /**
-   * Makes the group where it is not there, and reads it where it is. `start` is the id after which a new one begins, or "$". Returns whether it
-   * was made; undefined while a transactional stream is not there yet.
+   * Makes the group where it is not there, and reads it where it is. `start` is the id after which a new one begins, or "$"; one that was
+   * lost with its stream begins with everything there is. Returns whether it was made; undefined while a transactional stream is not there yet.
    */
   async attach(start: string, { hasRecord }: { readonly hasRecord: boolean }): Promise<boolean | undefined> {
     const { stream, state, backlog } = this.keys;
     const keys = [stream.events, stream.state, stream.groups, state, backlog];
-    const reply = (await attach.run(this.connection, [...keys, this.name, start, hasRecord ? 1 : 0])) as [GroupMode, number] | null;
+    const reply = await attach.run(this.connection, [...keys, this.name, start, hasRecord ? 1 : 0, this.#epoch, this.#newest]);
     if (!reply) return undefined;
-    [this.mode] = reply;
-    return reply[1] === 1;
+    const [mode, isNew, epoch] = reply as [GroupMode, number, string];
+    this.mode = mode;
+    if (epoch !== this.#epoch) this.#newest = "0-0";
+    this.#epoch = epoch;
+    return isNew === 1;
   }
 
   /** Acknowledges entries that were delivered for the first time. Returns how many of them were pending. */
@@ -172,6 +179,7 @@ export class GroupLog {
     const reply = (await turn.run(this.connection, [...this.#workKeys(), this.wake, ...values])) as 0 | TurnReply;
     if (reply === 0) return undefined;
     const [ended, stoppedBy, nextDueMs, taken, wokenUpTo] = reply;
+    if (stoppedBy !== "" && stoppedBy !== "full") this.#newest = stoppedBy;
     return { ended, stoppedBy, nextDueMs, taken: taken.map(toHanded), wokenUpTo };
   }
 

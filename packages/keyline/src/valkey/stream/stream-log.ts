@@ -2,6 +2,7 @@ import type { ValkeyConnection } from "../client/connection.ts";
 import type { StreamKeys } from "./keys.ts";
 import { OrderedRuns } from "../client/ordered-runs.ts";
 import { scriptsBeside } from "../client/script.ts";
+import type { ServerRun } from "../client/server-run.ts";
 
 const script = scriptsBeside(import.meta.url);
 
@@ -42,6 +43,16 @@ export interface LogPage {
   readonly length: number;
   /** The entry at the reader's place is there. */
   readonly isPlaceThere: boolean;
+  /** The latest reigns of server processes, oldest first, each with the newest id before it. */
+  readonly eras: readonly { readonly name: string; readonly behind: string }[];
+}
+
+interface ReaderPlace {
+  readonly after: string;
+  /** The epoch and the era in which it got there ("epoch.era"), where they are known. */
+  readonly epoch: string | undefined;
+  /** It was given the entry at its place. */
+  readonly isHeld?: boolean;
 }
 
 export interface PageRequest {
@@ -53,7 +64,7 @@ export interface PageRequest {
   readonly mostBytes?: number;
   readonly reverse: boolean;
   /** The reader's place, where that is to be judged. */
-  readonly place?: string;
+  readonly place?: ReaderPlace;
 }
 
 /** How much a plain stream keeps: entries and milliseconds. */
@@ -72,16 +83,21 @@ const keyPage = script(2, "stream-state", "stream-key-page");
 const trim = script(3, "freeing", "stream-state", "stream-trim");
 
 const trimPage = 500;
+const nowhere: ReaderPlace = { after: "0-0", epoch: undefined };
 
 /** The entries of one stream on Valkey, and every operation on them but those of consumer groups. */
 export class StreamLog {
   readonly keys: StreamKeys;
   readonly connection: ValkeyConnection;
   readonly #ordered: OrderedRuns;
+  readonly #run: ServerRun;
+  /** Of which connect the stream's state was told the server process. */
+  #toldOf = -1;
 
-  constructor(connection: ValkeyConnection, keys: StreamKeys) {
+  constructor(connection: ValkeyConnection, keys: StreamKeys, run: ServerRun) {
     this.connection = connection;
     this.keys = keys;
+    this.#run = run;
     this.#ordered = new OrderedRuns(connection);
   }
 
@@ -89,21 +105,25 @@ export class StreamLog {
   async append(entries: readonly OutgoingEntry[]): Promise<Appended[]> {
     const { events, state } = this.keys;
     const width = entries.some((entry) => entry.once) ? 4 : entries.some((entry) => entry.key !== undefined) ? 2 : 1;
-    const values: (string | number)[] = [events, state, this.keys.historyOf(""), this.keys.once(""), width];
+    const { connects } = this.#run;
+    const server = this.#toldOf === connects ? "" : this.#run.tag || "?";
+    const values: (string | number)[] = [events, state, this.keys.historyOf(""), this.keys.once(""), server, width];
     for (const { dataJson, key = "", once } of entries) {
       values.push(dataJson);
       if (width > 1) values.push(key);
       if (width === 4) values.push(once?.key ?? "", once?.windowMs ?? 0);
     }
     const ids = (await this.#ordered.run(append, values)) as string[];
+    this.#toldOf = connects;
     return ids.map((id) => (id.startsWith("=") ? { id: id.slice(1), appended: false } : { id, appended: true }));
   }
 
-  async read({ from, to, limit, mostBytes = Number.MAX_SAFE_INTEGER, reverse, place = "0-0" }: PageRequest): Promise<LogPage> {
+  async read({ from, to, limit, mostBytes = Number.MAX_SAFE_INTEGER, reverse, place = nowhere }: PageRequest): Promise<LogPage> {
     const { events, state } = this.keys;
     const range = reverse ? ["XREVRANGE", to, from] : ["XRANGE", from, to];
-    const reply = (await page.run(this.connection, [events, state, ...range, limit, mostBytes, place])) as PageReply;
-    const [epoch, began, trimmed, lastRecorded, newest, entries, first, added, length, isThere] = reply;
+    const values = [events, state, ...range, limit, mostBytes, place.after, place.epoch ?? "", place.isHeld ? 1 : 0];
+    const reply = (await page.run(this.connection, values)) as PageReply;
+    const [epoch, began, trimmed, lastRecorded, newest, entries, first, added, length, isThere, eras] = reply;
     return {
       epoch,
       began,
@@ -115,6 +135,7 @@ export class StreamLog {
       added,
       length,
       isPlaceThere: isThere === 1,
+      eras: eras === "" ? [] : eras.split(" ").map(toEra),
     };
   }
 
@@ -158,7 +179,13 @@ type PageReply = [
   added: number,
   length: number,
   isThere: number,
+  eras: string,
 ];
+
+function toEra(text: string): LogPage["eras"][number] {
+  const [name = "", behind = ""] = text.split("@");
+  return { name, behind };
+}
 
 export type WireEntry = [id: string, fields: string[] | null];
 

@@ -7,9 +7,11 @@
  * - A stream that nobody waited for, or an earlier place, interrupts the XREAD (CLIENT UNBLOCK). The XREAD may not have arrived when
  *   that does, so it is repeated until it worked.
  * - Everybody who waits goes on at a reconnect and when the block time is over: only who reads again sees that a stream was lost.
+ * - Who waits after an id that the server's clock has not reached is woken by nothing that comes into a stream that was lost meanwhile: its
+ *   ids come before that one. He goes on every half second. The clock is asked for beside the XREAD, at most every few seconds.
  * - On a cluster streams of different slots cannot share a command: there each stream has a connection of its own.
  */
-import { setImmediate } from "../../runtime/clock.ts";
+import { performance, setImmediate } from "../../runtime/clock.ts";
 import type { Logger } from "../../runtime/logger.ts";
 import { delay, Notice, retryDelay } from "../../runtime/waiting.ts";
 import { toError } from "../../runtime/errors.ts";
@@ -32,6 +34,8 @@ export interface StreamTailsParts {
 }
 
 const blockMs = 8_000;
+const aheadBlockMs = 500;
+const clockHoldsMs = 5_000;
 const unblockAgainMs = 10;
 const firstPauseMs = 100;
 const lingerMs = 60_000;
@@ -77,6 +81,11 @@ class TailReader {
   #isInterrupting = false;
   /** The server's name for this connection; undefined while it is not known. */
   #connectionId: number | undefined;
+  /** When everybody was woken. */
+  #wokenAt = performance.now();
+  /** How much the server's clock is ahead of this process's, and when that was asked for. */
+  #clockAheadMs = 0;
+  #clockAskedAt = -Infinity;
 
   constructor(parts: StreamTailsParts, onIdle: () => void) {
     this.#parts = parts;
@@ -115,6 +124,7 @@ class TailReader {
   }
 
   #wakeAll(): void {
+    this.#wokenAt = performance.now();
     for (const waiters of this.#waiters.values()) for (const { resolve } of waiters) resolve();
   }
 
@@ -153,22 +163,43 @@ class TailReader {
     // Everybody left meanwhile.
     if (asked.size === 0) return;
     this.#asked = asked;
+    this.#askClock();
+    const isAnyAhead = [...this.#waiters.values()].some((waiters) => [...waiters].some((waiter) => this.#isAhead(waiter)));
     try {
       const reply = (await this.#connection.client.call(
         "XREAD",
         "COUNT",
         1,
         "BLOCK",
-        blockMs,
+        isAnyAhead ? aheadBlockMs : blockMs,
         "STREAMS",
         ...asked.keys(),
         ...asked.values(),
       )) as [key: string, entries: [id: string, fields: string[]][]][] | null;
       if (reply) this.#note(reply);
-      else if (!this.#isInterrupting) this.#wakeAll();
+      else if (!this.#isInterrupting) this.#wakeLate();
     } finally {
       this.#asked = undefined;
     }
+  }
+
+  #wakeLate(): void {
+    if (performance.now() - this.#wokenAt >= blockMs) return this.#wakeAll();
+    for (const waiters of this.#waiters.values()) for (const waiter of waiters) if (this.#isAhead(waiter)) waiter.resolve();
+  }
+
+  #isAhead({ after }: Waiter): boolean {
+    return Number.parseInt(after, 10) > Date.now() + this.#clockAheadMs;
+  }
+
+  #askClock(): void {
+    const now = performance.now();
+    if (now - this.#clockAskedAt < clockHoldsMs) return;
+    this.#clockAskedAt = now;
+    this.#parts.commands.client.time().then(
+      ([seconds]) => void (this.#clockAheadMs = Number(seconds) * 1_000 + 1_000 - Date.now()),
+      (error: unknown) => this.#parts.logger.debug({ error: toError(error).message }, "the server's clock could not be asked for"),
+    );
   }
 
   #note(reply: readonly [key: string, entries: readonly [id: string, fields: string[]][]][]): void {

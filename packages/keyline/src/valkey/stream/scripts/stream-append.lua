@@ -2,16 +2,17 @@
 -- remembered is left out.
 --
 -- KEYS  events, state
--- ARGV  prefix of the histories, prefix of the idempotency keys, values an entry has: 1 (data), 2 (data, key) or 4 (data, key,
+-- ARGV  prefix of the histories, prefix of the idempotency keys, server process ('' where it is the one as before, '?' where it is not known), values an entry has: 1 (data), 2 (data, key) or 4 (data, key,
 --       idempotency key or '', its window in ms), then the values of each entry; '' stands for no key
 -- Returns the ids; with "=" in front of one that was appended before. The server's error when it has no more ids: then nothing was appended.
-open_state(KEYS[2], KEYS[1])
-local width = tonumber(ARGV[3])
+open_state(KEYS[2], KEYS[1], true)
+note_server(KEYS[2], KEYS[1], ARGV[3])
+local width = tonumber(ARGV[4])
 local ids = {}
 
 local function take_back()
   for place, id in ipairs(ids) do
-    local first = 4 + (place - 1) * width
+    local first = 5 + (place - 1) * width
     if string.sub(id, 1, 1) ~= '=' then
       redis.call('XDEL', KEYS[1], id)
       if width > 1 and ARGV[first + 1] ~= '' then redis.call('RPOP', ARGV[1] .. ARGV[first + 1]) end
@@ -20,7 +21,7 @@ local function take_back()
   end
 end
 
-for i = 4, #ARGV, width do
+for i = 5, #ARGV, width do
   local once = width == 4 and ARGV[i + 2] ~= '' and ARGV[2] .. ARGV[i + 2]
   local known = once and redis.call('GET', once)
   if known then

@@ -2,9 +2,9 @@
 --
 -- KEYS  events, state
 -- ARGV  command (XRANGE or XREVRANGE), its start, its end, most entries, most bytes (the entry that passes them is the last), the reader's
--- place
+-- place, the epoch and era in which it got there ("epoch.era") or '', 1 where it was given the entry there
 -- Returns {epoch, began, trimmed, last of the record or '', newest id, entries, first id or '', entries ever added, entries there are,
--- 1 when the entry at the reader's place is there}
+-- 1 when the entry at the reader's place is there, eras}
 open_state(KEYS[2], KEYS[1])
 
 -- In parts, the first a small one: entries may be megabytes, and what would be left out is not to be read either.
@@ -24,8 +24,6 @@ local function read_within(command, start, finish, most, most_bytes)
   return entries
 end
 
-local state = redis.call('HMGET', KEYS[2], 'epoch', 'began', 'trimmed', 'last', 'length')
-local trimmed, last = state[3], state[4]
 local newest, added, length, first = '0-0', 0, 0, ''
 local info = redis.pcall('XINFO', 'STREAM', KEYS[1])
 for i = 1, info.err and 0 or #info, 2 do
@@ -34,10 +32,29 @@ for i = 1, info.err and 0 or #info, 2 do
   if info[i] == 'length' then length = info[i + 1] end
   if info[i] == 'first-entry' and info[i + 1] then first = info[i + 1][1] end
 end
+
+local function read_state()
+  return redis.call('HMGET', KEYS[2], 'epoch', 'began', 'trimmed', 'last', 'length', 'eras', 'server', 'used')
+end
+local state = read_state()
+local last = state[4]
 local is_there = #redis.call('XRANGE', KEYS[1], ARGV[6], ARGV[6])
+if not last then
+  local is_ahead = is_before(newest, ARGV[6])
+  -- Nothing was ever removed from here.
+  local is_missing = ARGV[8] == '1' and is_there == 0 and added == length
+  if (is_ahead or is_missing) and ARGV[7] == state[1] .. '.' .. (string.match(state[6] or '', '(%w+)@[%d-]+$') or '') then
+    -- What was read here was lost: by another process than the one that appended last, else this is another stream.
+    local server = server_run()
+    if server and server == state[7] then begin_state(KEYS[2], '0-0') else note_server(KEYS[2], KEYS[1], server or '') end
+    state = read_state()
+  end
+  if newest ~= '0-0' and not state[8] then redis.call('HSET', KEYS[2], 'used', 1) end
+end
+local trimmed = state[3]
 local entries = read_within(ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[4]), tonumber(ARGV[5]))
 -- Where somebody deleted entries of a record, or wrote his own, none of it counts as there: it is to be read from the record itself.
 if last and not is_whole_record(KEYS[1], newest, last, trimmed, state[5]) then
   trimmed, entries = last, {}
 end
-return { state[1], state[2], trimmed, last or '', newest, entries, first, added, length, is_there }
+return { state[1], state[2], trimmed, last or '', newest, entries, first, added, length, is_there, state[6] or '' }
