@@ -39,7 +39,7 @@ export class WaitingSocket {
     response.once("close", () => {
       this.#unanswered--;
       this.#heardBytes = socket.bytesRead;
-      this.#ours = undefined;
+      if (this.#unanswered === 0) this.#ours = undefined;
     });
   }
 
