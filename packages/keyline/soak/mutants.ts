@@ -170,12 +170,12 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: "sweep-without-paging",
-    what: "of a dead worker's jobs only the first page is rescued",
+    what: "of a dead worker's jobs only the first page is rescued, which is one job",
     faults: ["kill"],
     rules: ["I1", "I6"],
     seeds: 4,
     edits: [
-      { find: ".returnHeld(worker, page, reason);", replace: ".returnHeld(worker, 3, reason);" },
+      { find: ".returnHeld(worker, page, reason);", replace: ".returnHeld(worker, 1, reason);" },
       { find: "({ left } = answer);", replace: "left = 0;" },
       { find: "if answer[1] == 0 then", replace: "do" },
       { find: "redis.call('ZADD', KEYS[2], now, ARGV[1])", replace: "" },
