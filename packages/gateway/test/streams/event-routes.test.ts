@@ -1,7 +1,7 @@
 import { z } from "zod";
 import type { Keyline } from "keyline";
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
-import { openStage, type Stage } from "../../../keyline/test/support/stage.ts";
+import { openQuietStage, type Stage } from "../../../keyline/test/support/stage.ts";
 import type { StandaloneGateway, StreamDoor } from "../../src/index.ts";
 import { bearer, openGateway, request, signToken } from "../support/gateway.ts";
 
@@ -15,7 +15,7 @@ let keyline: Keyline;
 let gateway: StandaloneGateway;
 
 beforeAll(async () => {
-  stage = await openStage();
+  stage = await openQuietStage();
   keyline = stage.keyline();
   await keyline.migrate();
   const keyed = {

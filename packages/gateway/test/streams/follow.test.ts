@@ -1,7 +1,7 @@
 import { connect, type Socket } from "node:net";
 import type { Keyline, Stream } from "keyline";
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
-import { eventually, openStage, type Stage } from "../../../keyline/test/support/stage.ts";
+import { eventually, openQuietStage, type Stage } from "../../../keyline/test/support/stage.ts";
 import type { StandaloneGateway, StreamDoor } from "../../src/index.ts";
 import { EventSourceReader } from "../support/event-source.ts";
 import { bearer, openGateway, request, signToken } from "../support/gateway.ts";
@@ -12,7 +12,7 @@ let gateway: StandaloneGateway;
 let names = 0;
 
 beforeAll(async () => {
-  stage = await openStage();
+  stage = await openQuietStage();
   keyline = stage.keyline();
   await keyline.migrate();
   gateway = await openGateway({

@@ -1,7 +1,7 @@
 import type { Entry, StreamGap } from "keyline";
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
 import { startValkey } from "@keyline/embedded";
-import { eventually, openStage, type Stage } from "../support/stage.ts";
+import { eventually, openQuietStage, openStage, type Stage } from "../support/stage.ts";
 
 let stage: Stage;
 
@@ -24,14 +24,10 @@ function upTo(count: number, from = 0): number[] {
   return Array.from({ length: count - from }, (_, index) => from + index);
 }
 
-/** A stage whose Valkey nobody else asks: what it was asked can be counted. */
+/** A stage whose Valkey nobody else asks. */
 async function openQuiet(): Promise<Stage> {
-  const valkey = await startValkey();
-  const own = await openStage({ valkeyUrl: valkey.url });
-  onTestFinished(async () => {
-    await own.close();
-    await valkey.stop();
-  });
+  const own = await openQuietStage();
+  onTestFinished(() => own.close());
   return own;
 }
 
@@ -173,15 +169,16 @@ describe("what cannot be had any more", () => {
   });
 
   test("goes on by itself after the connection broke", async () => {
-    const stream = stage.keyline().stream<number>("broken");
+    const own = await openQuiet();
+    const stream = own.keyline().stream<number>("broken");
     const taken: number[] = [];
     const stop = new AbortController();
     const following = (async () => {
       for await (const entry of stream.follow({ after: "-", signal: stop.signal })) taken.push(entry.data);
     })();
     for (let n = 0; n < 5; n++) {
-      await stage.keyline().stream<number>("broken").append(n);
-      await stage.valkey.call("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes");
+      await own.keyline().stream<number>("broken").append(n);
+      await own.valkey.call("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes");
     }
     await eventually("all are there", () => taken.length === 5);
     expect(taken).toEqual(upTo(5));

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { ReadOptions, Stream } from "../../src/index.ts";
-import { openStage, type Stage } from "../support/stage.ts";
+import { openQuietStage, type Stage } from "../support/stage.ts";
 
 let stage: Stage;
 interface Event {
@@ -9,7 +9,7 @@ interface Event {
 }
 const streams: Record<string, Stream<Event>> = {};
 beforeAll(async () => {
-  stage = await openStage();
+  stage = await openQuietStage();
   const keyline = stage.keyline();
   await keyline.migrate();
   const key = ({ of }: Event): string => of;

@@ -1,3 +1,4 @@
+import { startValkey } from "@keyline/embedded";
 import { Valkey } from "iovalkey";
 import { Keyline, type KeylineOptions, type Logger } from "keyline";
 import pg from "pg";
@@ -51,6 +52,19 @@ export async function openStage(servers: { readonly valkeyUrl?: string; readonly
       await Promise.all(opened.map((keyline) => keyline.close()));
       valkey.disconnect();
       await pool.end();
+    },
+  };
+}
+
+/** With a Valkey that nobody else asks: what it was asked can be counted, and its connections can be cut. */
+export async function openQuietStage(): Promise<Stage> {
+  const valkey = await startValkey();
+  const stage = await openStage({ valkeyUrl: valkey.url });
+  return {
+    ...stage,
+    close: async () => {
+      await stage.close();
+      await valkey.stop();
     },
   };
 }
