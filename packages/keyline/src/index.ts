@@ -1,3 +1,4 @@
+import "./runtime/node-version.ts";
 export { Keyline, type KeylineOptions } from "./keyline.ts";
 export { KeylineError, ValidationError, type ErrorCode, type ValidationIssue } from "./runtime/errors.ts";
 export { Discard, Snooze } from "./work/outcome.ts";

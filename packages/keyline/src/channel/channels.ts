@@ -63,7 +63,7 @@ export class Channels {
 
   constructor(setup: ChannelsSetup) {
     this.#setup = setup;
-    this.#run = new ServerRun(setup.commands);
+    this.#run = new ServerRun(setup.commands, `${setup.prefix}:run`);
     this.#topics = new Topics(() => this.#subscribed(), setup.logger);
   }
 

@@ -6,10 +6,14 @@ import type { JobRow, JobTable } from "../postgres/job/job-table.ts";
 import type { DeliveryNotes } from "../postgres/job/delivery-notes.ts";
 import type { JobRelay } from "../postgres/job/job-relay.ts";
 import type { Outlet } from "../postgres/job/outlet.ts";
+import { checkDatabaseRights } from "../postgres/client/rights.ts";
+import { lastingFaultOf } from "../valkey/client/faults.ts";
+import { checkRights } from "../valkey/client/rights.ts";
 import { ElementBatch } from "../valkey/queue/element-batch.ts";
 import type { QueueStore } from "../valkey/queue/queue-store.ts";
 import { encodeElement } from "./element.ts";
 
+const firstWaitMs = 1_000;
 const censusPage = 1_000;
 const pushPage = 500;
 const pushLength = 1_048_576;
@@ -30,6 +34,8 @@ export class JobOutlet implements Outlet {
   readonly #relay: JobRelay;
   readonly #logger: Logger;
   readonly #flushes = new Set<Promise<void>>();
+  #isChecked = false;
+  #hasWaited = false;
   #committed: Committed[] = [];
   /** The queue's epoch was written once; it is missing only after a loss. */
   #hasEpoch = false;
@@ -56,6 +62,32 @@ export class JobOutlet implements Outlet {
 
   epoch(): Promise<string> {
     return this.#store.memory.epoch(randomTag(12));
+  }
+
+  /** Nothing is known that would keep what is committed from being delivered. */
+  get isChecked(): boolean {
+    return this.#isChecked;
+  }
+
+  /**
+   * Throws where what is committed could never be delivered, or never be settled: before the first job is added. Where Valkey is away it is asked again with
+   * the next one, which does not wait for it.
+   */
+  async check({ isInTransaction }: { readonly isInTransaction: boolean }): Promise<void> {
+    // A transaction must not wait for a second connection; what its role may not do its own statement tells.
+    if (!isInTransaction) await checkDatabaseRights(this.table.database);
+    const { connection, keys } = this.#store;
+    try {
+      await connection.ensureReady(this.#hasWaited ? 0 : firstWaitMs);
+      await checkRights(connection, "deliver", keys.rights);
+      await this.epoch();
+      this.#isChecked = true;
+    } catch (error) {
+      const fault = lastingFaultOf(error);
+      if (fault) throw fault;
+    } finally {
+      this.#hasWaited = true;
+    }
   }
 
   /** Pushes jobs that were just committed. Where that fails the relay finds them. */

@@ -1,5 +1,8 @@
 import { Lease, type LeaseEvents } from "../work/lease.ts";
 import type { Logger } from "../runtime/logger.ts";
+import type { Database } from "../postgres/client/database.ts";
+import { checkDatabaseRights } from "../postgres/client/rights.ts";
+import { checkRights } from "../valkey/client/rights.ts";
 import { lastingFaultOf } from "../valkey/client/faults.ts";
 import type { Beat } from "../valkey/queue/leases.ts";
 import type { QueueStore } from "../valkey/queue/queue-store.ts";
@@ -10,7 +13,7 @@ const page = 200;
 export function createLease(
   store: QueueStore,
   leaseMs: number,
-  { logger, events }: { readonly logger: Logger; readonly events: LeaseEvents<Beat> },
+  { logger, events, database }: { readonly logger: Logger; readonly events: LeaseEvents<Beat>; readonly database?: Database | undefined },
 ): Lease<Beat> {
   const keeper = {
     get isReady(): boolean {
@@ -22,6 +25,8 @@ export function createLease(
     async begin(name: string, before: string): Promise<void> {
       // A move that was under way when the lease was lost may have brought a job under the old name.
       if (before !== "") await store.leases.returnHeld(before, page, "straggler");
+      if (database) await checkDatabaseRights(database);
+      await checkRights(store.connection, "work", store.keys.rights);
       await store.leases.register(name, leaseMs);
     },
     beat: (name: string) => store.leases.beat(name, leaseMs),

@@ -68,6 +68,7 @@ export class TransactionalAdder implements Adder {
     if (requests.length === 0) return [];
     const check = checkTransaction(tx);
     if (check) await check;
+    if (!this.#outlet.isChecked) await this.#outlet.check({ isInTransaction: true });
     const watch = TransactionWatch.on(tx);
     const { added, xid } = await this.#table.insertWithin(tx, requests.map(toNewJob)).catch((error: unknown) => {
       throw this.#nameRefused(error, requests);
@@ -170,6 +171,7 @@ export class TransactionalAdder implements Adder {
   /** The ids that were added, undefined for all. */
   async #insert(requests: readonly AddRequest[]): Promise<Set<string> | undefined> {
     const jobs = requests.map(toNewJob);
+    if (!this.#outlet.isChecked) await this.#outlet.check({ isInTransaction: false });
     try {
       if (requests.some((request) => request.isOwnId)) return await this.#table.insertUnlessKnown(jobs);
       await this.#table.insert(jobs);

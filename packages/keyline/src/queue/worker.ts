@@ -73,7 +73,7 @@ export class Worker<Data> {
       report: this.#report,
       logger,
       recordStore: record?.table.database,
-      createLease: (events) => createLease(store, policy.leaseMs, { logger, events }),
+      createLease: (events) => createLease(store, policy.leaseMs, { logger, events, database: record?.table.database }),
       createExchange: (parts) => new Exchange<Data>({ ...setup, ...parts, trade }),
       createRunner: (confirmLease) => setup.createRunner(record && { record, confirmLease }),
       createIntake: (events, signal) => new Intake(this.#intakeSetup(trade, signal), events),

@@ -15,6 +15,7 @@ export const errorCodes = [
   "NOT_IN_TRANSACTION",
   "NOT_MIGRATED",
   "SCHEMA_TOO_NEW",
+  "NODE_TOO_OLD",
   "ACCESS_DENIED",
   "NOT_PERMITTED",
   "NO_SUCH_DATABASE",

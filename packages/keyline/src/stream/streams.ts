@@ -55,7 +55,7 @@ export class Streams {
   constructor(parts: StreamsParts) {
     const { commands, logger } = parts;
     this.#parts = parts;
-    this.#run = new ServerRun(commands);
+    this.#run = new ServerRun(commands, `${parts.prefix}:run`);
     this.#tails = new StreamTails({
       isCluster: commands.isCluster,
       commands,

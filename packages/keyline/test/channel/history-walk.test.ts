@@ -72,7 +72,7 @@ test("from any cursor, by pages of any size: what is kept comes once and in orde
   await fc.assert(
     fc.asyncProperty(fc.array(operation, { maxLength: 14 }), fc.integer({ min: 1, max: 7 }), async (operations, limit) => {
       const keys = new ChannelKeys(stage.prefix, `walk${channels++}`);
-      const log = new ChannelLog(connection, { keys, run: new ServerRun(connection), hasPatterns: () => Promise.resolve(false) });
+      const log = new ChannelLog(connection, { keys, run: new ServerRun(connection, "run"), hasPatterns: () => Promise.resolve(false) });
       // Everything that ever happened: ids, and "break" where messages may have been lost after the one before.
       const happened: string[] = [];
       const start = await readOn(log, "earliest", limit);
@@ -115,7 +115,7 @@ test("from any cursor, by pages of any size: what is kept comes once and in orde
 
 test("a cursor whose message was lost by a server with a fast clock is before all that later servers wrote", async () => {
   const keys = new ChannelKeys(stage.prefix, "fast");
-  const log = new ChannelLog(connection, { keys, run: new ServerRun(connection), hasPatterns: () => Promise.resolve(false) });
+  const log = new ChannelLog(connection, { keys, run: new ServerRun(connection, "run"), hasPatterns: () => Promise.resolve(false) });
   const publish = async (id: string): Promise<Position> => {
     const [published] = await log.publishKept([{ id, dataJson: "1", at: 0 }], rule);
     return parseCursor(published?.cursor ?? "");

@@ -60,6 +60,9 @@ export function inOurWords(thrown: unknown): Error {
   if (isUnavailable(cause)) {
     return told("POSTGRES_UNAVAILABLE", `PostgreSQL did not answer (${why}): check that it runs and that the address is right`);
   }
+  if (codeOf(cause) === "42501") {
+    return told("NOT_PERMITTED", `The role of PostgreSQL may not do this (${why}): give it the rights that the guide names`);
+  }
   if (isReadOnly(cause)) {
     return told("POSTGRES_READ_ONLY", `PostgreSQL takes no writes (${why}): nothing was written; is it a standby, or set to read-only?`);
   }

@@ -12,6 +12,7 @@ const createSchema = `
     name text NOT NULL,
     applied_at timestamptz NOT NULL DEFAULT now()
   )`;
+const isThere = "SELECT to_regclass('keyline.migration') IS NOT NULL AS is_there";
 // "keyline" as a number: many processes may start at once, and one of them migrates.
 const takeLock = "SELECT pg_advisory_xact_lock(7738160519)";
 
@@ -21,7 +22,9 @@ export async function migrate(database: Database): Promise<void> {
   try {
     await client.query(beginOwn);
     await client.query(takeLock);
-    await client.query(createSchema);
+    // A role that may create nothing can call this too, where there is nothing to create.
+    const { rows: found } = await client.query<{ is_there: boolean }>(isThere);
+    if (!found[0]?.is_there) await client.query(createSchema);
     const { rows } = await client.query<{ version: number }>("SELECT coalesce(max(version), 0) AS version FROM keyline.migration");
     const present = rows[0]?.version ?? 0;
     if (present > migrations.length) {

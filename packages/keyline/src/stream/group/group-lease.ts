@@ -1,5 +1,6 @@
 import { Lease, type LeaseEvents } from "../../work/lease.ts";
 import type { Logger } from "../../runtime/logger.ts";
+import { checkRights } from "../../valkey/client/rights.ts";
 import { lastingFaultOf } from "../../valkey/client/faults.ts";
 import type { GroupBeat, GroupLog } from "../../valkey/stream/group-log.ts";
 
@@ -28,7 +29,10 @@ export function createGroupLease(
     onFault: (listener: (fault: Error) => void) => log.connection.onFault(listener),
     faultOf: lastingFaultOf,
     // What is left under the name before it is found by the next renewal of anybody's lease.
-    begin: (name: string) => log.register(name, leaseMs),
+    async begin(name: string): Promise<void> {
+      await checkRights(log.connection, "consume", log.keys.rights);
+      await log.register(name, leaseMs);
+    },
     beat: (name: string) => log.beat(name, leaseMs, heldAgain()),
     async giveBack(name: string): Promise<void> {
       for (let isMore = true; isMore;) isMore = (await log.rescue(name, page, "leaving", heldAgain()))?.isMore ?? false;

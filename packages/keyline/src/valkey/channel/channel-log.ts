@@ -101,7 +101,7 @@ export class ChannelLog {
     const { isCluster } = this.connection;
     const { state, history, live } = this.keys;
     const alsoForPatterns = isCluster && (await this.#hasPatterns());
-    const values: (string | number)[] = [state, history, this.keys.outbox(outbox), live, this.#run.tag, size, ttlMs];
+    const values: (string | number)[] = [state, history, this.keys.outbox(outbox), live, await this.#run.tag(), size, ttlMs];
     values.push(isCluster ? "SPUBLISH" : "PUBLISH", alsoForPatterns ? "1" : "0");
     for (const { number = "", id, dataJson } of messages) values.push(number, id, dataJson);
     const replies = (await this.#ordered.run(publishKept, values)) as (number | string | null)[];
@@ -124,7 +124,7 @@ export class ChannelLog {
 
   async #read(values: readonly (string | number)[]): Promise<HistoryPage> {
     const { state, history } = this.keys;
-    const reply = await historySince.run(this.connection, [state, history, this.#run.tag, ...values]);
+    const reply = await historySince.run(this.connection, [state, history, await this.#run.tag(), ...values]);
     const [epoch, era, count, last, isKnown, entries] = reply as Reply;
     return { end: { epoch, era, count, last }, isKnown: isKnown === 1, entries: entries.map(toEntry) };
   }

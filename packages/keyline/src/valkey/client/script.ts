@@ -32,7 +32,11 @@ export class Script {
       return await this.runByHash(connection, keysAndArguments);
     } catch (error) {
       if (!isUnknownScript(error)) throw lastingFaultOf(error) ?? error;
-      return this.runByText(connection, keysAndArguments);
+    }
+    try {
+      return await this.runByText(connection, keysAndArguments);
+    } catch (error) {
+      throw lastingFaultOf(error) ?? error;
     }
   }
 

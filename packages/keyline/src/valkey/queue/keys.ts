@@ -7,6 +7,8 @@ export class QueueKeys {
   readonly dead: string;
   readonly ids: string;
   readonly epoch: string;
+  readonly run: string;
+  readonly rights: string;
   readonly #heldPrefix: string;
 
   constructor(prefix: string, queue: string) {
@@ -25,6 +27,10 @@ export class QueueKeys {
     this.ids = `${base}ids`;
     /** String: the epoch, which is another one after the server lost its memory or a replica took over. */
     this.epoch = `${base}epoch`;
+    /** String: what names the server's process for users who may not use INFO; see client/run-mark.ts. */
+    this.run = `${base}run`;
+    /** There for as long as it is looked what this user may do; see client/rights.ts. */
+    this.rights = `${base}rights`;
     this.#heldPrefix = `${base}held:`;
   }
 

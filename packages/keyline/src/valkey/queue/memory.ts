@@ -1,4 +1,5 @@
 import type { ValkeyConnection } from "../client/connection.ts";
+import { isNotPermitted, markRun } from "../client/run-mark.ts";
 import { scriptsBeside } from "../client/script.ts";
 import type { QueueKeys } from "./keys.ts";
 
@@ -10,6 +11,9 @@ export class Memory {
   readonly #connection: ValkeyConnection;
   readonly #keys: QueueKeys;
 
+  /** This user may use INFO. */
+  #mayAsk = true;
+
   constructor(connection: ValkeyConnection, keys: QueueKeys) {
     this.#connection = connection;
     this.#keys = keys;
@@ -17,7 +21,16 @@ export class Memory {
 
   /** The name of the server's present memory. `tag` goes into it when it needs a new one. */
   async epoch(tag: string): Promise<string> {
-    return (await epoch.run(this.#connection, [this.#keys.epoch, tag])) as string;
+    if (this.#mayAsk) {
+      try {
+        return (await epoch.run(this.#connection, [this.#keys.epoch, tag, ""])) as string;
+      } catch (error) {
+        if (!isNotPermitted(error) || this.#connection.isCluster) throw error;
+        this.#mayAsk = false;
+      }
+    }
+    const run = await markRun(this.#connection, this.#keys.run);
+    return (await epoch.run(this.#connection, [this.#keys.epoch, tag, run])) as string;
   }
 
   /** The epoch as written last, without a look at the server's run id: never newer than what is pushed right after this call. */

@@ -48,6 +48,7 @@ export class GroupKeys {
   readonly dead: string;
   readonly state: string;
   readonly backlog: string;
+  readonly rights: string;
   readonly linePrefix: string;
 
   constructor(stream: StreamKeys, base: string) {
@@ -64,6 +65,8 @@ export class GroupKeys {
     this.state = `${base}state`;
     /** Stream: older entries from PostgreSQL, while the group is behind what the transactional stream keeps on Valkey. */
     this.backlog = `${base}backlog`;
+    /** There for as long as it is looked what this user may do; see client/rights.ts. */
+    this.rights = `${base}rights`;
     /** Of the lists with the ids that are under way of one key, in their order; the first of them runs. */
     this.linePrefix = `${base}line:`;
   }

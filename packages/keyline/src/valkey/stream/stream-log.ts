@@ -106,7 +106,7 @@ export class StreamLog {
     const { events, state } = this.keys;
     const width = entries.some((entry) => entry.once) ? 4 : entries.some((entry) => entry.key !== undefined) ? 2 : 1;
     const { connects } = this.#run;
-    const server = this.#toldOf === connects ? "" : this.#run.tag || "?";
+    const server = this.#toldOf === connects ? "" : this.#run.known || "?";
     const values: (string | number)[] = [events, state, this.keys.historyOf(""), this.keys.once(""), server, width];
     for (const { dataJson, key = "", once } of entries) {
       values.push(dataJson);

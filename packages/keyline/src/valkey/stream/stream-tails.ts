@@ -15,6 +15,7 @@ import { performance, setImmediate } from "../../runtime/clock.ts";
 import type { Logger } from "../../runtime/logger.ts";
 import { delay, Notice, retryDelay } from "../../runtime/waiting.ts";
 import { toError } from "../../runtime/errors.ts";
+import { isNotPermitted } from "../client/run-mark.ts";
 import type { ValkeyConnection } from "../client/connection.ts";
 
 interface Waiter {
@@ -36,6 +37,8 @@ export interface StreamTailsParts {
 const blockMs = 8_000;
 const aheadBlockMs = 500;
 const clockHoldsMs = 5_000;
+// Without the right to CLIENT UNBLOCK whoever joins waits until the read that is under way ends by itself.
+const shortBlockMs = 200;
 const unblockAgainMs = 10;
 const firstPauseMs = 100;
 const lingerMs = 60_000;
@@ -79,6 +82,7 @@ class TailReader {
   /** What the XREAD that is under way asks for; undefined while there is none. */
   #asked: ReadonlyMap<string, string> | undefined;
   #isInterrupting = false;
+  #mayUnblock = true;
   /** The server's name for this connection; undefined while it is not known. */
   #connectionId: number | undefined;
   /** When everybody was woken. */
@@ -171,7 +175,7 @@ class TailReader {
         "COUNT",
         1,
         "BLOCK",
-        isAnyAhead ? aheadBlockMs : blockMs,
+        !this.#mayUnblock ? shortBlockMs : isAnyAhead ? aheadBlockMs : blockMs,
         "STREAMS",
         ...asked.keys(),
         ...asked.values(),
@@ -213,7 +217,7 @@ class TailReader {
 
   // Everybody who joins in this turn of the event loop is served by one interruption.
   #interruptSoon(): void {
-    if (this.#isInterrupting) return;
+    if (this.#isInterrupting || !this.#mayUnblock) return;
     this.#isInterrupting = true;
     setImmediate(() => void this.#interrupt());
   }
@@ -228,7 +232,8 @@ class TailReader {
         if (this.#asked === interrupted) await delay(unblockAgainMs, signal);
       }
     } catch (error) {
-      // Not allowed, or not possible now: a new connection begins with a new XREAD.
+      if (isNotPermitted(error)) this.#mayUnblock = false;
+      // Not possible now: a new connection begins with a new XREAD.
       this.#parts.logger.debug({ error: toError(error).message }, "a blocking read could not be interrupted; it connects anew");
       this.#connection.reconnect();
     } finally {

@@ -34,7 +34,7 @@ end
 -- that took over, may have lost what came last: with it another era begins.
 local function open_history(state_key, stream, server)
   local found = redis.call('HMGET', state_key, 'epoch', 'server', 'era', 'eras', 'count', 'last', 'ttl')
-  if server == '' or server ~= found[2] then
+  if server == '' or (server ~= found[2] and string.sub(server, 1, 1) ~= '=') then
     server = string.sub(string.match(redis.call('INFO', 'server'), 'run_id:(%w+)'), 1, 8)
   end
   local history = { epoch = found[1], era = found[3], eras = found[4] or '', count = tonumber(found[5] or 0), last = found[6] or '0-0', ttl = found[7] }
