@@ -59,7 +59,7 @@ async function start(): Promise<void> {
   await registerGateway(site, {
     keyline: feed.keyline,
     streams: reviews.streams,
-    findDoor: (name) => reviews.findDoor(name) ?? feed.findDoor(name),
+    findExposure: (name) => reviews.findExposure(name) ?? feed.findExposure(name),
     tokens,
     origins: ownOrigins(host, port),
     logError,

@@ -10,6 +10,6 @@ export const products = [
   "Notebook, dotted, A5",
   "Water carafe, 1 l",
   "Bath towel, white",
-  "Door mat, coir",
+  "Exposure mat, coir",
   "Herb planter, terracotta",
 ] as const;

@@ -1,4 +1,4 @@
-import { gateway, type ChannelDoor, type StreamDoor } from "@keyline/gateway";
+import { gateway, type ChannelExposure, type StreamExposure } from "@keyline/gateway";
 import type { FastifyInstance } from "fastify";
 import type { Keyline } from "keyline";
 import { errorsOnly } from "./logger.ts";
@@ -8,9 +8,9 @@ interface GatewaySetup {
   /** Is closed by its owner, who registers before the gateway: what registers first closes last. */
   readonly keyline: Keyline;
   /** Finds the channels that pages may subscribe to, also those that were made a moment ago. */
-  readonly findDoor: (name: string) => ChannelDoor | undefined | Promise<ChannelDoor | undefined>;
+  readonly findExposure: (name: string) => ChannelExposure | undefined | Promise<ChannelExposure | undefined>;
   /** Streams that pages may read. Default: none. */
-  readonly streams?: readonly StreamDoor[];
+  readonly streams?: readonly StreamExposure[];
   readonly tokens: Tokens;
   /** Of the site's own pages. */
   readonly origins: readonly string[];
@@ -20,11 +20,11 @@ interface GatewaySetup {
 /** Registers the gateway below `/v1`, for the pages of this site. */
 export async function registerGateway(
   site: FastifyInstance,
-  { keyline, findDoor, streams = [], tokens, origins, logError }: GatewaySetup,
+  { keyline, findExposure, streams = [], tokens, origins, logError }: GatewaySetup,
 ): Promise<void> {
   await site.register(gateway, {
     keyline,
-    channels: findDoor,
+    channels: findExposure,
     streams,
     access: { secret: tokens.secret },
     origins,

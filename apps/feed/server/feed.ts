@@ -1,6 +1,6 @@
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
-import type { ChannelDoor } from "@keyline/gateway";
+import type { ChannelExposure } from "@keyline/gateway";
 import type { FastifyInstance } from "fastify";
 import { Keyline } from "keyline";
 import pg from "pg";
@@ -43,7 +43,7 @@ export interface FeedOptions {
 /** What the gateway needs to carry the feed's channels. */
 export interface Feed {
   readonly keyline: Keyline;
-  findDoor(name: string): Promise<ChannelDoor | undefined>;
+  findExposure(name: string): Promise<ChannelExposure | undefined>;
 }
 
 /** Registers the feed's page and API on the site, and starts the simulated weather; all of it ends when the site closes. */
@@ -89,16 +89,16 @@ export async function registerFeed(site: FastifyInstance, options: FeedOptions):
 
   // Nobody publishes but the API, which writes to PostgreSQL too.
   const toRead = { access: "public", publish: "nobody" } as const;
-  const fixed = new Map<string, ChannelDoor>([
+  const fixed = new Map<string, ChannelExposure>([
     [readers.name, { channel: readers, ...toRead, presence: true }],
     [channels.news.name, { channel: channels.news, ...toRead }],
     [weather.channel.name, { channel: weather.channel, ...toRead }],
   ]);
   return {
     keyline,
-    findDoor: async (name) => {
-      const door = fixed.get(name);
-      if (door) return door;
+    findExposure: async (name) => {
+      const exposure = fixed.get(name);
+      if (exposure) return exposure;
       const channel = await channels.find(name);
       return channel && { channel, ...toRead };
     },

@@ -1,6 +1,6 @@
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
-import type { ChannelDoor, StreamDoor } from "@keyline/gateway";
+import type { ChannelExposure, StreamExposure } from "@keyline/gateway";
 import type { FastifyInstance } from "fastify";
 import { Keyline } from "keyline";
 import pg from "pg";
@@ -39,8 +39,8 @@ export interface ReviewsOptions {
 
 /** What the gateway needs to carry the notifications and the events. */
 export interface Reviews {
-  readonly streams: readonly StreamDoor[];
-  findDoor(name: string): ChannelDoor | undefined;
+  readonly streams: readonly StreamExposure[];
+  findExposure(name: string): ChannelExposure | undefined;
 }
 
 /** Registers the reviews' page and API on the site, and starts to count reactions; all of it ends when the site closes. */
@@ -85,7 +85,7 @@ export async function registerReviews(site: FastifyInstance, options: ReviewsOpt
 
   return {
     streams: [{ stream, access: "public", append: "nobody" }],
-    findDoor: (name) => {
+    findExposure: (name) => {
       // Nobody publishes but the API, which writes to PostgreSQL too.
       if (name === events.name) return { channel: events, access: "public", publish: "nobody" };
       if (isNotificationChannel(name)) return { channel: notifications.open(name), access: "token", publish: "nobody" };

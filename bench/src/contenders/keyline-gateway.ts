@@ -11,8 +11,8 @@ export const openKept: OpenLiveServer = (options) => openWith(historyOptions, op
 
 async function openWith(channelOptions: ChannelOptions, { valkey, channel }: LiveServerOptions): ReturnType<OpenLiveServer> {
   const keyline = new Keyline({ valkey });
-  const door = { channel: keyline.channel<never>(channel, channelOptions), access: "public" } as const;
-  const gateway = await startGateway({ keyline, channels: [door], limits, port: 0, closeOn: [] });
+  const exposure = { channel: keyline.channel<never>(channel, channelOptions), access: "public" } as const;
+  const gateway = await startGateway({ keyline, channels: [exposure], limits, port: 0, closeOn: [] });
   return {
     url: gateway.url,
     close: async () => {

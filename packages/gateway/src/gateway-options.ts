@@ -1,10 +1,10 @@
 import type { Keyline, Logger } from "keyline";
 import type { AccessOptions } from "./access/token-verifier.ts";
-import type { ChannelDoors } from "./channels/doors.ts";
+import type { ChannelExposures } from "./channels/exposures.ts";
 import type { GatewayLimits } from "./limits/options.ts";
 import type { MetricsOptions } from "./operations/metrics-routes.ts";
 import type { GatewayQueue } from "./queues/queue-routes.ts";
-import type { StreamDoors } from "./streams/doors.ts";
+import type { StreamExposures } from "./streams/exposures.ts";
 
 /** What the gateway serves, and to whom. What is not named here does not exist for its clients. */
 export interface GatewayOptions {
@@ -13,9 +13,9 @@ export interface GatewayOptions {
   /** Queues to which tokens that list them in their claim `queues` may add. Default: none. */
   readonly queues?: readonly GatewayQueue[];
   /** Channels, or a function that finds one by its name. Default: none. */
-  readonly channels?: ChannelDoors;
+  readonly channels?: ChannelExposures;
   /** Streams, or a function that finds one by its name. Default: none. */
-  readonly streams?: StreamDoors;
+  readonly streams?: StreamExposures;
   /** How tokens are checked. Without it everybody may everything, and the gateway listens on loopback only. */
   readonly access?: AccessOptions;
   /** Origins of the pages that may use the gateway, such as `https://example.com`: for CORS and WebSocket. Default: none, not even its own. */

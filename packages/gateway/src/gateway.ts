@@ -29,7 +29,7 @@ import { addQueueRoutes } from "./queues/queue-routes.ts";
 import { listenOnLoopbackOnly } from "./server/loopback.ts";
 import { countUnanswered } from "./server/pipelining.ts";
 import { addCors } from "./server/cors.ts";
-import { addDoor, furnishScope } from "./server/scope.ts";
+import { addGuard, furnishScope } from "./server/scope.ts";
 import { WaitingSockets } from "./server/waiting-sockets.ts";
 import type { Routes } from "./server/zod-schemas.ts";
 import { addAppendRoutes } from "./streams/append-routes.ts";
@@ -158,7 +158,7 @@ export class Gateway {
     });
     await scope.register(async (requests: Routes) => {
       metrics.watch(requests);
-      addDoor(requests, parts);
+      addGuard(requests, parts);
       addTicketRoutes(requests, parts.access);
       addQueueRoutes(requests, parts);
       addPublishRoutes(requests, parts);
@@ -166,17 +166,17 @@ export class Gateway {
     });
     await scope.register(async (streams: Routes) => {
       answerEventSources(streams, this.#logError);
-      addDoor(streams, parts, { opensConnections: () => true, reconnects: true });
+      addGuard(streams, parts, { opensConnections: () => true, reconnects: true });
       addStreamRoutes(streams, parts);
     });
     await scope.register(async (events: Routes) => {
       metrics.watchSome(events, (request) => !wantsEvents(request));
       answerEventSources(events, this.#logError);
-      addDoor(events, parts, { opensConnections: wantsEvents, reconnects: true });
+      addGuard(events, parts, { opensConnections: wantsEvents, reconnects: true });
       addEventRoutes(events, parts);
     });
     await scope.register(async (sockets) => {
-      addDoor(sockets, parts, { opensConnections: () => true });
+      addGuard(sockets, parts, { opensConnections: () => true });
       await addSocketRoutes(sockets, parts);
     });
   }

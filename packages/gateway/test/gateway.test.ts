@@ -3,7 +3,7 @@ import websocketPlugin from "@fastify/websocket";
 import { fastify } from "fastify";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { openStage, type Stage } from "../../keyline/test/support/stage.ts";
-import { gateway, type ChannelDoor } from "../src/index.ts";
+import { gateway, type ChannelExposure } from "../src/index.ts";
 import { EventSourceReader } from "./support/event-source.ts";
 import { bearer, request, secret, signToken } from "./support/gateway.ts";
 import { SocketReader } from "./support/socket.ts";
@@ -65,13 +65,13 @@ describe("the plugin", () => {
 
   test("finds channels that are made while it runs", async () => {
     const keyline = stage.keyline();
-    const doors = new Map<string, ChannelDoor>();
+    const exposures = new Map<string, ChannelExposure>();
     const app = fastify();
-    await app.register(gateway, { keyline, access: { secret }, channels: async (name: string) => doors.get(name) });
+    await app.register(gateway, { keyline, access: { secret }, channels: async (name: string) => exposures.get(name) });
     const url = await app.listen({ port: 0 });
     const address = `${url}/v1/channels/tech_news/messages`;
     expect((await request(address)).status).toBe(401);
-    doors.set("tech_news", { channel: keyline.channel("tech_news", { history: {} }), access: "public", publish: "token" });
+    exposures.set("tech_news", { channel: keyline.channel("tech_news", { history: {} }), access: "public", publish: "token" });
     const reader = await EventSourceReader.open(address);
     const headers = bearer(await signToken({ channels: { publish: ["tech_*"] } }));
     expect(await request(address, { body: { data: { text: "new" } }, headers })).toMatchObject({ status: 201, body: { receivers: 1 } });

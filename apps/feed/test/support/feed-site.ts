@@ -22,7 +22,7 @@ export async function openFeedSite(settings: FeedSiteSettings): Promise<FastifyI
   const { valkeyUrl, postgresUrl, name, port, moreOrigins = [], historySize, logError } = settings;
   const site = createSite({ logError });
   const tokens = new Tokens();
-  const { keyline, findDoor } = await registerFeed(site, {
+  const { keyline, findExposure } = await registerFeed(site, {
     valkeyUrl,
     postgresUrl,
     tokens,
@@ -33,7 +33,7 @@ export async function openFeedSite(settings: FeedSiteSettings): Promise<FastifyI
     logError,
   });
   const origins = [...ownOrigins("127.0.0.1", port), ...moreOrigins];
-  await registerGateway(site, { keyline, findDoor, tokens, origins, logError });
+  await registerGateway(site, { keyline, findExposure, tokens, origins, logError });
   await site.listen({ host: "127.0.0.1", port });
   return site;
 }

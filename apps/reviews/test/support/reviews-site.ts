@@ -25,7 +25,7 @@ export async function openReviewsSite(settings: ReviewsSiteSettings): Promise<Fa
   // The gateway's own, for tickets and limits.
   const keyline = new Keyline({ valkey: valkeyUrl, prefix: name });
   site.addHook("onClose", () => keyline.close());
-  const { findDoor, streams } = await registerReviews(site, {
+  const { findExposure, streams } = await registerReviews(site, {
     valkeyUrl,
     postgresUrl,
     tokens,
@@ -34,7 +34,7 @@ export async function openReviewsSite(settings: ReviewsSiteSettings): Promise<Fa
     logError,
   });
   const origins = [...ownOrigins("127.0.0.1", port), ...moreOrigins];
-  await registerGateway(site, { keyline, findDoor, streams, tokens, origins, logError });
+  await registerGateway(site, { keyline, findExposure, streams, tokens, origins, logError });
   await site.listen({ host: "127.0.0.1", port });
   return site;
 }

@@ -34,7 +34,7 @@ export async function openWholeSite(): Promise<WholeSite> {
   const reviews = await registerReviews(site, { ...stores, database: `${name}_reviews`, tokens });
   await registerGateway(site, {
     keyline: feed.keyline,
-    findDoor: (channel) => reviews.findDoor(channel) ?? feed.findDoor(channel),
+    findExposure: (channel) => reviews.findExposure(channel) ?? feed.findExposure(channel),
     streams: reviews.streams,
     tokens,
     origins: ownOrigins("127.0.0.1", port),

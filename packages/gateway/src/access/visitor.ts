@@ -14,7 +14,7 @@ export function setVisitor(request: FastifyRequest, visitor: Visitor): void {
 export function visitorOf(request: Pick<FastifyRequest, "raw">): Visitor {
   const visitor = visitors.get(request.raw);
   if (visitor) return visitor;
-  throw new Error("The visitor is not known yet: the route is not behind the gateway's door");
+  throw new Error("The visitor is not known yet: the route is not behind the gateway's guard");
 }
 
 /**

@@ -1,8 +1,8 @@
 import type { Access } from "../access/access.ts";
-import { DoorFinder } from "../access/door-finder.ts";
+import { ExposureFinder } from "../access/exposure-finder.ts";
 import type { Visitor } from "../access/token.ts";
 import { Problem } from "../server/problem.ts";
-import type { ChannelDoor, ChannelDoors } from "./doors.ts";
+import type { ChannelExposure, ChannelExposures } from "./exposures.ts";
 
 /**
  * Finds channels for those who may. Whoever may not learns nothing: a channel that is not there is refused as a private one is, and only a token
@@ -10,34 +10,34 @@ import type { ChannelDoor, ChannelDoors } from "./doors.ts";
  */
 export class ChannelAccess {
   readonly #access: Access;
-  readonly #doors: DoorFinder<ChannelDoor>;
+  readonly #exposures: ExposureFinder<ChannelExposure>;
 
-  constructor(access: Access, doors: ChannelDoors) {
+  constructor(access: Access, exposures: ChannelExposures) {
     this.#access = access;
-    this.#doors = new DoorFinder(doors, { kind: "channel", nameOf: ({ channel }) => channel.name });
+    this.#exposures = new ExposureFinder(exposures, { kind: "channel", nameOf: ({ channel }) => channel.name });
   }
 
   /** The channel, to read it. */
-  async toRead(visitor: Visitor, name: string): Promise<ChannelDoor> {
-    const door = await this.#doors.find(name);
-    if (door?.access !== "public") this.#access.require(visitor, "subscribe", name);
-    return door ?? noChannel(name);
+  async toRead(visitor: Visitor, name: string): Promise<ChannelExposure> {
+    const exposure = await this.#exposures.find(name);
+    if (exposure?.access !== "public") this.#access.require(visitor, "subscribe", name);
+    return exposure ?? noChannel(name);
   }
 
   /** The channel, to see who is on it, and to enter it. */
-  async toAttend(visitor: Visitor, name: string): Promise<ChannelDoor> {
-    const door = await this.toRead(visitor, name);
-    if (door.presence) return door;
+  async toAttend(visitor: Visitor, name: string): Promise<ChannelExposure> {
+    const exposure = await this.toRead(visitor, name);
+    if (exposure.presence) return exposure;
     throw new Problem({ title: `${name} keeps no presence`, status: 403, code: "FORBIDDEN" });
   }
 
   /** The channel, to publish on it. */
-  async toPublish(visitor: Visitor, name: string): Promise<ChannelDoor> {
-    const door = await this.#doors.find(name);
-    const { access, publish = "token" } = door ?? {};
+  async toPublish(visitor: Visitor, name: string): Promise<ChannelExposure> {
+    const exposure = await this.#exposures.find(name);
+    const { access, publish = "token" } = exposure ?? {};
     const isOpen = publish === "public" || (publish === "nobody" && access === "public");
     if (!isOpen) this.#access.require(visitor, "publish", name);
-    if (publish !== "nobody") return door ?? noChannel(name);
+    if (publish !== "nobody") return exposure ?? noChannel(name);
     throw new Problem({ title: `Nobody publishes on ${name} from outside`, status: 403, code: "FORBIDDEN" });
   }
 }

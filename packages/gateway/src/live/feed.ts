@@ -8,14 +8,14 @@
  * the same synchronous step, so nothing is between the two, and nothing comes twice.
  */
 import type { Gap, Message, Subscription } from "keyline";
-import type { ChannelDoor } from "../channels/doors.ts";
+import type { ChannelExposure } from "../channels/exposures.ts";
 import { CatchUp } from "./catch-up.ts";
 import { formatPlace, type Place } from "./place.ts";
 import type { Receiver, Source } from "./receiver.ts";
 import { frameOf, type Wire } from "./wire.ts";
 
 export class Feed implements Source {
-  readonly channels: readonly ChannelDoor["channel"][];
+  readonly channels: readonly ChannelExposure["channel"][];
   readonly wire: Wire;
   /** Resolves when everything that is published from now on arrives. */
   readonly ready: Promise<void>;
@@ -29,7 +29,7 @@ export class Feed implements Source {
   #isOver = false;
   #deliveries = 0;
 
-  constructor(channels: readonly ChannelDoor["channel"][], wire: Wire) {
+  constructor(channels: readonly ChannelExposure["channel"][], wire: Wire) {
     this.channels = channels;
     this.wire = wire;
     this.#cursors = channels.map(() => undefined);

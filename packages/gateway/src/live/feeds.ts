@@ -1,4 +1,4 @@
-import type { ChannelDoor } from "../channels/doors.ts";
+import type { ChannelExposure } from "../channels/exposures.ts";
 import { Problem } from "../server/problem.ts";
 import { Feed } from "./feed.ts";
 import type { Wire } from "./wire.ts";
@@ -18,7 +18,7 @@ export class Feeds {
   }
 
   /** The feed, which has begun. Throws a 503 problem when Valkey does not confirm the subscription in time. */
-  async open(channels: readonly ChannelDoor["channel"][], wire: Wire): Promise<Feed> {
+  async open(channels: readonly ChannelExposure["channel"][], wire: Wire): Promise<Feed> {
     const key = `${wire.key}:${channels.map((channel) => channel.name).join(",")}`;
     const known = this.#feeds.get(key);
     if (known?.isOver) this.#drop(key, known);

@@ -1,4 +1,4 @@
-import type { ChannelDoor } from "../channels/doors.ts";
+import type { ChannelExposure } from "../channels/exposures.ts";
 import type { FeedEndCode } from "./connection.ts";
 import type { Place } from "./place.ts";
 import type { Wire } from "./wire.ts";
@@ -16,7 +16,7 @@ export interface Receiver {
 
 /** A feed, to those in it. */
 export interface Source {
-  readonly channels: readonly ChannelDoor["channel"][];
+  readonly channels: readonly ChannelExposure["channel"][];
   readonly wire: Wire;
   /** Where it stands. */
   readonly cursors: Place;

@@ -3,7 +3,7 @@ import { z } from "zod";
 import { visitorKey } from "../access/token.ts";
 import { visitorOf } from "../access/visitor.ts";
 import type { ChannelAccess } from "../channels/channel-access.ts";
-import type { ChannelDoor } from "../channels/doors.ts";
+import type { ChannelExposure } from "../channels/exposures.ts";
 import type { RequestLimit } from "../limits/request-limit.ts";
 import { shapeName, eventStreamAnswer, problemAnswers } from "../server/shapes.ts";
 import type { Routes } from "../server/zod-schemas.ts";
@@ -73,9 +73,9 @@ async function openStream(
 ): Promise<void> {
   const { feeds, connections, requests } = parts;
   const visitor = visitorOf(request);
-  const found: ChannelDoor[] = [];
+  const found: ChannelExposure[] = [];
   for (const name of new Set(names)) {
-    // The first one was counted at the door.
+    // The first one was counted by the guard.
     if (found.length > 0) requests.takeHere(visitorKey(visitor));
     found.push(await parts.channels.toRead(visitor, name));
   }

@@ -56,10 +56,10 @@ export function furnishScope(
 }
 
 /**
- * Behind this door it is known who asks, and how often. `opensConnections` says whether what is asked for is a live connection, and `reconnects`
+ * Behind this guard it is known who asks, and how often. `opensConnections` says whether what is asked for is a live connection, and `reconnects`
  * whether browsers open it again by themselves.
  */
-export function addDoor(
+export function addGuard(
   scope: FastifyInstance,
   { access, requests, underWay }: { readonly access: Access; readonly requests: RequestLimit; readonly underWay: ConnectionLimit },
   {

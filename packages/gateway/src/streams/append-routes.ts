@@ -25,8 +25,8 @@ export function addAppendRoutes(routes: Routes, { streams, counts }: AppendParts
       },
     },
     async (request, reply) => {
-      const door = await streams.toAppend(visitorOf(request), request.params.stream);
-      const { id, appended } = await append(door, request.body, counts);
+      const exposure = await streams.toAppend(visitorOf(request), request.params.stream);
+      const { id, appended } = await append(exposure, request.body, counts);
       return reply.code(201).send({ id, appended });
     },
   );

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import type { StreamDoor } from "./doors.ts";
+import type { StreamExposure } from "./exposures.ts";
 import type { StreamCounts } from "./stream-counts.ts";
 
 export const idempotencyKey = z
@@ -16,7 +16,7 @@ interface Event {
 
 /** The stream's own schema says whether the data is its kind. */
 export async function append(
-  { stream }: StreamDoor,
+  { stream }: StreamExposure,
   { data, idempotencyKey: key }: Event,
   counts: StreamCounts,
 ): Promise<{ readonly id: string; readonly appended: boolean }> {

@@ -1,4 +1,4 @@
-import type { GatewayStream } from "./doors.ts";
+import type { GatewayStream } from "./exposures.ts";
 import { parseStreamPlace } from "./place.ts";
 
 const asking = new WeakMap<GatewayStream, Promise<string>>();

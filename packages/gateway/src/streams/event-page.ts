@@ -1,6 +1,6 @@
 import type { Entry } from "keyline";
 import { parseStreamPlace } from "./place.ts";
-import type { GatewayStream } from "./doors.ts";
+import type { GatewayStream } from "./exposures.ts";
 import { entryJson } from "./follow-wire.ts";
 
 export interface PageQuery {

@@ -8,7 +8,7 @@ import { isStalePlace } from "../live/stale-place.ts";
 import { problemAnswers, shapeName } from "../server/shapes.ts";
 import type { Routes } from "../server/zod-schemas.ts";
 import { findBeginning } from "./beginning.ts";
-import type { GatewayStream } from "./doors.ts";
+import type { GatewayStream } from "./exposures.ts";
 import { readPage } from "./event-page.ts";
 import { Follow } from "./follow.ts";
 import { followEventWire } from "./follow-wire.ts";

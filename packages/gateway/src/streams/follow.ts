@@ -9,7 +9,7 @@
 import type { Entry, StreamGap } from "keyline";
 import type { Receiver } from "../live/receiver.ts";
 import { toProblem } from "../server/problem.ts";
-import type { GatewayStream } from "./doors.ts";
+import type { GatewayStream } from "./exposures.ts";
 import type { FollowWire } from "./follow-wire.ts";
 import type { StreamCounts } from "./stream-counts.ts";
 

@@ -1,33 +1,33 @@
 import type { Access } from "../access/access.ts";
-import { DoorFinder } from "../access/door-finder.ts";
+import { ExposureFinder } from "../access/exposure-finder.ts";
 import type { Visitor } from "../access/token.ts";
 import { Problem } from "../server/problem.ts";
-import type { StreamDoor, StreamDoors } from "./doors.ts";
+import type { StreamExposure, StreamExposures } from "./exposures.ts";
 
 /** Finds streams for those who may. Whoever may not learns nothing, as with channels. */
 export class StreamAccess {
   readonly #access: Access;
-  readonly #doors: DoorFinder<StreamDoor>;
+  readonly #exposures: ExposureFinder<StreamExposure>;
 
-  constructor(access: Access, doors: StreamDoors) {
+  constructor(access: Access, exposures: StreamExposures) {
     this.#access = access;
-    this.#doors = new DoorFinder(doors, { kind: "stream", nameOf: ({ stream }) => stream.name });
+    this.#exposures = new ExposureFinder(exposures, { kind: "stream", nameOf: ({ stream }) => stream.name });
   }
 
   /** The stream, to read and to follow it. */
-  async toRead(visitor: Visitor, name: string): Promise<StreamDoor> {
-    const door = await this.#doors.find(name);
-    if (door?.access !== "public") this.#access.require(visitor, "read", name);
-    return door ?? noStream(name);
+  async toRead(visitor: Visitor, name: string): Promise<StreamExposure> {
+    const exposure = await this.#exposures.find(name);
+    if (exposure?.access !== "public") this.#access.require(visitor, "read", name);
+    return exposure ?? noStream(name);
   }
 
   /** The stream, to append to it. */
-  async toAppend(visitor: Visitor, name: string): Promise<StreamDoor> {
-    const door = await this.#doors.find(name);
-    const { access, append = "token" } = door ?? {};
+  async toAppend(visitor: Visitor, name: string): Promise<StreamExposure> {
+    const exposure = await this.#exposures.find(name);
+    const { access, append = "token" } = exposure ?? {};
     const isOpen = append === "public" || (append === "nobody" && access === "public");
     if (!isOpen) this.#access.require(visitor, "append", name);
-    if (append !== "nobody") return door ?? noStream(name);
+    if (append !== "nobody") return exposure ?? noStream(name);
     throw new Problem({ title: `Nobody appends to ${name} from outside`, status: 403, code: "FORBIDDEN" });
   }
 }

@@ -1,6 +1,6 @@
 import { Follow } from "../streams/follow.ts";
 import { followFrameWire } from "../streams/follow-wire.ts";
-import type { GatewayStream } from "../streams/doors.ts";
+import type { GatewayStream } from "../streams/exposures.ts";
 import type { StreamCounts } from "../streams/stream-counts.ts";
 import type { Session } from "./session.ts";
 

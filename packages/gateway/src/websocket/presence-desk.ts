@@ -1,5 +1,5 @@
 import type { Presence } from "keyline";
-import type { ChannelDoor } from "../channels/doors.ts";
+import type { ChannelExposure } from "../channels/exposures.ts";
 import { Problem } from "../server/problem.ts";
 import type { Session } from "./session.ts";
 
@@ -44,7 +44,7 @@ export class PresenceDesk {
     return [...(this.#watches.get(session) ?? [])];
   }
 
-  async enter(session: Session, { name, presence }: ChannelDoor["channel"], info: unknown): Promise<void> {
+  async enter(session: Session, { name, presence }: ChannelExposure["channel"], info: unknown): Promise<void> {
     const member = session.visitor.token?.subject;
     if (member === undefined) throw new Problem({ title: "Who is present needs a name: give a token", status: 403, code: "FORBIDDEN" });
     const before = this.#stays.get(session)?.get(name);
@@ -70,7 +70,7 @@ export class PresenceDesk {
     await (await stay).leave();
   }
 
-  async watch(session: Session, { name, presence }: ChannelDoor["channel"], ref: number | undefined): Promise<void> {
+  async watch(session: Session, { name, presence }: ChannelExposure["channel"], ref: number | undefined): Promise<void> {
     const watched = this.#watched.get(name) ?? this.#startWatch(name, presence);
     watched.arriving.add(session);
     this.#noteWatch(session, name, true);

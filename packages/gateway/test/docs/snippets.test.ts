@@ -5,7 +5,7 @@ import { join, relative } from "node:path";
 import type { Keyline } from "keyline";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { openStage, type Stage } from "../../../keyline/test/support/stage.ts";
-import type { ChannelDoor } from "../../src/index.ts";
+import type { ChannelExposure } from "../../src/index.ts";
 import { openGateway, secret } from "../support/gateway.ts";
 
 const root = join(import.meta.dirname, "../../../..");
@@ -84,7 +84,7 @@ test("the page's snippet gets messages", async () => {
 
 test("the function that finds channels says of a table that is away what makes clients try again", async () => {
   interface Rooms {
-    readonly roomsOf: (keyline: Keyline, pool: Stage["pool"]) => (name: string) => Promise<ChannelDoor | undefined>;
+    readonly roomsOf: (keyline: Keyline, pool: Stage["pool"]) => (name: string) => Promise<ChannelExposure | undefined>;
   }
   const { roomsOf } = (await import(write("rooms.ts", programWith("roomsOf")))) as Rooms;
   const find = roomsOf(keyline, stage.pool);

@@ -2,7 +2,7 @@ import { connect, type Socket } from "node:net";
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
 import type { Keyline } from "keyline";
 import { openStage, type Stage } from "../../../keyline/test/support/stage.ts";
-import type { ChannelDoor, GatewayLimits, StandaloneGateway, StreamDoor } from "../../src/index.ts";
+import type { ChannelExposure, GatewayLimits, StandaloneGateway, StreamExposure } from "../../src/index.ts";
 import { openGateway, request } from "../support/gateway.ts";
 import { SocketReader } from "../support/socket.ts";
 
@@ -21,14 +21,14 @@ interface Flooded extends StandaloneGateway {
 async function open(limits: Partial<GatewayLimits>): Promise<Flooded> {
   const keyline: Keyline = stage.keyline({ prefix: `${stage.prefix}.${gateways++}` });
   let asked = 0;
-  const find = <Door>(name: string, door: Door): Door | undefined => {
+  const find = <Exposure>(name: string, exposure: Exposure): Exposure | undefined => {
     asked++;
-    return name === "news" ? door : undefined;
+    return name === "news" ? exposure : undefined;
   };
   const gateway = await openGateway({
     keyline,
-    channels: (name): ChannelDoor | undefined => find(name, { channel: keyline.channel(name), access: "public", presence: true }),
-    streams: (name): StreamDoor | undefined => find(name, { stream: keyline.stream(name), access: "public" }),
+    channels: (name): ChannelExposure | undefined => find(name, { channel: keyline.channel(name), access: "public", presence: true }),
+    streams: (name): StreamExposure | undefined => find(name, { stream: keyline.stream(name), access: "public" }),
     limits,
   });
   onTestFinished(() => gateway.close());

@@ -42,8 +42,8 @@ interface Scene {
 /** A page, and a gateway that it may use, with one channel for tokens. */
 async function open(keyline: Keyline, options: Partial<StandaloneOptions> = {}): Promise<Scene> {
   const { page, origin } = await openEmptyPage(browser);
-  const doors = [{ channel: keyline.channel("private", { history: {} }), access: "token" }] as const;
-  const all: StandaloneOptions = { keyline, channels: doors, origins: [origin], ...options };
+  const exposures = [{ channel: keyline.channel("private", { history: {} }), access: "token" }] as const;
+  const all: StandaloneOptions = { keyline, channels: exposures, origins: [origin], ...options };
   const gateway = await openGateway(all);
   onTestFinished(() => gateway.close());
   return { page, gateway, options: all };

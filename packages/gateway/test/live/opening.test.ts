@@ -4,7 +4,7 @@ import { Keyline } from "keyline";
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
 import { openStage, gate, type Stage } from "../../../keyline/test/support/stage.ts";
 import { startWireProxy } from "../../../keyline/test/support/wire-proxy.ts";
-import type { ChannelDoor, StandaloneGateway, StandaloneOptions } from "../../src/index.ts";
+import type { ChannelExposure, StandaloneGateway, StandaloneOptions } from "../../src/index.ts";
 import { ConnectionLimit } from "../../src/limits/connection-limit.ts";
 import { defaultLimits } from "../../src/limits/options.ts";
 import { LiveConnections } from "../../src/live/connections.ts";
@@ -46,7 +46,7 @@ const streamOf = ({ url }: StandaloneGateway, name: string): string => `${url}/v
 describe("names that are the gateway's own", () => {
   test("are nobody else's, whatever the application finds and a token's pattern covers", async () => {
     const found: string[] = [];
-    const channels = (name: string): ChannelDoor => {
+    const channels = (name: string): ChannelExposure => {
       found.push(name);
       return { channel: keyline.channel(name, { history: {} }), access: "public", publish: "public", presence: true };
     };
@@ -68,7 +68,7 @@ describe("names that are the gateway's own", () => {
 describe("while a connection opens", () => {
   test("its token is revoked: it ends at once", async () => {
     const [reached, goOn] = [gate(), gate()];
-    const channels = async (): Promise<ChannelDoor> => {
+    const channels = async (): Promise<ChannelExposure> => {
       reached.open();
       await goOn.opened;
       return { channel: keyline.channel("private"), access: "token" };

@@ -1,7 +1,7 @@
 import { KeylineError, type Keyline } from "keyline";
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
 import { openStage, type Stage } from "../../../keyline/test/support/stage.ts";
-import type { ChannelDoor, GatewayLimits, StandaloneGateway, StreamDoor } from "../../src/index.ts";
+import type { ChannelExposure, GatewayLimits, StandaloneGateway, StreamExposure } from "../../src/index.ts";
 import { EventSourceReader } from "../support/event-source.ts";
 import { openGateway, request } from "../support/gateway.ts";
 
@@ -24,8 +24,8 @@ async function open(limits: Partial<GatewayLimits> = {}): Promise<StandaloneGate
     if (failures[name]) throw failures[name];
     return name;
   };
-  const channels = (name: string): ChannelDoor => ({ channel: keyline.channel(find(name), { history: {} }), access: "public" });
-  const streams = (name: string): StreamDoor => ({ stream: keyline.stream(find(name)), access: "public" });
+  const channels = (name: string): ChannelExposure => ({ channel: keyline.channel(find(name), { history: {} }), access: "public" });
+  const streams = (name: string): StreamExposure => ({ stream: keyline.stream(find(name)), access: "public" });
   const gateway = await openGateway({ keyline, channels, streams, limits });
   onTestFinished(() => gateway.close());
   return gateway;

@@ -13,7 +13,7 @@ beforeAll(async () => {
   stage = await openStage();
   keyline = stage.keyline();
   const kept = (name: string, size = 1_000) => keyline.channel<object>(name, { history: { size } });
-  const doors = [
+  const exposures = [
     { channel: kept("news"), access: "public" },
     { channel: kept("sports"), access: "public" },
     { channel: kept("short", 3), access: "public" },
@@ -21,7 +21,7 @@ beforeAll(async () => {
     { channel: kept("private"), access: "token" },
     { channel: kept("long"), access: "public" },
   ] as const;
-  gateway = await openGateway({ keyline, channels: doors, limits: { requests: { max: 100_000, perMs: 60_000 } } });
+  gateway = await openGateway({ keyline, channels: exposures, limits: { requests: { max: 100_000, perMs: 60_000 } } });
 });
 afterAll(async () => {
   await gateway.close();

@@ -2,7 +2,7 @@ import { z } from "zod";
 import type { Keyline } from "keyline";
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
 import { openQuietStage, type Stage } from "../../../keyline/test/support/stage.ts";
-import type { StandaloneGateway, StreamDoor } from "../../src/index.ts";
+import type { StandaloneGateway, StreamExposure } from "../../src/index.ts";
 import { bearer, openGateway, request, signToken } from "../support/gateway.ts";
 
 interface Review {
@@ -24,7 +24,7 @@ beforeAll(async () => {
       return review;
     },
   };
-  const streams: StreamDoor[] = [
+  const streams: StreamExposure[] = [
     { stream: keyline.stream<Review>("reviews", keyed), access: "public", append: "public" },
     { stream: keyline.stream<Review>("recorded", { ...keyed, transactional: true }), access: "public", append: "public" },
     { stream: keyline.stream("strict", { schema: z.object({ to: z.string() }) }), access: "public", append: "public" },
@@ -256,7 +256,7 @@ describe("rights", () => {
 
   test("streams that are made while the gateway runs are found by the application's function, but not the gateway's own names", async () => {
     const asked: string[] = [];
-    const streams = async (name: string): Promise<StreamDoor | undefined> => {
+    const streams = async (name: string): Promise<StreamExposure | undefined> => {
       asked.push(name);
       return name === "late" ? { stream: keyline.stream("late"), access: "public" } : undefined;
     };

@@ -2,7 +2,7 @@ import { connect, type Socket } from "node:net";
 import type { Keyline, Stream } from "keyline";
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
 import { eventually, openQuietStage, type Stage } from "../../../keyline/test/support/stage.ts";
-import type { StandaloneGateway, StreamDoor } from "../../src/index.ts";
+import type { StandaloneGateway, StreamExposure } from "../../src/index.ts";
 import { EventSourceReader } from "../support/event-source.ts";
 import { bearer, openGateway, request, signToken } from "../support/gateway.ts";
 
@@ -17,7 +17,11 @@ beforeAll(async () => {
   await keyline.migrate();
   gateway = await openGateway({
     keyline,
-    streams: (name): StreamDoor => ({ stream: streamOf(name), access: name.startsWith("private") ? "token" : "public", append: "public" }),
+    streams: (name): StreamExposure => ({
+      stream: streamOf(name),
+      access: name.startsWith("private") ? "token" : "public",
+      append: "public",
+    }),
     limits: { requests: { max: 100_000, perMs: 60_000 }, connectionsPerVisitor: 5_000, sendBufferBytes: 131_072 },
   });
 });

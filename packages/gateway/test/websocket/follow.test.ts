@@ -2,20 +2,20 @@ import { z } from "zod";
 import { KeylineError, type Keyline } from "keyline";
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
 import { openStage, type Stage } from "../../../keyline/test/support/stage.ts";
-import type { StandaloneGateway, StandaloneOptions, StreamDoor } from "../../src/index.ts";
+import type { StandaloneGateway, StandaloneOptions, StreamExposure } from "../../src/index.ts";
 import { bearer, openGateway, signToken } from "../support/gateway.ts";
 import { SocketReader, type Frame } from "../support/socket.ts";
 
 let stage: Stage;
 let keyline: Keyline;
-let doors: Record<string, StreamDoor>;
+let exposures: Record<string, StreamExposure>;
 let subjects = 0;
 
 beforeAll(async () => {
   stage = await openStage();
   keyline = stage.keyline();
   const keyed = keyline.stream<number>("numbers", { key: (n) => (n % 2 === 0 ? "even" : "odd") });
-  doors = {
+  exposures = {
     numbers: { stream: keyed, access: "public", append: "public" },
     plain: { stream: keyline.stream("plain"), access: "public", append: "nobody" },
     private: { stream: keyline.stream("private"), access: "token" },
@@ -26,7 +26,7 @@ beforeAll(async () => {
 afterAll(() => stage.close());
 
 async function open(options: Partial<StandaloneOptions> = {}): Promise<StandaloneGateway> {
-  const gateway = await openGateway({ keyline, streams: Object.values(doors), ...options });
+  const gateway = await openGateway({ keyline, streams: Object.values(exposures), ...options });
   onTestFinished(() => gateway.close());
   return gateway;
 }
@@ -173,9 +173,9 @@ describe("a renewed token", () => {
 
   test("ends with a code that passes what the application cannot say at the moment", async () => {
     let isAway = false;
-    const streams = (name: string): StreamDoor | undefined => {
+    const streams = (name: string): StreamExposure | undefined => {
       if (isAway) throw new KeylineError("POSTGRES_UNAVAILABLE", "the table of streams cannot be read");
-      return doors[name];
+      return exposures[name];
     };
     const reader = await connectTo(await open({ streams }), { sub: "ada" });
     await reader.ask({ type: "follow", stream: "plain" }, "following");

@@ -2,7 +2,7 @@ import { PassThrough } from "node:stream";
 import { KeylineError, type Keyline } from "keyline";
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
 import { openStage, type Stage } from "../../../keyline/test/support/stage.ts";
-import { startGateway, type ChannelDoor, type StandaloneGateway, type StandaloneOptions } from "../../src/index.ts";
+import { startGateway, type ChannelExposure, type StandaloneGateway, type StandaloneOptions } from "../../src/index.ts";
 import { PresenceDesk } from "../../src/websocket/presence-desk.ts";
 import type { Session } from "../../src/websocket/session.ts";
 import { bearer, openGateway, signToken } from "../support/gateway.ts";
@@ -30,12 +30,12 @@ async function connectTo({ url }: StandaloneGateway, claims?: object): Promise<S
   return reader;
 }
 
-const door = (name: string): ChannelDoor => ({ channel: keyline.channel(name), access: "token", presence: true });
+const exposure = (name: string): ChannelExposure => ({ channel: keyline.channel(name), access: "token", presence: true });
 const everything = { channels: { subscribe: ["*"], publish: ["*"] } };
 
 describe("a renewed token", () => {
   test("that no longer allows it ends watches and stays, and says so", async () => {
-    const gateway = await open({ channels: [door("room"), door("hall")] });
+    const gateway = await open({ channels: [exposure("room"), exposure("hall")] });
     const ada = await connectTo(gateway, { sub: "ada", ...everything });
     const bob = await connectTo(gateway, { sub: "bob", ...everything });
     for (const channel of ["room", "hall"]) {
@@ -55,9 +55,9 @@ describe("a renewed token", () => {
 
   test("ends nothing for good while the application cannot say what it allows", async () => {
     let isAway = false;
-    const channels = (name: string): ChannelDoor => {
+    const channels = (name: string): ChannelExposure => {
       if (isAway) throw new KeylineError("POSTGRES_UNAVAILABLE", "the table of channels cannot be read");
-      return door(name);
+      return exposure(name);
     };
     const gateway = await open({ channels });
     const reader = await connectTo(gateway, { sub: "cleo", ...everything });
@@ -73,12 +73,12 @@ describe("a renewed token", () => {
   });
 
   test("is not needed to leave, and to look away", async () => {
-    const doors = new Map([["lobby", door("lobby")]]);
-    const gateway = await open({ channels: (name) => doors.get(name) });
+    const exposures = new Map([["lobby", exposure("lobby")]]);
+    const gateway = await open({ channels: (name) => exposures.get(name) });
     const reader = await connectTo(gateway, { sub: "dora", ...everything });
     await reader.ask({ type: "enter", channel: "lobby" }, "done");
     await reader.ask({ type: "watch", channel: "lobby" }, "present");
-    doors.clear();
+    exposures.clear();
     expect(await reader.ask({ type: "unwatch", channel: "lobby", ref: 1 }, "done")).toMatchObject({ ref: 1 });
     expect(await reader.ask({ type: "leave", channel: "lobby", ref: 2 }, "done")).toMatchObject({ ref: 2 });
     expect(await keyline.channel("lobby").presence.members()).toEqual([]);
@@ -115,7 +115,7 @@ describe("the request limit counts", () => {
     ["watches", { type: "watch", channel: "room" }, { type: "unwatch", channel: "room" }],
   ])("%s", async (what, begin, end) => {
     const news = { channel: keyline.channel("news"), access: "public" } as const;
-    const gateway = await open({ limits, channels: [news, door("room")] });
+    const gateway = await open({ limits, channels: [news, exposure("room")] });
     const reader = await connectTo(gateway, { sub: what, ...everything });
     for (let n = 0; n < 5; n++) {
       reader.send(begin);
@@ -139,7 +139,7 @@ describe("the request limit counts", () => {
 });
 
 test("watches and stays count as channels of a connection; who does it again is counted once", async () => {
-  const channels = ["one", "two", "three"].map(door);
+  const channels = ["one", "two", "three"].map(exposure);
   const gateway = await open({ channels, limits: { channelsPerConnection: 3 } });
   const reader = await connectTo(gateway, { sub: "greedy", ...everything });
   await reader.ask({ type: "subscribe", channel: "one" }, "subscribed");
@@ -177,7 +177,7 @@ test("an application whose logger throws loses the connection, and nothing else"
 });
 
 test("without a key a token in a frame is taken, and not looked at", async () => {
-  const gateway = await startGateway({ keyline, channels: [door("room")], port: 0, closeOn: [] });
+  const gateway = await startGateway({ keyline, channels: [exposure("room")], port: 0, closeOn: [] });
   onTestFinished(() => gateway.close());
   const reader = await connectTo(gateway);
   const answer = await reader.ask({ type: "token", token: "of another issuer", ref: 3 }, "token");
@@ -195,7 +195,7 @@ describe("the presence desk remembers nothing of", () => {
   };
   const failures: unknown[] = [];
   const desk = new PresenceDesk((error) => failures.push(error));
-  const { channel } = { channel: () => keyline.channel("desk") as ChannelDoor["channel"] };
+  const { channel } = { channel: () => keyline.channel("desk") as ChannelExposure["channel"] };
 
   test("somebody whose only stay failed", async () => {
     const { session } = visit();
@@ -226,7 +226,7 @@ describe("the presence desk remembers nothing of", () => {
 
   test("a watch that failed, and a new one of the same channel stays", async () => {
     const [one, other] = [visit(), visit()];
-    const failing = { name: "desk", presence: { watch: () => Promise.reject(new Error("away")) } } as unknown as ChannelDoor["channel"];
+    const failing = { name: "desk", presence: { watch: () => Promise.reject(new Error("away")) } } as unknown as ChannelExposure["channel"];
     const failed = desk.watch(one.session, failing, undefined).catch((error: Error) => error.message);
     expect(await failed).toBe("away");
     const watching = desk.watch(other.session, channel(), undefined);

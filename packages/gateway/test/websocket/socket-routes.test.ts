@@ -15,7 +15,7 @@ beforeAll(async () => {
   stage = await openStage();
   keyline = stage.keyline();
   const kept = (name: string, size = 1_000) => keyline.channel(name, { history: { size } });
-  const doors = [
+  const exposures = [
     { channel: kept("news"), access: "public", publish: "public" },
     { channel: kept("short", 2), access: "public" },
     { channel: keyline.channel("plain"), access: "public", publish: "nobody" },
@@ -24,7 +24,7 @@ beforeAll(async () => {
     { channel: kept("room"), access: "token", presence: true },
   ] as const;
   const limits = { requests: { max: 30, perMs: 600_000 }, framesPerSecond: 50, channelsPerConnection: 3 };
-  gateway = await openGateway({ keyline, channels: doors, origins: [origin], limits });
+  gateway = await openGateway({ keyline, channels: exposures, origins: [origin], limits });
 });
 afterAll(async () => {
   await gateway.close();

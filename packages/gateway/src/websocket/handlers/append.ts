@@ -4,8 +4,8 @@ import type { FrameHandler } from "./frame-handler.ts";
 export const append: FrameHandler<"append"> = {
   counts: "everywhere",
   handle: async ({ ref, ...frame }, session, { streams, counts }) => {
-    const door = await streams.toAppend(session.visitor, frame.stream);
-    const { id, appended } = await appendTo(door, frame, counts);
+    const exposure = await streams.toAppend(session.visitor, frame.stream);
+    const { id, appended } = await appendTo(exposure, frame, counts);
     session.send({ type: "appended", ref, id, appended });
   },
 };

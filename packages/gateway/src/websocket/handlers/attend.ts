@@ -4,9 +4,9 @@ import { checkRoom } from "./room.ts";
 export const enter: FrameHandler<"enter"> = {
   counts: "here",
   handle: async ({ channel, info, ref }, session, parts) => {
-    const door = await parts.channels.toAttend(session.visitor, channel);
+    const exposure = await parts.channels.toAttend(session.visitor, channel);
     if (!parts.presence.staysOf(session).includes(channel)) checkRoom(session, parts);
-    await parts.presence.enter(session, door.channel, info);
+    await parts.presence.enter(session, exposure.channel, info);
     session.send({ type: "done", ref });
   },
 };
@@ -14,8 +14,8 @@ export const enter: FrameHandler<"enter"> = {
 export const watch: FrameHandler<"watch"> = {
   counts: "here",
   handle: async ({ channel, ref }, session, parts) => {
-    const door = await parts.channels.toAttend(session.visitor, channel);
+    const exposure = await parts.channels.toAttend(session.visitor, channel);
     if (!parts.presence.watchesOf(session).includes(channel)) checkRoom(session, parts);
-    await parts.presence.watch(session, door.channel, ref);
+    await parts.presence.watch(session, exposure.channel, ref);
   },
 };

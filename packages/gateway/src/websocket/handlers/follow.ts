@@ -10,12 +10,12 @@ export const follow: FrameHandler<"follow"> = {
     if (follows.has(session, { stream, sub })) {
       throw new Problem({ title: "Something of this name is followed already", status: 409, code: "INVALID_FRAME" });
     }
-    const door = await streams.toRead(session.visitor, stream);
+    const exposure = await streams.toRead(session.visitor, stream);
     checkRoom(session, parts);
     const filter = { after: after ?? undefined, key: key ?? undefined };
-    const place = await findBeginning(door.stream, filter);
+    const place = await findBeginning(exposure.stream, filter);
     if (session.isEnding || session.socket.destroyed) return;
-    follows.begin(session, door.stream, { stream, sub, after: place, key: filter.key });
+    follows.begin(session, exposure.stream, { stream, sub, after: place, key: filter.key });
     session.send({ type: "following", stream, sub, ref, after: place });
   },
 };

@@ -10,10 +10,10 @@ export const subscribe: FrameHandler<"subscribe"> = {
     if (session.subscriptions.has(sub ?? channel)) {
       throw new Problem({ title: "There is a subscription of this name already", status: 409, code: "INVALID_FRAME" });
     }
-    const door = await parts.channels.toRead(session.visitor, channel);
+    const exposure = await parts.channels.toRead(session.visitor, channel);
     const place = parsePlace(since ?? undefined, 1);
     checkRoom(session, parts);
-    const feed = await parts.feeds.open([door.channel], webSocketWire(sub));
+    const feed = await parts.feeds.open([exposure.channel], webSocketWire(sub));
     if (session.isEnding || session.socket.destroyed) return;
     const start = feed.enter(session, place);
     session.hold({ channel, sub, feed });

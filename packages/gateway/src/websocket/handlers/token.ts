@@ -53,9 +53,9 @@ async function endWhatIsForbidden(session: Session, { presence, channels, stream
 }
 
 /** Undefined for what is allowed, and otherwise a code: one that passes where it is only that the application cannot say at the moment. */
-async function refusalOf(door: Promise<unknown>, logError: HandlerParts["logError"]): Promise<string | undefined> {
+async function refusalOf(exposure: Promise<unknown>, logError: HandlerParts["logError"]): Promise<string | undefined> {
   try {
-    await door;
+    await exposure;
     return undefined;
   } catch (error) {
     const { status, code } = toProblem(error).body;

@@ -1,8 +1,8 @@
 import type { Channel } from "keyline";
-import type { Doors } from "../access/door-finder.ts";
+import type { Exposures } from "../access/exposure-finder.ts";
 
 /** A channel, and who may do what through the gateway. */
-export interface ChannelDoor {
+export interface ChannelExposure {
   readonly channel: Channel<never, unknown>;
   /** Who may read: everybody, or tokens whose `channels.subscribe` lists it. */
   readonly access: "public" | "token";
@@ -12,5 +12,5 @@ export interface ChannelDoor {
   readonly presence?: boolean;
 }
 
-/** All doors, or a function that finds one: for applications that make channels while they run. Called for each request, but not for names that begin with `keyline:`, which are the gateway's own. */
-export type ChannelDoors = Doors<ChannelDoor>;
+/** All exposures, or a function that finds one: for applications that make channels while they run. Called for each request, but not for names that begin with `keyline:`, which are the gateway's own. */
+export type ChannelExposures = Exposures<ChannelExposure>;

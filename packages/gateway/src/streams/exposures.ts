@@ -1,5 +1,5 @@
 import type { AppendResult, Entry, FollowOptions, KeyHistoryOptions, ReadOptions } from "keyline";
-import type { Doors } from "../access/door-finder.ts";
+import type { Exposures } from "../access/exposure-finder.ts";
 
 /** What the gateway needs of a stream: every `Stream` of Keyline, plain or transactional, fits. */
 export interface GatewayStream {
@@ -11,7 +11,7 @@ export interface GatewayStream {
 }
 
 /** A stream, and who may do what through the gateway. */
-export interface StreamDoor {
+export interface StreamExposure {
   readonly stream: GatewayStream;
   /** Who may read and follow: everybody, or tokens whose `streams.read` lists it. */
   readonly access: "public" | "token";
@@ -19,5 +19,5 @@ export interface StreamDoor {
   readonly append?: "public" | "token" | "nobody";
 }
 
-/** All doors, or a function that finds one: for applications that make streams while they run. Called for each request, but not for names that begin with `keyline:`, which are the gateway's own. */
-export type StreamDoors = Doors<StreamDoor>;
+/** All exposures, or a function that finds one: for applications that make streams while they run. Called for each request, but not for names that begin with `keyline:`, which are the gateway's own. */
+export type StreamExposures = Exposures<StreamExposure>;
