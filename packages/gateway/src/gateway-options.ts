@@ -21,7 +21,7 @@ export interface GatewayOptions {
   /** Origins of the pages that may use the gateway, such as `https://example.com`: for CORS and WebSocket. Default: none, not even its own. */
   readonly origins?: readonly string[];
   readonly limits?: Partial<GatewayLimits>;
-  /** Who may read `/metrics`. Default `loopback`: who asks from this machine, and not through a proxy that says so. */
+  /** Who may read `/metrics`. Default `loopback`: requests from this machine, unless a proxy says that it passes them on. */
   readonly metrics?: MetricsOptions;
   /** Default: silent. pino's loggers fit. */
   readonly logger?: Logger;

@@ -23,7 +23,7 @@ export class Passage {
     this.#environment = environment;
   }
 
-  /** In how many milliseconds a WebSocket is to be tried: until then event streams stand in. */
+  /** In how many milliseconds to try a WebSocket: until then event streams are used instead. */
   get restMs(): number {
     return this.#isBlocked ? this.#triedAt + standInMs - this.#environment.now() : 0;
   }

@@ -121,7 +121,7 @@ export class SocketLink implements Link {
     this.#questions.delete(frame.ref);
     if (frame.type === "error") return question.reject(toError(frame));
     question.resolve(frame);
-    // Who is present concerns all who watch.
+    // All who watch need to know who is present.
     if (frame.type === "present") this.#parts.onFrame(frame);
   }
 

@@ -10,7 +10,7 @@ type Listener = (change: PresenceChange) => void;
 
 /**
  * The members of one channel, while somebody watches. The gateway is watched once for all who watch here. After a new connection the
- * list comes anew, and what differs from the one before has happened meanwhile.
+ * list comes again, and the differences are what has happened meanwhile.
  */
 export class MemberList implements Resumable {
   readonly #parts: PresenceParts;

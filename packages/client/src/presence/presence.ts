@@ -8,7 +8,7 @@ export interface PresenceChange {
 }
 
 export interface PresenceWatch {
-  /** Who is here, as far as is known; kept while the connection is away. */
+  /** Who is here, as far as this client knows; kept while the connection is away. */
   readonly members: ReadonlyMap<string, Member>;
   /** Resolves when `members` is known. Rejects when the gateway refuses, or the watch is closed before. */
   readonly ready: Promise<void>;

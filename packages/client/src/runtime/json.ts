@@ -10,5 +10,5 @@ export function toJson(subject: string, value: unknown): string {
     cause = error;
   }
   if (text !== undefined) return text;
-  throw new ClientError("NOT_SERIALIZABLE", `The data for ${subject} is no JSON: pass plain objects`, { cause });
+  throw new ClientError("NOT_SERIALIZABLE", `The data for ${subject} is not JSON: pass plain objects`, { cause });
 }

@@ -9,7 +9,7 @@ export interface Entry<Data = unknown> {
 }
 
 /**
- * Entries behind `after` cannot be had any more; it goes on behind `until`. `trimmed`: the stream no longer reaches back so far. `lost`: Valkey lost
+ * Entries after `after` are gone; it goes on after `until`. `trimmed`: the stream no longer reaches back so far. `lost`: Valkey lost
  * them. A gap may be announced again when the connection is lost before the entry after it.
  */
 export interface StreamGap {

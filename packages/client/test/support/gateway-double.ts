@@ -287,7 +287,7 @@ export class GatewayDouble {
   #enter(peer: Peer, { channel, info, ref }: Frame): void {
     const { member } = peer;
     if (member === undefined) {
-      return this.#say(peer, { type: "error", ref, channel, code: "FORBIDDEN", message: "Who is present needs a name" });
+      return this.#say(peer, { type: "error", ref, channel, code: "FORBIDDEN", message: "A member needs a name" });
     }
     const entry = { member, info, since: Date.now() };
     this.channel(channel).members.set(member, entry);

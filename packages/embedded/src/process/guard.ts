@@ -89,7 +89,7 @@ export class Guard {
     this.#lifeline.end("dismiss\n");
   }
 
-  /** Ends the guard, and with it the program, if it still runs, and the folder, if it is not to be kept. */
+  /** Ends the guard, and with it the program, if it still runs, and the folder, unless it should be kept. */
   async release(): Promise<void> {
     const gone = new Promise<void>((resolve) => {
       if (this.#shell.exitCode !== null || this.#shell.signalCode !== null) resolve();

@@ -65,7 +65,7 @@ export class ServerProcess {
     if (this.#guard) await keepingAwake(this.#guard.ended);
   }
 
-  /** Ends everything: no server, and no folder unless it is to be kept. */
+  /** Ends everything: no server, and no folder unless it should be kept. */
   async release(): Promise<void> {
     this.#isReleased = true;
     if (this.#guard) await this.#guard.release();

@@ -6,7 +6,7 @@ import { Tickets, type Ticket } from "./tickets.ts";
 import { allows, type Right, type Token, type Visitor } from "./token.ts";
 import { defaultLongestTokenLife, TokenVerifier, type AccessOptions } from "./token-verifier.ts";
 
-/** What of a request says who asks. */
+/** The parts of a request that say who sends it. */
 export interface Credentials {
   readonly ip: string;
   readonly authorization: string | undefined;
@@ -19,11 +19,11 @@ interface AccessSetup {
   readonly keyline: Keyline;
   readonly logger: Logger;
   readonly options: AccessOptions | undefined;
-  /** Live connections are to be looked through. */
+  /** Live connections must be checked again. */
   readonly onRevoked: () => void;
 }
 
-/** Who may do what. Without a key everybody may everything, which is why the gateway then serves this machine alone. */
+/** Who may do what. Without a key everybody may do everything, which is why the gateway then serves this machine alone. */
 export class Access {
   readonly #verifier: TokenVerifier | undefined;
   readonly #tickets: Tickets;
@@ -71,7 +71,7 @@ export class Access {
     return this.#tickets.issue(token);
   }
 
-  /** To be called now and then while a connection of this visitor is open. What is not kept in time has to be asked for anew. */
+  /** Call it now and then while a connection of this visitor is open. What is not kept in time has to be asked for again. */
   keep({ ticket, token }: Visitor): void {
     if (ticket !== undefined && token) this.#tickets.keep(ticket, token).catch(() => undefined);
   }

@@ -7,7 +7,7 @@ const namePattern = /^[A-Za-z0-9._:-]{1,200}$/;
 export function checkName(kind: "queue" | "channel" | "stream", name: string): string {
   if (namePattern.test(name)) return name;
   throw new Problem({
-    title: `This is no name for a ${kind}`,
+    title: `This is not a name for a ${kind}`,
     status: 400,
     code: "INVALID_NAME",
     detail: "Use 1 to 200 of A-Z a-z 0-9 . _ : -",

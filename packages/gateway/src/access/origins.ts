@@ -27,7 +27,7 @@ export class Origins {
 
   /**
    * A browser always sends Origin with a WebSocket handshake, and sends it wherever the page likes: there is no same-origin policy for
-   * WebSocket. What sends none is no browser, and has nobody's rights but its token's.
+   * WebSocket. A client that sends none is not a browser, and has only the rights of its token.
    */
   checkHandshake(headers: IncomingHttpHeaders): void {
     const { origin } = headers;

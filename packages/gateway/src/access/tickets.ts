@@ -82,7 +82,7 @@ export class Tickets {
     return typeof stored === "string" ? toToken(storedToken.parse(JSON.parse(stored))) : undefined;
   }
 
-  // Hashed: who can read Valkey's keys shall not be able to use them.
+  // Hashed: whoever can read Valkey's keys must not be able to use them.
   #key(ticket: string): string {
     return `${this.#keyline.prefix}:gateway:ticket:${createHash("sha256").update(ticket).digest("base64url")}`;
   }

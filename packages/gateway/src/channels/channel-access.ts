@@ -5,7 +5,7 @@ import { Problem } from "../server/problem.ts";
 import type { ChannelExposure, ChannelExposures } from "./exposures.ts";
 
 /**
- * Finds channels for those who may. Whoever may not learns nothing: a channel that is not there is refused as a private one is, and only a token
+ * Finds channels for those who may use them. Others learn nothing: a channel that is not there is refused as a private one is, and only a token
  * that lists its name is told with 404 that there is none.
  */
 export class ChannelAccess {

@@ -62,7 +62,7 @@ export class RequestLimit {
     const window = Math.floor(now / this.#perMs);
     const count = this.#countOf(visitor, window);
     count.requests++;
-    // Who is over the limit stays so until the window ends: no need to ask, so a flood does not reach Valkey.
+    // Whoever is over the limit stays over it until the window ends: no need to ask, so a flood does not reach Valkey.
     if (count.requests <= this.#max && now >= this.#aloneUntil) {
       count.requests = Math.max(count.requests, (await this.#countInValkey(visitor, window)) ?? 0);
     }

@@ -18,7 +18,7 @@ export class CatchUp {
   readonly #subscriptions: Subscription[] = [];
   #texts: string[] = [];
   #length = 0;
-  /** What is to be written next, once the socket has room for it. */
+  /** What to write next, once the socket has room for it. */
   #frames: Buffer | undefined;
   #isFlushDue = false;
   #isWaiting = false;
@@ -29,7 +29,7 @@ export class CatchUp {
   constructor(feed: Source, receiver: Receiver, since: Place) {
     this.#feed = feed;
     this.#receiver = receiver;
-    // Who has no place in a channel begins where the feed is now.
+    // A reader without a place in a channel begins where the feed is now.
     this.#cursors = since.map((cursor, index) => cursor ?? feed.cursors[index]);
     this.start = formatPlace(this.#cursors);
     try {

@@ -80,7 +80,7 @@ export class LiveConnections {
     return this.#slots;
   }
 
-  /** Throws a 503 problem while the gateway drains, and what the connection limit throws. The seat is to be left at the end. */
+  /** Throws a 503 problem while the gateway drains, and what the connection limit throws. Leave the seat at the end. */
   enter(visitor: string): Seat {
     if (this.#isDraining) throw new Problem({ title: "The gateway is about to stop", status: 503, code: "DRAINING" }, 1);
     return this.#limit.enter(visitor);

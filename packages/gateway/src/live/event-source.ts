@@ -13,7 +13,7 @@ const usualRetrySeconds = 2;
 const spreadMs = 2_000;
 const passing400s = new Set(["PIPELINED"]);
 
-/** True for who can be told nothing by a status: a browser's EventSource accepts this and nothing else. Other programs accept more. */
+/** True for a client that no status can tell anything: a browser's EventSource, which accepts this type only. Other programs accept more. */
 export function isEventSource({ headers }: Pick<FastifyRequest, "headers">): boolean {
   return /^\s*text\/event-stream\s*$/i.test(headers.accept ?? "");
 }

@@ -19,7 +19,7 @@ export function parsePlace(text: string | undefined, count: number): Place {
   const cursors = text === "earliest" ? Array.from({ length: count }, () => text) : text.split(",");
   if (text.length > longest || cursors.length !== count || !cursors.every((cursor) => /^[A-Za-z0-9.-]{0,200}$/.test(cursor))) {
     throw new Problem({
-      title: "This is no cursor of this feed",
+      title: "This is not a cursor of this feed",
       status: 400,
       code: "INVALID_CURSOR",
       detail: "Give the last id that was received on it, as it was, or earliest",

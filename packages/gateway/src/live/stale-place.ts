@@ -7,7 +7,7 @@ import { eventStreamWire } from "./wire.ts";
 interface Entrance {
   /** What the client says of where it stands. */
   readonly place: string | undefined;
-  /** Whether this is to be told as a gap: the client cannot do anything about it. */
+  /** Whether to announce this as a gap: the client cannot do anything about it. */
   mayBeStale(error: unknown): boolean;
 }
 

@@ -5,7 +5,7 @@ import { Problem } from "../server/problem.ts";
 import type { Routes } from "../server/zod-schemas.ts";
 import type { Metrics } from "./metrics.ts";
 
-/** Who may read `/metrics`: whoever shows this bearer token, who asks from this machine and not through a proxy, everybody, or nobody. */
+/** Who may read `/metrics`: whoever shows this bearer token, requests from this machine that no proxy passes on, everybody, or nobody. */
 export type MetricsOptions = { readonly token: string } | "loopback" | "open" | false;
 
 export function addMetricsRoutes(

@@ -24,7 +24,7 @@ export class ConnectionCloser {
     server.on("upgrade", noteAsked);
   }
 
-  /** The server is about to close: nobody shall ask more on a connection that is free. */
+  /** The server is about to close: nobody should send another request on a free connection. */
   readonly begin = (): void => this.#server.closeIdleConnections();
 
   /** The server closes: what was asked has a moment to be answered. */

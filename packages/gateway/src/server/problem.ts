@@ -38,7 +38,7 @@ export function toProblem(error: unknown): Problem {
     const status = error.statusCode;
     return new Problem({ title: "The request cannot be understood", status, code: codeOf(status), detail: error.message });
   }
-  // What went wrong inside is for the log: it may name hosts, queries or values that are nobody's business.
+  // Internal failures belong in the log: they may name hosts, queries or values that no caller should see.
   return new Problem({ title: "Something went wrong in the gateway", status: 500, code: "INTERNAL_ERROR" });
 }
 

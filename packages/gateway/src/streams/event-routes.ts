@@ -54,7 +54,7 @@ const answer = {
   },
 };
 
-/** True for who asks for a stream of events, and not for a page. */
+/** True for a request that asks for a stream of events, and not for a page. */
 export function wantsEvents({ headers }: Pick<FastifyRequest, "headers">): boolean {
   return /\btext\/event-stream\b/i.test(headers.accept ?? "");
 }

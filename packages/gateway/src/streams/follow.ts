@@ -94,7 +94,7 @@ export class Follow {
     try {
       frame = wire.entry(entry);
     } catch (error) {
-      return logError(error, `entry ${entry.id} of stream ${stream.name} is no JSON, and was passed over`);
+      return logError(error, `entry ${entry.id} of stream ${stream.name} is not JSON, and was skipped`);
     }
     if (await this.#write(frame, entry.id)) counts.deliveries++;
   }

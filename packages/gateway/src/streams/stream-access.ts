@@ -4,7 +4,7 @@ import type { Visitor } from "../access/token.ts";
 import { Problem } from "../server/problem.ts";
 import type { StreamExposure, StreamExposures } from "./exposures.ts";
 
-/** Finds streams for those who may. Whoever may not learns nothing, as with channels. */
+/** Finds streams for those who may use them. Others learn nothing, as with channels. */
 export class StreamAccess {
   readonly #access: Access;
   readonly #exposures: ExposureFinder<StreamExposure>;

@@ -46,7 +46,7 @@ export class PresenceDesk {
 
   async enter(session: Session, { name, presence }: ChannelExposure["channel"], info: unknown): Promise<void> {
     const member = session.visitor.token?.subject;
-    if (member === undefined) throw new Problem({ title: "Who is present needs a name: give a token", status: 403, code: "FORBIDDEN" });
+    if (member === undefined) throw new Problem({ title: "A member needs a name: connect with a token", status: 403, code: "FORBIDDEN" });
     const before = this.#stays.get(session)?.get(name);
     const stay = presence.enter(member, { info });
     this.#note(session, name, stay);

@@ -96,6 +96,6 @@ async function useWebSockets(routes: FastifyInstance, logError: ConversationPart
   });
   // The library would refuse it in a form of its own.
   routes.websocketServer.on("wsClientError", (_error, socket) => {
-    writeProblem(socket, { title: "This is no handshake of a WebSocket", status: 400, code: "INVALID_HANDSHAKE" });
+    writeProblem(socket, { title: "This is not the handshake of a WebSocket", status: 400, code: "INVALID_HANDSHAKE" });
   });
 }

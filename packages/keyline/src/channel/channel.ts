@@ -87,7 +87,7 @@ export class Channel<Input, Output = Input> {
   /**
    * Listens. Without a listener the subscription is iterated; with one, each message is handed to it as it comes, and while it returns a
    * promise the next one waits. Delivery goes on by itself after reconnects and failovers: with history nothing is missing and nothing comes
-   * twice, and what cannot be had any more is announced by `onGap`; without, `onGap` tells that there was a break.
+   * twice, and `onGap` announces messages that are gone; without, `onGap` tells that there was a break.
    *
    * Throws INVALID_CURSOR, and INVALID_OPTION, also for `since` on a channel without history.
    *

@@ -53,7 +53,7 @@ export function readMessage(channel: string, text: string, logger: Logger): RawM
     const at = "at" in value && typeof value.at === "number" ? value.at : atOf(cursor);
     return { id: "id" in value && typeof value.id === "string" ? value.id : newId(), at, cursor, data };
   } catch (error) {
-    logger.warn({ channel, error: toError(error).message }, "a message that is not in the wire format was passed over");
+    logger.warn({ channel, error: toError(error).message }, "a message that is not in the wire format was skipped");
     return undefined;
   }
 }
@@ -67,7 +67,7 @@ export function readEntry(
   try {
     return { id, at: Number.parseInt(position.last, 10), cursor: formatCursor(position), data: parseJson(data) };
   } catch (error) {
-    logger.warn({ channel, error: toError(error).message }, "an entry of a history that is not in the wire format was passed over");
+    logger.warn({ channel, error: toError(error).message }, "an entry of a history that is not in the wire format was skipped");
     return undefined;
   }
 }
@@ -110,10 +110,7 @@ export class MessageReader<Data = unknown> {
   }
 
   #passOver(id: string, error: unknown): undefined {
-    this.#logger.warn(
-      { channel: this.#channel, id, error: toError(error).message },
-      "a message that does not fit its schema was passed over",
-    );
+    this.#logger.warn({ channel: this.#channel, id, error: toError(error).message }, "a message that does not fit its schema was skipped");
     return undefined;
   }
 }

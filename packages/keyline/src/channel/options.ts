@@ -15,7 +15,7 @@ export interface HistoryOptions {
 export interface ChannelOptions<Input = unknown, Output = Input> {
   /** Checks data where it is published and where it is received; anything that implements Standard Schema. */
   readonly schema?: StandardSchemaV1<Input, Output>;
-  /** Keeps messages, so that who was away can resume. Default: none are kept. All publishers of a channel give the same. */
+  /** Keeps messages, so that a subscriber that was away can resume. Default: none are kept. All publishers of a channel must give the same. */
   readonly history?: HistoryOptions;
   /** The largest payload as JSON. Default 1 MiB. */
   readonly maxPayloadBytes?: number;

@@ -15,7 +15,7 @@ interface PresenceViewSetup {
 }
 
 /**
- * What one process knows of who is on a channel. Subscribed first and listed afterwards: what changes in between is told after the
+ * What one process knows about who is on a channel. It subscribes first and lists afterwards: what changes in between is told after the
  * list, and telling a thing twice changes nothing. A list every few seconds finds those whose process died, and whatever a broken
  * connection kept back.
  */
@@ -82,7 +82,7 @@ export class PresenceView implements PubSubListener {
       if (this.#early) this.#early.push(change);
       else this.#apply(change);
     } catch (error) {
-      this.#setup.logger.warn({ error: toError(error).message }, "a change of presence that is no JSON was passed over");
+      this.#setup.logger.warn({ error: toError(error).message }, "a change of presence that is not JSON was skipped");
     }
   }
 
@@ -94,7 +94,7 @@ export class PresenceView implements PubSubListener {
       const present = new Map((await this.#setup.set.list()).map((found) => [found.member, toMember(found)]));
       for (const known of this.#members.values()) if (!present.has(known.member)) this.#apply({ kind: "left", ...known });
       for (const member of present.values()) {
-        // Who is here at the beginning did not join.
+        // Members that are here at the beginning did not join.
         if (this.#hasBegun) this.#apply({ kind: "joined", ...member });
         else this.#members.set(member.member, member);
       }

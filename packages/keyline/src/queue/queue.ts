@@ -72,7 +72,7 @@ export class Queue<Input, Output = Input, Transactional extends boolean = false>
 
   /**
    * Adds a job at the tail of the queue. On a plain queue it is there when this resolves, as durable as Valkey is. On a transactional
-   * queue it is committed then; with `tx` it will be with that transaction, or never.
+   * queue it is committed then; with `tx` it is committed with that transaction, or never.
    *
    * Throws, before anything is sent, ValidationError, NOT_SERIALIZABLE, FORBIDDEN_KEY, PAYLOAD_TOO_LARGE or INVALID_OPTION; and
    * VALKEY_UNAVAILABLE or POSTGRES_UNAVAILABLE when the store could not be reached, OUTCOME_UNKNOWN when its answer got lost.

@@ -37,10 +37,7 @@ export class EntryReader<Data> {
         const entry = this.parse(raw);
         entries.push(entry instanceof Promise ? await entry : entry);
       } catch (error) {
-        this.#logger.warn(
-          { stream: this.#stream, id: raw.id, error: toError(error).message },
-          "an entry that cannot be read was passed over",
-        );
+        this.#logger.warn({ stream: this.#stream, id: raw.id, error: toError(error).message }, "an entry that cannot be read was skipped");
       }
     }
     return entries;

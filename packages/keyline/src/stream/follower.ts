@@ -66,7 +66,7 @@ class Follower<Data> {
       // A time that is still to come is no place that somebody has been at.
       const isAhead = compareIds(place.after, page.newest) > 0;
       this.#place = isAhead ? place : { ...place, epoch: page.epoch, added: page.added };
-      // Never after an id that is not there: who waits for what comes after the newest is told of anything new.
+      // Never after an id that is not there: a reader that waits after the newest entry is told of anything new.
       await this.#wait.news(isAhead ? page.newest : place.after, signal);
       if (!connection.isReady) await connection.whenReady(60_000, signal);
       return [];
@@ -113,6 +113,6 @@ function announce(gap: StreamGap, { onGap }: FollowOptions): void {
   const why = gap.reason === "trimmed" ? "retention dropped what follows it" : "Valkey lost what followed it";
   throw new KeylineError(
     "GAP",
-    `Stream ${gap.stream} cannot be followed without a gap from ${gap.after}: ${why}. Pass onGap to go on behind it, or follow from "-"`,
+    `Stream ${gap.stream} cannot be followed without a gap from ${gap.after}: ${why}. Pass onGap to go on after the gap, or follow from "-"`,
   );
 }

@@ -67,7 +67,7 @@ export interface FollowOptions {
   readonly after?: Place;
   /** Ends the iteration. */
   readonly signal?: AbortSignal;
-  /** Is told, in its place, what cannot be had any more. Without it the iteration throws GAP instead. */
+  /** Is told, in their place, of entries that are gone. Without it the iteration throws GAP instead. */
   readonly onGap?: (gap: StreamGap) => void;
 }
 

@@ -2,7 +2,7 @@
  * DESIGN. A projection is a table that is kept from a stream. The position up to which it was, is written in the same transaction as the table, so
  * whatever breaks off, both are as they were before the page or as they are after it: every entry takes effect exactly once.
  *
- * - Any number of processes may run a projection. Who has the position's row works; the others see that it is taken, and look again
+ * - Any number of processes may run a projection. The one that has the position's row works; the others see that it is taken, and look again
  *   later. If its process dies, PostgreSQL takes the row back with the connection.
  * - A page whose handler throws is tried again, with a pause that grows, in halves: what stands before the entry that fails gets
  *   through. Past it the projection does not go: a table that left out an entry would be wrong without a word.
@@ -262,7 +262,7 @@ export class Projection<Data> {
     if (onGap) return onGap(gap);
     throw new KeylineError(
       "GAP",
-      `Projection ${this.#parts.name} lacks what stream ${gap.stream} had behind ${gap.after}: it was ${gap.reason}. ` +
+      `Projection ${this.#parts.name} lacks what stream ${gap.stream} had after ${gap.after}: it was ${gap.reason}. ` +
         "Rebuild it, or pass onGap to go on without",
     );
   }

@@ -10,7 +10,7 @@
  * begun the run anew. Where one store is away the other serves what it can: PostgreSQL all of it, Valkey a hot part that nothing older or
  * newer is asked for.
  *
- * Who follows reads the old and the hot part; what is behind `last` comes when the relay has brought it. So everybody who follows sees the
+ * A follower reads the old and the hot part; what is behind `last` comes when the relay has brought it. So everybody who follows sees the
  * events of Valkey, and no process asks PostgreSQL because of an event that is just being appended.
  */
 import { pageBytes, type EventTable } from "../postgres/event/event-table.ts";

@@ -28,7 +28,7 @@ export class SharedPages {
     const shared = { place: name, page: this.#reading.next(place, pageSize) };
     this.#pages = [...this.#pages.slice(1 - kept), shared];
     const forget = (): void => void (this.#pages = this.#pages.filter((other) => other !== shared));
-    // One that shows nothing new, or nothing at all, is not to be seen by who comes later; and no page is kept for nobody.
+    // Later readers must not see a page that shows nothing new, or nothing at all; and a page that nobody waits for is not kept.
     const keepForAWhile = ({ entries, gap }: NextPage): void => {
       if (entries.length === 0 || gap) forget();
       else setTimeout(forget, freshMs).unref();

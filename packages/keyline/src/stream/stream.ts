@@ -72,7 +72,7 @@ export class Stream<Input, Output = Input, Transactional extends boolean = false
 
   /**
    * Appends an event at the end. On a plain stream it is there when this resolves, as durable as Valkey is. On a transactional stream it
-   * is committed then; with `tx` it will be with that transaction, or never.
+   * is committed then; with `tx` it is committed with that transaction, or never.
    *
    * Throws, before anything is sent, ValidationError, INVALID_KEY, NOT_SERIALIZABLE, FORBIDDEN_KEY, PAYLOAD_TOO_LARGE or INVALID_OPTION; and
    * VALKEY_UNAVAILABLE or POSTGRES_UNAVAILABLE when the store could not be reached, OUTCOME_UNKNOWN when its answer got lost.
@@ -210,8 +210,7 @@ export class Stream<Input, Output = Input, Transactional extends boolean = false
 
   async #find(rowId: string): Promise<Entry<Output> | undefined> {
     const { table } = this.#parts;
-    if (!table)
-      throw new KeylineError("NOT_TRANSACTIONAL", `Stream ${this.name} is not transactional: its entries have no id but their own`);
+    if (!table) throw new KeylineError("NOT_TRANSACTIONAL", `Stream ${this.name} is not transactional: its entries have no other id`);
     const id = await table.findRow(checkId(rowId, "an event"));
     if (id === undefined) return undefined;
     const [entry] = await this.#parts.reader.readAll(await table.find([id]));

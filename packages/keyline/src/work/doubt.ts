@@ -1,7 +1,8 @@
 /*
- * DESIGN. A reply that got lost must strand nothing. After every failure and every reconnect, once nothing is under way, it is read again
- * what is held: what is unknown here was taken by a command whose answer got lost, and is begun now. The same when renewals of the lease
- * twice show more than is known here: a blocking command whose connection died can still take something after that was read.
+ * DESIGN. A reply that got lost must strand nothing. After every failure and every reconnect, once nothing is under way, what is
+ * held is read again: whatever is unknown here was taken by a command whose answer got lost, and is begun now. The same happens when
+ * renewals of the lease show twice that more is held than is known here: a blocking command whose connection died can still take something
+ * after that reading.
  *
  * One command that fails again and again while others do not is no broken connection: then less and less is read. And what the server
  * refuses to end, it may refuse for that one unit alone: its neighbours go on, and it is handed in again later.

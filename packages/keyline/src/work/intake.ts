@@ -19,7 +19,7 @@ export interface IntakeSetup<Unit extends Held<Work>, Work extends Attempt, Data
 /** Which of what was taken may have been settled before. Only where there is a record to ask. */
 export interface Doubts<Unit> {
   isDoubtful(unit: Unit): boolean;
-  /** Those of them that are not to be run any more; undefined when the shift ended meanwhile. */
+  /** Those of them that must not run any more; undefined when the shift ended meanwhile. */
   findSettled(units: readonly Unit[]): Promise<ReadonlySet<Unit> | undefined>;
 }
 
@@ -34,7 +34,7 @@ export interface IntakeEvents<Unit, Work> {
 
 const settledBefore: Verdict = { kind: "drop", error: undefined };
 
-/** Makes attempts out of what a shift has taken, and finds out what is not to be run. */
+/** Makes attempts out of what a shift has taken, and finds out what must not run. */
 export class Intake<Unit extends Held<Work>, Work extends Attempt, Data> {
   readonly #setup: IntakeSetup<Unit, Work, Data>;
   readonly #events: IntakeEvents<Unit, Work>;

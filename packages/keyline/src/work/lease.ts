@@ -13,7 +13,7 @@ export interface LeaseKeeper<Beat> {
   onFault(listener: (fault: Error) => void): () => void;
   /** What somebody has to mend, where an error tells of that. */
   faultOf(error: unknown): Error | undefined;
-  /** Registers `name`. What is left under the name before it, "" for none, is nobody's any more. */
+  /** Registers `name`. Whatever is left under the previous name ("" for none) belongs to nobody any more. */
   begin(name: string, before: string): Promise<void>;
   /** Renews the lease; undefined when it is lost. */
   beat(name: string): Promise<Beat | undefined>;

@@ -8,9 +8,9 @@
  *   5 ended      the exchange took it out of what is held                       exchange.ts of the shape   (Valkey)
  *   6 reported   listeners know                                                 report.ts
  *
- * First what PostgreSQL has to know, then Valkey: who dies in between leaves it to others, and those find it settled.
+ * PostgreSQL is told first, then Valkey: a process that dies in between leaves the work to others, and they find it settled.
  *
- * A lease that is lost takes all of it along: what runs, runs in vain, and what has ended and was not handed in is run again by others.
+ * When the lease is lost, all of it is lost: what still runs, runs in vain, and others run again what has ended and was not handed in.
  */
 import { setTimeout } from "../runtime/clock.ts";
 import { KeylineError } from "../runtime/errors.ts";

@@ -15,7 +15,7 @@ export const token: FrameHandler<"token"> = {
     }
     if (visitor.token) requests.takeHere(session.key);
     const given = await access.verify(text);
-    // Counts, presence and what it is subscribed to belong to somebody: another one connects anew.
+    // Counts, presence and what it is subscribed to belong to somebody: somebody else has to connect again.
     if (visitor.token && visitor.token.subject !== given.subject) {
       throw new Problem({ title: "The token is of another subject than the one before", status: 403, code: "FORBIDDEN" });
     }

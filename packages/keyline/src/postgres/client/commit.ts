@@ -59,7 +59,7 @@ async function findOut(
   }
   throw new KeylineError(
     "OUTCOME_UNKNOWN",
-    "The connection to PostgreSQL broke during COMMIT, and whether it took effect could not be found out: look for your own rows before you do it again",
+    "The connection to PostgreSQL broke during COMMIT, and Keyline could not find out whether it took effect: look for your own rows before you repeat it",
     { cause },
   );
 }

@@ -1,5 +1,5 @@
 /*
- * DESIGN. Who waits for a connection may hold one: an add within keyline.transaction that was not given its tx waits for a second one, and where all
+ * DESIGN. Whoever waits for a connection may hold one already: an add within keyline.transaction that was not given its tx waits for a second one, and where all
  * transactions do so none ever ends. The pool cannot know. So nobody waits for ever: as long as the pool's connections change hands a wait goes
  * on, however long the queue is; when none has for as long as the pool's deadline for a connection, the wait ends with POSTGRES_BUSY.
  */
@@ -114,7 +114,7 @@ function busy(pool: Pool, withinMs: number): KeylineError {
   return asUnsent(
     new KeylineError(
       "POSTGRES_BUSY",
-      `All ${mostOf(pool)} connections to PostgreSQL were in use, and none came free for ${withinMs} ms: nothing was sent. What is called within ` +
+      `All ${mostOf(pool)} connections to PostgreSQL were in use, and none became free within ${withinMs} ms: nothing was sent. What is called within ` +
         "keyline.transaction or settle waits for a second connection unless you give it { tx }; else raise the pool's max",
     ),
   );

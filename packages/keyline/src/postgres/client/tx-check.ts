@@ -35,8 +35,8 @@ const foreign: readonly { readonly library: string; readonly has: readonly strin
 const asked = new WeakMap<object, Promise<void>>();
 
 /**
- * Throws INVALID_OPTION or NOT_IN_TRANSACTION where this is no client inside a transaction: before anything is written through it. What shows
- * nothing of itself is asked, once: then what is returned is to be waited for.
+ * Throws INVALID_OPTION or NOT_IN_TRANSACTION where this is not a client inside a transaction: before anything is written through it. What shows
+ * nothing of itself is asked, once: then await what is returned.
  */
 export function checkTransaction(tx: TransactionClient): Promise<void> | undefined {
   checkShape(tx);
@@ -66,7 +66,7 @@ function invalid(why: string): KeylineError {
 function notInTransaction(): KeylineError {
   return new KeylineError(
     "NOT_IN_TRANSACTION",
-    "What was given as tx is no client inside a transaction: send BEGIN on a client of its own first, or use keyline.transaction",
+    "What was given as tx is not a client inside a transaction: send BEGIN on a client of its own first, or use keyline.transaction",
   );
 }
 

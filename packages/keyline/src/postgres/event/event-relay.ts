@@ -6,9 +6,9 @@
  *    followed by something in front of it. Places are given under a lock of the stream, in a transaction of their own, so they grow in the order in
  *    which commits are seen. What Keyline appends by itself gets its place at once, under the same lock.
  * 2. Valkey holds an unbroken run of events up to some last one, under the same ids. It takes only events that follow that one, and
- *    passes over those it has. So it does not matter who brings them, how often, or when he dies: what is missing is
+ *    skips those it has. So it does not matter which process brings them, how often, or when it dies: what is missing is
  *    whatever the record has after the last one on Valkey, and whoever looks next brings it.
- * 3. After Valkey lost everything there is no last one: then the window begins anew, at the place where retention would have cut
+ * 3. After Valkey lost everything there is no last one: then the window begins again, at the place where retention would have cut
  *    it, and is filled from the record like any other rest. Ids are the record's, so a reader's place stays what it was.
  *
  * A process looks at once when it saw a commit of its own, and every two seconds at the streams that it uses, for what others have

@@ -121,7 +121,7 @@ export class JobRelay implements Duty {
         if (isDone) this.#rebuiltEpochs.set(queue, epoch);
       })
       .catch((error: unknown) => {
-        this.#logger.warn({ error: toError(error).message, queue }, "a rebuild broke off; it begins anew");
+        this.#logger.warn({ error: toError(error).message, queue }, "a rebuild broke off; it begins again");
       })
       .finally(() => {
         this.#rebuilds.delete(run);

@@ -101,7 +101,7 @@ export class Arrivals {
     this.#waiting = waiting;
     const announce = (): void => {
       if (this.#waiting !== waiting) return;
-      // Nothing else is to be read while this consumer is at work: in the same turn, before the next blocking read begins.
+      // Nothing else may be read while this consumer is at work: in the same turn, before the next blocking read begins.
       this.stopWaiting();
       this.#isEmpty = false;
       this.#isShort = true;

@@ -2,11 +2,11 @@
  * DESIGN. What a consumer group of a transactional stream has finished is known in PostgreSQL, in two parts: everything up to the floor, and the
  * settled events above it. Valkey hands out; where it hands out what is finished, because it forgot, the record decides.
  *
- *   settle       the row of the event and its effects commit together; who comes second finds the row, or the floor
+ *   settle       the row of the event and its effects commit together; whoever is second finds the row, or the floor
  *   floor        follows what Valkey has finished, once a second: floor-mover.ts. Rows below it are forgotten when nobody can need them
- *   loss         a group that Valkey does not have is made anew at the floor; what was settled above is taken out before it is run
+ *   loss         a group that Valkey does not have is made again at the floor; entries above it that were settled are taken out before they run
  *   backlog      what is older than the hot window comes from the record: backlog-filler.ts
- *   dead letter  a row with the reason, written before the entry ends on Valkey. Redriven it is marked first and handed out then; who dies
+ *   dead letter  a row with the reason, written before the entry ends on Valkey. When it is redriven it is first marked and then handed out; whoever dies
  *                in between leaves a mark, by which it is handed out later
  *
  * An entry that ends without a settle leaves no row: should Valkey forget it before the floor has passed it, it is run once more.
@@ -103,7 +103,7 @@ export class GroupRecord {
       return await this.#lanes.settle(settling);
     } catch (error) {
       if (!isUnknownGroup(error)) throw error;
-      // Nothing is known to be finished: what Valkey hands out is to be done.
+      // Nothing is known to be finished: everything that Valkey hands out must be done.
       await this.table.begin("0-0");
       return this.#lanes.settle(settling);
     }

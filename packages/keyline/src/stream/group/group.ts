@@ -19,7 +19,7 @@ export interface GroupStatus {
   readonly pending: number;
   /** When the earliest of those was appended, in milliseconds since 1970; undefined when there is none. */
   readonly oldestPendingAt: number | undefined;
-  /** Those of the pending that were handed out before, or are to be. */
+  /** Pending entries that were handed out before, or will be handed out again. */
   readonly retrying: number;
   readonly dead: number;
   /** Consumers of all processes whose lease goes on. */
@@ -101,7 +101,7 @@ export class Group {
     return count;
   }
 
-  /** Removes the group with all that it knows. Stop its consumers before: one that runs makes it anew. */
+  /** Removes the group with everything it knows. Stop its consumers first: a running one makes it again. */
   remove(): Promise<void> {
     return this.#parts.door.accept(() => this.#remove());
   }
@@ -132,7 +132,7 @@ export class Group {
   #refuse(): never {
     throw new KeylineError(
       "UNKNOWN_GROUP",
-      `Stream ${this.#parts.stream} has no consumer group ${this.name}: stream.groups() lists those that it has`,
+      `Stream ${this.#parts.stream} has no consumer group ${this.name}: stream.groups() lists its groups`,
     );
   }
 }

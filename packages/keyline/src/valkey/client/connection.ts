@@ -249,7 +249,7 @@ function createClient(
   const common = {
     ...Object.fromEntries(Object.entries(target.options).filter(([name]) => !isTold(name))),
     autoResendUnfulfilledCommands: false,
-    // Who subscribes does so again itself, and then reads what it missed.
+    // A subscriber subscribes again itself, and then reads what it missed.
     autoResubscribe: false,
     // Zero: what waits for an answer when the connection closes is rejected at once. With null it would never be.
     maxRetriesPerRequest: 0,

@@ -2,12 +2,12 @@
  * DESIGN. All readers of a process that wait for the next entry of a stream share one blocking XREAD over all of their streams: it only
  * says where there is news, and each reader then reads from its own place.
  *
- * - Who waits says after which entry. The XREAD asks after the earliest of those of a stream, so nobody can wait in vain for an entry
+ * - Whoever waits says after which entry. The XREAD asks after the earliest of these places of a stream, so nobody can wait in vain for an entry
  *   that was appended between its last read and the XREAD.
  * - A stream that nobody waited for, or an earlier place, interrupts the XREAD (CLIENT UNBLOCK). The XREAD may not have arrived when
  *   that does, so it is repeated until it worked.
- * - Everybody who waits goes on at a reconnect and when the block time is over: only who reads again sees that a stream was lost.
- * - Who waits after an id that the server's clock has not reached is woken by nothing that comes into a stream that was lost meanwhile: its
+ * - Everybody who waits goes on at a reconnect and when the block time is over: only a reader that reads again sees that a stream was lost.
+ * - A reader that waits after an id which the server's clock has not reached is not woken by what comes into a stream that was lost meanwhile: its
  *   ids come before that one. He goes on every half second. The clock is asked for beside the XREAD, at most every few seconds.
  * - On a cluster streams of different slots cannot share a command: there each stream has a connection of its own.
  */
@@ -234,7 +234,7 @@ class TailReader {
     } catch (error) {
       if (isNotPermitted(error)) this.#mayUnblock = false;
       // Not possible now: a new connection begins with a new XREAD.
-      this.#parts.logger.debug({ error: toError(error).message }, "a blocking read could not be interrupted; it connects anew");
+      this.#parts.logger.debug({ error: toError(error).message }, "a blocking read could not be interrupted; it connects again");
       this.#connection.reconnect();
     } finally {
       this.#isInterrupting = false;

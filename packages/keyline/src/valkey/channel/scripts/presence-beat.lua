@@ -1,4 +1,4 @@
--- Renews the lease of a process, has those leave for whom nobody answers any more, and may list who is here.
+-- Renews the lease of a process, removes members that no process answers for any more, and may list who is here.
 --
 -- KEYS  1 owners  2 members  3 members of the process
 -- ARGV  1 process, '' for one that answers for nobody  2 lease in ms  3 prefix of a process's members  4 events channel  5 SPUBLISH or PUBLISH

@@ -13,7 +13,7 @@ for first = 6, #ARGV, 2 do
   local count, since, before = string.match(redis.call('HGET', KEYS[2], member) or '', '^(%d+)|(%d+)|(.*)$')
   if count then
     redis.call('HSET', KEYS[2], member, (tonumber(count) + is_new) .. '|' .. since .. '|' .. info)
-    -- Who knows the member already learns what it says of itself now.
+    -- Those who know the member already learn what it says of itself now.
     if before ~= info then announce(ARGV[5], ARGV[4], 'joined', member, ',"since":' .. since .. ',"info":' .. info) end
   else
     redis.call('HSET', KEYS[2], member, '1|' .. now .. '|' .. info)

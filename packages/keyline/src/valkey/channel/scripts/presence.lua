@@ -22,7 +22,7 @@ local function release_member(members, member, verb, events)
   end
 end
 
--- Has the members leave for whom only processes answered whose leases have ended.
+-- Removes the members whose processes have all lost their leases.
 local function release_ended(owners, members, of_prefix, verb, events, now)
   for _, owner in ipairs(redis.call('ZRANGEBYSCORE', owners, '-inf', now)) do
     for _, member in ipairs(redis.call('SMEMBERS', of_prefix .. owner)) do release_member(members, member, verb, events) end

@@ -7,7 +7,7 @@
 -- 1 when the entry at the reader's place is there, eras}
 open_state(KEYS[2], KEYS[1])
 
--- In parts, the first a small one: entries may be megabytes, and what would be left out is not to be read either.
+-- In parts, the first a small one: entries may be megabytes, and what would be left out should not be read either.
 local function read_within(command, start, finish, most, most_bytes)
   local entries, bytes, ask = {}, 0, math.min(most, 16)
   while start and ask > 0 do
@@ -53,7 +53,7 @@ if not last then
 end
 local trimmed = state[3]
 local entries = read_within(ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[4]), tonumber(ARGV[5]))
--- Where somebody deleted entries of a record, or wrote his own, none of it counts as there: it is to be read from the record itself.
+-- Where somebody deleted entries of a record, or wrote their own, none of it counts as there: it must be read from the record itself.
 if last and not is_whole_record(KEYS[1], newest, last, trimmed, state[5]) then
   trimmed, entries = last, {}
 end
