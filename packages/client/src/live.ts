@@ -17,7 +17,7 @@ import type { FollowOptions, LiveStream } from "./stream/stream.ts";
 export interface LiveEvents {
   /** The connection's new state. */
   readonly state: ConnectionState;
-  /** What nobody waits for: a token function that failed, a subscription or a presence that the gateway ended. */
+  /** Errors of calls that nobody waits for: a token function that failed, a subscription or a presence that the gateway ended. */
   readonly error: ClientError;
 }
 
@@ -88,7 +88,7 @@ export class Live {
 
   /**
    * Publishes a message. Rejects with OFFLINE at once when there is no connection (with `timeout`, when none comes in that time): nothing
-   * was sent then. Rejects with OUTCOME_UNKNOWN when the answer got lost: it is never sent again by itself.
+   * was sent then. Rejects with OUTCOME_UNKNOWN when the answer got lost: the client never sends it again by itself.
    *
    * @example
    * const { id } = await live.publish("tech_news", { text: "Hello" });
@@ -116,7 +116,7 @@ export class Live {
   }
 
   /**
-   * Who is on a channel, and being there.
+   * Who is on a channel; and how to be there yourself.
    *
    * @example
    * await live.presence("tech_news").enter({ name: "Ada" });
@@ -147,7 +147,7 @@ export class Live {
     return this.#events.on(name, listener);
   }
 
-  /** Ends all subscriptions and the connection. What is published and not answered by then is OUTCOME_UNKNOWN. */
+  /** Ends all subscriptions and the connection. Publishing that was not answered by then rejects with OUTCOME_UNKNOWN. */
   close(): void {
     this.#endAll();
     this.#connection.close();

@@ -8,7 +8,7 @@ import type { StreamExposures } from "./streams/exposures.ts";
 
 /** What the gateway serves, and to whom. What is not named here does not exist for its clients. */
 export interface GatewayOptions {
-  /** Stays the caller's: close it after the gateway. */
+  /** It stays yours: close it after the gateway. */
   readonly keyline: Keyline;
   /** Queues to which tokens that list them in their claim `queues` may add. Default: none. */
   readonly queues?: readonly GatewayQueue[];
@@ -16,7 +16,7 @@ export interface GatewayOptions {
   readonly channels?: ChannelExposures;
   /** Streams, or a function that finds one by its name. Default: none. */
   readonly streams?: StreamExposures;
-  /** How tokens are checked. Without it everybody may everything, and the gateway listens on loopback only. */
+  /** How tokens are checked. Without it everybody may do everything, and the gateway listens on loopback only. */
   readonly access?: AccessOptions;
   /** Origins of the pages that may use the gateway, such as `https://example.com`: for CORS and WebSocket. Default: none, not even its own. */
   readonly origins?: readonly string[];

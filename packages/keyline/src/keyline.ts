@@ -26,7 +26,7 @@ export interface KeylineOptions {
   readonly valkey: ValkeyOptions;
   /** Needed for transactional queues and streams; without it Keyline never loads `pg`. */
   readonly postgres?: PostgresOptions;
-  /** Of every key. Default `kl`. */
+  /** The beginning of every key. Default `kl`. */
   readonly prefix?: string;
   /** Default: silent. pino's loggers fit. */
   readonly logger?: Logger;
@@ -43,12 +43,12 @@ const optionNames = new Set(["valkey", "postgres", "prefix", "logger"]);
 const silenceMs = 5_000;
 
 /**
- * The connections to one Valkey and, where there is one, one PostgreSQL; and what is built on them. While nothing is under way and nobody works,
- * subscribes or follows it does not keep the process alive.
+ * The connections to one Valkey and, if you give one, one PostgreSQL; and everything that is built on them. While nothing is under way and nobody works,
+ * subscribes or follows, it does not keep the process alive.
  */
 export class Keyline {
   readonly #target: ValkeyTarget;
-  /** Of every key. */
+  /** The beginning of every key. */
   readonly prefix: string;
   readonly #logger: Logger;
   readonly #commands: ValkeyConnection;
@@ -87,7 +87,7 @@ export class Keyline {
   }
 
   /**
-   * The queue of that name: always the same object in one Keyline, where the options are the same or left out. With `transactional: true` its jobs are rows in PostgreSQL until they
+   * The queue of that name: always the same object in one Keyline, if the options are the same or left out. With `transactional: true` its jobs are rows in PostgreSQL until they
    * are settled. Throws INVALID_NAME, INVALID_OPTION, and POSTGRES_REQUIRED for a transactional queue without `postgres`.
    */
   queue<Data = unknown>(name: string, options?: Rules & Plain): Queue<Data>;
@@ -100,7 +100,7 @@ export class Keyline {
   }
 
   /**
-   * The channel of that name: always the same object in one Keyline, where the options are the same or left out. Throws INVALID_NAME and INVALID_OPTION.
+   * The channel of that name: always the same object in one Keyline, if the options are the same or left out. Throws INVALID_NAME and INVALID_OPTION.
    *
    * @example
    * const news = keyline.channel("tech_news", { schema: PostSchema, history: { size: 1_000 } });
@@ -112,14 +112,14 @@ export class Keyline {
     return this.#channels.channel(name, options);
   }
 
-  /** All channels whose names fit the pattern, as in `weather.*`. Throws INVALID_NAME. */
+  /** All channels whose names match the pattern, such as `weather.*`. Throws INVALID_NAME. */
   channels(pattern: string): ChannelPattern {
     this.#door.check();
     return this.#channels.channels(pattern);
   }
 
   /**
-   * The stream of that name: always the same object in one Keyline, where the options are the same or left out. With `transactional: true` PostgreSQL has the record of every event.
+   * The stream of that name: always the same object in one Keyline, if the options are the same or left out. With `transactional: true` PostgreSQL has the record of every event.
    * Throws INVALID_NAME, INVALID_OPTION, and POSTGRES_REQUIRED for a transactional stream without `postgres`.
    *
    * @example
@@ -135,8 +135,8 @@ export class Keyline {
   }
 
   /**
-   * Runs a command on Valkey: for what Keyline has no words for. On a cluster its first key says where. Never one that blocks: everything
-   * else would wait behind it. Throws VALKEY_UNAVAILABLE when it could not be sent, and the server's own errors.
+   * Runs a command on Valkey that Keyline does not offer itself. On a cluster its first key decides on which node. Never send one that blocks:
+   * everything else would wait for it. Throws VALKEY_UNAVAILABLE when it could not be sent, and the server's own errors.
    *
    * @example
    * await keyline.command("SET", "greeting", "hello", "PX", 1_000);
@@ -172,8 +172,8 @@ export class Keyline {
   }
 
   /**
-   * Stops all workers (see `worker.stop`), consumers and projections, waits for what was called before, then closes the connections. What is called afterwards
-   * throws CLOSED; what handlers call that still run is done.
+   * Stops all workers (see `worker.stop`), consumers and projections, waits for calls made before, then closes the connections. Later calls
+   * throw CLOSED, except those of handlers that still run.
    */
   close(): Promise<void> {
     this.#closing ??= this.#close();

@@ -129,7 +129,10 @@ function remoteKeys(url: URL): JWTVerifyGetKey {
       return await keys(header, token);
     } catch (error) {
       if (error instanceof errors.JWKSNoMatchingKey || error instanceof errors.JWKSMultipleMatchingKeys) throw error;
-      throw new Problem({ title: "The keys to check tokens with are not available at the moment", status: 503, code: "KEYS_UNAVAILABLE" }, 5);
+      throw new Problem(
+        { title: "The keys to check tokens with are not available at the moment", status: 503, code: "KEYS_UNAVAILABLE" },
+        5,
+      );
     }
   };
 }

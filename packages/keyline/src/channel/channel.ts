@@ -85,8 +85,8 @@ export class Channel<Input, Output = Input> {
   }
 
   /**
-   * Listens. Without a listener the subscription is iterated; with one, each message is handed to it as it comes, and while it returns a
-   * promise the next one waits. Delivery goes on by itself after reconnects and failovers: with history nothing is missing and nothing comes
+   * Listens. Without a listener the subscription is iterated; with one, each message is handed to it as it comes, and the next one waits
+   * until the promise that it returned is settled. Delivery goes on by itself after reconnects and failovers: with history nothing is missing and nothing comes
    * twice, and `onGap` announces messages that are gone; without, `onGap` tells that there was a break.
    *
    * Throws INVALID_CURSOR, and INVALID_OPTION, also for `since` on a channel without history.
@@ -109,8 +109,8 @@ export class Channel<Input, Output = Input> {
   }
 
   /**
-   * Messages that are kept: the newest `limit` (default 100), oldest first, or those after the cursor `since`. `cursor` is where to subscribe
-   * from to see what comes next. Throws INVALID_OPTION on a channel without history.
+   * Messages that are kept: the newest `limit` (default 100), oldest first, or those after the cursor `since`. Subscribe from
+   * `cursor` to see what comes next. Throws INVALID_OPTION on a channel without history.
    *
    * @example
    * const { messages, cursor } = await news.history({ limit: 20 });

@@ -18,7 +18,7 @@ export interface Message<Data = unknown> {
   readonly cursor: string | undefined;
 }
 
-/** What a receiver has not got, as far as that is known. */
+/** What a receiver has missed, as far as that is known. */
 export interface Gap {
   readonly channel: string;
   /**
@@ -29,7 +29,7 @@ export interface Gap {
    * - `dropped`: this receiver was too slow.
    */
   readonly reason: "trimmed" | "lost" | "restarted" | "disconnected" | "dropped";
-  /** How many messages, where that is known. */
+  /** How many messages, if that is known. */
   readonly missed: number | undefined;
   /** Where to resume after the gap; undefined where the next message says. */
   readonly cursor: string | undefined;

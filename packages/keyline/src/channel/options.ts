@@ -46,9 +46,9 @@ export interface PatternSubscribeOptions {
   readonly buffer?: number;
   /**
    * What happens when the buffer is full:
-   * - `close` (default): the subscription ends with SLOW_RECEIVER; its `cursor` is where to resume;
+   * - `close` (default): the subscription ends with SLOW_RECEIVER; resume from its `cursor`;
    * - `drop-oldest`: the oldest are dropped, counted, and announced by `onGap`;
-   * - `latest`: of messages with the same `key` only the newest waits; with more keys than the buffer has room for, as `drop-oldest`.
+   * - `latest`: of messages with the same `key` only the newest waits; with more keys than the buffer has room for, it works as `drop-oldest`.
    */
   readonly whenFull?: WhenFull;
   /** For `latest`: messages with the same key replace each other. Default: all have the same, so that only the newest message waits. */
@@ -56,7 +56,7 @@ export interface PatternSubscribeOptions {
 }
 
 export interface SubscribeOptions extends PatternSubscribeOptions {
-  /** Only with history: replays what came after this cursor, or all that is kept ("earliest"), then goes on live. Default: live from now on. */
+  /** Only with history: replays messages after this cursor, or all that are kept ("earliest"), then goes on live. Default: live from now on. */
   readonly since?: string | undefined;
 }
 

@@ -15,7 +15,7 @@ export class Subscription<Data = unknown> implements AsyncIterable<Message<Data>
     this.#receiver = receiver;
   }
 
-  /** Up to here everything was handed over: where to resume. Set from the beginning on; undefined without history. */
+  /** Everything up to here was handed over: resume from it. Set from the beginning; undefined without history. */
   get cursor(): string | undefined {
     return this.#receiver.cursor;
   }

@@ -41,7 +41,7 @@ export type Handler<Data> = (job: Job<Data>) => unknown;
 export type SettlingHandler<Data> = (job: Job<Data>, context: HandlerContext) => unknown;
 
 export interface QueueStatus extends QueueCounts {
-  /** When the job that is taken next was added, in milliseconds since 1970; undefined when none waits, or a foreign writer left it out. */
+  /** When the next job to be taken was added, in milliseconds since 1970; undefined when none waits, or a foreign writer left it out. */
   readonly oldestWaitingAt: number | undefined;
 }
 
@@ -118,8 +118,8 @@ export class Queue<Input, Output = Input, Transactional extends boolean = false>
   }
 
   /**
-   * Runs `handler` for each job until the worker is stopped, in the order of adding, `concurrency` (default 1) at a time. A handler that
-   * returns completes its job; one that throws has it tried again, up to `maxAttempts`. Each job runs at least once: effects in
+   * Runs `handler` for each job until the worker is stopped, in the order of adding, `concurrency` (default 1) at a time. When a handler
+   * returns, its job is completed; when it throws, the job is tried again, up to `maxAttempts`. Each job runs at least once: effects in
    * PostgreSQL happen exactly once on a transactional queue, when they are written in `settle`.
    *
    * @example
@@ -162,7 +162,7 @@ export class Queue<Input, Output = Input, Transactional extends boolean = false>
     });
   }
 
-  /** How many jobs wait, run, are scheduled and are dead. On a transactional queue `dead` counts rows; what runs was not settled yet. */
+  /** How many jobs wait, run, are scheduled and are dead. On a transactional queue `dead` counts rows; running jobs are not settled yet. */
   counts(): Promise<QueueStatus> {
     return this.#parts.door.accept(() => this.#counts());
   }
@@ -180,8 +180,8 @@ export class Queue<Input, Output = Input, Transactional extends boolean = false>
   }
 
   /**
-   * Puts dead letters back on the queue, oldest first, up to `limit` (default: all), with all their attempts before them. Returns
-   * how many. On a plain queue one whose own id was added again meanwhile stays a dead letter.
+   * Puts dead letters back on the queue, oldest first, up to `limit` (default: all), with their attempts counted from zero again. Returns
+   * how many. On a plain queue a dead letter whose own id was added again meanwhile stays one.
    */
   redrive(options: { readonly limit?: number } = {}): Promise<number> {
     return this.#parts.door.accept(() => this.#letters.redrive(options));

@@ -24,16 +24,16 @@ export interface Retention {
   readonly maxLength?: number;
   /** Milliseconds. Default: no limit. */
   readonly maxAge?: number;
-  /** Limits that also take what a consumer group has not finished: it is told what it lost. Only for plain streams. */
+  /** Limits that also drop entries which a consumer group has not finished; the group is told what it lost. Only for plain streams. */
   readonly hard?: { readonly maxLength?: number; readonly maxAge?: number };
-  /** Milliseconds after which a consumer group that was not seen keeps nothing from being dropped. Default one week. */
+  /** Milliseconds after which a consumer group that was not seen no longer keeps entries from being dropped. Default one week. */
   readonly groupTimeout?: number;
   /** Milliseconds that PostgreSQL keeps events for, rounded up to weeks. Default: for ever. Only for transactional streams. */
   readonly recordMaxAge?: number;
 }
 
 export interface AppendOptions {
-  /** A second append with a key that is still remembered appends nothing, and is answered with the id of the first. */
+  /** A second append with a key that is still remembered appends nothing, and returns the id of the first. */
   readonly idempotencyKey?: string;
 }
 
@@ -45,7 +45,7 @@ export interface TransactionalAppendOptions extends AppendOptions {
 export interface AppendResult {
   /** The entry's id. Within a transaction it is that of the row: `stream.find` tells the entry's id once it is committed. */
   readonly id: string;
-  /** False when the idempotency key was known: then `id` is what it was answered with before. */
+  /** False when the idempotency key was known: then `id` is the one returned before. */
   readonly appended: boolean;
 }
 
@@ -54,16 +54,16 @@ export interface ReadOptions {
   readonly from?: Place;
   /** Where to end: an id, a time, or "+" (default), the end. Included. */
   readonly to?: Place;
-  /** Entries at the most. Default: all. */
+  /** The most entries to return. Default: all. */
   readonly limit?: number;
   /** Newest first. Default false. */
   readonly reverse?: boolean;
-  /** Only entries of this key: what others there are costs nothing. */
+  /** Only entries of this key; the others cost nothing. */
   readonly key?: string;
 }
 
 export interface FollowOptions {
-  /** Behind which place: an id, a time, "-" for the beginning. Default: from now on. */
+  /** Begins after this place: an id, a time, "-" for the beginning. Default: from now on. */
   readonly after?: Place;
   /** Ends the iteration. */
   readonly signal?: AbortSignal;
@@ -71,19 +71,19 @@ export interface FollowOptions {
   readonly onGap?: (gap: StreamGap) => void;
 }
 
-/** What a reader of a stream has not got. */
+/** What a reader of a stream has missed. */
 export interface StreamGap {
   readonly stream: string;
-  /** `trimmed`: retention dropped entries behind the reader's place. `lost`: Valkey lost them, or the whole stream. */
+  /** `trimmed`: retention dropped entries after the reader's place. `lost`: Valkey lost them, or the whole stream. */
   readonly reason: "trimmed" | "lost";
   /** The reader's place. */
   readonly after: string;
-  /** Where it goes on: behind this id. */
+  /** It goes on after this id. */
   readonly until: string;
 }
 
 export interface HistoryOptions {
-  /** Entries at the most: the newest ones. Default: all. */
+  /** The most entries to return: the newest ones. Default: all. */
   readonly limit?: number;
   /** Newest first. Default false. */
   readonly reverse?: boolean;

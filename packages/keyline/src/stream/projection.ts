@@ -1,11 +1,11 @@
 /*
  * DESIGN. A projection is a table that is kept from a stream. The position up to which it was, is written in the same transaction as the table, so
- * whatever breaks off, both are as they were before the page or as they are after it: every entry takes effect exactly once.
+ * whatever breaks off, both are as before the page or as after it: every entry takes effect exactly once.
  *
  * - Any number of processes may run a projection. The one that has the position's row works; the others see that it is taken, and look again
  *   later. If its process dies, PostgreSQL takes the row back with the connection.
- * - A page whose handler throws is tried again, with a pause that grows, in halves: what stands before the entry that fails gets
- *   through. Past it the projection does not go: a table that left out an entry would be wrong without a word.
+ * - A page whose handler throws is tried again, with a pause that grows, in halves: everything before the failing entry gets
+ *   through. The projection does not go past it: a table that left out an entry would be silently wrong.
  */
 import type { EventTable } from "../postgres/event/event-table.ts";
 import { isOutage } from "../postgres/client/failures.ts";
@@ -27,24 +27,24 @@ import { ProjectionReader } from "./projection-reader.ts";
 import type { Reading } from "./reading.ts";
 import { TailWait } from "./tail-wait.ts";
 
-/** Writes what some entries come to through `tx`, and nothing else: it is called again for the same entries after a failure. */
+/** Writes the result of some entries through `tx`, and does nothing else: it is called again for the same entries after a failure. */
 export type ProjectionHandler<Data> = (tx: Transaction, entries: readonly Entry<Data>[]) => Promise<void>;
 
 export interface ProjectOptions {
-  /** Entries a transaction at the most. Default 500. */
+  /** The most entries in one transaction. Default 500. */
   readonly size?: number;
   /** Milliseconds a transaction may take. Default 30,000. */
   readonly timeout?: number;
   /** Empties the table, for `rebuild`. */
   readonly reset?: (tx: Transaction) => Promise<void>;
-  /** Is told what the table will lack because the stream does not have it any more. Without it the projection stays there, and says so by `error`. */
+  /** Is told what the table will lack because the stream has lost it. Without `onGap` the projection stops there and emits `error`. */
   readonly onGap?: (gap: StreamGap) => void;
 }
 
 export interface ProjectionProgress {
   /** Entries read since the projection was begun or rebuilt. */
   readonly entries: number;
-  /** Behind which entry it is. */
+  /** The last entry that the table has. */
   readonly position: string;
 }
 

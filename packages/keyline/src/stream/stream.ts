@@ -131,8 +131,8 @@ export class Stream<Input, Output = Input, Transactional extends boolean = false
   }
 
   /**
-   * Reads from a place on, and goes on with what is appended, without a gap or a duplicate, until `signal` is aborted or the loop is left. What
-   * cannot be had any more is announced by `onGap`, or thrown as GAP. Throws INVALID_ID and INVALID_OPTION at once.
+   * Reads from a place onwards, and goes on with new entries, without a gap or a duplicate, until `signal` is aborted or the loop is left. Entries
+   * that are gone are announced by `onGap`, or thrown as GAP. Throws INVALID_ID and INVALID_OPTION at once.
    *
    * @example
    * for await (const entry of reviews.follow({ after: lastId, signal })) console.log(entry.id, entry.data);
@@ -145,7 +145,7 @@ export class Stream<Input, Output = Input, Transactional extends boolean = false
   }
 
   /**
-   * All entries of one key, oldest first, whatever else the stream holds: it takes as long as that key has entries.
+   * All entries of one key, oldest first, at a cost that depends on the entries of that key only.
    *
    * @example
    * const history = await reviews.history("42");
@@ -164,8 +164,8 @@ export class Stream<Input, Output = Input, Transactional extends boolean = false
 
   /**
    * Runs `handler` for each entry, in the name of a consumer group: each entry goes to one of the group's consumers, and to every group.
-   * `concurrency` (default 1) entries run at a time; those of one key one after the other, wherever. A handler that returns finishes its entry;
-   * one that throws has it tried again, for this group alone, up to `maxAttempts`. Effects in PostgreSQL happen exactly once on a
+   * `concurrency` (default 1) entries run at a time; those of one key one after the other, on any process. When a handler returns, its entry is
+   * finished; when it throws, the entry is tried again, for this group alone, up to `maxAttempts`. Effects in PostgreSQL happen exactly once on a
    * transactional stream, when they are written in `settle`. Throws INVALID_NAME and INVALID_OPTION.
    *
    * @example
@@ -186,7 +186,7 @@ export class Stream<Input, Output = Input, Transactional extends boolean = false
   }
 
   /**
-   * Keeps a table from the stream: `handler` writes what a page of entries comes to, and the position moves on in the same transaction, so
+   * Keeps a table from the stream: `handler` writes the result of a page of entries, and the position moves on in the same transaction, so
    * every entry takes effect exactly once. Any number of processes may do so; one of them works at a time. Throws POSTGRES_REQUIRED,
    * INVALID_NAME and INVALID_OPTION.
    *

@@ -3,11 +3,11 @@ import { checkInteger, checkOptionNames, checkTimeout } from "../../runtime/opti
 import { idBefore, toEntryId, type Place } from "../entry-id.ts";
 
 export interface ConsumeOptions {
-  /** Entries whose handlers run at the same time in this consumer. Default 1. Of one key never more than one runs in all of the group. */
+  /** Entries whose handlers run at the same time in this consumer. Default 1. Of one key, never more than one runs in the whole group. */
   readonly concurrency?: number;
   /**
    * Where a new group begins: "-" (default) with the oldest entry there is, "$" with what is appended from now on, or with an entry's
-   * id or a time. A group that is there goes on where it was.
+   * id or a time. A group that exists goes on where it was.
    */
   readonly from?: Place;
   /** Attempts before an entry becomes a dead letter of the group. Default 10. */
