@@ -6,6 +6,7 @@ import { Availability } from "./availability.ts";
 import { Connections } from "./connections.ts";
 import { asUnsent, inOurWords, isAnswer, isAnswerLost, isConflict, isReadOnly, isServers, isUnavailable } from "./failures.ts";
 import type { PostgresOptions } from "./options.ts";
+import { checkServer } from "./server-check.ts";
 import { StatementForgotten, StatementNames, type Statement } from "./statement.ts";
 
 // The server forgets its statistics in a crash, and says since when it counts.
@@ -22,6 +23,8 @@ export class Database {
   /** Names the time since the server's last crash; undefined while it is not known. */
   #crash: Promise<string> | undefined;
   #knownCrash: string | undefined;
+  /** The server was asked once whether it is new enough. */
+  #isChecked = false;
   /** What was known of it when a client was taken out of the pool. */
   readonly #crashes = new WeakMap<object, string | undefined>();
 
@@ -121,7 +124,9 @@ export class Database {
 
   async #take(): Promise<PoolClient> {
     try {
-      return await this.#connections.take();
+      const client = await this.#connections.take();
+      if (!this.#isChecked) await this.#check(client);
+      return client;
     } catch (error) {
       if (error instanceof KeylineError) throw error;
       if (this.isClosing) throw new KeylineError("CLOSED", "This Keyline was closed: make a new one", { cause: error });
@@ -134,6 +139,15 @@ export class Database {
           { cause: error },
         ),
       );
+    }
+  }
+
+  async #check(client: PoolClient): Promise<void> {
+    try {
+      await checkServer(client);
+      this.#isChecked = true;
+    } finally {
+      if (!this.#isChecked) this.#connections.release(client, false);
     }
   }
 

@@ -12,7 +12,7 @@ const advice: Readonly<Record<FaultCode, string>> = {
   NO_SUCH_DATABASE: "name a database that the server has (its setting databases; a cluster has only 0)",
   TLS_FAILED: "check whether this port speaks TLS (valkeys:// or tls) or not (valkey://), and the certificates",
   WRONG_TOPOLOGY: "name a single server by its URL, a cluster as { cluster: [...] }, sentinels as { sentinels: [...], name }",
-  SERVER_TOO_OLD: "run Valkey 7.2 or newer",
+  SERVER_TOO_OLD: "run Valkey 7.2 or Redis 7.0 at the least, better Valkey 8 or newer",
   VALKEY_READ_ONLY: "name the primary, or the sentinels or the cluster that know it",
 };
 

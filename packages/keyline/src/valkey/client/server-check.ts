@@ -5,8 +5,8 @@ import { toFault } from "./faults.ts";
 import type { ValkeyTarget } from "./options.ts";
 import { bulkString, WrittenCommand } from "./written-command.ts";
 
-/** Major and minor of the oldest server whose commands are all that Keyline uses. */
-const oldest = [7, 0] as const;
+/** Major and minor of the oldest that works: Redis 7.0. Of Valkey that is every release, as its first was 7.2. */
+export const oldestRedis = [7, 0] as const;
 
 /**
  * Asks a server that was just connected to who it is, before anything else is sent: by HELLO, which every user may use, and which tells it who
@@ -45,7 +45,7 @@ function checkAnswer(server: ReadonlyMap<string, string>, { kind }: ValkeyTarget
   const mode = server.get("mode");
   const version = server.get("version") ?? "";
   const [major = 0, minor = 0] = version.split(".").map(Number);
-  if (major < oldest[0] || (major === oldest[0] && minor < oldest[1])) {
+  if (major < oldestRedis[0] || (major === oldestRedis[0] && minor < oldestRedis[1])) {
     throw toFault("SERVER_TOO_OLD", `it is ${server.get("server") ?? "a server"} ${version}`);
   }
   if (mode === "sentinel") throw toFault("WRONG_TOPOLOGY", "it is a sentinel");
