@@ -67,11 +67,20 @@ test("within settle it is a failed attempt that says so, and the jobs run when t
   await queue.addMany(Array.from({ length: 20 }, (_, data) => ({ data })));
   const errors: Error[] = [];
   let forgets = true;
+  let holding = 0;
   const worker = queue.work(
     (job, { settle }) =>
       settle(async (tx) => {
         await tx.query("INSERT INTO effects VALUES ($1)", [job.data]);
-        await (forgets ? other.add(job.data) : other.add(job.data, { tx }));
+        if (!forgets) return void (await other.add(job.data, { tx }));
+        // Else a settle may be over before the next one has begun.
+        holding++;
+        try {
+          await eventually("every connection is held", () => holding >= smallPool().max || !forgets);
+          await other.add(job.data);
+        } finally {
+          holding--;
+        }
       }),
     { concurrency: 20 },
   );
