@@ -1,10 +1,13 @@
+import { fork } from "node:child_process";
 import { createHash } from "node:crypto";
+import { once } from "node:events";
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync } from "node:fs";
 import { dirname, join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 
 const ownFile = fileURLToPath(import.meta.url);
 const here = dirname(ownFile);
+const builderFile = join(here, "vite-build.ts");
 /** What all pages share: the frame around them, the theme, the icon. */
 const sharedSources = join(here, "page");
 // Names the exact versions of what goes into a page.
@@ -28,7 +31,7 @@ export interface PageSource {
  */
 export async function buildPage({ folder, alsoFrom = [], packages = [], path }: PageSource): Promise<string> {
   const builds = join(folder, "dist");
-  const sources = [folder, sharedSources, packageFile, ownFile, ...alsoFrom, ...packages.map(sourcesOf)];
+  const sources = [folder, sharedSources, packageFile, ownFile, builderFile, ...alsoFrom, ...packages.map(sourcesOf)];
   const build = join(builds, digestOf(sources, path));
   if (existsSync(build)) return build;
   const unfinished = join(builds, `unfinished-${process.pid}`);
@@ -55,28 +58,15 @@ function removeOldOnes(builds: string): void {
 }
 
 async function runVite(root: string, { outDir, base }: { readonly outDir: string; readonly base: string }): Promise<void> {
-  // Loaded only when there is something to build: it takes longer than the rest of the start.
-  const [{ build, defaultClientConditions }, { default: react }] = await Promise.all([import("vite"), import("@vitejs/plugin-react")]);
-  const { NODE_ENV: before } = process.env;
-  // Vite takes it over from a process that has one, such as a test's, and would then make the page for developing.
-  process.env["NODE_ENV"] = "production";
-  try {
-    await build({
-      root,
-      base,
-      configFile: false,
-      publicDir: join(sharedSources, "public"),
-      plugins: [react()],
-      // Packages of this workspace come from their sources: there need be no build of them.
-      resolve: { conditions: ["development", ...defaultClientConditions] },
-      logLevel: "warn",
-      mode: "production",
-      build: { outDir, emptyOutDir: true, chunkSizeWarningLimit: 1_000 },
-    });
-  } finally {
-    if (before === undefined) delete process.env["NODE_ENV"];
-    else process.env["NODE_ENV"] = before;
-  }
+  const builder = fork(builderFile, [root, outDir, base, join(sharedSources, "public")], {
+    // Not that of a process such as a test's, which would make the page for developing.
+    env: { ...process.env, NODE_ENV: "production" },
+    stdio: ["ignore", "inherit", "pipe", "ipc"],
+  });
+  let complaints = "";
+  builder.stderr?.on("data", (chunk: Buffer) => (complaints = (complaints + chunk.toString()).slice(-4_000)));
+  const [code, signal] = (await once(builder, "close")) as [number | null, NodeJS.Signals | null];
+  if (code !== 0) throw new Error(`The page in ${root} could not be built (${signal ?? `exit code ${code}`}): ${complaints}`);
 }
 
 /** The folder with the sources of a package of this workspace. */

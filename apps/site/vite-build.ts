@@ -1,0 +1,24 @@
+// The entry of a process that builds one page and ends: Vite and what it loads take several hundred megabytes, which a server would keep.
+import react from "@vitejs/plugin-react";
+import { build, defaultClientConditions } from "vite";
+
+// Whoever wanted the page is gone.
+process.once("disconnect", () => process.exit(1));
+
+const [root, outDir, base, publicDir] = process.argv.slice(2);
+if (root === undefined || outDir === undefined || base === undefined || publicDir === undefined) {
+  throw new Error("vite-build takes the page's folder, the folder to build into, the base path and the public folder");
+}
+await build({
+  root,
+  base,
+  configFile: false,
+  publicDir,
+  plugins: [react()],
+  // Packages of this workspace come from their sources: there need be no build of them.
+  resolve: { conditions: ["development", ...defaultClientConditions] },
+  logLevel: "warn",
+  mode: "production",
+  build: { outDir, emptyOutDir: true, chunkSizeWarningLimit: 1_000 },
+});
+process.exit(0);
