@@ -7,6 +7,7 @@
  * - A stream that nobody waited for, or an earlier place, interrupts the XREAD (CLIENT UNBLOCK). The XREAD may not have arrived when
  *   that does, so it is repeated until it worked.
  * - Everybody who waits goes on at a reconnect and when the block time is over: only a reader that reads again sees that a stream was lost.
+ *   While the server is away they go on every half second: some can read the record instead.
  * - A reader that waits after an id which the server's clock has not reached is not woken by what comes into a stream that was lost meanwhile: its
  *   ids come before that one. He goes on every half second. The clock is asked for beside the XREAD, at most every few seconds.
  * - On a cluster streams of different slots cannot share a command: there each stream has a connection of its own.
@@ -36,6 +37,7 @@ export interface StreamTailsParts {
 
 const blockMs = 8_000;
 const aheadBlockMs = 500;
+const awayWakeMs = 500;
 const clockHoldsMs = 5_000;
 // Without the right to CLIENT UNBLOCK whoever joins waits until the read that is under way ends by itself.
 const shortBlockMs = 200;
@@ -142,7 +144,10 @@ class TailReader {
         this.close();
         return;
       }
-      if (!(await this.#connection.whenReady(60_000, signal))) continue;
+      if (!(await this.#connection.whenReady(awayWakeMs, signal))) {
+        this.#wakeAll();
+        continue;
+      }
       try {
         await this.#read();
         failures = 0;
