@@ -7,7 +7,9 @@ import { describeMachine, machineLine } from "./report/machine.ts";
 import { writeResults } from "./report/results.ts";
 import { printTable } from "./report/table.ts";
 import { Servers } from "./servers/servers.ts";
+import { againstOlder } from "./suite/against.ts";
 import { Bench } from "./suite/bench.ts";
+import { olderSources, type Sources } from "./suite/older-sources.ts";
 import { runRounds, type CaseResult } from "./suite/rounds.ts";
 
 const resultsFolder = join(import.meta.dirname, "..", "results");
@@ -16,12 +18,32 @@ const latest = { json: join(resultsFolder, "latest.json"), chart: join(resultsFo
 const partial = { json: join(resultsFolder, "partial.json"), chart: join(resultsFolder, "partial.svg") };
 
 async function runAll(request: Request): Promise<void> {
-  const bench = new Bench(await Servers.start(), { isQuick: request.isQuick });
+  if (!request.against) return runCases(request);
+  const { revision, percent } = request.against;
+  const sources = olderSources(revision);
+  try {
+    await runCases(request, { sources, percent });
+  } finally {
+    sources.remove();
+  }
+}
+
+async function runCases(request: Request, against?: { readonly sources: Sources; readonly percent: number }): Promise<void> {
+  const servers = await Servers.start();
+  const bench = new Bench(servers, { isQuick: request.isQuick });
+  const older = against && {
+    name: against.sources.name,
+    bench: new Bench(servers, {
+      isQuick: request.isQuick,
+      entry: join(against.sources.folder, "bench", "src", "process", "contender-process.ts"),
+    }),
+  };
   try {
     const machine = await describeMachine(bench.servers, request.rounds);
     console.log(machineLine(machine));
     const results: CaseResult[] = [];
-    for (const benchCase of request.cases) {
+    for (const asked of request.cases) {
+      const benchCase = older ? againstOlder(asked, older, against.percent) : asked;
       const start = performance.now();
       const result = await runRounds(benchCase, bench, request.rounds, request.isQuick ? () => {} : console.log);
       results.push(result);
@@ -33,13 +55,15 @@ async function runAll(request: Request): Promise<void> {
       );
     } else {
       printTable(results);
-      await writeResults(results.length === cases.length ? latest : partial, machine, results);
+      await writeResults(results.length === cases.length && !older ? latest : partial, machine, results);
     }
     const failed = results.filter((result) => result.failures.length > 0).length;
     console.log(`\n${results.length - failed} passed, ${failed} failed`);
     if (failed > 0) process.exitCode = 1;
   } finally {
+    await older?.bench.stop();
     await bench.stop();
+    await servers.stop();
   }
 }
 

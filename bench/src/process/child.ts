@@ -3,7 +3,7 @@ import { once } from "node:events";
 import { fileURLToPath } from "node:url";
 import type { Order, Report } from "./stage.ts";
 
-const entry = fileURLToPath(new URL("contender-process.ts", import.meta.url));
+const ownEntry = fileURLToPath(new URL("contender-process.ts", import.meta.url));
 const silenceLimitMs = 180_000;
 
 /** The bench's end of the channel to a contender's process. */
@@ -13,7 +13,7 @@ export class Child {
   #output = "";
   #wake: () => void = () => {};
 
-  constructor() {
+  constructor(entry = ownEntry) {
     this.#process = fork(entry, { stdio: ["ignore", "pipe", "pipe", "ipc"] });
     for (const stream of [this.#process.stdout, this.#process.stderr]) {
       stream?.on("data", (chunk: Buffer) => (this.#output = (this.#output + chunk.toString()).slice(-4_000)));
