@@ -55,14 +55,14 @@ export const mutants: readonly Mutant[] = [
     seeds: 6,
     edits: [
       {
-        find: "const settled = await this.#lanes.settle(settling);",
+        find: "const settled = await this.#lanes.settle(settlement);",
         replace: `const { connection, keys } = this.#store;
     for (const worker of await connection.client.zrange(keys.workers, 0, -1)) {
       for (const raw of await connection.client.lrange(keys.held(worker), 0, -1)) {
-        if (settling.jobs.some(({ id }) => raw.includes(id))) await connection.client.lrem(keys.held(worker), 1, raw);
+        if (settlement.rows.some(({ id }) => raw.includes(id))) await connection.client.lrem(keys.held(worker), 1, raw);
       }
     }
-    const settled = await this.#lanes.settle(settling);`,
+    const settled = await this.#lanes.settle(settlement);`,
       },
     ],
   },

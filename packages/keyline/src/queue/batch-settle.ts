@@ -129,7 +129,7 @@ export class BatchSettles<Data> {
     const blame = new Blame();
     try {
       const settled = await this.#access.record.settle({
-        jobs: running.flatMap(({ held }) => held.element ?? []),
+        rows: running.flatMap(({ held }) => held.element ?? []),
         effects: (tx, owed) =>
           blame.watch(() =>
             effects(

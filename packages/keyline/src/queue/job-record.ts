@@ -7,11 +7,11 @@ import { completeJobs, JobClaims } from "../postgres/job/job-claims.ts";
 import type { Failure, JobTable } from "../postgres/job/job-table.ts";
 import type { DeliveryNotes } from "../postgres/job/delivery-notes.ts";
 import { SettleLanes } from "../postgres/settle/settle-lanes.ts";
-import type { HeldJob, Settle } from "../postgres/settle/settlement.ts";
+import type { HeldRow, Settlement } from "../postgres/settle/settlement.ts";
 import type { QueueStore } from "../valkey/queue/queue-store.ts";
 
 interface Completion {
-  readonly job: HeldJob;
+  readonly job: HeldRow;
   readonly resolve: (isOurs: boolean) => void;
   readonly reject: (error: Error) => void;
 }
@@ -41,9 +41,9 @@ export class JobRecord {
   }
 
   /** Ends jobs together with their effects. Returns the ids of those that this call ended; the others were settled before. */
-  async settle(settling: Settle): Promise<ReadonlySet<string>> {
-    const settled = await this.#lanes.settle(settling);
-    for (const { id } of settling.jobs) this.notes.forget(id);
+  async settle(settlement: Settlement): Promise<ReadonlySet<string>> {
+    const settled = await this.#lanes.settle(settlement);
+    for (const { id } of settlement.rows) this.notes.forget(id);
     return settled;
   }
 
@@ -51,7 +51,7 @@ export class JobRecord {
    * Ends a job without effects, in one statement with all that end while the one before is under way. Returns false when it was not this
    * worker's to end: it was settled before, or somebody has a later attempt.
    */
-  complete(job: HeldJob): Promise<boolean> {
+  complete(job: HeldRow): Promise<boolean> {
     return new Promise((resolve, reject) => {
       this.#completions.push({ job, resolve, reject });
       queueMicrotask(() => this.#sendCompletions());

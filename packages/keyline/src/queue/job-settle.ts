@@ -46,7 +46,7 @@ export function settleOf<Data>(held: HeldJob<Data>, job: Job<Data>, access: Sett
       const lost = (await findLost(access, [held])).get(held);
       if (lost) throw lost;
       if (!held.element) return false;
-      const settled = await access.record.settle({ jobs: [held.element], effects, signal: job.signal });
+      const settled = await access.record.settle({ rows: [held.element], effects, signal: job.signal });
       return settled.has(held.element.id);
     },
     settledElsewhere: () => settledElsewhere(job),

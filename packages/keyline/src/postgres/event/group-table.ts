@@ -3,7 +3,7 @@ import type { Database } from "../client/database.ts";
 import { eventId, toEventId, toPosition } from "./event-position.ts";
 import { isOutage } from "../client/failures.ts";
 import { withStorableText } from "../client/refused-data.ts";
-import type { Claim, Claims, HeldJob } from "../settle/settlement.ts";
+import type { Claim, Claims, HeldRow } from "../settle/settlement.ts";
 import type { Statement } from "../client/statement.ts";
 
 /** A dead letter of a group, as the record has it. */
@@ -134,7 +134,7 @@ export class GroupTable implements Claims {
     await this.database.query(begin, [...this.#names, toPosition(floor)]);
   }
 
-  async claim(client: PoolClient, held: readonly HeldJob[]): Promise<Claim> {
+  async claim(client: PoolClient, held: readonly HeldRow[]): Promise<Claim> {
     const ids = new Map(held.map(({ id }) => [toPosition(id), id]));
     const mayBeRedriven = held.some(({ attempts, isAgain }) => attempts > 0 || isAgain === true);
     try {

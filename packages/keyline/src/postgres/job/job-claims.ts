@@ -2,7 +2,7 @@ import type { PoolClient } from "pg";
 import type { Database } from "../client/database.ts";
 import { isOutage } from "../client/failures.ts";
 import { joinIds, separator, settle, settleOne, type JobTable } from "./job-table.ts";
-import type { Claim, Claims, HeldJob } from "../settle/settlement.ts";
+import type { Claim, Claims, HeldRow } from "../settle/settlement.ts";
 
 interface SettledRow {
   readonly settled: number;
@@ -23,7 +23,7 @@ export class JobClaims implements Claims {
     return this.#table.database;
   }
 
-  async claim(client: PoolClient, jobs: readonly HeldJob[]): Promise<Claim> {
+  async claim(client: PoolClient, jobs: readonly HeldRow[]): Promise<Claim> {
     const table = this.#table;
     const [first] = jobs;
     try {
@@ -43,7 +43,7 @@ export class JobClaims implements Claims {
 }
 
 /** Ends jobs that have no effects. Returns the ids of those that were this worker's to end. */
-export async function completeJobs(table: JobTable, jobs: readonly HeldJob[]): Promise<ReadonlySet<string>> {
+export async function completeJobs(table: JobTable, jobs: readonly HeldRow[]): Promise<ReadonlySet<string>> {
   for (let isRepeated = false; ;) {
     try {
       const [row] = await table.database.query<SettledRow>(settle, valuesOf(table, jobs));
@@ -58,13 +58,13 @@ export async function completeJobs(table: JobTable, jobs: readonly HeldJob[]): P
 }
 
 /** An answer got lost: a row that is gone may have been deleted by the statement that it belonged to. */
-async function withGone(table: JobTable, jobs: readonly HeldJob[], owed: ReadonlySet<string>): Promise<ReadonlySet<string>> {
+async function withGone(table: JobTable, jobs: readonly HeldRow[], owed: ReadonlySet<string>): Promise<ReadonlySet<string>> {
   const missing = jobs.filter(({ id }) => !owed.has(id)).map(({ id }) => id);
   const open = await table.findOpen(missing);
   return new Set([...owed, ...missing.filter((id) => !open.has(id))]);
 }
 
-function owedOf(jobs: readonly HeldJob[], row: SettledRow | undefined): ReadonlySet<string> {
+function owedOf(jobs: readonly HeldRow[], row: SettledRow | undefined): ReadonlySet<string> {
   const owed = new Set<string>();
   if (!row || row.settled === 0) return owed;
   for (const { id } of jobs) owed.add(id);
@@ -72,7 +72,7 @@ function owedOf(jobs: readonly HeldJob[], row: SettledRow | undefined): Readonly
   return owed;
 }
 
-function valuesOf(table: JobTable, jobs: readonly HeldJob[]): unknown[] {
+function valuesOf(table: JobTable, jobs: readonly HeldRow[]): unknown[] {
   const hasFailed = jobs.some((job) => job.attempts > 0);
   return [table.queue, joinIds(jobs.map((job) => job.id)), hasFailed ? jobs.map((job) => job.attempts).join(separator) : null];
 }

@@ -12,15 +12,15 @@
  *   last of them would find the lanes gone with the first.
  * - In a shared transaction what each settle ends is claimed right before its own effects are written: whatever a function does
  *   to the transaction, no job is settled whose effects were not written. What has not begun after `groupMs` waits again.
- * - Sharing is a bet: when anything fails, all of it is rolled back, and each settle is made again alone, as `settleJobs` does. So
+ * - Sharing is a bet: when anything fails, all of it is rolled back, and each settle is made again alone, as `settleRows` does. So
  *   the effects of one job that fail take no neighbour down, and every error reaches the one who caused it.
  */
 import { clearTimeout, performance, setImmediate, setTimeout } from "../../runtime/clock.ts";
 import { toError } from "../../runtime/errors.ts";
 import { commit, rollBack } from "../client/commit.ts";
-import { settleJobs, writeWithin, type Claims, type Settle } from "./settlement.ts";
+import { settleRows, writeWithin, type Claims, type Settlement } from "./settlement.ts";
 
-interface Request extends Settle {
+interface Request extends Settlement {
   readonly resolve: (settled: ReadonlySet<string>) => void;
   readonly reject: (error: Error) => void;
 }
@@ -30,7 +30,7 @@ const leastLanes = 2;
 const maxLanes = 10;
 const patienceMs = 20;
 const largestGroup = 50;
-const largestGroupJobs = 1_000;
+const largestGroupRows = 1_000;
 const groupMs = 20;
 
 export class SettleLanes {
@@ -49,14 +49,14 @@ export class SettleLanes {
   }
 
   /** Ends the jobs together with their effects. Returns the ids of those that this call ended; the others were settled before. */
-  settle({ jobs, effects, signal }: Settle): Promise<ReadonlySet<string>> {
-    const timedEffects: Settle["effects"] = async (tx, owed) => {
+  settle({ rows, effects, signal }: Settlement): Promise<ReadonlySet<string>> {
+    const timedEffects: Settlement["effects"] = async (tx, owed) => {
       const begun = performance.now();
       await effects(tx, owed);
       this.#noteDuration(performance.now() - begun);
     };
     return new Promise((resolve, reject) => {
-      this.#waiting.push({ jobs, effects: timedEffects, signal, resolve, reject });
+      this.#waiting.push({ rows, effects: timedEffects, signal, resolve, reject });
       this.#openLanesSoon();
     });
   }
@@ -113,18 +113,18 @@ export class SettleLanes {
   #fitting(): number {
     const share = Math.ceil(this.#waiting.length / (this.#mostLanes() - this.#lanes));
     const most = Math.min(share, Math.floor(groupMs / this.#usualMs), largestGroup);
-    let jobs = 0;
-    const end = this.#waiting.findIndex((request) => (jobs += request.jobs.length) > largestGroupJobs);
+    let rows = 0;
+    const end = this.#waiting.findIndex((request) => (rows += request.rows.length) > largestGroupRows);
     return Math.max(1, end < 0 ? most : Math.min(most, end));
   }
 
   async #settleAlone(request: Request, { mayGuess, leave }: { readonly mayGuess: boolean; leave?: () => void }): Promise<void> {
-    const effects: Settle["effects"] = async (tx, owed) => {
+    const effects: Settlement["effects"] = async (tx, owed) => {
       await request.effects(tx, owed);
       leave?.();
     };
     try {
-      request.resolve(await settleJobs(this.#claims, { ...request, effects }, { mayGuess }));
+      request.resolve(await settleRows(this.#claims, { ...request, effects }, { mayGuess }));
     } catch (error) {
       request.reject(toError(error));
     }

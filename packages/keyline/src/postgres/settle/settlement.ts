@@ -10,7 +10,7 @@ import { StatementForgotten } from "../client/statement.ts";
 import { begin } from "../client/transaction-watch.ts";
 
 /** What is to be settled, as its worker or consumer holds it. */
-export interface HeldJob {
+export interface HeldRow {
   readonly id: string;
   /** Failed attempts as the worker knows them: a row with more was given to somebody else since. */
   readonly attempts: number;
@@ -18,12 +18,12 @@ export interface HeldJob {
   readonly isAgain?: boolean;
 }
 
-/** What a settle commits together with the end of its jobs; `owed` holds the ids of those that were not settled before. */
+/** What a settle commits together with the end of its rows; `owed` holds the ids of those that were not settled before. */
 type Effects = (tx: PoolClient, owed: ReadonlySet<string>) => Promise<void>;
 
-/** Jobs that are to end together with their effects. */
-export interface Settle {
-  readonly jobs: readonly HeldJob[];
+/** Jobs, or events of a group, that are to end together with their effects. */
+export interface Settlement {
+  readonly rows: readonly HeldRow[];
   readonly effects: Effects;
   /** Aborted when nobody waits for the effects any more. */
   readonly signal: AbortSignal | undefined;
@@ -42,7 +42,7 @@ export interface Claims {
    * Ends them within the transaction that is open on `client`. Of all committed transactions only one claims each of them; one that
    * comes meanwhile waits for this one's end.
    */
-  claim(client: PoolClient, held: readonly HeldJob[]): Promise<Claim>;
+  claim(client: PoolClient, held: readonly HeldRow[]): Promise<Claim>;
 }
 
 interface Written extends Claim {
@@ -61,23 +61,23 @@ const conflictTries = 10;
 const brokenTries = 5;
 
 /**
- * Ends jobs for good, together with their effects, in one transaction. Returns the ids that this call settled: the row of a job
+ * Ends rows for good, together with their effects, in one transaction. Returns the ids that this call settled: the row of a job
  * is deleted by exactly one committed transaction, and only that one carries the job's effects; so it is with the events of a stream.
  *
  * A transaction that failed because PostgreSQL went away, and one that stood in another one's way, are answered alike: by the
  * whole of it once more. Should it have been committed after all, the rows are gone, and the effects are left out. What breaks off again and
  * again although PostgreSQL answers in between is no outage: then the error counts.
  */
-export async function settleJobs(
+export async function settleRows(
   claims: Claims,
-  settling: Settle,
+  settlement: Settlement,
   { mayGuess }: { readonly mayGuess: boolean },
 ): Promise<ReadonlySet<string>> {
-  const { signal } = settling;
+  const { signal } = settlement;
   const { database } = claims;
   for (let conflicts = 0, breaks = 0, guesses = mayGuess; ; guesses = false) {
     if (!database.isAvailable) await database.whenAvailable(signal);
-    const tried = await settleOnce(claims, settling, { mayGuess: guesses });
+    const tried = await settleOnce(claims, settlement, { mayGuess: guesses });
     if (!("error" in tried)) {
       if (!tried.isVoid || tried.owed.size === 0) return tried.owed;
       continue;
@@ -99,7 +99,7 @@ export async function settleJobs(
   }
 }
 
-async function settleOnce(claims: Claims, settling: Settle, { mayGuess }: { readonly mayGuess: boolean }): Promise<Written | Failed> {
+async function settleOnce(claims: Claims, settlement: Settlement, { mayGuess }: { readonly mayGuess: boolean }): Promise<Written | Failed> {
   const { database } = claims;
   let client: PoolClient;
   try {
@@ -109,12 +109,12 @@ async function settleOnce(claims: Claims, settling: Settle, { mayGuess }: { read
   }
   let isClean = false;
   try {
-    const written = await writeWithin(claims, client, settling, { begins: true, mayGuess });
+    const written = await writeWithin(claims, client, settlement, { begins: true, mayGuess });
     if (!written.isVoid) isClean = await commit(database, client, written.xid);
-    else isClean = !settling.signal?.aborted && (await rollBack(client));
+    else isClean = !settlement.signal?.aborted && (await rollBack(client));
     return written;
   } catch (error) {
-    isClean = !settling.signal?.aborted && (await rollBack(client));
+    isClean = !settlement.signal?.aborted && (await rollBack(client));
     // On a connection that lives the error is the effects' own, whatever it looks like.
     return { error: isClean ? toError(error) : database.explain(error, client), isBroken: !isClean };
   } finally {
@@ -123,24 +123,24 @@ async function settleOnce(claims: Claims, settling: Settle, { mayGuess }: { read
 }
 
 /**
- * Claims the jobs and has the effects of those written that were not settled before, within the transaction that is open on `client` or
+ * Claims the rows and has the effects of those written that were not settled before, within the transaction that is open on `client` or
  * that this `begins`. Where it `mayGuess` that all can be claimed, as they nearly always can, the claim and the first statement
  * of the effects travel together on a pipelining connection.
  */
 export async function writeWithin(
   claims: Claims,
   client: PoolClient,
-  { jobs, effects, signal }: Settle,
+  { rows, effects, signal }: Settlement,
   { begins, mayGuess }: { readonly begins: boolean; readonly mayGuess: boolean },
 ): Promise<Written> {
   const write = (owed: ReadonlySet<string>): Promise<void> => lend(client, (tx) => unlessAborted(effects(tx, owed), signal));
-  const claim = (): Promise<[unknown, Claim]> => Promise.all([begins && begin(client), claims.claim(client, jobs)]);
-  if (!mayGuess || !isPipelining(client) || !jobs.every(isFirst)) {
+  const claim = (): Promise<[unknown, Claim]> => Promise.all([begins && begin(client), claims.claim(client, rows)]);
+  if (!mayGuess || !isPipelining(client) || !rows.every(isFirst)) {
     const [, claimed] = await inOnePacket(client, claim);
     if (claimed.owed.size > 0) await write(claimed.owed);
     return { ...claimed, isVoid: false };
   }
-  const all = new Set(jobs.map(({ id }) => id));
+  const all = new Set(rows.map(({ id }) => id));
   const [claiming, written] = await inOnePacket(client, () => Promise.allSettled([claim(), write(all)]));
   if (claiming.status === "rejected") throw toError(claiming.reason);
   const [, claimed] = claiming.value;
@@ -150,7 +150,7 @@ export async function writeWithin(
 }
 
 // One that was delivered or has failed before is the likeliest to be settled by now.
-function isFirst({ attempts, isAgain }: HeldJob): boolean {
+function isFirst({ attempts, isAgain }: HeldRow): boolean {
   return attempts === 0 && isAgain !== true;
 }
 

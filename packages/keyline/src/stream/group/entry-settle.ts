@@ -53,7 +53,7 @@ export function settleOf<Data>(
       if (entry.abortReason) throw entry.abortReason;
       if (held.phase !== "running") throw leaseLost(entry);
       const claimed = { id: held.id, attempts: held.attempts, isAgain: record.isDoubtful(held) };
-      return (await record.settle({ jobs: [claimed], effects, signal: entry.signal })).has(held.id);
+      return (await record.settle({ rows: [claimed], effects, signal: entry.signal })).has(held.id);
     },
     settledElsewhere: () => settledElsewhere(entry),
   });

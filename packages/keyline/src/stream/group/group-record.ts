@@ -11,7 +11,7 @@
  *
  * An entry that ends without a settle leaves no row: should Valkey forget it before the floor has passed it, it is run once more.
  */
-import type { Settle } from "../../postgres/settle/settlement.ts";
+import type { Settlement } from "../../postgres/settle/settlement.ts";
 import { SettleLanes } from "../../postgres/settle/settle-lanes.ts";
 import type { Database } from "../../postgres/client/database.ts";
 import { isUnknownGroup, type GroupTable } from "../../postgres/event/group-table.ts";
@@ -98,14 +98,14 @@ export class GroupRecord {
   }
 
   /** Ends entries together with their effects. Returns the ids of those that this call ended; the others were settled before. */
-  async settle(settling: Settle): Promise<ReadonlySet<string>> {
+  async settle(settlement: Settlement): Promise<ReadonlySet<string>> {
     try {
-      return await this.#lanes.settle(settling);
+      return await this.#lanes.settle(settlement);
     } catch (error) {
       if (!isUnknownGroup(error)) throw error;
       // Nothing is known to be finished: everything that Valkey hands out must be done.
       await this.table.begin("0-0");
-      return this.#lanes.settle(settling);
+      return this.#lanes.settle(settlement);
     }
   }
 

@@ -4,7 +4,7 @@ import { Database } from "../../../src/postgres/client/database.ts";
 import { JobClaims } from "../../../src/postgres/job/job-claims.ts";
 import { JobTable } from "../../../src/postgres/job/job-table.ts";
 import { SettleLanes } from "../../../src/postgres/settle/settle-lanes.ts";
-import type { HeldJob } from "../../../src/postgres/settle/settlement.ts";
+import type { HeldRow } from "../../../src/postgres/settle/settlement.ts";
 import { openStage, type Stage } from "../../support/stage.ts";
 
 const logger = { debug: () => undefined, info: () => undefined, warn: () => undefined, error: () => undefined };
@@ -30,7 +30,7 @@ afterAll(async () => {
 });
 
 let jobs = 0;
-async function addJobs(count: number): Promise<HeldJob[]> {
+async function addJobs(count: number): Promise<HeldRow[]> {
   const added = Array.from({ length: count }, () => ({ id: `j${String(jobs++).padStart(6, "0")}`, attempts: 0 }));
   await table.insert(added.map(({ id }) => ({ id, dataJson: "1", maxAttempts: undefined })));
   return added;
@@ -40,8 +40,8 @@ async function write(tx: PoolClient, ids: Iterable<string>): Promise<void> {
   await tx.query("INSERT INTO effects SELECT id, pg_current_xact_id()::text FROM unnest($1::text[]) AS owed (id)", [[...ids]]);
 }
 
-const settleAll = (batches: readonly HeldJob[][]): Promise<ReadonlySet<string>[]> =>
-  Promise.all(batches.map((batch) => lanes.settle({ jobs: batch, effects: write, signal: undefined })));
+const settleAll = (batches: readonly HeldRow[][]): Promise<ReadonlySet<string>[]> =>
+  Promise.all(batches.map((batch) => lanes.settle({ rows: batch, effects: write, signal: undefined })));
 
 async function effects(): Promise<{ readonly ids: string[]; readonly transactions: number }> {
   const { rows } = await stage.pool.query<{ id: string; xid: string }>("SELECT id, xid FROM effects ORDER BY id");
@@ -78,7 +78,7 @@ test("effects of a job that was delivered before are called only when it is owed
   let calls = 0;
   const settle = (): Promise<ReadonlySet<string>> =>
     lanes.settle({
-      jobs: job ? [{ ...job, isAgain: true }] : [],
+      rows: job ? [{ ...job, isAgain: true }] : [],
       effects: async () => void calls++,
       signal: undefined,
     });
