@@ -16,7 +16,7 @@ const shownDetails = 120;
 const valkeyPatienceMs = 400;
 const postgresPatienceMs = 4_000;
 
-type QueueCounts = Omit<QueueStatus, "oldestWaitingAt">;
+type Counts = Pick<QueueStatus, "waiting" | "running" | "scheduled" | "dead">;
 
 interface Sources {
   readonly table: OrdersTable;
@@ -42,7 +42,7 @@ export class Overview {
   readonly #sources: Sources;
   readonly #throughput = new Throughput();
   #fromPostgres = nothingYet;
-  #fromValkey: QueueCounts = { waiting: 0, running: 0, scheduled: 0, dead: 0 };
+  #fromValkey: Counts = { waiting: 0, running: 0, scheduled: 0, dead: 0 };
   readonly #postgres = new Patience(postgresPatienceMs, () => this.#read());
   readonly #valkey = new Patience(valkeyPatienceMs, () => this.#countQueue());
 
@@ -85,7 +85,7 @@ export class Overview {
     };
   }
 
-  async #countQueue(): Promise<QueueCounts> {
+  async #countQueue(): Promise<Counts> {
     const { waiting, running, scheduled, dead } = await this.#sources.queue.counts();
     return { waiting, running, scheduled, dead };
   }

@@ -15,11 +15,13 @@ import { KeylineError } from "./runtime/errors.ts";
 import { silentLogger, type Logger } from "./runtime/logger.ts";
 import { checkName } from "./runtime/names.ts";
 import { checkOptionNames } from "./runtime/options.ts";
+import { compareIds } from "./stream/entry-id.ts";
 import type { StreamOptions } from "./stream/options.ts";
 import type { Stream } from "./stream/stream.ts";
 import { Streams } from "./stream/streams.ts";
 import { ValkeyConnection } from "./valkey/client/connection.ts";
 import { toTarget, type ValkeyOptions, type ValkeyTarget } from "./valkey/client/options.ts";
+import { StreamTails } from "./valkey/stream/stream-tails.ts";
 import { createSubscriptions } from "./valkey/channel/create-subscriptions.ts";
 
 export interface KeylineOptions {
@@ -53,6 +55,7 @@ export class Keyline {
   readonly #logger: Logger;
   readonly #commands: ValkeyConnection;
   readonly #database: Database | undefined;
+  readonly #tails: StreamTails;
   readonly #queues: Queues;
   readonly #channels: Channels;
   readonly #streams: Streams;
@@ -68,6 +71,13 @@ export class Keyline {
     this.#logger = logger;
     this.#commands = this.#connect(silenceMs);
     if (postgres !== undefined) this.#database = new Database(postgres, logger);
+    this.#tails = new StreamTails({
+      isCluster: this.#commands.isCluster,
+      commands: this.#commands,
+      connect: (blockMs) => this.#connect(blockMs + 2_000),
+      isBefore: (a, b) => compareIds(a, b) < 0,
+      logger,
+    });
     const shared = {
       prefix: this.prefix,
       commands: this.#commands,
@@ -76,6 +86,7 @@ export class Keyline {
       connect: (blockMs: number) => this.#connect(blockMs + 2_000),
       requireDatabase: (what: string) => this.#requireDatabase(what),
       door: this.#door,
+      tails: this.#tails,
     };
     this.#queues = new Queues(shared);
     this.#channels = new Channels({
@@ -195,6 +206,7 @@ export class Keyline {
     await this.#channels.close();
     await this.#streams.close();
     await this.#queues.close();
+    this.#tails.close();
     this.#commands.close();
     await this.#database?.close();
   }

@@ -5,10 +5,12 @@ import { checkId } from "../runtime/names.ts";
 import { checkInteger, checkOptionNames } from "../runtime/options.ts";
 import { validate } from "../runtime/schema.ts";
 import type { AddRequest } from "./adder.ts";
+import { placementOf } from "./placement.ts";
 import type { AddOptions, TransactionalAddOptions } from "./options.ts";
 
-const addOptionNames = new Set<string>(["id", "maxAttempts", "tx"] satisfies (keyof TransactionalAddOptions)[]);
-const jobOptionNames = new Set<string>(["id", "maxAttempts"] satisfies (keyof AddOptions)[]);
+const jobOptions = ["id", "maxAttempts", "delay", "runAt", "priority", "group"] as const satisfies (keyof AddOptions)[];
+const addOptionNames = new Set<string>([...jobOptions, "tx"] satisfies (keyof TransactionalAddOptions)[]);
+const jobOptionNames = new Set<string>(jobOptions);
 const addManyOptionNames = new Set(["tx"]);
 
 /** Finds out, before anything is sent, whether a job can be added as its caller says. */
@@ -44,13 +46,15 @@ export class AddCheck<Input> {
     );
   }
 
-  #toRequest(data: Input, { id, maxAttempts }: AddOptions): AddRequest {
+  #toRequest(data: Input, options: AddOptions): AddRequest {
+    const { id, maxAttempts } = options;
     if (maxAttempts !== undefined) checkInteger("maxAttempts", maxAttempts, { min: 1, max: 1_000_000 });
     return {
       id: id === undefined ? newId() : checkId(id),
       isOwnId: id !== undefined,
       dataJson: toJson(this.#subject, data, this.#maxPayloadBytes),
       maxAttempts,
+      placement: placementOf(options),
     };
   }
 }

@@ -1,9 +1,11 @@
 import { setImmediate } from "../runtime/clock.ts";
 import { explainSend } from "../valkey/client/faults.ts";
+import type { PlacedElement } from "../valkey/queue/adds.ts";
 import { ElementBatch } from "../valkey/queue/element-batch.ts";
 import type { QueueStore } from "../valkey/queue/queue-store.ts";
 import { encodeElement } from "./element.ts";
 import type { AddResult } from "./options.ts";
+import { placedElement, type Placement } from "./placement.ts";
 
 /** A job that is to be added, checked and written as JSON. */
 export interface AddRequest {
@@ -11,6 +13,8 @@ export interface AddRequest {
   readonly isOwnId: boolean;
   readonly dataJson: string;
   readonly maxAttempts: number | undefined;
+  /** Undefined for a job that simply goes to the tail. */
+  readonly placement: Placement | undefined;
 }
 
 /** The way in which a queue adds jobs: `adder.ts` to Valkey alone, `transactional-adder.ts` to PostgreSQL first. */
@@ -84,15 +88,38 @@ class OwnIdPage extends Page<readonly boolean[]> {
   }
 }
 
+class PlacedPage extends Page<readonly (string | undefined)[]> {
+  readonly #jobs: PlacedElement[] = [];
+  #length = 0;
+
+  get isFull(): boolean {
+    return this.#jobs.length >= pageElements || this.#length >= pageLength;
+  }
+
+  add(request: AddRequest): Promise<AddResult> {
+    const index = this.#jobs.length;
+    const job = placedElement({ ...request, at: Date.now() });
+    this.#jobs.push(job);
+    this.#length += job.element.length;
+    return this.reply.then((others) => ({ id: others[index] ?? request.id, added: others[index] === undefined }));
+  }
+
+  protected push(store: QueueStore): Promise<readonly (string | undefined)[]> {
+    return store.adds.place(this.#jobs);
+  }
+}
+
+type AnyPage = PlainPage | OwnIdPage | PlacedPage;
+
 /**
  * Adds to a plain queue: all of one turn of the event loop travel together, as a few commands, so that the server works on the
- * first while this process hears of none yet. Jobs with ids of the caller's go by another command than those without; each
- * change between the two begins a new page, so that all are there in the order of the calls.
+ * first while this process hears of none yet. Jobs with ids of the caller's and jobs that have a place of their own go by other commands; each
+ * change between them begins a new page, so that all are there in the order of the calls.
  */
 export class PlainAdder implements Adder {
   readonly #store: QueueStore;
   readonly #queue: string;
-  #pages: (PlainPage | OwnIdPage)[] = [];
+  #pages: AnyPage[] = [];
   readonly #underWay = new Set<Promise<void>>();
 
   constructor(store: QueueStore, queue: string) {
@@ -101,7 +128,8 @@ export class PlainAdder implements Adder {
   }
 
   add(request: AddRequest): Promise<AddResult> {
-    return this.#openPage(request.isOwnId).add(request);
+    const Kind = request.placement ? PlacedPage : request.isOwnId ? OwnIdPage : PlainPage;
+    return this.#openPage(Kind).add(request);
   }
 
   addMany(requests: readonly AddRequest[]): Promise<AddResult[]> {
@@ -113,11 +141,11 @@ export class PlainAdder implements Adder {
     await Promise.all(this.#underWay);
   }
 
-  #openPage(hasOwnIds: boolean): PlainPage | OwnIdPage {
+  #openPage(Kind: new () => AnyPage): AnyPage {
     const last = this.#pages.at(-1);
-    if (last && !last.isFull && last instanceof OwnIdPage === hasOwnIds) return last;
+    if (last && !last.isFull && last instanceof Kind) return last;
     if (!last) setImmediate(() => this.#sendPages());
-    const page = hasOwnIds ? new OwnIdPage() : new PlainPage();
+    const page = new Kind();
     this.#pages.push(page);
     return page;
   }

@@ -8,6 +8,7 @@ import { settledElsewhere } from "./job-settle.ts";
 export type Disposal =
   | { readonly kind: "settle" }
   | { readonly kind: "retry"; readonly element: string; readonly delayMs: number; readonly noteScheduled?: () => void }
+  | { readonly kind: "yield" }
   | { readonly kind: "bury"; readonly letter: string };
 
 /**
@@ -20,6 +21,7 @@ export async function disposalOf(
   { record, signal }: { readonly record: JobRecord | undefined; readonly signal: AbortSignal },
 ): Promise<Disposal> {
   if (verdict.kind === "drop") return { kind: "settle" };
+  if (verdict.kind === "yield") return { kind: "yield" };
   if (!record) {
     if (verdict.kind === "settle") return { kind: "settle" };
     if (verdict.kind === "bury") return { kind: "bury", letter: deadLetter(job, verdict) };

@@ -18,6 +18,7 @@ export interface Element {
   readonly hasOwnId: boolean;
   /** It was delivered again: whether it is settled already has to be looked up. */
   readonly isAgain: boolean;
+  readonly group: string | undefined;
 }
 
 export interface NewElement {
@@ -28,14 +29,19 @@ export interface NewElement {
   readonly maxAttempts?: number | undefined;
   readonly hasOwnId?: boolean;
   readonly isAgain?: boolean;
+  readonly priority?: "high" | "low" | undefined;
+  readonly group?: string | undefined;
 }
 
-export function encodeElement({ id, dataJson, at, attempts = 0, maxAttempts, hasOwnId = false, isAgain = false }: NewElement): string {
+export function encodeElement(job: NewElement): string {
+  const { id, dataJson, at, attempts = 0, maxAttempts, hasOwnId = false, isAgain = false, priority, group } = job;
   const head = attempts > 0 ? `{"attempts":${attempts},"id":"${id}"` : `{"id":"${id}"`;
   const options =
     (maxAttempts === undefined ? "" : `,"maxAttempts":${maxAttempts}`) +
     (hasOwnId ? `,"ownId":true` : "") +
-    (isAgain ? `,"again":true` : "");
+    (isAgain ? `,"again":true` : "") +
+    (priority === undefined ? "" : `,"priority":"${priority}"`) +
+    (group === undefined ? "" : `,"group":"${group}"`);
   return `${head},"at":${at}${options},"data":${dataJson}}`;
 }
 
@@ -66,6 +72,7 @@ export function decodeElement(raw: string): Element {
     maxAttempts: typeof fields["maxAttempts"] === "number" ? fields["maxAttempts"] : undefined,
     hasOwnId: fields["ownId"] === true,
     isAgain: fields["again"] === true,
+    group: typeof fields["group"] === "string" ? fields["group"] : undefined,
   };
 }
 

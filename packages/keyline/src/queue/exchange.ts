@@ -12,7 +12,7 @@ import type { Logger } from "../runtime/logger.ts";
 import { isConnectionError, type ValkeyConnection } from "../valkey/client/connection.ts";
 import type { Beat } from "../valkey/queue/leases.ts";
 import type { QueueStore } from "../valkey/queue/queue-store.ts";
-import type { SettleReply } from "../valkey/queue/holding.ts";
+import type { HeldPlace, SettleReply } from "../valkey/queue/holding.ts";
 import { Doubt } from "../work/doubt.ts";
 import type { Lease } from "../work/lease.ts";
 import { Pump } from "../work/pump.ts";
@@ -21,7 +21,8 @@ import type { Trade } from "../work/trade.ts";
 import { IdleWait } from "./idle-wait.ts";
 import type { Disposal } from "./disposal.ts";
 import { HeldJob, HeldJobs } from "./held-jobs.ts";
-import { tiesOf, tiesOfAll } from "./ties.ts";
+import { groupTieOf, tiesOf, tiesOfAll } from "./ties.ts";
+import { turnOf } from "./turns.ts";
 import { Reconciler, type Command, type Reading } from "./reconciler.ts";
 
 export interface ExchangeSetup<Data> {
@@ -195,10 +196,7 @@ export class Exchange<Data> implements ShiftExchange<HeldJob<Data>, Beat> {
     const [place] = this.#held.leave([job]).places;
     if (!place) return;
     const { name } = this.#lease;
-    const command =
-      disposal.kind === "retry"
-        ? this.#store.holding.retry(name, place, disposal)
-        : this.#store.holding.bury(name, place, { letter: disposal.letter, ties: tiesOf(job) });
+    const command = this.#sendEnd(name, place, { job, disposal });
     this.#pump.send(command, {
       places: 0,
       answered: (isEnded) => {
@@ -218,6 +216,22 @@ export class Exchange<Data> implements ShiftExchange<HeldJob<Data>, Beat> {
         }
       },
     });
+  }
+
+  #sendEnd(
+    worker: string,
+    place: HeldPlace,
+    { job, disposal }: { readonly job: HeldJob<Data>; readonly disposal: Exclude<Disposal, { kind: "settle" }> },
+  ): Promise<boolean> {
+    const { holding } = this.#store;
+    switch (disposal.kind) {
+      case "retry":
+        return holding.retry(worker, place, { ...disposal, group: job.element && groupTieOf(job.element) });
+      case "yield":
+        return holding.yieldTurn(worker, place, turnOf(job));
+      case "bury":
+        return holding.bury(worker, place, { letter: disposal.letter, ties: tiesOf(job) });
+    }
   }
 
   #wait(): void {

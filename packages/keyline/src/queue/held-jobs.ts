@@ -15,6 +15,8 @@ export class HeldJob<Data> implements Held<Job<Data>> {
   phase: Phase = "running";
   attempt: Job<Data> | undefined;
   verdict: Verdict | undefined;
+  /** Its row's place among all jobs, where that was asked for. */
+  order: string | undefined;
 
   constructor(raw: string) {
     this.raw = raw;

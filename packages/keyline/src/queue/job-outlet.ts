@@ -11,17 +11,12 @@ import { lastingFaultOf } from "../valkey/client/faults.ts";
 import { checkRights } from "../valkey/client/rights.ts";
 import { ElementBatch } from "../valkey/queue/element-batch.ts";
 import type { QueueStore } from "../valkey/queue/queue-store.ts";
-import { encodeElement } from "./element.ts";
+import { committedRow, type Committed } from "./committed.ts";
 
 const firstWaitMs = 1_000;
 const censusPage = 1_000;
 const pushPage = 500;
 const pushLength = 1_048_576;
-
-interface Committed {
-  readonly id: string;
-  readonly element: string;
-}
 
 /**
  * Brings the committed jobs of a transactional queue to Valkey: at once those whose COMMIT this process saw, all of one turn of the
@@ -105,23 +100,8 @@ export class JobOutlet implements Outlet {
 
   async deliver(jobs: readonly JobRow[]): Promise<string> {
     const epoch = (await this.#store.memory.writtenEpoch()) ?? (await this.epoch());
-    const due: string[] = [];
-    const later: (number | string)[] = [];
-    for (const job of jobs) {
-      const element = encodeElement({
-        // A row that somebody inserted by hand may have any id.
-        id: JSON.stringify(job.id).slice(1, -1),
-        dataJson: job.data,
-        at: job.at,
-        attempts: job.attempts,
-        maxAttempts: job.max_attempts ?? undefined,
-        isAgain: true,
-      });
-      if (job.delay > 0) later.push(job.delay, element);
-      else due.push(element);
-    }
-    if (later.length > 0) await this.#store.schedule.push(later);
-    for (const page of pagesOf(due, (element) => element)) await this.#store.adds.push(ElementBatch.of(page));
+    const committed = jobs.map((job) => committedRow(job, { isAgain: true }));
+    for (const page of pagesOf(committed, ({ element }) => element)) await this.#send(page);
     return epoch;
   }
 
@@ -133,7 +113,8 @@ export class JobOutlet implements Outlet {
     const ids = new Set<string>();
     const { keys } = this.#store;
     await this.#readIds(keys.scheduled, ids);
-    await this.#readIds(keys.waiting, ids);
+    for await (const group of this.#store.reads.groups()) await this.#readIds(keys.line(group), ids);
+    for (const list of [keys.waiting, keys.high, keys.low]) await this.#readIds(list, ids);
     for (const worker of [...(await this.#store.leases.workers()), ...(await this.#store.leases.goneWorkers(Infinity))]) {
       await this.#readIds(keys.held(worker), ids);
     }
@@ -159,7 +140,7 @@ export class JobOutlet implements Outlet {
     this.#committed = [];
     for (const page of pagesOf(jobs, (job) => job.element)) {
       try {
-        const epoch = await this.#push(ElementBatch.of(page.map((job) => job.element)));
+        const epoch = await this.#push(page);
         if (epoch === null) this.#relay.lookAtEpochs();
         else
           this.notes.note(
@@ -177,15 +158,33 @@ export class JobOutlet implements Outlet {
   }
 
   /** Returns the epoch as it was before the push: on one connection the first of two commands is done first. */
-  async #push(elements: ElementBatch): Promise<string | null> {
+  async #push(jobs: readonly Committed[]): Promise<string | null> {
     if (!this.#hasEpoch) {
       const epoch = await this.epoch();
       this.#hasEpoch = true;
-      await this.#store.adds.push(elements);
+      await this.#send(jobs);
       return epoch;
     }
-    const [epoch] = await Promise.all([this.#store.memory.writtenEpoch(), this.#store.adds.push(elements)]);
+    const [epoch] = await Promise.all([this.#store.memory.writtenEpoch(), this.#send(jobs)]);
     return epoch;
+  }
+
+  // On one connection what is sent first is done first: they are there in their order.
+  async #send(jobs: readonly Committed[]): Promise<void> {
+    const sends: Promise<unknown>[] = [];
+    for (let first = 0, end; first < jobs.length; first = end) {
+      const hasPlace = jobs[first]?.place !== undefined;
+      const next = jobs.findIndex(({ place }, index) => index > first && (place !== undefined) !== hasPlace);
+      end = next < 0 ? jobs.length : next;
+      sends.push(this.#sendAlike(first === 0 && next < 0 ? jobs : jobs.slice(first, end), hasPlace));
+    }
+    await Promise.all(sends);
+  }
+
+  async #sendAlike(jobs: readonly Committed[], hasPlace: boolean): Promise<void> {
+    const { adds } = this.#store;
+    if (hasPlace) await adds.place(jobs.flatMap(({ place }) => (place ? [place()] : [])));
+    else await adds.push(ElementBatch.of(jobs.map(({ element }) => element)));
   }
 }
 

@@ -23,7 +23,20 @@ export interface AddOptions {
   readonly id?: string;
   /** Instead of the queue's. */
   readonly maxAttempts?: number;
+  /** Milliseconds from now on in which it does not run, by the server's clock; up to ten years. Not with `runAt`. */
+  readonly delay?: number;
+  /** When it is to run at the earliest: a Date, or milliseconds since 1970. A time that has passed is now. Not with `delay`. */
+  readonly runAt?: Date | number;
+  /** Which of those that wait is taken first. Default `normal`. */
+  readonly priority?: Priority;
+  /**
+   * Jobs of one group run one at a time, in the order in which they were added, also through retries, snoozes and delays; groups take turns. Up
+   * to 200 characters without control characters, quotation marks and backslashes.
+   */
+  readonly group?: string;
 }
+
+export type Priority = "high" | "normal" | "low";
 
 export interface TransactionalAddOptions extends AddOptions {
   /** A `pg` client inside a transaction: the job is added by its COMMIT, and by nothing else. */

@@ -8,6 +8,7 @@ import { checkInteger, checkOptionNames, checkTimeout } from "../runtime/options
 import type { ValkeyConnection } from "../valkey/client/connection.ts";
 import type { QueueCounts } from "../valkey/queue/reads.ts";
 import type { QueueStore } from "../valkey/queue/queue-store.ts";
+import type { StreamTails } from "../valkey/stream/stream-tails.ts";
 import { AddCheck, checkAddManyOptions, checkAddOptions } from "./add-check.ts";
 import type { Adder, AddRequest } from "./adder.ts";
 import type { DeadLetter } from "./dead-letter.ts";
@@ -32,6 +33,7 @@ export interface QueueParts {
   readonly policy: QueuePolicy;
   readonly schema: StandardSchemaV1 | undefined;
   readonly logger: Logger;
+  readonly tails: StreamTails;
   createBlockingConnection(blockMs: number): ValkeyConnection;
   readonly workers: Set<{ stop(): Promise<void> }>;
   readonly door: Door;
@@ -103,7 +105,7 @@ export class Queue<Input, Output = Input, Transactional extends boolean = false>
    */
   addMany(
     jobs: readonly ({ readonly data: Input } & AddOptions)[],
-    options?: Omit<AddOptionsOf<Transactional>, "id" | "maxAttempts">,
+    options?: Omit<AddOptionsOf<Transactional>, keyof AddOptions>,
   ): Promise<AddResult[]>;
   async addMany(
     jobs: readonly ({ readonly data: Input } & AddOptions)[],
@@ -197,7 +199,7 @@ export class Queue<Input, Output = Input, Transactional extends boolean = false>
   }
 
   #startWorker(take: number, createRunner: WorkerSetup<Output>["createRunner"]): Worker<Output> {
-    const { store, record, policy, schema, logger, workers } = this.#parts;
+    const { store, record, policy, schema, logger, workers, tails } = this.#parts;
     this.#parts.door.checkOpen();
     // Shorter than the lease, so that nobody waits under a lease that has ended.
     const blockMs = Math.min(5_000, Math.floor(policy.leaseMs / 2));
@@ -205,6 +207,7 @@ export class Queue<Input, Output = Input, Transactional extends boolean = false>
       queue: this.name,
       store,
       blocking: this.#parts.createBlockingConnection(blockMs),
+      tails,
       record,
       policy,
       schema: schema as StandardSchemaV1<unknown, Output> | undefined,

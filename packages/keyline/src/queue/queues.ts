@@ -8,6 +8,7 @@ import { checkName } from "../runtime/names.ts";
 import { checkSameOptions } from "../runtime/same-options.ts";
 import type { ValkeyConnection } from "../valkey/client/connection.ts";
 import { QueueKeys } from "../valkey/queue/keys.ts";
+import type { StreamTails } from "../valkey/stream/stream-tails.ts";
 import { QueueStore } from "../valkey/queue/queue-store.ts";
 import { PlainAdder, type Adder } from "./adder.ts";
 import { JobOutlet } from "./job-outlet.ts";
@@ -22,6 +23,7 @@ export interface QueuesSetup {
   /** A connection that stays silent for up to `blockMs`. */
   connect(blockMs: number): ValkeyConnection;
   readonly logger: Logger;
+  readonly tails: StreamTails;
   requireDatabase(what: string): Database;
   readonly door: Door;
 }
@@ -80,13 +82,14 @@ export class Queues {
   }
 
   #createParts(name: string, options: QueueOptions, policy: QueuePolicy): QueueParts {
-    const { prefix, commands, logger } = this.#setup;
+    const { prefix, commands, logger, tails } = this.#setup;
     const store = new QueueStore(commands, new QueueKeys(prefix, name));
     const common = {
       store,
       policy,
       schema: options.schema,
       logger,
+      tails,
       createBlockingConnection: (blockMs: number) => this.#setup.connect(blockMs),
       workers: this.#workers,
       door: this.#setup.door,

@@ -1,11 +1,20 @@
 import type { Tie } from "../valkey/queue/holding.ts";
+import type { Element } from "./element.ts";
 import type { HeldJob } from "./held-jobs.ts";
 
 const none: readonly Tie[] = [];
 
 /** What a job is tied to on Valkey outside its held list: its end loosens it. Most jobs are tied to nothing. */
 export function tiesOf({ element }: HeldJob<unknown>): readonly Tie[] {
-  return element?.hasOwnId ? [{ kind: "id", value: element.id }] : none;
+  if (!element || (!element.hasOwnId && element.group === undefined)) return none;
+  const ties: Tie[] = element.hasOwnId ? [{ kind: "id", value: element.id }] : [];
+  const group = groupTieOf(element);
+  if (group) ties.push(group);
+  return ties;
+}
+
+export function groupTieOf({ id, group }: Element): Tie | undefined {
+  return group === undefined ? undefined : { kind: "group", value: `${id} ${group}` };
 }
 
 /** The same for several, by their place among them. */

@@ -3,6 +3,7 @@ import { KeylineError, toError } from "../runtime/errors.ts";
 import type { Logger } from "../runtime/logger.ts";
 import { isAnswerLost } from "../postgres/client/failures.ts";
 import type { JobTable, NewJob } from "../postgres/job/job-table.ts";
+import type { PlacedJob } from "../postgres/job/placed-rows.ts";
 import type { TransactionClient } from "../postgres/client/options.ts";
 import { isOnesOwn, nameRefused } from "../postgres/client/refused-data.ts";
 import type { JobRelay } from "../postgres/job/job-relay.ts";
@@ -10,6 +11,7 @@ import { noteTransactionId } from "../postgres/client/transaction.ts";
 import { mayBeInTransaction, TransactionWatch } from "../postgres/client/transaction-watch.ts";
 import { checkTransaction } from "../postgres/client/tx-check.ts";
 import type { Adder, AddRequest } from "./adder.ts";
+import { committedPlaced, committedRow, type Committed } from "./committed.ts";
 import type { JobOutlet } from "./job-outlet.ts";
 import { encodeElement } from "./element.ts";
 import type { AddResult } from "./options.ts";
@@ -21,6 +23,9 @@ interface Pending {
   readonly resolve: (result: AddResult) => void;
   readonly reject: (error: Error) => void;
 }
+
+/** What was added, and the places of those rows that have one of their own. */
+type Orders = Map<string, string | undefined>;
 
 const maxStatementJobs = 1_000;
 const maxStatementLength = 8_388_608;
@@ -37,7 +42,7 @@ export class TransactionalAdder implements Adder {
   readonly #relay: JobRelay;
   readonly #logger: Logger;
   /** What was added in transactions that are open. */
-  readonly #open = new Map<TransactionWatch, { id: string; element: string }[]>();
+  readonly #open = new Map<TransactionWatch, Committed[]>();
   #pending: Pending[] = [];
   #sending: Promise<void> | undefined;
 
@@ -70,36 +75,39 @@ export class TransactionalAdder implements Adder {
     if (check) await check;
     if (!this.#outlet.isChecked) await this.#outlet.check({ isInTransaction: true });
     const watch = TransactionWatch.on(tx);
-    const { added, xid } = await this.#table.insertWithin(tx, requests.map(toNewJob)).catch((error: unknown) => {
+    const { orders, xid } = await this.#insertWithin(tx, requests).catch((error: unknown) => {
       throw this.#nameRefused(error, requests);
     });
     if (xid !== undefined) noteTransactionId(tx, xid);
-    const jobs = requests.filter((request) => added.has(request.id));
+    const jobs = toCommitted(requests, orders);
     // The end may have come with the same packet as the answer.
     if (jobs.length > 0 && watch && mayBeInTransaction(tx)) this.#pushAtEnd(watch, jobs);
     else this.#relay.expectRows();
-    return requests.map(({ id }) => ({ id, added: added.has(id) }));
+    return requests.map(({ id }) => ({ id, added: orders.has(id) }));
   }
 
   /** Puts up to `limit` dead letters back on the queue, oldest first. Returns how many. */
   async redrive(limit: number): Promise<number> {
     const rows = await this.#table.redrive(limit);
-    this.#outlet.pushCommitted(
-      rows.map((row) => {
-        const element = encodeElement({ id: row.id, dataJson: row.data, at: row.at, maxAttempts: row.max_attempts ?? undefined });
-        return { id: row.id, element };
-      }),
-    );
+    this.#outlet.pushCommitted(rows.map((row) => committedRow(row)));
     return rows.length;
   }
 
-  #pushAtEnd(watch: TransactionWatch, jobs: readonly AddRequest[]): void {
+  async #insertWithin(tx: TransactionClient, requests: readonly AddRequest[]): Promise<{ orders: Orders; xid: string | undefined }> {
+    if (requests.some(({ placement }) => placement)) {
+      const rows = await this.#table.placed.insertWithin(tx, requests.map(toPlacedJob));
+      return { orders: ordersOf(rows), xid: rows[0]?.xid };
+    }
+    const { added, xid } = await this.#table.insertWithin(tx, requests.map(toNewJob));
+    return { orders: new Map([...added].map((id) => [id, undefined])), xid };
+  }
+
+  #pushAtEnd(watch: TransactionWatch, elements: Committed[]): void {
     const known = this.#open.get(watch);
     if (known) {
-      known.push(...toCommitted(jobs));
+      known.push(...elements);
       return;
     }
-    const elements = toCommitted(jobs);
     this.#open.set(watch, elements);
     watch.onEnd((end) => {
       this.#open.delete(watch);
@@ -109,7 +117,7 @@ export class TransactionalAdder implements Adder {
   }
 
   // Part of the transaction may have been rolled back to a savepoint: nobody may ever see what was added there.
-  async #pushWhatIsThere(elements: readonly { readonly id: string; readonly element: string }[]): Promise<void> {
+  async #pushWhatIsThere(elements: readonly Committed[]): Promise<void> {
     try {
       const open = await this.#table.findOpen(elements.map(({ id }) => id));
       this.#outlet.pushCommitted(elements.filter(({ id }) => open.has(id)));
@@ -145,8 +153,7 @@ export class TransactionalAdder implements Adder {
     try {
       const requests = batch.map(({ request }) => request);
       const added = await this.#insert(requests);
-      const jobs = added ? requests.filter(({ id }) => added.has(id)) : requests;
-      this.#outlet.pushCommitted(toCommitted(jobs));
+      this.#outlet.pushCommitted(toCommitted(requests, added));
       // The same id twice in one statement: the first is added, and the second is the one that was known.
       for (const { request, resolve } of batch) resolve({ id: request.id, added: added?.delete(request.id) ?? true });
     } catch (error) {
@@ -168,12 +175,15 @@ export class TransactionalAdder implements Adder {
     return nameRefused(error, `queue ${this.#table.queue}`, { data: requests[0]?.dataJson });
   }
 
-  /** The ids that were added, undefined for all. */
-  async #insert(requests: readonly AddRequest[]): Promise<Set<string> | undefined> {
-    const jobs = requests.map(toNewJob);
+  /** What was added; undefined for all. */
+  async #insert(requests: readonly AddRequest[]): Promise<Orders | undefined> {
     if (!this.#outlet.isChecked) await this.#outlet.check({ isInTransaction: false });
     try {
-      if (requests.some((request) => request.isOwnId)) return await this.#table.insertUnlessKnown(jobs);
+      if (requests.some(({ placement }) => placement)) return ordersOf(await this.#table.placed.insert(requests.map(toPlacedJob)));
+      const jobs = requests.map(toNewJob);
+      if (requests.some((request) => request.isOwnId)) {
+        return new Map([...(await this.#table.insertUnlessKnown(jobs))].map((id) => [id, undefined]));
+      }
       await this.#table.insert(jobs);
       return undefined;
     } catch (error) {
@@ -186,12 +196,15 @@ export class TransactionalAdder implements Adder {
    * The answer to the statement got lost. Rows that are there prove that it took effect, as the ids are new; none there may mean
    * that it did not, or that all were settled already. It is never sent again: that could add a settled job a second time.
    */
-  async #findOut(requests: readonly AddRequest[], cause: KeylineError): Promise<Set<string>> {
+  async #findOut(requests: readonly AddRequest[], cause: KeylineError): Promise<Orders | undefined> {
     const deadline = AbortSignal.timeout(5_000);
     await this.#table.database.whenAvailable(deadline);
     if (!deadline.aborted && requests.every((request) => !request.isOwnId)) {
-      const open = await this.#table.findOpen(requests.map(({ id }) => id)).catch(() => undefined);
-      if (open && open.size > 0) return new Set(requests.map(({ id }) => id));
+      const turns = await this.#table.placed.findTurns(requests.map(({ id }) => id)).catch(() => undefined);
+      if (turns && turns.length > 0) {
+        const orders = ordersOf(turns);
+        return new Map(requests.map(({ id }) => [id, orders.get(id)]));
+      }
     }
     throw new KeylineError(
       "OUTCOME_UNKNOWN",
@@ -217,7 +230,25 @@ function toNewJob({ id, dataJson, maxAttempts }: AddRequest): NewJob {
   return { id, dataJson, maxAttempts };
 }
 
-function toCommitted(requests: readonly AddRequest[]): { id: string; element: string }[] {
+function toPlacedJob({ id, dataJson, maxAttempts, placement }: AddRequest): PlacedJob {
+  return { id, dataJson, maxAttempts, ...placement };
+}
+
+function ordersOf(rows: readonly { readonly id: string; readonly order: string }[]): Orders {
+  return new Map(rows.map(({ id, order }) => [id, order]));
+}
+
+/** Those of the jobs that were added. */
+function toCommitted(requests: readonly AddRequest[], added: Orders | undefined): Committed[] {
   const at = Date.now();
-  return requests.map(({ id, dataJson, maxAttempts }) => ({ id, element: encodeElement({ id, dataJson, at, maxAttempts }) }));
+  const committed: Committed[] = [];
+  for (const { id, dataJson, maxAttempts, placement } of requests) {
+    if (added && !added.has(id)) continue;
+    committed.push(
+      placement
+        ? committedPlaced({ id, dataJson, at, maxAttempts, placement, order: added?.get(id) })
+        : { id, element: encodeElement({ id, dataJson, at, maxAttempts }) },
+    );
+  }
+  return committed;
 }

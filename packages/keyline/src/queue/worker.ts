@@ -6,6 +6,7 @@
  *   lease.ts         keeps the held list the worker's own
  *   rescuer.ts       returns the jobs of workers that are gone
  *   promoter.ts      moves what is due to the queue
+ *   signal-watch.ts  hears what cannot wait for the next renewal of the lease
  */
 import type { StandardSchemaV1 } from "@standard-schema/spec";
 import { Emitter } from "../runtime/emitter.ts";
@@ -14,6 +15,7 @@ import type { Logger } from "../runtime/logger.ts";
 import type { ValkeyConnection } from "../valkey/client/connection.ts";
 import type { Beat } from "../valkey/queue/leases.ts";
 import type { QueueStore } from "../valkey/queue/queue-store.ts";
+import type { StreamTails } from "../valkey/stream/stream-tails.ts";
 import { Intake, type Doubts, type IntakeSetup } from "../work/intake.ts";
 import { Report, type ShiftEvents } from "../work/report.ts";
 import type { Runner } from "../work/runner.ts";
@@ -29,6 +31,8 @@ import type { JobRecord } from "./job-record.ts";
 import type { SettleAccess } from "./job-settle.ts";
 import { createLease } from "./lease.ts";
 import type { QueuePolicy } from "./options.ts";
+import { SignalWatch } from "./signal-watch.ts";
+import { findUnfit } from "./turns.ts";
 import { Promoter } from "./promoter.ts";
 import { Rescuer } from "./rescuer.ts";
 
@@ -41,6 +45,7 @@ export interface WorkerSetup<Data> {
   readonly queue: string;
   readonly store: QueueStore;
   readonly blocking: ValkeyConnection;
+  readonly tails: StreamTails;
   readonly record: JobRecord | undefined;
   readonly policy: QueuePolicy;
   readonly schema: StandardSchemaV1<unknown, Data> | undefined;
@@ -77,7 +82,11 @@ export class Worker<Data> {
       createExchange: (parts) => new Exchange<Data>({ ...setup, ...parts, trade }),
       createRunner: (confirmLease) => setup.createRunner(record && { record, confirmLease }),
       createIntake: (events, signal) => new Intake(this.#intakeSetup(trade, signal), events),
-      createDuties: ({ lease }) => [new Rescuer(store, { table: record?.table, lease, logger }), new Promoter(store, logger)],
+      createDuties: ({ lease }) => {
+        const promoter = new Promoter(store, logger);
+        const signals = new SignalWatch(store, { tails: setup.tails, logger, onSignals: (kinds) => kinds.has("due") && promoter.look() });
+        return [new Rescuer(store, { table: record?.table, lease, logger }), promoter, signals];
+      },
       verdictOf: (held, outcome) => verdictOf(held.attempts, outcome, policyOf(held, policy)),
       conclude: (held, verdict, { exchange, signal }) => {
         if (verdict.kind === "settle" && !record) exchange.end(held, settled);
@@ -121,13 +130,8 @@ export class Worker<Data> {
   // A job that was delivered before may be settled by now, and one that was overtaken is somebody else's.
   #doubtsOf(record: JobRecord, signal: AbortSignal): Doubts<HeldJob<Data>> {
     return {
-      isDoubtful: ({ element }) => element !== undefined && (element.isAgain || element.attempts > 0),
-      findSettled: async (jobs) => {
-        const ids = jobs.flatMap(({ element }) => element?.id ?? []);
-        const open = await untilDone(() => record.table.findOpen(ids), { signal, onError: (error) => this.#report.error(error) });
-        const isOpen = ({ element, attempts }: HeldJob<Data>): boolean => (open?.get(element?.id ?? "") ?? Infinity) <= attempts;
-        return open && new Set(jobs.filter((held) => !isOpen(held)));
-      },
+      isDoubtful: ({ element }) => element !== undefined && (element.isAgain || element.attempts > 0 || element.group !== undefined),
+      findUnfit: (jobs) => untilDone(() => findUnfit(jobs, record.table), { signal, onError: (error) => this.#report.error(error) }),
     };
   }
 

@@ -21,6 +21,21 @@ export function checkId(id: string, of = "a job"): string {
   return id;
 }
 
+// Quotation marks and backslashes would look different in JSON, where scripts read them.
+// oxlint-disable-next-line no-control-regex -- they are what is refused
+const keyPattern = /^[^\0-\x1f\x7f"\\]{1,200}$/;
+
+/** A key of the application's own that `option` takes, such as a group's, or INVALID_OPTION. */
+export function checkKey(option: string, key: string): string {
+  if (typeof key !== "string" || !keyPattern.test(key) || !key.isWellFormed()) {
+    throw new KeylineError(
+      "INVALID_OPTION",
+      `${option} must be 1 to 200 characters without control characters, quotation marks and backslashes, not ${JSON.stringify(key)}`,
+    );
+  }
+  return key;
+}
+
 const patternPattern = /^[A-Za-z0-9._:*?-]{1,200}$/;
 
 /** A pattern of names: their characters, `*` for any run of characters and `?` for one. Throws INVALID_NAME. */

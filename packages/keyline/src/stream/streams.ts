@@ -12,9 +12,8 @@ import { ServerRun } from "../valkey/client/server-run.ts";
 import { StreamKeys } from "../valkey/stream/keys.ts";
 import { RecordLog } from "../valkey/stream/record-log.ts";
 import { StreamLog } from "../valkey/stream/stream-log.ts";
-import { StreamTails } from "../valkey/stream/stream-tails.ts";
+import type { StreamTails } from "../valkey/stream/stream-tails.ts";
 import { Appender } from "./appender.ts";
-import { compareIds } from "./entry-id.ts";
 import { EntryReader } from "./entry-reader.ts";
 import type { EventRules } from "./event-check.ts";
 import { Groups } from "./group/groups.ts";
@@ -34,6 +33,7 @@ export interface StreamsParts {
   /** A connection that stays silent for up to `blockMs`. */
   connect(blockMs: number): ValkeyConnection;
   readonly logger: Logger;
+  readonly tails: StreamTails;
   requireDatabase(what: string): Database;
   readonly door: Door;
 }
@@ -53,16 +53,10 @@ export class Streams {
   #keeper: EventKeeper | undefined;
 
   constructor(parts: StreamsParts) {
-    const { commands, logger } = parts;
+    const { commands } = parts;
     this.#parts = parts;
     this.#run = new ServerRun(commands, `${parts.prefix}:run`);
-    this.#tails = new StreamTails({
-      isCluster: commands.isCluster,
-      commands,
-      connect: (blockMs) => parts.connect(blockMs),
-      isBefore: (a, b) => compareIds(a, b) < 0,
-      logger,
-    });
+    this.#tails = parts.tails;
   }
 
   /** The stream of that name: always the same object. Throws INVALID_NAME, and INVALID_OPTION for other options than it was made with. */
@@ -95,7 +89,6 @@ export class Streams {
     await Promise.all([...this.#appenders].map((appender) => appender.drained()));
     await Promise.all([...this.#trimmers].map((trimmer) => trimmer.stop()));
     await Promise.all([this.#relay?.stop(), this.#keeper?.stop()]);
-    this.#tails.close();
   }
 
   #create(name: string, options: StreamOptions, policy: StreamPolicy): StreamParts {

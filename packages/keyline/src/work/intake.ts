@@ -16,11 +16,11 @@ export interface IntakeSetup<Unit extends Held<Work>, Work extends Attempt, Data
   policyOf(unit: Unit): AttemptPolicy;
 }
 
-/** Which of what was taken may have been settled before. Only where there is a record to ask. */
+/** Which of what was taken may have been settled before, or have come before its turn. Only where there is a record to ask. */
 export interface Doubts<Unit> {
   isDoubtful(unit: Unit): boolean;
-  /** Those of them that must not run any more; undefined when the shift ended meanwhile. */
-  findSettled(units: readonly Unit[]): Promise<ReadonlySet<Unit> | undefined>;
+  /** Those of them that must not run, and what becomes of them; undefined when the shift ended meanwhile. */
+  findUnfit(units: readonly Unit[]): Promise<ReadonlyMap<Unit, Verdict> | undefined>;
 }
 
 export interface IntakeEvents<Unit, Work> {
@@ -31,8 +31,6 @@ export interface IntakeEvents<Unit, Work> {
   /** No more of this lot are to come. */
   done(): void;
 }
-
-const settledBefore: Verdict = { kind: "drop", error: undefined };
 
 /** Makes attempts out of what a shift has taken, and finds out what must not run. */
 export class Intake<Unit extends Held<Work>, Work extends Attempt, Data> {
@@ -59,11 +57,12 @@ export class Intake<Unit extends Held<Work>, Work extends Attempt, Data> {
   }
 
   async #beginDoubtful(doubts: Doubts<Unit>, units: readonly Unit[]): Promise<void> {
-    const settled = await doubts.findSettled(units);
+    const unfit = await doubts.findUnfit(units);
     // The shift ended meanwhile, and gives back what it holds.
-    if (!settled) return;
+    if (!unfit) return;
     for (const unit of units) {
-      if (settled.has(unit)) this.#events.refuse(unit, settledBefore);
+      const verdict = unfit.get(unit);
+      if (verdict) this.#events.refuse(unit, verdict);
       else this.#prepare(unit);
     }
     this.#events.done();

@@ -43,6 +43,8 @@ export class Report<Unit extends Held<Work>, Work extends Attempt> {
         if (verdict.error) this.error(verdict.error);
         else if (attempt) this.#events.emit("completed", attempt);
         return;
+      case "yield":
+        return;
       case "retry":
         if (attempt) this.#events.emit("retried", attempt, verdict.error ?? new Error("snoozed"), verdict.delayMs);
         return;

@@ -7,6 +7,8 @@ export type Verdict =
   | { readonly kind: "settle" }
   /** Nothing is left to record; it goes. */
   | { readonly kind: "drop"; readonly error: Error | undefined }
+  /** It came before its turn: it goes back, and no attempt is counted. */
+  | { readonly kind: "yield" }
   | { readonly kind: "retry"; readonly attempts: number; readonly delayMs: number; readonly error: Error | undefined }
   | { readonly kind: "bury"; readonly attempts: number; readonly error: Error };
 

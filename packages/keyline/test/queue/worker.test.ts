@@ -65,7 +65,7 @@ test("stopping while PostgreSQL does not answer waits for no job that was not be
   const element = `{"id":"${id}","again":true,"data":{"n":1}}`;
   await stage.valkey.lset(key, 0, element);
   let runs = 0;
-  toPostgres.swallowReply((bytes) => bytes.includes("keyline-find-open"), { andThen: "stall" });
+  toPostgres.swallowReply((bytes) => bytes.includes("keyline-find-turns"), { andThen: "stall" });
   const worker = queue.work(() => void runs++);
   await eventually("the worker holds it and asks", () => toPostgres.swallowed === 1);
   await worker.stop();

@@ -2,6 +2,7 @@ import type { Database } from "../client/database.ts";
 import type { TransactionClient } from "../client/options.ts";
 import { withStorableText } from "../client/refused-data.ts";
 import type { Statement } from "../client/statement.ts";
+import { PlacedRows } from "./placed-rows.ts";
 import { queryWithin } from "../client/tx-check.ts";
 
 /** Stands between the parts of a list in one text; no id that was added here has it. */
@@ -17,6 +18,10 @@ export interface JobRow {
   readonly at: number;
   /** Milliseconds until it is due; 0 when it is. */
   readonly delay: number;
+  readonly priority: "high" | "low" | null;
+  readonly group_name: string | null;
+  /** Its place among all jobs of all queues, as text: a 64-bit number. */
+  readonly order: string;
 }
 
 export interface NewJob {
@@ -86,13 +91,13 @@ const findOpen: Statement = {
 };
 
 const columns = `id, data::text AS data, attempts, max_attempts, floor(extract(epoch FROM added_at) * 1000)::float8 AS at,
-  greatest(0, ceil(extract(epoch FROM due_at - now()) * 1000))::float8 AS delay`;
+  greatest(0, ceil(extract(epoch FROM due_at - now()) * 1000))::float8 AS delay, priority, group_name, seq::text AS order`;
 
 const redrive: Statement = {
   name: "keyline-redrive",
   text: `UPDATE keyline.job SET state = 'waiting', attempts = 0, delivered_to = NULL
     WHERE queue = $1 AND id IN (SELECT id FROM keyline.job WHERE queue = $1 AND state = 'dead' ORDER BY seq LIMIT $2 FOR UPDATE SKIP LOCKED)
-    RETURNING seq, ${columns}`,
+    RETURNING ${columns}`,
 };
 
 const listDead: Statement = {
@@ -144,10 +149,12 @@ const noteRebuilt: Statement = {
 export class JobTable {
   readonly database: Database;
   readonly queue: string;
+  readonly placed: PlacedRows;
 
   constructor(database: Database, queue: string) {
     this.database = database;
     this.queue = queue;
+    this.placed = new PlacedRows(database, queue);
   }
 
   async insert(jobs: readonly NewJob[]): Promise<void> {
@@ -198,8 +205,8 @@ export class JobTable {
 
   /** Dead letters that wait again, oldest first. */
   async redrive(limit: number): Promise<JobRow[]> {
-    const rows = await this.database.query<JobRow & { seq: string }>(redrive, [this.queue, limit]);
-    return rows.sort((one, other) => Number(one.seq) - Number(other.seq));
+    const rows = await this.database.query<JobRow>(redrive, [this.queue, limit]);
+    return rows.sort((one, other) => Number(one.order) - Number(other.order));
   }
 
   listDead(limit: number): Promise<DeadRow[]> {

@@ -187,12 +187,14 @@ export class Consumer<Data> {
   }
 }
 
+const settledBefore: Verdict = { kind: "drop", error: undefined };
+
 function doubtsOf<Data>(record: GroupRecord, signal: AbortSignal): Doubts<HeldEntry<Data>> {
   return {
     isDoubtful: (held) => record.isDoubtful(held),
-    findSettled: async (entries) => {
+    findUnfit: async (entries) => {
       const settled = await record.findSettled(entries, signal);
-      return settled && new Set(entries.filter(({ id }) => settled.has(id)));
+      return settled && new Map(entries.filter(({ id }) => settled.has(id)).map((held) => [held, settledBefore]));
     },
   };
 }

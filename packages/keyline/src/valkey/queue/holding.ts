@@ -4,13 +4,17 @@ import type { QueueKeys } from "./keys.ts";
 
 const script = scriptsBeside(import.meta.url);
 // A job that is tied to something takes its end through further parts; one that is not does not pay for them.
-const loosen = ["ties", "tie-own-id", "loosen"] as const;
+const loosen = ["base", "place", "groups", "ties", "tie-own-id", "tie-group", "loosen"] as const;
 const settleOldest = { plain: script(3, "settle-oldest", "take"), tied: script(3, "settle-oldest", ...loosen, "take") };
 const settleScattered = {
   plain: script(3, "held", "settle-scattered", "take"),
   tied: script(3, "held", "settle-scattered", ...loosen, "take"),
 };
-const retry = script(4, "held", "retry");
+const retry = {
+  plain: script(4, "held", "retry", "done"),
+  grouped: script(4, "held", "base", "place", "groups", "retry", "retry-grouped", "done"),
+};
+const yieldTurn = script(2, "held", "base", "place", "groups", "yield", "done");
 const bury = script(3, "held", "bury", ...loosen, "done");
 
 /** Where a job is in its worker's held list: a place, which may be out of date, and the text its element begins with, which decides. */
@@ -22,7 +26,7 @@ export interface HeldPlace {
 /** Something outside its held list that a job is tied to until it has ended for good. */
 export interface Tie {
   /** As the part of the scripts names it that loosens it: tie-*.lua. */
-  readonly kind: "id";
+  readonly kind: "id" | "group";
   readonly value: string;
 }
 
@@ -95,21 +99,25 @@ export class Holding {
   async retry(
     worker: string,
     held: HeldPlace,
-    { element, delayMs }: { readonly element: string; readonly delayMs: number },
+    { element, delayMs, group }: { readonly element: string; readonly delayMs: number; readonly group?: Tie | undefined },
   ): Promise<boolean> {
     const { workers, scheduled, waiting } = this.#keys;
-    const reply = await retry.run(this.#connection, [
-      workers,
-      this.#keys.held(worker),
-      scheduled,
-      waiting,
-      worker,
-      held.place,
-      held.begins,
-      element,
-      delayMs,
-    ]);
-    return reply === 1;
+    const keys = [workers, this.#keys.held(worker), scheduled, waiting];
+    const values = [...keys, worker, held.place, held.begins, element, delayMs];
+    const reply = group ? retry.grouped.run(this.#connection, [...values, group.value]) : retry.plain.run(this.#connection, values);
+    return (await reply) === 1;
+  }
+
+  /** Gives a grouped job back whose turn it is not. False when the worker does not hold it. */
+  async yieldTurn(
+    worker: string,
+    held: HeldPlace,
+    job: { readonly element: string; readonly id: string; readonly group: string; readonly order: string; readonly restMs: number },
+  ): Promise<boolean> {
+    const { element, id, group, order, restMs } = job;
+    const { workers } = this.#keys;
+    const values = [workers, this.#keys.held(worker), worker, held.place, held.begins, element, id, group, order, restMs];
+    return (await yieldTurn.run(this.#connection, values)) === 1;
   }
 
   /** False when the worker does not hold the job. An empty `letter` only removes it. */

@@ -4,12 +4,17 @@ export class QueueKeys {
   readonly workers: string;
   readonly gone: string;
   readonly scheduled: string;
+  readonly high: string;
+  readonly low: string;
+  readonly groups: string;
+  readonly signals: string;
   readonly dead: string;
   readonly ids: string;
   readonly epoch: string;
   readonly run: string;
   readonly rights: string;
   readonly #heldPrefix: string;
+  readonly #linePrefix: string;
 
   constructor(prefix: string, queue: string) {
     const base = `${prefix}:{${queue}}:`;
@@ -21,6 +26,13 @@ export class QueueKeys {
     this.gone = `${base}gone`;
     /** Sorted set: jobs that wait for their next attempt, by due time in the server's milliseconds. */
     this.scheduled = `${base}scheduled`;
+    /** Lists: jobs of high and of low priority, like `waiting`. */
+    this.high = `${base}waiting:high`;
+    this.low = `${base}waiting:low`;
+    /** Hash: group -> its jobs on the queue; see scripts/groups.lua. */
+    this.groups = `${base}groups`;
+    /** Stream: what workers are told at once. */
+    this.signals = `${base}signals`;
     /** List: dead letters of a plain queue, newest at the left. */
     this.dead = `${base}dead`;
     /** Set: ids that callers chose, of jobs of a plain queue that are not settled. */
@@ -32,6 +44,12 @@ export class QueueKeys {
     /** There for as long as it is looked what this user may do; see client/rights.ts. */
     this.rights = `${base}rights`;
     this.#heldPrefix = `${base}held:`;
+    this.#linePrefix = `${base}line:`;
+  }
+
+  /** Sorted set: jobs of a group that wait for their turn; see scripts/groups.lua. */
+  line(group: string): string {
+    return this.#linePrefix + group;
   }
 
   /** List: what one worker holds, in the order in which it took it. */

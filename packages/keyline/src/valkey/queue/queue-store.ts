@@ -7,6 +7,7 @@ import { Letters } from "./letters.ts";
 import { Memory } from "./memory.ts";
 import { Reads } from "./reads.ts";
 import { Schedule } from "./schedule.ts";
+import { Signals } from "./signals.ts";
 
 /** One queue on Valkey. Every operation is one step on the server, so that nothing dies between two halves of it. */
 export class QueueStore {
@@ -19,6 +20,7 @@ export class QueueStore {
   readonly letters: Letters;
   readonly reads: Reads;
   readonly memory: Memory;
+  readonly signals: Signals;
 
   constructor(connection: ValkeyConnection, keys: QueueKeys) {
     this.connection = connection;
@@ -30,5 +32,6 @@ export class QueueStore {
     this.letters = new Letters(connection, keys);
     this.reads = new Reads(connection, keys);
     this.memory = new Memory(connection, keys);
+    this.signals = new Signals(connection, keys);
   }
 }

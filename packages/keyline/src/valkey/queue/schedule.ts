@@ -3,8 +3,7 @@ import { scriptsBeside } from "../client/script.ts";
 import type { QueueKeys } from "./keys.ts";
 
 const script = scriptsBeside(import.meta.url);
-const schedule = script(1, "schedule");
-const promote = script(2, "promote");
+const promote = script(1, "oom", "base", "place", "groups", "promote");
 
 /** The jobs of one queue that are due later. */
 export class Schedule {
@@ -16,12 +15,8 @@ export class Schedule {
     this.#keys = keys;
   }
 
-  async push(delaysAndElements: readonly (number | string)[]): Promise<void> {
-    await schedule.run(this.#connection, [this.#keys.scheduled, ...delaysAndElements]);
-  }
-
   /** Moves up to `limit` jobs whose time has come to the queue. Returns milliseconds until the next, -1 when there is none. */
   async promote(limit: number): Promise<number> {
-    return (await promote.run(this.#connection, [this.#keys.scheduled, this.#keys.waiting, limit])) as number;
+    return (await promote.run(this.#connection, [this.#keys.workers, limit])) as number;
   }
 }

@@ -1,18 +1,24 @@
 -- Counts a queue's jobs.
 --
--- KEYS  1 waiting  2 workers  3 scheduled  4 dead
+-- KEYS  1 workers  2 waiting  3 scheduled  4 dead
 -- ARGV  1 key of a held list without its worker
--- RETURN  { waiting, running, scheduled, dead, beginning of the element that is taken next or '' }
+-- RETURN  { waiting, running, scheduled, dead, blocked, beginning of the element that is taken next or '' }
 
 local running = 0
-for _, worker in ipairs(redis.call('ZRANGE', KEYS[2], 0, -1)) do
+for _, worker in ipairs(redis.call('ZRANGE', KEYS[1], 0, -1)) do
   running = running + redis.call('LLEN', ARGV[1] .. worker)
 end
-local first = redis.call('LINDEX', KEYS[1], -1)
+local waiting = 0
+local first
+for _, list in ipairs({ 'waiting:high', 'waiting', 'waiting:low' }) do
+  waiting = waiting + redis.call('LLEN', base .. list)
+  first = first or redis.call('LINDEX', base .. list, -1)
+end
 return {
-  redis.call('LLEN', KEYS[1]),
+  waiting,
   running,
   redis.call('ZCARD', KEYS[3]),
   redis.call('LLEN', KEYS[4]),
+  tonumber(redis.call('GET', base .. 'blocked') or 0),
   first and string.sub(first, 1, 300) or '',
 }

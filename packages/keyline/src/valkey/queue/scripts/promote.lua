@@ -1,18 +1,17 @@
-#!lua flags=allow-oom
--- Moves jobs whose time has come from the schedule to the queue.
+-- Moves jobs whose time has come from the schedule to the queue. Last part.
 --
--- KEYS  1 scheduled  2 waiting
+-- KEYS  1 workers
 -- ARGV  1 how many at the most
 -- RETURN  milliseconds until the next one is due (0: more are due now), or -1 when none is scheduled
 
-local time = redis.call('TIME')
-local now = time[1] * 1000 + math.floor(time[2] / 1000)
-local due = redis.call('ZRANGE', KEYS[1], '-inf', now, 'BYSCORE', 'LIMIT', 0, ARGV[1])
+local due = redis.call('ZRANGE', base .. 'scheduled', '-inf', now(), 'BYSCORE', 'LIMIT', 0, ARGV[1])
 for _, element in ipairs(due) do
   -- In this order: one that is refused stays where it is.
-  redis.call('LPUSH', KEYS[2], element)
-  redis.call('ZREM', KEYS[1], element)
+  local head = head_of(element)
+  local group = string.match(head, ',"group":"([^"]*)"')
+  if group and not is_admitted(group, id_in(head)) then place_in_group(group, element, 0) else push(element, head) end
+  redis.call('ZREM', base .. 'scheduled', element)
 end
-local next_due = redis.call('ZRANGE', KEYS[1], 0, 0, 'WITHSCORES')
-if next_due[2] then return math.max(0, next_due[2] - now) end
+local next_due = redis.call('ZRANGE', base .. 'scheduled', 0, 0, 'WITHSCORES')
+if next_due[2] then return math.max(0, next_due[2] - now()) end
 return -1

@@ -1,5 +1,3 @@
--- First of the parts that say how a job's ties are loosened when it has ended for good: functions by their kind. All keys of a queue begin
--- alike, so that a part finds its own.
+-- First of the parts that say how a job's ties are loosened when it has ended for good: functions by their kind.
 
 local ties = {}
-local base = string.match(KEYS[1], '^(.*)workers$')

@@ -1,0 +1,95 @@
+import type { Database } from "../client/database.ts";
+import type { TransactionClient } from "../client/options.ts";
+import type { Statement } from "../client/statement.ts";
+import { queryWithin } from "../client/tx-check.ts";
+
+/** A job with a place of its own: it is due later, goes first or last, or comes behind others of its group. */
+export interface PlacedJob {
+  readonly id: string;
+  readonly dataJson: string;
+  readonly maxAttempts: number | undefined;
+  readonly delayMs?: number | undefined;
+  readonly runAt?: number | undefined;
+  readonly priority?: "high" | "low" | undefined;
+  readonly group?: string | undefined;
+}
+
+/** What PostgreSQL made of it. */
+export interface PlacedRow {
+  readonly id: string;
+  /** Its place among all jobs of all queues, as text: a 64-bit number. */
+  readonly order: string;
+  readonly xid: string;
+}
+
+const columns = "id, data, max_attempts, delay, run_at, priority, group_name";
+
+const insertPlaced: Statement = {
+  name: "keyline-insert-placed",
+  text: `INSERT INTO keyline.job (queue, id, data, max_attempts, due_at, state, priority, group_name)
+    SELECT $1, id, data::json, max_attempts, due_at, CASE WHEN due_at > now() THEN 'scheduled' ELSE 'waiting' END, priority, group_name
+    FROM (
+      SELECT ${columns}, place, coalesce(to_timestamp(run_at / 1000), statement_timestamp() + delay * interval '1 millisecond') AS due_at
+      FROM unnest($2::text[], $3::text[], $4::integer[], $5::float8[], $6::float8[], $7::text[], $8::text[]) WITH ORDINALITY
+        AS new (${columns}, place)
+    ) AS placed
+    ORDER BY place
+    ON CONFLICT (queue, id) DO NOTHING RETURNING id, seq::text AS order, pg_current_xact_id()::text AS xid`,
+};
+
+const findTurns: Statement = {
+  name: "keyline-find-turns",
+  text: `SELECT id, attempts, seq::text AS order, group_name IS NOT NULL AND EXISTS (
+      SELECT FROM keyline.job AS earlier WHERE earlier.queue = job.queue AND earlier.group_name = job.group_name
+        AND earlier.seq < job.seq AND earlier.state IN ('waiting', 'scheduled')
+    ) AS is_early
+    FROM keyline.job WHERE queue = $1 AND id = ANY($2::text[]) AND state IN ('waiting', 'scheduled')`,
+};
+
+/** Whether it is a job's turn. */
+export interface Turn {
+  readonly id: string;
+  readonly attempts: number;
+  readonly order: string;
+  /** Another job of its group, added before it, is not settled. */
+  readonly is_early: boolean;
+}
+
+/** The rows of those jobs of one queue that have a place of their own. */
+export class PlacedRows {
+  readonly #database: Database;
+  readonly #queue: string;
+
+  constructor(database: Database, queue: string) {
+    this.#database = database;
+    this.#queue = queue;
+  }
+
+  /** Inserts those whose id is not known, in this order, and returns them. */
+  insert(jobs: readonly PlacedJob[]): Promise<PlacedRow[]> {
+    return this.#database.query<PlacedRow>(insertPlaced, this.#valuesOf(jobs));
+  }
+
+  /** The same in the caller's transaction. */
+  async insertWithin(tx: TransactionClient, jobs: readonly PlacedJob[]): Promise<PlacedRow[]> {
+    return (await queryWithin(tx, insertPlaced.text, this.#valuesOf(jobs))) as PlacedRow[];
+  }
+
+  /** Those of the jobs that are not settled. */
+  findTurns(ids: readonly string[]): Promise<Turn[]> {
+    return this.#database.query<Turn>(findTurns, [this.#queue, ids]);
+  }
+
+  #valuesOf(jobs: readonly PlacedJob[]): unknown[] {
+    return [
+      this.#queue,
+      jobs.map(({ id }) => id),
+      jobs.map(({ dataJson }) => dataJson),
+      jobs.map(({ maxAttempts }) => maxAttempts ?? null),
+      jobs.map(({ delayMs }) => delayMs ?? null),
+      jobs.map(({ runAt }) => runAt ?? null),
+      jobs.map(({ priority }) => priority ?? null),
+      jobs.map(({ group }) => group ?? null),
+    ];
+  }
+}

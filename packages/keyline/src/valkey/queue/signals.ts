@@ -1,0 +1,33 @@
+import type { ValkeyConnection } from "../client/connection.ts";
+import type { QueueKeys } from "./keys.ts";
+
+export type SignalKind = "due" | "gates";
+
+/** Something that workers of the queue are to know at once. */
+export interface Signal {
+  readonly id: string;
+  readonly kind: string;
+}
+
+const newest = 50;
+
+/** What scripts tell all workers of one queue; see scripts/place.lua. */
+export class Signals {
+  readonly #connection: ValkeyConnection;
+  readonly #keys: QueueKeys;
+
+  constructor(connection: ValkeyConnection, keys: QueueKeys) {
+    this.#connection = connection;
+    this.#keys = keys;
+  }
+
+  get key(): string {
+    return this.#keys.signals;
+  }
+
+  /** The newest ones, oldest first: whoever has not read for so long that some are missing looks at everything anew. */
+  async read(): Promise<Signal[]> {
+    const entries = await this.#connection.client.xrevrange(this.#keys.signals, "+", "-", "COUNT", newest);
+    return entries.reverse().map(([id, fields]) => ({ id, kind: fields[fields.indexOf("kind") + 1] ?? "" }));
+  }
+}
