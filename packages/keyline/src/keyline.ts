@@ -21,7 +21,7 @@ import type { Stream } from "./stream/stream.ts";
 import { Streams } from "./stream/streams.ts";
 import { ValkeyConnection } from "./valkey/client/connection.ts";
 import { toTarget, type ValkeyOptions, type ValkeyTarget } from "./valkey/client/options.ts";
-import { StreamTails } from "./valkey/stream/stream-tails.ts";
+import { StreamTails } from "./valkey/client/stream-tails.ts";
 import { createSubscriptions } from "./valkey/channel/create-subscriptions.ts";
 
 export interface KeylineOptions {

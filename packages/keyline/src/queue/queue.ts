@@ -8,7 +8,7 @@ import { checkInteger, checkOptionNames, checkTimeout } from "../runtime/options
 import type { ValkeyConnection } from "../valkey/client/connection.ts";
 import type { QueueCounts } from "../valkey/queue/reads.ts";
 import type { QueueStore } from "../valkey/queue/queue-store.ts";
-import type { StreamTails } from "../valkey/stream/stream-tails.ts";
+import type { StreamTails } from "../valkey/client/stream-tails.ts";
 import { AddCheck, checkAddManyOptions, checkAddOptions } from "./add-check.ts";
 import type { Adder, AddRequest } from "./adder.ts";
 import type { DeadLetter } from "./dead-letter.ts";

@@ -8,7 +8,7 @@ import { checkName } from "../runtime/names.ts";
 import { checkSameOptions } from "../runtime/same-options.ts";
 import type { ValkeyConnection } from "../valkey/client/connection.ts";
 import { QueueKeys } from "../valkey/queue/keys.ts";
-import type { StreamTails } from "../valkey/stream/stream-tails.ts";
+import type { StreamTails } from "../valkey/client/stream-tails.ts";
 import { QueueStore } from "../valkey/queue/queue-store.ts";
 import { PlainAdder, type Adder } from "./adder.ts";
 import { JobOutlet } from "./job-outlet.ts";

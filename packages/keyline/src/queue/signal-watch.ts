@@ -3,7 +3,7 @@ import type { Logger } from "../runtime/logger.ts";
 import { delay, retryDelay } from "../runtime/waiting.ts";
 import type { QueueStore } from "../valkey/queue/queue-store.ts";
 import type { SignalKind } from "../valkey/queue/signals.ts";
-import type { StreamTails } from "../valkey/stream/stream-tails.ts";
+import type { StreamTails } from "../valkey/client/stream-tails.ts";
 import type { ShiftDuty } from "../work/shift-parts.ts";
 
 /**

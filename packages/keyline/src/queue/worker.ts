@@ -15,7 +15,7 @@ import type { Logger } from "../runtime/logger.ts";
 import type { ValkeyConnection } from "../valkey/client/connection.ts";
 import type { Beat } from "../valkey/queue/leases.ts";
 import type { QueueStore } from "../valkey/queue/queue-store.ts";
-import type { StreamTails } from "../valkey/stream/stream-tails.ts";
+import type { StreamTails } from "../valkey/client/stream-tails.ts";
 import { Intake, type Doubts, type IntakeSetup } from "../work/intake.ts";
 import { Report, type ShiftEvents } from "../work/report.ts";
 import type { Runner } from "../work/runner.ts";

@@ -5,7 +5,7 @@ import type { Logger } from "../runtime/logger.ts";
 import { PagedSource } from "../runtime/paged-source.ts";
 import { delay } from "../runtime/waiting.ts";
 import { isConnectionError, type ValkeyConnection } from "../valkey/client/connection.ts";
-import type { StreamTails } from "../valkey/stream/stream-tails.ts";
+import type { StreamTails } from "../valkey/client/stream-tails.ts";
 import type { Entry } from "./entry.ts";
 import { compareIds, toEntryId, isEntryId } from "./entry-id.ts";
 import type { EntryReader } from "./entry-reader.ts";

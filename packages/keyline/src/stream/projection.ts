@@ -18,7 +18,7 @@ import type { Logger } from "../runtime/logger.ts";
 import { checkInteger, checkOptionNames, checkTimeout } from "../runtime/options.ts";
 import { delay, Notice, retryDelay } from "../runtime/waiting.ts";
 import type { ValkeyConnection } from "../valkey/client/connection.ts";
-import type { StreamTails } from "../valkey/stream/stream-tails.ts";
+import type { StreamTails } from "../valkey/client/stream-tails.ts";
 import type { Entry, RawEntry } from "./entry.ts";
 import { compareIds } from "./entry-id.ts";
 import type { EntryReader } from "./entry-reader.ts";

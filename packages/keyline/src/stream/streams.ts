@@ -12,7 +12,7 @@ import { ServerRun } from "../valkey/client/server-run.ts";
 import { StreamKeys } from "../valkey/stream/keys.ts";
 import { RecordLog } from "../valkey/stream/record-log.ts";
 import { StreamLog } from "../valkey/stream/stream-log.ts";
-import type { StreamTails } from "../valkey/stream/stream-tails.ts";
+import type { StreamTails } from "../valkey/client/stream-tails.ts";
 import { Appender } from "./appender.ts";
 import { EntryReader } from "./entry-reader.ts";
 import type { EventRules } from "./event-check.ts";

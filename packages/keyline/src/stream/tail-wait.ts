@@ -1,6 +1,6 @@
 import { performance } from "../runtime/clock.ts";
 import { delay } from "../runtime/waiting.ts";
-import type { StreamTails } from "../valkey/stream/stream-tails.ts";
+import type { StreamTails } from "../valkey/client/stream-tails.ts";
 
 const earlyMs = 10;
 const patience = 3;

@@ -100,7 +100,7 @@ test("a due time stands in the row, and survives the loss of Valkey", async () =
   await stage.valkey.del(await keysOf(stage, "lost"));
   const worker = queue.work(({ data }) => void ran.push(data));
   await eventually("both have run", () => ran.length === 2);
-  expect(ran.toSorted()).toEqual([1, 2]);
+  expect(new Set(ran)).toEqual(new Set([1, 2]));
   await worker.stop();
 });
 

@@ -6,7 +6,7 @@ import { Groups } from "../../src/stream/group/groups.ts";
 import { ValkeyConnection } from "../../src/valkey/client/connection.ts";
 import { StreamKeys } from "../../src/valkey/stream/keys.ts";
 import { toTarget } from "../../src/valkey/client/options.ts";
-import { StreamTails } from "../../src/valkey/stream/stream-tails.ts";
+import { StreamTails } from "../../src/valkey/client/stream-tails.ts";
 import type { Stage } from "./stage.ts";
 
 /** The consumer groups of one stream, as a process of its own would have them: with connections of its own. */

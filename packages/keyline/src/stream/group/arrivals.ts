@@ -1,7 +1,7 @@
 import { Alarm } from "../../runtime/alarm.ts";
 import type { Turn } from "../../valkey/stream/group-log.ts";
 
-/** Says when a stream has news; see valkey/stream/stream-tails.ts. */
+/** Says when a stream has news; see valkey/client/stream-tails.ts. */
 export interface Tails {
   /** Resolves when the stream at `key` has an entry after `after`, or when `signal` is aborted. May resolve too early. */
   whenAfter(key: string, after: string, signal: AbortSignal): Promise<void>;

@@ -28,6 +28,6 @@ export class Signals {
   /** The newest ones, oldest first: whoever has not read for so long that some are missing looks at everything anew. */
   async read(): Promise<Signal[]> {
     const entries = await this.#connection.client.xrevrange(this.#keys.signals, "+", "-", "COUNT", newest);
-    return entries.reverse().map(([id, fields]) => ({ id, kind: fields[fields.indexOf("kind") + 1] ?? "" }));
+    return entries.toReversed().map(([id, fields]) => ({ id, kind: fields[fields.indexOf("kind") + 1] ?? "" }));
   }
 }

@@ -4,7 +4,7 @@ import { silentLogger } from "../../../src/runtime/logger.ts";
 import { compareIds } from "../../../src/stream/entry-id.ts";
 import { ValkeyConnection } from "../../../src/valkey/client/connection.ts";
 import { toTarget } from "../../../src/valkey/client/options.ts";
-import { StreamTails } from "../../../src/valkey/stream/stream-tails.ts";
+import { StreamTails } from "../../../src/valkey/client/stream-tails.ts";
 import { eventually } from "../../support/stage.ts";
 
 test("whoever begins to wait while the server is away goes on before it is back", async () => {

@@ -16,8 +16,8 @@ import { performance, setImmediate } from "../../runtime/clock.ts";
 import type { Logger } from "../../runtime/logger.ts";
 import { delay, Notice, retryDelay } from "../../runtime/waiting.ts";
 import { toError } from "../../runtime/errors.ts";
-import { isNotPermitted } from "../client/run-mark.ts";
-import type { ValkeyConnection } from "../client/connection.ts";
+import { isNotPermitted } from "./run-mark.ts";
+import type { ValkeyConnection } from "./connection.ts";
 
 interface Waiter {
   readonly after: string;
