@@ -6,7 +6,15 @@ export type { HandlerContext, Settle } from "./queue/job-settle.ts";
 export type { BatchHandlerContext, BatchSettle, BatchSettlement } from "./queue/batch-settle.ts";
 export type { DeadLetter } from "./queue/dead-letter.ts";
 export type { Job } from "./queue/job.ts";
-export type { AddOptions, AddResult, Priority, QueueOptions, TransactionalAddOptions, WorkBatchOptions, WorkOptions } from "./queue/options.ts";
+export type {
+  AddOptions,
+  AddResult,
+  Priority,
+  QueueOptions,
+  TransactionalAddOptions,
+  WorkBatchOptions,
+  WorkOptions,
+} from "./queue/options.ts";
 export type { BatchHandler, SettlingBatchHandler } from "./queue/batch-runner.ts";
 export type { Handler, Queue, QueueStatus, SettlingHandler } from "./queue/queue.ts";
 export type { Worker, WorkerEvents } from "./queue/worker.ts";
