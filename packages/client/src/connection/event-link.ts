@@ -7,10 +7,10 @@
  *
  * What breaks ends the whole link, so that one place decides when to try again; what is refused is an answer to what was asked.
  */
-import { notAnswered, offline, toError } from "../client-error.ts";
 import type { Environment } from "../runtime/environment.ts";
 import { readEvents, type StreamEvent } from "./event-reader.ts";
-import type { Answers, ClientFrame, FrameOf, Refusal, ServerFrame } from "./frames.ts";
+import type { Answers, ClientFrame, FrameOf, ServerFrame } from "./frames.ts";
+import { closeCodeOf, GatewayRequests, type Problem } from "./gateway-requests.ts";
 import type { Link, LinkEnd, Payload } from "./link.ts";
 import { beginningOf, endOf, groupsOf, keyOf, pathOf, type Named, type Target } from "./target.ts";
 
@@ -22,8 +22,6 @@ interface EventLinkParts {
   onProbe(): void;
 }
 
-type Problem = Pick<Refusal, "code" | "message">;
-
 /** A gateway says more than a client is told. */
 type EndCode = Problem["code"] | "RENEW";
 
@@ -32,25 +30,22 @@ const mostChannelStreams = 2;
 const mostTogether = 50;
 // Four heartbeats of a gateway.
 const longestSilenceMs = 60_000;
-// EventSource, which accepts nothing but events, is not told of problems.
-const accept = "text/event-stream, application/problem+json";
 
 export class EventLink implements Link {
   readonly #parts: EventLinkParts;
   readonly #targets = new Map<string, Target>();
   readonly #streams = new Map<AbortController, readonly Target[]>();
   readonly #ended = Promise.withResolvers<LinkEnd>();
-  /** Of questions that wait for their answers. */
-  readonly #ending = new AbortController();
+  readonly #requests: GatewayRequests;
   readonly hello = Promise.resolve();
   readonly ended = this.#ended.promise;
   #waiting: Target[] = [];
   #mostTogether = mostTogether;
-  #token: string | undefined;
   #isEnded = false;
 
   constructor(parts: EventLinkParts) {
     this.#parts = parts;
+    this.#requests = new GatewayRequests({ ...parts, onEnd: (code) => this.end(code) });
   }
 
   get isEnded(): boolean {
@@ -71,7 +66,7 @@ export class EventLink implements Link {
   }
 
   async request<Type extends keyof Answers>(frame: FrameOf<Type>, payload?: Payload): Promise<Answers[Type]> {
-    return (await this.#answer(frame, payload?.json)) as Answers[Type];
+    return (await this.#requests.answer(frame, payload?.json)) as Answers[Type];
   }
 
   probe(): void {
@@ -82,36 +77,8 @@ export class EventLink implements Link {
     if (this.#isEnded) return;
     this.#isEnded = true;
     for (const stop of this.#streams.keys()) stop.abort();
-    this.#ending.abort();
+    this.#requests.stop();
     this.#ended.resolve({ code, retryMs });
-  }
-
-  #answer(frame: FrameOf<keyof Answers>, data = "null"): Promise<object> | object {
-    switch (frame.type) {
-      case "token":
-        this.#token = frame.token;
-        // The gateway ends the streams of one that has expired.
-        return { expiresInMs: null };
-      case "publish":
-        return this.#post(`channels/${encodeURIComponent(frame.channel)}/messages`, `{"data":${data}}`);
-      case "append": {
-        const key = frame.idempotencyKey === undefined ? "" : `,"idempotencyKey":${JSON.stringify(frame.idempotencyKey)}`;
-        return this.#post(`streams/${encodeURIComponent(frame.stream)}/events`, `{"data":${data}${key}}`);
-      }
-      case "enter":
-      case "watch":
-        throw offline();
-      default:
-        return {};
-    }
-  }
-
-  async #post(path: string, body: string): Promise<object> {
-    const response = await this.#fetch(path, { method: "POST", body, signal: this.#ending.signal }).catch(() => undefined);
-    const problem = response && (await this.#problemOf(response));
-    if (problem) throw toError(problem);
-    if (!response?.ok) throw notAnswered();
-    return (await response.json()) as object;
   }
 
   #drop(frame: Named): void {
@@ -152,8 +119,8 @@ export class EventLink implements Link {
     stop.signal.addEventListener("abort", () => cancel?.());
     heard();
     try {
-      const response = await this.#fetch(pathOf(targets), { signal: stop.signal });
-      const problem = await this.#problemOf(response);
+      const response = await this.#requests.send(pathOf(targets), { signal: stop.signal });
+      const problem = await this.#requests.problemOf(response);
       if (problem) {
         this.#close(stop);
         await this.#refuse(targets, problem);
@@ -211,7 +178,7 @@ export class EventLink implements Link {
     const granted: Target[] = [];
     for (const target of targets) {
       const stop = new AbortController();
-      const own = await this.#problemOf(await this.#fetch(pathOf([target]), { signal: stop.signal }));
+      const own = await this.#requests.problemOf(await this.#requests.send(pathOf([target]), { signal: stop.signal }));
       stop.abort();
       if (own) this.#tell(target, { type: "error", ...own });
       else granted.push(target);
@@ -226,33 +193,4 @@ export class EventLink implements Link {
     const name = "channel" in frame ? { channel: frame.channel } : { stream: frame.stream };
     if (this.#isWanted(target)) this.#parts.onFrame({ ...name, sub: frame.sub, ...content } as ServerFrame);
   }
-
-  #fetch(path: string, init: RequestInit): Promise<Response> {
-    const { url, environment } = this.#parts;
-    const headers: Record<string, string> = init.body ? { "content-type": "application/json" } : { accept };
-    if (this.#token !== undefined) headers["authorization"] = `Bearer ${this.#token}`;
-    return environment.fetch(url + path, { ...init, headers, cache: "no-store" });
-  }
-
-  /** Why the gateway refuses. What ends more than what was asked for ends the link. */
-  async #problemOf(response: Response): Promise<Problem | undefined> {
-    if (response.ok) return undefined;
-    const problem = (await response.json().catch(() => undefined)) as
-      { readonly code?: Problem["code"]; readonly title: string; readonly detail?: string } | undefined;
-    if (!problem?.code) {
-      this.end(1006);
-      return undefined;
-    }
-    const { code, title, detail = title } = problem;
-    if (endsLink.test(code)) this.end(closeCodeOf(code));
-    return { code, message: detail };
-  }
-}
-
-// A token that is missing may be needed for one channel and not for another.
-const endsLink = /^TOKEN_(?!MISSING)|DRAINING|GATEWAY_FULL|TOO_MANY_CONNECTIONS/;
-
-function closeCodeOf(code: EndCode): number {
-  if (code === "TOKEN_REVOKED") return 4403;
-  return code.startsWith("TOKEN_") ? 4401 : 1012;
 }
