@@ -20,15 +20,14 @@ import type { Logger } from "../runtime/logger.ts";
 import { toError, type KeylineError } from "../runtime/errors.ts";
 import { delay, retryDelay } from "../runtime/waiting.ts";
 import type { ChannelLog, HistoryPage, Position } from "../valkey/channel/channel-log.ts";
-import { Audience } from "./audience.ts";
 import { formatCursor } from "./cursor.ts";
+import { EarlyMessages, type LiveMessage } from "./early-messages.ts";
 import { walk, type Step } from "./history-walk.ts";
-import { InOrder } from "./in-order.ts";
-import { readEntry, readMessage, type Message, type MessageReader, type RawMessage } from "./message.ts";
+import { KeptAudience } from "./kept-audience.ts";
+import { readEntry, readMessage, type Message, type MessageReader } from "./message.ts";
 import type { Receiver } from "./receiver.ts";
 import { historyPage, isSameEra, Replays, type HandOver } from "./replays.ts";
 import type { Topic } from "./topic.ts";
-import { Window } from "./window.ts";
 
 export interface KeptTopicSetup<Data> {
   readonly channel: string;
@@ -37,16 +36,12 @@ export interface KeptTopicSetup<Data> {
   readonly logger: Logger;
 }
 
-const maxEarly = 1_000;
-const maxEarlyLength = 8_388_608;
-
 export class KeptTopic<Data> implements Topic<Data> {
   readonly #setup: KeptTopicSetup<Data>;
-  readonly #audience = new Audience<Data>();
+  readonly #audience: KeptAudience<Data>;
   readonly #waiting = new Map<Receiver<Data>, Position | "earliest" | undefined>();
-  readonly #window = new Window<Data>();
   readonly #replays: Replays<Data>;
-  readonly #inOrder = new InOrder();
+  readonly #early = new EarlyMessages();
   readonly #stopping = new AbortController();
   #position: Position | undefined;
   /** `<epoch>.<era>.` of the position: what a cursor of the same history begins with. */
@@ -59,12 +54,10 @@ export class KeptTopic<Data> implements Topic<Data> {
   /** Everything up to `#position` was handed on, and what comes live continues there. */
   #isCurrent = false;
   #reading: Promise<void> | undefined;
-  /** Live messages that came since the last read was sent. */
-  #early: { readonly raw: RawMessage; readonly cursor: string; readonly length: number }[] = [];
-  #earlyLength = 0;
 
   constructor(setup: KeptTopicSetup<Data>) {
     this.#setup = setup;
+    this.#audience = new KeptAudience<Data>(setup.reader);
     this.#replays = new Replays<Data>({
       ...setup,
       signal: this.#stopping.signal,
@@ -93,9 +86,10 @@ export class KeptTopic<Data> implements Topic<Data> {
     const raw = readMessage(this.#setup.channel, text, this.#setup.logger);
     if (!raw) return;
     // A foreign writer's, which is in no history, is handed on, and has no place to resume from.
-    if (raw.cursor === undefined) this.#hand(raw, { length: text.length });
-    else if (this.#isCurrent) this.#take(raw, { cursor: raw.cursor, length: text.length });
-    else this.#keepEarly(raw, { cursor: raw.cursor, length: text.length });
+    if (raw.cursor === undefined) this.#audience.hand(raw, { length: text.length });
+    else if (this.#isCurrent) this.#take({ raw, cursor: raw.cursor, length: text.length });
+    // Where they have become too many they are forgotten, and read once more.
+    else if (!this.#early.keep({ raw, cursor: raw.cursor, length: text.length })) this.#session++;
   }
 
   onConnected(): void {
@@ -108,7 +102,7 @@ export class KeptTopic<Data> implements Topic<Data> {
   onDisconnected(): void {
     this.#isConnected = false;
     this.#isCurrent = false;
-    this.#forgetEarly();
+    this.#early.forget();
   }
 
   onRefused(fault: KeylineError): void {
@@ -129,9 +123,7 @@ export class KeptTopic<Data> implements Topic<Data> {
       this.#replays.add(receiver, since);
       return;
     }
-    receiver.begin(formatCursor(this.#position));
-    receiver.skipTo = this.#position.count;
-    this.#audience.add(receiver);
+    this.#audience.begin(receiver, this.#position);
   }
 
   /**
@@ -140,66 +132,34 @@ export class KeptTopic<Data> implements Topic<Data> {
    */
   #handOver(receiver: Receiver<Data>, position: Position): HandOver {
     if (!this.#isCurrent || !this.#position) return "later";
-    if (!this.#window.reachesBackTo(position)) return isSameEra(position, this.#position) ? "behind" : "later";
-    let { count } = position;
-    for (const next of this.#window.after(count)) {
-      if (receiver.room <= 0) return { ...position, count };
-      count = next.count;
-      if (next.message) receiver.offer(next.message);
-    }
-    // Another process may have been told of messages that are still on their way to this one.
-    receiver.skipTo = position.count;
-    receiver.begin(formatCursor({ ...position, count }));
-    if (!receiver.isClosed) this.#audience.add(receiver);
-    return "live";
+    if (!this.#audience.reachesBackTo(position)) return isSameEra(position, this.#position) ? "behind" : "later";
+    return this.#audience.bring(receiver, position);
   }
 
   /** A page that was read for those who were away: it serves the next ones too, and may show that the history or the server is another one by now. */
-  #noticePage({ end, entries }: HistoryPage, messages: ReadonlyMap<string, Message<Data>>): void {
+  #noticePage(page: HistoryPage, messages: ReadonlyMap<string, Message<Data>>): void {
     if (!this.#isCurrent || !this.#position) return;
-    if (!isSameEra(end, this.#position)) {
+    if (!isSameEra(page.end, this.#position)) {
       this.#isCurrent = false;
       this.#catchUp();
       return;
     }
-    const older = entries.filter(({ era }) => era === end.era).toReversed();
-    this.#window.extend(older.map(({ entryId, count, data }) => ({ message: messages.get(entryId), count, length: data.length })));
+    this.#audience.extend(page, messages);
   }
 
   /** A live message. */
-  #take(raw: RawMessage, { cursor, length }: { readonly cursor: string; readonly length: number }): void {
+  #take({ raw, cursor, length }: LiveMessage): void {
     if (this.#position && cursor.startsWith(this.#prefix)) {
       const count = Number.parseInt(cursor.slice(this.#prefix.length), 10);
       if (count <= this.#position.count) return;
       if (count === this.#position.count + 1) {
         this.#position = { ...this.#position, count, last: cursor.slice(cursor.lastIndexOf(".") + 1) };
-        this.#hand(raw, { length, count });
+        this.#audience.hand(raw, { length, count });
         return;
       }
     }
     this.#isCurrent = false;
     this.#catchUp();
-  }
-
-  #keepEarly(raw: RawMessage, { cursor, length }: { readonly cursor: string; readonly length: number }): void {
-    this.#early.push({ raw, cursor, length });
-    this.#earlyLength += length;
-    if (this.#early.length <= maxEarly && this.#earlyLength <= maxEarlyLength) return;
-    // All of them are in the history, which is then read once more.
-    this.#forgetEarly();
-    this.#session++;
-  }
-
-  #forgetEarly(): void {
-    this.#early = [];
-    this.#earlyLength = 0;
-  }
-
-  #hand(raw: RawMessage, { length, count }: { readonly length: number; readonly count?: number }): void {
-    this.#inOrder.use(this.#setup.reader.read(raw), (message: Message<Data> | undefined) => {
-      if (count !== undefined) this.#window.push(message, length);
-      if (message) this.#audience.offer(message, count);
-    });
   }
 
   #catchUp(): void {
@@ -221,7 +181,7 @@ export class KeptTopic<Data> implements Topic<Data> {
         const since = this.#position;
         const limit = since ? historyPage : 0;
         // What has come so far was published before this read, and is in it.
-        this.#forgetEarly();
+        this.#early.forget();
         const page = await log.readSince(since ?? "earliest", limit);
         tries = 0;
         const isEnd = page.entries.length < limit || limit === 0;
@@ -247,37 +207,37 @@ export class KeptTopic<Data> implements Topic<Data> {
   #follow(step: Step): void {
     if (step.kind === "gap") {
       this.#moveTo(step.position);
-      this.#inOrder.use(step.gap, (gap) => this.#audience.offerGap(gap));
+      this.#audience.announce(step.gap);
       return;
     }
     const { position, data } = step;
     if (!formatCursor(position).startsWith(this.#prefix)) this.#moveTo({ ...position, count: position.count - 1 });
     this.#position = position;
     const raw = readEntry(this.#setup.channel, step, this.#setup.logger);
-    if (raw) this.#hand(raw, { length: data.length, count: position.count });
-    else this.#inOrder.use(undefined, () => this.#window.push(undefined, 0));
+    if (raw) this.#audience.hand(raw, { length: data.length, count: position.count });
+    else this.#audience.passOver();
   }
 
   /** The window has a hole before `position`. */
   #moveTo(position: Position): void {
     this.#position = position;
     this.#prefix = `${position.epoch}.${position.era}.`;
-    this.#inOrder.use(position, (place) => this.#window.reset(place));
+    this.#audience.moveTo(position);
   }
 
   #becomeCurrent(): void {
     this.#isCurrent = true;
-    for (const { raw, ...rest } of this.#early) {
-      this.#take(raw, rest);
+    for (const early of this.#early.all()) {
+      this.#take(early);
       // It was not the next one, and everything is read once more.
       if (!this.#isCurrent) return;
     }
-    this.#forgetEarly();
+    this.#early.forget();
     const waiting = [...this.#waiting];
     this.#waiting.clear();
     // Behind messages whose schema is still at work.
-    this.#inOrder.use(waiting, (receivers) => {
-      for (const [receiver, since] of receivers) this.#begin(receiver, since);
+    this.#audience.afterwards(() => {
+      for (const [receiver, since] of waiting) this.#begin(receiver, since);
       this.#replays.wake();
     });
   }
