@@ -1,9 +1,9 @@
-import type { Socket } from "node:net";
-import { Cluster, Valkey } from "iovalkey";
+import { Cluster, type Valkey } from "iovalkey";
 import { clearInterval, clearTimeout, performance, queueMicrotask, setInterval, setTimeout } from "../../runtime/clock.ts";
 import { KeylineError, toError } from "../../runtime/errors.ts";
 import type { Logger } from "../../runtime/logger.ts";
 import { retryDelay } from "../../runtime/waiting.ts";
+import { createClient } from "./create-client.ts";
 import { faultCodeOf, isLasting, toFault } from "./faults.ts";
 import type { ValkeyTarget } from "./options.ts";
 import { checkServer } from "./server-check.ts";
@@ -52,17 +52,7 @@ export class ValkeyConnection {
       isToReconnect: (error) => this.#isToReconnect(error),
     });
     this.client.on("error", (error: Error) => this.#noteError(error));
-    if (this.client instanceof Valkey) {
-      hearLaterErrors(this.client);
-      letProcessEnd(this.client);
-    } else {
-      this.client.on("+node", (node: Valkey) => {
-        hearLaterErrors(node);
-        letProcessEnd(node);
-      });
-      this.#refreshSlots(this.client);
-    }
-    this.client.on("reconnecting", () => letTimerEnd(this.client));
+    if (this.client instanceof Cluster) this.#refreshSlots(this.client);
     this.client.on("close", () => {
       this.#isChecked = false;
       this.#connect++;
@@ -209,70 +199,6 @@ export class ValkeyConnection {
     const mismatch = await findTlsMismatch(this.#target.options);
     if (mismatch !== undefined && !this.isReady && !this.#isClosed) this.#noteFault(toFault("TLS_FAILED", mismatch, this.#lastError));
   }
-}
-
-/** The client library hears a socket's first error only, and TLS has more to say: one that nobody hears ends the process. */
-function hearLaterErrors(client: Valkey): void {
-  client.on("error", () => {
-    const { stream } = client as { readonly stream?: Socket };
-    if (stream?.listenerCount("error") === 0) stream.on("error", () => undefined);
-  });
-}
-
-/**
- * Lets the process end while nothing is awaited of this connection. As long as something is, the client library's timer for silence (`socketTimeout`)
- * holds the process, and so does the one of `whenReady`.
- */
-function letProcessEnd(client: Valkey): void {
-  client.on("connect", () => {
-    const { stream } = client as { readonly stream?: Socket };
-    stream?.unref();
-  });
-}
-
-/** The same while it waits to connect again. */
-function letTimerEnd(client: object): void {
-  const { reconnectTimeout } = client as { readonly reconnectTimeout?: NodeJS.Timeout | null };
-  reconnectTimeout?.unref();
-}
-
-function createClient(
-  target: ValkeyTarget,
-  {
-    silenceMs,
-    nextDelay,
-    isToReconnect,
-  }: { readonly silenceMs: number; readonly nextDelay: () => number; isToReconnect(error: Error): boolean },
-): Valkey | Cluster {
-  // What a single server is told by server-check.ts.
-  const isTold = (name: string): boolean => target.kind !== "cluster" && ["username", "password", "db"].includes(name);
-  const common = {
-    ...Object.fromEntries(Object.entries(target.options).filter(([name]) => !isTold(name))),
-    autoResendUnfulfilledCommands: false,
-    // A subscriber subscribes again itself, and then reads what it missed.
-    autoResubscribe: false,
-    // Zero: what waits for an answer when the connection closes is rejected at once. With null it would never be.
-    maxRetriesPerRequest: 0,
-    connectTimeout: 5_000,
-    keepAlive: 10_000,
-    socketTimeout: silenceMs,
-    reconnectOnError: isToReconnect,
-  };
-  if (target.kind !== "cluster") {
-    const retries = { retryStrategy: nextDelay, ...(target.kind === "sentinel" ? { sentinelRetryStrategy: nextDelay } : {}) };
-    return new Valkey({ ...common, ...retries, enableReadyCheck: false, lazyConnect: true, enableOfflineQueue: false });
-  }
-  const cluster = new Cluster([...target.nodes], {
-    lazyConnect: true,
-    enableOfflineQueue: false,
-    clusterRetryStrategy: nextDelay,
-    // Zero: a command whose connection closed is not sent to the next primary a second time.
-    retryDelayOnFailover: 0,
-    redisOptions: common,
-  });
-  // Its connection for subscriptions is used by nobody here, and prints what it may not do.
-  Object.assign(cluster, { subscriber: { start: () => undefined, stop: () => undefined, getInstance: () => null } });
-  return cluster;
 }
 
 /**
