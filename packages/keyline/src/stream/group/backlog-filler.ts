@@ -1,7 +1,8 @@
 import { Alarm } from "../../runtime/alarm.ts";
 import { toError } from "../../runtime/errors.ts";
 import type { Logger } from "../../runtime/logger.ts";
-import type { GroupBeat, GroupLog } from "../../valkey/stream/group-log.ts";
+import type { GroupBeat } from "../../valkey/stream/group-leases.ts";
+import type { GroupLog } from "../../valkey/stream/group-log.ts";
 import type { ShiftDuty } from "../../work/shift-parts.ts";
 import type { GroupRecord } from "./group-record.ts";
 

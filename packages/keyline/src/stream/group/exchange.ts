@@ -10,7 +10,8 @@
  */
 import type { Logger } from "../../runtime/logger.ts";
 import { isConnectionError } from "../../valkey/client/connection.ts";
-import type { EndOfEntry, GroupBeat, GroupLog, HandedEntry, Turn } from "../../valkey/stream/group-log.ts";
+import type { GroupBeat } from "../../valkey/stream/group-leases.ts";
+import type { EndOfEntry, GroupLog, HandedEntry, Turn } from "../../valkey/stream/group-log.ts";
 import { Doubt } from "../../work/doubt.ts";
 import type { Lease } from "../../work/lease.ts";
 import { Pump } from "../../work/pump.ts";

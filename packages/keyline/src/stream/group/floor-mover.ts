@@ -2,7 +2,7 @@ import { performance } from "../../runtime/clock.ts";
 import { Alarm } from "../../runtime/alarm.ts";
 import { toError } from "../../runtime/errors.ts";
 import type { Logger } from "../../runtime/logger.ts";
-import type { GroupBeat, Loss } from "../../valkey/stream/group-log.ts";
+import type { GroupBeat, Loss } from "../../valkey/stream/group-leases.ts";
 import type { ShiftDuty } from "../../work/shift-parts.ts";
 import type { GroupRecord } from "./group-record.ts";
 import { idBefore } from "../entry-id.ts";

@@ -2,7 +2,8 @@ import { Lease, type LeaseEvents } from "../../work/lease.ts";
 import type { Logger } from "../../runtime/logger.ts";
 import { checkRights } from "../../valkey/client/rights.ts";
 import { lastingFaultOf } from "../../valkey/client/faults.ts";
-import type { GroupBeat, GroupLog } from "../../valkey/stream/group-log.ts";
+import { GroupLeases, type GroupBeat } from "../../valkey/stream/group-leases.ts";
+import type { GroupLog } from "../../valkey/stream/group-log.ts";
 
 const page = 200;
 
@@ -21,6 +22,7 @@ export function createGroupLease(
     heldAgain(): readonly string[];
   },
 ): Lease<GroupBeat> {
+  const leases = new GroupLeases(log);
   const keeper = {
     get isReady(): boolean {
       return log.connection.isReady;
@@ -31,11 +33,11 @@ export function createGroupLease(
     // What is left under the name before it is found by the next renewal of anybody's lease.
     async begin(name: string): Promise<void> {
       await checkRights(log.connection, "consume", log.keys.rights);
-      await log.register(name, leaseMs);
+      await leases.register(name, leaseMs);
     },
-    beat: (name: string) => log.beat(name, leaseMs, heldAgain()),
+    beat: (name: string) => leases.beat(name, leaseMs, heldAgain()),
     async giveBack(name: string): Promise<void> {
-      for (let isMore = true; isMore;) isMore = (await log.rescue(name, page, "leaving", heldAgain()))?.isMore ?? false;
+      for (let isMore = true; isMore;) isMore = (await leases.rescue(name, page, "leaving", heldAgain()))?.isMore ?? false;
     },
   };
   return new Lease(keeper, leaseMs, { logger, events });

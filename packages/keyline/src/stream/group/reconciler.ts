@@ -6,7 +6,8 @@
  * When the group is not there (first use, FLUSHALL, a stream restored from an older copy), or reads elsewhere now, it is attached before
  * that. What runs here and was pending on the log that it left is in `again` then, and is kept.
  */
-import type { GroupBeat, GroupLog, HandedEntry } from "../../valkey/stream/group-log.ts";
+import type { GroupBeat } from "../../valkey/stream/group-leases.ts";
+import type { GroupLog, HandedEntry } from "../../valkey/stream/group-log.ts";
 import type { Doubt } from "../../work/doubt.ts";
 import type { Lease } from "../../work/lease.ts";
 import type { HeldEntries } from "./held-entries.ts";

@@ -1,7 +1,8 @@
 import { performance } from "../../runtime/clock.ts";
 import type { Logger } from "../../runtime/logger.ts";
 import { Rescue } from "../../work/rescue.ts";
-import type { GroupBeat, GroupLog } from "../../valkey/stream/group-log.ts";
+import { GroupLeases, type GroupBeat } from "../../valkey/stream/group-leases.ts";
+import type { GroupLog } from "../../valkey/stream/group-log.ts";
 import type { Lease } from "../../work/lease.ts";
 import type { ShiftDuty } from "../../work/shift-parts.ts";
 
@@ -15,6 +16,7 @@ const sweepEveryMs = 60_000;
  */
 export class Rescuer implements ShiftDuty<unknown, GroupBeat> {
   readonly #log: GroupLog;
+  readonly #leases: GroupLeases;
   readonly #logger: Logger;
   readonly #lease: Lease<GroupBeat>;
   readonly #onSwept: () => void;
@@ -26,6 +28,7 @@ export class Rescuer implements ShiftDuty<unknown, GroupBeat> {
     { logger, lease, onSwept }: { readonly logger: Logger; readonly lease: Lease<GroupBeat>; readonly onSwept: () => void },
   ) {
     this.#log = log;
+    this.#leases = new GroupLeases(log);
     this.#lease = lease;
     this.#logger = logger;
     this.#onSwept = onSwept;
@@ -55,7 +58,7 @@ export class Rescuer implements ShiftDuty<unknown, GroupBeat> {
 
   async #handOutAgain(consumer: string): Promise<void> {
     for (let isMore = true, total = 0; isMore;) {
-      const answer = await this.#log.rescue(consumer, page, "ended");
+      const answer = await this.#leases.rescue(consumer, page, "ended");
       if (!answer) return;
       ({ isMore } = answer);
       total += answer.moved;
@@ -65,7 +68,7 @@ export class Rescuer implements ShiftDuty<unknown, GroupBeat> {
   }
 
   async #sweep(): Promise<void> {
-    if ((await this.#log.sweep(sweepEveryMs, page)) > 0)
+    if ((await this.#leases.sweep(sweepEveryMs, page)) > 0)
       this.#logger.warn({ group: this.#log.name }, "a line of entries stood still; it goes on");
     this.#onSwept();
   }

@@ -1,5 +1,5 @@
 import type { ValkeyConnection } from "../client/connection.ts";
-import type { GroupMode, GroupState } from "./group-log.ts";
+import type { GroupMode } from "./group-log.ts";
 import type { GroupKeys, StreamKeys } from "./keys.ts";
 import { wakeKeyOf } from "./group-wake.ts";
 import { scriptsBeside } from "../client/script.ts";
@@ -10,6 +10,26 @@ const prelude = ["group", "stream-state", "group-again"];
 const status = script(8, ...prelude, "group-status");
 const redrive = script(4, ...prelude, "group-redrive");
 const remove = script(8, ...prelude, "group-remove");
+
+/** What a group is like, as far as Valkey knows. */
+export interface GroupState {
+  readonly pending: number;
+  readonly firstPending: string;
+  readonly cursor: string;
+  /** As the server knows it, -1 when it does not. */
+  readonly lag: number;
+  readonly length: number;
+  readonly first: string;
+  readonly retrying: number;
+  readonly firstRetrying: string;
+  readonly dead: number;
+  readonly lost: number;
+  readonly consumers: number;
+  readonly lastSeenAt: number | undefined;
+  readonly mode: GroupMode;
+  /** Up to where the backlog has what the record has, in that mode. */
+  readonly filled: string;
+}
 
 type StatusReply = [number, string, string, number, number, string, number, string, number, number, number, string, GroupMode, string];
 

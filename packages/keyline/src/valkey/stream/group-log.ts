@@ -1,7 +1,6 @@
 import type { ValkeyConnection } from "../client/connection.ts";
 import type { GroupKeys } from "./keys.ts";
 import { wakeKeyOf } from "./group-wake.ts";
-import { registerLease } from "../client/register-lease.ts";
 import { scriptsBeside } from "../client/script.ts";
 import { toKeptEntry, type WireEntry } from "./stream-log.ts";
 import { bulkString, WrittenCommand } from "../client/written-command.ts";
@@ -33,44 +32,8 @@ export interface Turn {
   readonly wokenUpTo: string;
 }
 
-export interface GroupBeat {
-  /** Entries pending with this consumer; -1 when the group is not there. */
-  readonly pending: number;
-  readonly nextDueMs: number;
-  /** A consumer that is gone, or "". */
-  readonly goneConsumer: string;
-  readonly mode: GroupMode;
-  readonly loss: Loss | undefined;
-}
-
-/** Entries that trimming took before the group had finished them. */
-export interface Loss {
-  readonly from: string | undefined;
-  readonly to: string;
-  readonly entries: number;
-}
-
 /** Where a group reads: the stream itself, or older entries from the record. */
 export type GroupMode = "" | "backlog";
-
-export interface GroupState {
-  readonly pending: number;
-  readonly firstPending: string;
-  readonly cursor: string;
-  /** As the server knows it, -1 when it does not. */
-  readonly lag: number;
-  readonly length: number;
-  readonly first: string;
-  readonly retrying: number;
-  readonly firstRetrying: string;
-  readonly dead: number;
-  readonly lost: number;
-  readonly consumers: number;
-  readonly lastSeenAt: number | undefined;
-  readonly mode: GroupMode;
-  /** Up to where the backlog has what the record has, in that mode. */
-  readonly filled: string;
-}
 
 type TurnReply = [EndOfEntry[], stoppedBy: string, nextDueMs: number, Taken[], wokenUpTo: string];
 type Taken = [id: string, text: string] | [id: string, key: string | null, data: string | null];
@@ -78,10 +41,7 @@ type Taken = [id: string, text: string] | [id: string, key: string | null, data:
 const prelude = ["group", "stream-state", "group-again"];
 const turn = script(5, ...prelude, "group-turn");
 const fail = script(5, ...prelude, "group-fail");
-const beat = script(6, ...prelude, "group-beat");
-const rescue = script(5, ...prelude, "group-rescue");
 const own = script(4, ...prelude, "group-own");
-const sweep = script(4, ...prelude, "group-sweep");
 const adopt = script(2, ...prelude, "group-adopt");
 const attach = script(5, ...prelude, "group-attach");
 
@@ -176,7 +136,7 @@ export class GroupLog {
     const values: (string | number)[] = [this.name, consumer, request.leaseMs, this.linePrefix, request.places, request.mostPending];
     values.push(request.ended.length);
     for (const { id, key } of request.ended) values.push(id, key ?? "");
-    const reply = (await turn.run(this.connection, [...this.#workKeys(), this.wake, ...values])) as 0 | TurnReply;
+    const reply = (await turn.run(this.connection, [...this.workKeys, this.wake, ...values])) as 0 | TurnReply;
     if (reply === 0) return undefined;
     const [ended, stoppedBy, nextDueMs, taken, wokenUpTo] = reply;
     if (stoppedBy !== "" && stoppedBy !== "full") this.#newest = stoppedBy;
@@ -190,38 +150,10 @@ export class GroupLog {
     ending: { readonly attempts: number; readonly delayMs: number } | { readonly attempts: number; readonly letter: string },
   ): Promise<{ readonly end: EndOfEntry; readonly nextDueMs: number }> {
     const how = "letter" in ending ? ["bury", ending.attempts, ending.letter] : ["retry", ending.attempts, ending.delayMs];
-    const keys = [...this.#workKeys(), this.keys.dead];
+    const keys = [...this.workKeys, this.keys.dead];
     const reply = await fail.run(this.connection, [...keys, this.name, consumer, this.linePrefix, entry.id, entry.key ?? "", ...how]);
     const [end, nextDueMs] = reply as [EndOfEntry, number];
     return { end, nextDueMs };
-  }
-
-  async register(consumer: string, leaseMs: number): Promise<void> {
-    await registerLease.run(this.connection, [this.keys.consumers, consumer, leaseMs]);
-  }
-
-  /** Renews the lease, also on the entries of `again` that run; undefined when it is lost. */
-  async beat(consumer: string, leaseMs: number, running: readonly string[]): Promise<GroupBeat | undefined> {
-    const keys = [...this.#workKeys(), this.keys.state, this.keys.stream.groups];
-    const reply = await beat.run(this.connection, [...keys, this.name, consumer, leaseMs, ...running]);
-    if (reply === 0) return undefined;
-    const [pending, nextDueMs, goneConsumer, mode, lost, from, to] = reply as [number, number, string, GroupMode, number, string, string];
-    const loss = lost > 0 ? { from: from === "" ? undefined : from, to, entries: lost } : undefined;
-    return { pending, nextDueMs, goneConsumer, mode, loss };
-  }
-
-  /** Has a page of what a consumer has handed out again. Undefined when its lease goes on. */
-  async rescue(
-    consumer: string,
-    page: number,
-    why: "ended" | "leaving",
-    running: readonly string[] = [],
-  ): Promise<{ readonly isMore: boolean; readonly moved: number } | undefined> {
-    const keys = [...this.#workKeys(), this.wake];
-    const reply = await rescue.run(this.connection, [...keys, this.name, consumer, this.linePrefix, page, why, ...running]);
-    if (reply === -1) return undefined;
-    const [more, moved] = reply as [number, number];
-    return { isMore: more === 1, moved };
   }
 
   /** Everything that the consumer has and may run. */
@@ -229,7 +161,7 @@ export class GroupLog {
     const all: HandedEntry[] = [];
     for (let start = "-"; start !== "";) {
       const values = [this.name, consumer, this.linePrefix, start, page, leaseMs];
-      const [next, taken] = (await own.run(this.connection, [...this.#workKeys(), ...values])) as [string, Taken[]];
+      const [next, taken] = (await own.run(this.connection, [...this.workKeys, ...values])) as [string, Taken[]];
       for (const one of taken) all.push(toHanded(one));
       start = next;
     }
@@ -242,16 +174,12 @@ export class GroupLog {
     await adopt.run(this.connection, [again, entries, consumer, leaseMs, ...running.map(({ id }) => id)]);
   }
 
-  /** Frees entries of lines that stand still. Returns how many. */
-  async sweep(idleMs: number, page: number): Promise<number> {
-    return (await sweep.run(this.connection, [...this.#workKeys(), this.name, this.linePrefix, idleMs, page])) as number;
-  }
-
   get linePrefix(): string {
     return this.hasKeys ? this.keys.linePrefix : "";
   }
 
-  #workKeys(): string[] {
+  /** The keys that nearly every script of a group works with. */
+  get workKeys(): readonly string[] {
     const { consumers, again, entries } = this.keys;
     return [this.#log, consumers, again, entries];
   }

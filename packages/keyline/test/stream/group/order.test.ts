@@ -239,7 +239,8 @@ test("an entry whose line was lost is delivered all the same", async () => {
   hold.resolve();
   await eventually("the first ended", async () => (await groups.group("g").status()).pending === 1);
   const { GroupLog } = await import("../../../src/valkey/stream/group-log.ts");
-  await new GroupLog(connection, keys.group("g"), { name: "g", hasKeys: true }).sweep(0, 100);
+  const { GroupLeases } = await import("../../../src/valkey/stream/group-leases.ts");
+  await new GroupLeases(new GroupLog(connection, keys.group("g"), { name: "g", hasKeys: true })).sweep(0, 100);
   await eventually("the second ran", () => order.length === 2);
   await consumer.stop();
   await expectNothingLeft({ groups, keys } as GroupSite);
