@@ -1,26 +1,24 @@
 /*
  * DESIGN. The exchange is a consumer's conversation with Valkey: it ends entries and takes as many as there is room for, both in one round trip.
  *
- * - Of a stream without keys that is two commands written together, XACK and XREADGROUP. Everything else goes through one script:
- *   ends and hand-overs of streams with keys, entries that are due again, and the read that finds nothing, which has to say where
- *   the stream ended at that moment, so that the wait for the next entry misses none.
+ * - The commands are in group-commands.ts: one for ends and takes together, and one for each attempt that failed.
  * - Batching without waiting: what ends while a command is under way goes with the next one. Up to two are under way.
  * - After every failure and every reconnect nothing is sent before it was read again what this consumer has: reconciler.ts. Ends are sent
  *   again: ending what is nowhere any more does nothing.
  */
 import type { Logger } from "../../runtime/logger.ts";
-import { isConnectionError } from "../../valkey/client/connection.ts";
 import type { GroupBeat } from "../../valkey/stream/group-leases.ts";
-import type { EndOfEntry, GroupLog, HandedEntry, Turn } from "../../valkey/stream/group-log.ts";
+import type { GroupLog } from "../../valkey/stream/group-log.ts";
 import { Doubt } from "../../work/doubt.ts";
 import type { Lease } from "../../work/lease.ts";
 import { Pump } from "../../work/pump.ts";
 import type { ExchangeEvents, ShiftExchange } from "../../work/shift-parts.ts";
 import type { Trade } from "../../work/trade.ts";
 import { Arrivals, type Tails } from "./arrivals.ts";
+import { GroupCommands, type Failure } from "./group-commands.ts";
 import { HeldEntries } from "./held-entries.ts";
-import { HeldEntry, type Disposal } from "./held-entry.ts";
-import { isGroupMissing, Reconciler, type Command } from "./reconciler.ts";
+import type { Disposal, HeldEntry } from "./held-entry.ts";
+import { Reconciler, type Command } from "./reconciler.ts";
 
 export interface ExchangeSetup<Data> {
   readonly trade: Trade<HeldEntry<Data>>;
@@ -41,9 +39,6 @@ export interface ExchangeSetup<Data> {
 
 const maxUnderWay = 2;
 const maxEnded = 500;
-const mostPending = 10_000;
-
-type Failure = Exclude<Disposal, { readonly kind: "finish" }>;
 
 export class Exchange<Data> implements ShiftExchange<HeldEntry<Data>, GroupBeat> {
   readonly #setup: ExchangeSetup<Data>;
@@ -54,6 +49,7 @@ export class Exchange<Data> implements ShiftExchange<HeldEntry<Data>, GroupBeat>
   readonly #arrivals: Arrivals;
   readonly #doubt: Doubt<HeldEntry<Data>, Command>;
   readonly #reconciler: Reconciler<Data>;
+  readonly #commands: GroupCommands<Data>;
   readonly #stopListening: () => void;
 
   #finished: HeldEntry<Data>[] = [];
@@ -68,6 +64,15 @@ export class Exchange<Data> implements ShiftExchange<HeldEntry<Data>, GroupBeat>
     this.#arrivals = new Arrivals(setup.tails, () => this.pumpSoon());
     this.#doubt = new Doubt(setup.trade, setup.logger);
     this.#reconciler = new Reconciler(this.#held, { ...setup, doubt: this.#doubt });
+    this.#commands = new GroupCommands<Data>({
+      ...setup,
+      held: this.#held,
+      pump: this.#pump,
+      arrivals: this.#arrivals,
+      doubt: this.#doubt,
+      reconciler: this.#reconciler,
+      again: (entry, disposal) => this.end(entry, disposal),
+    });
     this.#stopListening = this.#log.connection.onReady(() => this.doubt());
   }
 
@@ -160,11 +165,11 @@ export class Exchange<Data> implements ShiftExchange<HeldEntry<Data>, GroupBeat>
       if (this.#pump.underWay === 0) void this.#reconcile();
       return;
     }
-    for (const [entry, failure] of this.#failed.splice(0)) this.#fail(entry, failure);
+    for (const [entry, failure] of this.#failed.splice(0)) this.#commands.fail(entry, failure);
     while (this.#pump.underWay < maxUnderWay) {
       const places = this.#places();
       if (this.#finished.length === 0 && places === 0) break;
-      this.#endAndTake(this.#finished.splice(0, maxEnded), places);
+      this.#commands.endAndTake(this.#finished.splice(0, maxEnded), places);
     }
     if (this.#isTaking && this.#setup.room() > 0) this.#arrivals.await(this.#log);
   }
@@ -177,116 +182,11 @@ export class Exchange<Data> implements ShiftExchange<HeldEntry<Data>, GroupBeat>
     return Math.max(0, Math.min(this.#setup.room() - this.#pump.expected, this.#setup.largestTake));
   }
 
-  #endAndTake(ended: readonly HeldEntry<Data>[], places: number): void {
-    const isPlain = !this.#log.hasKeys && this.#arrivals.isPlenty && ended.every((entry) => entry.isPlain);
-    if (isPlain) this.#sendPlain(ended, places);
-    else this.#sendScript(ended, places);
-  }
-
-  #sendPlain(ended: readonly HeldEntry<Data>[], places: number): void {
-    const ids = ended.map((entry) => entry.id);
-    const command = Promise.all([
-      ids.length > 0 ? this.#log.acknowledge(ids) : 0,
-      places > 0 ? this.#log.read(this.#lease.name, places) : [],
-    ]);
-    this.#send(command, { ended, places }, ([acknowledged, read]) => {
-      if (read.length < places) this.#arrivals.noteShort();
-      // Where some were not pending any more, they were moved to `again` meanwhile.
-      if (acknowledged === ids.length) for (const entry of ended) this.#noteEnd(entry, "ended");
-      this.#accept(read);
-      if (acknowledged < ids.length) this.#sendScript(ended, 0);
-    });
-  }
-
-  #sendScript(ended: readonly HeldEntry<Data>[], places: number): void {
-    if (places > 0) this.#arrivals.takeDue();
-    const command = this.#log.turn(this.#lease.name, { leaseMs: this.#setup.leaseMs, places, mostPending, ended });
-    this.#send<Turn | undefined>(command, { ended, places }, (turn) => {
-      if (!turn) {
-        for (const entry of ended) this.#noteEnd(entry, "taken");
-        this.#lease.lose();
-        return;
-      }
-      ended.forEach((entry, index) => this.#noteEnd(entry, turn.ended[index] ?? "ended"));
-      this.#arrivals.follow(turn, places);
-      this.#accept(turn.taken);
-      if (places > 0 && turn.taken.length === 0 && this.#arrivals.isEmpty) this.#setup.events.ranEmpty();
-    });
-  }
-
-  #send<Reply>(
-    command: Promise<Reply>,
-    { ended, places }: { readonly ended: readonly HeldEntry<Data>[]; readonly places: number },
-    follow: (reply: Reply) => void,
-  ): void {
-    this.#pump.send(command, {
-      places,
-      answered: (reply) => {
-        this.#doubt.noteSuccess(ended.length > 0 && "finish", places > 0 && "take");
-        follow(reply);
-      },
-      failed: (error) => {
-        for (const entry of ended) {
-          entry.isUnsure = true;
-          this.#finished.push(entry);
-        }
-        this.#noteFailure(ended.length > 0 ? "finish" : "take", error);
-      },
-    });
-  }
-
-  #fail(entry: HeldEntry<Data>, failure: Failure): void {
-    this.#pump.send(this.#log.fail(this.#lease.name, entry, failure), {
-      places: 0,
-      answered: ({ end, nextDueMs }) => {
-        this.#doubt.noteEnd(entry);
-        this.#doubt.noteSuccess("fail");
-        this.#noteEnd(entry, end);
-        this.#arrivals.expectDue(nextDueMs);
-      },
-      failed: (error) => {
-        entry.isUnsure = true;
-        if (isGroupMissing(error) || isConnectionError(error)) {
-          this.#failed.push([entry, failure]);
-          this.#noteFailure("fail", error);
-        } else {
-          this.#doubt.postpone(entry, error, () => this.end(entry, failure));
-        }
-      },
-    });
-  }
-
-  #noteEnd(entry: HeldEntry<Data>, end: EndOfEntry): void {
-    this.#held.remove(entry);
-    // What is nowhere was trimmed while it ran, or ended by a command whose answer got lost.
-    if (end === "taken" && !entry.isUnsure) this.#setup.events.missed(entry);
-    else this.#setup.events.ended(entry);
-  }
-
-  #noteFailure(command: Command, error: unknown): void {
-    const isMissing = isGroupMissing(error);
-    if (isMissing) this.#reconciler.detach();
-    this.#doubt.noteFailure(command, error, { isExpected: isMissing || isConnectionError(error) });
-  }
-
-  #accept(entries: readonly HandedEntry[]): void {
-    if (entries.length === 0) return;
-    const taken: HeldEntry<Data>[] = [];
-    for (const entry of entries) {
-      // A renewal that was late let it be taken once more, from this consumer itself.
-      if (this.#held.get(entry.id)) continue;
-      const held = new HeldEntry<Data>(entry);
-      this.#held.add(held);
-      taken.push(held);
-    }
-    this.#setup.events.taken(taken);
-  }
-
   async #reconcile(): Promise<void> {
     const unknown = await this.#reconciler.read();
     if (unknown) {
       this.#arrivals.reset();
-      this.#accept(unknown);
+      this.#commands.accept(unknown);
     }
     this.pumpSoon();
   }
