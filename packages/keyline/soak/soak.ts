@@ -17,14 +17,14 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { Cast, socketsOf, type Role } from "./cast.ts";
 import { check } from "./checks/check.ts";
 import { violated, type Evidence, type Violation } from "./checks/evidence.ts";
-import { readersOf } from "./checks/readers.ts";
 import { findVacuity } from "./checks/vacuity.ts";
 import { Nemesis, type Struck } from "./faults.ts";
 import { readFinal } from "./final-reading.ts";
-import { HistoryReader, HistoryWriter, type Activity, type Op } from "./history.ts";
+import { HistoryReader, HistoryWriter, type Activity } from "./history.ts";
 import { planFaults, type FaultKind } from "./plan.ts";
 import { prefix, SoakStage } from "./stage.ts";
 import { watchStalls } from "./stalls.ts";
+import { findUnfinished } from "./unfinished.ts";
 import { eventually } from "./waiting.ts";
 
 export interface SoakOptions {
@@ -193,49 +193,10 @@ class Run {
     this.#nemesis.unwilling.push(...(await this.#cast.dismiss("producer", 40_000)));
     let left: string[] = [];
     const isDrained = await eventually(async () => {
-      left = await this.#unfinished().catch((error: unknown) => [String(error)]);
+      left = await findUnfinished(this.#stage, this.#history).catch((error: unknown) => [String(error)]);
       return left.length === 0;
     }, this.#options.drainMs);
     if (!isDrained) this.#fault("I6", `things were not finished within ${this.#options.drainMs} ms`, left);
-  }
-
-  /** What is still to be done, though nobody produces any more. */
-  async #unfinished(): Promise<string[]> {
-    const { shapes, pool } = this.#stage;
-    const left: string[] = [];
-    for (const queue of [shapes.orders, shapes.mails]) {
-      const { waiting, running, scheduled } = await queue.counts();
-      if (waiting + running + scheduled > 0) left.push(`${queue.name}: ${waiting} wait, ${running} run, ${scheduled} are scheduled`);
-    }
-    for (const stream of [shapes.events, shapes.readings]) {
-      const groups = await stream.groups();
-      if (groups.length === 0) left.push(`${stream.name} has no group`);
-      for (const { name, lag, pending } of groups) if (lag + pending > 0) left.push(`group ${name}: ${lag} lag, ${pending} pending`);
-    }
-    const { rows } = await pool.query<{ what: string; count: number }>(
-      `SELECT 'open rows of jobs' AS what, count(*)::integer AS count FROM keyline.job WHERE state <> 'dead'
-       UNION ALL SELECT 'events without a place', count(*)::integer FROM keyline.event WHERE position < 0
-       UNION ALL SELECT 'events without effects', (SELECT count(*)::integer FROM keyline.event) - (SELECT count(DISTINCT entry)::integer FROM event_effects)
-       UNION ALL SELECT 'events outside the projection', (SELECT count(*)::integer FROM keyline.event) - (SELECT count(DISTINCT entry)::integer FROM mirror)
-       UNION ALL SELECT 'unpublished messages', count(*)::integer FROM keyline.message`,
-    );
-    for (const { what, count } of rows) if (count > 0) left.push(`${count} ${what}`);
-    return left.length > 0 ? left : this.#behind();
-  }
-
-  /** Readers that have not come to the end. */
-  async #behind(): Promise<string[]> {
-    const { kept, record, readings } = await readFinal(this.#stage);
-    const ends: readonly (readonly [Activity, string | undefined, (op: Op) => string | undefined])[] = [
-      ["news.receive", kept.at(-1), ({ msg }) => msg],
-      ["events.follow", record.at(-1)?.id, ({ token }) => token],
-      ["readings.follow", readings.at(-1)?.id, ({ token }) => token],
-    ];
-    return ends.flatMap(([f, end, placeOf]) =>
-      [...readersOf(this.#history.read(), f)]
-        .filter(([, told]) => !told.some((op) => placeOf(op) === end))
-        .map(([reader]) => `${reader} ${f} has not got ${end}`),
-    );
   }
 
   /** Connections that are not given back grow in number. */

@@ -58,12 +58,12 @@ export type {
   StreamOptions,
   TransactionalAppendOptions,
 } from "./stream/options.ts";
+export type { Projection } from "./stream/projection.ts";
 export type {
   ProjectOptions,
-  Projection,
   ProjectionEvents,
   ProjectionHandler,
   ProjectionProgress,
   RebuildProgress,
-} from "./stream/projection.ts";
+} from "./stream/projection-options.ts";
 export type { Stream } from "./stream/stream.ts";

@@ -15,54 +15,26 @@ import { clearTimeout, setTimeout } from "../runtime/clock.ts";
 import { Emitter } from "../runtime/emitter.ts";
 import { KeylineError, toError } from "../runtime/errors.ts";
 import type { Logger } from "../runtime/logger.ts";
-import { checkInteger, checkOptionNames, checkTimeout } from "../runtime/options.ts";
 import { delay, Notice, retryDelay } from "../runtime/waiting.ts";
 import type { ValkeyConnection } from "../valkey/client/connection.ts";
 import type { StreamTails } from "../valkey/client/stream-tails.ts";
-import type { Entry, RawEntry } from "./entry.ts";
+import type { RawEntry } from "./entry.ts";
 import { compareIds } from "./entry-id.ts";
 import type { EntryReader } from "./entry-reader.ts";
 import type { StreamGap } from "./options.ts";
+import {
+  checkRebuildOptions,
+  toProjectionPolicy,
+  type ProjectionEvents,
+  type ProjectionHandler,
+  type ProjectionPolicy,
+  type ProjectionProgress,
+  type ProjectOptions,
+  type RebuildOptions,
+} from "./projection-options.ts";
 import { ProjectionReader } from "./projection-reader.ts";
 import type { Reading } from "./reading.ts";
 import { TailWait } from "./tail-wait.ts";
-
-/** Writes the result of some entries through `tx`, and does nothing else: it is called again for the same entries after a failure. */
-export type ProjectionHandler<Data> = (tx: Transaction, entries: readonly Entry<Data>[]) => Promise<void>;
-
-export interface ProjectOptions {
-  /** The most entries in one transaction. Default 500. */
-  readonly size?: number;
-  /** Milliseconds a transaction may take. Default 30,000. */
-  readonly timeout?: number;
-  /** Empties the table, for `rebuild`. */
-  readonly reset?: (tx: Transaction) => Promise<void>;
-  /** Is told what the table will lack because the stream has lost it. Without `onGap` the projection stops there and emits `error`. */
-  readonly onGap?: (gap: StreamGap) => void;
-}
-
-export interface ProjectionProgress {
-  /** Entries read since the projection was begun or rebuilt. */
-  readonly entries: number;
-  /** The last entry that the table has. */
-  readonly position: string;
-}
-
-export interface RebuildProgress {
-  /** Entries read again. */
-  readonly done: number;
-  /** Entries there were to read when the rebuild began. */
-  readonly total: number;
-}
-
-export interface ProjectionEvents extends Record<string, readonly unknown[]> {
-  /** A transaction was committed. */
-  readonly progress: readonly [progress: ProjectionProgress];
-  /** A page failed, and is tried again. */
-  readonly error: readonly [error: Error];
-  /** It has read everything there is. */
-  readonly idle: readonly [];
-}
 
 export interface ProjectionParts<Data> {
   readonly stream: string;
@@ -79,16 +51,13 @@ export interface ProjectionParts<Data> {
   onStopped(): void;
 }
 
-const optionNames = new Set<string>(["size", "timeout", "reset", "onGap"] satisfies (keyof ProjectOptions)[]);
-const rebuildNames = new Set(["onProgress"]);
 const takenMs = 500;
 
 /** A table that is kept from a stream, until it is stopped. */
 export class Projection<Data> {
   readonly #parts: ProjectionParts<Data>;
   readonly #handler: ProjectionHandler<Data>;
-  readonly #options: ProjectOptions;
-  readonly #size: number;
+  readonly #policy: ProjectionPolicy;
   readonly #events: Emitter<ProjectionEvents>;
   readonly #stopping = new AbortController();
   readonly #moved = new Notice();
@@ -101,15 +70,12 @@ export class Projection<Data> {
 
   /** @internal */
   constructor(parts: ProjectionParts<Data>, handler: ProjectionHandler<Data>, options: ProjectOptions) {
-    checkOptionNames("project", options, optionNames);
-    this.#size = checkInteger("size", options.size ?? 500, { min: 1, max: 10_000 });
-    checkTimeout(options.timeout, 1);
-    this.#fits = this.#size;
+    this.#policy = toProjectionPolicy(options);
+    this.#fits = this.#policy.size;
     this.#parts = parts;
     this.#handler = handler;
     this.#reader = new ProjectionReader(parts);
     this.#wait = new TailWait(parts.tails, parts.eventsKey);
-    this.#options = options;
     this.#events = new Emitter(parts.logger);
     this.#loop = this.#run(this.#stopping.signal);
   }
@@ -137,9 +103,9 @@ export class Projection<Data> {
    * @example
    * await counts.rebuild({ onProgress: ({ done, total }) => console.log(`${done} of ${total}`) });
    */
-  async rebuild(options: { readonly onProgress?: (progress: RebuildProgress) => void } = {}): Promise<void> {
-    checkOptionNames("rebuild", options, rebuildNames);
-    const { reset } = this.#options;
+  async rebuild(options: RebuildOptions = {}): Promise<void> {
+    checkRebuildOptions(options);
+    const { reset } = this.#policy;
     const { reading, table, stream, name } = this.#parts;
     if (!reset) {
       throw new KeylineError(
@@ -229,18 +195,18 @@ export class Projection<Data> {
   async #apply(place: ProjectionPlace, raws: readonly RawEntry[], position: string, signal: AbortSignal): Promise<void> {
     const { table, reader, name } = this.#parts;
     const entries = await reader.readAll(raws);
-    const { timeout = 30_000 } = this.#options;
+    const { timeoutMs } = this.#policy;
     const overdue = new AbortController();
     const timer = setTimeout(() => {
-      overdue.abort(new KeylineError("TIMEOUT", `A page of projection ${name} took longer than ${timeout} ms`));
-    }, timeout);
+      overdue.abort(new KeylineError("TIMEOUT", `A page of projection ${name} took longer than ${timeoutMs} ms`));
+    }, timeoutMs);
     const next = { position, entries: place.entries + raws.length };
     try {
       const work = (tx: Transaction): Promise<void> => (entries.length > 0 ? this.#handler(tx, entries) : Promise.resolve());
       const isOurs = await table.advance(place.position, next, work, overdue.signal);
       this.#place = isOurs ? next : undefined;
       if (!isOurs) return await this.#awaitTurn(place, signal);
-      this.#fits = Math.min(this.#fits * 2, this.#size);
+      this.#fits = Math.min(this.#fits * 2, this.#policy.size);
       this.#moved.notify();
       this.#events.emit("progress", next);
     } catch (error) {
@@ -258,7 +224,7 @@ export class Projection<Data> {
   }
 
   #announce(gap: StreamGap): void {
-    const { onGap } = this.#options;
+    const { onGap } = this.#policy;
     if (onGap) return onGap(gap);
     throw new KeylineError(
       "GAP",

@@ -1,19 +1,13 @@
 import type { EventTable } from "../postgres/event/event-table.ts";
-import type { Door } from "../runtime/door.ts";
-import { KeylineError, toError } from "../runtime/errors.ts";
-import { isLent } from "../postgres/client/lent-client.ts";
-import { Iteration } from "../runtime/iteration.ts";
+import { KeylineError } from "../runtime/errors.ts";
 import { checkId } from "../runtime/names.ts";
-import { PagedSource } from "../runtime/paged-source.ts";
-import type { Appended, OutgoingEntry } from "../valkey/stream/stream-log.ts";
-import type { Appender } from "./appender.ts";
+import { Appends, type AppendsParts } from "./appends.ts";
 import type { Entry } from "./entry.ts";
-import { compareIds, idBefore, toEntryId } from "./entry-id.ts";
+import { idBefore, toEntryId } from "./entry-id.ts";
 import type { EntryReader } from "./entry-reader.ts";
-import { checkEvent, type CheckedEvent, type EventRules } from "./event-check.ts";
 import { follow, type FollowerParts } from "./follower.ts";
+import { iterateRange } from "./iterate-range.ts";
 import {
-  checkAppendOptions,
   checkFollowOptions,
   checkHistoryOptions,
   checkKey,
@@ -23,7 +17,6 @@ import {
   type FollowOptions,
   type HistoryOptions,
   type ReadOptions,
-  type StreamPolicy,
   type TransactionalAppendOptions,
 } from "./options.ts";
 import type { Consumer } from "./group/consumer.ts";
@@ -31,43 +24,36 @@ import type { Group, GroupStatus } from "./group/group.ts";
 import type { Groups } from "./group/groups.ts";
 import type { ConsumeOptions } from "./group/options.ts";
 import type { ConsumeHandler } from "./group/entry-settle.ts";
-import type { Projection, ProjectionHandler, ProjectOptions } from "./projection.ts";
+import type { Projection } from "./projection.ts";
+import type { ProjectionHandler, ProjectOptions } from "./projection-options.ts";
 import type { Reading } from "./reading.ts";
-import type { TransactionalAppender } from "./transactional-appender.ts";
 
 /** What `Streams` gives a stream to work with. */
-export interface StreamParts {
-  readonly policy: StreamPolicy;
-  readonly rules: EventRules;
-  readonly appender: Appender | TransactionalAppender;
-  /** Both only on a transactional stream. */
-  readonly transactionalAppender: TransactionalAppender | undefined;
+export interface StreamParts extends AppendsParts {
+  /** Only on a transactional stream. */
   readonly table: EventTable | undefined;
   readonly reading: Reading;
   readonly reader: EntryReader<unknown>;
   readonly following: FollowerParts<unknown>;
   readonly groups: Groups;
   project(name: string, handler: ProjectionHandler<unknown>, options: ProjectOptions): Projection<unknown>;
-  readonly door: Door;
 }
 
 type AppendOptionsOf<Transactional extends boolean> = Transactional extends true ? TransactionalAppendOptions : AppendOptions;
 
 const noOptions = {};
-const pageEntries = 500;
-// How large entries are shows only then: from there on, pages are of about this length.
-const firstPageEntries = 32;
-const pageLength = 1_048_576;
 
 /** What has happened, kept, to be read at any time. */
 export class Stream<Input, Output = Input, Transactional extends boolean = false> {
   readonly name: string;
   readonly #parts: StreamParts;
+  readonly #appends: Appends;
 
   /** @internal */
   constructor(name: string, parts: StreamParts) {
     this.name = name;
     this.#parts = parts;
+    this.#appends = new Appends(name, parts);
   }
 
   /**
@@ -81,16 +67,8 @@ export class Stream<Input, Output = Input, Transactional extends boolean = false
    * const { id } = await reviews.append({ reviewId: 42, action: "review" });
    */
   append(event: Input, options?: AppendOptionsOf<Transactional>): Promise<AppendResult>;
-  append(event: Input, options: TransactionalAppendOptions = noOptions): Promise<AppendResult> {
-    try {
-      const { door } = this.#parts;
-      if (options.tx === undefined || !isLent(options.tx)) door.check();
-      if (options !== noOptions) checkAppendOptions(options);
-      const checked = checkEvent(this.#parts.rules, event);
-      return checked instanceof Promise ? door.follow(this.#appendSoon(checked, options)) : this.#appendChecked(checked, options);
-    } catch (error) {
-      return Promise.reject(toError(error));
-    }
+  append(event: Input, options?: TransactionalAppendOptions): Promise<AppendResult> {
+    return this.#appends.append(event, options);
   }
 
   /**
@@ -100,19 +78,8 @@ export class Stream<Input, Output = Input, Transactional extends boolean = false
    * await reviews.appendMany([{ reviewId: 42, action: "review" }, { reviewId: 42, action: "reaction" }]);
    */
   appendMany(events: readonly Input[], options?: Omit<AppendOptionsOf<Transactional>, "idempotencyKey">): Promise<AppendResult[]>;
-  appendMany(events: readonly Input[], options: Pick<TransactionalAppendOptions, "tx"> = noOptions): Promise<AppendResult[]> {
-    try {
-      const { door } = this.#parts;
-      if (options.tx === undefined || !isLent(options.tx)) door.check();
-      checkAppendOptions(options);
-      if ("idempotencyKey" in options)
-        throw new KeylineError("INVALID_OPTION", "appendMany takes no idempotencyKey: a key is for one event");
-      const checked = events.map((event) => checkEvent(this.#parts.rules, event));
-      if (checked.every((event): event is CheckedEvent => !(event instanceof Promise))) return this.#sendMany(checked, options);
-      return door.follow(this.#sendManySoon(checked, options));
-    } catch (error) {
-      return Promise.reject(toError(error));
-    }
+  appendMany(events: readonly Input[], options?: Pick<TransactionalAppendOptions, "tx">): Promise<AppendResult[]> {
+    return this.#appends.appendMany(events, options);
   }
 
   /**
@@ -126,8 +93,8 @@ export class Stream<Input, Output = Input, Transactional extends boolean = false
     checkReadOptions(options);
     const { from = "-", to = "+", limit = Infinity, reverse = false, key } = options;
     if (key !== undefined) this.#checkHasKeys(key);
-    const range = { after: idBefore(toEntryId("from", from, "first")), to: toEntryId("to", to, "last"), key };
-    return this.#read(range, { limit, reverse });
+    const range = { after: idBefore(toEntryId("from", from, "first")), to: toEntryId("to", to, "last"), key, limit, reverse };
+    return iterateRange(this.#parts, range) as AsyncIterable<Entry<Output>>;
   }
 
   /**
@@ -221,66 +188,5 @@ export class Stream<Input, Output = Input, Transactional extends boolean = false
     checkKey("The key of a history", key);
     if (this.#parts.rules.key) return;
     throw new KeylineError("INVALID_OPTION", `Stream ${this.name} has no key to look for: make it with { key: (event) => ... }`);
-  }
-
-  async #appendSoon(event: Promise<CheckedEvent>, options: TransactionalAppendOptions): Promise<AppendResult> {
-    return this.#appendChecked(await event, options);
-  }
-
-  async #appendChecked(event: CheckedEvent, { idempotencyKey, tx }: TransactionalAppendOptions): Promise<AppendResult> {
-    const once = idempotencyKey === undefined ? undefined : { key: idempotencyKey, windowMs: this.#parts.policy.idempotencyWindowMs };
-    const [result] = await this.#send([{ ...event, once }], { tx });
-    if (!result) throw new Error("an append was not answered");
-    return result;
-  }
-
-  async #sendManySoon(
-    events: readonly (CheckedEvent | Promise<CheckedEvent>)[],
-    options: Pick<TransactionalAppendOptions, "tx">,
-  ): Promise<AppendResult[]> {
-    return this.#sendMany(await Promise.all(events.map(async (event) => event)), options);
-  }
-
-  async #sendMany(events: readonly CheckedEvent[], options: Pick<TransactionalAppendOptions, "tx">): Promise<AppendResult[]> {
-    return events.length === 0
-      ? []
-      : this.#send(
-          events.map((event) => ({ ...event, once: undefined })),
-          options,
-        );
-  }
-
-  async #send(entries: readonly OutgoingEntry[], { tx }: Pick<TransactionalAppendOptions, "tx">): Promise<Appended[]> {
-    const { appender, transactionalAppender } = this.#parts;
-    if (tx === undefined) return appender.append(entries);
-    if (!transactionalAppender) {
-      throw new KeylineError(
-        "NOT_TRANSACTIONAL",
-        `Stream ${this.name} is not transactional: make it with { transactional: true } to append within a transaction`,
-      );
-    }
-    return this.#parts.door.follow(transactionalAppender.appendWithin(tx, entries));
-  }
-
-  #read(
-    range: { readonly after: string; readonly to: string; readonly key: string | undefined },
-    { limit, reverse }: { readonly limit: number; readonly reverse: boolean },
-  ): Iteration<Entry<Output>> {
-    let left = limit;
-    let most = firstPageEntries;
-    let { after, to } = range;
-    const nextPage = async (): Promise<readonly Entry<Output>[] | undefined> => {
-      if (left <= 0 || compareIds(after, to) >= 0) return undefined;
-      const size = Math.min(left, most);
-      const page = await this.#parts.reading.page({ after, to, limit: size, reverse, key: range.key });
-      const length = page.reduce((sum, { data = "" }) => sum + data.length, 1);
-      most = Math.max(1, Math.min(pageEntries, Math.floor((pageLength * page.length) / length)));
-      const last = page.at(-1);
-      left = last && page.length === size ? left - size : 0;
-      if (last && reverse) to = idBefore(last.id);
-      else if (last) after = last.id;
-      return (await this.#parts.reader.readAll(page)) as Entry<Output>[];
-    };
-    return new Iteration(new PagedSource(nextPage));
   }
 }

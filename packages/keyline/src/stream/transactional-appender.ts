@@ -6,7 +6,8 @@
  */
 import type { EventRelay } from "../postgres/event/event-relay.ts";
 import type { EventOutlet } from "../postgres/event/event-relay.ts";
-import type { EventTable, Once, Placed } from "../postgres/event/event-table.ts";
+import { EventAppends, type Once, type Placed } from "../postgres/event/event-appends.ts";
+import type { EventTable } from "../postgres/event/event-table.ts";
 import { isAnswerLost } from "../postgres/client/failures.ts";
 import type { TransactionClient } from "../postgres/client/options.ts";
 import { isOnesOwn, nameRefused } from "../postgres/client/refused-data.ts";
@@ -36,12 +37,14 @@ export interface TransactionalAppenderParts {
 
 export class TransactionalAppender {
   readonly #parts: TransactionalAppenderParts;
+  readonly #appends: EventAppends;
   readonly #watched = new Set<TransactionWatch>();
   #pending: Pending[] = [];
   #sending: Promise<void> | undefined;
 
   constructor(parts: TransactionalAppenderParts) {
     this.#parts = parts;
+    this.#appends = new EventAppends(parts.table.database, parts.table.stream);
   }
 
   /** Appends these entries in one transaction. */
@@ -62,12 +65,12 @@ export class TransactionalAppender {
     const rows: (OutgoingEntry & { readonly rowId: string })[] = [];
     for (const entry of entries) {
       const rowId = newId();
-      const known = entry.once && (await table.claimOnce(tx, entry.once, rowId));
+      const known = entry.once && (await this.#appends.claimOnce(tx, entry.once, rowId));
       results.push(known === undefined ? { id: rowId, appended: true } : { id: known, appended: false });
       if (known === undefined) rows.push({ ...entry, rowId });
     }
     if (rows.length === 0) return results;
-    const xid = await table.insertWithin(tx, rows).catch((error: unknown) => {
+    const xid = await this.#appends.insertWithin(tx, rows).catch((error: unknown) => {
       throw this.#nameRefused(error, rows);
     });
     noteTransactionId(tx, xid);
@@ -117,7 +120,7 @@ export class TransactionalAppender {
       const entries = calls.flatMap((call) => call.entries);
       const [call] = calls;
       if (call && entries[0]?.once) return call.resolve(await this.#appendOnce(entries[0], entries[0].once));
-      const placed = await this.#insure(() => this.#parts.table.append(entries));
+      const placed = await this.#insure(() => this.#appends.append(entries));
       let first = 0;
       for (const call of calls) {
         call.resolve(placed.ids.slice(first, first + call.entries.length).map((id) => ({ id, appended: true })));
@@ -151,7 +154,7 @@ export class TransactionalAppender {
   }
 
   async #appendOnce(entry: OutgoingEntry, once: Once): Promise<Appended[]> {
-    const placed = await this.#insure(() => this.#parts.table.appendOnce(entry, once));
+    const placed = await this.#insure(() => this.#appends.appendOnce(entry, once));
     if (typeof placed === "string") return [{ id: placed, appended: false }];
     this.#bring([entry], placed);
     return [{ id: placed.ids[0] ?? "", appended: true }];

@@ -1,33 +1,12 @@
 import type { Database } from "../client/database.ts";
 import { eventId, toEventId, toPosition } from "./event-position.ts";
-import type { TransactionClient } from "../client/options.ts";
 import type { Statement } from "../client/statement.ts";
-import { queryWithin } from "../client/tx-check.ts";
-
-export interface NewEvent {
-  readonly dataJson: string;
-  readonly key: string | undefined;
-}
-
-export interface Once {
-  readonly key: string;
-  readonly windowMs: number;
-}
 
 /** An event as it is in its row. */
 export interface EventRow {
   readonly id: string;
   readonly key: string | undefined;
   readonly data: string;
-}
-
-/** Where appended events are. */
-export interface Placed {
-  /** The newest event when the positions were given. */
-  readonly before: string;
-  /** Events of other transactions that got their positions between that one and these. */
-  readonly others: number;
-  readonly ids: readonly string[];
 }
 
 export interface EventRange {
@@ -53,18 +32,6 @@ interface Row {
   readonly data: string;
 }
 
-const append: Statement = {
-  name: "keyline-append-events",
-  text: "SELECT before::text, placed, first::text FROM keyline.append_events($1, $2, $3)",
-};
-const appendOnce: Statement = {
-  name: "keyline-append-event-once",
-  text: "SELECT known, before::text, placed, first::text FROM keyline.append_event_once($1, $2, $3, $4, $5)",
-};
-const insertWithin = `INSERT INTO keyline.event (stream, key, data, row_id)
-  SELECT $1, key, data, row_id FROM unnest($2::text[], $3::text[], $4::text[]) AS new (data, key, row_id)
-  RETURNING pg_current_xact_id()::text AS xid`;
-const claimOnce = "SELECT keyline.claim_once($1, $2, $3, $4) AS known";
 const place: Statement = { name: "keyline-place-events", text: "SELECT placed, last::text FROM keyline.place_committed($1, $2)" };
 const range: Statement = { name: "keyline-read-events", text: pageOf("position") };
 const rangeBackwards: Statement = { name: "keyline-read-events-backwards", text: pageOf("position DESC") };
@@ -130,40 +97,6 @@ export class EventTable {
   constructor(database: Database, stream: string) {
     this.database = database;
     this.stream = stream;
-  }
-
-  /** Appends events in a transaction of their own. */
-  async append(events: readonly NewEvent[]): Promise<Placed> {
-    const values = [this.stream, events.map((event) => event.dataJson), events.map((event) => event.key ?? null)];
-    const [row] = await this.database.query<{ before: string; placed: number; first: string }>(append, values);
-    if (!row) throw new Error("append_events returned nothing");
-    return { before: toEventId(row.before), others: row.placed, ids: idsFrom(row.first, events.length) };
-  }
-
-  /** The same for one event, unless its idempotency key is known: then the id of the event that has it. */
-  async appendOnce({ dataJson, key }: NewEvent, once: Once): Promise<Placed | string> {
-    const values = [this.stream, dataJson, key ?? null, once.key, once.windowMs];
-    const [row] = await this.database.query<{ known: string | null; before: string; placed: number; first: string }>(appendOnce, values);
-    if (!row) throw new Error("append_event_once returned nothing");
-    return row.known ?? { before: toEventId(row.before), others: row.placed, ids: idsFrom(row.first, 1) };
-  }
-
-  /** Writes events within the caller's transaction, and returns that one's id. They get their places once it has committed. */
-  async insertWithin(tx: TransactionClient, events: readonly (NewEvent & { readonly rowId: string })[]): Promise<string> {
-    const values = [
-      this.stream,
-      events.map((event) => event.dataJson),
-      events.map((event) => event.key ?? null),
-      events.map((event) => event.rowId),
-    ];
-    const rows = await queryWithin(tx, insertWithin, values);
-    return (rows as { xid: string }[])[0]?.xid ?? "";
-  }
-
-  /** Claims an idempotency key within the caller's transaction. Returns the id that it was answered with before; undefined where it is new. */
-  async claimOnce(tx: TransactionClient, once: Once, rowId: string): Promise<string | undefined> {
-    const rows = await queryWithin(tx, claimOnce, [this.stream, once.key, rowId, once.windowMs]);
-    return (rows as { known: string | null }[])[0]?.known ?? undefined;
   }
 
   /** Gives places to up to `atMost` committed events. Returns the newest event there is then, and whether there may be more to place. */
@@ -267,11 +200,6 @@ function pageOf(order: string): string {
 function keyRangeBy(order: string): string {
   return `SELECT ${eventId} AS id, key, data FROM keyline.event
     WHERE stream = $1 AND key = $2 AND position > $3 AND position <= $4 AND position > 0 ORDER BY ${order} LIMIT $5`;
-}
-
-function idsFrom(first: string, length: number): string[] {
-  const start = BigInt(first);
-  return Array.from({ length }, (_, index) => toEventId(start + BigInt(index)));
 }
 
 function toEventRows(rows: readonly Row[]): EventRow[] {

@@ -1,0 +1,96 @@
+import { isLent } from "../postgres/client/lent-client.ts";
+import type { Door } from "../runtime/door.ts";
+import { KeylineError, toError } from "../runtime/errors.ts";
+import type { Appended, OutgoingEntry } from "../valkey/stream/stream-log.ts";
+import type { Appender } from "./appender.ts";
+import { checkEvent, type CheckedEvent, type EventRules } from "./event-check.ts";
+import { checkAppendOptions, type AppendResult, type StreamPolicy, type TransactionalAppendOptions } from "./options.ts";
+import type { TransactionalAppender } from "./transactional-appender.ts";
+
+/** What a stream's appends need. */
+export interface AppendsParts {
+  readonly policy: StreamPolicy;
+  readonly rules: EventRules;
+  readonly appender: Appender | TransactionalAppender;
+  /** Only on a transactional stream. */
+  readonly transactionalAppender: TransactionalAppender | undefined;
+  readonly door: Door;
+}
+
+type Within = Pick<TransactionalAppendOptions, "tx">;
+
+const noOptions = {};
+
+/** The way of events into a stream: they are checked, and go to the appender that their options ask for. */
+export class Appends {
+  readonly #stream: string;
+  readonly #parts: AppendsParts;
+
+  constructor(stream: string, parts: AppendsParts) {
+    this.#stream = stream;
+    this.#parts = parts;
+  }
+
+  append(event: unknown, options: TransactionalAppendOptions = noOptions): Promise<AppendResult> {
+    try {
+      const { door } = this.#parts;
+      if (options.tx === undefined || !isLent(options.tx)) door.check();
+      if (options !== noOptions) checkAppendOptions(options);
+      const checked = checkEvent(this.#parts.rules, event);
+      return checked instanceof Promise ? door.follow(this.#appendSoon(checked, options)) : this.#appendChecked(checked, options);
+    } catch (error) {
+      return Promise.reject(toError(error));
+    }
+  }
+
+  appendMany(events: readonly unknown[], options: Within = noOptions): Promise<AppendResult[]> {
+    try {
+      const { door } = this.#parts;
+      if (options.tx === undefined || !isLent(options.tx)) door.check();
+      checkAppendOptions(options);
+      if ("idempotencyKey" in options)
+        throw new KeylineError("INVALID_OPTION", "appendMany takes no idempotencyKey: a key is for one event");
+      const checked = events.map((event) => checkEvent(this.#parts.rules, event));
+      if (checked.every((event): event is CheckedEvent => !(event instanceof Promise))) return this.#sendMany(checked, options);
+      return door.follow(this.#sendManySoon(checked, options));
+    } catch (error) {
+      return Promise.reject(toError(error));
+    }
+  }
+
+  async #appendSoon(event: Promise<CheckedEvent>, options: TransactionalAppendOptions): Promise<AppendResult> {
+    return this.#appendChecked(await event, options);
+  }
+
+  async #appendChecked(event: CheckedEvent, { idempotencyKey, tx }: TransactionalAppendOptions): Promise<AppendResult> {
+    const once = idempotencyKey === undefined ? undefined : { key: idempotencyKey, windowMs: this.#parts.policy.idempotencyWindowMs };
+    const [result] = await this.#send([{ ...event, once }], { tx });
+    if (!result) throw new Error("an append was not answered");
+    return result;
+  }
+
+  async #sendManySoon(events: readonly (CheckedEvent | Promise<CheckedEvent>)[], options: Within): Promise<AppendResult[]> {
+    return this.#sendMany(await Promise.all(events.map(async (event) => event)), options);
+  }
+
+  async #sendMany(events: readonly CheckedEvent[], options: Within): Promise<AppendResult[]> {
+    return events.length === 0
+      ? []
+      : this.#send(
+          events.map((event) => ({ ...event, once: undefined })),
+          options,
+        );
+  }
+
+  async #send(entries: readonly OutgoingEntry[], { tx }: Within): Promise<Appended[]> {
+    const { appender, transactionalAppender } = this.#parts;
+    if (tx === undefined) return appender.append(entries);
+    if (!transactionalAppender) {
+      throw new KeylineError(
+        "NOT_TRANSACTIONAL",
+        `Stream ${this.#stream} is not transactional: make it with { transactional: true } to append within a transaction`,
+      );
+    }
+    return this.#parts.door.follow(transactionalAppender.appendWithin(tx, entries));
+  }
+}
