@@ -15,6 +15,9 @@ export type {
   WorkBatchOptions,
   WorkOptions,
 } from "./queue/options.ts";
+export type { ScheduleOptions } from "./queue/schedule-spec.ts";
+export type { Schedule, Tick } from "./queue/schedule-state.ts";
+export type { Missed } from "./queue/schedule-times.ts";
 export type { BatchHandler, SettlingBatchHandler } from "./queue/batch-runner.ts";
 export type { Handler, Queue, QueueStatus, SettlingHandler } from "./queue/queue.ts";
 export type { Worker, WorkerEvents } from "./queue/worker.ts";

@@ -37,11 +37,12 @@ export function committedRow(row: JobRow, { isAgain = false } = {}): Committed {
   // A row that somebody inserted by hand may have any id.
   const id = JSON.stringify(row.id).slice(1, -1);
   const { data: dataJson, at, attempts, priority, group_name: group, delay, order } = row;
+  const schedule = row.schedule ?? undefined;
   const maxAttempts = row.max_attempts ?? undefined;
   if (delay === 0 && priority === null && group === null) {
-    return { id: row.id, element: encodeElement({ id, dataJson, at, attempts, maxAttempts, isAgain }) };
+    return { id: row.id, element: encodeElement({ id, dataJson, at, attempts, maxAttempts, isAgain, schedule }) };
   }
   const placement: Placement = { delayMs: delay === 0 ? undefined : delay, priority: priority ?? undefined, group: group ?? undefined };
-  const placed = placedElement({ id, dataJson, at, attempts, maxAttempts, isAgain, isOwnId: false, placement, order });
+  const placed = placedElement({ id, dataJson, at, attempts, maxAttempts, isAgain, isOwnId: false, placement, order, schedule });
   return { id: row.id, element: placed.element, place: () => placed };
 }

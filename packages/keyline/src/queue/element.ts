@@ -1,4 +1,5 @@
 import { parseJson } from "../runtime/json.ts";
+import type { Tick } from "./schedule-state.ts";
 
 /**
  * A job as an element of a Valkey list: JSON, at least `{"id":"...","data":...}`, so that any language can add one.
@@ -19,6 +20,8 @@ export interface Element {
   /** It was delivered again: whether it is settled already has to be looked up. */
   readonly isAgain: boolean;
   readonly group: string | undefined;
+  /** Of a tick. */
+  readonly schedule: Tick | undefined;
 }
 
 export interface NewElement {
@@ -31,17 +34,20 @@ export interface NewElement {
   readonly isAgain?: boolean;
   readonly priority?: "high" | "low" | undefined;
   readonly group?: string | undefined;
+  /** Of a tick, as JSON. */
+  readonly schedule?: string | undefined;
 }
 
 export function encodeElement(job: NewElement): string {
-  const { id, dataJson, at, attempts = 0, maxAttempts, hasOwnId = false, isAgain = false, priority, group } = job;
+  const { id, dataJson, at, attempts = 0, maxAttempts, hasOwnId = false, isAgain = false, priority, group, schedule } = job;
   const head = attempts > 0 ? `{"attempts":${attempts},"id":"${id}"` : `{"id":"${id}"`;
   const options =
     (maxAttempts === undefined ? "" : `,"maxAttempts":${maxAttempts}`) +
     (hasOwnId ? `,"ownId":true` : "") +
     (isAgain ? `,"again":true` : "") +
     (priority === undefined ? "" : `,"priority":"${priority}"`) +
-    (group === undefined ? "" : `,"group":"${group}"`);
+    (group === undefined ? "" : `,"group":"${group}"`) +
+    (schedule === undefined ? "" : `,"schedule":${schedule}`);
   return `${head},"at":${at}${options},"data":${dataJson}}`;
 }
 
@@ -73,7 +79,14 @@ export function decodeElement(raw: string): Element {
     hasOwnId: fields["ownId"] === true,
     isAgain: fields["again"] === true,
     group: typeof fields["group"] === "string" ? fields["group"] : undefined,
+    schedule: fields["schedule"] === undefined ? undefined : readTick(fields["schedule"]),
   };
+}
+
+function readTick(field: unknown): Tick | undefined {
+  if (typeof field !== "object" || field === null) return undefined;
+  const { name, at } = field as Readonly<Record<string, unknown>>;
+  return typeof name === "string" && typeof at === "number" ? { name, at } : undefined;
 }
 
 // The count in front was written by a script, which cannot know of a second field of that name further behind.

@@ -1,4 +1,5 @@
 import { Attempt } from "../work/attempt.ts";
+import type { Tick } from "./schedule-state.ts";
 
 /** One attempt at a unit of work, as its handler gets it. */
 export class Job<Data> extends Attempt {
@@ -10,6 +11,8 @@ export class Job<Data> extends Attempt {
   readonly attempt: number;
   /** When it was added, in milliseconds since 1970. */
   readonly addedAt: number;
+  /** Which tick of which schedule it is; undefined when somebody added it. */
+  readonly schedule: Tick | undefined;
 
   /** @internal */
   constructor(fields: {
@@ -18,6 +21,7 @@ export class Job<Data> extends Attempt {
     readonly data: Data;
     readonly attempt: number;
     readonly addedAt: number;
+    readonly schedule: Tick | undefined;
   }) {
     super();
     this.id = fields.id;
@@ -25,5 +29,6 @@ export class Job<Data> extends Attempt {
     this.data = fields.data;
     this.attempt = fields.attempt;
     this.addedAt = fields.addedAt;
+    this.schedule = fields.schedule;
   }
 }

@@ -60,6 +60,7 @@ export function placedElement(job: {
   readonly placement: Placement | undefined;
   readonly attempts?: number;
   readonly isAgain?: boolean;
+  readonly schedule?: string | undefined;
   /** Its place among all jobs, where that is known. */
   readonly order?: string | undefined;
 }): PlacedElement {

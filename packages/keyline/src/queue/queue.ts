@@ -20,6 +20,10 @@ import { BatchRunner, type BatchHandler, type SettlingBatchHandler } from "./bat
 import { noSettling, settleOf, type HandlerContext } from "./job-settle.ts";
 import { SingleRunner } from "../work/single-runner.ts";
 import type { Job } from "./job.ts";
+import type { ScheduleBook } from "./schedule-book.ts";
+import type { ScheduleOptions } from "./schedule-spec.ts";
+import type { Schedule } from "./schedule-state.ts";
+import { Schedules } from "./schedules.ts";
 import type { TransactionalAdder } from "./transactional-adder.ts";
 import { Worker, type WorkerSetup } from "./worker.ts";
 
@@ -30,6 +34,7 @@ export interface QueueParts {
   /** Both only on a transactional queue. */
   readonly record: JobRecord | undefined;
   readonly transactionalAdder: TransactionalAdder | undefined;
+  readonly scheduleBook: ScheduleBook;
   readonly policy: QueuePolicy;
   readonly schema: StandardSchemaV1 | undefined;
   readonly logger: Logger;
@@ -63,6 +68,7 @@ export class Queue<Input, Output = Input, Transactional extends boolean = false>
   readonly #parts: QueueParts;
   readonly #check: AddCheck<Input>;
   readonly #letters: DeadLetters;
+  readonly #schedules: Schedules<Input>;
 
   /** @internal */
   constructor(name: string, parts: QueueParts) {
@@ -70,6 +76,7 @@ export class Queue<Input, Output = Input, Transactional extends boolean = false>
     this.#parts = parts;
     this.#check = new AddCheck(name, { schema: parts.schema, maxPayloadBytes: parts.policy.maxPayloadBytes });
     this.#letters = new DeadLetters(parts);
+    this.#schedules = new Schedules(parts.scheduleBook, this.#check);
   }
 
   /**
@@ -189,6 +196,31 @@ export class Queue<Input, Output = Input, Transactional extends boolean = false>
     return this.#parts.door.accept(() => this.#letters.redrive(options));
   }
 
+  /**
+   * Declares a schedule: at each of its times one job is added, as long as the queue has a worker. Declaring it again in the same way changes nothing, so
+   * every process may declare it whenever it starts; another declaration under the same name replaces it, for all processes.
+   *
+   * Throws, before anything is written, INVALID_NAME, INVALID_OPTION, and for the data what `add` throws; and the same as `add` when the store cannot be
+   * reached: the same call can be made again.
+   *
+   * @example
+   * await reports.schedule("nightly", { cron: "0 3 * * *", timezone: "Europe/Berlin", data: { kind: "sales" } });
+   */
+  schedule(name: string, options: ScheduleOptions<Input>): Promise<Schedule<Input>> {
+    return this.#parts.door.accept(() => this.#schedules.declare(name, options));
+  }
+
+  /** The queue's schedules by their names, those included whose last tick was made. */
+  schedules(): AsyncIterableIterator<Schedule<Input>> {
+    this.#parts.door.check();
+    return this.#schedules.list();
+  }
+
+  /** Ends a schedule: it has no more ticks. The jobs of those it had stay. Returns false when there was none of that name. */
+  unschedule(name: string): Promise<boolean> {
+    return this.#parts.door.accept(() => this.#schedules.remove(name));
+  }
+
   async #addWithin(tx: TransactionClient, request: AddRequest): Promise<AddResult> {
     const [result] = await this.#transactionalAdder().addWithin(tx, [request]);
     return result ?? { id: request.id, added: false };
@@ -199,7 +231,7 @@ export class Queue<Input, Output = Input, Transactional extends boolean = false>
   }
 
   #startWorker(take: number, createRunner: WorkerSetup<Output>["createRunner"]): Worker<Output> {
-    const { store, record, policy, schema, logger, workers, tails } = this.#parts;
+    const { store, record, scheduleBook, policy, schema, logger, workers, tails } = this.#parts;
     this.#parts.door.checkOpen();
     // Shorter than the lease, so that nobody waits under a lease that has ended.
     const blockMs = Math.min(5_000, Math.floor(policy.leaseMs / 2));
@@ -209,6 +241,7 @@ export class Queue<Input, Output = Input, Transactional extends boolean = false>
       blocking: this.#parts.createBlockingConnection(blockMs),
       tails,
       record,
+      scheduleBook,
       policy,
       schema: schema as StandardSchemaV1<unknown, Output> | undefined,
       logger,

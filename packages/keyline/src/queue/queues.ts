@@ -2,6 +2,7 @@ import type { Database } from "../postgres/client/database.ts";
 import { DeliveryNotes } from "../postgres/job/delivery-notes.ts";
 import { JobRelay } from "../postgres/job/job-relay.ts";
 import { JobTable } from "../postgres/job/job-table.ts";
+import { ScheduleTable } from "../postgres/job/schedule-table.ts";
 import type { Door } from "../runtime/door.ts";
 import type { Logger } from "../runtime/logger.ts";
 import { checkName } from "../runtime/names.ts";
@@ -14,8 +15,10 @@ import { PlainAdder, type Adder } from "./adder.ts";
 import { JobOutlet } from "./job-outlet.ts";
 import { JobRecord } from "./job-record.ts";
 import { toPolicy, type QueueOptions, type QueuePolicy } from "./options.ts";
+import { PlainScheduleBook } from "./plain-schedule-book.ts";
 import { Queue, type QueueParts } from "./queue.ts";
 import { TransactionalAdder } from "./transactional-adder.ts";
+import { TransactionalScheduleBook } from "./transactional-schedule-book.ts";
 
 export interface QueuesSetup {
   readonly prefix: string;
@@ -97,7 +100,8 @@ export class Queues {
     if (!options.transactional) {
       const adder = new PlainAdder(store, name);
       this.#adders.add(adder);
-      return { ...common, adder, record: undefined, transactionalAdder: undefined };
+      const scheduleBook = new PlainScheduleBook(store, { queue: name, logger });
+      return { ...common, adder, scheduleBook, record: undefined, transactionalAdder: undefined };
     }
     const database = this.#setup.requireDatabase(`the transactional queue ${name}`);
     const relay = this.#relayFor(database);
@@ -108,7 +112,9 @@ export class Queues {
     relay.add(outlet);
     const transactionalAdder = new TransactionalAdder(table, { outlet, relay, logger });
     this.#adders.add(transactionalAdder);
-    return { ...common, adder: transactionalAdder, transactionalAdder, record: new JobRecord(table, { notes, store, logger }) };
+    const record = new JobRecord(table, { notes, store, logger });
+    const scheduleBook = new TransactionalScheduleBook(new ScheduleTable(database, name), { outlet, store, queue: name, logger });
+    return { ...common, adder: transactionalAdder, transactionalAdder, record, scheduleBook };
   }
 
   #relayFor(database: Database): JobRelay {

@@ -50,7 +50,9 @@ export class SignalWatch implements ShiftDuty<unknown, unknown> {
         const isForgotten = !isFirst && index < 0 && (found.length > 0 || last !== "0-0");
         last = found.at(-1)?.id ?? "0-0";
         const news = isFirst ? [] : found.slice(index + 1);
-        if (isForgotten) this.#onSignals(new Set(["due", "gates"]));
+        if (isForgotten) this.#onSignals(new Set(["due", "gates", "ticks"]));
+        // No renewal of the lease tells of them on a transactional queue.
+        else if (isFirst) this.#onSignals(new Set(["ticks"]));
         else if (news.length > 0) this.#onSignals(new Set(news.map(({ kind }) => kind as SignalKind)));
         failures = 0;
         await this.#tails.whenAfter(signals.key, last, signal);

@@ -6,6 +6,7 @@
  *   lease.ts         keeps the held list the worker's own
  *   rescuer.ts       returns the jobs of workers that are gone
  *   promoter.ts      moves what is due to the queue
+ *   ticker.ts        adds the ticks of the queue's schedules
  *   signal-watch.ts  hears what cannot wait for the next renewal of the lease
  */
 import type { StandardSchemaV1 } from "@standard-schema/spec";
@@ -15,6 +16,7 @@ import type { Logger } from "../runtime/logger.ts";
 import type { ValkeyConnection } from "../valkey/client/connection.ts";
 import type { Beat } from "../valkey/queue/leases.ts";
 import type { QueueStore } from "../valkey/queue/queue-store.ts";
+import type { SignalKind } from "../valkey/queue/signals.ts";
 import type { StreamTails } from "../valkey/client/stream-tails.ts";
 import { Intake, type Doubts, type IntakeSetup } from "../work/intake.ts";
 import { Report, type ShiftEvents } from "../work/report.ts";
@@ -35,6 +37,8 @@ import { SignalWatch } from "./signal-watch.ts";
 import { findUnfit } from "./turns.ts";
 import { Promoter } from "./promoter.ts";
 import { Rescuer } from "./rescuer.ts";
+import type { ScheduleBook } from "./schedule-book.ts";
+import { Ticker } from "./ticker.ts";
 
 export interface WorkerEvents<Data> extends ShiftEvents<Job<Data>> {
   /** The queue is empty and nothing runs. */
@@ -47,6 +51,7 @@ export interface WorkerSetup<Data> {
   readonly blocking: ValkeyConnection;
   readonly tails: StreamTails;
   readonly record: JobRecord | undefined;
+  readonly scheduleBook: ScheduleBook;
   readonly policy: QueuePolicy;
   readonly schema: StandardSchemaV1<unknown, Data> | undefined;
   readonly logger: Logger;
@@ -84,8 +89,13 @@ export class Worker<Data> {
       createIntake: (events, signal) => new Intake(this.#intakeSetup(trade, signal), events),
       createDuties: ({ lease }) => {
         const promoter = new Promoter(store, logger);
-        const signals = new SignalWatch(store, { tails: setup.tails, logger, onSignals: (kinds) => kinds.has("due") && promoter.look() });
-        return [new Rescuer(store, { table: record?.table, lease, logger }), promoter, signals];
+        const ticker = new Ticker(setup.scheduleBook, { leaseMs: policy.leaseMs, logger });
+        const onSignals = (kinds: ReadonlySet<SignalKind>): void => {
+          if (kinds.has("due")) promoter.look();
+          if (kinds.has("ticks")) ticker.look();
+        };
+        const signals = new SignalWatch(store, { tails: setup.tails, logger, onSignals });
+        return [new Rescuer(store, { table: record?.table, lease, logger }), promoter, ticker, signals];
       },
       verdictOf: (held, outcome) => verdictOf(held.attempts, outcome, policyOf(held, policy)),
       conclude: (held, verdict, { exchange, signal }) => {
@@ -122,7 +132,14 @@ export class Worker<Data> {
         return element.data;
       },
       createAttempt: ({ element, attempts }, data) =>
-        new Job({ id: element?.id ?? "", queue, data, attempt: attempts + 1, addedAt: element?.at ?? Date.now() }),
+        new Job({
+          id: element?.id ?? "",
+          queue,
+          data,
+          attempt: attempts + 1,
+          addedAt: element?.at ?? Date.now(),
+          schedule: element?.schedule,
+        }),
       policyOf: (held) => policyOf(held, policy),
     };
   }

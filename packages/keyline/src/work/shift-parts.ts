@@ -51,6 +51,8 @@ export interface ExchangeEvents<Unit> {
 
 /** A duty beside the lease. It may follow what renewals of the lease show, and what becomes of what was taken. */
 export interface ShiftDuty<Unit, Beat> extends Duty {
+  /** A lease has begun: what was known under an older one may be out of date. */
+  noteBegun?(): void;
   follow?(beat: Beat): void;
   noteEnded?(unit: Unit): void;
   noteEmpty?(): void;

@@ -51,7 +51,7 @@ export class Shift<Unit extends Held<Work>, Work extends Attempt, Beat, Exchange
     this.#setup = setup;
     this.#lease = setup.createLease(
       {
-        began: () => this.#exchange.begin(),
+        began: () => this.#begin(),
         renewed: (beat) => this.#follow(beat),
         failed: (fault) => setup.report.error(fault),
         lost: () => this.#loseLease(),
@@ -165,6 +165,11 @@ export class Shift<Unit extends Held<Work>, Work extends Attempt, Beat, Exchange
     if (this.#occupied > 0 || this.#isIdle) return;
     this.#isIdle = true;
     this.#setup.report.idle();
+  }
+
+  #begin(): void {
+    this.#exchange.begin();
+    for (const duty of this.#duties) duty.noteBegun?.();
   }
 
   #follow(beat: Beat): void {

@@ -17,9 +17,9 @@ test.each(packages)("%s runs nothing when it is installed", (path) => {
   expect(Object.keys(scripts)).toEqual(["build"]);
 });
 
-test("the library brings two packages along, and no other", () => {
+test("the library brings three packages along, and no other", () => {
   const { dependencies = {} } = JSON.parse(read("packages/keyline/package.json")) as Manifest;
-  expect(Object.keys(dependencies)).toEqual(["@standard-schema/spec", "iovalkey"]);
+  expect(Object.keys(dependencies)).toEqual(["@standard-schema/spec", "croner", "iovalkey"]);
 });
 
 test("what is installed is locked by its hash, and of it one package runs a script, by name", () => {

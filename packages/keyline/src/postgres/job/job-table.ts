@@ -22,6 +22,8 @@ export interface JobRow {
   readonly group_name: string | null;
   /** Its place among all jobs of all queues, as text: a 64-bit number. */
   readonly order: string;
+  /** Which tick it is, as JSON. */
+  readonly schedule: string | null;
 }
 
 export interface NewJob {
@@ -91,7 +93,8 @@ const findOpen: Statement = {
 };
 
 const columns = `id, data::text AS data, attempts, max_attempts, floor(extract(epoch FROM added_at) * 1000)::float8 AS at,
-  greatest(0, ceil(extract(epoch FROM due_at - now()) * 1000))::float8 AS delay, priority, group_name, seq::text AS order`;
+  greatest(0, ceil(extract(epoch FROM due_at - now()) * 1000))::float8 AS delay, priority, group_name, seq::text AS order,
+  schedule::text AS schedule`;
 
 const redrive: Statement = {
   name: "keyline-redrive",

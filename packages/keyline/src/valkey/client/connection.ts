@@ -31,6 +31,7 @@ export class ValkeyConnection {
   readonly #target: ValkeyTarget;
   readonly #logger: Logger;
   readonly #readyListeners = new Set<() => void>();
+  readonly #lostListeners = new Set<() => void>();
   readonly #faultListeners = new Set<(fault: KeylineError) => void>();
   readonly #closing = new AbortController();
   #isChecked = false;
@@ -56,6 +57,7 @@ export class ValkeyConnection {
     this.client.on("close", () => {
       this.#isChecked = false;
       this.#connect++;
+      for (const listener of this.#lostListeners) listener();
       void this.#probeTls();
     });
     this.client.on("ready", () => void this.#check());
@@ -69,7 +71,7 @@ export class ValkeyConnection {
 
   /** Calls `listener` whenever a connection ended. */
   onLost(listener: () => void): void {
-    this.client.on("close", listener);
+    this.#lostListeners.add(listener);
   }
 
   /** Calls `listener` after every connect and reconnect, until the returned function is called. */

@@ -8,6 +8,8 @@ export class QueueKeys {
   readonly low: string;
   readonly groups: string;
   readonly signals: string;
+  readonly schedules: string;
+  readonly ticks: string;
   readonly dead: string;
   readonly ids: string;
   readonly epoch: string;
@@ -33,6 +35,10 @@ export class QueueKeys {
     this.groups = `${base}groups`;
     /** Stream: what workers are told at once. */
     this.signals = `${base}signals`;
+    /** Hash: schedules of a plain queue, by their names. */
+    this.schedules = `${base}schedules`;
+    /** Sorted set: schedule of a plain queue -> its next tick, in the server's milliseconds. */
+    this.ticks = `${base}ticks`;
     /** List: dead letters of a plain queue, newest at the left. */
     this.dead = `${base}dead`;
     /** Set: ids that callers chose, of jobs of a plain queue that are not settled. */

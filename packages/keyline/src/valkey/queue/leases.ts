@@ -4,7 +4,7 @@ import { scriptsBeside } from "../client/script.ts";
 import type { QueueKeys } from "./keys.ts";
 
 const script = scriptsBeside(import.meta.url);
-const beat = script(3, "beat", "beat-due", "beat-end");
+const beat = script(4, "beat", "beat-due", "beat-tick", "beat-end");
 const returnHeld = script(4, "return-held");
 
 /** What a renewal of the lease tells a worker's duties: each part of the script adds what one of them needs. */
@@ -15,6 +15,8 @@ export interface Beat {
   readonly ended?: string;
   /** Milliseconds until the next scheduled job is due. */
   readonly due?: number;
+  /** Milliseconds until the next tick of a schedule is due. */
+  readonly tick?: number;
 }
 
 export type ReturnReason = "ended" | "leaving" | "straggler";
@@ -35,8 +37,8 @@ export class Leases {
 
   /** Renews the lease; `undefined` when it is lost. */
   async beat(worker: string, leaseMs: number): Promise<Beat | undefined> {
-    const { workers, scheduled } = this.#keys;
-    const reply = await beat.run(this.#connection, [workers, this.#keys.held(worker), scheduled, worker, leaseMs]);
+    const { workers, scheduled, ticks } = this.#keys;
+    const reply = await beat.run(this.#connection, [workers, this.#keys.held(worker), scheduled, ticks, worker, leaseMs]);
     return reply === 0 ? undefined : readBeat(reply as (string | number)[]);
   }
 

@@ -8,6 +8,7 @@ import { Memory } from "./memory.ts";
 import { Reads } from "./reads.ts";
 import { Schedule } from "./schedule.ts";
 import { Signals } from "./signals.ts";
+import { Ticks } from "./ticks.ts";
 
 /** One queue on Valkey. Every operation is one step on the server, so that nothing dies between two halves of it. */
 export class QueueStore {
@@ -21,6 +22,7 @@ export class QueueStore {
   readonly reads: Reads;
   readonly memory: Memory;
   readonly signals: Signals;
+  readonly ticks: Ticks;
 
   constructor(connection: ValkeyConnection, keys: QueueKeys) {
     this.connection = connection;
@@ -33,5 +35,6 @@ export class QueueStore {
     this.reads = new Reads(connection, keys);
     this.memory = new Memory(connection, keys);
     this.signals = new Signals(connection, keys);
+    this.ticks = new Ticks(connection, keys);
   }
 }

@@ -33,6 +33,8 @@ test("an add that the database cannot store takes none of its moment down, and s
     else expect(one).toMatchObject({ status: "fulfilled", value: { added: true } });
   }
   await expect(queue.add("😀")).rejects.toThrow("the data for queue latin");
+  const schedule = queue.schedule("smile", { every: 60_000, data: "😀" });
+  await expect(schedule).rejects.toMatchObject({ ...fails, message: expect.stringContaining("schedule smile of queue latin") as string });
   const { rows } = await latin.pool.query<{ data: string }>("SELECT data FROM keyline.job WHERE queue = 'latin' ORDER BY seq");
   expect(rows.map(({ data }) => data)).toEqual(texts.filter((text) => !text.includes("😀")));
   await expect(keyline.transaction((tx) => queue.add("😀", { tx }))).rejects.toMatchObject(fails);

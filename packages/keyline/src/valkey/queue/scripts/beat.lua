@@ -1,7 +1,7 @@
 #!lua flags=allow-oom
 -- Renews the lease of a worker and tells it what its duties need to know. First of several parts: each of those behind it notes something.
 --
--- KEYS  1 workers  2 held list of the worker  3 scheduled
+-- KEYS  1 workers  2 held list of the worker  3 scheduled  4 ticks
 -- ARGV  1 worker  2 lease in milliseconds
 -- RETURN  0 when the lease is lost (it is not begun again: its held list was given to others), else names and values:
 --         held   length of the held list

@@ -1,0 +1,28 @@
+import type { ScheduleState, Tick } from "./schedule-state.ts";
+
+/** What is due of a queue's schedules, by the server that has them. */
+export interface DueSchedules {
+  /** The server's time in milliseconds since 1970. */
+  readonly now: number;
+  /** Those with a tick that is due, or some of them where there are many. */
+  readonly due: readonly ScheduleState[];
+  /** Milliseconds until there is something to look at again, as far as that is known. */
+  readonly nextMs: number | undefined;
+}
+
+/**
+ * Where the schedules of a queue are kept. It is one step on its server that a tick is noted and its job added, and that step does nothing
+ * when somebody else took it. So a process may die anywhere, and many may try the same.
+ */
+export interface ScheduleBook {
+  read(name: string): Promise<{ readonly now: number; readonly state: ScheduleState | undefined }>;
+  /** Writes what was declared, and has workers look what is due. False when the schedule is not as `before` any more: nothing was written then. */
+  declare(before: ScheduleState | undefined, after: ScheduleState): Promise<boolean>;
+  /** Notes that ticks were made, and adds their jobs. Does nothing when the schedule is not as `before` any more. */
+  tick(before: ScheduleState, after: ScheduleState, made: { readonly ticks: readonly Tick[]; readonly now: number }): Promise<void>;
+  /** False when there was none. */
+  remove(name: string): Promise<boolean>;
+  /** What reads all of them by their names, a page with each call, until there is none. */
+  pages(): () => Promise<readonly ScheduleState[] | undefined>;
+  due(): Promise<DueSchedules>;
+}

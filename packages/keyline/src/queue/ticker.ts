@@ -1,0 +1,105 @@
+import { Alarm } from "../runtime/alarm.ts";
+import { toError } from "../runtime/errors.ts";
+import type { Logger } from "../runtime/logger.ts";
+import { retryDelay } from "../runtime/waiting.ts";
+import type { Beat } from "../valkey/queue/leases.ts";
+import type { ShiftDuty } from "../work/shift-parts.ts";
+import type { HeldJob } from "./held-jobs.ts";
+import type { ScheduleBook } from "./schedule-book.ts";
+import { ticked, type ScheduleState } from "./schedule-state.ts";
+import { dueTicks, ticksOf, type DueTicks } from "./schedule-times.ts";
+
+// Timers take at most 2^31 ms; a tick that is due later is heard of again.
+const farAwayMs = 86_400_000;
+const leastGraceMs = 5_000;
+const mostTicks = 100;
+const mostBytes = 1_048_576;
+
+/**
+ * The duty that makes the ticks of a queue's schedules: jobs whose time has come. It sleeps until the next one is due, which it learns when it looks: at the
+ * beginning of a lease, when somebody declares a schedule, and after each tick. All workers wake for the same tick, and the book lets one of them make
+ * it: that one of them dies delays nothing.
+ */
+export class Ticker implements ShiftDuty<HeldJob<unknown>, Beat> {
+  readonly #book: ScheduleBook;
+  readonly #graceMs: number;
+  readonly #logger: Logger;
+  readonly #alarm = new Alarm(() => this.#makeDue());
+  #failures = 0;
+
+  constructor(book: ScheduleBook, { leaseMs, logger }: { readonly leaseMs: number; readonly logger: Logger }) {
+    this.#book = book;
+    // So long it may take until a worker hears of a schedule, or takes over: ticks of that time are late, not missed.
+    this.#graceMs = Math.max(leastGraceMs, leaseMs);
+    this.#logger = logger;
+  }
+
+  start(): void {
+    // It looks when the lease has begun.
+  }
+
+  stop(): Promise<void> {
+    return this.#alarm.stop();
+  }
+
+  noteBegun(): void {
+    this.look();
+  }
+
+  follow({ tick }: Beat): void {
+    if (tick !== undefined) this.#expect(tick);
+  }
+
+  /** Something may be due earlier than was known. */
+  look(): void {
+    this.#alarm.set(0);
+  }
+
+  #expect(ms: number): void {
+    if (ms <= farAwayMs) this.#alarm.set(ms);
+  }
+
+  async #makeDue(): Promise<void> {
+    try {
+      const { now, due, nextMs } = await this.#book.due();
+      let made = 0;
+      for (const state of due) if (await this.#make(state, now)) made++;
+      this.#failures = 0;
+      if (made > 0) this.#alarm.set(0);
+      else if (due.length > 0) this.#again();
+      else if (nextMs !== undefined) this.#expect(nextMs);
+    } catch (error) {
+      this.#logger.debug({ error: toError(error).message }, "ticks could not be made; they are soon");
+      this.#again();
+    }
+  }
+
+  async #make(state: ScheduleState, now: number): Promise<boolean> {
+    const ticks = this.#plan(state, now);
+    if (!ticks) return false;
+    const { name } = state;
+    await this.#book.tick(state, ticked(state, ticks), { ticks: ticks.ats.map((at) => ({ name, at })), now });
+    if (ticks.hasMissed) {
+      const details = { schedule: name, from: state.nextAt, made: ticks.ats.length, next: ticks.nextAt };
+      this.#logger.info(details, "ticks of a schedule were missed: nobody was there to make them in time");
+    }
+    return true;
+  }
+
+  /** Undefined where this process does not understand the schedule; others may. */
+  #plan(state: ScheduleState, now: number): DueTicks | undefined {
+    const { nextAt: first, spec, since, ticks: made, dataJson } = state;
+    if (first === undefined) return undefined;
+    try {
+      const room = Math.max(1, Math.min(mostTicks, Math.floor(mostBytes / dataJson.length)));
+      return dueTicks(ticksOf(spec, since), spec, { first, made, now, graceMs: this.#graceMs, room });
+    } catch (error) {
+      this.#logger.warn({ error: toError(error).message, schedule: state.name }, "the next ticks of a schedule cannot be told here");
+      return undefined;
+    }
+  }
+
+  #again(): void {
+    this.#alarm.set(retryDelay(this.#failures++, { first: 200, max: 3_000 }));
+  }
+}
