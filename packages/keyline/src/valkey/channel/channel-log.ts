@@ -57,8 +57,8 @@ export interface HistoryPage {
 }
 
 const publish = script(1, "outbox", "publish");
-const publishKept = script(3, "outbox", "channel-history", "publish-kept");
-const historySince = script(2, "channel-history", "history-since");
+const publishKept = script(3, "outbox", "client/eras", "channel-history", "publish-kept");
+const historySince = script(2, "client/eras", "channel-history", "history-since");
 
 /** What one channel has on Valkey, and every operation on it but subscribing. */
 export class ChannelLog {

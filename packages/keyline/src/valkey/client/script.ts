@@ -4,12 +4,20 @@ import type { ValkeyConnection } from "./connection.ts";
 import { lastingFaultOf } from "./faults.ts";
 import { bulkString, WrittenCommand } from "./written-command.ts";
 
-/** Makes scripts of the files in the folder `scripts` beside the module that asks; several files are one script, one after the other. */
+/**
+ * Makes scripts of the files in the folder `scripts` beside the module that asks; several files are one script, one after the other. `client/eras` is
+ * the file `eras` of the folder `client`, beside the module's own.
+ */
 export function scriptsBeside(moduleUrl: string): (keyCount: number, ...files: readonly string[]) => Script {
   return (keyCount, ...files) => {
-    const text = files.map((file) => readFileSync(new URL(`./scripts/${file}.lua`, moduleUrl), "utf8")).join("\n");
+    const text = files.map((file) => readFileSync(urlOf(file, moduleUrl), "utf8")).join("\n");
     return new Script(keyCount, text);
   };
+}
+
+function urlOf(file: string, moduleUrl: string): URL {
+  const [name, folder] = file.split("/").toReversed();
+  return new URL(`${folder === undefined ? "." : `../${folder}`}/scripts/${name}.lua`, moduleUrl);
 }
 
 /** A Lua script, sent by its hash, and by its text to a server that does not know it yet. */

@@ -6,7 +6,7 @@ import { scriptsBeside } from "../client/script.ts";
 
 const script = scriptsBeside(import.meta.url);
 
-const prelude = ["group", "stream-state", "group-again"];
+const prelude = ["group", "client/eras", "stream-state", "group-again"];
 const status = script(8, ...prelude, "group-status");
 const redrive = script(4, ...prelude, "group-redrive");
 const remove = script(8, ...prelude, "group-remove");

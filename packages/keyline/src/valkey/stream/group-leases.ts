@@ -21,7 +21,7 @@ export interface Loss {
   readonly entries: number;
 }
 
-const prelude = ["group", "stream-state", "group-again"];
+const prelude = ["group", "client/eras", "stream-state", "group-again"];
 const beat = script(6, ...prelude, "group-beat");
 const rescue = script(5, ...prelude, "group-rescue");
 const sweep = script(4, ...prelude, "group-sweep");

@@ -38,7 +38,7 @@ export type GroupMode = "" | "backlog";
 type TurnReply = [EndOfEntry[], stoppedBy: string, nextDueMs: number, Taken[], wokenUpTo: string];
 type Taken = [id: string, text: string] | [id: string, key: string | null, data: string | null];
 
-const prelude = ["group", "stream-state", "group-again"];
+const prelude = ["group", "client/eras", "stream-state", "group-again"];
 const turn = script(5, ...prelude, "group-turn");
 const fail = script(5, ...prelude, "group-fail");
 const own = script(4, ...prelude, "group-own");

@@ -11,7 +11,7 @@ interface RecordedEntry {
   readonly data: string | undefined;
 }
 
-const prelude = ["group", "stream-state", "group-again"];
+const prelude = ["group", "client/eras", "stream-state", "group-again"];
 const floor = script(3, ...prelude, "group-floor");
 const fill = script(3, ...prelude, "group-fill");
 const switchOver = script(7, ...prelude, "group-switch");

@@ -7,8 +7,8 @@ import type { KeptEntry } from "./stream-log.ts";
 const script = scriptsBeside(import.meta.url);
 
 const trimPage = 500;
-const append = script(3, "stream-state", "group-again", "group-detach", "record-append");
-const trim = script(2, "freeing", "stream-state", "group-again", "group-detach", "record-trim");
+const append = script(3, "client/eras", "stream-state", "group-again", "group-detach", "record-append");
+const trim = script(2, "freeing", "client/eras", "stream-state", "group-again", "group-detach", "record-trim");
 
 export interface RecordEnd {
   /** The newest event of the record that is there; undefined when the stream is not there and was not begun. */

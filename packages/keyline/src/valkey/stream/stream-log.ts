@@ -76,11 +76,11 @@ export interface TrimRule {
   readonly groupTimeoutMs: number;
 }
 
-const append = script(2, "stream-state", "stream-append");
-const page = script(2, "stream-state", "stream-page");
+const append = script(2, "client/eras", "stream-state", "stream-append");
+const page = script(2, "client/eras", "stream-state", "stream-page");
 const history = script(2, "stream-history");
-const keyPage = script(2, "stream-state", "stream-key-page");
-const trim = script(3, "freeing", "stream-state", "stream-trim");
+const keyPage = script(2, "client/eras", "stream-state", "stream-key-page");
+const trim = script(3, "freeing", "client/eras", "stream-state", "stream-trim");
 
 const trimPage = 500;
 const nowhere: ReaderPlace = { after: "0-0", epoch: undefined };

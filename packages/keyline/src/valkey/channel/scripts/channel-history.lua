@@ -1,4 +1,4 @@
--- Prelude of the scripts that touch a channel's history.
+-- Prelude of the scripts that touch a channel's history. It stands behind eras.lua.
 --
 -- The state is a hash beside the stream: epoch (the name of this history, another one after a loss), server (the process that wrote last),
 -- era (the name of its reign, another one whenever the server is), eras (the latest of them, oldest first, each with the last entry before
@@ -6,16 +6,6 @@
 -- entries by far, so that a cursor can be judged when they have expired. An entry has the fields id, data and n, which is its era and number.
 
 local state_outlives_ms = 2592000000
-local eras_known = 16
-
--- True when stream id `a` is before `b`. Their numbers are compared as text, which has no leading zeros: Lua's hold 53 bits, these have 64.
-local function is_before(a, b)
-  local a_ms, a_seq = string.match(a, '(%d+)-(%d+)')
-  local b_ms, b_seq = string.match(b, '(%d+)-(%d+)')
-  if a_ms == b_ms then a_ms, b_ms = a_seq, b_seq end
-  if #a_ms ~= #b_ms then return #a_ms < #b_ms end
-  return a_ms < b_ms
-end
 
 -- The server's own ids are behind the last one unless the stream has expired: then they must not fall behind it because a clock was set back.
 local function keep_ids_behind(stream, last)
@@ -25,17 +15,12 @@ local function keep_ids_behind(stream, last)
   redis.call('XDEL', stream, last)
 end
 
-local function micros()
-  local now = redis.call('TIME')
-  return string.format('%x', tonumber(now[1]) * 1000000 + tonumber(now[2]))
-end
-
 -- The history as it is now. `server` is the caller's knowledge of the server process, or ''. One that was restarted, or a replica
 -- that took over, may have lost what came last: with it another era begins.
 local function open_history(state_key, stream, server)
   local found = redis.call('HMGET', state_key, 'epoch', 'server', 'era', 'eras', 'count', 'last', 'ttl')
   if server == '' or (server ~= found[2] and string.sub(server, 1, 1) ~= '=') then
-    server = string.sub(string.match(redis.call('INFO', 'server'), 'run_id:(%w+)'), 1, 8)
+    server = run_of(redis.call('INFO', 'server'))
   end
   local history = { epoch = found[1], era = found[3], eras = found[4] or '', count = tonumber(found[5] or 0), last = found[6] or '0-0', ttl = found[7] }
   if history.epoch and found[2] == server then return history end
@@ -43,11 +28,8 @@ local function open_history(state_key, stream, server)
     history.epoch = micros()
     redis.call('DEL', stream)
   end
-  history.era = string.sub(redis.sha1hex(server .. micros()), 1, 8)
-  local eras = {}
-  for era in string.gmatch(history.eras, '%S+') do eras[#eras + 1] = era end
-  eras[#eras + 1] = history.era .. '@' .. history.last
-  history.eras = table.concat(eras, ' ', math.max(1, #eras - eras_known + 1))
+  history.era = new_era(server)
+  history.eras = with_era(history.eras, history.era, history.last)
   redis.call('HSET', state_key, 'epoch', history.epoch, 'server', server, 'era', history.era, 'eras', history.eras, 'count', history.count, 'last', history.last)
   return history
 end

@@ -1,4 +1,4 @@
--- Prelude of the scripts that touch a stream.
+-- Prelude of the scripts that touch a stream. It stands behind eras.lua.
 --
 -- The state is a hash beside the stream: epoch (the name of this stream, another one after it was lost), began (an id before which this
 -- stream had no entries; 0-0 where that is not known), trimmed (entries up to here were dropped), used (1 when it has had entries), server (the
@@ -9,17 +9,6 @@
 -- The epoch tells a reader that everything is another stream's now: a flush takes the state as well, and a stream that was used and is not there
 -- was deleted. The eras tell what a server forgot that was restarted, or took over: an entry that was read in an era and is behind its end was
 -- lost, and what came since is behind that end, whatever the clocks say, and has perhaps ids that were given before.
-
-local eras_known = 16
-
--- True when stream id `a` is before `b`. Their numbers are compared as text, which has no leading zeros: Lua's hold 53 bits, these have 64.
-local function is_before(a, b)
-  local a_ms, a_seq = string.match(a, '(%d+)-(%d+)')
-  local b_ms, b_seq = string.match(b, '(%d+)-(%d+)')
-  if a_ms == b_ms then a_ms, b_ms = a_seq, b_seq end
-  if #a_ms ~= #b_ms then return #a_ms < #b_ms end
-  return a_ms < b_ms
-end
 
 -- The start of a range behind an id; nil behind the last of all, where the server refuses it and nothing is.
 local function behind(id)
@@ -40,19 +29,10 @@ local function newest_id(events)
   end
 end
 
-local function micros()
-  local now = redis.call('TIME')
-  return string.format('%x', tonumber(now[1]) * 1000000 + tonumber(now[2]))
-end
-
 -- The server process; nil where nobody may ask.
 local function server_run()
   local info = redis.pcall('INFO', 'server')
-  return type(info) == 'string' and string.sub(string.match(info, 'run_id:(%w+)'), 1, 8) or nil
-end
-
-local function new_era(server)
-  return string.sub(redis.sha1hex((server or '') .. micros()), 1, 8)
+  return type(info) == 'string' and run_of(info) or nil
 end
 
 -- Makes the state of a stream of which nothing is known.
@@ -81,10 +61,8 @@ local function note_server(state, events, server)
   if server == '?' then server = server_run() end
   local known = redis.call('HMGET', state, 'server', 'eras')
   if not server or known[1] == server then return end
-  local eras = {}
-  for era in string.gmatch(known[2] or '', '%S+') do eras[#eras + 1] = era end
-  eras[#eras + 1] = new_era(server) .. '@' .. newest_id(events)
-  redis.call('HSET', state, 'server', server, 'eras', table.concat(eras, ' ', math.max(1, #eras - eras_known + 1)))
+  local eras = with_era(known[2] or '', new_era(server), newest_id(events))
+  redis.call('HSET', state, 'server', server, 'eras', eras)
 end
 
 -- Whether what is there of a record is what its state says: nobody deleted from it, or wrote into it.
