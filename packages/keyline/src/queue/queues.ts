@@ -4,9 +4,8 @@ import { JobRelay } from "../postgres/job/job-relay.ts";
 import { JobTable } from "../postgres/job/job-table.ts";
 import { ScheduleTable } from "../postgres/job/schedule-table.ts";
 import type { Door } from "../runtime/door.ts";
+import { KnownByName } from "../runtime/known-by-name.ts";
 import type { Logger } from "../runtime/logger.ts";
-import { checkName } from "../runtime/names.ts";
-import { checkSameOptions } from "../runtime/same-options.ts";
 import type { ValkeyConnection } from "../valkey/client/connection.ts";
 import { QueueKeys } from "../valkey/queue/keys.ts";
 import type { StreamTails } from "../valkey/client/stream-tails.ts";
@@ -31,15 +30,10 @@ export interface QueuesSetup {
   readonly door: Door;
 }
 
-interface Known {
-  readonly queue: Queue<unknown, unknown, boolean>;
-  readonly rules: object;
-}
-
 /** All queues of one Keyline, and what they share. */
 export class Queues {
   readonly #setup: QueuesSetup;
-  readonly #known = new Map<string, Known>();
+  readonly #known = new KnownByName<Queue<unknown, unknown, boolean>>("queue");
   readonly #workers = new Set<{ stop(): Promise<void> }>();
   readonly #adders = new Set<Adder>();
   readonly #outlets = new Set<JobOutlet>();
@@ -51,17 +45,11 @@ export class Queues {
 
   /** The queue of that name: always the same object. Throws INVALID_NAME, and INVALID_OPTION for other options than it was made with. */
   queue(name: string, options: QueueOptions): Queue<unknown, unknown, boolean> {
-    const known = this.#known.get(checkName("queue", name));
-    if (known && Object.keys(options).length === 0) return known.queue;
-    const policy = toPolicy(options);
-    const rules = { ...policy, backoff: options.backoff, schema: options.schema, transactional: options.transactional === true };
-    if (known) {
-      checkSameOptions("queue", name, { before: known.rules, now: rules });
-      return known.queue;
-    }
-    const queue = new Queue<unknown, unknown, boolean>(name, this.#createParts(name, options, policy));
-    this.#known.set(name, { queue, rules });
-    return queue;
+    return this.#known.get(name, options, () => {
+      const policy = toPolicy(options);
+      const rules = { ...policy, backoff: options.backoff, schema: options.schema, transactional: options.transactional === true };
+      return { rules, make: () => new Queue<unknown, unknown, boolean>(name, this.#createParts(name, options, policy)) };
+    });
   }
 
   get areWorking(): boolean {

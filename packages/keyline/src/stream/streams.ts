@@ -4,9 +4,9 @@ import { EventRelay } from "../postgres/event/event-relay.ts";
 import { EventTable } from "../postgres/event/event-table.ts";
 import { ProjectionTable } from "../postgres/event/projection-table.ts";
 import type { Door } from "../runtime/door.ts";
+import { KnownByName } from "../runtime/known-by-name.ts";
 import type { Logger } from "../runtime/logger.ts";
 import { checkName } from "../runtime/names.ts";
-import { checkSameOptions } from "../runtime/same-options.ts";
 import type { ValkeyConnection } from "../valkey/client/connection.ts";
 import { ServerRun } from "../valkey/client/server-run.ts";
 import { StreamKeys } from "../valkey/stream/keys.ts";
@@ -41,7 +41,7 @@ export interface StreamsParts {
 /** All streams of one Keyline, and what they share. */
 export class Streams {
   readonly #parts: StreamsParts;
-  readonly #known = new Map<string, { readonly stream: Stream<unknown, unknown, boolean>; readonly rules: object }>();
+  readonly #known = new KnownByName<Stream<unknown, unknown, boolean>>("stream");
   readonly #run: ServerRun;
   readonly #tails: StreamTails;
   readonly #closing = new AbortController();
@@ -61,17 +61,11 @@ export class Streams {
 
   /** The stream of that name: always the same object. Throws INVALID_NAME, and INVALID_OPTION for other options than it was made with. */
   stream(name: string, options: StreamOptions): Stream<unknown, unknown, boolean> {
-    const known = this.#known.get(checkName("stream", name));
-    if (known && Object.keys(options).length === 0) return known.stream;
-    const policy = toStreamPolicy(options);
-    const rules = { ...policy, key: options.key, schema: options.schema, transactional: options.transactional === true };
-    if (known) {
-      checkSameOptions("stream", name, { before: known.rules, now: rules });
-      return known.stream;
-    }
-    const stream = new Stream<unknown, unknown, boolean>(name, this.#create(name, options, policy));
-    this.#known.set(name, { stream, rules });
-    return stream;
+    return this.#known.get(name, options, () => {
+      const policy = toStreamPolicy(options);
+      const rules = { ...policy, key: options.key, schema: options.schema, transactional: options.transactional === true };
+      return { rules, make: () => new Stream<unknown, unknown, boolean>(name, this.#create(name, options, policy)) };
+    });
   }
 
   get areWorking(): boolean {
