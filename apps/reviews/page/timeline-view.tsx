@@ -1,10 +1,8 @@
 import { Button, Textarea } from "@mantine/core";
 import { IconMessage, IconPencil } from "@tabler/icons-react";
-import { useRef, useState, type CSSProperties, type FormEvent, type KeyboardEvent, type ReactNode } from "react";
+import type { CSSProperties, ReactNode } from "react";
 import { formatAgo, formatExactly } from "../../site/page/ago.ts";
-import { useAction } from "../../site/page/failures.tsx";
 import { countOf } from "../../site/page/format.ts";
-import { longestContent } from "../limits.ts";
 import type { Review } from "../review.ts";
 import type { PlacedEvent } from "../review-event.ts";
 import type { Account } from "./account.ts";
@@ -12,6 +10,7 @@ import { postReaction } from "./api.ts";
 import { iconOf } from "./reaction-icons.ts";
 import type { ReviewList } from "./review-list.ts";
 import classes from "./timeline-view.module.css";
+import { useComposer } from "./use-composer.ts";
 import { useTimeline } from "./use-timeline.ts";
 
 interface TimelineViewProps {
@@ -95,52 +94,19 @@ interface ReplyFormProps {
 }
 
 function ReplyForm({ reviewId, requireAccount }: ReplyFormProps): ReactNode {
-  const [content, setContent] = useState("");
-  const [problem, setProblem] = useState<string>();
-  const field = useRef<HTMLTextAreaElement>(null);
-  const action = useAction();
-
-  const submit = (event: FormEvent): void => {
-    event.preventDefault();
-    if (action.isUnderWay) return;
-    if (content.trim() === "") {
-      setProblem("Write something first.");
-      field.current?.focus();
-      return;
-    }
-    const account = requireAccount();
-    if (!account) return;
-    action.run(async () => {
-      const reply = { userId: account.userId, action: "response", content: content.trim() } as const;
-      await account.use((token) => postReaction(reviewId, reply, token));
-      setContent("");
-      field.current?.focus();
-    });
-  };
-
-  const submitOnKey = (event: KeyboardEvent): void => {
-    if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) submit(event);
-  };
+  const { isUnderWay, submit, field } = useComposer({
+    requireAccount,
+    post: (account, content) => {
+      const reply = { userId: account.userId, action: "response", content } as const;
+      return account.use((token) => postReaction(reviewId, reply, token));
+    },
+    onPosted: () => field.ref.current?.focus(),
+  });
 
   return (
     <form onSubmit={submit} noValidate className={classes.form}>
-      <Textarea
-        ref={field}
-        aria-label="Your reply"
-        placeholder="Reply"
-        autosize
-        minRows={1}
-        maxRows={8}
-        value={content}
-        error={problem}
-        maxLength={longestContent}
-        onKeyDown={submitOnKey}
-        onChange={(event) => {
-          setContent(event.currentTarget.value);
-          setProblem(undefined);
-        }}
-      />
-      <Button type="submit" variant="default" aria-disabled={action.isUnderWay} title="Ctrl and Enter send, too">
+      <Textarea {...field} aria-label="Your reply" placeholder="Reply" autosize minRows={1} maxRows={8} />
+      <Button type="submit" variant="default" aria-disabled={isUnderWay} title="Ctrl and Enter send, too">
         Send
       </Button>
     </form>
