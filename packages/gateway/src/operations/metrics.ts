@@ -23,6 +23,7 @@ export class Metrics {
   #last: { readonly at: number; readonly text: Promise<string> } | undefined;
 
   constructor(sources: MetricsSources) {
+    const { feeds, counts } = sources;
     collectDefaultMetrics({ register: this.#registry });
     this.#requests = new Histogram({
       name: "keyline_gateway_request_seconds",
@@ -33,10 +34,16 @@ export class Metrics {
     });
     this.#registry.registerMetric(this.#requests);
     this.#registry.registerMetric(connectionGauge(sources));
-    this.#registry.registerMetric(deliveryCounter(sources));
+    this.#registry.registerMetric(
+      counterOf("keyline_gateway_deliveries_total", "Messages written, one for each connection", () => feeds.deliveries),
+    );
     this.#registry.registerMetric(followerGauge(sources));
-    this.#registry.registerMetric(entryCounter(sources));
-    this.#registry.registerMetric(appendCounter(sources));
+    this.#registry.registerMetric(
+      counterOf("keyline_gateway_entry_deliveries_total", "Entries of streams written, one for each follower", () => counts.deliveries),
+    );
+    this.#registry.registerMetric(
+      counterOf("keyline_gateway_appended_events_total", "Events that clients appended", () => counts.appended),
+    );
     this.#registry.registerMetric(endCounter(sources));
     this.#registry.registerMetric(jobGauge(sources));
   }
@@ -92,18 +99,6 @@ function connectionGauge({ connections }: MetricsSources): Gauge<"kind"> {
   });
 }
 
-function deliveryCounter({ feeds }: MetricsSources): Counter {
-  return new Counter({
-    name: "keyline_gateway_deliveries_total",
-    help: "Messages written, one for each connection",
-    registers: [],
-    collect() {
-      this.reset();
-      this.inc(feeds.deliveries);
-    },
-  });
-}
-
 function followerGauge({ counts }: MetricsSources): Gauge {
   return new Gauge({
     name: "keyline_gateway_followers",
@@ -115,26 +110,15 @@ function followerGauge({ counts }: MetricsSources): Gauge {
   });
 }
 
-function entryCounter({ counts }: MetricsSources): Counter {
+/** What only grows. */
+function counterOf(name: string, help: string, count: () => number): Counter {
   return new Counter({
-    name: "keyline_gateway_entry_deliveries_total",
-    help: "Entries of streams written, one for each follower",
+    name,
+    help,
     registers: [],
     collect() {
       this.reset();
-      this.inc(counts.deliveries);
-    },
-  });
-}
-
-function appendCounter({ counts }: MetricsSources): Counter {
-  return new Counter({
-    name: "keyline_gateway_appended_events_total",
-    help: "Events that clients appended",
-    registers: [],
-    collect() {
-      this.reset();
-      this.inc(counts.appended);
+      this.inc(count());
     },
   });
 }
