@@ -1,31 +1,7 @@
+import { Problem, type ProblemBody } from "@keyline/gateway";
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import { KeylineError } from "keyline";
 import type { ZodType } from "zod";
-
-interface ProblemIssue {
-  readonly path: string;
-  readonly message: string;
-}
-
-/** The body of every answer that is an error, as RFC 9457 has it. Branch on `code`, never on the text. */
-export interface ProblemBody {
-  readonly title: string;
-  readonly status: number;
-  readonly code: string;
-  readonly detail?: string;
-  readonly issues?: readonly ProblemIssue[];
-}
-
-/** Thrown by a route to answer with a problem. */
-export class Problem extends Error {
-  override readonly name = "Problem";
-  readonly body: ProblemBody;
-
-  constructor(body: ProblemBody) {
-    super(body.title);
-    this.body = body;
-  }
-}
 
 /** The value that the schema makes of what a client sent. Throws a 400 problem with every issue. */
 export function parseInput<Output>(title: string, schema: ZodType<Output>, value: unknown): Output {

@@ -1,5 +1,5 @@
+import { Problem } from "@keyline/gateway";
 import type { FastifyRequest } from "fastify";
-import { Problem } from "./problem.ts";
 
 const safeMethods = new Set(["GET", "HEAD", "OPTIONS"]);
 

@@ -1,5 +1,5 @@
+import { Problem } from "@keyline/gateway";
 import { KeylineError, type Channel, type HistoryOptions, type Keyline } from "keyline";
-import { Problem } from "../../site/problem.ts";
 import { isFeedName, newsOfChannels } from "../channel-names.ts";
 import { Post } from "../post.ts";
 import { insertChannelRow, type ChannelRow, type FeedTables } from "./feed-tables.ts";

@@ -1,5 +1,5 @@
+import { Problem } from "@keyline/gateway";
 import type { FastifyRequest } from "fastify";
-import { Problem } from "../../site/problem.ts";
 import type { Tokens } from "../../site/tokens.ts";
 import { notificationsOf } from "../channel-names.ts";
 

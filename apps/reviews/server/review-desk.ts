@@ -1,5 +1,5 @@
+import { Problem } from "@keyline/gateway";
 import type { Keyline } from "keyline";
-import { Problem } from "../../site/problem.ts";
 import { isUserId } from "../user-id.ts";
 import type { Notifications } from "./notifications.ts";
 import { findReviewRow, insertReviewRow, type NewReview } from "./review-tables.ts";

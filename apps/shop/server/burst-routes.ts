@@ -1,6 +1,7 @@
+import { Problem } from "@keyline/gateway";
 import type { FastifyInstance } from "fastify";
 import { z } from "zod";
-import { parseInput, Problem } from "../../site/problem.ts";
+import { parseInput } from "../../site/problem.ts";
 import { largestBurst } from "../limits.ts";
 import type { Bursts } from "./bursts.ts";
 

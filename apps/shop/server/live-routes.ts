@@ -1,5 +1,5 @@
+import { Problem } from "@keyline/gateway";
 import type { FastifyInstance } from "fastify";
-import { Problem } from "../../site/problem.ts";
 import type { Live } from "./live.ts";
 
 const mostPages = 200;

@@ -1,6 +1,7 @@
+import { Problem } from "@keyline/gateway";
 import type { FastifyInstance } from "fastify";
 import { z } from "zod";
-import { parseInput, Problem } from "../../site/problem.ts";
+import { parseInput } from "../../site/problem.ts";
 import { longestDetails } from "../limits.ts";
 import type { OrderDesk } from "./order-desk.ts";
 import type { OrdersTable } from "./orders-table.ts";

@@ -1,4 +1,4 @@
-import { Problem } from "../../site/problem.ts";
+import { Problem } from "@keyline/gateway";
 import { mostWorkers } from "../limits.ts";
 import type { WorkerView } from "../snapshot.ts";
 import type { OrderTracks } from "./order-tracks.ts";

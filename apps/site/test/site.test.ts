@@ -1,8 +1,11 @@
 import { request as httpRequest } from "node:http";
 import { connect } from "node:net";
 import type { FastifyInstance } from "fastify";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { Keyline } from "keyline";
+import { afterAll, beforeAll, describe, expect, inject, test } from "vitest";
+import { registerGateway } from "../gateway.ts";
 import { createSite } from "../site.ts";
+import { Tokens } from "../tokens.ts";
 
 let site: FastifyInstance;
 let port: number;
@@ -57,6 +60,25 @@ describe("a page of another site writes nothing", () => {
   ])("%s", async (_, headers, status) => {
     expect(await statusOf("POST", { host: "localhost", ...headers })).toBe(status);
   });
+});
+
+test("the gateway of a site refuses the same, and says the same", async () => {
+  const errors: string[] = [];
+  const logError = (message: string): void => void errors.push(message);
+  const keyline = new Keyline({ valkey: inject("valkeyUrl"), prefix: `site-${process.pid}` });
+  const own = createSite({ logError });
+  const origins = ["http://localhost"];
+  await registerGateway(own, { keyline, findExposure: () => undefined, tokens: new Tokens(), origins, logError });
+  const ask = async (method: "GET" | "POST", headers: Record<string, string>): Promise<unknown> =>
+    (await own.inject({ method, url: "/v1/channels/news/messages", headers })).json();
+  expect(await ask("GET", { host: "evil.example" })).toMatchObject({ status: 421, code: "MISDIRECTED_REQUEST" });
+  expect(await ask("POST", { host: "localhost", "sec-fetch-site": "cross-site" })).toMatchObject({
+    status: 403,
+    code: "CROSS_SITE_REQUEST",
+  });
+  expect(errors).toEqual([]);
+  await own.close();
+  await keyline.close();
 });
 
 describe("an answer that is an error has one shape, and does not say again what was asked", () => {

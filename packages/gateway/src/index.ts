@@ -1,6 +1,7 @@
 export { gateway, type Gateway } from "./gateway.ts";
 export type { GatewayOptions } from "./gateway-options.ts";
 export { errorAnswers, refuseExpectations } from "./server/error-answers.ts";
+export { Problem, type ProblemBody } from "./server/problem.ts";
 export { startGateway, type StandaloneGateway, type StandaloneOptions } from "./start-gateway.ts";
 export type { Revocation } from "./access/revocations.ts";
 export type { AccessOptions } from "./access/token-verifier.ts";

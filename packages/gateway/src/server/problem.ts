@@ -16,7 +16,7 @@ export interface ProblemBody {
   readonly issues?: readonly ProblemIssue[];
 }
 
-/** Thrown to answer with a problem. */
+/** Thrown to answer with a problem; also by a hook of an application that the gateway is a part of. */
 export class Problem extends Error {
   override readonly name = "Problem";
   readonly body: ProblemBody;
