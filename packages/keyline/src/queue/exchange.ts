@@ -12,7 +12,7 @@ import type { Logger } from "../runtime/logger.ts";
 import { isConnectionError, type ValkeyConnection } from "../valkey/client/connection.ts";
 import type { Beat } from "../valkey/queue/leases.ts";
 import type { QueueStore } from "../valkey/queue/queue-store.ts";
-import type { HeldPlace, SettleReply } from "../valkey/queue/holding.ts";
+import type { Gate, HeldPlace, SettleReply } from "../valkey/queue/holding.ts";
 import { Doubt } from "../work/doubt.ts";
 import type { Lease } from "../work/lease.ts";
 import { Pump } from "../work/pump.ts";
@@ -57,6 +57,8 @@ export class Exchange<Data> implements ShiftExchange<HeldJob<Data>, Beat> {
 
   #finished: HeldJob<Data>[] = [];
   #isEmpty = false;
+  /** What the queue's gates said last; undefined while it has none. */
+  #gate: Gate | undefined;
   #isTaking = true;
 
   constructor(setup: ExchangeSetup<Data>) {
@@ -148,7 +150,7 @@ export class Exchange<Data> implements ShiftExchange<HeldJob<Data>, Beat> {
       return;
     }
     while (this.#pump.underWay < maxUnderWay) {
-      const room = this.#isTaking && !this.#isEmpty ? this.#setup.room() - this.#pump.expected : 0;
+      const room = this.#mayTake ? this.#setup.room() - this.#pump.expected : 0;
       const take = Math.max(0, Math.min(room, this.#setup.largestTake));
       if (this.#finished.length === 0 && take === 0) break;
       this.#settleAndTake(this.#finished.splice(0, maxFinished), take);
@@ -158,9 +160,14 @@ export class Exchange<Data> implements ShiftExchange<HeldJob<Data>, Beat> {
     if (this.#pump.expected === 0) this.#events.calmed();
   }
 
+  // Whoever makes room behind a gate asks at once whether it is let through.
+  get #mayTake(): boolean {
+    return this.#isTaking && (!this.#isEmpty || (this.#gate?.state === "closed" && this.#finished.length > 0));
+  }
+
   #settleAndTake(finished: readonly HeldJob<Data>[], take: number): void {
     const { places, areOldest } = this.#held.leave(finished);
-    const what = { finished: finished.length, take, areOldest, ties: tiesOfAll(finished) };
+    const what = { finished: finished.length, take, areOldest, ties: tiesOfAll(finished), isGated: this.#gate !== undefined };
     const command = this.#store.holding.settleAndTake(this.#lease.name, places, what);
     this.#pump.send(command, {
       places: take,
@@ -186,10 +193,24 @@ export class Exchange<Data> implements ShiftExchange<HeldJob<Data>, Beat> {
       const missed = new Set(reply.missing);
       finished.forEach((job, index) => (missed.has(index) ? this.#events.missed(job) : this.#events.ended(job)));
       if (reply.taken.length > 0) this.#accept(reply.taken);
-      if (take === 0 || reply.taken.length === take) return;
-      this.#isEmpty = true;
-      this.#events.ranEmpty();
+      if (take > 0) this.#followTake(take - reply.taken.length, reply.gate);
     }
+  }
+
+  #followTake(missing: number, gate: Gate | undefined): void {
+    this.#gate = gate?.state === "plain" ? undefined : (gate ?? this.#gate);
+    // It has gates, and was not asked what they let through.
+    if (gate?.state === "unknown") return this.pumpSoon();
+    if (missing === 0) return;
+    this.#isEmpty = true;
+    if (gate?.state !== "closed") this.#events.ranEmpty();
+  }
+
+  /** The gates may have changed: looks again. */
+  async lookAgain(): Promise<void> {
+    this.#isEmpty = false;
+    if (this.#idleWait.isUnderWay) await this.#idleWait.end();
+    this.pumpSoon();
   }
 
   #endOne(job: HeldJob<Data>, disposal: Exclude<Disposal, { kind: "settle" }>): void {
@@ -235,10 +256,15 @@ export class Exchange<Data> implements ShiftExchange<HeldJob<Data>, Beat> {
   }
 
   #wait(): void {
-    void this.#idleWait.run(this.#lease.name, {
+    const gate = this.#gate;
+    // It ends by itself when there may be room, and otherwise by a signal.
+    const room = { room: true, withinMs: gate && gate.waitMs >= 0 ? gate.waitMs : Infinity } as const;
+    const awaited = !gate ? "job" : gate.state === "closed" ? room : "arrival";
+    void this.#idleWait.run(this.#lease.name, awaited, {
       isWanted: () => this.#isTaking,
       isCurrent: this.#pump.watch(),
       answered: () => this.#doubt.noteSuccess("wait"),
+      woken: () => (this.#isEmpty = false),
       taken: (element) => {
         this.#isEmpty = false;
         this.#accept([element]);

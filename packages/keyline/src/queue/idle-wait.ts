@@ -18,12 +18,17 @@ export interface Waiter {
   answered(): void;
   /** The element of a job that is in the worker's held list now. */
   taken(element: string): void;
+  /** There may be something to take. */
+  woken(): void;
   failed(error: unknown): void;
   /** Called in the end, and when a wait that was refused may be tried again. */
   over(): void;
 }
 
-/** The wait for the next job of an empty queue: one BLMOVE, on a connection of the worker's own. */
+/** What a worker waits for: a job, which it takes; where gates decide what is taken, that one comes, or room. */
+export type Awaited = "job" | "arrival" | { readonly room: true; readonly withinMs: number };
+
+/** The wait for the next job of an empty queue, or for a gate to open: one blocking command, on a connection of the worker's own. */
 export class IdleWait {
   readonly #store: QueueStore;
   readonly #connection: ValkeyConnection;
@@ -64,14 +69,15 @@ export class IdleWait {
     });
   }
 
-  /** Waits for up to the block time for a job of `worker`. Never rejects. */
-  async run(worker: string, waiter: Waiter): Promise<void> {
+  /** Waits for up to the block time on behalf of `worker`. Never rejects. */
+  async run(worker: string, awaited: Awaited, waiter: Waiter): Promise<void> {
     this.#isUnderWay = true;
     try {
       if (!(await this.#connection.whenReady(readyWithinMs)) || !waiter.isWanted() || !waiter.isCurrent()) return;
-      const element = await this.#store.holding.take(this.#connection, worker, this.#blockMs / 1_000);
+      const element = await this.#block(worker, awaited);
       this.#refusals = 0;
       waiter.answered();
+      if (awaited !== "job") waiter.woken();
       if (element === null) return;
       if (waiter.isCurrent()) waiter.taken(element);
       // The lease went while this waited: the job is in a held list that nobody looks at, and was not begun.
@@ -101,6 +107,14 @@ export class IdleWait {
       this.#logger.debug({ error: toError(error).message }, "a waiting command could not be ended");
       this.#connection.reconnect();
     }
+  }
+
+  async #block(worker: string, awaited: Awaited): Promise<string | null> {
+    const { holding } = this.#store;
+    if (awaited === "job") return holding.take(this.#connection, worker, this.#blockMs / 1_000);
+    if (awaited === "arrival") await holding.awaitJob(this.#connection, this.#blockMs / 1_000);
+    else await holding.awaitRoom(this.#connection, Math.max(1, Math.min(awaited.withinMs, this.#blockMs)) / 1_000);
+    return null;
   }
 
   // A server that is full refuses to wait: it is asked again later and later, whatever else it allows meanwhile.

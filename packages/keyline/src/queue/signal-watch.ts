@@ -6,6 +6,8 @@ import type { SignalKind } from "../valkey/queue/signals.ts";
 import type { StreamTails } from "../valkey/client/stream-tails.ts";
 import type { ShiftDuty } from "../work/shift-parts.ts";
 
+const all: ReadonlySet<SignalKind> = new Set(["due", "gates", "ticks"]);
+
 /**
  * The duty that hears what a worker has to know at once, and not with the next renewal of its lease. All workers of a process wait on one
  * connection. A signal says that there is something to look at, and nothing that must not be lost: whoever missed some looks.
@@ -44,15 +46,12 @@ export class SignalWatch implements ShiftDuty<unknown, unknown> {
       try {
         if (!(await connection.whenReady(60_000, signal))) continue;
         const found = await signals.read();
-        // At the beginning, and when the server forgot: nothing is known of what went before.
-        const index = last === undefined ? -1 : found.findIndex(({ id }) => id === last);
-        const isFirst = last === undefined;
-        const isForgotten = !isFirst && index < 0 && (found.length > 0 || last !== "0-0");
+        // At the beginning, and where some are missing: nothing is known of what went before.
+        const index = found.findIndex(({ id }) => id === last);
+        const isUnbroken = last === "0-0" ? found.length === 0 : index >= 0;
         last = found.at(-1)?.id ?? "0-0";
-        const news = isFirst ? [] : found.slice(index + 1);
-        if (isForgotten) this.#onSignals(new Set(["due", "gates", "ticks"]));
-        // No renewal of the lease tells of them on a transactional queue.
-        else if (isFirst) this.#onSignals(new Set(["ticks"]));
+        const news = found.slice(index + 1);
+        if (!isUnbroken) this.#onSignals(all);
         else if (news.length > 0) this.#onSignals(new Set(news.map(({ kind }) => kind as SignalKind)));
         failures = 0;
         await this.#tails.whenAfter(signals.key, last, signal);

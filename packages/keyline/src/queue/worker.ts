@@ -87,12 +87,13 @@ export class Worker<Data> {
       createExchange: (parts) => new Exchange<Data>({ ...setup, ...parts, trade }),
       createRunner: (confirmLease) => setup.createRunner(record && { record, confirmLease }),
       createIntake: (events, signal) => new Intake(this.#intakeSetup(trade, signal), events),
-      createDuties: ({ lease }) => {
+      createDuties: ({ lease, exchange }) => {
         const promoter = new Promoter(store, logger);
         const ticker = new Ticker(setup.scheduleBook, { leaseMs: policy.leaseMs, logger });
         const onSignals = (kinds: ReadonlySet<SignalKind>): void => {
           if (kinds.has("due")) promoter.look();
           if (kinds.has("ticks")) ticker.look();
+          if (kinds.has("gates")) void exchange.lookAgain();
         };
         const signals = new SignalWatch(store, { tails: setup.tails, logger, onSignals });
         return [new Rescuer(store, { table: record?.table, lease, logger }), promoter, ticker, signals];

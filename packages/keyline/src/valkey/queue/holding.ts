@@ -5,10 +5,16 @@ import type { QueueKeys } from "./keys.ts";
 const script = scriptsBeside(import.meta.url);
 // A job that is tied to something takes its end through further parts; one that is not does not pay for them.
 const loosen = ["base", "place", "groups", "ties", "tie-own-id", "tie-group", "loosen"] as const;
-const settleOldest = { plain: script(3, "settle-oldest", "take"), tied: script(3, "settle-oldest", ...loosen, "take") };
+const gated = [...loosen, "gates", "take-gated"] as const;
+const settleOldest = {
+  plain: script(4, "settle-oldest", "take"),
+  tied: script(4, "settle-oldest", ...loosen, "take"),
+  gated: script(4, "settle-oldest", ...gated),
+};
 const settleScattered = {
-  plain: script(3, "held", "settle-scattered", "take"),
-  tied: script(3, "held", "settle-scattered", ...loosen, "take"),
+  plain: script(4, "held", "settle-scattered", "take"),
+  tied: script(4, "held", "settle-scattered", ...loosen, "take"),
+  gated: script(4, "held", "settle-scattered", ...gated),
 };
 const retry = {
   plain: script(4, "held", "retry", "done"),
@@ -31,15 +37,21 @@ export interface Tie {
 }
 
 /** What came of settling and taking: "lost" when the lease is, "moved" when the oldest held are others; nothing was done then. */
-export type SettleReply = { readonly missing: readonly number[]; readonly taken: readonly string[] } | "lost" | "moved";
+export type SettleReply =
+  { readonly missing: readonly number[]; readonly taken: readonly string[]; readonly gate?: Gate | undefined } | "lost" | "moved";
 
-type RawSettleReply = 0 | -1 | string[] | [number[], ...string[]];
+/** What the queue's gates let through: see scripts/take-gated.lua. "unknown": there are gates, and this script did not look at them. */
+export interface Gate {
+  readonly state: "unknown" | "open" | "closed" | "plain";
+  /** When to look again; -1: when told. */
+  readonly waitMs: number;
+}
+
+type PlainReply = string[] | [number[], ...string[]] | [...string[], -2] | [number[], ...string[], -2];
+type GatedReply = [missing: number[], state: Gate["state"], waitMs: number, ...taken: string[]];
 
 const none: readonly number[] = [];
-
-function isWithMissing(reply: string[] | [number[], ...string[]]): reply is [number[], ...string[]] {
-  return typeof reply[0] === "object";
-}
+const unknown: Gate = { state: "unknown", waitMs: 0 };
 
 /** What workers of one queue hold: how jobs come into a held list and out of it. */
 export class Holding {
@@ -59,6 +71,16 @@ export class Holding {
     return connection.client.blmove(this.#keys.waiting, this.#keys.held(worker), "RIGHT", "RIGHT", seconds);
   }
 
+  /** Blocks for up to `seconds` until there is a job at the tail's end, and leaves it there. */
+  async awaitJob(connection: ValkeyConnection, seconds: number): Promise<void> {
+    await connection.client.blmove(this.#keys.waiting, this.#keys.waiting, "RIGHT", "RIGHT", seconds);
+  }
+
+  /** Blocks for up to `seconds` until there is room behind a gate that was closed. */
+  async awaitRoom(connection: ValkeyConnection, seconds: number): Promise<void> {
+    await connection.client.blpop(this.#keys.wake, seconds);
+  }
+
   /**
    * Settles what has finished and takes up to `take` jobs. `areOldest` says that the finished are the ones held longest, in their
    * order; then `places` needs only the first and the last of them, or the only one.
@@ -71,15 +93,26 @@ export class Holding {
       take,
       areOldest,
       ties,
+      isGated,
     }: {
       readonly finished: number;
       readonly take: number;
       readonly areOldest: boolean;
       /** What the finished are tied to, by their place among them. */
       readonly ties: readonly (readonly [index: number, tie: Tie])[];
+      /** The queue is known to have gates. */
+      readonly isGated: boolean;
     },
   ): Promise<SettleReply> {
-    const values: (string | number)[] = [this.#keys.workers, this.#keys.held(worker), this.#keys.waiting, worker, take, finished];
+    const values: (string | number)[] = [
+      this.#keys.workers,
+      this.#keys.held(worker),
+      this.#keys.waiting,
+      this.#keys.gates,
+      worker,
+      take,
+      finished,
+    ];
     const isShort = areOldest || finished === 0;
     for (const { place, begins } of places) {
       if (isShort) values.push(begins);
@@ -87,12 +120,10 @@ export class Holding {
     }
     for (const [index, { kind, value }] of ties) values.push(index + 1, kind, value);
     const settle = isShort ? settleOldest : settleScattered;
-    const reply = (await settle[ties.length > 0 ? "tied" : "plain"].run(this.#connection, values)) as RawSettleReply;
+    const reply = await settle[isGated ? "gated" : ties.length > 0 ? "tied" : "plain"].run(this.#connection, values);
     if (reply === 0) return "lost";
     if (reply === -1) return "moved";
-    if (!isWithMissing(reply)) return { missing: none, taken: reply };
-    const [missing, ...taken] = reply;
-    return { missing: missing.map((number) => number - 1), taken };
+    return isGated ? readGated(reply as GatedReply) : readPlain(reply as PlainReply);
   }
 
   /** False when the worker does not hold the job. */
@@ -134,4 +165,16 @@ export class Holding {
   held(worker: string): Promise<string[]> {
     return this.#connection.client.lrange(this.#keys.held(worker), 0, -1);
   }
+}
+
+function readPlain(reply: PlainReply): SettleReply {
+  const gate = reply.length > 0 && reply[reply.length - 1] === -2 ? unknown : undefined;
+  const elements = (gate ? reply.slice(0, -1) : reply) as string[] | [number[], ...string[]];
+  if (typeof elements[0] !== "object") return { missing: none, taken: elements as string[], gate };
+  const [missing, ...taken] = elements as [number[], ...string[]];
+  return { missing: missing.map((number) => number - 1), taken, gate };
+}
+
+function readGated([missing, state, waitMs, ...taken]: GatedReply): SettleReply {
+  return { missing: missing.map((number) => number - 1), taken, gate: { state, waitMs } };
 }

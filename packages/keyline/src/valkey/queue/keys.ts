@@ -7,6 +7,8 @@ export class QueueKeys {
   readonly high: string;
   readonly low: string;
   readonly groups: string;
+  readonly gates: string;
+  readonly wake: string;
   readonly signals: string;
   readonly schedules: string;
   readonly ticks: string;
@@ -33,6 +35,10 @@ export class QueueKeys {
     this.low = `${base}waiting:low`;
     /** Hash: group -> its jobs on the queue; see scripts/groups.lua. */
     this.groups = `${base}groups`;
+    /** Hash: what keeps jobs from being taken; see scripts/gates.lua. */
+    this.gates = `${base}gates`;
+    /** List: a token for one of the workers that wait for a gate to open. */
+    this.wake = `${base}wake`;
     /** Stream: what workers are told at once. */
     this.signals = `${base}signals`;
     /** Hash: schedules of a plain queue, by their names. */

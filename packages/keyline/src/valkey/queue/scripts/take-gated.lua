@@ -1,0 +1,101 @@
+-- Last part of the scripts that settle, for a queue that has gates: takes up to ARGV 2 jobs into `held`, as many as its gates let through.
+--
+-- RETURN  { the numbers that are missing, state, milliseconds, elements ... }
+--         state  'open': there is no more to take     'closed': there may be, so look again in so many milliseconds, or when told (-1)
+--                'plain': the queue has no gates any more
+
+local take = tonumber(ARGV[2])
+local state, wait = 'open', -1
+local taken = {}
+
+local function close(ms)
+  state = 'closed'
+  if ms >= 0 and (wait < 0 or ms < wait) then wait = ms end
+end
+
+-- Every sixteenth turn is that of the low ones, every fourth that of the normal ones: nobody is starved.
+local function pop()
+  if not rules.priorities then return redis.call('RPOP', base .. 'waiting') end
+  local turn = redis.call('INCR', base .. 'turn')
+  local order = { 'waiting:high', 'waiting', 'waiting:low' }
+  if turn % 16 == 0 then
+    order = { 'waiting:low', 'waiting:high', 'waiting' }
+  elseif turn % 4 == 0 then
+    order = { 'waiting', 'waiting:high', 'waiting:low' }
+  end
+  for _, list in ipairs(order) do
+    local element = redis.call('RPOP', base .. list)
+    if element then return element end
+  end
+  return false
+end
+
+-- A job whose group may not start one now goes back where it came from, or rests.
+local function is_let_through(element)
+  local head = head_of(element)
+  local group = string.match(head, ',"group":"([^"]*)"')
+  if not group then return true end
+  if has_paused and is_paused(group) then
+    local first = redis.call('ZRANGE', base .. 'line:' .. group, 0, 0, 'WITHSCORES')[2]
+    enter_line(group, element, 0, first and first - 0.5 or 0)
+    leave_group(group, id_in(head))
+    return false
+  end
+  if rules['group.rate.max'] then
+    local key = base .. 'starts:' .. group
+    local room, ms = rate_room(key, rules['group.rate.max'], rules['group.rate.per'])
+    if room < 1 and schedule(element, now() + ms) then return false end
+    note_started(key, 1, rules['group.rate.per'])
+  end
+  return true
+end
+
+if #fields == 0 then state = 'plain' end
+redis.call('SADD', base .. 'gated', ARGV[1])
+if take > 0 and rules.paused then
+  take = 0
+  close(-1)
+end
+local room = math.huge
+if take > 0 and rules.concurrency then
+  room = math.max(0, rules.concurrency - count_running())
+  if room < take then
+    take = room
+    -- Whoever makes room takes the next one or says so; this is for those who cannot.
+    close(250)
+  end
+end
+if take > 0 and rules['rate.max'] then
+  local free, ms = rate_room(base .. 'starts', rules['rate.max'], rules['rate.per'])
+  if free < take then
+    take = free
+    close(ms)
+  end
+end
+if take > 0 then
+  read_rules()
+  local looks_at_each = has_paused or rules['group.rate.max']
+  while #taken < take do
+    local element = pop()
+    if not element then
+      state, wait = #fields == 0 and 'plain' or 'open', -1
+      break
+    end
+    if not looks_at_each or is_let_through(element) then
+      redis.call('RPUSH', held, element)
+      taken[#taken + 1] = element
+    end
+  end
+  if #taken > 0 and rules['rate.max'] then
+    note_started(base .. 'starts', #taken, rules['rate.per'])
+    if state == 'closed' then
+      local _, ms = rate_room(base .. 'starts', rules['rate.max'], rules['rate.per'])
+      close(ms)
+    end
+  end
+end
+if rules.concurrency and room > #taken and redis.call('EXISTS', base .. 'waiting') == 1 and redis.call('LLEN', base .. 'wake') == 0 then
+  redis.call('LPUSH', base .. 'wake', 1)
+end
+placed()
+return { missing, state, wait, unpack(taken) }
