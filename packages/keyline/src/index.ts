@@ -6,6 +6,8 @@ export type { HandlerContext, Settle } from "./queue/job-settle.ts";
 export type { BatchHandlerContext, BatchSettle, BatchSettlement } from "./queue/batch-settle.ts";
 export type { DeadLetter } from "./queue/dead-letter.ts";
 export type { Job } from "./queue/job.ts";
+export type { QueueGroupStatus, PauseOptions } from "./queue/gatekeeper.ts";
+export type { LimitChanges, Limits, Rate } from "./queue/limits.ts";
 export type {
   AddOptions,
   AddResult,

@@ -192,13 +192,17 @@ export class Exchange<Data> implements ShiftExchange<HeldJob<Data>, Beat> {
     } else {
       const missed = new Set(reply.missing);
       finished.forEach((job, index) => (missed.has(index) ? this.#events.missed(job) : this.#events.ended(job)));
+      if (take > 0) this.#noteGate(reply.gate);
       if (reply.taken.length > 0) this.#accept(reply.taken);
       if (take > 0) this.#followTake(take - reply.taken.length, reply.gate);
     }
   }
 
+  #noteGate(gate: Gate | undefined): void {
+    if (gate) this.#gate = gate.state === "plain" ? undefined : gate;
+  }
+
   #followTake(missing: number, gate: Gate | undefined): void {
-    this.#gate = gate?.state === "plain" ? undefined : (gate ?? this.#gate);
     // It has gates, and was not asked what they let through.
     if (gate?.state === "unknown") return this.pumpSoon();
     if (missing === 0) return;
@@ -279,7 +283,8 @@ export class Exchange<Data> implements ShiftExchange<HeldJob<Data>, Beat> {
   }
 
   #accept(elements: readonly string[]): void {
-    const jobs = elements.map((element) => new HeldJob<Data>(element));
+    const isOrdered = (this.#gate?.ofGroup ?? 1) === 1;
+    const jobs = elements.map((element) => new HeldJob<Data>(element, { isOrdered }));
     this.#held.join(jobs);
     this.#events.taken(jobs);
   }

@@ -15,11 +15,14 @@ export class HeldJob<Data> implements Held<Job<Data>> {
   phase: Phase = "running";
   attempt: Job<Data> | undefined;
   verdict: Verdict | undefined;
+  /** Whether jobs of its group come one after the other. */
+  readonly isOrdered: boolean;
   /** Its row's place among all jobs, where that was asked for. */
   order: string | undefined;
 
-  constructor(raw: string) {
+  constructor(raw: string, { isOrdered = true }: { readonly isOrdered?: boolean } = {}) {
     this.raw = raw;
+    this.isOrdered = isOrdered;
     let problem = "";
     let element: Element | undefined;
     try {

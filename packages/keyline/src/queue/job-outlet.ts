@@ -10,6 +10,7 @@ import { checkDatabaseRights } from "../postgres/client/rights.ts";
 import { lastingFaultOf } from "../valkey/client/faults.ts";
 import { checkRights } from "../valkey/client/rights.ts";
 import { ElementBatch } from "../valkey/queue/element-batch.ts";
+import type { Gatekeeper } from "./gatekeeper.ts";
 import type { QueueStore } from "../valkey/queue/queue-store.ts";
 import { committedRow, type Committed } from "./committed.ts";
 
@@ -27,6 +28,7 @@ export class JobOutlet implements Outlet {
   readonly notes: DeliveryNotes;
   readonly #store: QueueStore;
   readonly #relay: JobRelay;
+  readonly #gatekeeper: Gatekeeper;
   readonly #logger: Logger;
   readonly #flushes = new Set<Promise<void>>();
   #isChecked = false;
@@ -41,13 +43,21 @@ export class JobOutlet implements Outlet {
       table,
       notes,
       relay,
+      gatekeeper,
       logger,
-    }: { readonly table: JobTable; readonly notes: DeliveryNotes; readonly relay: JobRelay; readonly logger: Logger },
+    }: {
+      readonly gatekeeper: Gatekeeper;
+      readonly table: JobTable;
+      readonly notes: DeliveryNotes;
+      readonly relay: JobRelay;
+      readonly logger: Logger;
+    },
   ) {
     this.table = table;
     this.notes = notes;
     this.#store = store;
     this.#relay = relay;
+    this.#gatekeeper = gatekeeper;
     this.#logger = logger;
   }
 
@@ -96,6 +106,10 @@ export class JobOutlet implements Outlet {
   async stop(): Promise<void> {
     this.#flushSoon();
     await Promise.all(this.#flushes);
+  }
+
+  restoreGates(): Promise<void> {
+    return this.#gatekeeper.restore();
   }
 
   async deliver(jobs: readonly JobRow[]): Promise<string> {

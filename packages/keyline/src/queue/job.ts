@@ -13,6 +13,8 @@ export class Job<Data> extends Attempt {
   readonly addedAt: number;
   /** Which tick of which schedule it is; undefined when somebody added it. */
   readonly schedule: Tick | undefined;
+  /** The group that it was added with. */
+  readonly group: string | undefined;
 
   /** @internal */
   constructor(fields: {
@@ -22,6 +24,7 @@ export class Job<Data> extends Attempt {
     readonly attempt: number;
     readonly addedAt: number;
     readonly schedule: Tick | undefined;
+    readonly group: string | undefined;
   }) {
     super();
     this.id = fields.id;
@@ -30,5 +33,6 @@ export class Job<Data> extends Attempt {
     this.attempt = fields.attempt;
     this.addedAt = fields.addedAt;
     this.schedule = fields.schedule;
+    this.group = fields.group;
   }
 }

@@ -5,6 +5,7 @@ import { checkDatabaseRights } from "../postgres/client/rights.ts";
 import { checkRights } from "../valkey/client/rights.ts";
 import { lastingFaultOf } from "../valkey/client/faults.ts";
 import type { Beat } from "../valkey/queue/leases.ts";
+import type { Gatekeeper } from "./gatekeeper.ts";
 import type { QueueStore } from "../valkey/queue/queue-store.ts";
 
 const page = 200;
@@ -13,7 +14,17 @@ const page = 200;
 export function createLease(
   store: QueueStore,
   leaseMs: number,
-  { logger, events, database }: { readonly logger: Logger; readonly events: LeaseEvents<Beat>; readonly database?: Database | undefined },
+  {
+    logger,
+    events,
+    database,
+    gatekeeper,
+  }: {
+    readonly logger: Logger;
+    readonly events: LeaseEvents<Beat>;
+    readonly database?: Database | undefined;
+    readonly gatekeeper?: Gatekeeper;
+  },
 ): Lease<Beat> {
   const keeper = {
     get isReady(): boolean {
@@ -27,6 +38,7 @@ export function createLease(
       if (before !== "") await store.leases.returnHeld(before, page, "straggler");
       if (database) await checkDatabaseRights(database);
       await checkRights(store.connection, "work", store.keys.rights);
+      await gatekeeper?.begin();
       await store.leases.register(name, leaseMs);
     },
     beat: (name: string) => store.leases.beat(name, leaseMs),

@@ -1,6 +1,7 @@
 import type { StandardSchemaV1 } from "@standard-schema/spec";
 import type { TransactionClient } from "../postgres/client/options.ts";
 import { toBackoffFunction, type Backoff, type BackoffFunction } from "../runtime/backoff.ts";
+import { gatesOf, type Limits } from "./limits.ts";
 import { checkInteger, checkOptionNames } from "../runtime/options.ts";
 
 export interface QueueOptions<Input = unknown, Output = Input, Transactional extends boolean = boolean> {
@@ -16,6 +17,8 @@ export interface QueueOptions<Input = unknown, Output = Input, Transactional ext
   readonly lease?: number;
   /** The largest payload as JSON. Default 1 MiB. */
   readonly maxPayloadBytes?: number;
+  /** The same as `setLimits`, called before the first job is taken. */
+  readonly limits?: Limits;
 }
 
 export interface AddOptions {
@@ -71,6 +74,7 @@ export interface QueuePolicy {
   readonly backoff: BackoffFunction;
   readonly leaseMs: number;
   readonly maxPayloadBytes: number;
+  readonly limits: Limits | undefined;
 }
 
 const queueOptionNames = new Set<string>([
@@ -80,16 +84,19 @@ const queueOptionNames = new Set<string>([
   "backoff",
   "lease",
   "maxPayloadBytes",
+  "limits",
 ] satisfies (keyof QueueOptions)[]);
 
 /** Throws INVALID_OPTION. */
 export function toPolicy(options: QueueOptions): QueuePolicy {
   checkOptionNames("queue", options, queueOptionNames);
-  const { maxAttempts = 10, backoff, lease = 10_000, maxPayloadBytes = 1_048_576 } = options;
+  const { maxAttempts = 10, backoff, lease = 10_000, maxPayloadBytes = 1_048_576, limits } = options;
+  if (limits) gatesOf(limits);
   return {
     maxAttempts: checkInteger("maxAttempts", maxAttempts, { min: 1, max: 1_000_000 }),
     backoff: toBackoffFunction(backoff),
     leaseMs: checkInteger("lease", lease, { min: 100, max: 86_400_000 }),
     maxPayloadBytes: checkInteger("maxPayloadBytes", maxPayloadBytes, { min: 1, max: 512 * 1_048_576 }),
+    limits,
   };
 }

@@ -14,6 +14,8 @@ import type { Adder, AddRequest } from "./adder.ts";
 import type { DeadLetter } from "./dead-letter.ts";
 import { DeadLetters } from "./dead-letters.ts";
 import { readHead } from "./element.ts";
+import { checkGroups, checkPause, type Gatekeeper, type QueueGroupStatus, type PauseOptions } from "./gatekeeper.ts";
+import type { LimitChanges, Limits } from "./limits.ts";
 import type { JobRecord } from "./job-record.ts";
 import type { AddOptions, AddResult, QueuePolicy, TransactionalAddOptions, WorkBatchOptions, WorkOptions } from "./options.ts";
 import { BatchRunner, type BatchHandler, type SettlingBatchHandler } from "./batch-runner.ts";
@@ -39,6 +41,7 @@ export interface QueueParts {
   readonly schema: StandardSchemaV1 | undefined;
   readonly logger: Logger;
   readonly tails: StreamTails;
+  readonly gatekeeper: Gatekeeper;
   createBlockingConnection(blockMs: number): ValkeyConnection;
   readonly workers: Set<{ stop(): Promise<void> }>;
   readonly door: Door;
@@ -176,6 +179,52 @@ export class Queue<Input, Output = Input, Transactional extends boolean = false>
     return this.#parts.door.accept(() => this.#counts());
   }
 
+  /**
+   * Changes the queue's limits: what is left out stays as it is, null takes a limit away. They are kept with the queue, and in force on all workers when this
+   * resolves. Throws INVALID_OPTION, VALKEY_UNAVAILABLE and, for a transactional queue, POSTGRES_UNAVAILABLE.
+   *
+   * @example
+   * await calls.setLimits({ concurrency: 20, rate: { max: 100, per: 1_000 } });
+   */
+  setLimits(changes: LimitChanges): Promise<void> {
+    return this.#parts.door.accept(() => this.#parts.gatekeeper.setLimits(changes));
+  }
+
+  /** The limits that are in force. */
+  limits(): Promise<Limits> {
+    return this.#parts.door.accept(() => this.#parts.gatekeeper.limits());
+  }
+
+  /**
+   * Keeps workers from beginning jobs of this queue, or of one group, until `resume`, in whatever process and across restarts. Jobs can be added, and those that
+   * run are finished. In force on all workers when this resolves.
+   *
+   * @example
+   * await calls.pause({ group: "customer-7" });
+   */
+  async pause(options: PauseOptions = {}): Promise<void> {
+    checkPause("pause", options);
+    return this.#parts.door.accept(() => this.#parts.gatekeeper.pause(options, true));
+  }
+
+  /** Ends a pause. */
+  async resume(options: PauseOptions = {}): Promise<void> {
+    checkPause("resume", options);
+    return this.#parts.door.accept(() => this.#parts.gatekeeper.pause(options, false));
+  }
+
+  /**
+   * The groups that have jobs, in no order: those in a `state`, or all. One that comes or goes meanwhile may be met or not.
+   *
+   * @example
+   * for await (const { name, waiting, blockedBy } of calls.groups({ state: "blocked" })) console.log(name, waiting, blockedBy);
+   */
+  groups(options: { readonly state?: QueueGroupStatus["state"] } = {}): AsyncIterableIterator<QueueGroupStatus> {
+    const state = checkGroups(options);
+    this.#parts.door.check();
+    return this.#parts.gatekeeper.groups(state);
+  }
+
   async #counts(): Promise<QueueStatus> {
     await this.#parts.store.connection.ensureReady(5_000);
     const { first, ...counts } = await this.#parts.store.reads.counts();
@@ -231,7 +280,7 @@ export class Queue<Input, Output = Input, Transactional extends boolean = false>
   }
 
   #startWorker(take: number, createRunner: WorkerSetup<Output>["createRunner"]): Worker<Output> {
-    const { store, record, scheduleBook, policy, schema, logger, workers, tails } = this.#parts;
+    const { store, record, scheduleBook, policy, schema, logger, workers, tails, gatekeeper } = this.#parts;
     this.#parts.door.checkOpen();
     // Shorter than the lease, so that nobody waits under a lease that has ended.
     const blockMs = Math.min(5_000, Math.floor(policy.leaseMs / 2));
@@ -240,6 +289,7 @@ export class Queue<Input, Output = Input, Transactional extends boolean = false>
       store,
       blocking: this.#parts.createBlockingConnection(blockMs),
       tails,
+      gatekeeper,
       record,
       scheduleBook,
       policy,

@@ -1,5 +1,6 @@
 import type { Database } from "../postgres/client/database.ts";
 import { DeliveryNotes } from "../postgres/job/delivery-notes.ts";
+import { GateTable } from "../postgres/job/gate-table.ts";
 import { JobRelay } from "../postgres/job/job-relay.ts";
 import { JobTable } from "../postgres/job/job-table.ts";
 import { ScheduleTable } from "../postgres/job/schedule-table.ts";
@@ -12,6 +13,7 @@ import type { StreamTails } from "../valkey/client/stream-tails.ts";
 import { QueueStore } from "../valkey/queue/queue-store.ts";
 import { PlainAdder, type Adder } from "./adder.ts";
 import { JobOutlet } from "./job-outlet.ts";
+import { Gatekeeper } from "./gatekeeper.ts";
 import { JobRecord } from "./job-record.ts";
 import { toPolicy, type QueueOptions, type QueuePolicy } from "./options.ts";
 import { PlainScheduleBook } from "./plain-schedule-book.ts";
@@ -85,24 +87,27 @@ export class Queues {
       workers: this.#workers,
       door: this.#setup.door,
     };
+    const gatesParts = { leaseMs: policy.leaseMs, limits: policy.limits, logger };
     if (!options.transactional) {
       const adder = new PlainAdder(store, name);
       this.#adders.add(adder);
       const scheduleBook = new PlainScheduleBook(store, { queue: name, logger });
-      return { ...common, adder, scheduleBook, record: undefined, transactionalAdder: undefined };
+      const gatekeeper = new Gatekeeper(store, { ...gatesParts, table: undefined });
+      return { ...common, gatekeeper, adder, scheduleBook, record: undefined, transactionalAdder: undefined };
     }
     const database = this.#setup.requireDatabase(`the transactional queue ${name}`);
     const relay = this.#relayFor(database);
     const table = new JobTable(database, name);
     const notes = new DeliveryNotes(table, logger);
-    const outlet = new JobOutlet(store, { table, notes, relay, logger });
+    const gatekeeper = new Gatekeeper(store, { ...gatesParts, table: new GateTable(database, name) });
+    const outlet = new JobOutlet(store, { table, notes, relay, gatekeeper, logger });
     this.#outlets.add(outlet);
     relay.add(outlet);
     const transactionalAdder = new TransactionalAdder(table, { outlet, relay, logger });
     this.#adders.add(transactionalAdder);
     const record = new JobRecord(table, { notes, store, logger });
     const scheduleBook = new TransactionalScheduleBook(new ScheduleTable(database, name), { outlet, store, queue: name, logger });
-    return { ...common, adder: transactionalAdder, transactionalAdder, record, scheduleBook };
+    return { ...common, gatekeeper, adder: transactionalAdder, transactionalAdder, record, scheduleBook };
   }
 
   #relayFor(database: Database): JobRelay {

@@ -20,7 +20,7 @@ export async function findUnfit<Data>(jobs: readonly HeldJob<Data>[], table: Job
     const turn = byId.get(job.element?.id ?? "");
     job.order = turn?.order;
     if (!turn || turn.attempts > job.attempts) unfit.set(job, settledBefore);
-    else if (turn.is_early) unfit.set(job, early);
+    else if (turn.is_early && job.isOrdered) unfit.set(job, early);
   }
   return unfit;
 }

@@ -27,6 +27,7 @@ import { untilDone } from "../work/until-done.ts";
 import { verdictOf, type AttemptPolicy, type Verdict } from "../work/verdict.ts";
 import { disposalOf, type Disposal } from "./disposal.ts";
 import { Exchange } from "./exchange.ts";
+import type { Gatekeeper } from "./gatekeeper.ts";
 import type { HeldJob } from "./held-jobs.ts";
 import { Job } from "./job.ts";
 import type { JobRecord } from "./job-record.ts";
@@ -50,6 +51,7 @@ export interface WorkerSetup<Data> {
   readonly store: QueueStore;
   readonly blocking: ValkeyConnection;
   readonly tails: StreamTails;
+  readonly gatekeeper: Gatekeeper;
   readonly record: JobRecord | undefined;
   readonly scheduleBook: ScheduleBook;
   readonly policy: QueuePolicy;
@@ -83,7 +85,8 @@ export class Worker<Data> {
       report: this.#report,
       logger,
       recordStore: record?.table.database,
-      createLease: (events) => createLease(store, policy.leaseMs, { logger, events, database: record?.table.database }),
+      createLease: (events) =>
+        createLease(store, policy.leaseMs, { logger, events, database: record?.table.database, gatekeeper: setup.gatekeeper }),
       createExchange: (parts) => new Exchange<Data>({ ...setup, ...parts, trade }),
       createRunner: (confirmLease) => setup.createRunner(record && { record, confirmLease }),
       createIntake: (events, signal) => new Intake(this.#intakeSetup(trade, signal), events),
@@ -139,6 +142,7 @@ export class Worker<Data> {
           data,
           attempt: attempts + 1,
           addedAt: element?.at ?? Date.now(),
+          group: element?.group,
           schedule: element?.schedule,
         }),
       policyOf: (held) => policyOf(held, policy),

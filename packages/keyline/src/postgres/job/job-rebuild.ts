@@ -24,6 +24,8 @@ export async function rebuildJobs(
 ): Promise<boolean> {
   const { table } = outlet;
   if ((await table.takeCharge(epoch)) === epoch) return true;
+  // What keeps jobs from being taken comes before the jobs.
+  await outlet.restoreGates();
   const client = await table.database.connect();
   let isClean = false;
   try {

@@ -9,6 +9,8 @@ export interface Outlet {
   readonly isOpen: boolean;
   /** The epoch of the server that would be delivered to. */
   epoch(): Promise<string>;
+  /** Brings limits and pauses back that Valkey has lost. */
+  restoreGates(): Promise<void>;
   /** Delivers the jobs and returns an epoch that is not newer than the one they were delivered to. */
   deliver(jobs: readonly JobRow[]): Promise<string>;
   /** The ids of all jobs of the queue that Valkey holds. */

@@ -45,13 +45,15 @@ export interface Gate {
   readonly state: "unknown" | "open" | "closed" | "plain";
   /** When to look again; -1: when told. */
   readonly waitMs: number;
+  /** How many jobs of a group may run at a time; with more than one there is no order to keep. */
+  readonly ofGroup: number;
 }
 
 type PlainReply = string[] | [number[], ...string[]] | [...string[], -2] | [number[], ...string[], -2];
-type GatedReply = [missing: number[], state: Gate["state"], waitMs: number, ...taken: string[]];
+type GatedReply = [missing: number[], state: Gate["state"], waitMs: number, ofGroup: number, ...taken: string[]];
 
 const none: readonly number[] = [];
-const unknown: Gate = { state: "unknown", waitMs: 0 };
+const unknown: Gate = { state: "unknown", waitMs: 0, ofGroup: 1 };
 
 /** What workers of one queue hold: how jobs come into a held list and out of it. */
 export class Holding {
@@ -175,6 +177,6 @@ function readPlain(reply: PlainReply): SettleReply {
   return { missing: missing.map((number) => number - 1), taken, gate };
 }
 
-function readGated([missing, state, waitMs, ...taken]: GatedReply): SettleReply {
-  return { missing: missing.map((number) => number - 1), taken, gate: { state, waitMs } };
+function readGated([missing, state, waitMs, ofGroup, ...taken]: GatedReply): SettleReply {
+  return { missing: missing.map((number) => number - 1), taken, gate: { state, waitMs, ofGroup } };
 }

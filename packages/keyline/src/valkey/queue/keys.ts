@@ -8,6 +8,7 @@ export class QueueKeys {
   readonly low: string;
   readonly groups: string;
   readonly gates: string;
+  readonly paused: string;
   readonly wake: string;
   readonly signals: string;
   readonly schedules: string;
@@ -37,6 +38,8 @@ export class QueueKeys {
     this.groups = `${base}groups`;
     /** Hash: what keeps jobs from being taken; see scripts/gates.lua. */
     this.gates = `${base}gates`;
+    /** Set: groups that are paused. */
+    this.paused = `${base}paused`;
     /** List: a token for one of the workers that wait for a gate to open. */
     this.wake = `${base}wake`;
     /** Stream: what workers are told at once. */

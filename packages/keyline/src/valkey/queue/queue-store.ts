@@ -1,5 +1,6 @@
 import type { ValkeyConnection } from "../client/connection.ts";
 import { Adds } from "./adds.ts";
+import { Gates } from "./gates.ts";
 import { Holding } from "./holding.ts";
 import type { QueueKeys } from "./keys.ts";
 import { Leases } from "./leases.ts";
@@ -23,6 +24,7 @@ export class QueueStore {
   readonly memory: Memory;
   readonly signals: Signals;
   readonly ticks: Ticks;
+  readonly gates: Gates;
 
   constructor(connection: ValkeyConnection, keys: QueueKeys) {
     this.connection = connection;
@@ -36,5 +38,6 @@ export class QueueStore {
     this.memory = new Memory(connection, keys);
     this.signals = new Signals(connection, keys);
     this.ticks = new Ticks(connection, keys);
+    this.gates = new Gates(connection, keys);
   }
 }

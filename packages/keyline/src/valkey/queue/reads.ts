@@ -15,6 +15,8 @@ export interface QueueCounts {
   readonly dead: number;
   /** Jobs whose group is at its limit or paused. */
   readonly blocked: number;
+  /** Whether the queue is paused. */
+  readonly paused: boolean;
 }
 
 /** What can be read of one queue. */
@@ -36,9 +38,18 @@ export class Reads {
       number,
       number,
       number,
+      number,
       string,
     ];
-    return { waiting: reply[0], running: reply[1], scheduled: reply[2], dead: reply[3], blocked: reply[4], first: reply[5] };
+    return {
+      waiting: reply[0],
+      running: reply[1],
+      scheduled: reply[2],
+      dead: reply[3],
+      blocked: reply[4],
+      paused: reply[5] === 1,
+      first: reply[6],
+    };
   }
 
   /** The groups that have jobs on the queue or in their lines. One that comes or goes meanwhile may be met or not. */

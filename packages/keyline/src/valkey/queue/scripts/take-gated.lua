@@ -1,6 +1,6 @@
 -- Last part of the scripts that settle, for a queue that has gates: takes up to ARGV 2 jobs into `held`, as many as its gates let through.
 --
--- RETURN  { the numbers that are missing, state, milliseconds, elements ... }
+-- RETURN  { the numbers that are missing, state, milliseconds, how many of a group may run at a time, elements ... }
 --         state  'open': there is no more to take     'closed': there may be, so look again in so many milliseconds, or when told (-1)
 --                'plain': the queue has no gates any more
 
@@ -50,8 +50,7 @@ local function is_let_through(element)
   return true
 end
 
-if #fields == 0 then state = 'plain' end
-redis.call('SADD', base .. 'gated', ARGV[1])
+if #fields == 0 then state = 'plain' else redis.call('SADD', base .. 'gated', ARGV[1]) end
 if take > 0 and rules.paused then
   take = 0
   close(-1)
@@ -98,4 +97,4 @@ if rules.concurrency and room > #taken and redis.call('EXISTS', base .. 'waiting
   redis.call('LPUSH', base .. 'wake', 1)
 end
 placed()
-return { missing, state, wait, unpack(taken) }
+return { missing, state, wait, rules['group.concurrency'] or 1, unpack(taken) }

@@ -4,6 +4,8 @@
 -- RETURN  their names
 
 local missing = {}
+-- Whoever does not know that all gates are gone keeps nobody waiting.
+if redis.call('EXISTS', base .. 'gates') == 0 then return missing end
 for _, worker in ipairs(redis.call('ZRANGE', base .. 'workers', now(), '+inf', 'BYSCORE')) do
   if redis.call('SISMEMBER', base .. 'gated', worker) == 0 then missing[#missing + 1] = worker end
 end

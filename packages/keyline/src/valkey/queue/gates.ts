@@ -1,0 +1,70 @@
+import type { ValkeyConnection } from "../client/connection.ts";
+import { scriptsBeside } from "../client/script.ts";
+import type { QueueKeys } from "./keys.ts";
+
+const script = scriptsBeside(import.meta.url);
+const placing = ["base", "place", "groups"] as const;
+const setGates = script(1, "base", "place", "set-gates");
+const restoreGates = script(1, ...placing, "restore-gates");
+const pauseGroup = script(1, ...placing, "pause-group");
+const admit = script(1, ...placing, "admit");
+const ungated = script(1, "base", "place", "ungated");
+
+/** What keeps the jobs of one queue from being taken: see scripts/gates.lua. */
+export class Gates {
+  readonly #connection: ValkeyConnection;
+  readonly #keys: QueueKeys;
+
+  constructor(connection: ValkeyConnection, keys: QueueKeys) {
+    this.#connection = connection;
+    this.#keys = keys;
+  }
+
+  read(): Promise<Record<string, string>> {
+    return this.#connection.client.hgetall(this.#keys.gates);
+  }
+
+  /** Sets gates; null takes one away. */
+  async set(gates: Readonly<Record<string, number | null>>): Promise<void> {
+    await setGates.run(this.#connection, [this.#keys.workers, ...Object.entries(gates).flatMap(([name, value]) => [name, value ?? ""])]);
+  }
+
+  /** Makes them what the record says, unless they are newer. */
+  async restore(row: {
+    readonly gates: Readonly<Record<string, number>>;
+    readonly paused_groups: readonly string[];
+    readonly revision: string;
+  }): Promise<void> {
+    const fields = Object.entries(row.gates).flat();
+    await restoreGates.run(this.#connection, [this.#keys.workers, row.revision, fields.length, ...fields, ...row.paused_groups]);
+  }
+
+  async pauseGroup(group: string, isPaused: boolean): Promise<void> {
+    await pauseGroup.run(this.#connection, [this.#keys.workers, group, isPaused ? "pause" : "resume"]);
+  }
+
+  /** Lets jobs of these groups in, as far as their limit lets. */
+  async admit(groups: readonly string[]): Promise<void> {
+    await admit.run(this.#connection, [this.#keys.workers, ...groups]);
+  }
+
+  /** Workers that may not know of the last change yet. */
+  async unaware(): Promise<readonly string[]> {
+    return (await ungated.run(this.#connection, [this.#keys.workers])) as string[];
+  }
+
+  /** Of each of the groups: its jobs on the queue as text (see scripts/groups.lua), how many stand in its line, whether it is paused. */
+  async states(groups: readonly string[]): Promise<readonly (readonly [admitted: string, line: number, isPaused: boolean])[]> {
+    const { client } = this.#connection;
+    return Promise.all(
+      groups.map(async (group) => {
+        const [admitted, line, isPaused] = await Promise.all([
+          client.hget(this.#keys.groups, group),
+          client.zcard(this.#keys.line(group)),
+          client.sismember(this.#keys.paused, group),
+        ]);
+        return [admitted ?? "", line, isPaused === 1] as const;
+      }),
+    );
+  }
+}
