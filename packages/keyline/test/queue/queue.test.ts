@@ -27,7 +27,15 @@ describe("a plain queue", () => {
     await eventually("all jobs ran", () => seen.length === 300);
     expect(seen).toEqual(Array.from({ length: 300 }, (_, n) => n));
     await worker.stop();
-    expect(await queue.counts()).toEqual({ waiting: 0, running: 0, scheduled: 0, dead: 0, blocked: 0, paused: false, oldestWaitingAt: undefined });
+    expect(await queue.counts()).toEqual({
+      waiting: 0,
+      running: 0,
+      scheduled: 0,
+      dead: 0,
+      blocked: 0,
+      paused: false,
+      oldestWaitingAt: undefined,
+    });
   });
 
   test("runs as many jobs at a time as its concurrency says, and no more", async () => {
