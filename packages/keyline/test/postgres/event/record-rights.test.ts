@@ -1,6 +1,6 @@
 import pg from "pg";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { eventually, openStage, type Stage } from "../support/stage.ts";
+import { eventually, openStage, type Stage } from "../../support/stage.ts";
 
 let stage: Stage;
 let role: string;
