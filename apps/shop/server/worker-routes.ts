@@ -42,5 +42,5 @@ export function addWorkerRoutes(site: FastifyInstance, { workers, queue }: Worke
   });
 
   // Orders whose workers were killed again and again end as dead letters.
-  site.post("/api/shop/dead-orders/redrive", async () => ({ redriven: await queue.redrive() }));
+  site.post("/api/shop/dead-orders/redrive", async () => ({ redriven: await queue.redrive({ all: true }) }));
 }

@@ -47,12 +47,13 @@ export async function readFinal(stage: SoakStage): Promise<FinalReading> {
   const rows = async <Row extends object>(text: string): Promise<Row[]> => (await stage.pool.query(text)).rows as Row[];
   const messages = async (key: string): Promise<{ id: string; msg: string }[]> =>
     (await valkey.xrange(`${prefix}:${key}`, "-", "+")).map(([id, fields]) => ({ id, msg: msgOf(fields[fields.indexOf("data") + 1]) }));
-  const mailsDead = await shapes.mails.deadLetters({ limit: 10_000 });
+  const mailsDead: string[] = [];
+  for await (const { data } of shapes.mails.deadLetters()) if (isMessage(data)) mailsDead.push(data.msg);
   return {
     orders: (await rows<{ msg: string }>("SELECT msg FROM orders")).map(({ msg }) => msg),
     effects: await rows<EffectRow>("SELECT msg, attempt, proc, (extract(epoch FROM at) * 1000)::float8 AS at FROM effects ORDER BY at"),
     ordersDead: await rows<DeadRow>("SELECT data->>'msg' AS msg, attempts FROM keyline.job WHERE queue = 'orders' AND state = 'dead'"),
-    mailsDead: mailsDead.flatMap(({ data }) => (isMessage(data) ? [data.msg] : [])),
+    mailsDead,
     accounts: await rows("SELECT total, (SELECT count(*)::integer FROM transfers WHERE account = id) AS transfers FROM accounts"),
     kept: (await messages("{news}:history")).map(({ msg }) => msg),
     record: await rows<RecordRow>(
@@ -74,8 +75,8 @@ async function findResidue({ valkey, pool, shapes }: SoakStage): Promise<string[
     if (waiting + running + scheduled > 0)
       residue.push(`queue ${queue.name} has ${waiting} waiting, ${running} running, ${scheduled} scheduled`);
   }
-  for (const key of await valkey.keys(`${prefix}:{orders}:*`)) if (!/:(epoch|gone|dead)$/.test(key)) residue.push(`key ${key}`);
-  for (const key of await valkey.keys(`${prefix}:{mails}:*`)) if (!/:(gone|dead)$/.test(key)) residue.push(`key ${key}`);
+  for (const key of await valkey.keys(`${prefix}:{orders}:*`)) if (!/:(epoch|gone|dead(:\w+)?)$/.test(key)) residue.push(`key ${key}`);
+  for (const key of await valkey.keys(`${prefix}:{mails}:*`)) if (!/:(gone|dead(:\w+)?)$/.test(key)) residue.push(`key ${key}`);
   const { rows } = await pool.query<{ what: string; count: number }>(
     `SELECT 'open rows of jobs' AS what, count(*)::integer AS count FROM keyline.job WHERE state <> 'dead'
      UNION ALL SELECT 'events without a place', count(*)::integer FROM keyline.event WHERE position < 0

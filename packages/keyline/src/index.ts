@@ -4,7 +4,9 @@ export { KeylineError, ValidationError, type ErrorCode, type ValidationIssue } f
 export { Discard, Snooze } from "./work/outcome.ts";
 export type { HandlerContext, Settle } from "./queue/job-settle.ts";
 export type { BatchHandlerContext, BatchSettle, BatchSettlement } from "./queue/batch-settle.ts";
+export type { FailedAttempt } from "./queue/attempt-history.ts";
 export type { DeadLetter } from "./queue/dead-letter.ts";
+export type { DeadLettersOptions, LetterActOptions, LetterFilter, LetterProgress } from "./queue/letter-filter.ts";
 export type { Job } from "./queue/job.ts";
 export type { QueueGroupStatus, PauseOptions } from "./queue/gatekeeper.ts";
 export type { LimitChanges, Limits, Rate } from "./queue/limits.ts";
@@ -12,6 +14,7 @@ export type {
   AddOptions,
   AddResult,
   Priority,
+  DeadLetterRetention,
   QueueOptions,
   TransactionalAddOptions,
   WorkBatchOptions,

@@ -30,7 +30,7 @@ const calls: Readonly<Record<string, (keyline: Keyline) => Promise<unknown>>> = 
   "queue.addMany": (keyline) => keyline.queue("plain").addMany([{ data: 1 }, { data: 2 }]),
   "queue.add to a transactional queue": (keyline) => keyline.queue("jobs", { transactional: true }).add(1),
   "queue.counts": (keyline) => keyline.queue("jobs", { transactional: true }).counts(),
-  "queue.redrive": (keyline) => keyline.queue("jobs", { transactional: true }).redrive(),
+  "queue.redrive": (keyline) => keyline.queue("jobs", { transactional: true }).redrive({ all: true }),
   "channel.publish": (keyline) => keyline.channel("live").publish(1),
   "channel.publish with history and a slow schema": (keyline) => keyline.channel("kept", { history: {}, schema: slowSchema }).publish(1),
   "channel.history": (keyline) => keyline.channel("kept", { history: {} }).history(),

@@ -1,4 +1,8 @@
 import { describeError, type Verdict } from "../work/verdict.ts";
+import type { Failure } from "../postgres/job/failed-rows.ts";
+import type { NewLetter } from "../valkey/queue/letters.ts";
+import { splitHistory, toEntry, withFailure, type FailedAttempt } from "./attempt-history.ts";
+import { stackAtEnd, writeLetter } from "./dead-letter.ts";
 import { withAttempts } from "./element.ts";
 import type { HeldJob } from "./held-jobs.ts";
 import type { JobRecord } from "./job-record.ts";
@@ -9,26 +13,30 @@ export type Disposal =
   | { readonly kind: "settle" }
   | { readonly kind: "retry"; readonly element: string; readonly delayMs: number; readonly noteScheduled?: () => void }
   | { readonly kind: "yield" }
-  | { readonly kind: "bury"; readonly letter: string };
+  | { readonly kind: "bury"; readonly letter: NewLetter | undefined };
+
+interface DisposalParts {
+  readonly record: JobRecord | undefined;
+  /** The attempt, if it failed. */
+  readonly failed: FailedAttempt | undefined;
+  readonly signal: AbortSignal;
+}
 
 /**
  * Brings a verdict to PostgreSQL where that holds the record, and returns what remains to be done on Valkey. First the record: if
  * this process dies in between, the element is still in its held list, is returned, and the row decides.
  */
-export async function disposalOf(
-  job: HeldJob<unknown>,
-  verdict: Verdict,
-  { record, signal }: { readonly record: JobRecord | undefined; readonly signal: AbortSignal },
-): Promise<Disposal> {
+export async function disposalOf(job: HeldJob<unknown>, verdict: Verdict, { record, failed, signal }: DisposalParts): Promise<Disposal> {
   if (verdict.kind === "drop") return { kind: "settle" };
   if (verdict.kind === "yield") return { kind: "yield" };
   if (!record) {
     if (verdict.kind === "settle") return { kind: "settle" };
-    if (verdict.kind === "bury") return { kind: "bury", letter: deadLetter(job, verdict) };
-    return { kind: "retry", element: withAttempts(job.raw, verdict.attempts), delayMs: verdict.delayMs };
+    if (verdict.kind === "bury") return { kind: "bury", letter: writeLetter(job, verdict, failed) };
+    const raw = failed ? withFailure(job.raw, failed) : job.raw;
+    return { kind: "retry", element: withAttempts(raw, verdict.attempts), delayMs: verdict.delayMs };
   }
   // What is no element has no row: it came from a foreign writer, and its dead letter is kept where it was found.
-  if (!job.element) return { kind: "bury", letter: verdict.kind === "bury" ? deadLetter(job, verdict) : "" };
+  if (!job.element) return { kind: "bury", letter: verdict.kind === "bury" ? writeLetter(job, verdict, failed) : undefined };
   const { id, attempts: heldAttempts } = job.element;
   switch (verdict.kind) {
     case "settle": {
@@ -36,12 +44,11 @@ export async function disposalOf(
       return isOurs ? { kind: "settle" } : drop(job, settledElsewhere({ id, queue: record.table.queue }).error);
     }
     case "bury":
-      await record.bury({ id, heldAttempts, attempts: verdict.attempts, error: describeError(verdict.error) }, signal);
+      await record.bury({ id, heldAttempts, ...failureOf(job, verdict, failed), stack: stackAtEnd(job, verdict) }, signal);
       return { kind: "settle" };
     case "retry": {
       const { attempts, delayMs } = verdict;
-      const error = verdict.error ? describeError(verdict.error) : "";
-      const noteScheduled = await record.retry({ id, heldAttempts, attempts, delayMs, error }, signal);
+      const noteScheduled = await record.retry({ id, heldAttempts, ...failureOf(job, verdict, failed), delayMs }, signal);
       if (!noteScheduled) return drop(job, settledElsewhere({ id, queue: record.table.queue }).error);
       return { kind: "retry", element: withAttempts(job.raw, attempts), delayMs, noteScheduled };
     }
@@ -54,7 +61,16 @@ function drop(job: HeldJob<unknown>, error: Error): Disposal {
   return { kind: "settle" };
 }
 
-/** A dead letter of a plain queue: why, after how many attempts, when, and the element as it was. */
-function deadLetter(job: HeldJob<unknown>, { error, attempts }: { readonly error: Error; readonly attempts: number }): string {
-  return JSON.stringify({ reason: describeError(error), attempts, deadAt: Date.now(), element: job.raw });
+/** What the row is told of an attempt that failed. */
+function failureOf(
+  job: HeldJob<unknown>,
+  { attempts, error }: { readonly attempts: number; readonly error: Error | undefined },
+  failed: FailedAttempt | undefined,
+): Omit<Failure, "heldAttempts"> {
+  return {
+    attempts,
+    error: error ? describeError(error) : "",
+    failed: failed && JSON.stringify(toEntry(failed)),
+    gone: splitHistory(job.raw).gone.map((attempt) => JSON.stringify(toEntry(attempt))),
+  };
 }

@@ -60,6 +60,11 @@ export function withAttempts(raw: string, attempts: number): string {
   return `{"attempts":${attempts},${rest}`;
 }
 
+/** The element as it was before its first attempt, but for what else is in it. */
+export function withoutAttempts(raw: string): string {
+  return raw.replace(countInFront, "{");
+}
+
 /** Throws an Error that says what is wrong when the text is no element. */
 export function decodeElement(raw: string): Element {
   const value = parseJson(raw);

@@ -8,6 +8,7 @@
  *   worker's second connection waits for the next job; what ends meanwhile is handed in without taking.
  * - After every failure and every reconnect nothing is sent before the held list was read again: reconciler.ts.
  */
+import { performance } from "../runtime/clock.ts";
 import type { Logger } from "../runtime/logger.ts";
 import { isConnectionError, type ValkeyConnection } from "../valkey/client/connection.ts";
 import type { Beat } from "../valkey/queue/leases.ts";
@@ -21,6 +22,7 @@ import type { Trade } from "../work/trade.ts";
 import { IdleWait } from "./idle-wait.ts";
 import type { Disposal } from "./disposal.ts";
 import { HeldJob, HeldJobs } from "./held-jobs.ts";
+import type { QueuePolicy } from "./options.ts";
 import { groupTieOf, tiesOf, tiesOfAll } from "./ties.ts";
 import { turnOf } from "./turns.ts";
 import { Reconciler, type Command, type Reading } from "./reconciler.ts";
@@ -35,6 +37,7 @@ export interface ExchangeSetup<Data> {
   /** How many jobs one command takes at the most. */
   readonly largestTake: number;
   readonly blockMs: number;
+  readonly policy: QueuePolicy;
   readonly logger: Logger;
   readonly events: ExchangeEvents<HeldJob<Data>>;
 }
@@ -255,7 +258,7 @@ export class Exchange<Data> implements ShiftExchange<HeldJob<Data>, Beat> {
       case "yield":
         return holding.yieldTurn(worker, place, turnOf(job));
       case "bury":
-        return holding.bury(worker, place, { letter: disposal.letter, ties: tiesOf(job) });
+        return holding.bury(worker, place, { letter: disposal.letter, kept: this.#setup.policy.deadLetters, ties: tiesOf(job) });
     }
   }
 
@@ -283,8 +286,8 @@ export class Exchange<Data> implements ShiftExchange<HeldJob<Data>, Beat> {
   }
 
   #accept(elements: readonly string[]): void {
-    const isOrdered = (this.#gate?.ofGroup ?? 1) === 1;
-    const jobs = elements.map((element) => new HeldJob<Data>(element, { isOrdered }));
+    const how = { isOrdered: (this.#gate?.ofGroup ?? 1) === 1, takenAt: performance.now() };
+    const jobs = elements.map((element) => new HeldJob<Data>(element, how));
     this.#held.join(jobs);
     this.#events.taken(jobs);
   }

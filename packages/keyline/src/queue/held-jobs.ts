@@ -1,3 +1,4 @@
+import { performance } from "../runtime/clock.ts";
 import { toError } from "../runtime/errors.ts";
 import type { Held, Phase } from "../work/held.ts";
 import type { Verdict } from "../work/verdict.ts";
@@ -19,10 +20,14 @@ export class HeldJob<Data> implements Held<Job<Data>> {
   readonly isOrdered: boolean;
   /** Its row's place among all jobs, where that was asked for. */
   order: string | undefined;
+  readonly #takenAt: number;
 
-  constructor(raw: string, { isOrdered = true }: { readonly isOrdered?: boolean } = {}) {
+  /** `takenAt`: when its worker got it, by `performance`, which is when its attempt begins. */
+  constructor(raw: string, how: { readonly isOrdered?: boolean; readonly takenAt?: number } = {}) {
+    const { isOrdered = true, takenAt = performance.now() } = how;
     this.raw = raw;
     this.isOrdered = isOrdered;
+    this.#takenAt = takenAt;
     let problem = "";
     let element: Element | undefined;
     try {
@@ -36,6 +41,11 @@ export class HeldJob<Data> implements Held<Job<Data>> {
 
   get attempts(): number {
     return this.element?.attempts ?? 0;
+  }
+
+  /** Milliseconds since its attempt began. */
+  get tookMs(): number {
+    return performance.now() - this.#takenAt;
   }
 
   /** The text a script finds it by. */

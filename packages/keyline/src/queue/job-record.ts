@@ -4,7 +4,8 @@ import { randomTag } from "../runtime/ids.ts";
 import type { Logger } from "../runtime/logger.ts";
 import { isOutage } from "../postgres/client/failures.ts";
 import { completeJobs, JobClaims } from "../postgres/job/job-claims.ts";
-import type { Failure, JobTable } from "../postgres/job/job-table.ts";
+import type { Failure } from "../postgres/job/failed-rows.ts";
+import type { JobTable } from "../postgres/job/job-table.ts";
 import type { DeliveryNotes } from "../postgres/job/delivery-notes.ts";
 import { SettleLanes } from "../postgres/settle/settle-lanes.ts";
 import type { HeldRow, Settlement } from "../postgres/settle/settlement.ts";
@@ -72,15 +73,15 @@ export class JobRecord {
     return this.#insist(signal, async () => {
       // Read before the element is on the schedule, so that the note is never newer than the delivery.
       const epoch = await this.#store.memory.writtenEpoch().catch(() => null);
-      const isOurs = await this.table.retry(id, { ...failure, tag });
+      const isOurs = await this.table.failed.retry(id, { ...failure, tag });
       return isOurs ? () => void (epoch !== null && this.notes.note(epoch, [id])) : undefined;
     });
   }
 
   /** The job is a dead letter in its row. */
-  async bury(failure: Failure & { readonly id: string }, signal: AbortSignal): Promise<void> {
+  async bury(failure: Failure & { readonly id: string; readonly stack: string | undefined }, signal: AbortSignal): Promise<void> {
     this.notes.forget(failure.id);
-    await this.#insist(signal, () => this.table.bury(failure.id, failure));
+    await this.#insist(signal, () => this.table.failed.bury(failure.id, failure));
   }
 
   async #insist<Result>(signal: AbortSignal, work: () => Promise<Result>): Promise<Result> {

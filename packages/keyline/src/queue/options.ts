@@ -3,6 +3,7 @@ import type { TransactionClient } from "../postgres/client/options.ts";
 import { toBackoffFunction, type Backoff, type BackoffFunction } from "../runtime/backoff.ts";
 import { gatesOf, type Limits } from "./limits.ts";
 import { checkInteger, checkOptionNames } from "../runtime/options.ts";
+import type { LetterRetention } from "../valkey/queue/letters.ts";
 
 export interface QueueOptions<Input = unknown, Output = Input, Transactional extends boolean = boolean> {
   /** Checks data where it is added and where it is taken; anything that implements Standard Schema. */
@@ -19,6 +20,16 @@ export interface QueueOptions<Input = unknown, Output = Input, Transactional ext
   readonly maxPayloadBytes?: number;
   /** The same as `setLimits`, called before the first job is taken. */
   readonly limits?: Limits;
+  /** How many dead letters are kept, and for how long. Default 100,000, for 30 days. */
+  readonly deadLetters?: DeadLetterRetention;
+}
+
+/** What goes beyond either is dropped, oldest first, and counted as `dropped` of `counts()`. */
+export interface DeadLetterRetention {
+  /** Default 100,000. */
+  readonly maxLength?: number;
+  /** Milliseconds since the death. Default 30 days. */
+  readonly maxAge?: number;
 }
 
 export interface AddOptions {
@@ -75,6 +86,7 @@ export interface QueuePolicy {
   readonly leaseMs: number;
   readonly maxPayloadBytes: number;
   readonly limits: Limits | undefined;
+  readonly deadLetters: LetterRetention;
 }
 
 const queueOptionNames = new Set<string>([
@@ -85,12 +97,16 @@ const queueOptionNames = new Set<string>([
   "lease",
   "maxPayloadBytes",
   "limits",
+  "deadLetters",
 ] satisfies (keyof QueueOptions)[]);
+
+const retentionNames = new Set<string>(["maxLength", "maxAge"] satisfies (keyof DeadLetterRetention)[]);
+const dayMs = 86_400_000;
 
 /** Throws INVALID_OPTION. */
 export function toPolicy(options: QueueOptions): QueuePolicy {
   checkOptionNames("queue", options, queueOptionNames);
-  const { maxAttempts = 10, backoff, lease = 10_000, maxPayloadBytes = 1_048_576, limits } = options;
+  const { maxAttempts = 10, backoff, lease = 10_000, maxPayloadBytes = 1_048_576, limits, deadLetters = {} } = options;
   if (limits) gatesOf(limits);
   return {
     maxAttempts: checkInteger("maxAttempts", maxAttempts, { min: 1, max: 1_000_000 }),
@@ -98,5 +114,15 @@ export function toPolicy(options: QueueOptions): QueuePolicy {
     leaseMs: checkInteger("lease", lease, { min: 100, max: 86_400_000 }),
     maxPayloadBytes: checkInteger("maxPayloadBytes", maxPayloadBytes, { min: 1, max: 512 * 1_048_576 }),
     limits,
+    deadLetters: toRetention(deadLetters),
+  };
+}
+
+function toRetention(options: DeadLetterRetention): LetterRetention {
+  checkOptionNames("deadLetters", options, retentionNames);
+  const { maxLength = 100_000, maxAge = 30 * dayMs } = options;
+  return {
+    maxLength: checkInteger("deadLetters.maxLength", maxLength, { min: 1, max: 100_000_000 }),
+    maxAgeMs: checkInteger("deadLetters.maxAge", maxAge, { min: 1, max: 36_500 * dayMs }),
   };
 }

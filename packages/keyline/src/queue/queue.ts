@@ -3,6 +3,7 @@ import type { Door } from "../runtime/door.ts";
 import { KeylineError, toError } from "../runtime/errors.ts";
 import { isLent } from "../postgres/client/lent-client.ts";
 import type { TransactionClient } from "../postgres/client/options.ts";
+import type { DeadTable } from "../postgres/job/dead-table.ts";
 import type { Logger } from "../runtime/logger.ts";
 import { checkInteger, checkOptionNames, checkTimeout } from "../runtime/options.ts";
 import type { ValkeyConnection } from "../valkey/client/connection.ts";
@@ -17,6 +18,8 @@ import { readHead } from "./element.ts";
 import { checkGroups, checkPause, type Gatekeeper, type QueueGroupStatus, type PauseOptions } from "./gatekeeper.ts";
 import type { LimitChanges, Limits } from "./limits.ts";
 import type { JobRecord } from "./job-record.ts";
+import type { DeadLettersOptions, LetterActOptions } from "./letter-filter.ts";
+import type { LetterShelf } from "./letter-shelf.ts";
 import type { AddOptions, AddResult, QueuePolicy, TransactionalAddOptions, WorkBatchOptions, WorkOptions } from "./options.ts";
 import { BatchRunner, type BatchHandler, type SettlingBatchHandler } from "./batch-runner.ts";
 import { noSettling, settleOf, type HandlerContext } from "./job-settle.ts";
@@ -33,10 +36,13 @@ import { Worker, type WorkerSetup } from "./worker.ts";
 export interface QueueParts {
   readonly store: QueueStore;
   readonly adder: Adder;
-  /** Both only on a transactional queue. */
+  /** These three only on a transactional queue. */
   readonly record: JobRecord | undefined;
   readonly transactionalAdder: TransactionalAdder | undefined;
   readonly scheduleBook: ScheduleBook;
+  readonly deadTable: DeadTable | undefined;
+  /** Where its dead letters are. */
+  readonly shelves: readonly LetterShelf[];
   readonly policy: QueuePolicy;
   readonly schema: StandardSchemaV1 | undefined;
   readonly logger: Logger;
@@ -174,7 +180,7 @@ export class Queue<Input, Output = Input, Transactional extends boolean = false>
     });
   }
 
-  /** How many jobs wait, run, are scheduled and are dead. On a transactional queue `dead` counts rows; running jobs are not settled yet. */
+  /** How many jobs wait, run, are scheduled and are dead, and how many dead letters were dropped. On a transactional queue `dead` counts rows; running jobs are not settled yet. */
   counts(): Promise<QueueStatus> {
     return this.#parts.door.accept(() => this.#counts());
   }
@@ -228,21 +234,42 @@ export class Queue<Input, Output = Input, Transactional extends boolean = false>
   async #counts(): Promise<QueueStatus> {
     await this.#parts.store.connection.ensureReady(5_000);
     const { first, ...counts } = await this.#parts.store.reads.counts();
-    const dead = (await this.#parts.record?.table.countDead()) ?? 0;
-    return { ...counts, dead: counts.dead + dead, oldestWaitingAt: readHead(first)?.at };
-  }
-
-  /** The newest dead letters, up to `limit` (default 100). */
-  deadLetters(options: { readonly limit?: number } = {}): Promise<DeadLetter[]> {
-    return this.#parts.door.accept(() => this.#letters.list(options));
+    const { dead, dropped } = (await this.#parts.deadTable?.counts()) ?? { dead: 0, dropped: 0 };
+    return { ...counts, dead: counts.dead + dead, dropped: counts.dropped + dropped, oldestWaitingAt: readHead(first)?.at };
   }
 
   /**
-   * Puts dead letters back on the queue, oldest first, up to `limit` (default: all), with their attempts counted from zero again. Returns
-   * how many. On a plain queue a dead letter whose own id was added again meanwhile stays one.
+   * The dead letters that fit, newest first, page by page as they are iterated. Letters that come and go meanwhile do no harm: none is met twice, and
+   * none that is there all the time is missed. Throws INVALID_OPTION at once.
+   *
+   * @example
+   * for await (const letter of emails.deadLetters({ error: /timeout/i, limit: 100 })) console.log(letter.id, letter.reason, letter.history);
    */
-  redrive(options: { readonly limit?: number } = {}): Promise<number> {
-    return this.#parts.door.accept(() => this.#letters.redrive(options));
+  deadLetters(options: DeadLettersOptions = noOptions): AsyncIterableIterator<DeadLetter, undefined, void> {
+    return this.#letters.read(options);
+  }
+
+  /**
+   * Puts the dead letters that fit back on the queue, oldest first and page by page, with their attempts counted from zero again. Returns how many. A
+   * filter is required, or `all: true`. One that dies again meanwhile is not redriven a second time. On a plain queue one whose own id was added again
+   * meanwhile stays a dead letter. Rejects with INVALID_OPTION before anything is sent.
+   *
+   * @example
+   * await emails.redrive({ error: "ECONNREFUSED", after: Date.now() - 3_600_000 });
+   */
+  redrive(options: LetterActOptions): Promise<number> {
+    return this.#letters.act("redrive", options);
+  }
+
+  /**
+   * Removes the dead letters that fit for good, oldest first and page by page. Returns how many. A filter is required, or `all: true`. Rejects with
+   * INVALID_OPTION before anything is sent.
+   *
+   * @example
+   * await emails.discard({ before: Date.now() - 7 * 86_400_000 });
+   */
+  discard(options: LetterActOptions): Promise<number> {
+    return this.#letters.act("discard", options);
   }
 
   /**
@@ -280,7 +307,7 @@ export class Queue<Input, Output = Input, Transactional extends boolean = false>
   }
 
   #startWorker(take: number, createRunner: WorkerSetup<Output>["createRunner"]): Worker<Output> {
-    const { store, record, scheduleBook, policy, schema, logger, workers, tails, gatekeeper } = this.#parts;
+    const { store, record, scheduleBook, deadTable, policy, schema, logger, workers, tails, gatekeeper } = this.#parts;
     this.#parts.door.checkOpen();
     // Shorter than the lease, so that nobody waits under a lease that has ended.
     const blockMs = Math.min(5_000, Math.floor(policy.leaseMs / 2));
@@ -292,6 +319,7 @@ export class Queue<Input, Output = Input, Transactional extends boolean = false>
       gatekeeper,
       record,
       scheduleBook,
+      deadTable,
       policy,
       schema: schema as StandardSchemaV1<unknown, Output> | undefined,
       logger,

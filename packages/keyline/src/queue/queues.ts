@@ -2,6 +2,7 @@ import type { Database } from "../postgres/client/database.ts";
 import { DeliveryNotes } from "../postgres/job/delivery-notes.ts";
 import { GateTable } from "../postgres/job/gate-table.ts";
 import { JobRelay } from "../postgres/job/job-relay.ts";
+import { DeadTable } from "../postgres/job/dead-table.ts";
 import { JobTable } from "../postgres/job/job-table.ts";
 import { ScheduleTable } from "../postgres/job/schedule-table.ts";
 import type { Door } from "../runtime/door.ts";
@@ -15,6 +16,8 @@ import { PlainAdder, type Adder } from "./adder.ts";
 import { JobOutlet } from "./job-outlet.ts";
 import { Gatekeeper } from "./gatekeeper.ts";
 import { JobRecord } from "./job-record.ts";
+import { LettersInRows } from "./letters-in-rows.ts";
+import { LettersOnValkey } from "./letters-on-valkey.ts";
 import { toPolicy, type QueueOptions, type QueuePolicy } from "./options.ts";
 import { PlainScheduleBook } from "./plain-schedule-book.ts";
 import { Queue, type QueueParts } from "./queue.ts";
@@ -77,6 +80,7 @@ export class Queues {
   #createParts(name: string, options: QueueOptions, policy: QueuePolicy): QueueParts {
     const { prefix, commands, logger, tails } = this.#setup;
     const store = new QueueStore(commands, new QueueKeys(prefix, name));
+    const lettersOnValkey = new LettersOnValkey(store.letters);
     const common = {
       store,
       policy,
@@ -93,7 +97,8 @@ export class Queues {
       this.#adders.add(adder);
       const scheduleBook = new PlainScheduleBook(store, { queue: name, logger });
       const gatekeeper = new Gatekeeper(store, { ...gatesParts, table: undefined });
-      return { ...common, gatekeeper, adder, scheduleBook, record: undefined, transactionalAdder: undefined };
+      const onlyPlain = { record: undefined, transactionalAdder: undefined, deadTable: undefined };
+      return { ...common, ...onlyPlain, gatekeeper, adder, scheduleBook, shelves: [lettersOnValkey] };
     }
     const database = this.#setup.requireDatabase(`the transactional queue ${name}`);
     const relay = this.#relayFor(database);
@@ -107,7 +112,9 @@ export class Queues {
     this.#adders.add(transactionalAdder);
     const record = new JobRecord(table, { notes, store, logger });
     const scheduleBook = new TransactionalScheduleBook(new ScheduleTable(database, name), { outlet, store, queue: name, logger });
-    return { ...common, gatekeeper, adder: transactionalAdder, transactionalAdder, record, scheduleBook };
+    const deadTable = new DeadTable(database, name);
+    const shelves = [new LettersInRows(deadTable, outlet), lettersOnValkey];
+    return { ...common, gatekeeper, adder: transactionalAdder, transactionalAdder, record, scheduleBook, deadTable, shelves };
   }
 
   #relayFor(database: Database): JobRelay {

@@ -7,6 +7,7 @@ import type { QueueStore } from "../valkey/queue/queue-store.ts";
 import type { Lease } from "../work/lease.ts";
 import type { ShiftDuty } from "../work/shift-parts.ts";
 import type { HeldJob } from "./held-jobs.ts";
+import { workerGoneNow } from "./attempt-history.ts";
 import { readHead } from "./element.ts";
 
 const page = 200;
@@ -76,7 +77,7 @@ export class Rescuer implements ShiftDuty<HeldJob<unknown>, Beat> {
       total += answer.returned.length;
       const heads = answer.returned.map(readHead).filter((head) => head !== undefined);
       // The row keeps the count when Valkey does not. Should this process die before, the element still has it.
-      if (this.#table && heads.length > 0) await this.#table.raiseAttempts(heads, epoch);
+      if (this.#table && heads.length > 0) await this.#table.failed.raiseAttempts(heads, { epoch, gone: JSON.stringify(workerGoneNow()) });
       if (left === 0 && total > 0)
         this.#logger.warn({ worker, jobs: total }, "a worker's lease ended; its jobs are at the head of the queue again");
     }

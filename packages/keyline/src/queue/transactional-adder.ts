@@ -11,7 +11,7 @@ import { noteTransactionId } from "../postgres/client/transaction.ts";
 import { mayBeInTransaction, TransactionWatch } from "../postgres/client/transaction-watch.ts";
 import { checkTransaction } from "../postgres/client/tx-check.ts";
 import type { Adder, AddRequest } from "./adder.ts";
-import { committedPlaced, committedRow, type Committed } from "./committed.ts";
+import { committedPlaced, type Committed } from "./committed.ts";
 import type { JobOutlet } from "./job-outlet.ts";
 import { encodeElement } from "./element.ts";
 import type { AddResult } from "./options.ts";
@@ -84,13 +84,6 @@ export class TransactionalAdder implements Adder {
     if (jobs.length > 0 && watch && mayBeInTransaction(tx)) this.#pushAtEnd(watch, jobs);
     else this.#relay.expectRows();
     return requests.map(({ id }) => ({ id, added: orders.has(id) }));
-  }
-
-  /** Puts up to `limit` dead letters back on the queue, oldest first. Returns how many. */
-  async redrive(limit: number): Promise<number> {
-    const rows = await this.#table.redrive(limit);
-    this.#outlet.pushCommitted(rows.map((row) => committedRow(row)));
-    return rows.length;
   }
 
   async #insertWithin(tx: TransactionClient, requests: readonly AddRequest[]): Promise<{ orders: Orders; xid: string | undefined }> {

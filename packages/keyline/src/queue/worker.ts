@@ -8,8 +8,10 @@
  *   promoter.ts      moves what is due to the queue
  *   ticker.ts        adds the ticks of the queue's schedules
  *   signal-watch.ts  hears what cannot wait for the next renewal of the lease
+ *   letter-keeper.ts drops dead letters that are too old or too many
  */
 import type { StandardSchemaV1 } from "@standard-schema/spec";
+import type { DeadTable } from "../postgres/job/dead-table.ts";
 import { Emitter } from "../runtime/emitter.ts";
 import { KeylineError } from "../runtime/errors.ts";
 import type { Logger } from "../runtime/logger.ts";
@@ -25,6 +27,7 @@ import { Shift } from "../work/shift.ts";
 import type { Trade } from "../work/trade.ts";
 import { untilDone } from "../work/until-done.ts";
 import { verdictOf, type AttemptPolicy, type Verdict } from "../work/verdict.ts";
+import { failedAttempt } from "./attempt-history.ts";
 import { disposalOf, type Disposal } from "./disposal.ts";
 import { Exchange } from "./exchange.ts";
 import type { Gatekeeper } from "./gatekeeper.ts";
@@ -34,6 +37,7 @@ import type { JobRecord } from "./job-record.ts";
 import type { SettleAccess } from "./job-settle.ts";
 import { createLease } from "./lease.ts";
 import type { QueuePolicy } from "./options.ts";
+import { LetterKeeper } from "./letter-keeper.ts";
 import { SignalWatch } from "./signal-watch.ts";
 import { findUnfit } from "./turns.ts";
 import { Promoter } from "./promoter.ts";
@@ -54,6 +58,7 @@ export interface WorkerSetup<Data> {
   readonly gatekeeper: Gatekeeper;
   readonly record: JobRecord | undefined;
   readonly scheduleBook: ScheduleBook;
+  readonly deadTable: DeadTable | undefined;
   readonly policy: QueuePolicy;
   readonly schema: StandardSchemaV1<unknown, Data> | undefined;
   readonly logger: Logger;
@@ -93,13 +98,14 @@ export class Worker<Data> {
       createDuties: ({ lease, exchange }) => {
         const promoter = new Promoter(store, logger);
         const ticker = new Ticker(setup.scheduleBook, { leaseMs: policy.leaseMs, logger });
+        const letters = new LetterKeeper(store, { letters: setup.deadTable, kept: policy.deadLetters, logger });
         const onSignals = (kinds: ReadonlySet<SignalKind>): void => {
           if (kinds.has("due")) promoter.look();
           if (kinds.has("ticks")) ticker.look();
           if (kinds.has("gates")) void exchange.lookAgain();
         };
         const signals = new SignalWatch(store, { tails: setup.tails, logger, onSignals });
-        return [new Rescuer(store, { table: record?.table, lease, logger }), promoter, ticker, signals];
+        return [new Rescuer(store, { table: record?.table, lease, logger }), promoter, ticker, letters, signals];
       },
       verdictOf: (held, outcome) => verdictOf(held.attempts, outcome, policyOf(held, policy)),
       conclude: (held, verdict, { exchange, signal }) => {
@@ -164,7 +170,8 @@ export class Worker<Data> {
     { exchange, signal }: { readonly exchange: Exchange<Data>; readonly signal: AbortSignal },
   ): Promise<void> {
     const { record } = this.#setup;
-    const disposal = await untilDone(() => disposalOf(held, verdict, { record, signal }), {
+    const failed = failedAttempt(held, verdict);
+    const disposal = await untilDone(() => disposalOf(held, verdict, { record, failed, signal }), {
       signal,
       onError: (error) => this.#report.error(error),
     });

@@ -6,8 +6,8 @@ import { eventually, gate, openStage, type Stage } from "../support/stage.ts";
 type State = "waiting" | "running" | "scheduled" | "completed" | "dead" | "cancelled";
 
 const text = readFileSync(new URL("../../../../docs/job-lifecycle.md", import.meta.url), "utf8");
-const table = [...text.matchAll(/^\| `([(a-z)]+)` *\| `([a-z]+)` *\|/gm)].map((match) => `${match[1]} -> ${match[2]}`);
-const diagram = [...text.matchAll(/^ {2}(\S+) --> (\w+):/gm)].map((match) => `${match[1] === "[*]" ? "(none)" : match[1]} -> ${match[2]}`);
+const table = [...text.matchAll(/^\| `([(a-z)]+)` *\| `([(a-z)]+)` *\|/gm)].map((match) => `${match[1]} -> ${match[2]}`);
+const diagram = [...text.matchAll(/^ {2}(\S+) --> (\S+):/gm)].map((match) => `${match[1]} -> ${match[2]}`.replace("[*]", "(none)"));
 
 let stage: Stage;
 let keyline: Keyline;
@@ -125,8 +125,16 @@ const drives: Record<string, (course: Course) => Promise<void>> = {
     await course.queue.add("job");
     await course.reach("dead", "dead", 1);
     await worker.stop();
-    expect(await course.queue.redrive()).toBe(1);
+    expect(await course.queue.redrive({ all: true })).toBe(1);
     await course.reach("waiting", "waiting", 0);
+  },
+  "dead -> (none)": async (course) => {
+    const worker = course.queue.work(() => Promise.reject(new Discard("no")));
+    await course.queue.add("job");
+    await course.reach("dead", "dead", 1);
+    await worker.stop();
+    expect(await course.queue.discard({ all: true })).toBe(1);
+    await course.reach("completed", undefined);
   },
   "waiting -> cancelled": async (course) => {
     await course.queue.add("job");

@@ -2,6 +2,7 @@ import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
 import type { Queue } from "keyline";
 import { startProcess, type Line, type TestProcess } from "../support/processes.ts";
 import { eventually, openStage, type Stage } from "../support/stage.ts";
+import { lettersOf } from "../support/letters.ts";
 
 type N = { readonly n: number };
 
@@ -107,7 +108,7 @@ test("a job that keeps killing its worker becomes a dead letter, and its neighbo
   isOver = true;
   await keepOneAlive;
   expect((await effects()).map(({ n }) => n)).toEqual([0, 1, 3, 4]);
-  expect(await queue.deadLetters()).toMatchObject([{ data: { n: 2 }, reason: expect.stringContaining("WORKER_DIED") as string }]);
+  expect(await lettersOf(queue)).toMatchObject([{ data: { n: 2 }, reason: expect.stringContaining("WORKER_DIED") as string }]);
   expect(restarts).toBeGreaterThanOrEqual(3);
 }, 90_000);
 

@@ -17,7 +17,7 @@ const refusal = (what: string, known: string): object =>
 
 test("an option that is not known is refused wherever options are taken, with those that are", async () => {
   const keyline = stage.keyline();
-  const rules = "schema, transactional, maxAttempts, backoff, lease, maxPayloadBytes, limits";
+  const rules = "schema, transactional, maxAttempts, backoff, lease, maxPayloadBytes, limits, deadLetters";
   expect(() => keyline.queue("a", misspelt)).toThrow(refusal("queue", rules));
   expect(() => keyline.queue("a", { backoff: { type: "fixed", ...(misspelt as object) } })).toThrow(
     refusal("backoff", "type, delay, max, jitter"),
@@ -30,8 +30,11 @@ test("an option that is not known is refused wherever options are taken, with th
     refusal("a job of addMany", "id, maxAttempts, delay, runAt, priority, group"),
   );
   await expect(queue.addMany([{ data: 1 }], misspelt)).rejects.toThrow(refusal("addMany", "tx"));
-  await expect(queue.deadLetters(misspelt)).rejects.toThrow(refusal("deadLetters", "limit"));
-  await expect(queue.redrive(misspelt)).rejects.toThrow(refusal("redrive", "limit"));
+  expect(() => queue.deadLetters(misspelt)).toThrow(refusal("deadLetters", "ids, error, group, before, after, limit"));
+  const actNames = "ids, error, group, before, after, all, limit, onProgress, signal";
+  await expect(queue.redrive(misspelt)).rejects.toThrow(refusal("redrive", actNames));
+  await expect(queue.discard(misspelt)).rejects.toThrow(refusal("discard", actNames));
+  expect(() => keyline.queue("b", { deadLetters: misspelt })).toThrow(refusal("deadLetters", "maxLength, maxAge"));
   const worker = queue.work(() => undefined);
   await expect(worker.stop(misspelt)).rejects.toThrow(refusal("stop", "timeout"));
   await worker.stop();

@@ -2,6 +2,7 @@ import { Discard, Keyline, KeylineError, Snooze, type Job } from "keyline";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { z } from "zod";
 import { eventually, gate, openStage, type Stage } from "../support/stage.ts";
+import { lettersOf } from "../support/letters.ts";
 
 let stage: Stage;
 beforeAll(async () => {
@@ -32,6 +33,7 @@ describe("a plain queue", () => {
       running: 0,
       scheduled: 0,
       dead: 0,
+      dropped: 0,
       blocked: 0,
       paused: false,
       oldestWaitingAt: undefined,
@@ -72,7 +74,9 @@ describe("a plain queue", () => {
     );
     await failed.opened;
     const [element] = await stage.valkey.zrange(`${stage.prefix}:{${name}}:scheduled`, 0, -1);
-    expect(element).toBe('{"attempts":1,"trace" : "abc", "data": {"x": 1}, "id":"fails", "big": 12345678901234567890 }');
+    expect(element?.slice(0, element.indexOf(',"history"'))).toBe(
+      '{"attempts":1,"trace" : "abc", "data": {"x": 1}, "id":"fails", "big": 12345678901234567890 ',
+    );
     await worker.stop();
   });
 
@@ -93,7 +97,7 @@ describe("a plain queue", () => {
     await queue.add({ n: 1 });
     await ran.opened;
     await eventually("it is a dead letter", async () => (await queue.counts()).dead === 1);
-    const [letter] = await queue.deadLetters();
+    const [letter] = await lettersOf(queue);
     expect(letter?.reason).toMatch(/^INVALID_ELEMENT: The element is not valid: /);
     expect(letter?.data).toBe(element);
     expect(({} as { polluted?: boolean }).polluted).toBeUndefined();
@@ -128,27 +132,13 @@ describe("a plain queue", () => {
     await dead.opened;
     expect(attempts).toEqual([1, 2, 3]);
     expect(waits).toEqual([10, 20]);
-    expect(await queue.deadLetters()).toEqual([{ id, reason: "Error: out of paper", attempts: 3, data: { n: 1 } }]);
+    expect(await lettersOf(queue)).toMatchObject([{ id, reason: "Error: out of paper", attempts: 3, data: { n: 1 } }]);
     isFixed = true;
-    expect(await queue.redrive()).toBe(1);
+    expect(await queue.redrive({ all: true })).toBe(1);
     await completed.opened;
     expect(attempts).toEqual([1, 2, 3, 1]);
     expect((await queue.counts()).dead).toBe(0);
     await worker.stop();
-  });
-
-  test("a redrive loses no dead letter, also when it meets one that cannot be read", async () => {
-    const name = nextName();
-    const queue = stage.keyline().queue<null>(name);
-    const dead = `${stage.prefix}:{${name}}:dead`;
-    const letter = JSON.stringify({ reason: "Error: no", attempts: 1, deadAt: 1, element: '{"attempts":1,"id":"a","data":null}' });
-    await stage.valkey.rpush(dead, letter, "no JSON", '{"element":5}', letter);
-    expect(await queue.redrive()).toBe(2);
-    expect((await stage.valkey.lrange(dead, 0, -1)).toSorted()).toEqual(["no JSON", '{"element":5}'].toSorted());
-    expect(await stage.valkey.lrange(`${stage.prefix}:{${name}}:waiting`, 0, -1)).toEqual([
-      '{"id":"a","data":null}',
-      '{"id":"a","data":null}',
-    ]);
   });
 
   test("a handler can snooze a job without spending an attempt, and discard one at once", async () => {
@@ -436,7 +426,7 @@ describe("bad input is refused before anything is sent", () => {
     await expect(queue.add(1, { maxAttempts: 0 })).rejects.toThrow(code("INVALID_OPTION"));
     await expect(queue.add(1, { dealy: 5 } as never)).rejects.toThrow(/add has no option "dealy"/);
     await expect(queue.add(1, { tx: stage.pool } as never)).rejects.toThrow(code("NOT_TRANSACTIONAL"));
-    await expect(queue.deadLetters({ limit: 0 })).rejects.toThrow(code("INVALID_OPTION"));
+    expect(() => queue.deadLetters({ limit: 0 })).toThrow(code("INVALID_OPTION"));
   });
 
   test("addresses, without telling the password", () => {

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { openEffectsStage, type EffectsStage, type N } from "../support/effects-stage.ts";
 import { gate, openStage } from "../support/stage.ts";
+import { lettersOf } from "../support/letters.ts";
 
 let stage: EffectsStage;
 beforeAll(async () => {
@@ -21,10 +22,10 @@ test("is kept in the row: attempts, the last error, the dead letter; and redrive
   const { id } = await queue.add({ n: 1 });
   await dead.opened;
   expect(await stage.rowsOf(queue.name)).toMatchObject([{ id, state: "dead", attempts: 3, last_error: "Error: attempt 3 failed" }]);
-  expect(await queue.deadLetters()).toEqual([{ id, reason: "Error: attempt 3 failed", attempts: 3, data: { n: 1 } }]);
+  expect(await lettersOf(queue)).toMatchObject([{ id, reason: "Error: attempt 3 failed", attempts: 3, data: { n: 1 } }]);
   expect(await queue.counts()).toMatchObject({ waiting: 0, running: 0, scheduled: 0, dead: 1 });
   isFixed = true;
-  expect(await queue.redrive()).toBe(1);
+  expect(await queue.redrive({ all: true })).toBe(1);
   await completed.opened;
   expect(await stage.rowsOf(queue.name)).toEqual([]);
   await worker.stop();

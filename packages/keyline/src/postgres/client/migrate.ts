@@ -3,7 +3,15 @@ import { KeylineError } from "../../runtime/errors.ts";
 import type { Database } from "./database.ts";
 import { beginOwn } from "./transaction-watch.ts";
 
-const migrations = ["0001-job", "0002-message", "0003-event", "0004-lost-event", "0005-job-option", "0006-schedule"] as const;
+const migrations = [
+  "0001-job",
+  "0002-message",
+  "0003-event",
+  "0004-lost-event",
+  "0005-job-option",
+  "0006-schedule",
+  "0007-dead-letter",
+] as const;
 
 const createSchema = `
   CREATE SCHEMA IF NOT EXISTS keyline;

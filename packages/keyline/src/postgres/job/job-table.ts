@@ -1,7 +1,7 @@
 import type { Database } from "../client/database.ts";
 import type { TransactionClient } from "../client/options.ts";
-import { withStorableText } from "../client/refused-data.ts";
 import type { Statement } from "../client/statement.ts";
+import { FailedRows } from "./failed-rows.ts";
 import { PlacedRows } from "./placed-rows.ts";
 import { queryWithin } from "../client/tx-check.ts";
 
@@ -32,20 +32,6 @@ export interface NewJob {
   readonly maxAttempts: number | undefined;
 }
 
-/** How an attempt failed: attempts counted before it, and with it. */
-export interface Failure {
-  readonly heldAttempts: number;
-  readonly attempts: number;
-  readonly error: string;
-}
-
-export interface DeadRow {
-  readonly id: string;
-  readonly data: unknown;
-  readonly attempts: number;
-  readonly last_error: string | null;
-}
-
 const insert: Statement = {
   name: "keyline-insert",
   text: `INSERT INTO keyline.job (queue, id, data, max_attempts)
@@ -63,55 +49,14 @@ export const settle: Statement = { name: "keyline-settle", text: "SELECT settled
 
 export const settleOne: Statement = { name: "keyline-settle-one", text: "SELECT keyline.settle_job($1, $2, $3) AS xid" };
 
-// An attempt that was overtaken by a later one changes nothing. The tag knows its own change again when the answer to it got lost.
-const retry: Statement = {
-  name: "keyline-retry",
-  text: `UPDATE keyline.job SET state = 'scheduled', attempts = $3, due_at = now() + $4 * interval '1 millisecond', last_error = $5,
-      delivered_to = NULL, retry_tag = $7
-    WHERE queue = $1 AND id = $2 AND state IN ('waiting', 'scheduled') AND (attempts <= $6 OR (attempts = $3 AND retry_tag = $7)) RETURNING id`,
-};
-
-const bury: Statement = {
-  name: "keyline-bury",
-  text: `UPDATE keyline.job SET state = 'dead', attempts = $3, due_at = NULL, last_error = $4
-    WHERE queue = $1 AND id = $2 AND state IN ('waiting', 'scheduled') AND attempts <= $5 RETURNING id`,
-};
-
-// The element with the raised count is in the memory that `$4` names. Where that is not in charge any more a rebuild may deliver the job with the count from
-// before, and that copy settles nothing: then the row is the relay's. The shared lock makes a change of the epoch wait, so that the rebuild sees the count.
-const raiseAttempts: Statement = {
-  name: "keyline-raise-attempts",
-  text: `WITH charge AS (SELECT true AS is_in_charge FROM keyline.queue WHERE name = $1 AND epoch = $4 FOR SHARE)
-    UPDATE keyline.job SET attempts = raised.attempts, delivered_to = CASE WHEN charge.is_in_charge THEN job.delivered_to END
-    FROM unnest($2::text[], $3::integer[]) AS raised (id, attempts) LEFT JOIN charge ON true
-    WHERE job.queue = $1 AND job.id = raised.id AND job.attempts < raised.attempts AND job.state IN ('waiting', 'scheduled')`,
-};
-
 const findOpen: Statement = {
   name: "keyline-find-open",
   text: `SELECT id, attempts FROM keyline.job WHERE queue = $1 AND id = ANY($2::text[]) AND state IN ('waiting', 'scheduled')`,
 };
 
-const columns = `id, data::text AS data, attempts, max_attempts, floor(extract(epoch FROM added_at) * 1000)::float8 AS at,
+export const columns = `id, data::text AS data, attempts, max_attempts, floor(extract(epoch FROM added_at) * 1000)::float8 AS at,
   greatest(0, ceil(extract(epoch FROM due_at - now()) * 1000))::float8 AS delay, priority, group_name, seq::text AS order,
   schedule::text AS schedule`;
-
-const redrive: Statement = {
-  name: "keyline-redrive",
-  text: `UPDATE keyline.job SET state = 'waiting', attempts = 0, delivered_to = NULL
-    WHERE queue = $1 AND id IN (SELECT id FROM keyline.job WHERE queue = $1 AND state = 'dead' ORDER BY seq LIMIT $2 FOR UPDATE SKIP LOCKED)
-    RETURNING ${columns}`,
-};
-
-const listDead: Statement = {
-  name: "keyline-list-dead",
-  text: `SELECT id, data, attempts, last_error FROM keyline.job WHERE queue = $1 AND state = 'dead' ORDER BY seq DESC LIMIT $2`,
-};
-
-const countDead: Statement = {
-  name: "keyline-count-dead",
-  text: `SELECT count(*)::integer AS dead FROM keyline.job WHERE queue = $1 AND state = 'dead'`,
-};
 
 const mark: Statement = { name: "keyline-mark", text: "SELECT keyline.mark_delivered($1, $2, $3, $4) AS is_in_charge" };
 
@@ -153,11 +98,13 @@ export class JobTable {
   readonly database: Database;
   readonly queue: string;
   readonly placed: PlacedRows;
+  readonly failed: FailedRows;
 
   constructor(database: Database, queue: string) {
     this.database = database;
     this.queue = queue;
     this.placed = new PlacedRows(database, queue);
+    this.failed = new FailedRows(database, queue);
   }
 
   async insert(jobs: readonly NewJob[]): Promise<void> {
@@ -179,45 +126,10 @@ export class JobTable {
     return { added: new Set(added.map((row) => row.id)), xid: added[0]?.xid };
   }
 
-  /** False when the row is gone, ended, or has had a later attempt than the one that failed. The same call with the same `tag` may be made again. */
-  async retry(id: string, failure: Failure & { readonly delayMs: number; readonly tag: string }): Promise<boolean> {
-    const { attempts, delayMs, error, heldAttempts, tag } = failure;
-    const rows = await withStorableText(error, (text) =>
-      this.database.query(retry, [this.queue, id, attempts, delayMs, text, heldAttempts, tag]),
-    );
-    return rows.length === 1;
-  }
-
-  /** The same, for good. */
-  async bury(id: string, { attempts, error, heldAttempts }: Failure): Promise<boolean> {
-    const rows = await withStorableText(error, (text) => this.database.query(bury, [this.queue, id, attempts, text, heldAttempts]));
-    return rows.length === 1;
-  }
-
-  /** `epoch` names the memory in which the elements have these counts, or an older one. */
-  async raiseAttempts(jobs: readonly { readonly id: string; readonly attempts: number }[], epoch: string): Promise<void> {
-    const values = [this.queue, jobs.map((job) => job.id), jobs.map((job) => job.attempts), epoch];
-    await this.database.query(raiseAttempts, values);
-  }
-
   /** The attempts of each job that is not ended, by id. */
   async findOpen(ids: readonly string[]): Promise<Map<string, number>> {
     const rows = await this.database.query<{ id: string; attempts: number }>(findOpen, [this.queue, ids]);
     return new Map(rows.map((row) => [row.id, row.attempts]));
-  }
-
-  /** Dead letters that wait again, oldest first. */
-  async redrive(limit: number): Promise<JobRow[]> {
-    const rows = await this.database.query<JobRow>(redrive, [this.queue, limit]);
-    return rows.sort((one, other) => Number(one.order) - Number(other.order));
-  }
-
-  listDead(limit: number): Promise<DeadRow[]> {
-    return this.database.query<DeadRow>(listDead, [this.queue, limit]);
-  }
-
-  async countDead(): Promise<number> {
-    return (await this.database.query<{ dead: number }>(countDead, [this.queue]))[0]?.dead ?? 0;
   }
 
   /** Notes that the jobs were delivered to `epoch`, if that is in charge, and returns whether it is. Jobs that were settled meanwhile cost a look-up. */

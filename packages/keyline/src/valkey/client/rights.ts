@@ -11,7 +11,7 @@ const streams = ["XACK", "XADD", "XCLAIM", "XLEN", "XPENDING", "XRANGE", "XREADG
 /** What a role's scripts use: `deliver` brings committed jobs, `work` takes jobs, `consume` takes entries. */
 const commands = {
   deliver: ["GET", "LPUSH", "LRANGE", "TYPE", "ZADD", "ZRANGE"],
-  work: [...lists, "BLMOVE", "LSET", "SADD", "SREM", ...sorted],
+  work: [...lists, "BLMOVE", "LSET", "SADD", "SREM", ...sorted, "ZCARD", "HDEL", "HSET", "INCRBY"],
   consume: [...lists, ...sorted, ...hashes, ...streams],
 } as const;
 

@@ -1,6 +1,7 @@
 import type { ValkeyConnection } from "../client/connection.ts";
 import { scriptsBeside } from "../client/script.ts";
 import type { QueueKeys } from "./keys.ts";
+import type { LetterRetention, NewLetter } from "./letters.ts";
 
 const script = scriptsBeside(import.meta.url);
 // A job that is tied to something takes its end through further parts; one that is not does not pay for them.
@@ -21,7 +22,7 @@ const retry = {
   grouped: script(4, "held", "base", "place", "groups", "retry", "retry-grouped", "done"),
 };
 const yieldTurn = script(2, "held", "base", "place", "groups", "yield", "done");
-const bury = script(3, "held", "bury", ...loosen, "done");
+const bury = script(3, "held", "letter", "bury", ...loosen, "done");
 
 /** Where a job is in its worker's held list: a place, which may be out of date, and the text its element begins with, which decides. */
 export interface HeldPlace {
@@ -153,13 +154,15 @@ export class Holding {
     return (await yieldTurn.run(this.#connection, values)) === 1;
   }
 
-  /** False when the worker does not hold the job. An empty `letter` only removes it. */
+  /** False when the worker does not hold the job. Without a `letter` it is only removed. */
   async bury(
     worker: string,
     { place, begins }: HeldPlace,
-    { letter, ties }: { readonly letter: string; readonly ties: readonly Tie[] },
+    { letter, kept, ties }: { readonly letter: NewLetter | undefined; readonly kept: LetterRetention; readonly ties: readonly Tie[] },
   ): Promise<boolean> {
-    const values: (string | number)[] = [this.#keys.workers, this.#keys.held(worker), this.#keys.dead, worker, place, begins, letter];
+    const { id, why, job } = letter ?? { id: "", why: "", job: "" };
+    const values: (string | number)[] = [this.#keys.workers, this.#keys.held(worker), this.#keys.dead, worker, place, begins];
+    values.push(id, why, job, kept.maxLength, kept.maxAgeMs);
     for (const { kind, value } of ties) values.push(1, kind, value);
     return (await bury.run(this.#connection, values)) === 1;
   }

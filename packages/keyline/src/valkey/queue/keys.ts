@@ -48,7 +48,7 @@ export class QueueKeys {
     this.schedules = `${base}schedules`;
     /** Sorted set: schedule of a plain queue -> its next tick, in the server's milliseconds. */
     this.ticks = `${base}ticks`;
-    /** List: dead letters of a plain queue, newest at the left. */
+    /** Sorted set: dead letters of a plain queue, by the time of their death in the server's microseconds; scripts/letter.lua has what belongs to it. */
     this.dead = `${base}dead`;
     /** Set: ids that callers chose, of jobs of a plain queue that are not settled. */
     this.ids = `${base}ids`;

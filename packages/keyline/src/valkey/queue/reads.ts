@@ -17,7 +17,11 @@ export interface QueueCounts {
   readonly blocked: number;
   /** Whether the queue is paused. */
   readonly paused: boolean;
+  /** Dead letters that were dropped so far, because they were too old or too many. */
+  readonly dropped: number;
 }
+
+type Reply = [...numbers: [number, number, number, number, number, number, number], first: string];
 
 /** What can be read of one queue. */
 export class Reads {
@@ -31,25 +35,10 @@ export class Reads {
 
   /** The counts, and the beginning of the element that is taken next. */
   async counts(): Promise<QueueCounts & { readonly first: string }> {
-    const { waiting, workers, scheduled, dead } = this.#keys;
-    const reply = (await counts.run(this.#connection, [workers, waiting, scheduled, dead, this.#keys.held("")])) as [
-      number,
-      number,
-      number,
-      number,
-      number,
-      number,
-      string,
-    ];
-    return {
-      waiting: reply[0],
-      running: reply[1],
-      scheduled: reply[2],
-      dead: reply[3],
-      blocked: reply[4],
-      paused: reply[5] === 1,
-      first: reply[6],
-    };
+    const keys = [this.#keys.workers, this.#keys.waiting, this.#keys.scheduled, this.#keys.dead];
+    const reply = await counts.run(this.#connection, [...keys, this.#keys.held("")]);
+    const [waiting, running, scheduled, dead, dropped, blocked, paused, first] = reply as Reply;
+    return { waiting, running, scheduled, dead, dropped, blocked, paused: paused === 1, first };
   }
 
   /** The groups that have jobs on the queue or in their lines. One that comes or goes meanwhile may be met or not. */

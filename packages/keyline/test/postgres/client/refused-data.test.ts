@@ -1,6 +1,7 @@
 import pg from "pg";
 import { afterAll, beforeAll, expect, inject, test } from "vitest";
 import { eventually, openStage, type Stage } from "../../support/stage.ts";
+import { lettersOf } from "../../support/letters.ts";
 
 let stage: Stage;
 let latin: { readonly url: string; readonly pool: pg.Pool };
@@ -92,7 +93,7 @@ test("an error whose text the database cannot store does not keep its job from i
   worker.on("dead", () => dead++);
   await queue.add(1);
   await eventually("it is dead", () => dead === 1);
-  expect((await queue.deadLetters())[0]?.reason).toBe("Error: no ? here");
+  expect((await lettersOf(queue))[0]?.reason).toBe("Error: no ? here");
 
   const stream = keyline.stream<number>("errors", { transactional: true });
   const consumer = stream.consume(

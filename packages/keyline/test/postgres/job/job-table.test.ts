@@ -23,22 +23,22 @@ afterAll(async () => {
 const insert = (id: string): Promise<void> => table.insert([{ id, dataJson: "1", maxAttempts: undefined }]);
 
 test("a retry that is made again after its answer got lost is the same retry; one after a raised count is not", async () => {
-  const failure = { heldAttempts: 0, attempts: 1, delayMs: 1_000, error: "unlucky" };
+  const failure = { heldAttempts: 0, attempts: 1, delayMs: 1_000, error: "unlucky", failed: undefined, gone: [] };
   await insert("again");
-  expect(await table.retry("again", { ...failure, tag: "mine" })).toBe(true);
-  expect(await table.retry("again", { ...failure, tag: "mine" })).toBe(true);
-  expect(await table.retry("again", { ...failure, tag: "another" })).toBe(false);
+  expect(await table.failed.retry("again", { ...failure, tag: "mine" })).toBe(true);
+  expect(await table.failed.retry("again", { ...failure, tag: "mine" })).toBe(true);
+  expect(await table.failed.retry("again", { ...failure, tag: "another" })).toBe(false);
   await insert("raised");
-  await table.raiseAttempts([{ id: "raised", attempts: 1 }], "");
-  expect(await table.retry("raised", { ...failure, tag: "mine" })).toBe(false);
-  await table.retry("again", { ...failure, heldAttempts: 1, attempts: 2, tag: "next" });
-  expect(await table.retry("again", { ...failure, tag: "mine" })).toBe(false);
+  await table.failed.raiseAttempts([{ id: "raised", attempts: 1 }], { epoch: "", gone: "{}" });
+  expect(await table.failed.retry("raised", { ...failure, tag: "mine" })).toBe(false);
+  await table.failed.retry("again", { ...failure, heldAttempts: 1, attempts: 2, tag: "next" });
+  expect(await table.failed.retry("again", { ...failure, tag: "mine" })).toBe(false);
 });
 
 test("completing says which jobs were there to be ended", async () => {
   await insert("there");
   await insert("overtaken");
-  await table.raiseAttempts([{ id: "overtaken", attempts: 1 }], "");
+  await table.failed.raiseAttempts([{ id: "overtaken", attempts: 1 }], { epoch: "", gone: "{}" });
   const jobs = ["there", "overtaken", "gone"].map((id) => ({ id, attempts: 0 }));
   expect(await completeJobs(table, jobs)).toEqual(new Set(["there"]));
   expect([...(await table.findOpen(["there", "overtaken"])).keys()]).toEqual(["overtaken"]);

@@ -2,7 +2,8 @@
 --
 -- KEYS  1 workers  2 waiting  3 scheduled  4 dead
 -- ARGV  1 key of a held list without its worker
--- RETURN  { waiting, running, scheduled, dead, blocked, 1 while it is paused, beginning of the element that is taken next or '' }
+-- RETURN  { waiting, running, scheduled, dead, dead letters that were dropped, blocked, 1 while it is paused, beginning of the element that is taken
+--         next or '' }
 
 local running = 0
 for _, worker in ipairs(redis.call('ZRANGE', KEYS[1], 0, -1)) do
@@ -18,7 +19,8 @@ return {
   waiting,
   running,
   redis.call('ZCARD', KEYS[3]),
-  redis.call('LLEN', KEYS[4]),
+  redis.call('ZCARD', KEYS[4]),
+  tonumber(redis.call('GET', KEYS[4] .. ':dropped') or 0),
   tonumber(redis.call('GET', base .. 'blocked') or 0),
   redis.call('HEXISTS', base .. 'gates', 'paused'),
   first and string.sub(first, 1, 300) or '',

@@ -1,34 +1,38 @@
--- Puts dead letters back on the queue, oldest first, with their attempts at zero. One that cannot be read stays a dead letter, and so
--- does one with an id of its caller's that is known again: another job has it by now.
+-- Puts dead letters back on the queue, one after the other until they are too large for one step; the first in any case. One with an id of its
+-- caller's that is known again stays a dead letter: another job has it by now.
 --
--- KEYS  1 dead  2 waiting  3 ids
--- ARGV  1 how many at the most
+-- KEYS  1 workers  2 dead
+-- ARGV  1 bytes  2 and on: keys of letters
 -- RETURN  { how many it looked at, how many of them it put back }
 
-local function decode(text)
-  local is_read, content = pcall(cjson.decode, text)
-  return is_read and type(content) == 'table' and content or {}
+local dead = KEYS[2]
+
+local function put_back(element)
+  local head = head_of(element)
+  local group = string.match(head, ',"group":"([^"]*)"')
+  if group then place_in_group(group, element, 0) else push(element, head) end
 end
 
-local function is_free(element)
-  local fields = decode(element)
-  if fields.ownId ~= true then return true end
-  return redis.call('SADD', KEYS[3], tostring(fields.id)) == 1
-end
-
-local looked, moved = 0, 0
-while looked < tonumber(ARGV[1]) do
-  local letter = redis.call('LINDEX', KEYS[1], -1)
-  if not letter then break end
+local looked, moved, bytes = 0, 0, 0
+for index = 2, #ARGV do
+  local key = ARGV[index]
+  bytes = bytes + redis.call('HSTRLEN', dead .. ':job', key)
+  if looked > 0 and bytes > tonumber(ARGV[1]) then break end
   looked = looked + 1
-  local element = decode(letter).element
-  if type(element) == 'string' and is_free(element) then
-    -- In this order: one that is refused stays where it is.
-    redis.call('LPUSH', KEYS[2], (string.gsub(element, '^{"attempts":%d+,', '{', 1)))
-    redis.call('RPOP', KEYS[1])
-    moved = moved + 1
-  else
-    redis.call('LMOVE', KEYS[1], KEYS[1], 'RIGHT', 'LEFT')
+  local job = redis.call('HGET', dead .. ':job', key)
+  if job then
+    local why = redis.call('HGET', dead .. ':why', key) or ''
+    local own_id = string.sub(why, 1, 13) == '{"ownId":true' and string.match(key, '^(.*)\31')
+    if not own_id or redis.call('SADD', base .. 'ids', own_id) == 1 then
+      -- In this order: one that is refused stays where it is.
+      local is_done, refusal = pcall(put_back, string.sub(job, string.find(job, '\n', 1, true) + 1))
+      if not is_done then
+        if own_id then redis.call('SREM', base .. 'ids', own_id) end
+        return type(refusal) == 'table' and refusal or redis.error_reply(refusal)
+      end
+      moved = moved + remove_letter(dead, key)
+    end
   end
 end
+placed()
 return { looked, moved }

@@ -1,0 +1,174 @@
+import type { Database } from "../client/database.ts";
+import type { Statement } from "../client/statement.ts";
+import { columns, type JobRow } from "./job-table.ts";
+
+/** A dead letter without its job. */
+export interface DeadHead {
+  readonly id: string;
+  readonly reason: string | null;
+  readonly attempts: number;
+  /** When it died, in microseconds since 1970. */
+  readonly place: number;
+  readonly group: string | null;
+  /** Bytes of its data, as stored. */
+  readonly size: number;
+}
+
+export interface DeadRow {
+  readonly id: string;
+  readonly place: number;
+  readonly data: unknown;
+  readonly stack: string | null;
+  readonly history: readonly unknown[] | null;
+}
+
+/** A row, and when it died: one that died again since is another letter. */
+export interface DeadKey {
+  readonly id: string;
+  readonly place: number;
+}
+
+/** From the one behind `after` on, in the order asked for; with places from `first` to `last`. */
+export interface DeadRange {
+  readonly first: number;
+  readonly last: number;
+  readonly after: DeadKey | undefined;
+  readonly order: "newest" | "oldest";
+  readonly limit: number;
+}
+
+const died = "coalesce(died_at, added_at)";
+const place = `(extract(epoch FROM ${died}) * 1000000)::float8`;
+const timeOf = (microseconds: string): string => `(timestamptz 'epoch' + ${microseconds}::float8 * interval '1 microsecond')`;
+const head = `id, last_error AS reason, attempts, ${place} AS place, group_name AS "group", pg_column_size(data) AS size`;
+const isDead = `queue = $1 AND state = 'dead'`;
+
+const newest: Statement = {
+  name: "keyline-newest-dead",
+  text: `SELECT ${head} FROM keyline.job WHERE ${isDead} AND ${died} >= ${timeOf("$2")} AND (${died}, id) < (${timeOf("$3")}, $4)
+    ORDER BY ${died} DESC, id DESC LIMIT $5`,
+};
+
+const oldest: Statement = {
+  name: "keyline-oldest-dead",
+  text: `SELECT ${head} FROM keyline.job WHERE ${isDead} AND ${died} <= ${timeOf("$2")} AND (${died}, id) > (${timeOf("$3")}, $4)
+    ORDER BY ${died}, id LIMIT $5`,
+};
+
+const named: Statement = {
+  name: "keyline-dead-of",
+  text: `SELECT ${head} FROM keyline.job WHERE ${isDead} AND id = ANY($2::text[])`,
+};
+
+const isOneOf = `${isDead} AND id = of_id AND ${place} = of_place`;
+const letters = "unnest($2::text[], $3::float8[]) AS letter (of_id, of_place)";
+
+const read: Statement = {
+  name: "keyline-read-dead",
+  text: `SELECT id, of_place AS place, data, last_stack AS stack, history FROM keyline.job, ${letters} WHERE ${isOneOf}`,
+};
+
+const redrive: Statement = {
+  name: "keyline-redrive",
+  text: `UPDATE keyline.job SET state = 'waiting', attempts = 0, delivered_to = NULL, died_at = NULL FROM ${letters}
+    WHERE ${isOneOf} RETURNING ${columns}`,
+};
+
+const discard: Statement = {
+  name: "keyline-discard",
+  text: `DELETE FROM keyline.job USING ${letters} WHERE ${isOneOf} RETURNING id`,
+};
+
+const status: Statement = {
+  name: "keyline-dead-status",
+  text: `SELECT (SELECT count(*) FROM keyline.job WHERE ${isDead})::float8 AS dead,
+    coalesce((SELECT dropped FROM keyline.dropped_letter WHERE queue = $1), 0)::float8 AS dropped`,
+};
+
+const now: Statement = { name: "keyline-now", text: `SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::float8 AS now` };
+
+const mayLook: Statement = {
+  name: "keyline-may-look-at-dead",
+  text: `INSERT INTO keyline.dropped_letter AS known (queue, looked_at) VALUES ($1, now())
+    ON CONFLICT (queue) DO UPDATE SET looked_at = now() WHERE known.looked_at < now() - $2 * interval '1 millisecond' RETURNING queue`,
+};
+
+// The oldest that is kept is found by walking over as many as are kept, in the index alone.
+const drop: Statement = {
+  name: "keyline-drop-dead",
+  text: `WITH dropped AS (
+      DELETE FROM keyline.job WHERE queue = $1 AND id IN (
+        SELECT id FROM keyline.job WHERE ${isDead} AND ${died} < greatest(
+          now() - $2 * interval '1 millisecond',
+          (SELECT ${died} FROM keyline.job WHERE ${isDead} ORDER BY ${died} DESC OFFSET $3::bigint - 1 LIMIT 1)
+        )
+        ORDER BY ${died}, id LIMIT $4 FOR UPDATE SKIP LOCKED
+      ) AND state = 'dead' RETURNING id
+    ), counted AS (SELECT count(*)::integer AS count FROM dropped), noted AS (
+      INSERT INTO keyline.dropped_letter AS known (queue, dropped) SELECT $1, count FROM counted WHERE count > 0
+      ON CONFLICT (queue) DO UPDATE SET dropped = known.dropped + excluded.dropped
+    )
+    SELECT count FROM counted`,
+};
+
+/** The dead letters of one transactional queue: rows that nobody runs until they are redriven. */
+export class DeadTable {
+  readonly #database: Database;
+  readonly #queue: string;
+
+  constructor(database: Database, queue: string) {
+    this.#database = database;
+    this.#queue = queue;
+  }
+
+  page({ first, last, after, order, limit }: DeadRange): Promise<DeadHead[]> {
+    // Behind every id, or before each of them.
+    const values =
+      order === "newest"
+        ? [first, after?.place ?? last + 1, after?.id ?? "", limit]
+        : [last, after?.place ?? first, after?.id ?? "", limit];
+    return this.#database.query<DeadHead>(order === "newest" ? newest : oldest, [this.#queue, ...values]);
+  }
+
+  of(ids: readonly string[]): Promise<DeadHead[]> {
+    return this.#database.query<DeadHead>(named, [this.#queue, ids]);
+  }
+
+  read(keys: readonly DeadKey[]): Promise<DeadRow[]> {
+    return this.#database.query<DeadRow>(read, this.#values(keys));
+  }
+
+  /** The rows that wait again. */
+  redrive(keys: readonly DeadKey[]): Promise<JobRow[]> {
+    return this.#database.query<JobRow>(redrive, this.#values(keys));
+  }
+
+  async discard(keys: readonly DeadKey[]): Promise<number> {
+    return (await this.#database.query(discard, this.#values(keys))).length;
+  }
+
+  async counts(): Promise<{ readonly dead: number; readonly dropped: number }> {
+    const [row] = await this.#database.query<{ dead: number; dropped: number }>(status, [this.#queue]);
+    return row ?? { dead: 0, dropped: 0 };
+  }
+
+  /** Microseconds since 1970, by the clock that letters die by. */
+  async now(): Promise<number> {
+    return (await this.#database.query<{ now: number }>(now, []))[0]?.now ?? 0;
+  }
+
+  /** Whether it is this process's turn to look for letters that are not kept: nobody has for `pauseMs`. */
+  async mayLook(pauseMs: number): Promise<boolean> {
+    return (await this.#database.query(mayLook, [this.#queue, pauseMs])).length === 1;
+  }
+
+  /** Drops up to `limit` letters that are not kept any longer, oldest first. Returns how many. */
+  async drop({ maxLength, maxAgeMs }: { readonly maxLength: number; readonly maxAgeMs: number }, limit: number): Promise<number> {
+    const [row] = await this.#database.query<{ count: number }>(drop, [this.#queue, maxAgeMs, maxLength, limit]);
+    return row?.count ?? 0;
+  }
+
+  #values(keys: readonly DeadKey[]): unknown[] {
+    return [this.#queue, keys.map(({ id }) => id), keys.map((key) => key.place)];
+  }
+}

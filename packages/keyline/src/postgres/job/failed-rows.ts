@@ -1,0 +1,96 @@
+import type { Database } from "../client/database.ts";
+import { withStorableText } from "../client/refused-data.ts";
+import type { Statement } from "../client/statement.ts";
+
+/** How an attempt failed: attempts counted before it, and with it. */
+export interface Failure {
+  readonly heldAttempts: number;
+  readonly attempts: number;
+  readonly error: string;
+  /** The attempt as an entry of the history; undefined where there is none to be noted. */
+  readonly failed: string | undefined;
+  /** Entries of attempts whose workers are gone, as the element has them, oldest first. */
+  readonly gone: readonly string[];
+}
+
+interface Texts {
+  readonly error: string;
+  readonly gone: readonly string[];
+  readonly failed: string | null;
+  readonly stack: string | null;
+}
+
+// What the row was not told of workers that are gone is what its count lacks.
+const newHistory = (held: string, gone: string, failed: string): string =>
+  `keyline.with_failure(history, ${gone}, ${held} - attempts, ${failed})`;
+
+// An attempt that was overtaken by a later one changes nothing. The tag knows its own change again when the answer to it got lost.
+const retry: Statement = {
+  name: "keyline-retry",
+  text: `UPDATE keyline.job SET state = 'scheduled', attempts = $3, due_at = now() + $4 * interval '1 millisecond', last_error = $5,
+      delivered_to = NULL, retry_tag = $7,
+      history = CASE WHEN attempts = $3 AND retry_tag = $7 THEN history ELSE ${newHistory("$6", "$8::json[]", "$9::json")} END
+    WHERE queue = $1 AND id = $2 AND state IN ('waiting', 'scheduled') AND (attempts <= $6 OR (attempts = $3 AND retry_tag = $7)) RETURNING id`,
+};
+
+const bury: Statement = {
+  name: "keyline-bury",
+  text: `UPDATE keyline.job SET state = 'dead', attempts = $3, due_at = NULL, last_error = $4, died_at = now(), last_stack = $8,
+      history = ${newHistory("$5", "$6::json[]", "$7::json")}
+    WHERE queue = $1 AND id = $2 AND state IN ('waiting', 'scheduled') AND attempts <= $5 RETURNING id`,
+};
+
+// The element with the raised count is in the memory that `$4` names. Where that is not in charge any more a rebuild may deliver the job with the count from
+// before, and that copy settles nothing: then the row is the relay's. The shared lock makes a change of the epoch wait, so that the rebuild sees the count.
+const raiseAttempts: Statement = {
+  name: "keyline-raise-attempts",
+  text: `WITH charge AS (SELECT true AS is_in_charge FROM keyline.queue WHERE name = $1 AND epoch = $4 FOR SHARE)
+    UPDATE keyline.job SET attempts = raised.attempts,
+      history = keyline.with_failure(history, array_fill($5::json, ARRAY[least(20, raised.attempts - job.attempts)]), 20, NULL),
+      delivered_to = CASE WHEN charge.is_in_charge THEN job.delivered_to END
+    FROM unnest($2::text[], $3::integer[]) AS raised (id, attempts) LEFT JOIN charge ON true
+    WHERE job.queue = $1 AND job.id = raised.id AND job.attempts < raised.attempts AND job.state IN ('waiting', 'scheduled')`,
+};
+
+/** The rows of one queue, as attempts that have failed change them. */
+export class FailedRows {
+  readonly #database: Database;
+  readonly #queue: string;
+
+  constructor(database: Database, queue: string) {
+    this.#database = database;
+    this.#queue = queue;
+  }
+
+  /** False when the row is gone, ended, or has had a later attempt than the one that failed. The same call with the same `tag` may be made again. */
+  async retry(id: string, failure: Failure & { readonly delayMs: number; readonly tag: string }): Promise<boolean> {
+    const { attempts, delayMs, heldAttempts, tag } = failure;
+    return this.#write(failure, undefined, ({ error, gone, failed }) =>
+      this.#database.query(retry, [this.#queue, id, attempts, delayMs, error, heldAttempts, tag, gone, failed]),
+    );
+  }
+
+  /** The same, for good. */
+  bury(id: string, failure: Failure & { readonly stack: string | undefined }): Promise<boolean> {
+    const { attempts, heldAttempts } = failure;
+    return this.#write(failure, failure.stack, ({ error, gone, failed, stack }) =>
+      this.#database.query(bury, [this.#queue, id, attempts, error, heldAttempts, gone, failed, stack]),
+    );
+  }
+
+  // All texts of a failure are for people to read.
+  async #write({ error, gone, failed }: Failure, stack: string | undefined, send: (texts: Texts) => Promise<object[]>): Promise<boolean> {
+    const texts: Texts = { error, gone, failed: failed ?? null, stack: stack ?? null };
+    const rows = await withStorableText(JSON.stringify(texts), (text) => send(JSON.parse(text) as Texts));
+    return rows.length === 1;
+  }
+
+  /** `gone` is the entry of the history for each attempt that is new. `epoch` names the memory in which the elements have these counts, or an older one. */
+  async raiseAttempts(
+    jobs: readonly { readonly id: string; readonly attempts: number }[],
+    { epoch, gone }: { readonly epoch: string; readonly gone: string },
+  ): Promise<void> {
+    const values = [this.#queue, jobs.map((job) => job.id), jobs.map((job) => job.attempts), epoch, gone];
+    await this.#database.query(raiseAttempts, values);
+  }
+}
