@@ -1,27 +1,28 @@
 import type { Access } from "../access/access.ts";
-import { ExposureFinder } from "../access/exposure-finder.ts";
+import { ExposureAccess } from "../access/exposure-access.ts";
 import type { Visitor } from "../access/token.ts";
 import { Problem } from "../server/problem.ts";
 import type { ChannelExposure, ChannelExposures } from "./exposures.ts";
 
-/**
- * Finds channels for those who may use them. Others learn nothing: a channel that is not there is refused as a private one is, and only a token
- * that lists its name is told with 404 that there is none.
- */
+/** Finds channels for those who may use them. */
 export class ChannelAccess {
-  readonly #access: Access;
-  readonly #exposures: ExposureFinder<ChannelExposure>;
+  readonly #exposures: ExposureAccess<ChannelExposure>;
 
   constructor(access: Access, exposures: ChannelExposures) {
-    this.#access = access;
-    this.#exposures = new ExposureFinder(exposures, { kind: "channel", nameOf: ({ channel }) => channel.name });
+    this.#exposures = new ExposureAccess(access, exposures, {
+      kind: "channel",
+      read: "subscribe",
+      write: "publish",
+      unknown: "UNKNOWN_CHANNEL",
+      nameOf: ({ channel }) => channel.name,
+      writersOf: ({ publish }) => publish,
+      closed: (name) => `Nobody publishes on ${name} from outside`,
+    });
   }
 
   /** The channel, to read it. */
-  async toRead(visitor: Visitor, name: string): Promise<ChannelExposure> {
-    const exposure = await this.#exposures.find(name);
-    if (exposure?.access !== "public") this.#access.require(visitor, "subscribe", name);
-    return exposure ?? noChannel(name);
+  toRead(visitor: Visitor, name: string): Promise<ChannelExposure> {
+    return this.#exposures.toRead(visitor, name);
   }
 
   /** The channel, to see who is on it, and to enter it. */
@@ -32,16 +33,7 @@ export class ChannelAccess {
   }
 
   /** The channel, to publish on it. */
-  async toPublish(visitor: Visitor, name: string): Promise<ChannelExposure> {
-    const exposure = await this.#exposures.find(name);
-    const { access, publish = "token" } = exposure ?? {};
-    const isOpen = publish === "public" || (publish === "nobody" && access === "public");
-    if (!isOpen) this.#access.require(visitor, "publish", name);
-    if (publish !== "nobody") return exposure ?? noChannel(name);
-    throw new Problem({ title: `Nobody publishes on ${name} from outside`, status: 403, code: "FORBIDDEN" });
+  toPublish(visitor: Visitor, name: string): Promise<ChannelExposure> {
+    return this.#exposures.toWrite(visitor, name);
   }
-}
-
-function noChannel(name: string): never {
-  throw new Problem({ title: `There is no channel ${name}`, status: 404, code: "UNKNOWN_CHANNEL" });
 }
