@@ -1,15 +1,12 @@
 import type { ValkeyConnection } from "../client/connection.ts";
+import { groupScript } from "./group-script.ts";
 import type { GroupMode } from "./group-log.ts";
 import type { GroupKeys, StreamKeys } from "./keys.ts";
 import { wakeKeyOf } from "./group-wake.ts";
-import { scriptsBeside } from "../client/script.ts";
 
-const script = scriptsBeside(import.meta.url);
-
-const prelude = ["group", "client/eras", "stream-state", "group-again"];
-const status = script(8, ...prelude, "group-status");
-const redrive = script(4, ...prelude, "group-redrive");
-const remove = script(8, ...prelude, "group-remove");
+const status = groupScript(8, "group-status");
+const redrive = groupScript(4, "group-redrive");
+const remove = groupScript(8, "group-remove");
 
 /** What a group is like, as far as Valkey knows. */
 export interface GroupState {

@@ -1,8 +1,6 @@
 import { registerLease } from "../client/register-lease.ts";
-import { scriptsBeside } from "../client/script.ts";
+import { groupScript } from "./group-script.ts";
 import type { GroupLog, GroupMode } from "./group-log.ts";
-
-const script = scriptsBeside(import.meta.url);
 
 export interface GroupBeat {
   /** Entries pending with this consumer; -1 when the group is not there. */
@@ -21,10 +19,9 @@ export interface Loss {
   readonly entries: number;
 }
 
-const prelude = ["group", "client/eras", "stream-state", "group-again"];
-const beat = script(6, ...prelude, "group-beat");
-const rescue = script(5, ...prelude, "group-rescue");
-const sweep = script(4, ...prelude, "group-sweep");
+const beat = groupScript(6, "group-beat");
+const rescue = groupScript(5, "group-rescue");
+const sweep = groupScript(4, "group-sweep");
 
 /** The leases of the consumers of one group, and what those leave behind whose lease has ended. */
 export class GroupLeases {

@@ -1,11 +1,9 @@
 import type { ValkeyConnection } from "../client/connection.ts";
 import type { GroupKeys } from "./keys.ts";
+import { groupScript } from "./group-script.ts";
 import { wakeKeyOf } from "./group-wake.ts";
-import { scriptsBeside } from "../client/script.ts";
 import { toKeptEntry, type WireEntry } from "./stream-log.ts";
 import { bulkString, WrittenCommand } from "../client/written-command.ts";
-
-const script = scriptsBeside(import.meta.url);
 
 /** An entry that a consumer was handed out. */
 export interface HandedEntry {
@@ -38,12 +36,11 @@ export type GroupMode = "" | "backlog";
 type TurnReply = [EndOfEntry[], stoppedBy: string, nextDueMs: number, Taken[], wokenUpTo: string];
 type Taken = [id: string, text: string] | [id: string, key: string | null, data: string | null];
 
-const prelude = ["group", "client/eras", "stream-state", "group-again"];
-const turn = script(5, ...prelude, "group-turn");
-const fail = script(5, ...prelude, "group-fail");
-const own = script(4, ...prelude, "group-own");
-const adopt = script(2, ...prelude, "group-adopt");
-const attach = script(5, ...prelude, "group-attach");
+const turn = groupScript(5, "group-turn");
+const fail = groupScript(5, "group-fail");
+const own = groupScript(4, "group-own");
+const adopt = groupScript(2, "group-adopt");
+const attach = groupScript(5, "group-attach");
 
 /** One consumer group on Valkey, as its consumers work with it: each operation is one step on the server. */
 export class GroupLog {

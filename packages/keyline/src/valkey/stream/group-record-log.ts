@@ -1,8 +1,6 @@
+import { groupScript } from "./group-script.ts";
 import type { GroupLog } from "./group-log.ts";
 import { wakeKeyOf } from "./group-wake.ts";
-import { scriptsBeside } from "../client/script.ts";
-
-const script = scriptsBeside(import.meta.url);
 
 /** An event of the record. */
 interface RecordedEntry {
@@ -11,11 +9,10 @@ interface RecordedEntry {
   readonly data: string | undefined;
 }
 
-const prelude = ["group", "client/eras", "stream-state", "group-again"];
-const floor = script(3, ...prelude, "group-floor");
-const fill = script(3, ...prelude, "group-fill");
-const switchOver = script(7, ...prelude, "group-switch");
-const handOut = script(6, ...prelude, "group-hand-out");
+const floor = groupScript(3, "group-floor");
+const fill = groupScript(3, "group-fill");
+const switchOver = groupScript(7, "group-switch");
+const handOut = groupScript(6, "group-hand-out");
 
 /** What a consumer group of a transactional stream does on Valkey besides: it meets the record. */
 export class GroupRecordLog {
