@@ -8,7 +8,7 @@ import type { QueueStore } from "../valkey/queue/queue-store.ts";
 import type { ShiftDuty } from "../work/shift-parts.ts";
 import type { HeldJob } from "./held-jobs.ts";
 
-const page = 500;
+const page = 200;
 const longestPauseMs = 60_000;
 
 interface LetterKeeperSetup {

@@ -74,7 +74,7 @@ describe("rights that are missing are told by the first use", () => {
     expect(rows).toEqual([{ count: 0 }]);
   });
 
-  test.each(["lmove", "rpush", "blmove"])("of Valkey's %s, to a worker, before it takes anything", async (command) => {
+  test.each(["lmove", "rpush", "blmove", "hset"])("of Valkey's %s, to a worker, before it takes anything", async (command) => {
     await stage.valkey.call("ACL", "SETUSER", "lame", "reset", "on", ">secret", "~kl:*", "&kl:*", "+@all", `-${command}`);
     const queue = open("shop").queue(`lame-${command}`);
     await queue.addMany([{ data: 1 }, { data: 2 }, { data: 3 }]);

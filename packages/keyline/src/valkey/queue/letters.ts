@@ -12,6 +12,7 @@ const drop = script(1, "letter", "drop-letters");
 
 // So much does one step move or answer, so that the server answers others in between.
 const stepBytes = 4_194_304;
+const stepLetters = 100;
 // So many letters of one id are found; nobody asks for more of them by its id.
 const mostOfAnId = 1_000;
 
@@ -75,7 +76,7 @@ export class Letters {
     const { workers, dead } = this.#keys;
     let count = 0;
     for (let from = 0; from < keys.length;) {
-      const answer = await redrive.run(this.#connection, [workers, dead, stepBytes, ...keys.slice(from)]);
+      const answer = await redrive.run(this.#connection, [workers, dead, stepBytes, ...keys.slice(from, from + stepLetters)]);
       const [looked, moved] = answer as [number, number];
       from += looked;
       count += moved;
@@ -85,7 +86,11 @@ export class Letters {
 
   /** Removes letters. Returns how many there were. */
   async discard(keys: readonly string[]): Promise<number> {
-    return (await discard.run(this.#connection, [this.#keys.dead, ...keys])) as number;
+    let count = 0;
+    for (let from = 0; from < keys.length; from += stepLetters) {
+      count += (await discard.run(this.#connection, [this.#keys.dead, ...keys.slice(from, from + stepLetters)])) as number;
+    }
+    return count;
   }
 
   /** Drops up to `limit` letters that are not kept any longer. Returns how many. */
