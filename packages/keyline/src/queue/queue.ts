@@ -1,65 +1,30 @@
 import type { StandardSchemaV1 } from "@standard-schema/spec";
-import type { Door } from "../runtime/door.ts";
 import { KeylineError, toError } from "../runtime/errors.ts";
 import { isLent } from "../postgres/client/lent-client.ts";
 import type { TransactionClient } from "../postgres/client/options.ts";
-import type { DeadTable } from "../postgres/job/dead-table.ts";
-import type { Logger } from "../runtime/logger.ts";
 import { checkInteger, checkOptionNames, checkTimeout } from "../runtime/options.ts";
-import type { ValkeyConnection } from "../valkey/client/connection.ts";
-import type { QueueCounts } from "../valkey/queue/reads.ts";
-import type { QueueStore } from "../valkey/queue/queue-store.ts";
-import type { StreamTails } from "../valkey/client/stream-tails.ts";
 import { AddCheck, checkAddManyOptions, checkAddOptions } from "./add-check.ts";
-import type { Adder, AddRequest } from "./adder.ts";
+import type { AddRequest } from "./adder.ts";
 import type { DeadLetter } from "./dead-letter.ts";
 import { DeadLetters } from "./dead-letters.ts";
-import { readHead } from "./element.ts";
-import { checkGroups, checkPause, type Gatekeeper, type QueueGroupStatus, type PauseOptions } from "./gatekeeper.ts";
+import { checkGroups, checkPause, type QueueGroupStatus, type PauseOptions } from "./gatekeeper.ts";
 import type { LimitChanges, Limits } from "./limits.ts";
-import type { JobRecord } from "./job-record.ts";
 import type { DeadLettersOptions, LetterActOptions } from "./letter-filter.ts";
-import type { LetterShelf } from "./letter-shelf.ts";
-import type { AddOptions, AddResult, QueuePolicy, TransactionalAddOptions, WorkBatchOptions, WorkOptions } from "./options.ts";
+import type { AddOptions, AddResult, TransactionalAddOptions, WorkBatchOptions, WorkOptions } from "./options.ts";
 import { BatchRunner, type BatchHandler, type SettlingBatchHandler } from "./batch-runner.ts";
 import { noSettling, settleOf, type HandlerContext } from "./job-settle.ts";
+import type { QueueParts } from "./queue-parts.ts";
+import { readStatus, type QueueStatus } from "./queue-status.ts";
 import { SingleRunner } from "../work/single-runner.ts";
 import type { Job } from "./job.ts";
-import type { ScheduleBook } from "./schedule-book.ts";
 import type { ScheduleOptions } from "./schedule-spec.ts";
 import type { Schedule } from "./schedule-state.ts";
 import { Schedules } from "./schedules.ts";
 import type { TransactionalAdder } from "./transactional-adder.ts";
 import { Worker, type WorkerSetup } from "./worker.ts";
 
-/** What `Keyline` gives a queue to work with. */
-export interface QueueParts {
-  readonly store: QueueStore;
-  readonly adder: Adder;
-  /** These three only on a transactional queue. */
-  readonly record: JobRecord | undefined;
-  readonly transactionalAdder: TransactionalAdder | undefined;
-  readonly scheduleBook: ScheduleBook;
-  readonly deadTable: DeadTable | undefined;
-  /** Where its dead letters are. */
-  readonly shelves: readonly LetterShelf[];
-  readonly policy: QueuePolicy;
-  readonly schema: StandardSchemaV1 | undefined;
-  readonly logger: Logger;
-  readonly tails: StreamTails;
-  readonly gatekeeper: Gatekeeper;
-  createBlockingConnection(blockMs: number): ValkeyConnection;
-  readonly workers: Set<{ stop(): Promise<void> }>;
-  readonly door: Door;
-}
-
 export type Handler<Data> = (job: Job<Data>) => unknown;
 export type SettlingHandler<Data> = (job: Job<Data>, context: HandlerContext) => unknown;
-
-export interface QueueStatus extends QueueCounts {
-  /** When the next job to be taken was added, in milliseconds since 1970; undefined when none waits, or a foreign writer left it out. */
-  readonly oldestWaitingAt: number | undefined;
-}
 
 type AddOptionsOf<Transactional extends boolean> = Transactional extends true ? TransactionalAddOptions : AddOptions;
 type HandlerOf<Data, Transactional extends boolean> = Transactional extends true ? SettlingHandler<Data> : Handler<Data>;
@@ -182,7 +147,7 @@ export class Queue<Input, Output = Input, Transactional extends boolean = false>
 
   /** How many jobs wait, run, are scheduled and are dead, and how many dead letters were dropped. On a transactional queue `dead` counts rows; running jobs are not settled yet. */
   counts(): Promise<QueueStatus> {
-    return this.#parts.door.accept(() => this.#counts());
+    return this.#parts.door.accept(() => readStatus(this.#parts));
   }
 
   /**
@@ -229,13 +194,6 @@ export class Queue<Input, Output = Input, Transactional extends boolean = false>
     const state = checkGroups(options);
     this.#parts.door.check();
     return this.#parts.gatekeeper.groups(state);
-  }
-
-  async #counts(): Promise<QueueStatus> {
-    await this.#parts.store.connection.ensureReady(5_000);
-    const { first, ...counts } = await this.#parts.store.reads.counts();
-    const { dead, dropped } = (await this.#parts.deadTable?.counts()) ?? { dead: 0, dropped: 0 };
-    return { ...counts, dead: counts.dead + dead, dropped: counts.dropped + dropped, oldestWaitingAt: readHead(first)?.at };
   }
 
   /**

@@ -20,7 +20,8 @@ import { LettersInRows } from "./letters-in-rows.ts";
 import { LettersOnValkey } from "./letters-on-valkey.ts";
 import { toPolicy, type QueueOptions, type QueuePolicy } from "./options.ts";
 import { PlainScheduleBook } from "./plain-schedule-book.ts";
-import { Queue, type QueueParts } from "./queue.ts";
+import { Queue } from "./queue.ts";
+import type { QueueParts } from "./queue-parts.ts";
 import { TransactionalAdder } from "./transactional-adder.ts";
 import { TransactionalScheduleBook } from "./transactional-schedule-book.ts";
 

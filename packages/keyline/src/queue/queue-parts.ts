@@ -1,0 +1,35 @@
+import type { StandardSchemaV1 } from "@standard-schema/spec";
+import type { DeadTable } from "../postgres/job/dead-table.ts";
+import type { Door } from "../runtime/door.ts";
+import type { Logger } from "../runtime/logger.ts";
+import type { ValkeyConnection } from "../valkey/client/connection.ts";
+import type { StreamTails } from "../valkey/client/stream-tails.ts";
+import type { QueueStore } from "../valkey/queue/queue-store.ts";
+import type { Adder } from "./adder.ts";
+import type { Gatekeeper } from "./gatekeeper.ts";
+import type { JobRecord } from "./job-record.ts";
+import type { LetterShelf } from "./letter-shelf.ts";
+import type { QueuePolicy } from "./options.ts";
+import type { ScheduleBook } from "./schedule-book.ts";
+import type { TransactionalAdder } from "./transactional-adder.ts";
+
+/** What `Keyline` gives a queue to work with. */
+export interface QueueParts {
+  readonly store: QueueStore;
+  readonly adder: Adder;
+  /** These three only on a transactional queue. */
+  readonly record: JobRecord | undefined;
+  readonly transactionalAdder: TransactionalAdder | undefined;
+  readonly deadTable: DeadTable | undefined;
+  readonly scheduleBook: ScheduleBook;
+  /** Where its dead letters are. */
+  readonly shelves: readonly LetterShelf[];
+  readonly policy: QueuePolicy;
+  readonly schema: StandardSchemaV1 | undefined;
+  readonly logger: Logger;
+  readonly tails: StreamTails;
+  readonly gatekeeper: Gatekeeper;
+  createBlockingConnection(blockMs: number): ValkeyConnection;
+  readonly workers: Set<{ stop(): Promise<void> }>;
+  readonly door: Door;
+}
