@@ -1,13 +1,15 @@
 /*
- * `npm run soak:apps -- --minutes 60`: starts the applications as `npm start` does, sends visitors that come and go, and compares the
- * memory of each of their processes at the end with that after five minutes. Exits with 1 when one has grown by more than a tenth.
+ * `npm run soak:apps -- --minutes 60`: starts the applications as `npm start` does, sends visitors that come and go, and compares what each of their
+ * processes has in use at the end with that after five minutes, garbage collected both times. Exits with 1 when one has grown by more than a tenth.
  */
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { createServer } from "node:net";
 import { join } from "node:path";
+import { createInterface } from "node:readline";
 import { setTimeout as sleep } from "node:timers/promises";
 import { parseArgs } from "node:util";
+import { liveMemoryAt, type LiveMemory } from "./live-memory.ts";
 import { MemoryWatch } from "./memory-watch.ts";
 import { Visitors } from "./visitors.ts";
 
@@ -20,8 +22,14 @@ if (!(minutes > settledMinutes)) throw new Error(`--minutes takes a number above
 
 const port = await freePort();
 const applications = spawn(process.execPath, [...process.execArgv, join(import.meta.dirname, "..", "main.ts")], {
-  env: { ...process.env, PORT: String(port) },
-  stdio: ["ignore", "pipe", "inherit"],
+  env: { ...process.env, PORT: String(port), NODE_OPTIONS: "--inspect=127.0.0.1:0" },
+  stdio: ["ignore", "pipe", "pipe"],
+});
+const inspectors: string[] = [];
+createInterface(applications.stderr).on("line", (line) => {
+  const address = /^Debugger listening on (ws:\S+)$/.exec(line)?.[1];
+  if (address !== undefined) inspectors.push(address);
+  else if (!line.startsWith("For help, see: ") && !line.startsWith("Debugger ")) console.error(line);
 });
 const ended = once(applications, "exit");
 for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => applications.kill(signal));
@@ -38,23 +46,35 @@ async function watch(address: string, pid: number): Promise<number> {
   const memory = new MemoryWatch(pid);
   const startedAt = performance.now();
   const elapsedMinutes = (): number => (performance.now() - startedAt) / 60_000;
+  let settled: readonly LiveMemory[] = [];
   visitors.begin();
-  for (let sample = 1; elapsedMinutes() < minutes; sample++) {
-    await sleep(10_000);
+  for (let minute = 1; minute <= minutes; minute++) {
+    await sleep(Math.max(0, (minute - elapsedMinutes()) * 60_000));
     if (applications.exitCode !== null) throw new Error("The applications ended");
-    memory.sample(elapsedMinutes());
-    if (sample % 6 === 0) console.log(`${elapsedMinutes().toFixed(0).padStart(3)} min  ${memory.describe()}`);
+    console.log(`${String(minute).padStart(3)} min  ${memory.describe()}`);
+    if (minute === settledMinutes) settled = await liveMemory();
   }
+  const final = await liveMemory();
   await visitors.end();
   console.log(`\nVisits: ${visitors.describe()}\n`);
-  const growths = memory.growths(settledMinutes);
-  for (const { name, settledMb, finalMb } of growths) {
-    const isGrown = finalMb > settledMb * allowedGrowth;
-    console.log(`${isGrown ? "GREW" : "ok  "}  ${name.padEnd(24)} ${settledMb} MB after ${settledMinutes} min, ${finalMb} MB at the end`);
+  return judge(settled, final);
+}
+
+function judge(settled: readonly LiveMemory[], final: readonly LiveMemory[]): number {
+  let grown = 0;
+  for (const { pid, mb } of final) {
+    const before = settled.find((each) => each.pid === pid)?.mb ?? 0;
+    const isGrown = mb > before * allowedGrowth;
+    if (isGrown) grown++;
+    console.log(`${isGrown ? "GREW" : "ok  "}  process ${pid}: ${before} MB in use after ${settledMinutes} minutes, ${mb} MB at the end`);
   }
-  const grown = growths.filter(({ settledMb, finalMb }) => finalMb > settledMb * allowedGrowth).length;
-  console.log(`\n${growths.length - grown} passed, ${grown} failed`);
-  return growths.length === 0 || grown > 0 ? 1 : 0;
+  console.log(`\n${final.length - grown} passed, ${grown} failed`);
+  return final.length === 0 || grown > 0 ? 1 : 0;
+}
+
+async function liveMemory(): Promise<LiveMemory[]> {
+  const found = await Promise.all(inspectors.map((inspector) => liveMemoryAt(inspector)));
+  return found.filter((each) => each !== undefined);
 }
 
 async function freePort(): Promise<number> {

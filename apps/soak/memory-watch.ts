@@ -1,56 +1,16 @@
 import { readdirSync, readFileSync } from "node:fs";
 
-/** Samples of a process in the order in which they were taken. */
-interface History {
-  readonly name: string;
-  readonly samples: { readonly minute: number; readonly mb: number }[];
-}
-
-export interface Growth {
-  readonly name: string;
-  readonly settledMb: number;
-  readonly finalMb: number;
-}
-
-/** Reads what memory (VmRSS, Linux) the Node processes of a family take, again and again. */
+/** Reads what the Node processes of a family take of the system's memory (VmRSS, Linux). */
 export class MemoryWatch {
   readonly #root: number;
-  readonly #histories = new Map<number, History>();
 
   constructor(root: number) {
     this.#root = root;
   }
 
-  sample(minute: number): void {
-    for (const pid of familyOf(this.#root)) {
-      const reading = readMemory(pid);
-      if (!reading) continue;
-      const history = this.#histories.get(pid) ?? { name: reading.name, samples: [] };
-      history.samples.push({ minute, mb: reading.mb });
-      this.#histories.set(pid, history);
-    }
-  }
-
   describe(): string {
-    return [...this.#histories.values()].map(({ name, samples }) => `${name} ${samples.at(-1)?.mb} MB`).join(", ");
+    return familyOf(this.#root).flatMap(describeProcess).join(", ");
   }
-
-  /**
-   * Medians of a minute's samples, since a collection may have run just before one of them. Processes that ended or began later say nothing.
-   */
-  growths(settledMinute: number): Growth[] {
-    return [...this.#histories.values()].flatMap(({ name, samples }) => {
-      const end = samples.at(-1)?.minute ?? 0;
-      const settled = medianOf(samples.filter(({ minute }) => minute >= settledMinute - 0.5 && minute <= settledMinute + 0.5));
-      const final = medianOf(samples.filter(({ minute }) => minute >= end - 1));
-      return settled === undefined || final === undefined || end < settledMinute + 1 ? [] : [{ name, settledMb: settled, finalMb: final }];
-    });
-  }
-}
-
-function medianOf(samples: readonly { readonly mb: number }[]): number | undefined {
-  const sorted = samples.map(({ mb }) => mb).toSorted((a, b) => a - b);
-  return sorted[Math.floor(sorted.length / 2)];
 }
 
 /** The process and all below it. */
@@ -66,17 +26,16 @@ function familyOf(root: number): number[] {
   return family;
 }
 
-function readMemory(pid: number): { readonly name: string; readonly mb: number } | undefined {
-  const status = readStatus(String(pid));
-  const kilobytes = /^VmRSS:\s+(\d+)/m.exec(status)?.[1];
+function describeProcess(pid: number): string[] {
+  const kilobytes = /^VmRSS:\s+(\d+)/m.exec(readStatus(String(pid)))?.[1];
   const command = readProc(`${pid}/cmdline`).split("\0");
-  if (kilobytes === undefined || !command[0]?.endsWith("node")) return undefined;
+  if (kilobytes === undefined || !command[0]?.endsWith("node")) return [];
   const script =
     command
       .find((word) => word.endsWith(".ts"))
       ?.split("/")
       .at(-1) ?? "node";
-  return { name: `${script} ${pid}`, mb: Math.round(Number(kilobytes) / 1024) };
+  return [`${script} ${pid} ${Math.round(Number(kilobytes) / 1024)} MB`];
 }
 
 function readStatus(entry: string): string {
