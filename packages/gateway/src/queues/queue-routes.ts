@@ -23,7 +23,7 @@ const addOptions = z.strictObject({
   runAt: z.number().optional(),
   priority: z.enum(["high", "normal", "low"]).optional(),
   group: z.string().optional(),
-  deduplicate: z.strictObject({ key: z.string(), window: z.number() }).optional(),
+  deduplicate: z.strictObject({ key: z.string(), window: z.number().optional(), keep: z.literal("latest").optional() }).optional(),
 });
 
 const queueName = z.object({ queue: z.string().describe("1 to 200 of A-Z a-z 0-9 . _ : -") });
@@ -62,12 +62,14 @@ export function addQueueRoutes(
     "/v1/queues/:queue",
     {
       schema: {
-        summary: "How many jobs wait, run, are scheduled and are dead",
+        summary:
+          "How many jobs wait, run, are scheduled, are blocked by others of their group and are dead, and whether the queue is paused",
         tags: ["queues"],
         params: queueName,
         response: {
           200: z.object({
-            counts: z.object({ waiting: count, running: count, scheduled: count, dead: count }),
+            counts: z.object({ waiting: count, running: count, scheduled: count, blocked: count, dead: count }),
+            paused: z.boolean(),
             oldestWaitingAt: count.optional(),
           }),
           ...problemAnswers,
@@ -76,8 +78,8 @@ export function addQueueRoutes(
     },
     async (request) => {
       const queue = find(visitorOf(request), request.params.queue);
-      const { waiting, running, scheduled, dead, oldestWaitingAt } = await queue.counts();
-      return { counts: { waiting, running, scheduled, dead }, oldestWaitingAt };
+      const { waiting, running, scheduled, blocked, dead, paused, oldestWaitingAt } = await queue.counts();
+      return { counts: { waiting, running, scheduled, blocked, dead }, paused, oldestWaitingAt };
     },
   );
 

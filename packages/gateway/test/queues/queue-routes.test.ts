@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { z } from "zod";
 import type { Keyline } from "keyline";
-import { openStage, type Stage } from "../../../keyline/test/support/stage.ts";
+import { eventually, openStage, type Stage } from "../../../keyline/test/support/stage.ts";
 import type { StandaloneGateway } from "../../src/index.ts";
 import { bearer, openGateway, request, signToken } from "../support/gateway.ts";
 
@@ -18,9 +18,10 @@ beforeAll(async () => {
     keyline.queue("emails", { schema: z.object({ to: z.string() }) }),
     keyline.queue<{ orderId: number }>("orders", { transactional: true }),
     keyline.queue("anything"),
+    keyline.queue("placed"),
   ];
   gateway = await openGateway({ keyline, queues });
-  headers = bearer(await signToken({ queues: ["emails", "any*", "orders", "nowhere"] }));
+  headers = bearer(await signToken({ queues: ["emails", "any*", "orders", "placed", "nowhere"] }));
 });
 afterAll(async () => {
   await gateway.close();
@@ -50,11 +51,29 @@ test("says how many jobs there are, and which queues the token is for", async ()
   const answer = await request(`${gateway.url}/v1/queues/anything`, { headers });
   expect(answer).toMatchObject({
     status: 200,
-    body: { counts: { waiting: 1, running: 0, scheduled: 0, dead: 0 }, oldestWaitingAt: expect.any(Number) },
+    body: { counts: { waiting: 1, running: 0, scheduled: 0, blocked: 0, dead: 0 }, paused: false, oldestWaitingAt: expect.any(Number) },
   });
-  expect((await request(`${gateway.url}/v1/queues`, { headers })).body).toEqual({ queues: ["emails", "orders", "anything"] });
+  expect((await request(`${gateway.url}/v1/queues`, { headers })).body).toEqual({ queues: ["emails", "orders", "anything", "placed"] });
   const narrow = bearer(await signToken({ queues: ["orders"] }));
   expect((await request(`${gateway.url}/v1/queues`, { headers: narrow })).body).toEqual({ queues: ["orders"] });
+});
+
+test("puts jobs where their options say, and counts them there", async () => {
+  const queue = keyline.queue<unknown>("placed");
+  await queue.pause();
+  expect(await add("placed", { data: 1, options: { delay: 3_600_000 } })).toMatchObject({ status: 201 });
+  expect(await add("placed", { data: 2, options: { runAt: Date.now() + 3_600_000 } })).toMatchObject({ status: 201 });
+  for (const data of [3, 4]) expect(await add("placed", { data, options: { group: "g" } })).toMatchObject({ status: 201 });
+  for (const priority of ["low", "normal", "high"]) await add("placed", { data: priority, options: { priority } });
+  const answer = await request(`${gateway.url}/v1/queues/placed`, { headers });
+  expect(answer.body).toMatchObject({ counts: { waiting: 4, scheduled: 2, blocked: 1 }, paused: true });
+  const ran: unknown[] = [];
+  const worker = queue.work(({ data }) => void ran.push(data));
+  await queue.resume();
+  await eventually("what is due has run", () => ran.length === 5);
+  expect(ran.indexOf("high")).toBeLessThan(ran.indexOf("low"));
+  expect(ran.indexOf(3)).toBeLessThan(ran.indexOf(4));
+  await worker.stop();
 });
 
 test.each([
@@ -64,6 +83,10 @@ test.each([
   ["an option that cannot come from outside", "anything", { data: 1, options: { tx: {} } }, 400, "INVALID_REQUEST"],
   ["an option of the wrong kind", "anything", { data: 1, options: { maxAttempts: "3" } }, 400, "INVALID_REQUEST"],
   ["an option that Keyline refuses", "anything", { data: 1, options: { maxAttempts: 0 } }, 400, "INVALID_OPTION"],
+  ["a delay and a time", "anything", { data: 1, options: { delay: 1, runAt: 1 } }, 400, "INVALID_OPTION"],
+  ["a negative delay", "anything", { data: 1, options: { delay: -1 } }, 400, "INVALID_OPTION"],
+  ["a priority that is none", "anything", { data: 1, options: { priority: "urgent" } }, 400, "INVALID_REQUEST"],
+  ["an empty group", "anything", { data: 1, options: { group: "" } }, 400, "INVALID_OPTION"],
   ["an id that is none", "anything", { data: 1, options: { id: "a b" } }, 400, "INVALID_ID"],
   ["a queue that nobody declared", "nowhere", { data: 1 }, 404, "UNKNOWN_QUEUE"],
   ["what is no name", "a%20b", { data: 1 }, 400, "INVALID_NAME"],
