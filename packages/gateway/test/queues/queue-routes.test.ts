@@ -59,7 +59,7 @@ test("says how many jobs there are, and which queues the token is for", async ()
 });
 
 test("puts jobs where their options say, and counts them there", async () => {
-  const queue = keyline.queue<unknown>("placed");
+  const queue = keyline.queue("placed");
   await queue.pause();
   expect(await add("placed", { data: 1, options: { delay: 3_600_000 } })).toMatchObject({ status: 201 });
   expect(await add("placed", { data: 2, options: { runAt: Date.now() + 3_600_000 } })).toMatchObject({ status: 201 });

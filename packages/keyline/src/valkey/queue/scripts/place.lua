@@ -23,7 +23,9 @@ end
 
 -- Tells workers at once what they would else learn with the next renewal of their lease.
 local function signal(kind)
-  if redis.call('EXISTS', base .. 'workers') == 1 then redis.call('XADD', base .. 'signals', 'MAXLEN', '~', 100, '*', 'kind', kind) end
+  if redis.call('EXISTS', base .. 'workers') == 0 then return end
+  redis.call('XADD', base .. 'signals', 'MAXLEN', '~', 100, '*', 'kind', kind)
+  redis.call('EXPIRE', base .. 'signals', 3600)
 end
 
 -- Two equal elements (a foreign writer added them) would be one member: false then.
