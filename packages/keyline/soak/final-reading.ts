@@ -75,7 +75,8 @@ async function findResidue({ valkey, pool, shapes }: SoakStage): Promise<string[
     if (waiting + running + scheduled > 0)
       residue.push(`queue ${queue.name} has ${waiting} waiting, ${running} running, ${scheduled} scheduled`);
   }
-  for (const key of await valkey.keys(`${prefix}:{orders}:*`)) if (!/:(epoch|gone|signals|dead(:\w+)?)$/.test(key)) residue.push(`key ${key}`);
+  for (const key of await valkey.keys(`${prefix}:{orders}:*`))
+    if (!/:(epoch|gone|signals|dead(:\w+)?)$/.test(key)) residue.push(`key ${key}`);
   for (const key of await valkey.keys(`${prefix}:{mails}:*`)) if (!/:(gone|dead(:\w+)?)$/.test(key)) residue.push(`key ${key}`);
   const { rows } = await pool.query<{ what: string; count: number }>(
     `SELECT 'open rows of jobs' AS what, count(*)::integer AS count FROM keyline.job WHERE state <> 'dead'
