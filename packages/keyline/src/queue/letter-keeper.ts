@@ -46,14 +46,23 @@ export class LetterKeeper implements ShiftDuty<HeldJob<unknown>, Beat> {
   }
 
   async #drop(): Promise<void> {
-    const { letters, kept, logger } = this.#setup;
+    const { letters, kept } = this.#setup;
     this.#alarm.set(this.#pauseMs);
+    await this.#try(() => this.#dropPages(() => this.#store.letters.drop(kept, page)));
+    if (letters) await this.#try(async () => (await letters.mayLook(this.#pauseMs)) && this.#dropPages(() => letters.drop(kept, page)));
+  }
+
+  async #dropPages(drop: () => Promise<number>): Promise<void> {
+    for (let dropped = page; dropped === page && !this.#isStopped;) dropped = await drop();
+  }
+
+  // One store may be away, and the other one not.
+  async #try(work: () => Promise<unknown>): Promise<void> {
     try {
-      for (let dropped = page; dropped === page && !this.#isStopped;) dropped = await this.#store.letters.drop(kept, page);
-      if (!letters || !(await letters.mayLook(this.#pauseMs))) return;
-      for (let dropped = page; dropped === page && !this.#isStopped;) dropped = await letters.drop(kept, page);
+      await work();
     } catch (error) {
-      logger.debug({ error: toError(error).message }, "dead letters that are not kept could not be dropped; it is tried again");
+      const text = "dead letters that are not kept could not be dropped; it is tried again";
+      this.#setup.logger.debug({ error: toError(error).message }, text);
     }
   }
 }

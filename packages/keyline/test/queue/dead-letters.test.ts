@@ -153,6 +153,34 @@ test("letters of elements that are no job have an id of their own, also among th
   expect(numbersOf(await lettersOf(queue))).toEqual([1, 0]);
 });
 
+test("the newest is the one that died last, also when the server's clock was set back", async () => {
+  const ward = openWard(stage, { transactional: false });
+  const { queue } = ward;
+  const dead = `${stage.prefix}:{${queue.name}}:dead`;
+  await ward.die([ill(0)]);
+  // As if it had died an hour from now.
+  const place = (Date.now() + 3_600_000) * 1_000;
+  await stage.valkey.zadd(dead, place, `later\u001f${place}`);
+  await stage.valkey.hset(`${dead}:job`, `later\u001f${place}`, "\njunk");
+  await ward.die([ill(1), ill(2)]);
+  await ward.close();
+  expect((await lettersOf(queue)).map(({ id }) => id)).toEqual(["job-2", "job-1", "later", "job-0"]);
+});
+
+test("all letters of an id are found, however many it has", async () => {
+  const ward = openWard(stage, { transactional: false });
+  for (let n = 0; n < 5; n++) await ward.die([ill(0), ill(1)]);
+  await ward.die([ill(10)]);
+  await ward.close();
+  const letters = new Letters(connection, new QueueKeys(stage.prefix, ward.queue.name));
+  for (const limit of [1, 2, 3, 5, 10, 11, 500]) {
+    const found = await letters.of(["job-0", "nobody", "job-1"], limit);
+    expect(found.map(({ key }) => key.split("\u001f")[0])).toEqual([...Array<string>(5).fill("job-0"), ...Array<string>(5).fill("job-1")]);
+  }
+  expect(await ward.queue.discard({ ids: ["job-1"] })).toBe(5);
+  expect((await lettersOf(ward.queue)).map(({ id }) => id)).toEqual(["job-10", ...Array<string>(5).fill("job-0")]);
+});
+
 test.each([false, true])(
   "letters come by their group, whose jobs run in their order when they are redriven (transactional: %s)",
   async (transactional) => {

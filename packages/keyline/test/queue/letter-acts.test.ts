@@ -131,6 +131,14 @@ describe.each([false, true])("redrive and discard (transactional: %s)", (transac
     expect(attempts).toEqual(upTo(1_199).map(() => 1));
   }, 90_000);
 
+  test("of several at the same time each letter is acted on by one", async () => {
+    const { queue } = await openMorgue(transactional, 700);
+    const acted = await Promise.all([queue.redrive({ all: true }), queue.redrive({ error: "no" }), queue.discard({ all: true })]);
+    expect(acted[0] + acted[1] + acted[2]).toBe(700);
+    await eventually("what was redriven waits", async () => (await queue.counts()).waiting === acted[0] + acted[1]);
+    expect((await queue.counts()).dead).toBe(0);
+  }, 60_000);
+
   test("large jobs are moved too, a few in a step", async () => {
     const queue = (await openMorgue(transactional, 0)).queue;
     const worker = queue.work(() => Promise.reject(new Error("no")));

@@ -13,8 +13,6 @@ const drop = script(1, "letter", "drop-letters");
 // So much does one step move or answer, so that the server answers others in between.
 const stepBytes = 4_194_304;
 const stepLetters = 100;
-// So many letters of one id are found; nobody asks for more of them by its id.
-const mostOfAnId = 1_000;
 
 /** A dead letter to be written: see letter.lua. */
 export interface NewLetter {
@@ -54,11 +52,22 @@ export class Letters {
   }
 
   async page({ first, last, order, limit }: LetterRange): Promise<FoundLetter[]> {
-    return toFound(await page.run(this.#connection, [this.#keys.dead, first, last, order, limit]));
+    return toFound((await page.run(this.#connection, [this.#keys.dead, first, last, order, limit])) as string[]);
   }
 
-  async of(ids: readonly string[]): Promise<FoundLetter[]> {
-    return toFound(await lettersOf.run(this.#connection, [this.#keys.dead, mostOfAnId, ...ids]));
+  /** All letters of these ids, read in pages of `limit`. */
+  async of(ids: readonly string[], limit = 500): Promise<FoundLetter[]> {
+    const found: FoundLetter[] = [];
+    for (let from = 0, after = ""; from < ids.length;) {
+      const answer = await lettersOf.run(this.#connection, [this.#keys.dead, limit, after, ...ids.slice(from)]);
+      const [done, ...texts] = answer as [number, ...string[]];
+      const letters = toFound(texts);
+      found.push(...letters);
+      from += done;
+      // The id that the page ended with may have more of them.
+      after = letters.length === limit ? (letters.at(-1)?.key ?? "") : "";
+    }
+    return found;
   }
 
   /** The stack and the element of each, as written; empty for one that is gone. */
@@ -109,8 +118,7 @@ export class Letters {
   }
 }
 
-function toFound(answer: unknown): FoundLetter[] {
-  const texts = answer as string[];
+function toFound(texts: readonly string[]): FoundLetter[] {
   const found: FoundLetter[] = [];
   for (let index = 0; index < texts.length; index += 2) found.push({ key: texts[index] ?? "", why: texts[index + 1] ?? "" });
   return found;

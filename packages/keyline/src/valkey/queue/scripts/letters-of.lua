@@ -1,15 +1,21 @@
 -- The dead letters of some ids, without the jobs themselves. An id that a caller chose may have several: it can be added again after each.
 --
 -- KEYS  1 dead
--- ARGV  1 how many of an id at the most, then the ids
--- RETURN  for each: key, why it is dead
+-- ARGV  1 page  2 the letter of the first id behind which to go on, or ''  3 and on: ids
+-- RETURN  { how many of the ids are done, then for each letter: key, why it is dead }
 
-local answer = {}
-for index = 2, #ARGV do
+local limit = tonumber(ARGV[1])
+local answer = { 0 }
+for index = 3, #ARGV do
   local id = ARGV[index]
-  for _, key in ipairs(redis.call('ZRANGE', KEYS[1] .. ':ids', '[' .. id .. '\31', '(' .. id .. '\32', 'BYLEX', 'LIMIT', 0, ARGV[1])) do
+  local first = index == 3 and ARGV[2] ~= '' and '(' .. ARGV[2] or '[' .. id .. '\31'
+  local keys = redis.call('ZRANGE', KEYS[1] .. ':ids', first, '(' .. id .. '\32', 'BYLEX', 'LIMIT', 0, limit)
+  for _, key in ipairs(keys) do
     answer[#answer + 1] = key
     answer[#answer + 1] = redis.call('HGET', KEYS[1] .. ':why', key) or ''
   end
+  limit = limit - #keys
+  if limit == 0 then break end
+  answer[1] = answer[1] + 1
 end
 return answer
