@@ -45,6 +45,7 @@ export class Gatekeeper {
   readonly #leaseMs: number;
   readonly #logger: Logger;
   #declared: Limits | undefined;
+  #declaring: Promise<unknown> | undefined;
 
   constructor(
     store: QueueStore,
@@ -66,11 +67,7 @@ export class Gatekeeper {
 
   /** Before a worker takes its first job: sets the limits that the queue was made with, and brings back what Valkey has lost. */
   async begin(): Promise<void> {
-    const limits = this.#declared;
-    if (limits) {
-      await this.#change(gatesOf(limits));
-      this.#declared = undefined;
-    }
+    await this.#declare();
     await this.restore();
   }
 
@@ -82,12 +79,14 @@ export class Gatekeeper {
 
   async setLimits(changes: LimitChanges): Promise<void> {
     const gates = gatesOf(changes);
+    await this.#declare();
     await this.#change(gates);
     if (gates["group.concurrency"] !== undefined) await this.#admitAll();
     await this.#known();
   }
 
   async limits(): Promise<Limits> {
+    await this.#declare();
     await this.#ready();
     return limitsOf(await this.#store.gates.read());
   }
@@ -108,6 +107,19 @@ export class Gatekeeper {
         if (state === undefined || status.state === state) yield status;
       }
     }
+  }
+
+  // Once, and before anything that comes later: the last one to say something counts.
+  async #declare(): Promise<void> {
+    if (!this.#declared) return;
+    this.#declaring ??= this.#change(gatesOf(this.#declared)).then(
+      () => (this.#declared = undefined),
+      (error: unknown) => {
+        this.#declaring = undefined;
+        throw error;
+      },
+    );
+    await this.#declaring;
   }
 
   async #change(gates: Record<string, number | null>): Promise<void> {

@@ -3,7 +3,7 @@ import { Discard, type Keyline, type Queue } from "keyline";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { eventually, gate, openStage, type Stage } from "../support/stage.ts";
 
-type State = "waiting" | "running" | "scheduled" | "completed" | "dead" | "cancelled";
+type State = "blocked" | "waiting" | "running" | "scheduled" | "completed" | "dead" | "cancelled";
 
 const text = readFileSync(new URL("../../../../docs/job-lifecycle.md", import.meta.url), "utf8");
 const table = [...text.matchAll(/^\| `([(a-z)]+)` *\| `([(a-z)]+)` *\|/gm)].map((match) => `${match[1]} -> ${match[2]}`);
@@ -57,8 +57,10 @@ class Course {
   }
 
   async #stateOnValkey(): Promise<State> {
-    const { waiting, running, scheduled, dead } = await this.queue.counts();
-    const found = Object.entries({ waiting, running, scheduled, dead }).flatMap(([state, count]) => (count === 1 ? [state as State] : []));
+    const { waiting, running, scheduled, blocked, dead } = await this.queue.counts();
+    const found = Object.entries({ waiting, running, scheduled, blocked, dead }).flatMap(([state, count]) =>
+      count === 1 ? [state as State] : [],
+    );
     return found[0] ?? "completed";
   }
 }
@@ -68,6 +70,37 @@ const drives: Record<string, (course: Course) => Promise<void>> = {
   "(none) -> waiting": async (course) => {
     await course.queue.add("job");
     await course.reach("waiting", "waiting", 0);
+  },
+  "(none) -> scheduled": async (course) => {
+    await course.queue.add("job", { delay: 60_000 });
+    await course.reach("scheduled", "scheduled", 0);
+  },
+  "(none) -> blocked": async (course) => {
+    await course.queue.pause({ group: "g" });
+    await course.queue.add("job", { group: "g" });
+    await course.reach("blocked", "waiting", 0);
+  },
+  "blocked -> waiting": async (course) => {
+    await course.queue.pause({ group: "g" });
+    await course.queue.add("job", { group: "g" });
+    await course.reach("blocked", "waiting", 0);
+    await course.queue.resume({ group: "g" });
+    await course.reach("waiting", "waiting", 0);
+  },
+  "blocked -> scheduled": async (course) => {
+    await course.queue.pause({ group: "g" });
+    await course.queue.add("job", { group: "g", delay: 60_000 });
+    await course.reach("blocked", "scheduled", 0);
+    await course.queue.resume({ group: "g" });
+    await course.reach("scheduled", "scheduled", 0);
+  },
+  "waiting -> blocked": async (course) => {
+    await course.queue.add("job", { group: "g" });
+    await course.reach("waiting", "waiting", 0);
+    await course.queue.pause({ group: "g" });
+    const worker = course.queue.work(() => undefined);
+    await course.reach("blocked", "waiting", 0);
+    await worker.stop();
   },
   "waiting -> running": async (course) => {
     const release = gate();
