@@ -34,15 +34,15 @@ export class PlainScheduleBook implements ScheduleBook {
     );
   }
 
-  async tick(
+  tick(
     before: ScheduleState,
     after: ScheduleState,
     { ticks, now }: { readonly ticks: readonly Tick[]; readonly now: number },
-  ): Promise<void> {
+  ): Promise<boolean> {
     const elements = ticks.map((tick) =>
       encodeElement({ id: tickId(tick), dataJson: before.dataJson, at: now, schedule: JSON.stringify(tick) }),
     );
-    await this.#store.ticks.keep(after.name, { begins: beginning(before), text: encode(after), nextAt: after.nextAt }, elements);
+    return this.#store.ticks.keep(after.name, { begins: beginning(before), text: encode(after), nextAt: after.nextAt }, elements);
   }
 
   remove(name: string): Promise<boolean> {

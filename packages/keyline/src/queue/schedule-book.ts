@@ -18,8 +18,8 @@ export interface ScheduleBook {
   read(name: string): Promise<{ readonly now: number; readonly state: ScheduleState | undefined }>;
   /** Writes what was declared, and has workers look what is due. False when the schedule is not as `before` any more: nothing was written then. */
   declare(before: ScheduleState | undefined, after: ScheduleState): Promise<boolean>;
-  /** Notes that ticks were made, and adds their jobs. Does nothing when the schedule is not as `before` any more. */
-  tick(before: ScheduleState, after: ScheduleState, made: { readonly ticks: readonly Tick[]; readonly now: number }): Promise<void>;
+  /** Notes that ticks were made, and adds their jobs. False when the schedule is not as `before` any more: nothing was done then. */
+  tick(before: ScheduleState, after: ScheduleState, made: { readonly ticks: readonly Tick[]; readonly now: number }): Promise<boolean>;
   /** False when there was none. */
   remove(name: string): Promise<boolean>;
   /** What reads all of them by their names, a page with each call, until there is none. */

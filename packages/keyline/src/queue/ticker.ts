@@ -74,19 +74,20 @@ export class Ticker implements ShiftDuty<HeldJob<unknown>, Beat> {
     }
   }
 
+  /** False when somebody else was first, or this process does not understand the schedule. */
   async #make(state: ScheduleState, now: number): Promise<boolean> {
     const ticks = this.#plan(state, now);
     if (!ticks) return false;
     const { name } = state;
-    await this.#book.tick(state, ticked(state, ticks), { ticks: ticks.ats.map((at) => ({ name, at })), now });
-    if (ticks.hasMissed) {
+    const isMade = await this.#book.tick(state, ticked(state, ticks), { ticks: ticks.ats.map((at) => ({ name, at })), now });
+    if (isMade && ticks.hasMissed) {
       const details = { schedule: name, from: state.nextAt, made: ticks.ats.length, next: ticks.nextAt };
       this.#logger.info(details, "ticks of a schedule were missed: nobody was there to make them in time");
     }
-    return true;
+    return isMade;
   }
 
-  /** Undefined where this process does not understand the schedule; others may. */
+  /** Undefined where this process does not understand it; others may. */
   #plan(state: ScheduleState, now: number): DueTicks | undefined {
     const { nextAt: first, spec, since, ticks: made, dataJson } = state;
     if (first === undefined) return undefined;

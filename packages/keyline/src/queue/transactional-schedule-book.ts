@@ -61,14 +61,16 @@ export class TransactionalScheduleBook implements ScheduleBook {
     before: ScheduleState,
     after: ScheduleState,
     { ticks, now }: { readonly ticks: readonly Tick[]; readonly now: number },
-  ): Promise<void> {
+  ): Promise<boolean> {
     const jobs = ticks.map((tick) => ({ id: tickId(tick), schedule: JSON.stringify(tick) }));
     const added = await this.#table.tick(toRow(before), toRow(after), jobs);
+    if (!added) return false;
     const committed = jobs.filter(({ id }) => added.has(id));
     // What is lost on the way from here the relay brings.
     this.#outlet.pushCommitted(
       committed.map(({ id, schedule }) => ({ id, element: encodeElement({ id, dataJson: before.dataJson, at: now, schedule }) })),
     );
+    return true;
   }
 
   remove(name: string): Promise<boolean> {
@@ -85,6 +87,8 @@ export class TransactionalScheduleBook implements ScheduleBook {
   }
 
   async due(): Promise<DueSchedules> {
+    // Who has to wait anyway does not knock at the door meanwhile.
+    if (!this.#table.database.isAvailable) throw new Error("PostgreSQL is away");
     const { now, rows } = await this.#table.next(duePage);
     const isDue = ({ next_at }: ScheduleRow): boolean => next_at !== null && next_at <= now;
     const due = rows.filter(isDue).map(toState);

@@ -28,6 +28,7 @@ export interface TickRow {
 
 // Multiplied by an interval: a number of seconds would not be exact to the millisecond for each of them.
 const time = (value: string): string => `(timestamptz 'epoch' + ${value}::float8 * interval '1 millisecond')`;
+// To the nearest one, also where it is compared: somebody may write another time by hand.
 const ms = (column: string): string => `round(extract(epoch FROM ${column}) * 1000)::float8`;
 
 const columns = `name, revision, spec::text AS spec, data::text AS data, ${ms("declared_at")} AS declared_at, ${ms("next_at")} AS next_at,
@@ -51,7 +52,7 @@ const update: Statement = {
   name: "keyline-update-schedule",
   text: `UPDATE keyline.schedule SET revision = $3, spec = $4, data = $5, declared_at = ${time("$6")}, next_at = ${time("$7")},
       last_at = ${time("$8")}, ticks = $9
-    WHERE queue = $1 AND name = $2 AND revision = $10 AND next_at IS NOT DISTINCT FROM ${time("$11")} RETURNING name`,
+    WHERE queue = $1 AND name = $2 AND revision = $10 AND ${ms("next_at")} IS NOT DISTINCT FROM $11::float8 RETURNING name`,
 };
 
 // One statement, so that nothing waits under a lock for a process that may be gone. Who comes second waits for the first, and then finds another time.
@@ -60,11 +61,13 @@ const tick: Statement = {
   name: "keyline-tick",
   text: `WITH moved AS (
       UPDATE keyline.schedule SET next_at = ${time("$5")}, last_at = ${time("$6")}, ticks = $7
-      WHERE queue = $1 AND name = $2 AND revision = $3 AND next_at = ${time("$4")} RETURNING data
+      WHERE queue = $1 AND name = $2 AND revision = $3 AND ${ms("next_at")} = $4::float8 RETURNING data
+    ), added AS (
+      INSERT INTO keyline.job (queue, id, data, schedule)
+      SELECT $1, tick.id, moved.data, tick.schedule::json FROM moved CROSS JOIN unnest($8::text[], $9::text[]) AS tick (id, schedule)
+      ON CONFLICT (queue, id) DO NOTHING RETURNING id
     )
-    INSERT INTO keyline.job (queue, id, data, schedule)
-    SELECT $1, tick.id, moved.data, tick.schedule::json FROM moved CROSS JOIN unnest($8::text[], $9::text[]) AS tick (id, schedule)
-    ON CONFLICT (queue, id) DO NOTHING RETURNING id`,
+    SELECT ARRAY(SELECT id FROM added) AS ids FROM moved`,
 };
 
 const remove: Statement = {
@@ -111,13 +114,18 @@ export class ScheduleTable {
     return written.length === 1;
   }
 
-  /** Notes ticks and adds their jobs, if the row is as it was before. Returns the ids of the jobs that were added. */
-  async tick(before: RowBefore, row: Omit<ScheduleRow, "spec" | "data" | "declared_at">, jobs: readonly TickRow[]): Promise<Set<string>> {
+  /** Notes ticks and adds their jobs, if the row is as it was before. Returns the ids of the jobs that were added, undefined when it is not. */
+  async tick(
+    before: RowBefore,
+    row: Omit<ScheduleRow, "spec" | "data" | "declared_at">,
+    jobs: readonly TickRow[],
+  ): Promise<ReadonlySet<string> | undefined> {
     const { name, next_at, last_at, ticks } = row;
     const ids = jobs.map((job) => job.id);
     const schedules = jobs.map((job) => job.schedule);
     const values = [this.#queue, name, before.revision, before.next_at, next_at, last_at, ticks, ids, schedules];
-    return new Set((await this.database.query<{ id: string }>(tick, values)).map(({ id }) => id));
+    const [moved] = await this.database.query<{ ids: string[] }>(tick, values);
+    return moved && new Set(moved.ids);
   }
 
   async remove(name: string): Promise<boolean> {
