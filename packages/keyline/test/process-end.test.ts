@@ -48,6 +48,16 @@ test.each([
      await keyline.transaction((tx) => channel.publish(1, { tx }));`,
     async () => (await stage.valkey.xlen(`${stage.prefix}:{d}:history`)) === 1,
   ],
+  [
+    "a declaration of a schedule",
+    `void keyline.queue("s").schedule("daily", { cron: "0 3 * * *", data: 1 });`,
+    async () => (await stage.valkey.hlen(`${stage.prefix}:{s}:schedules`)) === 1,
+  ],
+  [
+    "a declaration of a schedule of a transactional queue",
+    `void keyline.queue("t", { transactional: true }).schedule("daily", { cron: "0 3 * * *", data: 1 });`,
+    async () => (await stage.pool.query("SELECT FROM keyline.schedule WHERE queue = 't'")).rows.length === 1,
+  ],
   ["an append", `void keyline.stream("e").append(1);`, async () => (await stage.valkey.xlen(`${stage.prefix}:{e}:events`)) === 1],
   [
     "an append to a transactional stream, which is copied",

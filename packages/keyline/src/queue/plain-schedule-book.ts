@@ -4,8 +4,8 @@ import type { Logger } from "../runtime/logger.ts";
 import { explainSend } from "../valkey/client/faults.ts";
 import type { QueueStore } from "../valkey/queue/queue-store.ts";
 import { encodeElement } from "./element.ts";
-import type { DueSchedules, ScheduleBook } from "./schedule-book.ts";
-import { tickId, type ScheduleState, type Tick } from "./schedule-state.ts";
+import type { DueSchedules, ScheduleBook, TickedSchedule } from "./schedule-book.ts";
+import { tickId, type ScheduleState } from "./schedule-state.ts";
 
 const page = 50;
 const readyWithinMs = 5_000;
@@ -34,15 +34,9 @@ export class PlainScheduleBook implements ScheduleBook {
     );
   }
 
-  tick(
-    before: ScheduleState,
-    after: ScheduleState,
-    { ticks, now }: { readonly ticks: readonly Tick[]; readonly now: number },
-  ): Promise<boolean> {
-    const elements = ticks.map((tick) =>
-      encodeElement({ id: tickId(tick), dataJson: before.dataJson, at: now, schedule: JSON.stringify(tick) }),
-    );
-    return this.#store.ticks.keep(after.name, { begins: beginning(before), text: encode(after), nextAt: after.nextAt }, elements);
+  async tick(schedules: readonly TickedSchedule[], now: number): Promise<ReadonlySet<string>> {
+    const made = await Promise.all(schedules.map((one) => this.#tick(one, now)));
+    return new Set(schedules.flatMap(({ after: { name } }, index) => (made[index] === true ? [name] : [])));
   }
 
   remove(name: string): Promise<boolean> {
@@ -62,6 +56,13 @@ export class PlainScheduleBook implements ScheduleBook {
   async due(): Promise<DueSchedules> {
     const { now, nextMs, texts } = await this.#store.ticks.due(page);
     return { now, nextMs, due: this.#decodeAll(texts) };
+  }
+
+  #tick({ before, after, ticks }: TickedSchedule, now: number): Promise<boolean> {
+    const elements = ticks.map((tick) =>
+      encodeElement({ id: tickId(tick), dataJson: before.dataJson, at: now, schedule: JSON.stringify(tick) }),
+    );
+    return this.#store.ticks.keep(after.name, { begins: beginning(before), text: encode(after), nextAt: after.nextAt }, elements);
   }
 
   async #insure<Result>(done: string, send: () => Promise<Result>): Promise<Result> {

@@ -10,6 +10,13 @@ export interface DueSchedules {
   readonly nextMs: number | undefined;
 }
 
+/** A schedule once ticks of it are made. */
+export interface TickedSchedule {
+  readonly before: ScheduleState;
+  readonly after: ScheduleState;
+  readonly ticks: readonly Tick[];
+}
+
 /**
  * Where the schedules of a queue are kept. It is one step on its server that a tick is noted and its job added, and that step does nothing
  * when somebody else took it. So a process may die anywhere, and many may try the same.
@@ -18,8 +25,8 @@ export interface ScheduleBook {
   read(name: string): Promise<{ readonly now: number; readonly state: ScheduleState | undefined }>;
   /** Writes what was declared, and has workers look what is due. False when the schedule is not as `before` any more: nothing was written then. */
   declare(before: ScheduleState | undefined, after: ScheduleState): Promise<boolean>;
-  /** Notes that ticks were made, and adds their jobs. False when the schedule is not as `before` any more: nothing was done then. */
-  tick(before: ScheduleState, after: ScheduleState, made: { readonly ticks: readonly Tick[]; readonly now: number }): Promise<boolean>;
+  /** Notes ticks of schedules that are as `before`, and adds their jobs. Returns the names of these; for all others nothing is done. */
+  tick(schedules: readonly TickedSchedule[], now: number): Promise<ReadonlySet<string>>;
   /** False when there was none. */
   remove(name: string): Promise<boolean>;
   /** What reads all of them by their names, a page with each call, until there is none. */

@@ -5,15 +5,21 @@ import { retryDelay } from "../runtime/waiting.ts";
 import type { Beat } from "../valkey/queue/leases.ts";
 import type { ShiftDuty } from "../work/shift-parts.ts";
 import type { HeldJob } from "./held-jobs.ts";
-import type { ScheduleBook } from "./schedule-book.ts";
+import type { ScheduleBook, TickedSchedule } from "./schedule-book.ts";
 import { ticked, type ScheduleState } from "./schedule-state.ts";
-import { dueTicks, ticksOf, type DueTicks } from "./schedule-times.ts";
+import { dueTicks, ticksOf } from "./schedule-times.ts";
 
 // Timers take at most 2^31 ms; a tick that is due later is heard of again.
 const farAwayMs = 86_400_000;
 const leastGraceMs = 5_000;
 const mostTicks = 100;
 const mostBytes = 1_048_576;
+
+const none: ReadonlySet<string> = new Set();
+
+interface Plan extends TickedSchedule {
+  readonly hasMissed: boolean;
+}
 
 /**
  * The duty that makes the ticks of a queue's schedules: jobs whose time has come. It sleeps until the next one is due, which it learns when it looks: at the
@@ -62,10 +68,11 @@ export class Ticker implements ShiftDuty<HeldJob<unknown>, Beat> {
   async #makeDue(): Promise<void> {
     try {
       const { now, due, nextMs } = await this.#book.due();
-      let made = 0;
-      for (const state of due) if (await this.#make(state, now)) made++;
+      const plans = due.flatMap((state) => this.#plan(state, now) ?? []);
+      const made = plans.length > 0 ? await this.#book.tick(plans, now) : none;
+      for (const plan of plans) if (made.has(plan.before.name)) this.#report(plan);
       this.#failures = 0;
-      if (made > 0) this.#alarm.set(0);
+      if (made.size > 0) this.#alarm.set(0);
       else if (due.length > 0) this.#again();
       else if (nextMs !== undefined) this.#expect(nextMs);
     } catch (error) {
@@ -74,30 +81,24 @@ export class Ticker implements ShiftDuty<HeldJob<unknown>, Beat> {
     }
   }
 
-  /** False when somebody else was first, or this process does not understand the schedule. */
-  async #make(state: ScheduleState, now: number): Promise<boolean> {
-    const ticks = this.#plan(state, now);
-    if (!ticks) return false;
-    const { name } = state;
-    const isMade = await this.#book.tick(state, ticked(state, ticks), { ticks: ticks.ats.map((at) => ({ name, at })), now });
-    if (isMade && ticks.hasMissed) {
-      const details = { schedule: name, from: state.nextAt, made: ticks.ats.length, next: ticks.nextAt };
-      this.#logger.info(details, "ticks of a schedule were missed: nobody was there to make them in time");
-    }
-    return isMade;
-  }
-
-  /** Undefined where this process does not understand it; others may. */
-  #plan(state: ScheduleState, now: number): DueTicks | undefined {
-    const { nextAt: first, spec, since, ticks: made, dataJson } = state;
+  /** Undefined where this process does not understand the schedule; others may. */
+  #plan(state: ScheduleState, now: number): Plan | undefined {
+    const { name, nextAt: first, spec, since, ticks: made, dataJson } = state;
     if (first === undefined) return undefined;
     try {
       const room = Math.max(1, Math.min(mostTicks, Math.floor(mostBytes / dataJson.length)));
-      return dueTicks(ticksOf(spec, since), spec, { first, made, now, graceMs: this.#graceMs, room });
+      const due = dueTicks(ticksOf(spec, since), spec, { first, made, now, graceMs: this.#graceMs, room });
+      return { before: state, after: ticked(state, due), ticks: due.ats.map((at) => ({ name, at })), hasMissed: due.hasMissed };
     } catch (error) {
-      this.#logger.warn({ error: toError(error).message, schedule: state.name }, "the next ticks of a schedule cannot be told here");
+      this.#logger.warn({ error: toError(error).message, schedule: name }, "the next ticks of a schedule cannot be told here");
       return undefined;
     }
+  }
+
+  #report({ before, after, ticks, hasMissed }: Plan): void {
+    if (!hasMissed) return;
+    const details = { schedule: before.name, from: before.nextAt, made: ticks.length, next: after.nextAt };
+    this.#logger.info(details, "ticks of a schedule were missed: nobody was there to make them in time");
   }
 
   #again(): void {

@@ -6,8 +6,8 @@ import type { RowBefore, ScheduleRow, ScheduleTable } from "../postgres/job/sche
 import type { QueueStore } from "../valkey/queue/queue-store.ts";
 import { encodeElement } from "./element.ts";
 import type { JobOutlet } from "./job-outlet.ts";
-import type { DueSchedules, ScheduleBook } from "./schedule-book.ts";
-import { tickId, type ScheduleState, type Tick } from "./schedule-state.ts";
+import type { DueSchedules, ScheduleBook, TickedSchedule } from "./schedule-book.ts";
+import { tickId, type ScheduleState } from "./schedule-state.ts";
 import type { ScheduleSpec } from "./schedule-times.ts";
 
 const duePage = 20;
@@ -57,20 +57,17 @@ export class TransactionalScheduleBook implements ScheduleBook {
     return isWritten;
   }
 
-  async tick(
-    before: ScheduleState,
-    after: ScheduleState,
-    { ticks, now }: { readonly ticks: readonly Tick[]; readonly now: number },
-  ): Promise<boolean> {
-    const jobs = ticks.map((tick) => ({ id: tickId(tick), schedule: JSON.stringify(tick) }));
-    const added = await this.#table.tick(toRow(before), toRow(after), jobs);
-    if (!added) return false;
-    const committed = jobs.filter(({ id }) => added.has(id));
+  async tick(schedules: readonly TickedSchedule[], now: number): Promise<ReadonlySet<string>> {
+    const rows = schedules.map(({ before, after, ticks }) => {
+      const jobs = ticks.map((tick) => ({ id: tickId(tick), schedule: JSON.stringify(tick), dataJson: before.dataJson }));
+      return { ...toRow(after), before: toRow(before), jobs };
+    });
+    const { names, ids } = await this.#table.tick(rows);
+    const added = new Set(ids);
+    const jobs = rows.flatMap((row) => row.jobs.filter(({ id }) => added.has(id)));
     // What is lost on the way from here the relay brings.
-    this.#outlet.pushCommitted(
-      committed.map(({ id, schedule }) => ({ id, element: encodeElement({ id, dataJson: before.dataJson, at: now, schedule }) })),
-    );
-    return true;
+    this.#outlet.pushCommitted(jobs.map((job) => ({ id: job.id, element: encodeElement({ ...job, at: now }) })));
+    return new Set(names);
   }
 
   remove(name: string): Promise<boolean> {

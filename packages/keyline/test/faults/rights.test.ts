@@ -130,6 +130,8 @@ test.each([
   await plain.add(1);
   await plain.add(2, { id: "two" });
   await recorded.add(3);
+  await plain.schedule("tick", { every: 100, limit: 1, data: 10 });
+  await recorded.schedule("tick", { every: 100, limit: 1, data: 11 });
   await keyline.transaction(async (tx) => {
     await recorded.add(4, { tx });
     await channel.publish(5, { tx });
@@ -145,6 +147,8 @@ test.each([
     ["plain", 2],
     ["recorded", 3],
     ["recorded", 4],
+    ["plain", 10],
+    ["recorded", 11],
     ["entry", 6],
   ];
   await eventually("all of it ran", () => all.every((one) => done.some((other) => JSON.stringify(other) === JSON.stringify(one))));

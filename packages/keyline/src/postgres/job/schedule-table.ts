@@ -19,11 +19,14 @@ export interface RowBefore {
   readonly next_at: number | null;
 }
 
-/** A job that is a tick. */
-export interface TickRow {
-  readonly id: string;
-  /** The tick as JSON. */
-  readonly schedule: string;
+/** A row once ticks are made, and their jobs. */
+export interface TickedRow extends Pick<ScheduleRow, "name" | "next_at" | "last_at" | "ticks"> {
+  readonly before: RowBefore;
+  readonly jobs: readonly {
+    readonly id: string;
+    /** The tick as JSON. */
+    readonly schedule: string;
+  }[];
 }
 
 // Multiplied by an interval: a number of seconds would not be exact to the millisecond for each of them.
@@ -55,19 +58,27 @@ const update: Statement = {
     WHERE queue = $1 AND name = $2 AND revision = $10 AND ${ms("next_at")} IS NOT DISTINCT FROM $11::float8 RETURNING name`,
 };
 
-// One statement, so that nothing waits under a lock for a process that may be gone. Who comes second waits for the first, and then finds another time.
-// A job that is there with this id is this tick.
+// One statement, so that nothing waits under a lock for a process that may be gone. Who comes second waits for the first, and then finds other times. Rows
+// are locked in one order, or two who tick the same ones would wait for each other. A job that is there with this id is this tick.
 const tick: Statement = {
   name: "keyline-tick",
-  text: `WITH moved AS (
-      UPDATE keyline.schedule SET next_at = ${time("$5")}, last_at = ${time("$6")}, ticks = $7
-      WHERE queue = $1 AND name = $2 AND revision = $3 AND ${ms("next_at")} = $4::float8 RETURNING data
+  text: `WITH new AS (
+      SELECT * FROM unnest($2::text[], $3::text[], $4::float8[], $5::float8[], $6::float8[], $7::float8[])
+        AS new (name, revision, before_at, next_at, last_at, ticks)
+    ), same AS (
+      SELECT name FROM keyline.schedule JOIN new USING (name)
+      WHERE schedule.queue = $1 AND schedule.revision = new.revision AND ${ms("schedule.next_at")} = new.before_at
+      ORDER BY name FOR UPDATE OF schedule
+    ), moved AS (
+      UPDATE keyline.schedule SET next_at = ${time("new.next_at")}, last_at = ${time("new.last_at")}, ticks = new.ticks
+      FROM new JOIN same USING (name) WHERE schedule.queue = $1 AND schedule.name = new.name RETURNING schedule.name, schedule.data
     ), added AS (
       INSERT INTO keyline.job (queue, id, data, schedule)
-      SELECT $1, tick.id, moved.data, tick.schedule::json FROM moved CROSS JOIN unnest($8::text[], $9::text[]) AS tick (id, schedule)
-      ON CONFLICT (queue, id) DO NOTHING RETURNING id
+      SELECT $1, tick.id, moved.data, tick.schedule::json
+      FROM moved JOIN unnest($8::text[], $9::text[], $10::text[]) WITH ORDINALITY AS tick (name, id, schedule, place) USING (name)
+      ORDER BY tick.place ON CONFLICT (queue, id) DO NOTHING RETURNING id
     )
-    SELECT ARRAY(SELECT id FROM added) AS ids FROM moved`,
+    SELECT ARRAY(SELECT name FROM moved) AS names, ARRAY(SELECT id FROM added) AS ids`,
 };
 
 const remove: Statement = {
@@ -114,18 +125,23 @@ export class ScheduleTable {
     return written.length === 1;
   }
 
-  /** Notes ticks and adds their jobs, if the row is as it was before. Returns the ids of the jobs that were added, undefined when it is not. */
-  async tick(
-    before: RowBefore,
-    row: Omit<ScheduleRow, "spec" | "data" | "declared_at">,
-    jobs: readonly TickRow[],
-  ): Promise<ReadonlySet<string> | undefined> {
-    const { name, next_at, last_at, ticks } = row;
-    const ids = jobs.map((job) => job.id);
-    const schedules = jobs.map((job) => job.schedule);
-    const values = [this.#queue, name, before.revision, before.next_at, next_at, last_at, ticks, ids, schedules];
-    const [moved] = await this.database.query<{ ids: string[] }>(tick, values);
-    return moved && new Set(moved.ids);
+  /** Notes ticks of schedules whose rows are as they were before, and adds their jobs. Returns the names of these schedules and the ids of these jobs. */
+  async tick(schedules: readonly TickedRow[]): Promise<{ readonly names: readonly string[]; readonly ids: readonly string[] }> {
+    const jobs = schedules.flatMap(({ name, jobs: its }) => its.map((job) => ({ name, ...job })));
+    const values = [
+      this.#queue,
+      schedules.map(({ name }) => name),
+      schedules.map(({ before }) => before.revision),
+      schedules.map(({ before }) => before.next_at),
+      schedules.map(({ next_at }) => next_at),
+      schedules.map(({ last_at }) => last_at),
+      schedules.map(({ ticks }) => ticks),
+      jobs.map(({ name }) => name),
+      jobs.map(({ id }) => id),
+      jobs.map(({ schedule }) => schedule),
+    ];
+    const [made] = await this.database.query<{ names: string[]; ids: string[] }>(tick, values);
+    return made ?? { names: [], ids: [] };
   }
 
   async remove(name: string): Promise<boolean> {

@@ -133,8 +133,9 @@ describe.each([
             if (isAsRead(name, before)) kept.set(name, after);
           } else if (one.do === "tick" && before?.nextAt !== undefined) {
             const { after, ats } = tick(before, one.count);
-            await book.tick(before, after, { ticks: ats.map((at) => ({ name, at })), now });
-            if (!isAsRead(name, before)) continue;
+            const made = await book.tick([{ before, after, ticks: ats.map((at) => ({ name, at })) }], now);
+            expect([...made]).toEqual(isAsRead(name, before) ? [name] : []);
+            if (made.size === 0) continue;
             kept.set(name, after);
             for (const at of ats) {
               const id = tickId({ name, at });
@@ -152,6 +153,25 @@ describe.each([
       }),
       { numRuns: 60 },
     );
+  });
+
+  test("notes ticks of several, of those that are as they were read, also when others do the same", async () => {
+    const { book, jobs } = open();
+    const { now } = await book.read("none");
+    const spec: ScheduleSpec = { every: hour, missed: "all" };
+    const all = Array.from({ length: 15 }, (_, index) => `s${String(index).padStart(2, "0")}`);
+    for (const name of all) await book.declare(undefined, declared(undefined, { name, spec, dataJson: "1", now }));
+    const read = await Promise.all(all.map(async (name) => (await book.read(name)).state));
+    const plans = read.flatMap((before) => {
+      if (!before) return [];
+      const { after, ats } = tick(before, 2);
+      return [{ before, after, ticks: ats.map((at) => ({ name: before.name, at })) }];
+    });
+    await book.remove("s03");
+    const made = await Promise.all([book.tick(plans, now), book.tick(plans.toReversed(), now), book.tick(plans.slice(5), now)]);
+    expect(made.flatMap((names) => [...names]).toSorted()).toEqual(all.filter((name) => name !== "s03"));
+    const expected = plans.filter(({ before }) => before.name !== "s03").flatMap(({ ticks }) => ticks.map(tickId));
+    expect((await jobs()).toSorted()).toEqual(expected.toSorted());
   });
 
   test("finds those that are due, and the time until another one is", async () => {
@@ -186,7 +206,7 @@ test("a tick of which a job is there already adds no second one to a transaction
   const { state } = await book.read("tick");
   if (!state) throw new Error("it was declared");
   const { after, ats } = tick(state, 1);
-  await book.tick(state, after, { ticks: ats.map((at) => ({ name: "tick", at })), now: startAt });
+  await book.tick([{ before: state, after, ticks: ats.map((at) => ({ name: "tick", at })) }], startAt);
   const { rows } = await stage.pool.query("SELECT id, data FROM keyline.job WHERE queue = 'known'");
   expect(rows).toEqual([{ id: `tick:${startAt}`, data: 1 }]);
   expect((await book.read("tick")).state?.ticks).toBe(1);

@@ -56,6 +56,18 @@ describe.each(kinds)("schedules of $kind", ({ transactional }) => {
     expect(seen).toHaveLength(4);
   });
 
+  test("of many schedules that tick at the same moment each has its job, once", async () => {
+    const queue = openQueue(keyline, transactional);
+    const startAt = (await serverTime(stage, transactional)) + 3_000;
+    const names = Array.from({ length: 200 }, (_, n) => `many-${n}`);
+    await Promise.all(names.map(async (name) => queue.schedule(name, { every: hour, startAt, data })));
+    const ran: string[] = [];
+    const workers = [1, 2, 3].map(() => queue.work((job) => void ran.push(job.schedule?.name ?? "")));
+    await eventually("all ran", () => ran.length >= names.length);
+    await Promise.all(workers.map((worker) => worker.stop()));
+    expect(ran.toSorted()).toEqual(names.toSorted());
+  });
+
   test("what somebody adds is no tick", async () => {
     const queue = openQueue(keyline, transactional);
     const schedules: unknown[] = [];
