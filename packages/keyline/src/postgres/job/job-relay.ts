@@ -33,6 +33,8 @@ const busyFrom = 200;
 const page = 2_000;
 /** Payloads may be large. */
 const claimPage = 250;
+/** Each holds one connection and needs a second now and then: more of them than the pool has would wait for each other. */
+const mostRebuilds = 2;
 
 export class JobRelay implements Duty {
   readonly #database: Database;
@@ -40,6 +42,8 @@ export class JobRelay implements Duty {
   readonly #outlets = new Map<string, Outlet>();
   readonly #rebuiltEpochs = new Map<string, string>();
   readonly #rebuilding = new Set<string>();
+  /** Queues whose rebuild is to begin, and for which epoch. */
+  readonly #toRebuild = new Map<Outlet, string>();
   readonly #rebuilds = new Set<Promise<void>>();
   readonly #alarm = new Alarm(() => this.#look(), { mayEnd: true });
   readonly #stopping = new AbortController();
@@ -105,10 +109,19 @@ export class JobRelay implements Duty {
       if (!outlet.isOpen || this.#rebuilding.has(queue)) continue;
       try {
         const epoch = await outlet.epoch();
-        if (this.#rebuiltEpochs.get(queue) !== epoch) this.#rebuild(outlet, epoch);
+        if (this.#rebuiltEpochs.get(queue) !== epoch) this.#toRebuild.set(outlet, epoch);
       } catch (error) {
         this.#logger.debug({ error: toError(error).message, queue }, "Valkey's epoch could not be read yet");
       }
+      this.#beginRebuilds();
+    }
+  }
+
+  #beginRebuilds(): void {
+    for (const [outlet, epoch] of this.#toRebuild) {
+      if (this.#rebuilding.size >= mostRebuilds || this.#stopping.signal.aborted) return;
+      this.#toRebuild.delete(outlet);
+      this.#rebuild(outlet, epoch);
     }
   }
 
@@ -127,6 +140,7 @@ export class JobRelay implements Duty {
         this.#rebuilds.delete(run);
         this.#rebuilding.delete(queue);
         if (this.#rebuiltEpochs.get(queue) !== epoch) this.#nextEpochLook = Math.min(this.#nextEpochLook, performance.now() + idleMs);
+        this.#beginRebuilds();
       });
   }
 
