@@ -100,7 +100,10 @@ test(`each tick of a plain queue is one job, with four processes that declare it
   );
   const ran = runs();
   expect([...new Set(ran.map(({ at }) => at))].toSorted((one, other) => one - other)).toEqual(ticksOf(plan));
-  expect(ran.filter((one) => one.ran < one.at), "ticks that came before their time").toEqual([]);
+  expect(
+    ran.filter((one) => one.ran < one.at),
+    "ticks that came before their time",
+  ).toEqual([]);
   const firstRuns = ran.filter(({ attempt }) => attempt === 1).map(({ id }) => id);
   expect(
     firstRuns.filter((id, index) => firstRuns.indexOf(id) !== index),
@@ -135,6 +138,9 @@ test(`each tick of a transactional queue has its effect once, with processes kil
   await eventually("no row is unsettled", async () => (await left()) === 0, 60_000);
   const { rows } = await stage.pool.query<{ at: string }>("SELECT at FROM effects ORDER BY at");
   expect(rows.map(({ at }) => Number(at))).toEqual(ticksOf(plan));
-  expect(runs().filter((one) => one.ran < one.at), "ticks that came before their time").toEqual([]);
+  expect(
+    runs().filter((one) => one.ran < one.at),
+    "ticks that came before their time",
+  ).toEqual([]);
   expect(await listed(queue.schedules())).toMatchObject([{ ticks: ticksOf(plan).length, nextAt: undefined }]);
 });
