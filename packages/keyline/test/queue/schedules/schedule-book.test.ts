@@ -1,5 +1,5 @@
 import fc from "fast-check";
-import { Keyline } from "keyline";
+import type { Keyline } from "keyline";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { Database } from "../../../src/postgres/client/database.ts";
 import { ScheduleTable } from "../../../src/postgres/job/schedule-table.ts";
