@@ -184,7 +184,7 @@ describe.each([false, true])("a dead letter (transactional: %s)", (transactional
   });
 });
 
-test("the history of a transactional job survives that Valkey loses everything", async () => {
+test("the history of a transactional job survives that Valkey loses everything, and so does its dead letter", async () => {
   const stage = await openStage();
   const keyline = stage.keyline();
   await keyline.migrate();
@@ -194,10 +194,13 @@ test("the history of a transactional job survives that Valkey loses everything",
     lease: 500,
     backoff: { type: "fixed", delay: 2_000 },
   });
+  let isFixed = false;
+  let completed = 0;
   const worker = queue.work((job) => {
-    throw new Error(`attempt ${job.attempt} failed`);
+    if (!isFixed) throw new Error(`attempt ${job.attempt} failed`);
   });
   worker.on("error", () => undefined);
+  worker.on("completed", () => completed++);
   await queue.add(1);
   await eventually(
     "it has failed once",
@@ -205,9 +208,14 @@ test("the history of a transactional job survives that Valkey loses everything",
   );
   await stage.valkey.del(...(await stage.valkey.keys(`${stage.prefix}:*`)));
   await eventually("it is dead", async () => (await queue.counts()).dead === 1, 60_000);
-  await worker.stop();
+  await stage.valkey.del(...(await stage.valkey.keys(`${stage.prefix}:*`)));
   const [letter] = await lettersOf(queue);
   expect(letter?.history.map(({ error }) => error)).toEqual(["Error: attempt 1 failed", "Error: attempt 2 failed"]);
+  isFixed = true;
+  expect(await queue.redrive({ all: true })).toBe(1);
+  await eventually("it ran", () => completed === 1, 60_000);
+  await eventually("it is settled", async () => (await stage.pool.query("SELECT FROM keyline.job")).rows.length === 0);
+  await worker.stop();
   await stage.close();
 }, 90_000);
 
