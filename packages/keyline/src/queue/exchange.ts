@@ -13,7 +13,7 @@ import type { Logger } from "../runtime/logger.ts";
 import { isConnectionError, type ValkeyConnection } from "../valkey/client/connection.ts";
 import type { Beat } from "../valkey/queue/leases.ts";
 import type { QueueStore } from "../valkey/queue/queue-store.ts";
-import type { Gate, HeldPlace, SettleReply } from "../valkey/queue/holding.ts";
+import type { Gate } from "../valkey/queue/holding.ts";
 import { Doubt } from "../work/doubt.ts";
 import type { Lease } from "../work/lease.ts";
 import { Pump } from "../work/pump.ts";
@@ -23,8 +23,9 @@ import { IdleWait } from "./idle-wait.ts";
 import type { Disposal } from "./disposal.ts";
 import { HeldJob, HeldJobs } from "./held-jobs.ts";
 import type { QueuePolicy } from "./options.ts";
-import { groupTieOf, tiesOf, tiesOfAll } from "./ties.ts";
-import { turnOf } from "./turns.ts";
+import { GateMemory } from "./gate-memory.ts";
+import { JobEnds } from "./job-ends.ts";
+import { Rounds } from "./rounds.ts";
 import { Reconciler, type Command, type Reading } from "./reconciler.ts";
 
 export interface ExchangeSetup<Data> {
@@ -42,7 +43,6 @@ export interface ExchangeSetup<Data> {
   readonly events: ExchangeEvents<HeldJob<Data>>;
 }
 
-const settled: Disposal = { kind: "settle" };
 const maxUnderWay = 2;
 const maxFinished = 1_000;
 
@@ -56,12 +56,13 @@ export class Exchange<Data> implements ShiftExchange<HeldJob<Data>, Beat> {
   readonly #doubt: Doubt<HeldJob<Data>, Command>;
   readonly #reconciler: Reconciler<Data>;
   readonly #idleWait: IdleWait;
+  readonly #gates = new GateMemory();
+  readonly #ends: JobEnds<Data>;
+  readonly #rounds: Rounds<Data>;
   readonly #stopListening: (() => void)[];
 
   #finished: HeldJob<Data>[] = [];
   #isEmpty = false;
-  /** What the queue's gates said last; undefined while it has none. */
-  #gate: Gate | undefined;
   #isTaking = true;
 
   constructor(setup: ExchangeSetup<Data>) {
@@ -72,6 +73,13 @@ export class Exchange<Data> implements ShiftExchange<HeldJob<Data>, Beat> {
     this.#doubt = new Doubt(setup.trade, setup.logger);
     this.#reconciler = new Reconciler(this.#held, { ...setup, doubt: this.#doubt });
     this.#idleWait = new IdleWait(setup);
+    const parts = { ...setup, held: this.#held, pump: this.#pump, doubt: this.#doubt, reconciler: this.#reconciler, gates: this.#gates };
+    this.#ends = new JobEnds({ ...parts, again: (job, disposal) => this.end(job, disposal) });
+    this.#rounds = new Rounds({
+      ...parts,
+      taken: (elements) => this.#accept(elements),
+      fewerTaken: (missing, gate) => this.#followTake(missing, gate),
+    });
     this.#stopListening = [this.#store.connection.onReady(() => this.#distrust()), this.#idleWait.onReady(() => this.#distrust())];
   }
 
@@ -98,7 +106,7 @@ export class Exchange<Data> implements ShiftExchange<HeldJob<Data>, Beat> {
       this.#finished.push(job);
       this.pumpSoon();
     } else {
-      this.#endOne(job, disposal);
+      this.#ends.send(this.#lease.name, job, disposal);
     }
   }
 
@@ -156,7 +164,7 @@ export class Exchange<Data> implements ShiftExchange<HeldJob<Data>, Beat> {
       const room = this.#mayTake ? this.#setup.room() - this.#pump.expected : 0;
       const take = Math.max(0, Math.min(room, this.#setup.largestTake));
       if (this.#finished.length === 0 && take === 0) break;
-      this.#settleAndTake(this.#finished.splice(0, maxFinished), take);
+      this.#rounds.send(this.#finished.splice(0, maxFinished), take);
     }
     const mayWait = this.#isTaking && this.#idleWait.mayBegin;
     if (this.#isEmpty && mayWait && this.#setup.room() > 0 && this.#lease.isCertain) this.#wait();
@@ -165,44 +173,7 @@ export class Exchange<Data> implements ShiftExchange<HeldJob<Data>, Beat> {
 
   // Whoever makes room behind a gate asks at once whether it is let through.
   get #mayTake(): boolean {
-    return this.#isTaking && (!this.#isEmpty || (this.#gate?.state === "closed" && this.#finished.length > 0));
-  }
-
-  #settleAndTake(finished: readonly HeldJob<Data>[], take: number): void {
-    const { places, areOldest } = this.#held.leave(finished);
-    const what = { finished: finished.length, take, areOldest, ties: tiesOfAll(finished), isGated: this.#gate !== undefined };
-    const command = this.#store.holding.settleAndTake(this.#lease.name, places, what);
-    this.#pump.send(command, {
-      places: take,
-      answered: (reply) => {
-        this.#doubt.noteSuccess(finished.length > 0 && "settle", take > 0 && "take");
-        this.#followReply(reply, finished, take);
-      },
-      failed: (error) => {
-        for (const job of finished) this.#reconciler.doubtEnd(job, settled);
-        this.#noteFailure(finished.length > 0 ? "settle" : "take", error);
-      },
-    });
-  }
-
-  #followReply(reply: SettleReply, finished: readonly HeldJob<Data>[], take: number): void {
-    if (reply === "lost") {
-      for (const job of finished) this.#events.missed(job);
-      this.#lease.lose();
-    } else if (reply === "moved") {
-      for (const job of finished) this.#reconciler.doubtEnd(job, settled);
-      this.#doubt.raise();
-    } else {
-      const missed = new Set(reply.missing);
-      finished.forEach((job, index) => (missed.has(index) ? this.#events.missed(job) : this.#events.ended(job)));
-      if (take > 0) this.#noteGate(reply.gate);
-      if (reply.taken.length > 0) this.#accept(reply.taken);
-      if (take > 0) this.#followTake(take - reply.taken.length, reply.gate);
-    }
-  }
-
-  #noteGate(gate: Gate | undefined): void {
-    if (gate) this.#gate = gate.state === "plain" ? undefined : gate;
+    return this.#isTaking && (!this.#isEmpty || (this.#gates.isClosed && this.#finished.length > 0));
   }
 
   #followTake(missing: number, gate: Gate | undefined): void {
@@ -220,54 +191,8 @@ export class Exchange<Data> implements ShiftExchange<HeldJob<Data>, Beat> {
     this.pumpSoon();
   }
 
-  #endOne(job: HeldJob<Data>, disposal: Exclude<Disposal, { kind: "settle" }>): void {
-    const [place] = this.#held.leave([job]).places;
-    if (!place) return;
-    const { name } = this.#lease;
-    const command = this.#sendEnd(name, place, { job, disposal });
-    this.#pump.send(command, {
-      places: 0,
-      answered: (isEnded) => {
-        this.#doubt.noteEnd(job);
-        this.#doubt.noteSuccess("end");
-        if (isEnded && disposal.kind === "retry") disposal.noteScheduled?.();
-        if (isEnded) this.#events.ended(job);
-        else this.#events.missed(job);
-      },
-      failed: (error) => {
-        if (isConnectionError(error)) {
-          this.#reconciler.doubtEnd(job, disposal);
-          this.#noteFailure("end", error);
-        } else {
-          this.#held.rejoin(job, place.place);
-          this.#doubt.postpone(job, error, () => this.end(job, disposal));
-        }
-      },
-    });
-  }
-
-  #sendEnd(
-    worker: string,
-    place: HeldPlace,
-    { job, disposal }: { readonly job: HeldJob<Data>; readonly disposal: Exclude<Disposal, { kind: "settle" }> },
-  ): Promise<boolean> {
-    const { holding } = this.#store;
-    switch (disposal.kind) {
-      case "retry":
-        return holding.retry(worker, place, { ...disposal, group: job.element && groupTieOf(job.element) });
-      case "yield":
-        return holding.yieldTurn(worker, place, turnOf(job));
-      case "bury":
-        return holding.bury(worker, place, { letter: disposal.letter, kept: this.#setup.policy.deadLetters, ties: tiesOf(job) });
-    }
-  }
-
   #wait(): void {
-    const gate = this.#gate;
-    // It ends by itself when there may be room, and otherwise by a signal.
-    const room = { room: true, withinMs: gate && gate.waitMs >= 0 ? gate.waitMs : Infinity } as const;
-    const awaited = !gate ? "job" : gate.state === "closed" ? room : "arrival";
-    void this.#idleWait.run(this.#lease.name, awaited, {
+    void this.#idleWait.run(this.#lease.name, this.#gates.awaited, {
       isWanted: () => this.#isTaking,
       isCurrent: this.#pump.watch(),
       answered: () => this.#doubt.noteSuccess("wait"),
@@ -286,7 +211,7 @@ export class Exchange<Data> implements ShiftExchange<HeldJob<Data>, Beat> {
   }
 
   #accept(elements: readonly string[]): void {
-    const how = { isOrdered: (this.#gate?.ofGroup ?? 1) === 1, takenAt: performance.now() };
+    const how = { isOrdered: this.#gates.isOrdered, takenAt: performance.now() };
     const jobs = elements.map((element) => new HeldJob<Data>(element, how));
     this.#held.join(jobs);
     this.#events.taken(jobs);

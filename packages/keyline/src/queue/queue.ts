@@ -5,21 +5,13 @@ import type { TransactionClient } from "../postgres/client/options.ts";
 import { checkInteger, checkOptionNames, checkTimeout } from "../runtime/options.ts";
 import { AddCheck, checkAddManyOptions, checkAddOptions } from "./add-check.ts";
 import type { AddRequest } from "./adder.ts";
-import type { DeadLetter } from "./dead-letter.ts";
-import { DeadLetters } from "./dead-letters.ts";
-import { checkGroups, checkPause, type QueueGroupStatus, type PauseOptions } from "./gatekeeper.ts";
-import type { LimitChanges, Limits } from "./limits.ts";
-import type { DeadLettersOptions, LetterActOptions } from "./letter-filter.ts";
 import type { AddOptions, AddResult, TransactionalAddOptions, WorkBatchOptions, WorkOptions } from "./options.ts";
 import { BatchRunner, type BatchHandler, type SettlingBatchHandler } from "./batch-runner.ts";
 import { noSettling, settleOf, type HandlerContext } from "./job-settle.ts";
+import { QueueOperations } from "./queue-operations.ts";
 import type { QueueParts } from "./queue-parts.ts";
-import { readStatus, type QueueStatus } from "./queue-status.ts";
 import { SingleRunner } from "../work/single-runner.ts";
 import type { Job } from "./job.ts";
-import type { ScheduleOptions } from "./schedule-spec.ts";
-import type { Schedule } from "./schedule-state.ts";
-import { Schedules } from "./schedules.ts";
 import type { TransactionalAdder } from "./transactional-adder.ts";
 import { Worker, type WorkerSetup } from "./worker.ts";
 
@@ -37,20 +29,18 @@ const workBatchOptionNames = new Set<string>(["size", "concurrency", "timeout"] 
 const largestTake = 500;
 
 /** Work that must be done once, by one of many workers, in order. */
-export class Queue<Input, Output = Input, Transactional extends boolean = false> {
+export class Queue<Input, Output = Input, Transactional extends boolean = false> extends QueueOperations<Input> {
   readonly name: string;
   readonly #parts: QueueParts;
   readonly #check: AddCheck<Input>;
-  readonly #letters: DeadLetters;
-  readonly #schedules: Schedules<Input>;
 
   /** @internal */
   constructor(name: string, parts: QueueParts) {
+    const check = new AddCheck<Input>(name, { schema: parts.schema, maxPayloadBytes: parts.policy.maxPayloadBytes });
+    super(parts, check);
     this.name = name;
     this.#parts = parts;
-    this.#check = new AddCheck(name, { schema: parts.schema, maxPayloadBytes: parts.policy.maxPayloadBytes });
-    this.#letters = new DeadLetters(parts);
-    this.#schedules = new Schedules(parts.scheduleBook, this.#check);
+    this.#check = check;
   }
 
   /**
@@ -143,116 +133,6 @@ export class Queue<Input, Output = Input, Transactional extends boolean = false>
     return this.#startWorker(size, (access) => {
       return new BatchRunner({ handler, size, concurrency, timeoutMs: timeout, access });
     });
-  }
-
-  /** How many jobs wait, run, are scheduled and are dead, and how many dead letters were dropped. On a transactional queue `dead` counts rows; running jobs are not settled yet. */
-  counts(): Promise<QueueStatus> {
-    return this.#parts.door.accept(() => readStatus(this.#parts));
-  }
-
-  /**
-   * Changes the queue's limits: what is left out stays as it is, null takes a limit away. They are kept with the queue, and in force on all workers when this
-   * resolves. Throws INVALID_OPTION, VALKEY_UNAVAILABLE and, for a transactional queue, POSTGRES_UNAVAILABLE.
-   *
-   * @example
-   * await calls.setLimits({ concurrency: 20, rate: { max: 100, per: 1_000 } });
-   */
-  setLimits(changes: LimitChanges): Promise<void> {
-    return this.#parts.door.accept(() => this.#parts.gatekeeper.setLimits(changes));
-  }
-
-  /** The limits that are in force. */
-  limits(): Promise<Limits> {
-    return this.#parts.door.accept(() => this.#parts.gatekeeper.limits());
-  }
-
-  /**
-   * Keeps workers from beginning jobs of this queue, or of one group, until `resume`, in whatever process and across restarts. Jobs can be added, and those that
-   * run are finished. In force on all workers when this resolves.
-   *
-   * @example
-   * await calls.pause({ group: "customer-7" });
-   */
-  async pause(options: PauseOptions = {}): Promise<void> {
-    checkPause("pause", options);
-    return this.#parts.door.accept(() => this.#parts.gatekeeper.pause(options, true));
-  }
-
-  /** Ends a pause. */
-  async resume(options: PauseOptions = {}): Promise<void> {
-    checkPause("resume", options);
-    return this.#parts.door.accept(() => this.#parts.gatekeeper.pause(options, false));
-  }
-
-  /**
-   * The groups that have jobs, in no order: those in a `state`, or all. One that comes or goes meanwhile may be met or not.
-   *
-   * @example
-   * for await (const { name, waiting, blockedBy } of calls.groups({ state: "blocked" })) console.log(name, waiting, blockedBy);
-   */
-  groups(options: { readonly state?: QueueGroupStatus["state"] } = {}): AsyncIterableIterator<QueueGroupStatus> {
-    const state = checkGroups(options);
-    this.#parts.door.check();
-    return this.#parts.gatekeeper.groups(state);
-  }
-
-  /**
-   * The dead letters that fit, newest first, page by page as they are iterated. Letters that come and go meanwhile do no harm: none is met twice, and
-   * none that is there all the time is missed. Throws INVALID_OPTION at once.
-   *
-   * @example
-   * for await (const letter of emails.deadLetters({ error: /timeout/i, limit: 100 })) console.log(letter.id, letter.reason, letter.history);
-   */
-  deadLetters(options: DeadLettersOptions = noOptions): AsyncIterableIterator<DeadLetter, undefined, void> {
-    return this.#letters.read(options);
-  }
-
-  /**
-   * Puts the dead letters that fit back on the queue, oldest first and page by page, with their attempts counted from zero again. Returns how many. A
-   * filter is required, or `all: true`. One that dies again meanwhile is not redriven a second time. On a plain queue one whose own id was added again
-   * meanwhile stays a dead letter. Rejects with INVALID_OPTION before anything is sent.
-   *
-   * @example
-   * await emails.redrive({ error: "ECONNREFUSED", after: Date.now() - 3_600_000 });
-   */
-  redrive(options: LetterActOptions): Promise<number> {
-    return this.#letters.act("redrive", options);
-  }
-
-  /**
-   * Removes the dead letters that fit for good, oldest first and page by page. Returns how many. A filter is required, or `all: true`. Rejects with
-   * INVALID_OPTION before anything is sent.
-   *
-   * @example
-   * await emails.discard({ before: Date.now() - 7 * 86_400_000 });
-   */
-  discard(options: LetterActOptions): Promise<number> {
-    return this.#letters.act("discard", options);
-  }
-
-  /**
-   * Declares a schedule: at each of its times one job is added, as long as the queue has a worker. Declaring it again in the same way changes nothing, so
-   * every process may declare it whenever it starts; another declaration under the same name replaces it, for all processes.
-   *
-   * Throws, before anything is written, INVALID_NAME, INVALID_OPTION, and for the data what `add` throws; and the same as `add` when the store cannot be
-   * reached: the same call can be made again.
-   *
-   * @example
-   * await reports.schedule("nightly", { cron: "0 3 * * *", timezone: "Europe/Berlin", data: { kind: "sales" } });
-   */
-  schedule(name: string, options: ScheduleOptions<Input>): Promise<Schedule<Input>> {
-    return this.#parts.door.accept(() => this.#schedules.declare(name, options));
-  }
-
-  /** The queue's schedules by their names, those included whose last tick was made. */
-  schedules(): AsyncIterableIterator<Schedule<Input>> {
-    this.#parts.door.check();
-    return this.#schedules.list();
-  }
-
-  /** Ends a schedule: it has no more ticks. The jobs of those it had stay. Returns false when there was none of that name. */
-  unschedule(name: string): Promise<boolean> {
-    return this.#parts.door.accept(() => this.#schedules.remove(name));
   }
 
   async #addWithin(tx: TransactionClient, request: AddRequest): Promise<AddResult> {
