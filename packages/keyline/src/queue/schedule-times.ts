@@ -37,6 +37,7 @@ export function parseCron(pattern: string, timezone: string): Cron {
 
 /** The ticks of a schedule that was declared at `since`. They depend on nothing else: not on the present, and not on who asks. */
 export function ticksOf({ cron, timezone, every = 0, startAt, endAt = Infinity }: ScheduleSpec, since: number): NextTick {
+  if (cron === undefined && !(every > 0)) throw new Error("it has neither cron nor every");
   const next = cron === undefined ? ticksOfEvery(every, startAt ?? since) : ticksOfCron(cron, timezone ?? "UTC", startAt);
   return (after) => {
     const at = next(after);

@@ -11,7 +11,8 @@ import { dueTicks, ticksOf } from "./schedule-times.ts";
 
 // Timers take at most 2^31 ms; a tick that is due later is heard of again.
 const farAwayMs = 86_400_000;
-const leastGraceMs = 5_000;
+// So late a tick may be while a worker starts, or a store comes back.
+const graceMs = 10_000;
 const mostTicks = 100;
 const mostBytes = 1_048_576;
 
@@ -28,15 +29,12 @@ interface Plan extends TickedSchedule {
  */
 export class Ticker implements ShiftDuty<HeldJob<unknown>, Beat> {
   readonly #book: ScheduleBook;
-  readonly #graceMs: number;
   readonly #logger: Logger;
   readonly #alarm = new Alarm(() => this.#makeDue());
   #failures = 0;
 
-  constructor(book: ScheduleBook, { leaseMs, logger }: { readonly leaseMs: number; readonly logger: Logger }) {
+  constructor(book: ScheduleBook, logger: Logger) {
     this.#book = book;
-    // So long it may take until a worker hears of a schedule, or takes over: ticks of that time are late, not missed.
-    this.#graceMs = Math.max(leastGraceMs, leaseMs);
     this.#logger = logger;
   }
 
@@ -87,7 +85,7 @@ export class Ticker implements ShiftDuty<HeldJob<unknown>, Beat> {
     if (first === undefined) return undefined;
     try {
       const room = Math.max(1, Math.min(mostTicks, Math.floor(mostBytes / dataJson.length)));
-      const due = dueTicks(ticksOf(spec, since), spec, { first, made, now, graceMs: this.#graceMs, room });
+      const due = dueTicks(ticksOf(spec, since), spec, { first, made, now, graceMs, room });
       return { before: state, after: ticked(state, due), ticks: due.ats.map((at) => ({ name, at })), hasMissed: due.hasMissed };
     } catch (error) {
       this.#logger.warn({ error: toError(error).message, schedule: name }, "the next ticks of a schedule cannot be told here");

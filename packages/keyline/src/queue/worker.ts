@@ -97,7 +97,7 @@ export class Worker<Data> {
       createIntake: (events, signal) => new Intake(this.#intakeSetup(trade, signal), events),
       createDuties: ({ lease, exchange }) => {
         const promoter = new Promoter(store, logger);
-        const ticker = new Ticker(setup.scheduleBook, { leaseMs: policy.leaseMs, logger });
+        const ticker = new Ticker(setup.scheduleBook, logger);
         const letters = new LetterKeeper(store, { letters: setup.deadTable, kept: policy.deadLetters, logger });
         const onSignals = (kinds: ReadonlySet<SignalKind>): void => {
           if (kinds.has("due")) promoter.look();

@@ -68,7 +68,7 @@ describe.each(kinds)("ticks that nobody made in time, on $kind", ({ transactiona
   });
 
   test("those that are late by seconds are made, each of them, as when a worker is started anew", async () => {
-    const queue = openQueue(keyline, transactional, { lease: 60_000 });
+    const queue = openQueue(keyline, transactional);
     const startAt = (await serverTime(stage, transactional)) - 5_250;
     await queue.schedule("seconds", { every: 500, startAt, endAt: startAt + 9_000, data, missed: "skip" });
     await rewind(stage, { queue: queue.name, transactional, name: "seconds", nextAt: startAt });
