@@ -2,6 +2,7 @@ import { startValkeyCluster, type EmbeddedValkey, type EmbeddedValkeyCluster } f
 import { Valkey } from "iovalkey";
 import type { Keyline } from "keyline";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { lettersOf } from "../support/letters.ts";
 import { eventually, openStage, type Stage } from "../support/stage.ts";
 
 type N = { readonly n: number };
@@ -53,6 +54,25 @@ async function places(): Promise<Place[]> {
   });
 }
 
+/** Moves the slot to another primary, key by key. */
+async function reshard(slot: number): Promise<void> {
+  const primaries = (await places()).filter(({ isPrimary }) => isPrimary);
+  const from = primaries.find((place) => place.owns(slot));
+  const to = primaries.find((place) => place !== from);
+  if (!from || !to) throw new Error("nobody owns the slot");
+  await command(to.node, "CLUSTER", "SETSLOT", slot, "IMPORTING", from.id);
+  await command(from.node, "CLUSTER", "SETSLOT", slot, "MIGRATING", to.id);
+  let moved = 0;
+  for (;;) {
+    const keys = await command<string[]>(from.node, "CLUSTER", "GETKEYSINSLOT", slot, 1);
+    if (keys.length === 0) break;
+    moved += keys.length;
+    await command(from.node, "MIGRATE", to.node.host, to.node.port, "", 0, 5_000, "REPLACE", "KEYS", ...keys);
+  }
+  expect(moved, "keys that were moved one by one").toBeGreaterThan(1);
+  for (const { node } of [to, from, ...primaries]) await command(node, "CLUSTER", "SETSLOT", slot, "NODE", to.id);
+}
+
 /** Adds and works while `strike` moves the queue's slot. */
 async function surviveMove(name: string, strike: (slot: number) => Promise<void>): Promise<void> {
   const queue = keyline.queue<N>(name, { transactional: true, lease: 1_500 });
@@ -98,23 +118,7 @@ test("a replica that takes over without asking anybody: the queue goes on with i
 }, 180_000);
 
 test("the queue's slot moves to another primary under load, key by key: nothing is lost or done twice", async () => {
-  await surviveMove("reshard", async (slot) => {
-    const primaries = (await places()).filter(({ isPrimary }) => isPrimary);
-    const from = primaries.find((place) => place.owns(slot));
-    const to = primaries.find((place) => place !== from);
-    if (!from || !to) throw new Error("nobody owns the slot");
-    await command(to.node, "CLUSTER", "SETSLOT", slot, "IMPORTING", from.id);
-    await command(from.node, "CLUSTER", "SETSLOT", slot, "MIGRATING", to.id);
-    let moved = 0;
-    for (;;) {
-      const keys = await command<string[]>(from.node, "CLUSTER", "GETKEYSINSLOT", slot, 1);
-      if (keys.length === 0) break;
-      moved += keys.length;
-      await command(from.node, "MIGRATE", to.node.host, to.node.port, "", 0, 5_000, "REPLACE", "KEYS", ...keys);
-    }
-    expect(moved, "keys that were moved one by one").toBeGreaterThan(1);
-    for (const { node } of [to, from, ...primaries]) await command(node, "CLUSTER", "SETSLOT", slot, "NODE", to.id);
-  });
+  await surviveMove("reshard", reshard);
 }, 180_000);
 
 test("most primaries do not answer for a while, and the cluster serves nobody: everything goes on when they are back", async () => {
@@ -140,3 +144,37 @@ test("most primaries do not answer for a while, and the cluster serves nobody: e
     }
   });
 }, 240_000);
+
+test("dead letters are written, read, redriven and discarded while their slot moves: none is lost, none is there twice", async () => {
+  const queue = keyline.queue<number>("buried", { maxAttempts: 1 });
+  let isMended = false;
+  const ran: number[] = [];
+  const worker = queue.work((job) => {
+    if (!isMended) throw new Error("no");
+    ran.push(job.data);
+  });
+  worker.on("error", () => undefined);
+  let added = 0;
+  let isOver = false;
+  const adding = (async () => {
+    while (!isOver) await queue.add(added).then(() => added++);
+  })();
+  await eventually("some are dead", async () => (await queue.counts()).dead > 50, 60_000);
+  const [first] = cluster.nodes;
+  await reshard(first ? await command<number>(first, "CLUSTER", "KEYSLOT", "moves:{buried}:waiting") : 0);
+  const then = added;
+  await eventually("more are added", () => added > then + 50, 60_000);
+  isOver = true;
+  await adding;
+  await eventually("all are dead", async () => (await queue.counts()).dead === added, 60_000);
+  const letters = await lettersOf(queue);
+  expect(letters.map(({ data }) => data as number).toSorted((one, other) => one - other)).toEqual(
+    Array.from({ length: added }, (_, n) => n),
+  );
+  const discarded = letters.slice(0, 20).map(({ id }) => id);
+  expect(await queue.discard({ ids: discarded })).toBe(20);
+  isMended = true;
+  expect(await queue.redrive({ all: true })).toBe(added - 20);
+  await eventually("they ran", () => ran.length === added - 20, 60_000);
+  await worker.stop();
+}, 180_000);
