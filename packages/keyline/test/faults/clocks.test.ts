@@ -81,3 +81,26 @@ test("messages and entries of a process whose clock jumps come in their order, e
   }
   await subscription.close();
 });
+
+test("delays, groups and limits keep to the server's time in processes whose clock jumps by an hour", async () => {
+  strobeClock();
+  const queue = stage.keyline().queue<N>("timed", { limits: { rate: { max: 10, per: 200 } } });
+  const ran: number[] = [];
+  const begun = performance.now();
+  const starts: number[] = [];
+  const worker = queue.work(
+    ({ data: { n } }) => {
+      ran.push(n);
+      starts.push(performance.now() - begun);
+    },
+    { concurrency: 10 },
+  );
+  await queue.add({ n: 100 }, { delay: 400 });
+  for (let n = 0; n < 20; n++) await queue.add({ n }, { group: "g", ...(n === 3 ? { delay: 100 } : {}) });
+  await eventually("all have run", () => ran.length === 21);
+  await worker.stop();
+  expect(ran.filter((n) => n < 100)).toEqual(Array.from({ length: 20 }, (_, n) => n));
+  // However late this process was: nothing came before its time.
+  expect(starts[ran.indexOf(100)]).toBeGreaterThanOrEqual(390);
+  expect(starts.toSorted((a, b) => a - b).filter((start, index) => start < Math.floor(index / 10) * 200)).toEqual([]);
+});

@@ -1,0 +1,64 @@
+import { startValkeyCluster, type EmbeddedValkeyCluster } from "@keyline/embedded";
+import { Valkey } from "iovalkey";
+import type { Keyline, Queue } from "keyline";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { eventually, openStage, type Stage } from "../support/stage.ts";
+
+let stage: Stage;
+let cluster: EmbeddedValkeyCluster;
+let keyline: Keyline;
+beforeAll(async () => {
+  [stage, cluster] = await Promise.all([openStage(), startValkeyCluster()]);
+  keyline = stage.keyline({ valkey: { cluster: cluster.nodes.map(({ host, port }) => ({ host, port })) } });
+  await keyline.migrate();
+}, 120_000);
+afterAll(async () => {
+  await stage.close();
+  await cluster.stop();
+});
+
+describe.each([{ transactional: false }, { transactional: true }])("on a cluster (transactional: $transactional)", ({ transactional }) => {
+  test("delays, priorities, groups, limits and pauses work as elsewhere, and all of a queue is in one slot", async () => {
+    const name = `placed-${transactional}`;
+    const queue = keyline.queue<string>(name, { transactional, limits: { rate: { max: 1_000, per: 1_000 } } } as {
+      transactional: false;
+    }) as Queue<string>;
+    const ran: string[] = [];
+    await queue.pause();
+    await queue.addMany([
+      { data: "late", delay: 500 },
+      { data: "low", priority: "low" },
+      { data: "first", group: "g" },
+      { data: "second", group: "g" },
+      { data: "other", group: "h" },
+      { data: "normal" },
+    ]);
+    await queue.pause({ group: "h" });
+    const worker = queue.work(({ data }) => void ran.push(data), { concurrency: 2 });
+    await eventually("all are there", async () => {
+      const { waiting, blocked, scheduled } = await queue.counts();
+      return waiting + blocked + scheduled === 6;
+    });
+    expect(ran).toEqual([]);
+    expect(await slotsOf(name)).toHaveLength(1);
+    await queue.resume();
+    await eventually("all have run but that of the paused group", () => ran.length === 5);
+    expect(ran.indexOf("first")).toBeLessThan(ran.indexOf("second"));
+    expect(ran).not.toContain("other");
+    await queue.setLimits({ concurrency: 1, rate: null });
+    expect(await queue.limits()).toEqual({ concurrency: 1 });
+    await queue.resume({ group: "h" });
+    await eventually("that too", () => ran.includes("other"));
+    await worker.stop();
+  });
+});
+
+async function slotsOf(queue: string): Promise<number[]> {
+  const slots = new Set<number>();
+  for (const { host, port } of cluster.nodes) {
+    const node = new Valkey(port, host);
+    for (const key of await node.keys(`*{${queue}}*`)) slots.add((await node.call("CLUSTER", "KEYSLOT", key)) as number);
+    node.disconnect();
+  }
+  return [...slots];
+}
