@@ -6,12 +6,28 @@ const rights = scriptsBeside(import.meta.url)(1, "rights");
 const lists = ["LINDEX", "LLEN", "LMOVE", "LPOP", "LPUSH", "LRANGE", "LREM", "RPOP", "RPUSH"] as const;
 const sorted = ["ZADD", "ZRANGE", "ZREM", "ZSCORE"] as const;
 const hashes = ["HDEL", "HEXISTS", "HGET", "HMGET", "HSET"] as const;
+/** Of jobs with a place of their own: where they go, and what tells workers of it. */
+const places = [
+  "DECR",
+  "EXPIRE",
+  "HDEL",
+  "HGET",
+  "HMGET",
+  "HSET",
+  "HSETNX",
+  "INCR",
+  "SADD",
+  "SISMEMBER",
+  "XADD",
+  "XREVRANGE",
+  "ZREM",
+] as const;
 const streams = ["XACK", "XADD", "XCLAIM", "XLEN", "XPENDING", "XRANGE", "XREADGROUP"] as const;
 
 /** What a role's scripts use: `deliver` brings committed jobs, `work` takes jobs, `consume` takes entries. */
 const commands = {
-  deliver: ["GET", "LPUSH", "LRANGE", "TYPE", "ZADD", "ZRANGE"],
-  work: [...lists, "BLMOVE", "LSET", "SADD", "SREM", ...sorted, "ZCARD", "HDEL", "HSET", "INCRBY"],
+  deliver: ["GET", "LPUSH", "LRANGE", "TYPE", "ZADD", "ZRANGE", ...places],
+  work: [...lists, "BLMOVE", "BLPOP", "LSET", "SREM", ...sorted, "ZCARD", "INCRBY", "DECRBY", "HGETALL", "PEXPIRE", ...places],
   consume: [...lists, ...sorted, ...hashes, ...streams],
 } as const;
 

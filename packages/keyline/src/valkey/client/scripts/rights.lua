@@ -12,7 +12,8 @@ local shapes = {
   LRANGE = { key, 0, 0 }, LREM = { key, 0, 'x' }, LSET = { key, 0, 'x' }, LTRIM = { key, 0, 0 }, RPOP = { key }, RPUSH = { key, 'x' },
   BLMOVE = { key, key, 'LEFT', 'LEFT', 0.01 }, SADD = { key, 'x' }, SREM = { key, 'x' }, GET = { key }, INCRBY = { key, 0 }, TYPE = { key },
   ZADD = { key, 0, 'x' }, ZCARD = { key }, ZCOUNT = { key, 0, 0 }, ZRANGE = { key, 0, 0 }, ZREM = { key, 'x' }, ZSCORE = { key, 'x' },
-  HDEL = { key, 'x' }, HEXISTS = { key, 'x' }, HGET = { key, 'x' }, HINCRBY = { key, 'x', 0 }, HMGET = { key, 'x' }, HSET = { key, 'x', 'x' },
+  BLPOP = { key, 0.01 }, INCR = { key }, DECR = { key }, DECRBY = { key, 0 }, EXPIRE = { key, 1 }, PEXPIRE = { key, 1000 },
+  SISMEMBER = { key, 'x' }, HGETALL = { key }, HSETNX = { key, 'x', 'x' }, XREVRANGE = { key, '+', '-' }, HDEL = { key, 'x' }, HEXISTS = { key, 'x' }, HGET = { key, 'x' }, HINCRBY = { key, 'x', 0 }, HMGET = { key, 'x' }, HSET = { key, 'x', 'x' },
   XACK = { key, 'x', '0-1' }, XADD = { key, '*', 'x', 'x' }, XCLAIM = { key, 'x', 'x', 0, '0-1' }, XDEL = { key, '0-1' }, XLEN = { key },
   XPENDING = { key, 'x' }, XRANGE = { key, '-', '+' }, XREADGROUP = { 'GROUP', 'x', 'x', 'STREAMS', key, '>' }, XTRIM = { key, 'MAXLEN', 0 },
 }
