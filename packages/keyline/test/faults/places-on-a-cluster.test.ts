@@ -1,6 +1,6 @@
 import { startValkeyCluster, type EmbeddedValkeyCluster } from "@keyline/embedded";
 import { Valkey } from "iovalkey";
-import type { Keyline, Queue } from "keyline";
+import type { Keyline } from "keyline";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { eventually, openStage, type Stage } from "../support/stage.ts";
 
@@ -22,7 +22,7 @@ describe.each([{ transactional: false }, { transactional: true }])("on a cluster
     const name = `placed-${transactional}`;
     const queue = keyline.queue<string>(name, { transactional, limits: { rate: { max: 1_000, per: 1_000 } } } as {
       transactional: false;
-    }) as Queue<string>;
+    });
     const ran: string[] = [];
     await queue.pause();
     await queue.addMany([
