@@ -13,6 +13,7 @@ export type { LimitChanges, Limits, Rate } from "./queue/limits.ts";
 export type {
   AddOptions,
   AddResult,
+  Deduplicate,
   Priority,
   DeadLetterRetention,
   QueueOptions,

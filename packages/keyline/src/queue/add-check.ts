@@ -8,7 +8,7 @@ import type { AddRequest } from "./adder.ts";
 import { placementOf } from "./placement.ts";
 import type { AddOptions, TransactionalAddOptions } from "./options.ts";
 
-const jobOptions = ["id", "maxAttempts", "delay", "runAt", "priority", "group"] as const satisfies (keyof AddOptions)[];
+const jobOptions = ["id", "maxAttempts", "delay", "runAt", "priority", "group", "deduplicate"] as const satisfies (keyof AddOptions)[];
 const addOptionNames = new Set<string>([...jobOptions, "tx"] satisfies (keyof TransactionalAddOptions)[]);
 const jobOptionNames = new Set<string>(jobOptions);
 const addManyOptionNames = new Set(["tx"]);

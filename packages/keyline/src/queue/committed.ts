@@ -21,8 +21,11 @@ export function committedPlaced(job: {
   readonly placement: Placement;
   readonly order: string | undefined;
 }): Committed {
-  const { element, options } = placedElement({ ...job, isOwnId: false, order: job.order });
-  const { delayMs } = job.placement;
+  // The record knows which keys are held.
+  const { once, ...placement } = job.placement;
+  const { element, options } = placedElement({ ...job, placement, isOwnId: false, isLatest: once?.keep === "latest" });
+  if (options.length === 0 && placement.priority === undefined) return { id: job.id, element };
+  const { delayMs } = placement;
   if (delayMs === undefined) return { id: job.id, element, place: () => ({ element, options }) };
   const insertedAt = performance.now();
   const place = (): PlacedElement => {
@@ -32,6 +35,35 @@ export function committedPlaced(job: {
   return { id: job.id, element, place };
 }
 
+/** A job that is there, and is due earlier than its element on Valkey says: another copy goes there. */
+export function committedSooner({
+  id,
+  dataJson,
+  at,
+  maxAttempts,
+  priority,
+  delayMs,
+}: {
+  readonly id: string;
+  readonly dataJson: string;
+  readonly at: number;
+  readonly maxAttempts: number | undefined;
+  readonly priority: "high" | "low" | undefined;
+  readonly delayMs: number | undefined;
+}): Committed {
+  const placed = placedElement({
+    id,
+    dataJson,
+    at,
+    maxAttempts,
+    isOwnId: false,
+    isAgain: true,
+    isLatest: true,
+    placement: { delayMs, priority },
+  });
+  return { id, element: placed.element, place: () => placed };
+}
+
 /** A row that waits again. */
 export function committedRow(row: JobRow, { isAgain = false } = {}): Committed {
   // A row that somebody inserted by hand may have any id.
@@ -39,10 +71,11 @@ export function committedRow(row: JobRow, { isAgain = false } = {}): Committed {
   const { data: dataJson, at, attempts, priority, group_name: group, delay, order } = row;
   const schedule = row.schedule ?? undefined;
   const maxAttempts = row.max_attempts ?? undefined;
+  const isLatest = row.is_latest ?? false;
   if (delay === 0 && priority === null && group === null) {
-    return { id: row.id, element: encodeElement({ id, dataJson, at, attempts, maxAttempts, isAgain, schedule }) };
+    return { id: row.id, element: encodeElement({ id, dataJson, at, attempts, maxAttempts, isAgain, isLatest, schedule }) };
   }
   const placement: Placement = { delayMs: delay === 0 ? undefined : delay, priority: priority ?? undefined, group: group ?? undefined };
-  const placed = placedElement({ id, dataJson, at, attempts, maxAttempts, isAgain, isOwnId: false, placement, order, schedule });
+  const placed = placedElement({ id, dataJson, at, attempts, maxAttempts, isAgain, isLatest, isOwnId: false, placement, order, schedule });
   return { id: row.id, element: placed.element, place: () => placed };
 }

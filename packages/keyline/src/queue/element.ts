@@ -20,6 +20,10 @@ export interface Element {
   /** It was delivered again: whether it is settled already has to be looked up. */
   readonly isAgain: boolean;
   readonly group: string | undefined;
+  /** On a plain queue: no other job with this key is added until this one has ended. */
+  readonly key: string | undefined;
+  /** On a transactional queue: its data and its time may have been replaced, and are in its row. */
+  readonly isLatest: boolean;
   /** Of a tick. */
   readonly schedule: Tick | undefined;
 }
@@ -34,12 +38,27 @@ export interface NewElement {
   readonly isAgain?: boolean;
   readonly priority?: "high" | "low" | undefined;
   readonly group?: string | undefined;
+  readonly key?: string | undefined;
+  readonly isLatest?: boolean;
   /** Of a tick, as JSON. */
   readonly schedule?: string | undefined;
 }
 
 export function encodeElement(job: NewElement): string {
-  const { id, dataJson, at, attempts = 0, maxAttempts, hasOwnId = false, isAgain = false, priority, group, schedule } = job;
+  const {
+    id,
+    dataJson,
+    at,
+    attempts = 0,
+    maxAttempts,
+    hasOwnId = false,
+    isAgain = false,
+    priority,
+    group,
+    key,
+    isLatest = false,
+    schedule,
+  } = job;
   const head = attempts > 0 ? `{"attempts":${attempts},"id":"${id}"` : `{"id":"${id}"`;
   const options =
     (maxAttempts === undefined ? "" : `,"maxAttempts":${maxAttempts}`) +
@@ -47,6 +66,8 @@ export function encodeElement(job: NewElement): string {
     (isAgain ? `,"again":true` : "") +
     (priority === undefined ? "" : `,"priority":"${priority}"`) +
     (group === undefined ? "" : `,"group":"${group}"`) +
+    (key === undefined ? "" : `,"key":"${key}"`) +
+    (isLatest ? `,"latest":true` : "") +
     (schedule === undefined ? "" : `,"schedule":${schedule}`);
   return `${head},"at":${at}${options},"data":${dataJson}}`;
 }
@@ -84,6 +105,8 @@ export function decodeElement(raw: string): Element {
     hasOwnId: fields["ownId"] === true,
     isAgain: fields["again"] === true,
     group: typeof fields["group"] === "string" ? fields["group"] : undefined,
+    key: typeof fields["key"] === "string" ? fields["key"] : undefined,
+    isLatest: fields["latest"] === true,
     schedule: fields["schedule"] === undefined ? undefined : readTick(fields["schedule"]),
   };
 }

@@ -20,6 +20,10 @@ export class HeldJob<Data> implements Held<Job<Data>> {
   readonly isOrdered: boolean;
   /** Its row's place among all jobs, where that was asked for. */
   order: string | undefined;
+  /** Its data as its row has it, where that counts and not the element's. */
+  recordJson: string | undefined;
+  /** How long it rests when it goes back before its turn. */
+  restMs: number | undefined;
   readonly #takenAt: number;
 
   /** `takenAt`: when its worker got it, by `performance`, which is when its attempt begins. */

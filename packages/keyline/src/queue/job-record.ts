@@ -110,7 +110,8 @@ export class JobRecord {
       );
       for (const { job, resolve } of completions) {
         this.notes.forget(job.id);
-        resolve(ended.has(job.id));
+        // Of two copies of a job only one has ended it.
+        resolve(ended.delete(job.id));
       }
     } catch (error) {
       this.#logger.error({ error: toError(error).message, queue: this.table.queue }, "jobs could not be completed");

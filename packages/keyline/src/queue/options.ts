@@ -48,7 +48,21 @@ export interface AddOptions {
    * to 200 characters without control characters, quotation marks and backslashes.
    */
   readonly group?: string;
+  /** Adds nothing while a job with the same key is there. */
+  readonly deduplicate?: Deduplicate;
 }
+
+/** Which jobs are one and the same: those with the same key, in the same form, on the same queue. */
+export type Deduplicate =
+  /** Not while one with this key waits, is scheduled or runs. */
+  | { readonly key: string; readonly window?: undefined; readonly keep?: undefined }
+  /** Not for `window` milliseconds after one with this key was added, whatever became of it. */
+  | { readonly key: string; readonly window: number; readonly keep?: undefined }
+  /**
+   * A debounce: it runs `window` milliseconds after the last add, with the data of that one. Everything else about it, such as its id and its group, is
+   * as it was first added. Not with `delay` and `runAt`.
+   */
+  | { readonly key: string; readonly window: number; readonly keep: "latest" };
 
 export type Priority = "high" | "normal" | "low";
 
@@ -57,7 +71,7 @@ export interface TransactionalAddOptions extends AddOptions {
   readonly tx?: TransactionClient;
 }
 
-/** `added` is false when the id was known already. */
+/** `added` is false when the id was known already, or a job with the same key to deduplicate by is there: then `id` is the one of that job. */
 export interface AddResult {
   readonly id: string;
   readonly added: boolean;

@@ -3,6 +3,7 @@ import { checkKey } from "../runtime/names.ts";
 import type { PlacedElement } from "../valkey/queue/adds.ts";
 import { longestWaitMs } from "../work/outcome.ts";
 import { encodeElement } from "./element.ts";
+import { onceOf, onceOptions, type Once } from "./once.ts";
 import type { AddOptions } from "./options.ts";
 
 /** Where a job goes that does not simply go to the tail of the queue. */
@@ -13,24 +14,31 @@ export interface Placement {
   readonly runAt?: number | undefined;
   readonly priority?: "high" | "low" | undefined;
   readonly group?: string | undefined;
+  readonly once?: Once | undefined;
 }
 
 const priorities = new Set(["high", "normal", "low"]);
 
 /** Undefined for a job that goes to the tail, as nearly all do. Throws INVALID_OPTION. */
-export function placementOf({ delay, runAt, priority, group }: AddOptions): Placement | undefined {
-  if (delay === undefined && runAt === undefined && priority === undefined && group === undefined) return undefined;
+export function placementOf({ delay, runAt, priority, group, deduplicate }: AddOptions): Placement | undefined {
+  if (delay === undefined && runAt === undefined && priority === undefined && group === undefined && deduplicate === undefined)
+    return undefined;
   if (delay !== undefined && runAt !== undefined) {
     throw new KeylineError("INVALID_OPTION", "delay and runAt both say when a job is to run: give one of them");
   }
   if (priority !== undefined && !priorities.has(priority)) {
     throw new KeylineError("INVALID_OPTION", `priority must be "high", "normal" or "low", not ${JSON.stringify(priority)}`);
   }
+  const once = deduplicate === undefined ? undefined : onceOf(deduplicate);
+  if (once?.keep === "latest" && (delay ?? runAt) !== undefined) {
+    throw new KeylineError("INVALID_OPTION", 'deduplicate.keep "latest" does not go with delay or runAt: its window is its delay');
+  }
   const placement: Placement = {
-    delayMs: delay === undefined ? undefined : checkDelay(delay),
+    delayMs: once?.keep === "latest" ? once.windowMs : delay === undefined ? undefined : checkDelay(delay),
     runAt: runAt === undefined ? undefined : checkTime(runAt),
     priority: priority === "normal" ? undefined : priority,
     group: group === undefined ? undefined : checkKey("group", group),
+    once,
   };
   return Object.values(placement).every((value) => value === undefined) ? undefined : placement;
 }
@@ -60,16 +68,19 @@ export function placedElement(job: {
   readonly placement: Placement | undefined;
   readonly attempts?: number;
   readonly isAgain?: boolean;
+  readonly isLatest?: boolean;
   readonly schedule?: string | undefined;
   /** Its place among all jobs, where that is known. */
   readonly order?: string | undefined;
 }): PlacedElement {
-  const { delayMs, runAt, priority, group } = job.placement ?? {};
+  const { delayMs, runAt, priority, group, once } = job.placement ?? {};
   const options: (string | number)[] = [];
   if (job.isOwnId) options.push("id", job.id);
   if (delayMs !== undefined) options.push("delay", delayMs);
   if (runAt !== undefined) options.push("at", runAt);
   if (group !== undefined) options.push("group", group);
   if (group !== undefined && job.order !== undefined) options.push("order", job.order);
-  return { element: encodeElement({ ...job, hasOwnId: job.isOwnId, priority, group }), options };
+  if (once) options.push(...onceOptions(once));
+  const key = once?.windowMs === undefined ? once?.key : undefined;
+  return { element: encodeElement({ ...job, hasOwnId: job.isOwnId, priority, group, key }), options };
 }

@@ -5,7 +5,7 @@ import type { Beat } from "../valkey/queue/leases.ts";
 import type { QueueStore } from "../valkey/queue/queue-store.ts";
 import type { ShiftDuty } from "../work/shift-parts.ts";
 import type { HeldJob } from "./held-jobs.ts";
-import { restMs } from "./turns.ts";
+import { earlyRestMs } from "./turns.ts";
 
 const page = 100;
 // Timers take at most 2^31 ms; a job that is due later is heard of again.
@@ -37,9 +37,9 @@ export class Promoter implements ShiftDuty<HeldJob<unknown>, Beat> {
     this.#expect(due);
   }
 
-  noteEnded({ verdict }: HeldJob<unknown>): void {
+  noteEnded({ verdict, restMs }: HeldJob<unknown>): void {
     if (verdict?.kind === "retry") this.#expect(verdict.delayMs);
-    if (verdict?.kind === "yield") this.#expect(restMs);
+    if (verdict?.kind === "yield") this.#expect(restMs ?? earlyRestMs);
   }
 
   /** Something may be due earlier than was known. */

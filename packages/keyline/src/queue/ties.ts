@@ -6,10 +6,11 @@ const none: readonly Tie[] = [];
 
 /** What a job is tied to on Valkey outside its held list: its end loosens it. Most jobs are tied to nothing. */
 export function tiesOf({ element }: HeldJob<unknown>): readonly Tie[] {
-  if (!element || (!element.hasOwnId && element.group === undefined)) return none;
+  if (!element || (!element.hasOwnId && element.group === undefined && element.key === undefined)) return none;
   const ties: Tie[] = element.hasOwnId ? [{ kind: "id", value: element.id }] : [];
   const group = groupTieOf(element);
   if (group) ties.push(group);
+  if (element.key !== undefined) ties.push({ kind: "key", value: `${element.id} ${element.key}` });
   return ties;
 }
 

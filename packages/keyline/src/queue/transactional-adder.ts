@@ -2,8 +2,7 @@ import { setImmediate } from "../runtime/clock.ts";
 import { KeylineError, toError } from "../runtime/errors.ts";
 import type { Logger } from "../runtime/logger.ts";
 import { isAnswerLost } from "../postgres/client/failures.ts";
-import type { JobTable, NewJob } from "../postgres/job/job-table.ts";
-import type { PlacedJob } from "../postgres/job/placed-rows.ts";
+import type { JobTable } from "../postgres/job/job-table.ts";
 import type { TransactionClient } from "../postgres/client/options.ts";
 import { isOnesOwn, nameRefused } from "../postgres/client/refused-data.ts";
 import type { JobRelay } from "../postgres/job/job-relay.ts";
@@ -11,9 +10,9 @@ import { noteTransactionId } from "../postgres/client/transaction.ts";
 import { mayBeInTransaction, TransactionWatch } from "../postgres/client/transaction-watch.ts";
 import { checkTransaction } from "../postgres/client/tx-check.ts";
 import type { Adder, AddRequest } from "./adder.ts";
-import { committedPlaced, type Committed } from "./committed.ts";
+import type { Committed } from "./committed.ts";
+import { insertedOnce, insertedRows, ordersOf, toNewJob, toOnceJob, toPlacedJob, type Inserted } from "./inserted.ts";
 import type { JobOutlet } from "./job-outlet.ts";
-import { encodeElement } from "./element.ts";
 import type { AddResult } from "./options.ts";
 
 interface Pending {
@@ -23,9 +22,6 @@ interface Pending {
   readonly resolve: (result: AddResult) => void;
   readonly reject: (error: Error) => void;
 }
-
-/** What was added, and the places of those rows that have one of their own. */
-type Orders = Map<string, string | undefined>;
 
 const maxStatementJobs = 1_000;
 const maxStatementLength = 8_388_608;
@@ -66,6 +62,7 @@ export class TransactionalAdder implements Adder {
 
   async drained(): Promise<void> {
     while (this.#sending) await this.#sending;
+    await this.#table.once.swept();
   }
 
   /** Adds within the caller's transaction. */
@@ -75,24 +72,29 @@ export class TransactionalAdder implements Adder {
     if (check) await check;
     if (!this.#outlet.isChecked) await this.#outlet.check({ isInTransaction: true });
     const watch = TransactionWatch.on(tx);
-    const { orders, xid } = await this.#insertWithin(tx, requests).catch((error: unknown) => {
+    const { answers, committed, xid } = await this.#insertWithin(tx, requests).catch((error: unknown) => {
       throw this.#nameRefused(error, requests);
     });
     if (xid !== undefined) noteTransactionId(tx, xid);
-    const jobs = toCommitted(requests, orders);
     // The end may have come with the same packet as the answer.
-    if (jobs.length > 0 && watch && mayBeInTransaction(tx)) this.#pushAtEnd(watch, jobs);
+    if (committed.length > 0 && watch && mayBeInTransaction(tx)) this.#pushAtEnd(watch, committed);
     else this.#relay.expectRows();
-    return requests.map(({ id }) => ({ id, added: orders.has(id) }));
+    return [...answers];
   }
 
-  async #insertWithin(tx: TransactionClient, requests: readonly AddRequest[]): Promise<{ orders: Orders; xid: string | undefined }> {
-    if (requests.some(({ placement }) => placement)) {
-      const rows = await this.#table.placed.insertWithin(tx, requests.map(toPlacedJob));
-      return { orders: ordersOf(rows), xid: rows[0]?.xid };
+  async #insertWithin(tx: TransactionClient, requests: readonly AddRequest[]): Promise<Inserted & { readonly xid: string | undefined }> {
+    const { placed, once } = this.#table;
+    if (requests.some(isOnce)) {
+      const rows = await once.addWithin(tx, requests.map(toOnceJob));
+      once.sweepSoon();
+      return { ...insertedOnce(requests, rows), xid: rows[0]?.xid ?? undefined };
+    }
+    if (requests.some(isPlaced)) {
+      const rows = await placed.insertWithin(tx, requests.map(toPlacedJob));
+      return { ...insertedRows(requests, ordersOf(rows)), xid: rows[0]?.xid };
     }
     const { added, xid } = await this.#table.insertWithin(tx, requests.map(toNewJob));
-    return { orders: new Map([...added].map((id) => [id, undefined])), xid };
+    return { ...insertedRows(requests, new Map([...added].map((id) => [id, undefined]))), xid };
   }
 
   #pushAtEnd(watch: TransactionWatch, elements: Committed[]): void {
@@ -145,10 +147,9 @@ export class TransactionalAdder implements Adder {
   async #send(batch: readonly Pending[]): Promise<void> {
     try {
       const requests = batch.map(({ request }) => request);
-      const added = await this.#insert(requests);
-      this.#outlet.pushCommitted(toCommitted(requests, added));
-      // The same id twice in one statement: the first is added, and the second is the one that was known.
-      for (const { request, resolve } of batch) resolve({ id: request.id, added: added?.delete(request.id) ?? true });
+      const { answers, committed } = await this.#insert(requests);
+      this.#outlet.pushCommitted(committed);
+      answers.forEach((answer, index) => batch[index]?.resolve(answer));
     } catch (error) {
       const middle = isOnesOwn(error) ? middleOf(batch) : undefined;
       // One of them is refused, and not one was added: it must take no neighbour down.
@@ -168,35 +169,42 @@ export class TransactionalAdder implements Adder {
     return nameRefused(error, `queue ${this.#table.queue}`, { data: requests[0]?.dataJson });
   }
 
-  /** What was added; undefined for all. */
-  async #insert(requests: readonly AddRequest[]): Promise<Orders | undefined> {
+  async #insert(requests: readonly AddRequest[]): Promise<Inserted> {
     if (!this.#outlet.isChecked) await this.#outlet.check({ isInTransaction: false });
     try {
-      if (requests.some(({ placement }) => placement)) return ordersOf(await this.#table.placed.insert(requests.map(toPlacedJob)));
+      if (requests.some(isPlaced)) return await this.#insertPlaced(requests);
       const jobs = requests.map(toNewJob);
       if (requests.some((request) => request.isOwnId)) {
-        return new Map([...(await this.#table.insertUnlessKnown(jobs))].map((id) => [id, undefined]));
+        const added = await this.#table.insertUnlessKnown(jobs);
+        return insertedRows(requests, new Map([...added].map((id) => [id, undefined])));
       }
       await this.#table.insert(jobs);
-      return undefined;
+      return insertedRows(requests, undefined);
     } catch (error) {
       if (isAnswerLost(error)) return this.#findOut(requests, error);
       throw error;
     }
   }
 
+  async #insertPlaced(requests: readonly AddRequest[]): Promise<Inserted> {
+    const { placed, once } = this.#table;
+    if (!requests.some(isOnce)) return insertedRows(requests, ordersOf(await placed.insert(requests.map(toPlacedJob))));
+    once.sweepSoon();
+    return insertedOnce(requests, await once.add(requests.map(toOnceJob)));
+  }
+
   /**
    * The answer to the statement got lost. Rows that are there prove that it took effect, as the ids are new; none there may mean
    * that it did not, or that all were settled already. It is never sent again: that could add a settled job a second time.
    */
-  async #findOut(requests: readonly AddRequest[], cause: KeylineError): Promise<Orders | undefined> {
+  async #findOut(requests: readonly AddRequest[], cause: KeylineError): Promise<Inserted> {
     const deadline = AbortSignal.timeout(5_000);
     await this.#table.database.whenAvailable(deadline);
-    if (!deadline.aborted && requests.every((request) => !request.isOwnId)) {
+    if (!deadline.aborted && requests.every((request) => !request.isOwnId && !isOnce(request))) {
       const turns = await this.#table.placed.findTurns(requests.map(({ id }) => id)).catch(() => undefined);
       if (turns && turns.length > 0) {
         const orders = ordersOf(turns);
-        return new Map(requests.map(({ id }) => [id, orders.get(id)]));
+        return insertedRows(requests, new Map(requests.map(({ id }) => [id, orders.get(id)])));
       }
     }
     throw new KeylineError(
@@ -219,29 +227,10 @@ function middleOf(batch: readonly Pending[]): number | undefined {
   return best;
 }
 
-function toNewJob({ id, dataJson, maxAttempts }: AddRequest): NewJob {
-  return { id, dataJson, maxAttempts };
+function isPlaced({ placement }: AddRequest): boolean {
+  return placement !== undefined;
 }
 
-function toPlacedJob({ id, dataJson, maxAttempts, placement }: AddRequest): PlacedJob {
-  return { id, dataJson, maxAttempts, ...placement };
-}
-
-function ordersOf(rows: readonly { readonly id: string; readonly order: string }[]): Orders {
-  return new Map(rows.map(({ id, order }) => [id, order]));
-}
-
-/** Those of the jobs that were added. */
-function toCommitted(requests: readonly AddRequest[], added: Orders | undefined): Committed[] {
-  const at = Date.now();
-  const committed: Committed[] = [];
-  for (const { id, dataJson, maxAttempts, placement } of requests) {
-    if (added && !added.has(id)) continue;
-    committed.push(
-      placement
-        ? committedPlaced({ id, dataJson, at, maxAttempts, placement, order: added?.get(id) })
-        : { id, element: encodeElement({ id, dataJson, at, maxAttempts }) },
-    );
-  }
-  return committed;
+function isOnce({ placement }: AddRequest): boolean {
+  return placement?.once !== undefined;
 }

@@ -14,6 +14,7 @@ import type { StandardSchemaV1 } from "@standard-schema/spec";
 import type { DeadTable } from "../postgres/job/dead-table.ts";
 import { Emitter } from "../runtime/emitter.ts";
 import { KeylineError } from "../runtime/errors.ts";
+import { parseJson } from "../runtime/json.ts";
 import type { Logger } from "../runtime/logger.ts";
 import type { ValkeyConnection } from "../valkey/client/connection.ts";
 import type { Beat } from "../valkey/queue/leases.ts";
@@ -137,9 +138,9 @@ export class Worker<Data> {
       trade,
       schema,
       doubts: record && this.#doubtsOf(record, signal),
-      read: ({ element, problem }) => {
+      read: ({ element, problem, recordJson }) => {
         if (!element) throw new KeylineError("INVALID_ELEMENT", problem);
-        return element.data;
+        return recordJson === undefined ? element.data : parseJson(recordJson);
       },
       createAttempt: ({ element, attempts }, data) =>
         new Job({
@@ -158,7 +159,8 @@ export class Worker<Data> {
   // A job that was delivered before may be settled by now, and one that was overtaken is somebody else's.
   #doubtsOf(record: JobRecord, signal: AbortSignal): Doubts<HeldJob<Data>> {
     return {
-      isDoubtful: ({ element }) => element !== undefined && (element.isAgain || element.attempts > 0 || element.group !== undefined),
+      isDoubtful: ({ element }) =>
+        element !== undefined && (element.isAgain || element.attempts > 0 || element.group !== undefined || element.isLatest),
       findUnfit: (jobs) => untilDone(() => findUnfit(jobs, record.table), { signal, onError: (error) => this.#report.error(error) }),
     };
   }

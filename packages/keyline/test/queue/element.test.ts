@@ -12,6 +12,8 @@ const elements = fc.record({
   maxAttempts: fc.option(fc.integer({ min: 1, max: 1_000_000 }), { nil: undefined }),
   hasOwnId: fc.boolean(),
   isAgain: fc.boolean(),
+  key: fc.option(ids, { nil: undefined }),
+  isLatest: fc.boolean(),
 });
 
 test("an element is read as it was written", () => {

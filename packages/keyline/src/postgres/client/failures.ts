@@ -16,6 +16,11 @@ export function isConflict(error: unknown): boolean {
   return isAnywhere(error, (one) => /^(40001|40P01|CONFLICT)$/.test(codeOf(one)));
 }
 
+/** A unique value is another row's already. */
+export function isTaken(error: unknown): boolean {
+  return isAnywhere(error, (one) => codeOf(one) === "23505");
+}
+
 const unavailable = /^(08...|57P0[1-5]|53300|ECONNREFUSED|ECONNRESET|EPIPE|ENOENT|ETIMEDOUT|EHOSTUNREACH|ENETUNREACH|ENOTFOUND|EAI_AGAIN)$/;
 const unavailableMessage =
   /Connection terminated|connection timeout|timeout exceeded when trying to connect|Query read timeout|Client has encountered a connection error|not queryable|the database system is/i;

@@ -11,6 +11,7 @@ const migrations = [
   "0005-job-option",
   "0006-schedule",
   "0007-dead-letter",
+  "0008-deduplication",
 ] as const;
 
 const createSchema = `

@@ -1,4 +1,5 @@
 import type { Database } from "../client/database.ts";
+import { isTaken } from "../client/failures.ts";
 import type { Statement } from "../client/statement.ts";
 import { columns, type JobRow } from "./job-table.ts";
 
@@ -37,6 +38,7 @@ export interface DeadRange {
   readonly limit: number;
 }
 
+const mostTries = 10;
 const died = "coalesce(died_at, added_at)";
 const place = `(extract(epoch FROM ${died}) * 1000000)::float8`;
 const timeOf = (microseconds: string): string => `(timestamptz 'epoch' + ${microseconds}::float8 * interval '1 microsecond')`;
@@ -72,17 +74,27 @@ const read: Statement = {
     CROSS JOIN LATERAL (SELECT * FROM keyline.job WHERE queue = $1 AND id = of_id OFFSET 0) AS job WHERE ${isMeant}`,
 };
 
-const meant = `ctid = ANY (ARRAY(
-    SELECT found.ctid FROM ${keys}
-    CROSS JOIN LATERAL (SELECT ctid, * FROM keyline.job WHERE queue = $1 AND id = of_id OFFSET 0 FOR UPDATE SKIP LOCKED) AS found WHERE ${isMeant}
-  ))`;
+const found = `${keys}
+    CROSS JOIN LATERAL (SELECT ctid, * FROM keyline.job WHERE queue = $1 AND id = of_id OFFSET 0 FOR UPDATE SKIP LOCKED) AS found WHERE ${isMeant}`;
+
+// Of letters with one key only one is put back, and none while another job holds it.
+const free = `SELECT ctid FROM (
+      SELECT found.ctid, dedupe_key, row_number() OVER (PARTITION BY dedupe_key ORDER BY id) AS number FROM ${found}
+    ) AS letter WHERE dedupe_key IS NULL OR (number = 1 AND NOT EXISTS (
+      SELECT FROM keyline.job AS holder
+      WHERE holder.queue = $1 AND holder.dedupe_key = letter.dedupe_key AND holder.state IN ('waiting', 'scheduled') OFFSET 0
+    ))`;
 
 const redrive: Statement = {
   name: "keyline-redrive",
-  text: `UPDATE keyline.job SET state = 'waiting', attempts = 0, delivered_to = NULL, died_at = NULL WHERE ${meant} RETURNING ${columns}`,
+  text: `UPDATE keyline.job SET state = 'waiting', attempts = 0, delivered_to = NULL, died_at = NULL WHERE ctid = ANY (ARRAY(${free}))
+    RETURNING ${columns}`,
 };
 
-const discard: Statement = { name: "keyline-discard", text: `DELETE FROM keyline.job WHERE ${meant} RETURNING id` };
+const discard: Statement = {
+  name: "keyline-discard",
+  text: `DELETE FROM keyline.job WHERE ctid = ANY (ARRAY(SELECT found.ctid FROM ${found})) RETURNING id`,
+};
 
 const status: Statement = {
   name: "keyline-dead-status",
@@ -143,9 +155,16 @@ export class DeadTable {
     return this.#database.query<DeadRow>(read, this.#values(keys));
   }
 
-  /** The rows that wait again. */
-  redrive(keys: readonly DeadKey[]): Promise<JobRow[]> {
-    return this.#database.query<JobRow>(redrive, this.#values(keys));
+  /** The rows that wait again: not those whose key to deduplicate by another job holds. */
+  async redrive(keys: readonly DeadKey[]): Promise<JobRow[]> {
+    for (let tries = 1; ; tries++) {
+      try {
+        return await this.#database.query<JobRow>(redrive, this.#values(keys));
+      } catch (error) {
+        // A job with one of these keys was added meanwhile: seen from now on.
+        if (!isTaken(error) || tries === mostTries) throw error;
+      }
+    }
   }
 
   async discard(keys: readonly DeadKey[]): Promise<number> {

@@ -43,7 +43,7 @@ export class JobClaims implements Claims {
 }
 
 /** Ends jobs that have no effects. Returns the ids of those that were this worker's to end. */
-export async function completeJobs(table: JobTable, jobs: readonly HeldRow[]): Promise<ReadonlySet<string>> {
+export async function completeJobs(table: JobTable, jobs: readonly HeldRow[]): Promise<Set<string>> {
   for (let isRepeated = false; ;) {
     try {
       const [row] = await table.database.query<SettledRow>(settle, valuesOf(table, jobs));
@@ -58,13 +58,13 @@ export async function completeJobs(table: JobTable, jobs: readonly HeldRow[]): P
 }
 
 /** An answer got lost: a row that is gone may have been deleted by the statement that it belonged to. */
-async function withGone(table: JobTable, jobs: readonly HeldRow[], owed: ReadonlySet<string>): Promise<ReadonlySet<string>> {
+async function withGone(table: JobTable, jobs: readonly HeldRow[], owed: Set<string>): Promise<Set<string>> {
   const missing = jobs.filter(({ id }) => !owed.has(id)).map(({ id }) => id);
   const open = await table.findOpen(missing);
   return new Set([...owed, ...missing.filter((id) => !open.has(id))]);
 }
 
-function owedOf(jobs: readonly HeldRow[], row: SettledRow | undefined): ReadonlySet<string> {
+function owedOf(jobs: readonly HeldRow[], row: SettledRow | undefined): Set<string> {
   const owed = new Set<string>();
   if (!row || row.settled === 0) return owed;
   for (const { id } of jobs) owed.add(id);

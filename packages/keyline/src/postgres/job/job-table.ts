@@ -2,6 +2,7 @@ import type { Database } from "../client/database.ts";
 import type { TransactionClient } from "../client/options.ts";
 import type { Statement } from "../client/statement.ts";
 import { FailedRows } from "./failed-rows.ts";
+import { OnceRows } from "./once-rows.ts";
 import { PlacedRows } from "./placed-rows.ts";
 import { queryWithin } from "../client/tx-check.ts";
 
@@ -22,6 +23,8 @@ export interface JobRow {
   readonly group_name: string | null;
   /** Its place among all jobs of all queues, as text: a 64-bit number. */
   readonly order: string;
+  /** A later add may still replace its data and its time. */
+  readonly is_latest: boolean | null;
   /** Which tick it is, as JSON. */
   readonly schedule: string | null;
 }
@@ -56,7 +59,7 @@ const findOpen: Statement = {
 
 export const columns = `id, data::text AS data, attempts, max_attempts, floor(extract(epoch FROM added_at) * 1000)::float8 AS at,
   greatest(0, ceil(extract(epoch FROM due_at - now()) * 1000))::float8 AS delay, priority, group_name, seq::text AS order,
-  schedule::text AS schedule`;
+  schedule::text AS schedule, is_latest`;
 
 const mark: Statement = { name: "keyline-mark", text: "SELECT keyline.mark_delivered($1, $2, $3, $4) AS is_in_charge" };
 
@@ -98,12 +101,14 @@ export class JobTable {
   readonly database: Database;
   readonly queue: string;
   readonly placed: PlacedRows;
+  readonly once: OnceRows;
   readonly failed: FailedRows;
 
   constructor(database: Database, queue: string) {
     this.database = database;
     this.queue = queue;
     this.placed = new PlacedRows(database, queue);
+    this.once = new OnceRows(database, queue);
     this.failed = new FailedRows(database, queue);
   }
 

@@ -67,29 +67,30 @@ export class PlacedRows {
 
   /** Inserts those whose id is not known, in this order, and returns them. */
   insert(jobs: readonly PlacedJob[]): Promise<PlacedRow[]> {
-    return this.#database.query<PlacedRow>(insertPlaced, this.#valuesOf(jobs));
+    return this.#database.query<PlacedRow>(insertPlaced, valuesOfPlaced(this.#queue, jobs));
   }
 
   /** The same in the caller's transaction. */
   async insertWithin(tx: TransactionClient, jobs: readonly PlacedJob[]): Promise<PlacedRow[]> {
-    return (await queryWithin(tx, insertPlaced.text, this.#valuesOf(jobs))) as PlacedRow[];
+    return (await queryWithin(tx, insertPlaced.text, valuesOfPlaced(this.#queue, jobs))) as PlacedRow[];
   }
 
   /** Those of the jobs that are not settled. */
   findTurns(ids: readonly string[]): Promise<Turn[]> {
     return this.#database.query<Turn>(findTurns, [this.#queue, ids]);
   }
+}
 
-  #valuesOf(jobs: readonly PlacedJob[]): unknown[] {
-    return [
-      this.#queue,
-      jobs.map(({ id }) => id),
-      jobs.map(({ dataJson }) => dataJson),
-      jobs.map(({ maxAttempts }) => maxAttempts ?? null),
-      jobs.map(({ delayMs }) => delayMs ?? null),
-      jobs.map(({ runAt }) => runAt ?? null),
-      jobs.map(({ priority }) => priority ?? null),
-      jobs.map(({ group }) => group ?? null),
-    ];
-  }
+/** As the statements take them: the queue, then a list for each column. */
+export function valuesOfPlaced(queue: string, jobs: readonly PlacedJob[]): unknown[] {
+  return [
+    queue,
+    jobs.map(({ id }) => id),
+    jobs.map(({ dataJson }) => dataJson),
+    jobs.map(({ maxAttempts }) => maxAttempts ?? null),
+    jobs.map(({ delayMs }) => delayMs ?? null),
+    jobs.map(({ runAt }) => runAt ?? null),
+    jobs.map(({ priority }) => priority ?? null),
+    jobs.map(({ group }) => group ?? null),
+  ];
 }

@@ -5,7 +5,7 @@ import type { QueueKeys } from "./keys.ts";
 
 const script = scriptsBeside(import.meta.url);
 const addWithId = script(2, "add-with-id");
-const addPlaced = script(1, "base", "place", "groups", "add-placed");
+const addPlaced = script(1, "base", "place", "groups", "once", "add-placed");
 
 /** A job that does not simply go to the tail: its element, and names and values as add-placed.lua takes them. */
 export interface PlacedElement {

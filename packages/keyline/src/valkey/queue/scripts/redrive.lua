@@ -1,5 +1,5 @@
 -- Puts dead letters back on the queue, one after the other until they are too large for one step; the first in any case. One with an id of its
--- caller's that is known again stays a dead letter: another job has it by now.
+-- caller's that is known again stays a dead letter, as another job has it by now; and so does one whose key (once.lua) is held by another.
 --
 -- KEYS  1 workers  2 dead
 -- ARGV  1 bytes  2 and on: keys of letters
@@ -23,11 +23,16 @@ for index = 2, #ARGV do
   if job then
     local why = redis.call('HGET', dead .. ':why', key) or ''
     local own_id = string.sub(why, 1, 13) == '{"ownId":true' and string.match(key, '^(.*)\31')
-    if not own_id or redis.call('SADD', base .. 'ids', own_id) == 1 then
+    local element = string.sub(job, string.find(job, '\n', 1, true) + 1)
+    local once_key = string.match(head_of(element), ',"key":"([^"]*)"')
+    local is_held = once_key and redis.call('HEXISTS', base .. 'keys', once_key) == 1
+    if not is_held and (not own_id or redis.call('SADD', base .. 'ids', own_id) == 1) then
+      if once_key then redis.call('HSET', base .. 'keys', once_key, id_in(head_of(element))) end
       -- In this order: one that is refused stays where it is.
-      local is_done, refusal = pcall(put_back, string.sub(job, string.find(job, '\n', 1, true) + 1))
+      local is_done, refusal = pcall(put_back, element)
       if not is_done then
         if own_id then redis.call('SREM', base .. 'ids', own_id) end
+        if once_key then redis.call('HDEL', base .. 'keys', once_key) end
         return type(refusal) == 'table' and refusal or redis.error_reply(refusal)
       end
       moved = moved + remove_letter(dead, key)
