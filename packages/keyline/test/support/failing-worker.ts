@@ -13,7 +13,7 @@ const settings = JSON.parse(process.argv[2] ?? "{}") as {
 const keyline = new Keyline({ valkey: settings.valkey, postgres: settings.postgres, prefix: settings.prefix });
 const queue = openEither<readonly string[]>(keyline, settings.queue, {
   transactional: settings.transactional,
-  lease: 500,
+  lease: 2_000,
   maxAttempts: 4,
   backoff: { type: "fixed", delay: 10, jitter: 0 },
 });
