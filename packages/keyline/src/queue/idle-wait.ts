@@ -102,19 +102,38 @@ export class IdleWait {
   async end(): Promise<void> {
     if (this.#connectionId === undefined || !this.#store.connection.isReady) return this.#connection.reconnect();
     try {
-      await this.#store.connection.client.client("UNBLOCK", this.#connectionId);
+      await this.#unblock(this.#connectionId);
     } catch (error) {
       this.#logger.debug({ error: toError(error).message }, "a waiting command could not be ended");
       this.#connection.reconnect();
     }
   }
 
+  #unblock(connectionId: number): Promise<unknown> {
+    return this.#store.connection.client.client("UNBLOCK", connectionId);
+  }
+
   async #block(worker: string, awaited: Awaited): Promise<string | null> {
     const { holding } = this.#store;
     if (awaited === "job") return holding.take(this.#connection, worker, this.#blockMs / 1_000);
     if (awaited === "arrival") await holding.awaitJob(this.#connection, this.#blockMs / 1_000);
-    else await holding.awaitRoom(this.#connection, Math.max(1, Math.min(awaited.withinMs, this.#blockMs)) / 1_000);
+    else await this.#awaitRoom(Math.max(1, Math.min(awaited.withinMs, this.#blockMs)));
     return null;
+  }
+
+  // A server that has nothing else to do looks only ten times a second whose waiting is over: too seldom to make use of a rate.
+  async #awaitRoom(ms: number): Promise<void> {
+    const overdue = setTimeout(() => {
+      if (this.#connectionId === undefined || !this.#store.connection.isReady) return;
+      this.#unblock(this.#connectionId).catch(() => {
+        // It is only later then.
+      });
+    }, ms);
+    try {
+      await this.#store.holding.awaitRoom(this.#connection, ms / 1_000);
+    } finally {
+      clearTimeout(overdue);
+    }
   }
 
   // A server that is full refuses to wait: it is asked again later and later, whatever else it allows meanwhile.
