@@ -86,3 +86,25 @@ describe.each([{ transactional: false }, { transactional: true }])("a group (tra
     await worker.stop();
   });
 });
+
+test("jobs stay in the lines of their groups where the server refuses to let them in", async () => {
+  const queue = stage.keyline().queue<Step>("refused");
+  const key = (name: string): string => `${stage.prefix}:{refused}:${name}`;
+  await queue.addMany(["a", "b"].flatMap((group) => [0, 1].map((n) => ({ data: { group, n }, group }))));
+  const gate = Promise.withResolvers<void>();
+  let begun = 0;
+  const worker = queue.work(
+    async () => {
+      begun++;
+      await gate.promise;
+    },
+    { concurrency: 2 },
+  );
+  await eventually("the first of both run", () => begun === 2);
+  await stage.valkey.set(key("waiting"), "no list");
+  gate.resolve();
+  await eventually("both were handed in", async () => (await stage.valkey.keys(key("held:*"))).length === 0);
+  expect(await Promise.all(["a", "b"].map((group) => stage.valkey.zcard(key(`line:${group}`))))).toEqual([1, 1]);
+  await stage.valkey.del(key("waiting"));
+  await worker.stop();
+});

@@ -5,7 +5,7 @@ import type { LetterRetention, NewLetter } from "./letters.ts";
 
 const script = scriptsBeside(import.meta.url);
 // A job that is tied to something takes its end through further parts; one that is not does not pay for them.
-const loosen = ["base", "place", "groups", "ties", "tie-own-id", "tie-group", "tie-key", "loosen"] as const;
+const loosen = ["base", "place", "groups", "leave-groups", "ties", "tie-own-id", "tie-group", "tie-key", "loosen"] as const;
 const gated = [...loosen, "gates", "take-gated"] as const;
 const settleOldest = {
   plain: script(4, "settle-oldest", "take"),

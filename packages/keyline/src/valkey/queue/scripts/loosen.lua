@@ -7,4 +7,5 @@ for _, number in ipairs(missing) do is_missing[number] = true end
 for index = ties_at, #ARGV, 3 do
   if not is_missing[tonumber(ARGV[index])] then ties[ARGV[index + 1]](ARGV[index + 2]) end
 end
+leave_groups(left_groups, left_ids)
 placed()
