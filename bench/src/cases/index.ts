@@ -6,6 +6,7 @@ import { channelLatency } from "./channel-latency.ts";
 import { channelPublish } from "./channel-publish.ts";
 import { channelReceivers } from "./channel-receivers.ts";
 import { commitToHandler } from "./commit-to-handler.ts";
+import { addDelayed, processDelayed } from "./delayed.ts";
 import { effectsBatch, effectsSingle } from "./effects.ts";
 import { gatewayFanOut1000, gatewayFanOut5000 } from "./gateway-fan-out.ts";
 import { gatewayLatency } from "./gateway-latency.ts";
@@ -15,6 +16,9 @@ import { latency } from "./latency.ts";
 import { memory } from "./memory.ts";
 import { payload100kb } from "./payload-100kb.ts";
 import { process1, process10, process200, process50 } from "./process.ts";
+import { processGrouped } from "./process-grouped.ts";
+import { processPriority } from "./process-priority.ts";
+import { rateLimited } from "./rate-limited.ts";
 import { resumeStorm } from "./resume-storm.ts";
 import { streamAppendTransactional } from "./stream-append-transactional.ts";
 import { streamFollowLatency } from "./stream-follow-latency.ts";
@@ -30,6 +34,11 @@ export const cases: readonly Case[] = [
   process10,
   process50,
   process200,
+  addDelayed,
+  processDelayed,
+  processPriority,
+  processGrouped,
+  rateLimited,
   latency,
   effectsBatch,
   effectsSingle,

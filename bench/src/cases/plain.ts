@@ -1,7 +1,8 @@
+import type { PlainQueueOptions } from "../contenders/plain-queue.ts";
 import { costsPerJob, runMetered, type Metered } from "../process/metered.ts";
 import type { Bench } from "../suite/bench.ts";
 import type { Measurement } from "../suite/case.ts";
-import { expectExactly } from "./delivery.ts";
+import { expectExactly, expectRegular } from "./delivery.ts";
 
 /** Bytes of a job's data as JSON, where a case does not say otherwise. */
 export const payloadBytes = 200;
@@ -19,7 +20,7 @@ export function jobsFor(contender: string, jobs: JobsByContender, bench: Bench, 
 
 export interface PlainRun {
   readonly contender: string;
-  readonly options: { readonly valkey: string; readonly name: string; readonly payloadBytes: number; readonly nats?: string };
+  readonly options: PlainQueueOptions;
   readonly jobs: number;
 }
 
@@ -34,21 +35,25 @@ export async function preload(run: PlainRun, bench: Bench): Promise<void> {
 /** Processes jobs that wait already and checks that each of them came once, and that none is left. */
 export async function drain(
   run: PlainRun,
-  { concurrency, lead }: { readonly concurrency: number; readonly lead: number },
+  how: { readonly concurrency: number; readonly lead: number; readonly groups?: number },
   bench: Bench,
 ): Promise<Metered<"drain">> {
-  const drained = await runMetered(bench.start("drain", { ...run, concurrency, lead }), bench);
+  const drained = await runMetered(bench.start("drain", { ...run, ...how }), bench);
   const { distinct, repeated, unfinished } = drained.aftermath;
   expectExactly("distinct jobs delivered", run.jobs, distinct);
   expectExactly("jobs delivered twice", 0, repeated);
   expectExactly("jobs left behind", 0, unfinished);
+  expectRegular(drained.aftermath);
   return drained;
 }
 
 /** Throughput of a worker that finds all its jobs waiting. */
 export async function processPreloaded(run: PlainRun, concurrency: number, bench: Bench): Promise<Measurement> {
   await preload(run, bench);
-  const drained = await drain(run, { concurrency, lead: Math.round(run.jobs * leadShare) }, bench);
+  return throughputOf(await drain(run, { concurrency, lead: Math.round(run.jobs * leadShare) }, bench));
+}
+
+export function throughputOf(drained: Metered<"drain">): Measurement {
   const { timedJobs, elapsedMs } = drained.result;
   return { figures: { throughput: (timedJobs * 1_000) / elapsedMs }, costs: costsPerJob(drained, timedJobs) };
 }

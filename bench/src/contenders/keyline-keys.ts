@@ -1,10 +1,10 @@
 import type { Valkey } from "iovalkey";
 
-/** Jobs of a queue that are waiting, scheduled or held, by the keys that the wire format promises. */
+/** Jobs of a queue that are waiting (in its lists, or in the line of their group), scheduled or held, by the keys that the wire format promises. */
 export async function countJobsInValkey(client: Valkey, queue: string): Promise<number> {
   const keys = await client.keys(`kl:{${queue}}:*`);
   const lists = keys.filter((key) => key.includes(":waiting") || key.includes(":held:"));
-  const sets = keys.filter((key) => key.endsWith(":scheduled"));
+  const sets = keys.filter((key) => key.endsWith(":scheduled") || key.includes(":line:"));
   const lengths = await Promise.all([...lists.map((key) => client.llen(key)), ...sets.map((key) => client.zcard(key))]);
   return lengths.reduce((sum, length) => sum + length, 0);
 }

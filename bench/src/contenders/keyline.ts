@@ -1,8 +1,8 @@
-import { Keyline, type QueueOptions } from "keyline";
+import { Keyline, type AddOptions, type QueueOptions } from "keyline";
 import { connect } from "./valkey-connection.ts";
 import { keepInFlight } from "./in-flight.ts";
 import { payloadsOf, type Payload } from "./payload.ts";
-import type { OpenPlainQueue } from "./plain-queue.ts";
+import type { JobTraits, OpenPlainQueue } from "./plain-queue.ts";
 import { countJobsInValkey } from "./keyline-keys.ts";
 
 type Rules = Omit<QueueOptions, "schema" | "transactional">;
@@ -15,7 +15,7 @@ const defaultsSpelledOut = {
   maxPayloadBytes: 1_048_576,
 } as const;
 
-export const openWithoutOptions: OpenPlainQueue = (options) => openWith({}, options);
+export const openWithoutOptions: OpenPlainQueue = (options) => openWith(options.rate ? { limits: { rate: options.rate } } : {}, options);
 export const openWithDefaultsSpelledOut: OpenPlainQueue = (options) => openWith(defaultsSpelledOut, options);
 
 async function openWith(rules: Rules, options: Parameters<OpenPlainQueue>[0]): ReturnType<OpenPlainQueue> {
@@ -24,7 +24,11 @@ async function openWith(rules: Rules, options: Parameters<OpenPlainQueue>[0]): R
   const payload = payloadsOf(options.payloadBytes);
   const observer = await connect(options.valkey);
   return {
-    addRange: (range, inFlight) => keepInFlight(range, inFlight, (seq) => queue.add(payload(seq))),
+    addRange: (range, inFlight) => {
+      const { traits } = options;
+      const add = traits ? (seq: number) => queue.add(payload(seq), optionsOf(seq, traits)) : (seq: number) => queue.add(payload(seq));
+      return keepInFlight(range, inFlight, add);
+    },
     work: async (handler, concurrency) => {
       const worker = queue.work(async (job) => handler(job.data.seq), { concurrency });
       return { stop: () => worker.stop() };
@@ -34,5 +38,15 @@ async function openWith(rules: Rules, options: Parameters<OpenPlainQueue>[0]): R
       await keyline.close();
       observer.disconnect();
     },
+  };
+}
+
+const priorities = ["high", "normal", "low"] as const;
+
+function optionsOf(seq: number, { delayMs, hasPriorities, groups }: JobTraits): AddOptions {
+  return {
+    ...(delayMs !== undefined && { delay: delayMs }),
+    ...(hasPriorities && { priority: priorities[seq % 3] ?? "normal" }),
+    ...(groups !== undefined && { group: `group-${seq % groups}` }),
   };
 }

@@ -4,8 +4,10 @@ import type { OpenPlainQueue, PlainQueue, PlainQueueOptions } from "./plain-queu
 const implementations: Readonly<Record<string, () => Promise<OpenPlainQueue>>> = {
   keyline: async () => (await import("./keyline.ts")).openWithoutOptions,
   "keyline-defaults": async () => (await import("./keyline.ts")).openWithDefaultsSpelledOut,
+  "keyline-ungrouped": async () => (await import("./keyline.ts")).openWithoutOptions,
   bullmq: async () => (await import("./bullmq.ts")).open,
   "bee-queue": async () => (await import("./bee-queue.ts")).open,
+  "glide-mq": async () => (await import("./glide-mq.ts")).open,
   floor: async () => (await import("./floor.ts")).open,
   "keyline-stream": async () => (await import("./keyline-stream.ts")).open,
   xadd: async () => (await import("./raw-stream.ts")).open,

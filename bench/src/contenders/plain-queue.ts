@@ -22,6 +22,18 @@ export interface PlainQueueOptions {
   readonly payloadBytes: number;
   /** Where a contender that brings a server of its own finds it. */
   readonly nats?: string;
+  readonly traits?: JobTraits;
+  /** At most `max` jobs begin in any `per` milliseconds. */
+  readonly rate?: { readonly max: number; readonly per: number };
+}
+
+/** What jobs are given beside their data, so that they do not simply go to the tail of the queue. */
+export interface JobTraits {
+  readonly delayMs?: number;
+  /** High, normal and low priority, by turns. */
+  readonly hasPriorities?: boolean;
+  /** A group for each job, so many of them by turns. */
+  readonly groups?: number;
 }
 
 export type OpenPlainQueue = (options: PlainQueueOptions) => Promise<PlainQueue>;

@@ -16,6 +16,7 @@ const captions: Readonly<Record<string, string>> = {
   "keyline-history": "keyline, history",
   "keyline-iterated": "keyline, iterated",
   "keyline-stream": "keyline",
+  "keyline-ungrouped": "keyline, no groups",
   nats: "NATS JetStream",
   "pub-sub": "pub/sub, no library",
   "publish-pipelined": "PUBLISH, no library",

@@ -11,9 +11,11 @@ export interface Verdict {
   readonly isMet: boolean;
 }
 
-/** Holds a case's figures against its goals. */
+/** Holds a case's figures against its goals; a goal against a contender that this machine does not have is left out with it. */
 export function judge(result: CaseResult): Verdict[] {
-  return result.benchCase.goals.map((goal) => {
+  const isMissing = (contender: string): boolean => result.missing.some((line) => line.startsWith(`${contender}: `));
+  const goals = result.benchCase.goals.filter(({ against = [] }) => !against.some(isMissing));
+  return goals.map((goal) => {
     const reached = reach(goal, result);
     const isMet = reached !== undefined && reached >= (goal.atLeast ?? -Infinity) && reached <= (goal.atMost ?? Infinity);
     const verdict = { goal: wording(goal, result), contender: subjectOf(goal, result), figure: goal.figure, isMet };

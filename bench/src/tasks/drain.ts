@@ -1,6 +1,7 @@
 import { openPlainQueue } from "../contenders/open-plain-queue.ts";
 import type { PlainQueueOptions } from "../contenders/plain-queue.ts";
 import type { Task } from "../process/stage.ts";
+import { GroupOrder } from "./group-order.ts";
 import { Ledger } from "./ledger.ts";
 
 export interface DrainParams {
@@ -10,6 +11,8 @@ export interface DrainParams {
   /** How many of the jobs pass before the clock starts, so that a worker at full speed is measured. */
   readonly lead: number;
   readonly concurrency: number;
+  /** The jobs belong to so many groups, by turns: the order within each is looked at. */
+  readonly groups?: number;
 }
 
 export interface Drained {
@@ -22,6 +25,7 @@ export interface Delivered {
   readonly distinct: number;
   readonly repeated: number;
   readonly unfinished: number;
+  readonly irregularity: string | undefined;
 }
 
 /** Processes jobs 0 to `jobs`, which wait already. */
@@ -29,7 +33,11 @@ export const drain: Task<DrainParams, Drained, Delivered> = async (params, stage
   const { contender, options, jobs, lead, concurrency } = params;
   const queue = await openPlainQueue(contender, options);
   const ledger = new Ledger(0, jobs);
-  const worker = await queue.work((seq) => ledger.record(seq), concurrency);
+  const order = params.groups === undefined ? undefined : new GroupOrder(params.groups);
+  const worker = await queue.work((seq) => {
+    order?.record(seq);
+    ledger.record(seq);
+  }, concurrency);
   await ledger.reach(lead);
   await stage.measure(async () => {
     const start = performance.now();
@@ -40,5 +48,5 @@ export const drain: Task<DrainParams, Drained, Delivered> = async (params, stage
   await worker.stop();
   const unfinished = await queue.unfinished();
   await queue.close();
-  return { distinct: ledger.distinct, repeated: ledger.repeated, unfinished };
+  return { distinct: ledger.distinct, repeated: ledger.repeated, unfinished, irregularity: order?.irregularity };
 };

@@ -9,6 +9,7 @@ export const tasks = {
   drainAlternately: async () => (await import("./drain-alternately.ts")).drainAlternately,
   effects: async () => (await import("./effects.ts")).effects,
   fanOut: async () => (await import("./fan-out.ts")).fanOut,
+  drainShare: async () => (await import("./drain-share.ts")).drainShare,
   histories: async () => (await import("./histories.ts")).histories,
   holdConnections: async () => (await import("./hold-connections.ts")).holdConnections,
   idle: async () => (await import("./idle.ts")).idle,
