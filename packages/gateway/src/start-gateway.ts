@@ -6,6 +6,7 @@ import { answerHeaders } from "./server/answer-headers.ts";
 import { ConnectionCloser } from "./server/closing.ts";
 import { errorAnswers, refuseExpectations } from "./server/error-answers.ts";
 import { checkListenAddress } from "./server/loopback.ts";
+import { isAskedInVain } from "./server/pipelining.ts";
 import { Problem, sendProblem, toProblem } from "./server/problem.ts";
 import { closeAfterRefusedUpgrade } from "./server/upgrades.ts";
 
@@ -50,6 +51,7 @@ export async function startGateway(options: StandaloneOptions): Promise<Standalo
   closeAfterRefusedUpgrade(app);
   refuseExpectations(app.server);
   app.addHook("onRequest", (request, reply, done) => {
+    if (isAskedInVain(request, reply)) return;
     reply.headers(answerHeaders);
     // Node would refuse it in a form of its own.
     if (request.headers.host === undefined && request.raw.httpVersion === "1.1") {

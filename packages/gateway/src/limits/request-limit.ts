@@ -64,7 +64,9 @@ export class RequestLimit {
     count.requests++;
     // Whoever is over the limit stays over it until the window ends: no need to ask, so a flood does not reach Valkey.
     if (count.requests <= this.#max && now >= this.#aloneUntil) {
-      count.requests = Math.max(count.requests, (await this.#countInValkey(visitor, window)) ?? 0);
+      const counted = await this.#countInValkey(visitor, window);
+      // Only now is it looked at what this gateway has counted: meanwhile others of the same visitor were.
+      if (counted !== undefined) count.requests = Math.max(count.requests, counted);
     }
     if (count.requests > this.#max) throw this.#refusal(window, now);
   }

@@ -6,7 +6,7 @@ import type { FastifyError, FastifyReply, FastifyRequest } from "fastify";
 import { STATUS_CODES, type Server, type ServerResponse } from "node:http";
 import type { Duplex } from "node:stream";
 import { answerHeaders } from "./answer-headers.ts";
-import { isBeingAnswered } from "./pipelining.ts";
+import { isAskedInVain, isBeingAnswered } from "./pipelining.ts";
 import { sendProblem, Problem, type ProblemBody } from "./problem.ts";
 
 /** Options for a Fastify server, so that these answers are problems, too: `fastify({ ...errorAnswers })`. */
@@ -14,7 +14,8 @@ export const errorAnswers = {
   // The gateway says itself what it refuses while it drains: a bare 503 would end an EventSource for good.
   return503OnClosing: false,
 
-  frameworkErrors(error: FastifyError, _request: FastifyRequest, reply: FastifyReply): void {
+  frameworkErrors(error: FastifyError, request: FastifyRequest, reply: FastifyReply): void {
+    if (isAskedInVain(request, reply)) return;
     const problem = new Problem(
       error.statusCode === 414
         ? { title: "A part of the path is too long", status: 414, code: "PATH_TOO_LONG" }

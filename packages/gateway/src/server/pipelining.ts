@@ -2,9 +2,15 @@
  * Answers on a connection come in the order of the requests, and an event stream is an answer without an end: what is asked behind it would
  * wait for ever, and pile up. So a stream is not begun on a connection on which something else was asked already, and a connection on
  * which something is asked behind a stream is closed.
+ *
+ * A connection that asks on and on without waiting is closed, too. The thousand requests that fit into one packet are all read in one turn, and of a
+ * connection that has more of them some thirty packets: whoever refuses each with an answer of its own does nothing else for many seconds.
  */
+import type { FastifyReply, FastifyRequest } from "fastify";
 import type { Server } from "node:http";
 import type { Duplex } from "node:stream";
+
+const mostPipelined = 20;
 
 const counted = new WeakSet<Server>();
 const unanswered = new WeakMap<Duplex, number>();
@@ -22,6 +28,16 @@ export function countUnanswered(server: Server): void {
 /** True where more than one request waits for its answer. */
 export function isPipelined(socket: Duplex): boolean {
   return (unanswered.get(socket) ?? 0) > 1;
+}
+
+/**
+ * True, and the request stays without an answer, where nobody would take one: its connection is closed, or is closed now because more was asked
+ * at once than clients do that wait for answers.
+ */
+export function isAskedInVain({ raw: { socket } }: FastifyRequest, reply: FastifyReply): boolean {
+  if ((unanswered.get(socket) ?? 0) > mostPipelined) socket.destroy();
+  if (socket.destroyed) reply.hijack();
+  return socket.destroyed;
 }
 
 /** True where a request waits for its answer, or for the rest of it. */

@@ -8,6 +8,7 @@ import type { ConnectionLimit } from "../limits/connection-limit.ts";
 import type { RequestLimit } from "../limits/request-limit.ts";
 import { answerHeaders } from "./answer-headers.ts";
 import { parseUntrustedJson } from "./json-body.ts";
+import { isAskedInVain } from "./pipelining.ts";
 import { Problem, sendProblem, toProblem } from "./problem.ts";
 import { closeAfterRefusedUpgrade } from "./upgrades.ts";
 import type { WaitingSockets } from "./waiting-sockets.ts";
@@ -46,6 +47,7 @@ export function furnishScope(
     return sendProblem(reply, problem);
   });
   scope.addHook("onRequest", (request, reply, done) => {
+    if (isAskedInVain(request, reply)) return;
     sockets.noteOurs(request.raw, request.ips);
     reply.headers(answerHeaders);
     checkHeaderCount(request);

@@ -11,8 +11,8 @@ export class SocketReader {
   readonly #waiting = new Set<() => void>();
 
   /** Rejects with the status of a handshake that was refused. */
-  static async open(url: string, headers: Record<string, string> = {}): Promise<SocketReader> {
-    const socket = new WebSocket(url.replace("http:", "ws:"), { headers });
+  static async open(url: string, headers: Record<string, string> = {}, from: { localAddress?: string } = {}): Promise<SocketReader> {
+    const socket = new WebSocket(url.replace("http:", "ws:"), { headers, ...from });
     const reader = new SocketReader(socket);
     await new Promise((resolve, reject) => {
       socket.once("open", resolve);
