@@ -20,6 +20,7 @@ import type { StreamOptions } from "./stream/options.ts";
 import type { Stream } from "./stream/stream.ts";
 import { Streams } from "./stream/streams.ts";
 import { ValkeyConnection } from "./valkey/client/connection.ts";
+import { warnOfEviction } from "./valkey/client/eviction.ts";
 import { toTarget, type ValkeyOptions, type ValkeyTarget } from "./valkey/client/options.ts";
 import { StreamTails } from "./valkey/client/stream-tails.ts";
 import { createSubscriptions } from "./valkey/channel/create-subscriptions.ts";
@@ -70,6 +71,7 @@ export class Keyline {
     this.prefix = checkName("prefix", prefix);
     this.#logger = logger;
     this.#commands = this.#connect(silenceMs);
+    if (logger !== silentLogger) warnOfEviction(this.#commands, logger);
     if (postgres !== undefined) this.#database = new Database(postgres, logger);
     this.#tails = new StreamTails({
       isCluster: this.#commands.isCluster,

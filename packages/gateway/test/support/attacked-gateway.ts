@@ -56,4 +56,6 @@ process.on("message", () => {
     process.send?.(holdings satisfies Holdings);
   });
 });
+// Not beyond a test that was killed.
+process.on("disconnect", () => process.exit());
 process.send?.({ url });

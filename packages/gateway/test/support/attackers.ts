@@ -156,4 +156,6 @@ process.on("message", () => {
   if (!isOn && Object.entries(tallies).every(([kind, { opened }]) => opened >= (attacks[kind]?.sockets ?? 0))) begin();
   process.send?.(tallies);
 });
+// Not beyond a test that was killed.
+process.on("disconnect", () => process.exit());
 process.send?.("ready");
