@@ -69,7 +69,9 @@ export class Rescuer implements ShiftDuty<HeldJob<unknown>, Beat> {
 
   async #returnAll(worker: string, reason: "ended" | "straggler"): Promise<void> {
     for (let left = 1, total = 0; left > 0;) {
-      // Read before the jobs are returned, so that it is never newer than the memory that they are in.
+      // Noted before the jobs are returned: their next attempts may begin at once.
+      const gone = JSON.stringify(workerGoneNow());
+      // Read before it too, so that it is never newer than the memory that they are in.
       const epoch = this.#table ? ((await this.#store.memory.writtenEpoch()) ?? "") : "";
       const answer = await this.#store.leases.returnHeld(worker, page, reason);
       if (!answer) return;
@@ -77,7 +79,7 @@ export class Rescuer implements ShiftDuty<HeldJob<unknown>, Beat> {
       total += answer.returned.length;
       const heads = answer.returned.map(readHead).filter((head) => head !== undefined);
       // The row keeps the count when Valkey does not. Should this process die before, the element still has it.
-      if (this.#table && heads.length > 0) await this.#table.failed.raiseAttempts(heads, { epoch, gone: JSON.stringify(workerGoneNow()) });
+      if (this.#table && heads.length > 0) await this.#table.failed.raiseAttempts(heads, { epoch, gone });
       if (left === 0 && total > 0)
         this.#logger.warn({ worker, jobs: total }, "a worker's lease ended; its jobs are at the head of the queue again");
     }

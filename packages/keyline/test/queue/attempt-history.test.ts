@@ -141,7 +141,8 @@ describe.each([false, true])("a dead letter (transactional: %s)", (transactional
     isOver = true;
     await keepOneAlive;
     const [letter] = await lettersOf(queue);
-    expect(killed).toBe(2);
+    // A job whose delivery was not noted before its worker was killed is delivered twice, and its copies count as one.
+    expect(killed).toBeGreaterThanOrEqual(2);
     expect(letter).toMatchObject({ id, attempts: 4, reason: "RangeError: attempt 4 failed" });
     const gone = { tookMs: undefined, error: expect.stringMatching(/^WORKER_DIED: /) as string };
     const threw = (n: number): object => ({ tookMs: expect.any(Number) as number, error: `RangeError: attempt ${n} failed` });
