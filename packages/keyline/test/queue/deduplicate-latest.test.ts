@@ -135,6 +135,26 @@ describe.each([{ transactional: false }, { transactional: true }])(
       await worker.stop();
     });
 
+    test("a job that waits for another attempt is not changed by the first add since then either", async () => {
+      const queue = open("again", { backoff: () => 1_000 });
+      const ran: [n: number, attempt: number][] = [];
+      const worker = queue.work(({ data, attempt }) => {
+        ran.push([data.n, attempt]);
+        if (attempt === 1) throw new Error("once more");
+      });
+      const retried = new Promise<void>((resolve) => worker.on("retried", () => resolve()));
+      const completed = new Promise<void>((resolve) => worker.on("completed", () => resolve()));
+      await queue.add({ key: "k", n: 1 }, latest("k", 1));
+      await retried;
+      expect((await queue.add({ key: "k", n: 2 }, latest("k", hour))).added).toBe(true);
+      await completed;
+      expect(ran).toEqual([
+        [1, 1],
+        [1, 2],
+      ]);
+      await worker.stop();
+    });
+
     test("whatever was acknowledged is what runs, or was replaced by what was acknowledged later", async () => {
       const queue = open("history");
       const seed = Number(process.env["SEED"] ?? Date.now() % 1_000_000);
