@@ -78,6 +78,35 @@ test("a replica that takes over without the last jobs, whose deliveries had been
   await stop();
 }, 180_000);
 
+test("a primary without a file that is back, empty, before anybody missed it, and wipes its replica: every job is delivered again, and settled once", async () => {
+  const queue = queueOf("wiped");
+  await queue.addMany(Array.from({ length: 50 }, (_, n) => ({ data: { n } })));
+  const lengthOn = (server: { readonly host: string; readonly port: number }): Promise<number> =>
+    ask(server, (client) => client.llen("lagging:{wiped}:waiting"));
+  await eventually("the replica has the jobs", async () => (await lengthOn(servers.replica)) === 50);
+  const historyOfReplica = async (): Promise<string | undefined> => {
+    const replication = await ask(servers.replica, (client) => client.info("replication"));
+    return replication.includes("master_link_status:up") ? /^master_replid:(\w+)/m.exec(replication)?.[1] : undefined;
+  };
+  const [before, lines] = [await historyOfReplica(), stage.log.length];
+  // Whatever a busy machine makes of the seconds after which they would let the replica take over.
+  for (const sentinel of servers.sentinels) sentinel.pause();
+  await servers.primary.restart();
+  await eventually(
+    "the replica has what the empty primary has",
+    async () => ![before, undefined].includes(await historyOfReplica()),
+    60_000,
+  );
+  for (const sentinel of servers.sentinels) sentinel.resume();
+  const { stop } = workOn("wiped");
+  await eventually("every job has its effect", async () => (await effectsOf("wiped")).length >= 50, 60_000);
+  expect(await effectsOf("wiped")).toEqual(Array.from({ length: 50 }, (_, n) => n));
+  expect(stage.log.slice(lines).map(({ message }) => message)).toContain(
+    "Valkey has a new memory: its unsettled jobs were delivered again",
+  );
+  await stop();
+}, 180_000);
+
 test("a primary that freezes, is replaced and comes back: whoever was connected to it finds the new one, and no effect is there twice", async () => {
   const { queue, stop } = workOn("frozen");
   const total = 400;
