@@ -7,6 +7,9 @@ import { eventually, openStage, type Stage } from "../support/stage.ts";
 
 type N = { readonly n: number };
 
+/** One for each connection that had nothing to do until then. */
+const mostRedirections = 10;
+
 let stage: Stage;
 let cluster: EmbeddedValkeyCluster;
 let keyline: Keyline;
@@ -73,6 +76,12 @@ async function reshard(slot: number): Promise<void> {
   for (const { node } of [to, from, ...primaries]) await command(node, "CLUSTER", "SETSLOT", slot, "NODE", to.id);
 }
 
+/** How often the nodes have said that a key is somewhere else. */
+async function redirections(): Promise<number> {
+  const told = await Promise.all(cluster.nodes.map((node) => command<string>(node, "INFO", "errorstats")));
+  return [...told.join("\n").matchAll(/errorstat_(?:MOVED|ASK):count=(\d+)/g)].reduce((sum, [, count]) => sum + Number(count), 0);
+}
+
 /** Adds and works while `strike` moves the queue's slot. */
 async function surviveMove(name: string, strike: (slot: number) => Promise<void>): Promise<void> {
   const queue = keyline.queue<N>(name, { transactional: true, lease: 1_500 });
@@ -94,8 +103,13 @@ async function surviveMove(name: string, strike: (slot: number) => Promise<void>
   await strike(slot);
   const then = (await effectsOf(name)).length;
   await eventually("more are settled where the slot is now", async () => (await effectsOf(name)).length > then + 50, 60_000);
+  // Whoever was told where the slot is now does not ask elsewhere again, however much there is to do.
+  const [redirected, settled] = [await redirections(), (await effectsOf(name)).length];
+  await eventually("work goes on", async () => (await effectsOf(name)).length > settled + 100, 60_000);
+  const more = (await redirections()) - redirected;
   isOver = true;
   await adding;
+  expect(more, "redirections for a hundred jobs").toBeLessThanOrEqual(mostRedirections);
   await eventually("every job has its effect", async () => (await effectsOf(name)).length >= added, 60_000);
   expect(await effectsOf(name)).toEqual(Array.from({ length: added }, (_, n) => n));
   await eventually("nothing is left", async () => {
