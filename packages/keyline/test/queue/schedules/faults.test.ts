@@ -84,13 +84,13 @@ describe.each(kinds)("on $kind", ({ transactional }) => {
     // Lost are the answers to three ticks: of each the job is there.
     store().swallowReply(containing(making), { times: 3 });
     await queue.schedule("ticks", { every: 400, startAt, endAt: startAt + 2_400, data, missed: "all" });
-    await eventually("it is over", () => new Set(ran).size >= 7, 30_000);
+    await eventually("it is over", () => new Set(ran).size >= 7, 60_000);
     await worker.stop();
     expect(store().swallowed).toBe(3);
     expect([...new Set(ran)].toSorted((one, other) => one - other)).toEqual([0, 1, 2, 3, 4, 5, 6].map((tick) => startAt + tick * 400));
     const [over] = await listed(direct.queue<Numbered>(queue.name, { lease: 1_000, transactional } as object).schedules());
     expect(over).toMatchObject({ ticks: 7, nextAt: undefined });
-  });
+  }, 120_000);
 
   test("a worker hears at once what another process declares, however seldom it renews its lease", async () => {
     const { name } = openQueue(direct, transactional, { lease: 3_600_000 });
@@ -147,10 +147,10 @@ describe.each(kinds)("on $kind", ({ transactional }) => {
     store().cutAll();
     await eventually("half of the ticks are due", async () => (await serverTime(stage, transactional)) > startAt + 2_000);
     await store().refuse(false);
-    await eventually("all of them ran", () => new Set(ran).size >= 21, 40_000);
+    await eventually("all of them ran", () => new Set(ran).size >= 21, 60_000);
     expect([...new Set(ran)].toSorted((one, other) => one - other)).toEqual(Array.from({ length: 21 }, (_, tick) => startAt + tick * 200));
     await worker.stop();
-  });
+  }, 120_000);
 
   test("what is left of a schedule in a time zone that nobody knows does not hold up the others", async () => {
     const queue = openQueue(direct, transactional);

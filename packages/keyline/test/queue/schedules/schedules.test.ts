@@ -63,10 +63,10 @@ describe.each(kinds)("schedules of $kind", ({ transactional }) => {
     await Promise.all(names.map(async (name) => queue.schedule(name, { every: hour, startAt, data })));
     const ran: string[] = [];
     const workers = [1, 2, 3].map(() => queue.work((job) => void ran.push(job.schedule?.name ?? "")));
-    await eventually("all ran", () => ran.length >= names.length);
+    await eventually("all ran", () => ran.length >= names.length, 60_000);
     await Promise.all(workers.map((worker) => worker.stop()));
     expect(ran.toSorted()).toEqual(names.toSorted());
-  });
+  }, 120_000);
 
   test("what somebody adds is no tick", async () => {
     const queue = openQueue(keyline, transactional);
