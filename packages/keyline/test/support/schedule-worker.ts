@@ -13,8 +13,7 @@ const settings = JSON.parse(process.argv[2] ?? "{}") as {
   readonly lease: number;
   readonly declares: boolean;
   readonly every: number;
-  readonly startAt: number;
-  readonly endAt: number;
+  readonly limit: number;
   /** Milliseconds by which its clock is fast. */
   readonly clock: number;
 };
@@ -40,14 +39,14 @@ const keyline = new Keyline({
   prefix: settings.prefix,
   logger: { debug: () => undefined, info: log, warn: log, error: log },
 });
-const { queue: name, transactional, every, startAt, endAt, declares } = settings;
+const { queue: name, transactional, every, limit, declares } = settings;
 const rules = { lease: settings.lease, maxAttempts: 1_000 };
 const run = ({ id, attempt, schedule }: Job<number>): void => print({ id, attempt, at: schedule?.at, ran: RightDate.now() });
 
 async function declare(queue: Pick<Queue<number>, "schedule">): Promise<void> {
   for (let isDeclared = !declares; !isDeclared;) {
     try {
-      await queue.schedule("tick", { every, startAt, endAt, missed: "all", data: 1 });
+      await queue.schedule("tick", { every, limit, missed: "all", data: 1 });
       isDeclared = true;
     } catch (error) {
       print({ refused: String(error) });

@@ -1,7 +1,7 @@
 import { startPostgres, startValkey, type EmbeddedPostgres, type EmbeddedValkey } from "@keyline/embedded";
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
 import { seeded, startProcess, type TestProcess } from "../../support/processes.ts";
-import { listed, serverTime } from "../../support/schedule-stage.ts";
+import { listed } from "../../support/schedule-stage.ts";
 import { eventually, openStage, type Stage } from "../../support/stage.ts";
 
 const seed = Number(process.env["SEED"] ?? Math.floor(Math.random() * 1_000_000));
@@ -39,20 +39,21 @@ function end(): void {
 interface Plan {
   readonly queue: string;
   readonly transactional: boolean;
-  readonly startAt: number;
-  readonly endAt: number;
+  /** The time of the first tick. */
+  readonly first: number;
+  /** How many there are in all. */
+  readonly limit: number;
 }
 
 async function planFor(queue: string, { transactional, seconds }: { transactional: boolean; seconds: number }): Promise<Plan> {
-  const startAt = (await serverTime(stage, transactional)) + 500;
-  const endAt = startAt + seconds * 1_000;
+  const limit = (seconds * 1_000) / every;
   // The first of many, before its first tick.
   const declaring = stage.keyline();
-  await declaring
+  const { nextAt: first = 0 } = await declaring
     .queue<number>(queue, { transactional, lease: 1_000, maxAttempts: 1_000 } as object)
-    .schedule("tick", { every, startAt, endAt, missed: "all", data: 1 });
+    .schedule("tick", { every, limit, missed: "all", data: 1 });
   await declaring.close();
-  return { queue, transactional, startAt, endAt };
+  return { queue, transactional, first, limit };
 }
 
 /** Each of them declares the schedule. The clock of every second one is an hour fast or slow. */
@@ -74,8 +75,8 @@ async function kill(plan: Plan): Promise<void> {
 
 const pass = (share: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, share * 1_000 * (0.5 + random())));
 
-function ticksOf({ startAt, endAt }: Plan): number[] {
-  return Array.from({ length: (endAt - startAt) / every + 1 }, (_, index) => startAt + index * every);
+function ticksOf({ first, limit }: Plan): number[] {
+  return Array.from({ length: limit }, (_, index) => first + index * every);
 }
 
 function runs(): { readonly id: string; readonly at: number; readonly attempt: number; readonly ran: number }[] {
