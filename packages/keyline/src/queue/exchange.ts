@@ -64,6 +64,8 @@ export class Exchange<Data> implements ShiftExchange<HeldJob<Data>, Beat> {
   #finished: HeldJob<Data>[] = [];
   #isEmpty = false;
   #isTaking = true;
+  /** Looks at the gates that are to come: until then nobody waits. */
+  #looking = 0;
 
   constructor(setup: ExchangeSetup<Data>) {
     this.#setup = setup;
@@ -166,7 +168,7 @@ export class Exchange<Data> implements ShiftExchange<HeldJob<Data>, Beat> {
       if (this.#finished.length === 0 && take === 0) break;
       this.#rounds.send(this.#finished.splice(0, maxFinished), take);
     }
-    const mayWait = this.#isTaking && this.#idleWait.mayBegin;
+    const mayWait = this.#isTaking && this.#looking === 0 && this.#idleWait.mayBegin;
     if (this.#isEmpty && mayWait && this.#setup.room() > 0 && this.#lease.isCertain) this.#wait();
     if (this.#pump.expected === 0) this.#events.calmed();
   }
@@ -184,10 +186,16 @@ export class Exchange<Data> implements ShiftExchange<HeldJob<Data>, Beat> {
     if (gate?.state !== "closed") this.#events.ranEmpty();
   }
 
-  /** The gates may have changed: looks again. */
+  /** The gates may have changed: looks again, and not before the wait that is under way has ended, which might take a job without a look at them. */
   async lookAgain(): Promise<void> {
+    this.#looking++;
+    while (this.#idleWait.isUnderWay && this.#isTaking) {
+      // It may not have begun on the server when it is ended.
+      await this.#idleWait.end();
+      await this.#pump.until(() => !this.#idleWait.isUnderWay, AbortSignal.timeout(20));
+    }
+    this.#looking--;
     this.#isEmpty = false;
-    if (this.#idleWait.isUnderWay) await this.#idleWait.end();
     this.pumpSoon();
   }
 
