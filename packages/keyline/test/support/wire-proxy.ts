@@ -17,6 +17,7 @@ export interface WireProxy {
   readonly swallowed: number;
   readonly cuts: number;
   readonly stalls: number;
+  readonly held: number;
   /** Ends all faults, for connections that are not stalled and for those to come. */
   passAll(): void;
   /** Delivers everything `ms` later, both ways. */
@@ -27,6 +28,8 @@ export interface WireProxy {
   swallowReply(match: Match, options?: { readonly andThen?: "cut" | "stall"; readonly times?: number }): void;
   /** Cuts the connection in place of forwarding a request that matches. Once, or `times`. */
   cutBeforeForward(match: Match, options?: { readonly times?: number }): void;
+  /** Keeps a request that matches, and what comes behind it on its connection, until `until` resolves. */
+  holdRequest(match: Match, until: Promise<void>): void;
   /** Stalls every connection that there is, and that is made until `passAll`. */
   stallAll(): void;
   cutAll(): void;
@@ -41,8 +44,13 @@ interface Rule {
   timesLeft: number;
 }
 
-const noFaults = { rules: [] as readonly Rule[], delayMs: 0, maxChunk: Infinity, isStalling: false };
-const noCounts = { connections: 0, swallowed: 0, cuts: 0, stalls: 0 };
+interface Hold {
+  readonly match: Match;
+  readonly until: Promise<void>;
+}
+
+const noFaults = { rules: [] as readonly Rule[], delayMs: 0, maxChunk: Infinity, isStalling: false, hold: undefined as Hold | undefined };
+const noCounts = { connections: 0, swallowed: 0, cuts: 0, stalls: 0, held: 0 };
 
 /** What applies to all connections at this moment. */
 type Faults = typeof noFaults & { readonly random: () => number; readonly counts: typeof noCounts };
@@ -80,11 +88,15 @@ export async function startWireProxy(options: {
     get stalls() {
       return counts.stalls;
     },
+    get held() {
+      return counts.held;
+    },
     passAll: () => void Object.assign(faults, noFaults),
     delay: (ms) => void (faults.delayMs = ms),
     sliceBytes: (maxChunk) => void (faults.maxChunk = maxChunk),
     swallowReply: (match, { andThen = "cut", times = 1 } = {}) => add({ match, action: `swallow, then ${andThen}`, timesLeft: times }),
     cutBeforeForward: (match, { times = 1 } = {}) => add({ match, action: "cut", timesLeft: times }),
+    holdRequest: (match, until) => void (faults.hold = { match, until }),
     stallAll() {
       faults.isStalling = true;
       for (const link of links) link.stall();
@@ -143,7 +155,7 @@ class Link {
   }
 
   /** Delivers what comes from one side to the other, in order, and as late and as sliced as the faults say. */
-  #pump(from: Socket, to: Socket, admits: (bytes: Buffer) => boolean): void {
+  #pump(from: Socket, to: Socket, admits: (bytes: Buffer) => boolean | Promise<boolean>): void {
     let delivered = Promise.resolve();
     const inOrder = (step: () => Promise<void> | void): void => {
       const due = performance.now() + this.#faults.delayMs;
@@ -153,7 +165,7 @@ class Link {
       });
     };
     from.setNoDelay();
-    from.on("data", (bytes) => inOrder(() => (admits(bytes) ? this.#deliver(bytes, to) : undefined)));
+    from.on("data", (bytes) => inOrder(async () => ((await admits(bytes)) ? this.#deliver(bytes, to) : undefined)));
     from.on("end", () => inOrder(() => void to.end()));
     from.on("error", () => inOrder(() => void to.destroy()));
   }
@@ -169,8 +181,13 @@ class Link {
     }
   }
 
-  #admitsRequest(bytes: Buffer): boolean {
+  async #admitsRequest(bytes: Buffer): Promise<boolean> {
     if (this.#state === "cut") return false;
+    const { hold } = this.#faults;
+    if (hold?.match(bytes)) {
+      this.#faults.counts.held++;
+      await hold.until;
+    }
     const rule = this.#faults.rules.find(({ match, timesLeft }) => timesLeft > 0 && match(bytes));
     if (rule === undefined) return true;
     rule.timesLeft--;
