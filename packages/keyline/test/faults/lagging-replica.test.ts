@@ -41,6 +41,14 @@ async function ask<Answer>(
 const roleOf = async (server: { readonly host: string; readonly port: number }): Promise<string> =>
   String((await ask(server, (client) => client.role()))[0]);
 
+/** Every job's row says that it was delivered. */
+function whenNoted(queue: string): Promise<void> {
+  return eventually("all deliveries are noted", async () => {
+    const { rows } = await stage.pool.query("SELECT FROM keyline.job WHERE queue = $1 AND delivered_to IS NULL", [queue]);
+    return rows.length === 0;
+  });
+}
+
 function workOn(name: string): { readonly queue: ReturnType<typeof queueOf>; stop(): Promise<void> } {
   const queue = queueOf(name);
   const worker = queue.work(
@@ -64,10 +72,7 @@ test("a replica that takes over without the last jobs, whose deliveries had been
   // From here on the replica gets nothing, as where its link is broken, and the primary acknowledges all the same.
   servers.replica.pause();
   await queue.addMany(Array.from({ length: 50 }, (_, n) => ({ data: { n: n + 50 } })));
-  await eventually("all deliveries are noted", async () => {
-    const { rows } = await stage.pool.query("SELECT FROM keyline.job WHERE queue = 'lost-tail' AND delivered_to IS NULL");
-    return rows.length === 0;
-  });
+  await whenNoted("lost-tail");
   await servers.primary.kill();
   servers.replica.resume();
   await eventually("the replica has taken over", async () => (await roleOf(servers.replica)) === "master", 60_000);
@@ -84,6 +89,7 @@ test("a primary without a file that is back, empty, before anybody missed it, an
   const lengthOn = (server: { readonly host: string; readonly port: number }): Promise<number> =>
     ask(server, (client) => client.llen("lagging:{wiped}:waiting"));
   await eventually("the replica has the jobs", async () => (await lengthOn(servers.replica)) === 50);
+  await whenNoted("wiped");
   const historyOfReplica = async (): Promise<string | undefined> => {
     const replication = await ask(servers.replica, (client) => client.info("replication"));
     return replication.includes("master_link_status:up") ? /^master_replid:(\w+)/m.exec(replication)?.[1] : undefined;
