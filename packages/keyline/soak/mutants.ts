@@ -147,7 +147,7 @@ export const mutants: readonly Mutant[] = [
     seeds: 2,
     edits: [
       {
-        find: "if (this.#rebuiltEpochs.get(queue) !== epoch) this.#rebuild(outlet, epoch);",
+        find: "if (this.#rebuiltEpochs.get(queue) !== epoch) this.#toRebuild.set(outlet, epoch);",
         replace: "await outlet.table.takeCharge(epoch);",
       },
     ],

@@ -2,14 +2,14 @@ import "./runtime/node-version.ts";
 export { Keyline, type KeylineOptions } from "./keyline.ts";
 export { KeylineError, ValidationError, type ErrorCode, type ValidationIssue } from "./runtime/errors.ts";
 export { Discard, Snooze } from "./work/outcome.ts";
-export type { HandlerContext, Settle } from "./queue/job-settle.ts";
-export type { BatchHandlerContext, BatchSettle, BatchSettlement } from "./queue/batch-settle.ts";
-export type { FailedAttempt } from "./queue/attempt-history.ts";
-export type { DeadLetter } from "./queue/dead-letter.ts";
-export type { DeadLettersOptions, LetterActOptions, LetterFilter, LetterProgress } from "./queue/letter-filter.ts";
+export type { HandlerContext, Settle } from "./queue/worker/job-settle.ts";
+export type { BatchHandlerContext, BatchSettle, BatchSettlement } from "./queue/worker/batch-settle.ts";
+export type { FailedAttempt } from "./queue/worker/attempt-history.ts";
+export type { DeadLetter } from "./queue/letters/dead-letter.ts";
+export type { DeadLettersOptions, LetterActOptions, LetterFilter, LetterProgress } from "./queue/letters/letter-filter.ts";
 export type { Job } from "./queue/job.ts";
-export type { QueueGroupStatus, PauseOptions } from "./queue/gatekeeper.ts";
-export type { LimitChanges, Limits, Rate } from "./queue/limits.ts";
+export type { QueueGroupStatus, PauseOptions } from "./queue/gates/gatekeeper.ts";
+export type { LimitChanges, Limits, Rate } from "./queue/gates/limits.ts";
 export type {
   AddOptions,
   AddResult,
@@ -21,13 +21,13 @@ export type {
   WorkBatchOptions,
   WorkOptions,
 } from "./queue/options.ts";
-export type { ScheduleOptions } from "./queue/schedule-spec.ts";
-export type { Schedule, Tick } from "./queue/schedule-state.ts";
-export type { Missed } from "./queue/schedule-times.ts";
-export type { BatchHandler, SettlingBatchHandler } from "./queue/batch-runner.ts";
+export type { ScheduleOptions } from "./queue/schedules/schedule-spec.ts";
+export type { Schedule, Tick } from "./queue/schedules/schedule-state.ts";
+export type { Missed } from "./queue/schedules/schedule-times.ts";
+export type { BatchHandler, SettlingBatchHandler } from "./queue/worker/batch-runner.ts";
 export type { Handler, Queue, SettlingHandler } from "./queue/queue.ts";
 export type { QueueStatus } from "./queue/queue-status.ts";
-export type { Worker, WorkerEvents } from "./queue/worker.ts";
+export type { Worker, WorkerEvents } from "./queue/worker/worker.ts";
 export type { PostgresOptions, Transaction, TransactionClient } from "./postgres/client/options.ts";
 export type { Backoff } from "./runtime/backoff.ts";
 export type { Logger } from "./runtime/logger.ts";

@@ -1,5 +1,5 @@
 import { parseJson } from "../runtime/json.ts";
-import type { Tick } from "./schedule-state.ts";
+import type { Tick } from "./schedules/schedule-state.ts";
 
 /**
  * A job as an element of a Valkey list: JSON, at least `{"id":"...","data":...}`, so that any language can add one.

@@ -1,5 +1,5 @@
 import { Attempt } from "../work/attempt.ts";
-import type { Tick } from "./schedule-state.ts";
+import type { Tick } from "./schedules/schedule-state.ts";
 
 /** One attempt at a unit of work, as its handler gets it. */
 export class Job<Data> extends Attempt {

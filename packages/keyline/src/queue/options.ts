@@ -1,7 +1,7 @@
 import type { StandardSchemaV1 } from "@standard-schema/spec";
 import type { TransactionClient } from "../postgres/client/options.ts";
 import { toBackoffFunction, type Backoff, type BackoffFunction } from "../runtime/backoff.ts";
-import { gatesOf, type Limits } from "./limits.ts";
+import { gatesOf, type Limits } from "./gates/limits.ts";
 import { checkInteger, checkOptionNames } from "../runtime/options.ts";
 import type { LetterRetention } from "../valkey/queue/letters.ts";
 

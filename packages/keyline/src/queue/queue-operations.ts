@@ -1,14 +1,14 @@
-import type { AddCheck } from "./add-check.ts";
-import type { DeadLetter } from "./dead-letter.ts";
-import { DeadLetters } from "./dead-letters.ts";
-import { checkGroups, checkPause, type PauseOptions, type QueueGroupStatus } from "./gatekeeper.ts";
-import type { DeadLettersOptions, LetterActOptions } from "./letter-filter.ts";
-import type { LimitChanges, Limits } from "./limits.ts";
+import type { AddCheck } from "./add/add-check.ts";
+import type { DeadLetter } from "./letters/dead-letter.ts";
+import { DeadLetters } from "./letters/dead-letters.ts";
+import { checkGroups, checkPause, type PauseOptions, type QueueGroupStatus } from "./gates/gatekeeper.ts";
+import type { DeadLettersOptions, LetterActOptions } from "./letters/letter-filter.ts";
+import type { LimitChanges, Limits } from "./gates/limits.ts";
 import type { QueueParts } from "./queue-parts.ts";
 import { readStatus, type QueueStatus } from "./queue-status.ts";
-import type { ScheduleOptions } from "./schedule-spec.ts";
-import type { Schedule } from "./schedule-state.ts";
-import { Schedules } from "./schedules.ts";
+import type { ScheduleOptions } from "./schedules/schedule-spec.ts";
+import type { Schedule } from "./schedules/schedule-state.ts";
+import { Schedules } from "./schedules/schedules.ts";
 
 const noOptions = {};
 

@@ -5,13 +5,13 @@ import type { Logger } from "../runtime/logger.ts";
 import type { ValkeyConnection } from "../valkey/client/connection.ts";
 import type { StreamTails } from "../valkey/client/stream-tails.ts";
 import type { QueueStore } from "../valkey/queue/queue-store.ts";
-import type { Adder } from "./adder.ts";
-import type { Gatekeeper } from "./gatekeeper.ts";
-import type { JobRecord } from "./job-record.ts";
-import type { LetterShelf } from "./letter-shelf.ts";
+import type { Adder } from "./add/adder.ts";
+import type { Gatekeeper } from "./gates/gatekeeper.ts";
+import type { JobRecord } from "./worker/job-record.ts";
+import type { LetterShelf } from "./letters/letter-shelf.ts";
 import type { QueuePolicy } from "./options.ts";
-import type { ScheduleBook } from "./schedule-book.ts";
-import type { TransactionalAdder } from "./transactional-adder.ts";
+import type { ScheduleBook } from "./schedules/schedule-book.ts";
+import type { TransactionalAdder } from "./add/transactional-adder.ts";
 
 /** What `Keyline` gives a queue to work with. */
 export interface QueueParts {

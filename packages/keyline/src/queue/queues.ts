@@ -12,18 +12,18 @@ import type { ValkeyConnection } from "../valkey/client/connection.ts";
 import { QueueKeys } from "../valkey/queue/keys.ts";
 import type { StreamTails } from "../valkey/client/stream-tails.ts";
 import { QueueStore } from "../valkey/queue/queue-store.ts";
-import { PlainAdder, type Adder } from "./adder.ts";
-import { JobOutlet } from "./job-outlet.ts";
-import { Gatekeeper } from "./gatekeeper.ts";
-import { JobRecord } from "./job-record.ts";
-import { LettersInRows } from "./letters-in-rows.ts";
-import { LettersOnValkey } from "./letters-on-valkey.ts";
+import { PlainAdder, type Adder } from "./add/adder.ts";
+import { JobOutlet } from "./add/job-outlet.ts";
+import { Gatekeeper } from "./gates/gatekeeper.ts";
+import { JobRecord } from "./worker/job-record.ts";
+import { LettersInRows } from "./letters/letters-in-rows.ts";
+import { LettersOnValkey } from "./letters/letters-on-valkey.ts";
 import { toPolicy, type QueueOptions, type QueuePolicy } from "./options.ts";
-import { PlainScheduleBook } from "./plain-schedule-book.ts";
+import { PlainScheduleBook } from "./schedules/plain-schedule-book.ts";
 import { Queue } from "./queue.ts";
 import type { QueueParts } from "./queue-parts.ts";
-import { TransactionalAdder } from "./transactional-adder.ts";
-import { TransactionalScheduleBook } from "./transactional-schedule-book.ts";
+import { TransactionalAdder } from "./add/transactional-adder.ts";
+import { TransactionalScheduleBook } from "./schedules/transactional-schedule-book.ts";
 
 export interface QueuesSetup {
   readonly prefix: string;

@@ -10,7 +10,10 @@ declare module "vitest" {
 
 /** One Valkey and one PostgreSQL for all files that break neither; each file has a key prefix and a database of its own. */
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
-  const [valkey, postgres] = await Promise.all([startValkey({ config: { databases: "64" } }), startPostgres()]);
+  const [valkey, postgres] = await Promise.all([
+    startValkey({ config: { databases: "64" } }),
+    startPostgres({ settings: { max_connections: "400" } }),
+  ]);
   project.provide("valkeyUrl", valkey.url);
   project.provide("postgresUrl", postgres.url);
   return async () => {

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { dueTicks, ticksOf, type ScheduleSpec } from "../../../src/queue/schedule-times.ts";
+import { dueTicks, ticksOf, type ScheduleSpec } from "../../../src/queue/schedules/schedule-times.ts";
 
 const at = (text: string): number => Date.parse(text);
 const cronIn =

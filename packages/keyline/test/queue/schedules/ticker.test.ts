@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
-import type { ScheduleBook, TickedSchedule } from "../../../src/queue/schedule-book.ts";
-import type { ScheduleState } from "../../../src/queue/schedule-state.ts";
-import { Ticker } from "../../../src/queue/ticker.ts";
+import type { ScheduleBook, TickedSchedule } from "../../../src/queue/schedules/schedule-book.ts";
+import type { ScheduleState } from "../../../src/queue/schedules/schedule-state.ts";
+import { Ticker } from "../../../src/queue/schedules/ticker.ts";
 import { eventually } from "../../support/stage.ts";
 
 const logger = { debug: () => undefined, info: () => undefined, warn: () => undefined, error: () => undefined };

@@ -3,7 +3,7 @@
 --
 -- KEYS  1 workers  2 gone  3 waiting  4 held list of that worker
 -- ARGV  1 worker  2 page  3 why: 'ended' (only if its lease has ended; each job's attempts go up by one, with a note of the time:
---       queue/attempt-history.ts), 'leaving' (the worker stops; attempts stay), 'straggler' (it is gone, and a late move filled its list again)
+--       queue/worker/attempt-history.ts), 'leaving' (the worker stops; attempts stay), 'straggler' (it is gone, and a late move filled its list again)
 -- RETURN  { how many are still held, then for each returned job the beginning of its new element (up to 300 bytes) },
 --         or 0 when the lease has not ended
 

@@ -1,0 +1,70 @@
+import type { StandardSchemaV1 } from "@standard-schema/spec";
+import { newId } from "../../runtime/ids.ts";
+import { toJson } from "../../runtime/json.ts";
+import { checkId } from "../../runtime/names.ts";
+import { checkInteger, checkOptionNames } from "../../runtime/options.ts";
+import { validate } from "../../runtime/schema.ts";
+import type { AddRequest } from "./adder.ts";
+import { placementOf } from "./placement.ts";
+import type { AddOptions, TransactionalAddOptions } from "../options.ts";
+
+const jobOptions = ["id", "maxAttempts", "delay", "runAt", "priority", "group", "deduplicate"] as const satisfies (keyof AddOptions)[];
+const addOptionNames = new Set<string>([...jobOptions, "tx"] satisfies (keyof TransactionalAddOptions)[]);
+const jobOptionNames = new Set<string>(jobOptions);
+const addManyOptionNames = new Set(["tx"]);
+
+/** Finds out, before anything is sent, whether a job can be added as its caller says. */
+export class AddCheck<Input> {
+  readonly #subject: string;
+  readonly #schema: StandardSchemaV1 | undefined;
+  readonly #maxPayloadBytes: number;
+
+  constructor(
+    queue: string,
+    { schema, maxPayloadBytes }: { readonly schema: StandardSchemaV1 | undefined; readonly maxPayloadBytes: number },
+  ) {
+    this.#subject = `queue ${queue}`;
+    this.#schema = schema;
+    this.#maxPayloadBytes = maxPayloadBytes;
+  }
+
+  /** Throws, or rejects with, INVALID_OPTION, INVALID_ID, ValidationError, NOT_SERIALIZABLE, FORBIDDEN_KEY or PAYLOAD_TOO_LARGE. */
+  check(data: Input, options: AddOptions): AddRequest | Promise<AddRequest> {
+    if (!this.#schema) return this.#toRequest(data, options);
+    const valid = validate(this.#subject, this.#schema, data);
+    // What is sent is what the caller gave: the worker validates it again, and gets what the schema makes of it.
+    return valid instanceof Promise ? valid.then(() => this.#toRequest(data, options)) : this.#toRequest(data, options);
+  }
+
+  /** The same for each of several. */
+  checkAll(jobs: readonly ({ readonly data: Input } & AddOptions)[]): Promise<AddRequest[]> {
+    return Promise.all(
+      jobs.map(async ({ data, ...options }) => {
+        checkOptionNames("a job of addMany", options, jobOptionNames);
+        return this.check(data, options);
+      }),
+    );
+  }
+
+  #toRequest(data: Input, options: AddOptions): AddRequest {
+    const { id, maxAttempts } = options;
+    if (maxAttempts !== undefined) checkInteger("maxAttempts", maxAttempts, { min: 1, max: 1_000_000 });
+    return {
+      id: id === undefined ? newId() : checkId(id),
+      isOwnId: id !== undefined,
+      dataJson: toJson(this.#subject, data, this.#maxPayloadBytes),
+      maxAttempts,
+      placement: placementOf(options),
+    };
+  }
+}
+
+/** Throws INVALID_OPTION. */
+export function checkAddOptions(options: TransactionalAddOptions): void {
+  checkOptionNames("add", options, addOptionNames);
+}
+
+/** Throws INVALID_OPTION. */
+export function checkAddManyOptions(options: Pick<TransactionalAddOptions, "tx">): void {
+  checkOptionNames("addMany", options, addManyOptionNames);
+}

@@ -1,0 +1,171 @@
+import { setImmediate } from "../../runtime/clock.ts";
+import { explainSend } from "../../valkey/client/faults.ts";
+import type { PlacedElement } from "../../valkey/queue/adds.ts";
+import { ElementBatch } from "../../valkey/queue/element-batch.ts";
+import type { QueueStore } from "../../valkey/queue/queue-store.ts";
+import { encodeElement } from "../element.ts";
+import type { AddResult } from "../options.ts";
+import { placedElement, type Placement } from "./placement.ts";
+
+/** A job that is to be added, checked and written as JSON. */
+export interface AddRequest {
+  readonly id: string;
+  readonly isOwnId: boolean;
+  readonly dataJson: string;
+  readonly maxAttempts: number | undefined;
+  /** Undefined for a job that simply goes to the tail. */
+  readonly placement: Placement | undefined;
+}
+
+/** The way in which a queue adds jobs: `adder.ts` to Valkey alone, `transactional-adder.ts` to PostgreSQL first. */
+export interface Adder {
+  add(request: AddRequest): Promise<AddResult>;
+  addMany(requests: readonly AddRequest[]): Promise<AddResult[]>;
+  /** Resolves when everything that was added so far is there, or has failed. */
+  drained(): Promise<void>;
+}
+
+const pageElements = 250;
+const pageLength = 262_144;
+const readyWithinMs = 5_000;
+
+type Insure = <Reply>(push: () => Promise<Reply>) => Promise<Reply>;
+
+/** Adds of one turn of the event loop that travel with one command. */
+abstract class Page<Reply> {
+  readonly #reply = Promise.withResolvers<Reply>();
+
+  abstract get isFull(): boolean;
+  protected abstract push(store: QueueStore): Promise<Reply>;
+
+  protected get reply(): Promise<Reply> {
+    return this.#reply.promise;
+  }
+
+  /** Resolves when it is known what became of it. */
+  send(store: QueueStore, insure: Insure): Promise<void> {
+    return insure(() => this.push(store)).then(this.#reply.resolve, this.#reply.reject);
+  }
+}
+
+class PlainPage extends Page<void> {
+  readonly #elements = new ElementBatch();
+
+  get isFull(): boolean {
+    return this.#elements.count >= pageElements || this.#elements.length >= pageLength;
+  }
+
+  add({ id, dataJson, maxAttempts }: AddRequest): Promise<AddResult> {
+    const element = encodeElement({ id, dataJson, at: Date.now(), maxAttempts });
+    // All but the data is ASCII, and the data is one flat string, which is quick to measure.
+    this.#elements.add(element, element.length - dataJson.length + Buffer.byteLength(dataJson));
+    return this.reply.then(() => ({ id, added: true }));
+  }
+
+  protected push(store: QueueStore): Promise<void> {
+    return store.adds.push(this.#elements);
+  }
+}
+
+class OwnIdPage extends Page<readonly boolean[]> {
+  readonly #idsAndElements: string[] = [];
+  #length = 0;
+
+  get isFull(): boolean {
+    return this.#idsAndElements.length >= 2 * pageElements || this.#length >= pageLength;
+  }
+
+  add({ id, dataJson, maxAttempts }: AddRequest): Promise<AddResult> {
+    const index = this.#idsAndElements.length / 2;
+    const element = encodeElement({ id, dataJson, at: Date.now(), maxAttempts, hasOwnId: true });
+    this.#idsAndElements.push(id, element);
+    this.#length += element.length;
+    return this.reply.then((added) => ({ id, added: added[index] === true }));
+  }
+
+  protected push(store: QueueStore): Promise<readonly boolean[]> {
+    return store.adds.pushWithIds(this.#idsAndElements);
+  }
+}
+
+class PlacedPage extends Page<readonly (string | undefined)[]> {
+  readonly #jobs: PlacedElement[] = [];
+  #length = 0;
+
+  get isFull(): boolean {
+    return this.#jobs.length >= pageElements || this.#length >= pageLength;
+  }
+
+  add(request: AddRequest): Promise<AddResult> {
+    const index = this.#jobs.length;
+    const job = placedElement({ ...request, at: Date.now() });
+    this.#jobs.push(job);
+    this.#length += job.element.length;
+    return this.reply.then((others) => ({ id: others[index] ?? request.id, added: others[index] === undefined }));
+  }
+
+  protected push(store: QueueStore): Promise<readonly (string | undefined)[]> {
+    return store.adds.place(this.#jobs);
+  }
+}
+
+type AnyPage = PlainPage | OwnIdPage | PlacedPage;
+
+/**
+ * Adds to a plain queue: all of one turn of the event loop travel together, as a few commands, so that the server works on the
+ * first while this process hears of none yet. Jobs with ids of the caller's and jobs that have a place of their own go by other commands; each
+ * change between them begins a new page, so that all are there in the order of the calls.
+ */
+export class PlainAdder implements Adder {
+  readonly #store: QueueStore;
+  readonly #queue: string;
+  #pages: AnyPage[] = [];
+  readonly #underWay = new Set<Promise<void>>();
+
+  constructor(store: QueueStore, queue: string) {
+    this.#store = store;
+    this.#queue = queue;
+  }
+
+  add(request: AddRequest): Promise<AddResult> {
+    const Kind = request.placement ? PlacedPage : request.isOwnId ? OwnIdPage : PlainPage;
+    return this.#openPage(Kind).add(request);
+  }
+
+  addMany(requests: readonly AddRequest[]): Promise<AddResult[]> {
+    return Promise.all(requests.map((request) => this.add(request)));
+  }
+
+  async drained(): Promise<void> {
+    this.#sendPages();
+    await Promise.all(this.#underWay);
+  }
+
+  #openPage(Kind: new () => AnyPage): AnyPage {
+    const last = this.#pages.at(-1);
+    if (last && !last.isFull && last instanceof Kind) return last;
+    if (!last) setImmediate(() => this.#sendPages());
+    const page = new Kind();
+    this.#pages.push(page);
+    return page;
+  }
+
+  #sendPages(): void {
+    const pages = this.#pages;
+    this.#pages = [];
+    for (const page of pages) {
+      const sending = page.send(this.#store, (push) => this.#insure(push)).finally(() => this.#underWay.delete(sending));
+      this.#underWay.add(sending);
+    }
+  }
+
+  async #insure<Result>(send: () => Promise<Result>): Promise<Result> {
+    if (!this.#store.connection.isReady) await this.#store.connection.ensureReady(readyWithinMs);
+    try {
+      return await send();
+    } catch (error) {
+      const unknown = `The connection to Valkey broke while jobs were added to queue ${this.#queue}: some, all or none of them are there. With ids of your own they can be added again: one that still waits is not added twice`;
+      throw explainSend(error, unknown);
+    }
+  }
+}

@@ -1,0 +1,81 @@
+import type { JobRow } from "../../postgres/job/job-table.ts";
+import { performance } from "../../runtime/clock.ts";
+import type { PlacedElement } from "../../valkey/queue/adds.ts";
+import { encodeElement } from "../element.ts";
+import { placedElement, type Placement } from "./placement.ts";
+
+/** A job whose row is committed, on its way to Valkey. */
+export interface Committed {
+  readonly id: string;
+  readonly element: string;
+  /** Where it goes, when that is not the tail of the queue; asked for when it is sent, as its time comes nearer meanwhile. */
+  readonly place?: () => PlacedElement;
+}
+
+/** A job that was just added, with a place of its own. */
+export function committedPlaced(job: {
+  readonly id: string;
+  readonly dataJson: string;
+  readonly at: number;
+  readonly maxAttempts: number | undefined;
+  readonly placement: Placement;
+  readonly order: string | undefined;
+}): Committed {
+  // The record knows which keys are held.
+  const { once, ...placement } = job.placement;
+  const { element, options } = placedElement({ ...job, placement, isOwnId: false, isLatest: once?.keep === "latest" });
+  if (options.length === 0 && placement.priority === undefined) return { id: job.id, element };
+  const { delayMs } = placement;
+  if (delayMs === undefined) return { id: job.id, element, place: () => ({ element, options }) };
+  const insertedAt = performance.now();
+  const place = (): PlacedElement => {
+    const left = Math.max(0, Math.round(delayMs - (performance.now() - insertedAt)));
+    return { element, options: options.map((option, index) => (options[index - 1] === "delay" ? left : option)) };
+  };
+  return { id: job.id, element, place };
+}
+
+/** A job that is there, and is due earlier than its element on Valkey says: another copy goes there. */
+export function committedSooner({
+  id,
+  dataJson,
+  at,
+  maxAttempts,
+  priority,
+  delayMs,
+}: {
+  readonly id: string;
+  readonly dataJson: string;
+  readonly at: number;
+  readonly maxAttempts: number | undefined;
+  readonly priority: "high" | "low" | undefined;
+  readonly delayMs: number | undefined;
+}): Committed {
+  const placed = placedElement({
+    id,
+    dataJson,
+    at,
+    maxAttempts,
+    isOwnId: false,
+    isAgain: true,
+    isLatest: true,
+    placement: { delayMs, priority },
+  });
+  return { id, element: placed.element, place: () => placed };
+}
+
+/** A row that waits again. */
+export function committedRow(row: JobRow, { isAgain = false } = {}): Committed {
+  // A row that somebody inserted by hand may have any id.
+  const id = JSON.stringify(row.id).slice(1, -1);
+  const { data: dataJson, at, attempts, priority, group_name: group, delay, order } = row;
+  const schedule = row.schedule ?? undefined;
+  const maxAttempts = row.max_attempts ?? undefined;
+  const isLatest = row.is_latest ?? false;
+  if (delay === 0 && priority === null && group === null) {
+    return { id: row.id, element: encodeElement({ id, dataJson, at, attempts, maxAttempts, isAgain, isLatest, schedule }) };
+  }
+  const placement: Placement = { delayMs: delay === 0 ? undefined : delay, priority: priority ?? undefined, group: group ?? undefined };
+  const placed = placedElement({ id, dataJson, at, attempts, maxAttempts, isAgain, isLatest, isOwnId: false, placement, order, schedule });
+  return { id: row.id, element: placed.element, place: () => placed };
+}

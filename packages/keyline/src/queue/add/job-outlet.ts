@@ -1,0 +1,218 @@
+import { setImmediate } from "../../runtime/clock.ts";
+import { toError } from "../../runtime/errors.ts";
+import { randomTag } from "../../runtime/ids.ts";
+import type { Logger } from "../../runtime/logger.ts";
+import type { JobRow, JobTable } from "../../postgres/job/job-table.ts";
+import type { DeliveryNotes } from "../../postgres/job/delivery-notes.ts";
+import type { JobRelay } from "../../postgres/job/job-relay.ts";
+import type { Outlet } from "../../postgres/job/outlet.ts";
+import { checkDatabaseRights } from "../../postgres/client/rights.ts";
+import { lastingFaultOf } from "../../valkey/client/faults.ts";
+import { checkRights } from "../../valkey/client/rights.ts";
+import { ElementBatch } from "../../valkey/queue/element-batch.ts";
+import type { Gatekeeper } from "../gates/gatekeeper.ts";
+import type { QueueStore } from "../../valkey/queue/queue-store.ts";
+import { committedRow, type Committed } from "./committed.ts";
+
+const firstWaitMs = 1_000;
+const censusPage = 1_000;
+const pushPage = 500;
+const pushLength = 1_048_576;
+
+/**
+ * Brings the committed jobs of a transactional queue to Valkey: at once those whose COMMIT this process saw, all of one turn of the
+ * event loop together, and for the relay and the rebuild those that they find.
+ */
+export class JobOutlet implements Outlet {
+  readonly table: JobTable;
+  readonly notes: DeliveryNotes;
+  readonly #store: QueueStore;
+  readonly #relay: JobRelay;
+  readonly #gatekeeper: Gatekeeper;
+  readonly #logger: Logger;
+  readonly #flushes = new Set<Promise<void>>();
+  #isChecked = false;
+  #hasWaited = false;
+  #committed: Committed[] = [];
+  /** The queue's epoch was written once; it is missing only after a loss. */
+  #hasEpoch = false;
+
+  constructor(
+    store: QueueStore,
+    {
+      table,
+      notes,
+      relay,
+      gatekeeper,
+      logger,
+    }: {
+      readonly gatekeeper: Gatekeeper;
+      readonly table: JobTable;
+      readonly notes: DeliveryNotes;
+      readonly relay: JobRelay;
+      readonly logger: Logger;
+    },
+  ) {
+    this.table = table;
+    this.notes = notes;
+    this.#store = store;
+    this.#relay = relay;
+    this.#gatekeeper = gatekeeper;
+    this.#logger = logger;
+  }
+
+  get isOpen(): boolean {
+    return this.#store.connection.isReady;
+  }
+
+  epoch(): Promise<string> {
+    return this.#store.memory.epoch(randomTag(12));
+  }
+
+  /** Nothing is known that would keep what is committed from being delivered. */
+  get isChecked(): boolean {
+    return this.#isChecked;
+  }
+
+  /**
+   * Throws where what is committed could never be delivered, or never be settled: before the first job is added. Where Valkey is away it is asked again with
+   * the next one, which does not wait for it.
+   */
+  async check({ isInTransaction }: { readonly isInTransaction: boolean }): Promise<void> {
+    // A transaction must not wait for a second connection; what its role may not do its own statement tells.
+    if (!isInTransaction) await checkDatabaseRights(this.table.database);
+    const { connection, keys } = this.#store;
+    try {
+      await connection.ensureReady(this.#hasWaited ? 0 : firstWaitMs);
+      await checkRights(connection, "deliver", keys.rights);
+      await this.epoch();
+      this.#isChecked = true;
+    } catch (error) {
+      const fault = lastingFaultOf(error);
+      if (fault) throw fault;
+    } finally {
+      this.#hasWaited = true;
+    }
+  }
+
+  /** Pushes jobs that were just committed. Where that fails the relay finds them. */
+  pushCommitted(jobs: readonly Committed[]): void {
+    if (jobs.length === 0) return;
+    if (this.#committed.length === 0) setImmediate(() => this.#flushSoon());
+    for (const job of jobs) this.#committed.push(job);
+  }
+
+  /** Resolves when everything that was committed so far is pushed or left to the relay. */
+  async stop(): Promise<void> {
+    this.#flushSoon();
+    await Promise.all(this.#flushes);
+  }
+
+  restoreGates(): Promise<void> {
+    return this.#gatekeeper.restore();
+  }
+
+  async deliver(jobs: readonly JobRow[]): Promise<string> {
+    const epoch = (await this.#store.memory.writtenEpoch()) ?? (await this.epoch());
+    const committed = jobs.map((job) => committedRow(job, { isAgain: true }));
+    for (const page of pagesOf(committed, ({ element }) => element)) await this.#send(page);
+    return epoch;
+  }
+
+  /**
+   * Reads the store against the way that jobs go: a job that moves while they are read is then met twice rather than missed. The
+   * queue is read from its tail, where moves at the head do not shift what is still to be read.
+   */
+  async idsHeld(): Promise<ReadonlySet<string>> {
+    const ids = new Set<string>();
+    const { keys } = this.#store;
+    await this.#readIds(keys.scheduled, ids);
+    for await (const group of this.#store.reads.groups()) await this.#readIds(keys.line(group), ids);
+    for (const list of [keys.waiting, keys.high, keys.low]) await this.#readIds(list, ids);
+    for (const worker of [...(await this.#store.leases.workers()), ...(await this.#store.leases.goneWorkers(Infinity))]) {
+      await this.#readIds(keys.held(worker), ids);
+    }
+    await this.#readIds(keys.scheduled, ids);
+    return ids;
+  }
+
+  async #readIds(key: string, ids: Set<string>): Promise<void> {
+    for (let first = 0; ; first += censusPage) {
+      const { length, ids: found } = await this.#store.reads.census(key, first, censusPage);
+      for (const id of found) ids.add(id);
+      if (length < censusPage) return;
+    }
+  }
+
+  #flushSoon(): void {
+    const flush = this.#flush().finally(() => this.#flushes.delete(flush));
+    this.#flushes.add(flush);
+  }
+
+  async #flush(): Promise<void> {
+    const jobs = this.#committed;
+    this.#committed = [];
+    for (const page of pagesOf(jobs, (job) => job.element)) {
+      try {
+        const epoch = await this.#push(page);
+        if (epoch === null) this.#relay.lookAtEpochs();
+        else
+          this.notes.note(
+            epoch,
+            page.map((job) => job.id),
+          );
+      } catch (error) {
+        this.#logger.debug(
+          { error: toError(error).message, queue: this.table.queue },
+          "committed jobs could not be pushed; the relay brings them",
+        );
+        this.#relay.expectRows();
+      }
+    }
+  }
+
+  /** Returns the epoch as it was before the push: on one connection the first of two commands is done first. */
+  async #push(jobs: readonly Committed[]): Promise<string | null> {
+    if (!this.#hasEpoch) {
+      const epoch = await this.epoch();
+      this.#hasEpoch = true;
+      await this.#send(jobs);
+      return epoch;
+    }
+    const [epoch] = await Promise.all([this.#store.memory.writtenEpoch(), this.#send(jobs)]);
+    return epoch;
+  }
+
+  // On one connection what is sent first is done first: they are there in their order.
+  async #send(jobs: readonly Committed[]): Promise<void> {
+    const sends: Promise<unknown>[] = [];
+    for (let first = 0, end; first < jobs.length; first = end) {
+      const hasPlace = jobs[first]?.place !== undefined;
+      const next = jobs.findIndex(({ place }, index) => index > first && (place !== undefined) !== hasPlace);
+      end = next < 0 ? jobs.length : next;
+      sends.push(this.#sendAlike(first === 0 && next < 0 ? jobs : jobs.slice(first, end), hasPlace));
+    }
+    await Promise.all(sends);
+  }
+
+  async #sendAlike(jobs: readonly Committed[], hasPlace: boolean): Promise<void> {
+    const { adds } = this.#store;
+    if (hasPlace) await adds.place(jobs.flatMap(({ place }) => (place ? [place()] : [])));
+    else await adds.push(ElementBatch.of(jobs.map(({ element }) => element)));
+  }
+}
+
+/** Pages that are neither too many commands nor too much for one. */
+function* pagesOf<Item>(items: readonly Item[], textOf: (item: Item) => string): Generator<Item[]> {
+  let page: Item[] = [];
+  let length = 0;
+  for (const item of items) {
+    page.push(item);
+    length += textOf(item).length;
+    if (page.length < pushPage && length < pushLength) continue;
+    yield page;
+    page = [];
+    length = 0;
+  }
+  if (page.length > 0) yield page;
+}

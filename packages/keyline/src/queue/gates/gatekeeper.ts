@@ -1,0 +1,202 @@
+/*
+ * DESIGN. Limits and pauses are kept with the queue: on Valkey, where the script that takes looks at them, and for a transactional queue in its
+ * record first, from which they come back when Valkey has lost its memory. A change is in force when the call resolves: every worker
+ * whose lease goes on has looked at it, or has been given up by then. Until a worker knows that there are gates at all, it may wait for a job with
+ * a command that knows none; the signal ends that wait, and the next look shows that it is over.
+ */
+import type { GateRow, GateTable } from "../../postgres/job/gate-table.ts";
+import { performance } from "../../runtime/clock.ts";
+import { KeylineError } from "../../runtime/errors.ts";
+import type { Logger } from "../../runtime/logger.ts";
+import { checkKey } from "../../runtime/names.ts";
+import { checkOptionNames } from "../../runtime/options.ts";
+import { delay } from "../../runtime/waiting.ts";
+import type { QueueStore } from "../../valkey/queue/queue-store.ts";
+import { gatesOf, limitsOf, type LimitChanges, type Limits } from "./limits.ts";
+
+export interface QueueGroupStatus {
+  readonly name: string;
+  /** `blocked`: jobs stand in its line, and as many run as may. */
+  readonly state: "blocked" | "paused" | "running";
+  /** Jobs that stand in its line. */
+  readonly waiting: number;
+  /** The job that the line waits for, of several the one that has been on the queue for longest. */
+  readonly blockedBy: string | undefined;
+  /** Since when that one has had its turn, in milliseconds since 1970. */
+  readonly since: number | undefined;
+}
+
+export interface PauseOptions {
+  /** Only this group. */
+  readonly group?: string;
+}
+
+const readyWithinMs = 5_000;
+const lookAgainMs = 5;
+const page = 200;
+const pauseNames = new Set(["group"]);
+const groupsNames = new Set(["state"]);
+const states = new Set(["blocked", "paused", "running"]);
+
+/** Sets what keeps jobs of one queue from being taken, and says what it is. */
+export class Gatekeeper {
+  readonly #store: QueueStore;
+  readonly #table: GateTable | undefined;
+  readonly #leaseMs: number;
+  readonly #logger: Logger;
+  #declared: Limits | undefined;
+  #declaring: Promise<unknown> | undefined;
+
+  constructor(
+    store: QueueStore,
+    parts: {
+      /** Only of a transactional queue. */
+      readonly table: GateTable | undefined;
+      readonly leaseMs: number;
+      /** As the queue was made with. */
+      readonly limits: Limits | undefined;
+      readonly logger: Logger;
+    },
+  ) {
+    this.#store = store;
+    this.#table = parts.table;
+    this.#leaseMs = parts.leaseMs;
+    this.#declared = parts.limits;
+    this.#logger = parts.logger;
+  }
+
+  /** Before a worker takes its first job: sets the limits that the queue was made with, and brings back what Valkey has lost. */
+  async begin(): Promise<void> {
+    await this.#declare();
+    await this.restore();
+  }
+
+  /** Brings back what Valkey has lost. */
+  async restore(): Promise<void> {
+    const row = await this.#table?.read();
+    if (row) await this.#store.gates.restore(row);
+  }
+
+  async setLimits(changes: LimitChanges): Promise<void> {
+    const gates = gatesOf(changes);
+    await this.#declare();
+    await this.#change(gates);
+    if (gates["group.concurrency"] !== undefined) await this.#admitAll();
+    await this.#known();
+  }
+
+  async limits(): Promise<Limits> {
+    await this.#declare();
+    await this.#ready();
+    return limitsOf(await this.#store.gates.read());
+  }
+
+  async pause({ group }: PauseOptions, isPaused: boolean): Promise<void> {
+    if (group === undefined) await this.#change({ paused: isPaused ? 1 : null });
+    else await this.#pauseGroup(group, isPaused);
+    await this.#known();
+  }
+
+  async *groups(state: QueueGroupStatus["state"] | undefined): AsyncGenerator<QueueGroupStatus> {
+    await this.#ready();
+    const most = Number((await this.#store.gates.read())["group.concurrency"] ?? 1);
+    for await (const names of this.#groupPages()) {
+      const found = await this.#store.gates.states(names);
+      for (const [index, [admitted, waiting, isPaused]] of found.entries()) {
+        const status = statusOf(names[index] ?? "", { admitted, waiting, isPaused, most });
+        if (state === undefined || status.state === state) yield status;
+      }
+    }
+  }
+
+  // Once, and before anything that comes later: the last one to say something counts.
+  async #declare(): Promise<void> {
+    if (!this.#declared) return;
+    this.#declaring ??= this.#change(gatesOf(this.#declared)).then(
+      () => (this.#declared = undefined),
+      (error: unknown) => {
+        this.#declaring = undefined;
+        throw error;
+      },
+    );
+    await this.#declaring;
+  }
+
+  async #change(gates: Record<string, number | null>): Promise<void> {
+    if (!this.#table) {
+      await this.#ready();
+      return this.#store.gates.set(gates);
+    }
+    await this.#follow(await this.#table.change(gates));
+  }
+
+  async #pauseGroup(group: string, isPaused: boolean): Promise<void> {
+    if (!this.#table) {
+      await this.#ready();
+      return this.#store.gates.pauseGroup(group, isPaused);
+    }
+    await this.#follow(await this.#table.pauseGroup(group, isPaused));
+  }
+
+  // The record has it: where Valkey cannot be told now, whoever works next tells it.
+  async #follow(row: GateRow | undefined): Promise<void> {
+    await this.#ready();
+    if (row) await this.#store.gates.restore(row);
+  }
+
+  async #admitAll(): Promise<void> {
+    for await (const names of this.#groupPages()) await this.#store.gates.admit(names);
+  }
+
+  async *#groupPages(): AsyncGenerator<string[]> {
+    let names: string[] = [];
+    for await (const name of this.#store.reads.groups()) {
+      if (names.push(name) < page) continue;
+      yield names;
+      names = [];
+    }
+    if (names.length > 0) yield names;
+  }
+
+  /** Resolves when all workers have looked at the gates since the last change. */
+  async #known(): Promise<void> {
+    const deadline = performance.now() + this.#leaseMs + 1_000;
+    while (performance.now() < deadline) {
+      if ((await this.#store.gates.unaware()).length === 0) return;
+      await delay(lookAgainMs, undefined);
+    }
+    this.#logger.warn({}, "a worker does not answer: whether it knows the limits of its queue is not known");
+  }
+
+  #ready(): Promise<void> {
+    return this.#store.connection.ensureReady(readyWithinMs);
+  }
+}
+
+/** Throws INVALID_OPTION. */
+export function checkPause(what: string, options: PauseOptions): PauseOptions {
+  checkOptionNames(what, options, pauseNames);
+  if (options.group !== undefined) checkKey("group", options.group);
+  return options;
+}
+
+/** Throws INVALID_OPTION. */
+export function checkGroups(options: { readonly state?: QueueGroupStatus["state"] }): QueueGroupStatus["state"] | undefined {
+  checkOptionNames("groups", options, groupsNames);
+  const { state } = options;
+  if (state !== undefined && !states.has(state)) {
+    throw new KeylineError("INVALID_OPTION", `state must be "blocked", "paused" or "running", not ${JSON.stringify(state)}`);
+  }
+  return state;
+}
+
+function statusOf(
+  name: string,
+  found: { readonly admitted: string; readonly waiting: number; readonly isPaused: boolean; readonly most: number },
+): QueueGroupStatus {
+  const { admitted, waiting, isPaused, most } = found;
+  const words = admitted === "" ? [] : admitted.split(" ");
+  const isBlocked = waiting > 0 && words.length / 2 >= most;
+  const state = isPaused ? "paused" : isBlocked ? "blocked" : "running";
+  return { name, state, waiting, blockedBy: words[0], since: words[1] === undefined ? undefined : Number(words[1]) };
+}

@@ -1,0 +1,61 @@
+import { withTimeout } from "../../work/outcome.ts";
+import type { Finish, Runner } from "../../work/runner.ts";
+import { BatchSettles, type BatchHandlerContext, type RunningJob } from "./batch-settle.ts";
+import type { HeldJob } from "./held-jobs.ts";
+import type { Job } from "../job.ts";
+import { noSettling, type SettleAccess } from "./job-settle.ts";
+
+export type BatchHandler<Data> = (jobs: readonly Job<Data>[]) => unknown;
+export type SettlingBatchHandler<Data> = (jobs: readonly Job<Data>[], context: BatchHandlerContext<Data>) => unknown;
+
+export interface BatchRunnerSetup<Data> {
+  readonly handler: SettlingBatchHandler<Data>;
+  readonly size: number;
+  readonly concurrency: number;
+  readonly timeoutMs: number | undefined;
+  readonly access: SettleAccess | undefined;
+}
+
+/** Calls the handler with up to `size` jobs at a time. */
+export class BatchRunner<Data> implements Runner<HeldJob<Data>, Job<Data>> {
+  readonly #setup: BatchRunnerSetup<Data>;
+  #waiting: RunningJob<Data>[] = [];
+  #batches = 0;
+  #finish: Finish<HeldJob<Data>> | undefined;
+
+  constructor(setup: BatchRunnerSetup<Data>) {
+    this.#setup = setup;
+  }
+
+  // A place in a batch that has begun is not free before that batch ends.
+  room(occupied: number): number {
+    const { concurrency, size } = this.#setup;
+    const free = (concurrency - this.#batches) * size - this.#waiting.length;
+    return Math.min(free, concurrency * size - occupied);
+  }
+
+  run(held: HeldJob<Data>, job: Job<Data>, finish: Finish<HeldJob<Data>>): void {
+    this.#finish = finish;
+    this.#waiting.push({ held, job });
+    if (this.#waiting.length >= this.#setup.size) this.flush();
+  }
+
+  flush(): void {
+    const { concurrency, size } = this.#setup;
+    while (this.#waiting.length > 0 && this.#batches < concurrency && this.#finish) {
+      void this.#runBatch(this.#waiting.splice(0, size), this.#finish);
+    }
+  }
+
+  async #runBatch(batch: readonly RunningJob<Data>[], finish: Finish<HeldJob<Data>>): Promise<void> {
+    const { handler, access, timeoutMs } = this.#setup;
+    this.#batches++;
+    const jobs = batch.map(({ job }) => job);
+    const settles = access && new BatchSettles(batch, access);
+    const abort = (reason: Error): void => jobs.forEach((job) => job.abort(reason));
+    const outcome = await withTimeout(() => handler(jobs, settles ?? noSettling), abort, timeoutMs);
+    const outcomes = await settles?.outcomes();
+    this.#batches--;
+    for (const { held, job } of batch) finish(held, outcomes?.get(job) ?? outcome);
+  }
+}

@@ -1,0 +1,76 @@
+import { describeError, type Verdict } from "../../work/verdict.ts";
+import type { Failure } from "../../postgres/job/failed-rows.ts";
+import type { NewLetter } from "../../valkey/queue/letters.ts";
+import { splitHistory, toEntry, withFailure, type FailedAttempt } from "./attempt-history.ts";
+import { stackAtEnd, writeLetter } from "../letters/dead-letter.ts";
+import { withAttempts } from "../element.ts";
+import type { HeldJob } from "./held-jobs.ts";
+import type { JobRecord } from "./job-record.ts";
+import { settledElsewhere } from "./job-settle.ts";
+
+/** What becomes of a job's element when its attempt has ended. */
+export type Disposal =
+  | { readonly kind: "settle" }
+  | { readonly kind: "retry"; readonly element: string; readonly delayMs: number; readonly noteScheduled?: () => void }
+  | { readonly kind: "yield" }
+  | { readonly kind: "bury"; readonly letter: NewLetter | undefined };
+
+interface DisposalParts {
+  readonly record: JobRecord | undefined;
+  /** The attempt, if it failed. */
+  readonly failed: FailedAttempt | undefined;
+  readonly signal: AbortSignal;
+}
+
+/**
+ * Brings a verdict to PostgreSQL where that holds the record, and returns what remains to be done on Valkey. First the record: if
+ * this process dies in between, the element is still in its held list, is returned, and the row decides.
+ */
+export async function disposalOf(job: HeldJob<unknown>, verdict: Verdict, { record, failed, signal }: DisposalParts): Promise<Disposal> {
+  if (verdict.kind === "drop") return { kind: "settle" };
+  if (verdict.kind === "yield") return { kind: "yield" };
+  if (!record) {
+    if (verdict.kind === "settle") return { kind: "settle" };
+    if (verdict.kind === "bury") return { kind: "bury", letter: writeLetter(job, verdict, failed) };
+    const raw = failed ? withFailure(job.raw, failed) : job.raw;
+    return { kind: "retry", element: withAttempts(raw, verdict.attempts), delayMs: verdict.delayMs };
+  }
+  // What is no element has no row: it came from a foreign writer, and its dead letter is kept where it was found.
+  if (!job.element) return { kind: "bury", letter: verdict.kind === "bury" ? writeLetter(job, verdict, failed) : undefined };
+  const { id, attempts: heldAttempts } = job.element;
+  switch (verdict.kind) {
+    case "settle": {
+      const isOurs = await record.complete({ id, attempts: heldAttempts });
+      return isOurs ? { kind: "settle" } : drop(job, settledElsewhere({ id, queue: record.table.queue }).error);
+    }
+    case "bury":
+      await record.bury({ id, heldAttempts, ...failureOf(job, verdict, failed), stack: stackAtEnd(job, verdict) }, signal);
+      return { kind: "settle" };
+    case "retry": {
+      const { attempts, delayMs } = verdict;
+      const noteScheduled = await record.retry({ id, heldAttempts, ...failureOf(job, verdict, failed), delayMs }, signal);
+      if (!noteScheduled) return drop(job, settledElsewhere({ id, queue: record.table.queue }).error);
+      return { kind: "retry", element: withAttempts(job.raw, attempts), delayMs, noteScheduled };
+    }
+  }
+}
+
+/** The row says that the job is not this worker's to end. */
+function drop(job: HeldJob<unknown>, error: Error): Disposal {
+  job.verdict = { kind: "drop", error };
+  return { kind: "settle" };
+}
+
+/** What the row is told of an attempt that failed. */
+function failureOf(
+  job: HeldJob<unknown>,
+  { attempts, error }: { readonly attempts: number; readonly error: Error | undefined },
+  failed: FailedAttempt | undefined,
+): Omit<Failure, "heldAttempts"> {
+  return {
+    attempts,
+    error: error ? describeError(error) : "",
+    failed: failed && JSON.stringify(toEntry(failed)),
+    gone: splitHistory(job.raw).gone.map((attempt) => JSON.stringify(toEntry(attempt))),
+  };
+}

@@ -1,0 +1,249 @@
+/*
+ * DESIGN. The exchange is a worker's conversation with Valkey: it hands in the jobs that have ended and takes as many as there is
+ * room for, both in one round trip.
+ *
+ * - Batching without waiting: what ends while a command is under way goes with the next one. Up to two are under way, so that
+ *   the server works on one while this process works on the jobs of the other.
+ * - While there are jobs nobody blocks. Once a take brought less than asked for, the queue is empty, and one BLMOVE on the
+ *   worker's second connection waits for the next job; what ends meanwhile is handed in without taking.
+ * - After every failure and every reconnect nothing is sent before the held list was read again: reconciler.ts.
+ */
+import { performance } from "../../runtime/clock.ts";
+import type { Logger } from "../../runtime/logger.ts";
+import { isConnectionError, type ValkeyConnection } from "../../valkey/client/connection.ts";
+import type { Beat } from "../../valkey/queue/leases.ts";
+import type { QueueStore } from "../../valkey/queue/queue-store.ts";
+import type { Gate } from "../../valkey/queue/holding.ts";
+import { Doubt } from "../../work/doubt.ts";
+import type { Lease } from "../../work/lease.ts";
+import { Pump } from "../../work/pump.ts";
+import type { ExchangeEvents, ShiftExchange } from "../../work/shift-parts.ts";
+import type { Trade } from "../../work/trade.ts";
+import { IdleWait } from "./idle-wait.ts";
+import type { Disposal } from "./disposal.ts";
+import { HeldJob, HeldJobs } from "./held-jobs.ts";
+import type { QueuePolicy } from "../options.ts";
+import { GateMemory } from "./gate-memory.ts";
+import { JobEnds } from "./job-ends.ts";
+import { Rounds } from "./rounds.ts";
+import { Reconciler, type Command, type Reading } from "./reconciler.ts";
+
+export interface ExchangeSetup<Data> {
+  readonly trade: Trade<HeldJob<Data>>;
+  readonly store: QueueStore;
+  readonly blocking: ValkeyConnection;
+  readonly lease: Lease<Beat>;
+  /** How many more jobs can be begun. */
+  readonly room: () => number;
+  /** How many jobs one command takes at the most. */
+  readonly largestTake: number;
+  readonly blockMs: number;
+  readonly policy: QueuePolicy;
+  readonly logger: Logger;
+  readonly events: ExchangeEvents<HeldJob<Data>>;
+}
+
+const maxUnderWay = 2;
+const maxFinished = 1_000;
+
+export class Exchange<Data> implements ShiftExchange<HeldJob<Data>, Beat> {
+  readonly #setup: ExchangeSetup<Data>;
+  readonly #store: QueueStore;
+  readonly #lease: Lease<Beat>;
+  readonly #events: ExchangeEvents<HeldJob<Data>>;
+  readonly #held = new HeldJobs<Data>();
+  readonly #pump = new Pump(() => this.#turn());
+  readonly #doubt: Doubt<HeldJob<Data>, Command>;
+  readonly #reconciler: Reconciler<Data>;
+  readonly #idleWait: IdleWait;
+  readonly #gates = new GateMemory();
+  readonly #ends: JobEnds<Data>;
+  readonly #rounds: Rounds<Data>;
+  readonly #stopListening: (() => void)[];
+
+  #finished: HeldJob<Data>[] = [];
+  #isEmpty = false;
+  #isTaking = true;
+  /** Looks at the gates that are to come: until then nobody waits. */
+  #looking = 0;
+
+  constructor(setup: ExchangeSetup<Data>) {
+    this.#setup = setup;
+    this.#store = setup.store;
+    this.#lease = setup.lease;
+    this.#events = setup.events;
+    this.#doubt = new Doubt(setup.trade, setup.logger);
+    this.#reconciler = new Reconciler(this.#held, { ...setup, doubt: this.#doubt });
+    this.#idleWait = new IdleWait(setup);
+    const parts = { ...setup, held: this.#held, pump: this.#pump, doubt: this.#doubt, reconciler: this.#reconciler, gates: this.#gates };
+    this.#ends = new JobEnds({ ...parts, again: (job, disposal) => this.end(job, disposal) });
+    this.#rounds = new Rounds({
+      ...parts,
+      taken: (elements) => this.#accept(elements),
+      fewerTaken: (missing, gate) => this.#followTake(missing, gate),
+    });
+    this.#stopListening = [this.#store.connection.onReady(() => this.#distrust()), this.#idleWait.onReady(() => this.#distrust())];
+  }
+
+  get isReady(): boolean {
+    return this.#store.connection.isReady;
+  }
+
+  get isEmpty(): boolean {
+    return this.#isEmpty;
+  }
+
+  get isQuiet(): boolean {
+    const isUnsure = this.#reconciler.unsure > 0 || this.#doubt.hasPostponed || this.#doubt.isResolving;
+    return this.#finished.length === 0 && this.#pump.underWay === 0 && !isUnsure && !this.#idleWait.isUnderWay;
+  }
+
+  /** Hands in a job whose attempt has ended. */
+  end(job: HeldJob<Data>, disposal: Disposal): void {
+    if (this.#doubt.isDue) {
+      // The list is about to be read: this job must be known as one that ended, wherever it is found.
+      this.#held.leave([job]);
+      this.#reconciler.doubtEnd(job, disposal);
+    } else if (disposal.kind === "settle") {
+      this.#finished.push(job);
+      this.pumpSoon();
+    } else {
+      this.#ends.send(this.#lease.name, job, disposal);
+    }
+  }
+
+  pumpSoon(): void {
+    this.#pump.soon();
+  }
+
+  begin(): void {
+    this.pumpSoon();
+  }
+
+  follow({ held }: Beat): void {
+    this.#doubt.compare(this.#pump.underWay === 0 ? held : 0, this.#held.size + this.#reconciler.unsure);
+    this.pumpSoon();
+  }
+
+  held(): readonly HeldJob<Data>[] {
+    return this.#held.all();
+  }
+
+  reset(): readonly HeldJob<Data>[] {
+    this.#pump.reset();
+    this.#doubt.reset();
+    this.#finished = [];
+    this.#isEmpty = false;
+    return [...this.#held.clear(), ...this.#reconciler.reset()];
+  }
+
+  async stopTaking(): Promise<void> {
+    this.#isTaking = false;
+    while (this.#idleWait.isUnderWay) {
+      await this.#idleWait.end();
+      await this.#pump.until(() => !this.#idleWait.isUnderWay, AbortSignal.timeout(200));
+    }
+  }
+
+  drained(signal: AbortSignal): Promise<void> {
+    return this.#pump.until(() => this.isQuiet, signal);
+  }
+
+  close(): void {
+    for (const stop of this.#stopListening) stop();
+    this.#idleWait.close();
+    this.#doubt.stop();
+    this.#setup.blocking.close();
+  }
+
+  #turn(): void {
+    if (!this.#lease.isHeld || this.#doubt.isResolving) return;
+    if (this.#doubt.isDue) {
+      if (this.#pump.underWay === 0 && !this.#idleWait.isUnderWay) void this.#reconcile();
+      return;
+    }
+    while (this.#pump.underWay < maxUnderWay) {
+      const room = this.#mayTake ? this.#setup.room() - this.#pump.expected : 0;
+      const take = Math.max(0, Math.min(room, this.#setup.largestTake));
+      if (this.#finished.length === 0 && take === 0) break;
+      this.#rounds.send(this.#finished.splice(0, maxFinished), take);
+    }
+    const mayWait = this.#isTaking && this.#looking === 0 && this.#idleWait.mayBegin;
+    if (this.#isEmpty && mayWait && this.#setup.room() > 0 && this.#lease.isCertain) this.#wait();
+    if (this.#pump.expected === 0) this.#events.calmed();
+  }
+
+  // Whoever makes room behind a gate asks at once whether it is let through.
+  get #mayTake(): boolean {
+    return this.#isTaking && (!this.#isEmpty || (this.#gates.isClosed && this.#finished.length > 0));
+  }
+
+  #followTake(missing: number, gate: Gate | undefined): void {
+    // It has gates, and was not asked what they let through.
+    if (gate?.state === "unknown") return this.pumpSoon();
+    if (missing === 0) return;
+    this.#isEmpty = true;
+    if (gate?.state !== "closed") this.#events.ranEmpty();
+  }
+
+  /** The gates may have changed: looks again, and not before the wait that is under way has ended, which might take a job without a look at them. */
+  async lookAgain(): Promise<void> {
+    this.#looking++;
+    while (this.#idleWait.isUnderWay && this.#isTaking) {
+      // It may not have begun on the server when it is ended.
+      await this.#idleWait.end();
+      await this.#pump.until(() => !this.#idleWait.isUnderWay, AbortSignal.timeout(20));
+    }
+    this.#looking--;
+    this.#isEmpty = false;
+    this.pumpSoon();
+  }
+
+  #wait(): void {
+    void this.#idleWait.run(this.#lease.name, this.#gates.awaited, {
+      isWanted: () => this.#isTaking,
+      isCurrent: this.#pump.watch(),
+      answered: () => this.#doubt.noteSuccess("wait"),
+      woken: () => (this.#isEmpty = false),
+      taken: (element) => {
+        this.#isEmpty = false;
+        this.#accept([element]);
+      },
+      failed: (error) => {
+        if (isConnectionError(error)) this.#noteFailure("wait", error);
+        // Whatever came meanwhile is found by taking, which needs no memory where waiting does.
+        this.#isEmpty = false;
+      },
+      over: () => this.pumpSoon(),
+    });
+  }
+
+  #accept(elements: readonly string[]): void {
+    const how = { isOrdered: this.#gates.isOrdered, takenAt: performance.now() };
+    const jobs = elements.map((element) => new HeldJob<Data>(element, how));
+    this.#held.join(jobs);
+    this.#events.taken(jobs);
+  }
+
+  #noteFailure(command: Command, error: unknown): void {
+    this.#doubt.noteFailure(command, error, { isExpected: isConnectionError(error) });
+  }
+
+  #distrust(): void {
+    this.#doubt.raise();
+    this.pumpSoon();
+  }
+
+  async #reconcile(): Promise<void> {
+    const reading = await this.#reconciler.read();
+    if (reading) this.#followReading(reading);
+    this.pumpSoon();
+  }
+
+  #followReading({ found, again, ended }: Reading<Data>): void {
+    this.#isEmpty = false;
+    for (const job of ended.keys()) this.#events.ended(job);
+    for (const [job, disposal] of again) this.end(job, disposal);
+    if (found.length > 0) this.#accept(found);
+  }
+}

@@ -1,0 +1,148 @@
+import { performance } from "../../runtime/clock.ts";
+import { toError } from "../../runtime/errors.ts";
+import type { Held, Phase } from "../../work/held.ts";
+import type { Verdict } from "../../work/verdict.ts";
+import type { HeldPlace } from "../../valkey/queue/holding.ts";
+import { beginning, decodeElement, type Element } from "../element.ts";
+import type { Job } from "../job.ts";
+
+/** A job in this worker's held list. */
+export class HeldJob<Data> implements Held<Job<Data>> {
+  /** The element as it is in the list. */
+  readonly raw: string;
+  /** Undefined when `raw` is no valid element; then `problem` says why. */
+  readonly element: Element | undefined;
+  readonly problem: string;
+  phase: Phase = "running";
+  attempt: Job<Data> | undefined;
+  verdict: Verdict | undefined;
+  /** Whether jobs of its group come one after the other. */
+  readonly isOrdered: boolean;
+  /** Its row's place among all jobs, where that was asked for. */
+  order: string | undefined;
+  /** Its data as its row has it, where that counts and not the element's. */
+  recordJson: string | undefined;
+  /** How long it rests when it goes back before its turn. */
+  restMs: number | undefined;
+  readonly #takenAt: number;
+
+  /** `takenAt`: when its worker got it, by `performance`, which is when its attempt begins. */
+  constructor(raw: string, how: { readonly isOrdered?: boolean; readonly takenAt?: number } = {}) {
+    const { isOrdered = true, takenAt = performance.now() } = how;
+    this.raw = raw;
+    this.isOrdered = isOrdered;
+    this.#takenAt = takenAt;
+    let problem = "";
+    let element: Element | undefined;
+    try {
+      element = decodeElement(raw);
+    } catch (error) {
+      problem = `The element is not valid: ${toError(error).message}`;
+    }
+    this.element = element;
+    this.problem = problem;
+  }
+
+  get attempts(): number {
+    return this.element?.attempts ?? 0;
+  }
+
+  /** Milliseconds since its attempt began. */
+  get tookMs(): number {
+    return performance.now() - this.#takenAt;
+  }
+
+  /** The text a script finds it by. */
+  get begins(): string {
+    return beginning(this.raw, this.element);
+  }
+}
+
+/**
+ * What this process knows of its held list: the same jobs in the same order. Jobs join when a reply brings them and leave when the
+ * command that removes them is sent, so that places are right for the command that comes next.
+ */
+export class HeldJobs<Data> {
+  #jobs: HeldJob<Data>[] = [];
+
+  get size(): number {
+    return this.#jobs.length;
+  }
+
+  join(jobs: readonly HeldJob<Data>[]): void {
+    for (const job of jobs) this.#jobs.push(job);
+  }
+
+  /** Takes a job in again that did not leave after all, at the place where it was. */
+  rejoin(job: HeldJob<Data>, place: number): void {
+    this.#jobs.splice(place, 0, job);
+  }
+
+  /**
+   * Takes the jobs out. `areOldest` when they are the ones held longest, in their order: then the first and the last place say it
+   * all, and of one job alone its place.
+   */
+  leave(jobs: readonly HeldJob<Data>[]): { readonly places: HeldPlace[]; readonly areOldest: boolean } {
+    const [first] = jobs;
+    const last = jobs.at(-1);
+    if (!first || !last) return { places: [], areOldest: false };
+    if (this.#areOldest(jobs)) {
+      this.#jobs.splice(0, jobs.length);
+      const places = [placed(first, 0)];
+      if (last !== first) places.push(placed(last, jobs.length - 1));
+      return { places, areOldest: true };
+    }
+    const places = jobs.map((job) => {
+      const place = Math.max(0, this.#jobs.indexOf(job));
+      if (this.#jobs[place] === job) this.#jobs.splice(place, 1);
+      return placed(job, place);
+    });
+    return { places, areOldest: false };
+  }
+
+  /**
+   * Takes over what the list really holds. Returns the texts of which nothing was known, and the jobs that are not in the list.
+   * `absent` are jobs known to the caller which have left here, and may or may not have left there.
+   */
+  reconcile(
+    raws: readonly string[],
+    absent: readonly HeldJob<Data>[],
+  ): { readonly unknown: string[]; readonly stillHeld: ReadonlySet<HeldJob<Data>>; readonly vanished: HeldJob<Data>[] } {
+    const left = Map.groupBy([...this.#jobs, ...absent], (job) => job.raw);
+    const known = new Set(this.#jobs);
+    const unknown: string[] = [];
+    const stillHeld = new Set<HeldJob<Data>>();
+    const jobs: HeldJob<Data>[] = [];
+    for (const raw of raws) {
+      const job = left.get(raw)?.shift();
+      if (!job) {
+        unknown.push(raw);
+        continue;
+      }
+      jobs.push(job);
+      if (!known.has(job)) stillHeld.add(job);
+    }
+    const vanished = [...left.values()].flat().filter((job) => known.has(job));
+    this.#jobs = jobs;
+    return { unknown, stillHeld, vanished };
+  }
+
+  clear(): readonly HeldJob<Data>[] {
+    const jobs = this.#jobs;
+    this.#jobs = [];
+    return jobs;
+  }
+
+  all(): readonly HeldJob<Data>[] {
+    return this.#jobs;
+  }
+
+  #areOldest(jobs: readonly HeldJob<Data>[]): boolean {
+    for (let index = 0; index < jobs.length; index++) if (this.#jobs[index] !== jobs[index]) return false;
+    return true;
+  }
+}
+
+function placed(job: HeldJob<unknown>, place: number): HeldPlace {
+  return { place, begins: job.begins };
+}

@@ -1,0 +1,76 @@
+import { isConnectionError } from "../../valkey/client/connection.ts";
+import type { HeldPlace } from "../../valkey/queue/holding.ts";
+import type { QueueStore } from "../../valkey/queue/queue-store.ts";
+import type { Doubt } from "../../work/doubt.ts";
+import type { Pump } from "../../work/pump.ts";
+import type { ExchangeEvents } from "../../work/shift-parts.ts";
+import type { Disposal } from "./disposal.ts";
+import type { HeldJob, HeldJobs } from "./held-jobs.ts";
+import type { QueuePolicy } from "../options.ts";
+import type { Command, Reconciler } from "./reconciler.ts";
+import { groupTieOf, tiesOf } from "./ties.ts";
+import { turnOf } from "./turns.ts";
+
+type LoneDisposal = Exclude<Disposal, { kind: "settle" }>;
+
+export interface JobEndsParts<Data> {
+  readonly store: QueueStore;
+  readonly policy: QueuePolicy;
+  readonly held: HeldJobs<Data>;
+  readonly pump: Pump;
+  readonly doubt: Doubt<HeldJob<Data>, Command>;
+  readonly reconciler: Reconciler<Data>;
+  readonly events: ExchangeEvents<HeldJob<Data>>;
+  /** Hands it in again, later. */
+  again(job: HeldJob<Data>, disposal: LoneDisposal): void;
+}
+
+/** Hands in jobs that ended otherwise than well: each with a command of its own. */
+export class JobEnds<Data> {
+  readonly #parts: JobEndsParts<Data>;
+
+  constructor(parts: JobEndsParts<Data>) {
+    this.#parts = parts;
+  }
+
+  send(worker: string, job: HeldJob<Data>, disposal: LoneDisposal): void {
+    const { held, pump, doubt, reconciler, events } = this.#parts;
+    const [place] = held.leave([job]).places;
+    if (!place) return;
+    pump.send(this.#command(worker, place, { job, disposal }), {
+      places: 0,
+      answered: (isEnded) => {
+        doubt.noteEnd(job);
+        doubt.noteSuccess("end");
+        if (isEnded && disposal.kind === "retry") disposal.noteScheduled?.();
+        if (isEnded) events.ended(job);
+        else events.missed(job);
+      },
+      failed: (error) => {
+        if (isConnectionError(error)) {
+          reconciler.doubtEnd(job, disposal);
+          doubt.noteFailure("end", error, { isExpected: true });
+        } else {
+          held.rejoin(job, place.place);
+          doubt.postpone(job, error, () => this.#parts.again(job, disposal));
+        }
+      },
+    });
+  }
+
+  #command(
+    worker: string,
+    place: HeldPlace,
+    { job, disposal }: { readonly job: HeldJob<Data>; readonly disposal: LoneDisposal },
+  ): Promise<boolean> {
+    const { store, policy } = this.#parts;
+    switch (disposal.kind) {
+      case "retry":
+        return store.holding.retry(worker, place, { ...disposal, group: job.element && groupTieOf(job.element) });
+      case "yield":
+        return store.holding.yieldTurn(worker, place, turnOf(job));
+      case "bury":
+        return store.holding.bury(worker, place, { letter: disposal.letter, kept: policy.deadLetters, ties: tiesOf(job) });
+    }
+  }
+}

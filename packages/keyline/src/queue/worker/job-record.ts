@@ -1,0 +1,124 @@
+import { queueMicrotask } from "../../runtime/clock.ts";
+import { toError } from "../../runtime/errors.ts";
+import { randomTag } from "../../runtime/ids.ts";
+import type { Logger } from "../../runtime/logger.ts";
+import { isOutage } from "../../postgres/client/failures.ts";
+import { completeJobs, JobClaims } from "../../postgres/job/job-claims.ts";
+import type { Failure } from "../../postgres/job/failed-rows.ts";
+import type { JobTable } from "../../postgres/job/job-table.ts";
+import type { DeliveryNotes } from "../../postgres/job/delivery-notes.ts";
+import { SettleLanes } from "../../postgres/settle/settle-lanes.ts";
+import type { HeldRow, Settlement } from "../../postgres/settle/settlement.ts";
+import type { QueueStore } from "../../valkey/queue/queue-store.ts";
+
+interface Completion {
+  readonly job: HeldRow;
+  readonly resolve: (isOurs: boolean) => void;
+  readonly reject: (error: Error) => void;
+}
+
+const maxCompletionsUnderWay = 2;
+const maxCompletions = 500;
+
+/** A transactional queue's record in PostgreSQL, as its workers write to it. */
+export class JobRecord {
+  readonly table: JobTable;
+  readonly notes: DeliveryNotes;
+  readonly #store: QueueStore;
+  readonly #lanes: SettleLanes;
+  readonly #logger: Logger;
+  #completions: Completion[] = [];
+  #underWay = 0;
+
+  constructor(
+    table: JobTable,
+    { notes, store, logger }: { readonly notes: DeliveryNotes; readonly store: QueueStore; readonly logger: Logger },
+  ) {
+    this.table = table;
+    this.notes = notes;
+    this.#store = store;
+    this.#lanes = new SettleLanes(new JobClaims(table));
+    this.#logger = logger;
+  }
+
+  /** Ends jobs together with their effects. Returns the ids of those that this call ended; the others were settled before. */
+  async settle(settlement: Settlement): Promise<ReadonlySet<string>> {
+    const settled = await this.#lanes.settle(settlement);
+    for (const { id } of settlement.rows) this.notes.forget(id);
+    return settled;
+  }
+
+  /**
+   * Ends a job without effects, in one statement with all that end while the one before is under way. Returns false when it was not this
+   * worker's to end: it was settled before, or somebody has a later attempt.
+   */
+  complete(job: HeldRow): Promise<boolean> {
+    return new Promise((resolve, reject) => {
+      this.#completions.push({ job, resolve, reject });
+      queueMicrotask(() => this.#sendCompletions());
+    });
+  }
+
+  /**
+   * The attempt failed and the row waits for its next one. Returns undefined when the job is not this worker's to retry: it was settled, or
+   * somebody has a later attempt. Else what is to be called once the element is on the schedule, and only then: where Valkey has lost the
+   * element meanwhile, nothing may say that it was delivered, so that the relay brings it. Waits for PostgreSQL while that is away.
+   */
+  async retry(
+    failure: Failure & { readonly id: string; readonly delayMs: number },
+    signal: AbortSignal,
+  ): Promise<(() => void) | undefined> {
+    const { id } = failure;
+    const tag = randomTag(12);
+    return this.#insist(signal, async () => {
+      // Read before the element is on the schedule, so that the note is never newer than the delivery.
+      const epoch = await this.#store.memory.writtenEpoch().catch(() => null);
+      const isOurs = await this.table.failed.retry(id, { ...failure, tag });
+      return isOurs ? () => void (epoch !== null && this.notes.note(epoch, [id])) : undefined;
+    });
+  }
+
+  /** The job is a dead letter in its row. */
+  async bury(failure: Failure & { readonly id: string; readonly stack: string | undefined }, signal: AbortSignal): Promise<void> {
+    this.notes.forget(failure.id);
+    await this.#insist(signal, () => this.table.failed.bury(failure.id, failure));
+  }
+
+  async #insist<Result>(signal: AbortSignal, work: () => Promise<Result>): Promise<Result> {
+    for (;;) {
+      try {
+        return await work();
+      } catch (error) {
+        if (!isOutage(error) || signal.aborted) throw error;
+        await this.table.database.whenAvailable(signal);
+      }
+    }
+  }
+
+  #sendCompletions(): void {
+    while (this.#underWay < maxCompletionsUnderWay && this.#completions.length > 0) {
+      void this.#send(this.#completions.splice(0, maxCompletions));
+    }
+  }
+
+  async #send(completions: readonly Completion[]): Promise<void> {
+    this.#underWay++;
+    try {
+      const ended = await completeJobs(
+        this.table,
+        completions.map((completion) => completion.job),
+      );
+      for (const { job, resolve } of completions) {
+        this.notes.forget(job.id);
+        // Of two copies of a job only one has ended it.
+        resolve(ended.delete(job.id));
+      }
+    } catch (error) {
+      this.#logger.error({ error: toError(error).message, queue: this.table.queue }, "jobs could not be completed");
+      for (const { reject } of completions) reject(toError(error));
+    } finally {
+      this.#underWay--;
+      this.#sendCompletions();
+    }
+  }
+}

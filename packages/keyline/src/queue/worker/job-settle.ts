@@ -1,0 +1,78 @@
+import type { Transaction } from "../../postgres/client/options.ts";
+import { KeylineError } from "../../runtime/errors.ts";
+import type { Outcome } from "../../work/outcome.ts";
+import { SettleOnce } from "../../work/settle-once.ts";
+import type { Settling } from "../../work/single-runner.ts";
+import type { HeldJob } from "./held-jobs.ts";
+import type { Job } from "../job.ts";
+import type { JobRecord } from "./job-record.ts";
+
+type JobEffects = (tx: Transaction) => Promise<void>;
+
+/**
+ * Commits the end of the job together with what `effects` writes, in one short transaction. Resolves to true when this call did it,
+ * to false when the job was settled before: then `effects` was not called, or what it wrote was rolled back. Throws what
+ * `effects` throws, and LEASE_LOST when the job was given to somebody else.
+ *
+ * `effects` may be called again after a conflict or a lost connection, so it should only write through `tx`. Settles of the same
+ * moment may share a transaction, one after the other: what is set with SET LOCAL there can be seen by the next.
+ */
+export type Settle = (effects: (tx: Transaction) => Promise<void>) => Promise<boolean>;
+
+export interface HandlerContext {
+  readonly settle: Settle;
+}
+
+/** What an attempt needs of its worker to settle. */
+export interface SettleAccess {
+  readonly record: JobRecord;
+  /** Asks Valkey whether the worker's lease goes on, where that is in doubt. */
+  confirmLease(): Promise<void>;
+}
+
+/** What handlers of a queue get where nothing can be settled. */
+export const noSettling: { readonly settle: () => Promise<never> } = {
+  settle() {
+    const message = "This queue is not transactional: make it with { transactional: true } to settle effects with its jobs";
+    return Promise.reject(new KeylineError("NOT_TRANSACTIONAL", message));
+  },
+};
+
+/** The settle of one attempt. */
+export function settleOf<Data>(held: HeldJob<Data>, job: Job<Data>, access: SettleAccess): Settling<HandlerContext> {
+  const once = new SettleOnce<JobEffects>({
+    name: `job ${job.id}`,
+    commit: async (effects) => {
+      const lost = (await findLost(access, [held])).get(held);
+      if (lost) throw lost;
+      if (!held.element) return false;
+      const settled = await access.record.settle({ rows: [held.element], effects, signal: job.signal });
+      return settled.has(held.element.id);
+    },
+    settledElsewhere: () => settledElsewhere(job),
+  });
+  return { context: once, outcome: () => once.outcome() };
+}
+
+/** Why each of the jobs that this worker must not settle any more is not its own; all of them are under one lease. */
+export async function findLost<Data>(access: SettleAccess, held: readonly HeldJob<Data>[]): Promise<Map<HeldJob<Data>, Error>> {
+  const lost = new Map<HeldJob<Data>, Error>();
+  if (!held[0]?.attempt?.abortReason) await access.confirmLease();
+  for (const one of held) {
+    const { attempt, phase } = one;
+    if (attempt?.abortReason) lost.set(one, attempt.abortReason);
+    else if (attempt && phase !== "running") lost.set(one, leaseLost(attempt));
+  }
+  return lost;
+}
+
+function leaseLost({ id, queue }: Job<unknown>): KeylineError {
+  const why = "the worker did not answer for longer than its lease, and the job was given to another one";
+  return new KeylineError("LEASE_LOST", `Job ${id} of queue ${queue} was not settled: ${why}`);
+}
+
+/** The outcome for a job whose row was not there to be deleted. */
+export function settledElsewhere({ id, queue }: Pick<Job<unknown>, "id" | "queue">): Outcome & { readonly kind: "lost" } {
+  const message = `Job ${id} of queue ${queue} was settled by somebody else: this attempt's effects were left out`;
+  return { kind: "lost", error: new KeylineError("LEASE_LOST", message) };
+}

@@ -1,0 +1,59 @@
+import type { JobTable } from "../../postgres/job/job-table.ts";
+import type { Verdict } from "../../work/verdict.ts";
+import type { HeldJob } from "./held-jobs.ts";
+
+/** How long a job rests that came before another one of its group, while that is on its way. */
+export const earlyRestMs = 200;
+/** How long a job rests whose row somebody is at. */
+const lockedRestMs = 100;
+
+const settledBefore: Verdict = { kind: "drop", error: undefined };
+const early: Verdict = { kind: "yield" };
+
+/**
+ * Those of the jobs that must not run: what is settled or overtaken, and what came to Valkey before an earlier job of its group, as it may where one of
+ * two deliveries failed. Only the record knows.
+ */
+export async function findUnfit<Data>(jobs: readonly HeldJob<Data>[], table: JobTable): Promise<Map<HeldJob<Data>, Verdict>> {
+  const turns = await table.placed.findTurns(jobs.flatMap(({ element }) => element?.id ?? []));
+  const byId = new Map(turns.map((turn) => [turn.id, turn]));
+  const unfit = new Map<HeldJob<Data>, Verdict>();
+  for (const job of jobs) {
+    const turn = byId.get(job.element?.id ?? "");
+    job.order = turn?.order;
+    if (!turn || turn.attempts > job.attempts) unfit.set(job, settledBefore);
+    else if (turn.is_early && job.isOrdered) unfit.set(job, early);
+  }
+  const latest = jobs.filter((job) => job.element?.isLatest && !unfit.has(job));
+  if (latest.length > 0) await beginLatest(latest, { table, unfit });
+  return unfit;
+}
+
+/** Jobs whose data and time may have been replaced: both are as their rows say. */
+async function beginLatest<Data>(
+  jobs: readonly HeldJob<Data>[],
+  { table, unfit }: { readonly table: JobTable; readonly unfit: Map<HeldJob<Data>, Verdict> },
+): Promise<void> {
+  const rows = await table.once.beginLatest(jobs.flatMap(({ element }) => element?.id ?? []));
+  const byId = new Map(rows.map((row) => [row.id, row]));
+  for (const job of jobs) {
+    const row = byId.get(job.element?.id ?? "");
+    if (row?.wait === 0) {
+      job.recordJson = row.data;
+    } else {
+      job.restMs = row?.wait ?? lockedRestMs;
+      unfit.set(job, early);
+    }
+  }
+}
+
+/** What the store has to know of a job that goes back. */
+export function turnOf({ raw, element, order = "0", restMs = earlyRestMs }: HeldJob<unknown>): {
+  readonly element: string;
+  readonly id: string;
+  readonly group: string;
+  readonly order: string;
+  readonly restMs: number;
+} {
+  return { element: raw, id: element?.id ?? "", group: element?.group ?? "", order, restMs };
+}

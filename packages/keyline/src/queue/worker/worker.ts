@@ -1,0 +1,210 @@
+/*
+ * A worker is a shift (work/shift.ts, which says how a job goes through it) on the list of one queue:
+ *
+ *   exchange.ts      takes elements into the worker's held list and out of it      (Valkey)
+ *   disposal.ts      writes a job's end to its row, where there is one             (PostgreSQL)
+ *   lease.ts         keeps the held list the worker's own
+ *   rescuer.ts       returns the jobs of workers that are gone
+ *   promoter.ts      moves what is due to the queue
+ *   ticker.ts        adds the ticks of the queue's schedules
+ *   signal-watch.ts  hears what cannot wait for the next renewal of the lease
+ *   letter-keeper.ts drops dead letters that are too old or too many
+ */
+import type { StandardSchemaV1 } from "@standard-schema/spec";
+import type { DeadTable } from "../../postgres/job/dead-table.ts";
+import { Emitter } from "../../runtime/emitter.ts";
+import { KeylineError } from "../../runtime/errors.ts";
+import { parseJson } from "../../runtime/json.ts";
+import type { Logger } from "../../runtime/logger.ts";
+import type { ValkeyConnection } from "../../valkey/client/connection.ts";
+import type { Beat } from "../../valkey/queue/leases.ts";
+import type { QueueStore } from "../../valkey/queue/queue-store.ts";
+import type { SignalKind } from "../../valkey/queue/signals.ts";
+import type { StreamTails } from "../../valkey/client/stream-tails.ts";
+import { Intake, type Doubts, type IntakeSetup } from "../../work/intake.ts";
+import { Report, type ShiftEvents } from "../../work/report.ts";
+import type { Runner } from "../../work/runner.ts";
+import { Shift } from "../../work/shift.ts";
+import type { Trade } from "../../work/trade.ts";
+import { untilDone } from "../../work/until-done.ts";
+import { verdictOf, type AttemptPolicy, type Verdict } from "../../work/verdict.ts";
+import { failedAttempt } from "./attempt-history.ts";
+import { disposalOf, type Disposal } from "./disposal.ts";
+import { Exchange } from "./exchange.ts";
+import type { Gatekeeper } from "../gates/gatekeeper.ts";
+import type { HeldJob } from "./held-jobs.ts";
+import { Job } from "../job.ts";
+import type { JobRecord } from "./job-record.ts";
+import type { SettleAccess } from "./job-settle.ts";
+import { createLease } from "./lease.ts";
+import type { QueuePolicy } from "../options.ts";
+import { LetterKeeper } from "../letters/letter-keeper.ts";
+import { SignalWatch } from "./signal-watch.ts";
+import { findUnfit } from "./turns.ts";
+import { Promoter } from "./promoter.ts";
+import { Rescuer } from "./rescuer.ts";
+import type { ScheduleBook } from "../schedules/schedule-book.ts";
+import { Ticker } from "../schedules/ticker.ts";
+
+export interface WorkerEvents<Data> extends ShiftEvents<Job<Data>> {
+  /** The queue is empty and nothing runs. */
+  readonly idle: readonly [];
+}
+
+export interface WorkerSetup<Data> {
+  readonly queue: string;
+  readonly store: QueueStore;
+  readonly blocking: ValkeyConnection;
+  readonly tails: StreamTails;
+  readonly gatekeeper: Gatekeeper;
+  readonly record: JobRecord | undefined;
+  readonly scheduleBook: ScheduleBook;
+  readonly deadTable: DeadTable | undefined;
+  readonly policy: QueuePolicy;
+  readonly schema: StandardSchemaV1<unknown, Data> | undefined;
+  readonly logger: Logger;
+  /** How many jobs one command takes at the most. */
+  readonly largestTake: number;
+  readonly blockMs: number;
+  createRunner(access: SettleAccess | undefined): Runner<HeldJob<Data>, Job<Data>>;
+  onStopped(): void;
+}
+
+const settled: Disposal = { kind: "settle" };
+
+/** Takes jobs of one queue and runs them until it is stopped. */
+export class Worker<Data> {
+  readonly #setup: WorkerSetup<Data>;
+  readonly #events: Emitter<WorkerEvents<Data>>;
+  readonly #report: Report<HeldJob<Data>, Job<Data>>;
+  readonly #shift: Shift<HeldJob<Data>, Job<Data>, Beat, Exchange<Data>>;
+
+  /** @internal */
+  constructor(setup: WorkerSetup<Data>) {
+    const { store, logger, policy, record } = setup;
+    const trade = tradeOf<Data>(setup.queue);
+    this.#setup = setup;
+    this.#events = new Emitter(logger);
+    this.#report = new Report<HeldJob<Data>, Job<Data>>(trade, { events: this.#events, logger });
+    this.#shift = new Shift<HeldJob<Data>, Job<Data>, Beat, Exchange<Data>>({
+      trade,
+      report: this.#report,
+      logger,
+      recordStore: record?.table.database,
+      createLease: (events) =>
+        createLease(store, policy.leaseMs, { logger, events, database: record?.table.database, gatekeeper: setup.gatekeeper }),
+      createExchange: (parts) => new Exchange<Data>({ ...setup, ...parts, trade }),
+      createRunner: (confirmLease) => setup.createRunner(record && { record, confirmLease }),
+      createIntake: (events, signal) => new Intake(this.#intakeSetup(trade, signal), events),
+      createDuties: ({ lease, exchange }) => {
+        const promoter = new Promoter(store, logger);
+        const ticker = new Ticker(setup.scheduleBook, logger);
+        const letters = new LetterKeeper(store, { letters: setup.deadTable, kept: policy.deadLetters, logger });
+        const onSignals = (kinds: ReadonlySet<SignalKind>): void => {
+          if (kinds.has("due")) promoter.look();
+          if (kinds.has("ticks")) ticker.look();
+          if (kinds.has("gates")) void exchange.lookAgain();
+        };
+        const signals = new SignalWatch(store, { tails: setup.tails, logger, onSignals });
+        return [new Rescuer(store, { table: record?.table, lease, logger }), promoter, ticker, letters, signals];
+      },
+      verdictOf: (held, outcome) => verdictOf(held.attempts, outcome, policyOf(held, policy)),
+      conclude: (held, verdict, { exchange, signal }) => {
+        if (verdict.kind === "settle" && !record) exchange.end(held, settled);
+        else void this.#dispose(held, verdict, { exchange, signal });
+      },
+      lostAtEnd: (held) => this.#noteLost(held),
+    });
+  }
+
+  /** Calls `listener` at every such event until the returned function is called. Errors without a listener are logged. */
+  on<Name extends keyof WorkerEvents<Data> & string>(name: Name, listener: (...values: WorkerEvents<Data>[Name]) => void): () => void {
+    return this.#events.on(name, listener);
+  }
+
+  /**
+   * Takes no more jobs, waits for those that run, and gives back what has not started. After `timeout` milliseconds (default: no
+   * limit) the signals of those that still run are aborted, and they are given back too, without counting the attempt. May be
+   * called again: of several timeouts the first to end counts. Throws INVALID_OPTION.
+   */
+  async stop(options: { readonly timeout?: number } = {}): Promise<void> {
+    await this.#shift.stop(options);
+    this.#setup.onStopped();
+  }
+
+  #intakeSetup(trade: Trade<HeldJob<Data>>, signal: AbortSignal): IntakeSetup<HeldJob<Data>, Job<Data>, Data> {
+    const { record, schema, policy, queue } = this.#setup;
+    return {
+      trade,
+      schema,
+      doubts: record && this.#doubtsOf(record, signal),
+      read: ({ element, problem, recordJson }) => {
+        if (!element) throw new KeylineError("INVALID_ELEMENT", problem);
+        return recordJson === undefined ? element.data : parseJson(recordJson);
+      },
+      createAttempt: ({ element, attempts }, data) =>
+        new Job({
+          id: element?.id ?? "",
+          queue,
+          data,
+          attempt: attempts + 1,
+          addedAt: element?.at ?? Date.now(),
+          group: element?.group,
+          schedule: element?.schedule,
+        }),
+      policyOf: (held) => policyOf(held, policy),
+    };
+  }
+
+  // A job that was delivered before may be settled by now, and one that was overtaken is somebody else's.
+  #doubtsOf(record: JobRecord, signal: AbortSignal): Doubts<HeldJob<Data>> {
+    return {
+      isDoubtful: ({ element }) =>
+        element !== undefined && (element.isAgain || element.attempts > 0 || element.group !== undefined || element.isLatest),
+      findUnfit: (jobs) => untilDone(() => findUnfit(jobs, record.table), { signal, onError: (error) => this.#report.error(error) }),
+    };
+  }
+
+  /** The record first, then Valkey. */
+  async #dispose(
+    held: HeldJob<Data>,
+    verdict: Verdict,
+    { exchange, signal }: { readonly exchange: Exchange<Data>; readonly signal: AbortSignal },
+  ): Promise<void> {
+    const { record } = this.#setup;
+    const failed = failedAttempt(held, verdict);
+    const disposal = await untilDone(() => disposalOf(held, verdict, { record, failed, signal }), {
+      signal,
+      onError: (error) => this.#report.error(error),
+    });
+    if (disposal && held.phase === "ended") {
+      if (record) held.phase = "recorded";
+      exchange.end(held, disposal);
+    } else if (disposal && record) {
+      // The lease went meanwhile: what was committed counts, whoever has the element now.
+      this.#report.ended(held, verdict);
+    }
+    exchange.pumpSoon();
+  }
+
+  #noteLost(held: HeldJob<Data>): void {
+    if (held.phase === "recorded" && held.verdict) this.#report.ended(held, held.verdict);
+    else if (!this.#setup.record) this.#report.leaseLost(held);
+  }
+}
+
+function policyOf({ element }: HeldJob<unknown>, policy: QueuePolicy): AttemptPolicy {
+  if (element?.maxAttempts === undefined) return policy;
+  return { maxAttempts: element.maxAttempts, backoff: policy.backoff };
+}
+
+function tradeOf<Data>(queue: string): Trade<HeldJob<Data>> {
+  return {
+    role: "worker",
+    unit: "a job",
+    place: `queue ${queue}`,
+    fields: { queue },
+    idOf: ({ element }) => element?.id,
+    nameOf: ({ element }) => `job ${element?.id ?? "?"} of queue ${queue}`,
+  };
+}

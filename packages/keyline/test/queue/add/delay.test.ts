@@ -1,0 +1,109 @@
+import type { AddOptions, Queue } from "keyline";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { eventually, openStage, type Stage } from "../../support/stage.ts";
+
+let stage: Stage;
+
+beforeAll(async () => {
+  stage = await openStage();
+  await stage.keyline().migrate();
+});
+
+afterAll(() => stage.close());
+
+describe.each([{ transactional: false }, { transactional: true }])("a delay (transactional: $transactional)", ({ transactional }) => {
+  const open = (name: string): Queue<number> =>
+    stage.keyline().queue<number>(`${name}-${transactional}`, { transactional } as { transactional: false });
+
+  test("keeps a job until its time, and an idle worker runs it soon after", async () => {
+    const queue = open("soon");
+    const ran: { readonly data: number; readonly late: number }[] = [];
+    const due = new Map<number, number>();
+    const worker = queue.work(({ data }) => void ran.push({ data, late: Date.now() - (due.get(data) ?? 0) }));
+    await queue.add(0);
+    await eventually("the worker waits", () => ran.length === 1);
+    // The later one first: what comes earlier is heard of as well.
+    const delays = [600, 300, 450];
+    for (const [index, delay] of delays.entries()) {
+      due.set(index + 1, Date.now() + delay);
+      await queue.add(index + 1, { delay });
+    }
+    await eventually("all are on Valkey", async () => (await queue.counts()).scheduled === 3);
+    await eventually("all have run", () => ran.length === 4);
+    expect(ran.slice(1).map(({ data }) => data)).toEqual([2, 3, 1]);
+    for (const { late } of ran.slice(1)) expect(late).toBeGreaterThanOrEqual(-1);
+    await worker.stop();
+  });
+
+  test("is given as a Date or as milliseconds since 1970, and a time that has passed is now", async () => {
+    const queue = open("at");
+    const ran: number[] = [];
+    await queue.addMany([
+      { data: 1, runAt: new Date(Date.now() + 700) },
+      { data: 2, runAt: Date.now() + 350 },
+      { data: 3, runAt: new Date(0) },
+      { data: 4, delay: 0 },
+    ]);
+    const worker = queue.work(({ data }) => void ran.push(data));
+    await eventually("all have run", () => ran.length === 4);
+    expect(ran).toEqual([3, 4, 2, 1]);
+    await worker.stop();
+  });
+
+  test("is kept while nobody works, and across processes", async () => {
+    const queue = open("kept");
+    await queue.add(1, { delay: 200 });
+    await queue.add(2, { delay: 3_600_000 });
+    const ran: number[] = [];
+    const worker = open("kept").work(({ data }) => void ran.push(data));
+    await eventually("it has run", () => ran.length === 1);
+    expect(ran).toEqual([1]);
+    await eventually("the other one is left", async () => (await queue.counts()).scheduled === 1);
+    await worker.stop();
+  });
+
+  test.each([
+    [{ delay: -1 }, "delay"],
+    [{ delay: Infinity }, "delay"],
+    [{ delay: NaN }, "delay"],
+    [{ delay: 315_360_000_001 }, "delay"],
+    [{ delay: "soon" as never }, "delay"],
+    [{ runAt: new Date(NaN) }, "runAt"],
+    [{ runAt: -5 }, "runAt"],
+    [{ runAt: Number.MAX_VALUE }, "runAt"],
+    [{ runAt: "tomorrow" as never }, "runAt"],
+    [{ delay: 1, runAt: 1 }, "delay and runAt"],
+    [{ priority: "urgent" as never }, "priority"],
+    [{ priority: 3 as never }, "priority"],
+    [{ group: "" }, "group"],
+    [{ group: "x".repeat(201) }, "group"],
+    [{ group: 'a"b' }, "group"],
+    [{ group: "a\nb" }, "group"],
+    [{ group: 7 as never }, "group"],
+  ] satisfies [AddOptions, string][])("refuses %j before anything is written", async (options, field) => {
+    const queue = open("refused");
+    const refusal: unknown = await queue.add(1, options).catch((error: unknown) => error);
+    expect(refusal).toMatchObject({ code: "INVALID_OPTION", message: expect.stringContaining(field) as string });
+    await expect(queue.addMany([{ data: 1 }, { data: 2, ...options }])).rejects.toMatchObject({ code: "INVALID_OPTION" });
+    expect(await queue.counts()).toMatchObject({ waiting: 0, scheduled: 0, blocked: 0 });
+  });
+});
+
+test("a due time stands in the row, and survives the loss of Valkey", async () => {
+  const queue = stage.keyline().queue<number>("lost", { transactional: true });
+  const ran: number[] = [];
+  await stage.keyline().transaction(async (tx) => {
+    await queue.add(1, { tx, delay: 1_500 });
+    await queue.add(2, { tx, runAt: Date.now() + 1_000 });
+  });
+  await eventually("they are on Valkey", async () => (await queue.counts()).scheduled === 2);
+  await stage.valkey.del(await keysOf(stage, "lost"));
+  const worker = queue.work(({ data }) => void ran.push(data));
+  await eventually("both have run", () => ran.length === 2);
+  expect(new Set(ran)).toEqual(new Set([1, 2]));
+  await worker.stop();
+});
+
+async function keysOf({ valkey, prefix }: Stage, queue: string): Promise<string[]> {
+  return valkey.keys(`${prefix}:{${queue}}:*`);
+}

@@ -1,0 +1,110 @@
+import { Snooze, type Queue } from "keyline";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { eventually, openStage, type Stage } from "../../support/stage.ts";
+
+let stage: Stage;
+
+beforeAll(async () => {
+  stage = await openStage();
+  await stage.keyline().migrate();
+});
+
+afterAll(() => stage.close());
+
+interface Step {
+  readonly group: string;
+  readonly n: number;
+}
+
+describe.each([{ transactional: false }, { transactional: true }])("a group (transactional: $transactional)", ({ transactional }) => {
+  const open = (name: string): Queue<Step> =>
+    stage.keyline().queue<Step>(`${name}-${transactional}`, {
+      transactional,
+      backoff: () => 30,
+    } as { transactional: false });
+
+  test("runs one job at a time, in the order of adding, through retries, snoozes and delays", async () => {
+    const queue = open("order");
+    const running = new Set<string>();
+    const overlaps: string[] = [];
+    const ran = new Map<string, number[]>();
+    const failed = new Set<string>();
+    const workers = [1, 2, 3].map(() =>
+      queue.work(
+        async ({ data: { group, n }, id }) => {
+          if (running.has(group)) overlaps.push(id);
+          running.add(group);
+          await new Promise((resolve) => setImmediate(resolve));
+          running.delete(group);
+          if (!failed.has(id) && n % 3 === 1) {
+            failed.add(id);
+            if (n % 2 === 0) throw new Snooze(20);
+            throw new Error("once more");
+          }
+          ran.set(group, [...(ran.get(group) ?? []), n]);
+        },
+        { concurrency: 20 },
+      ),
+    );
+    const groups = Array.from({ length: 20 }, (_, index) => `g${index}`);
+    for (let n = 0; n < 15; n++) {
+      await queue.addMany(groups.map((group) => ({ data: { group, n }, group, ...(n % 5 === 2 ? { delay: 50 } : {}) })));
+    }
+    await eventually("all have run", () => [...ran.values()].flat().length === 300);
+    await Promise.all(workers.map((worker) => worker.stop()));
+    expect(overlaps).toEqual([]);
+    for (const group of groups) expect(ran.get(group)).toEqual(Array.from({ length: 15 }, (_, n) => n));
+    expect(await queue.counts()).toMatchObject({ waiting: 0, scheduled: 0, blocked: 0, running: 0 });
+    expect(await stage.valkey.exists(`${stage.prefix}:{order-${transactional}}:groups`)).toBe(0);
+  });
+
+  test("does not keep others waiting, however long it is", async () => {
+    const queue = open("turns");
+    await queue.addMany(Array.from({ length: 150 }, (_, n) => ({ data: { group: "long", n }, group: "long" })));
+    await queue.add({ group: "short", n: 0 }, { group: "short" });
+    await queue.add({ group: "", n: 0 });
+    await eventually("all are there", async () => (await queue.counts()).blocked === 149);
+    const ran: string[] = [];
+    const worker = queue.work(({ data: { group } }) => void ran.push(group));
+    await eventually("all have run", () => ran.length === 152);
+    expect(ran.indexOf("short")).toBeLessThan(5);
+    expect(ran.indexOf("")).toBeLessThan(5);
+    await worker.stop();
+  });
+
+  test("goes on behind a dead letter", async () => {
+    const queue = stage.keyline().queue<Step>(`dead-${transactional}`, { transactional, maxAttempts: 1 } as { transactional: false });
+    const ran: number[] = [];
+    const worker = queue.work(({ data: { n } }) => {
+      ran.push(n);
+      if (n === 1) throw new Error("never");
+    });
+    await queue.addMany([0, 1, 2].map((n) => ({ data: { group: "g", n }, group: "g" })));
+    await eventually("all have run", () => ran.length === 3);
+    expect(ran).toEqual([0, 1, 2]);
+    await eventually("one is dead", async () => (await queue.counts()).dead === 1);
+    await worker.stop();
+  });
+});
+
+test("jobs stay in the lines of their groups where the server refuses to let them in", async () => {
+  const queue = stage.keyline().queue<Step>("refused");
+  const key = (name: string): string => `${stage.prefix}:{refused}:${name}`;
+  await queue.addMany(["a", "b"].flatMap((group) => [0, 1].map((n) => ({ data: { group, n }, group }))));
+  const gate = Promise.withResolvers<void>();
+  let begun = 0;
+  const worker = queue.work(
+    async () => {
+      begun++;
+      await gate.promise;
+    },
+    { concurrency: 2 },
+  );
+  await eventually("the first of both run", () => begun === 2);
+  await stage.valkey.set(key("waiting"), "no list");
+  gate.resolve();
+  await eventually("both were handed in", async () => (await stage.valkey.keys(key("held:*"))).length === 0);
+  expect(await Promise.all(["a", "b"].map((group) => stage.valkey.zcard(key(`line:${group}`))))).toEqual([1, 1]);
+  await stage.valkey.del(key("waiting"));
+  await worker.stop();
+});

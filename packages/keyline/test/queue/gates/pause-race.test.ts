@@ -1,0 +1,38 @@
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { eventually, gate, openQuietStage, type Stage } from "../../support/stage.ts";
+import { startWireProxy, type WireProxy } from "../../support/wire-proxy.ts";
+
+let stage: Stage;
+let proxy: WireProxy;
+beforeAll(async () => {
+  stage = await openQuietStage();
+  const { hostname, port } = new URL(stage.valkeyUrl);
+  proxy = await startWireProxy({ target: { host: hostname, port: Number(port) } });
+});
+afterAll(async () => {
+  await stage.close();
+  await proxy.stop();
+});
+
+test("a pause is not done while a worker's wait for a job may still be on its way to the server", async () => {
+  const late = gate();
+  proxy.holdRequest((bytes) => /^\*\d+\r\n\$6\r\nblmove/i.test(bytes.toString("latin1")), late.opened);
+  const ran: number[] = [];
+  const worker = stage
+    .keyline({ valkey: `valkey://127.0.0.1:${proxy.port}` })
+    .queue<number>("q")
+    .work(({ data }) => void ran.push(data));
+  await eventually("it is about to wait", () => proxy.held === 1);
+  const queue = stage.keyline().queue<number>("q");
+  const pausing = queue.pause();
+  // By then the worker has heard of it: it asked the server to end a wait that had not begun there.
+  await Promise.race([pausing, new Promise((resolve) => setTimeout(resolve, 500))]);
+  late.open();
+  await pausing;
+  await queue.add(1);
+  for (let look = 0; look < 20; look++) expect(await queue.counts()).toMatchObject({ waiting: 1, running: 0, paused: true });
+  expect(ran).toEqual([]);
+  await queue.resume();
+  await eventually("it goes on", () => ran.length === 1);
+  await worker.stop();
+});
