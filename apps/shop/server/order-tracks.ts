@@ -9,8 +9,9 @@ export interface OrderTrack {
   attempt: number;
 }
 
-// For the list of latest orders, of which there are few; a burst of the largest size stays complete.
+// A burst of the largest size stays complete while it is under way; of what is processed only the list of latest orders wants to know.
 const largest = 20_000;
+const processedKept = 500;
 const finishedKept = 15;
 
 /**
@@ -21,6 +22,8 @@ export class OrderTracks {
   readonly #tracks = new Map<number, OrderTrack>();
   readonly #holders = new Map<number, number>();
   readonly #held = new Map<number, Set<number>>();
+  /** Of orders that were processed, the earliest first. */
+  readonly #processed = new Set<number>();
   #finished: number[] = [];
 
   /** The orders that were processed last, newest first. */
@@ -56,6 +59,7 @@ export class OrderTracks {
       case "processed":
         this.#release(orderId);
         this.#trackOf(orderId).processedAt = at;
+        this.#keepProcessed(orderId);
         this.#finished = [orderId, ...this.#finished].slice(0, finishedKept);
         return;
       case "released":
@@ -103,6 +107,15 @@ export class OrderTracks {
     this.#tracks.set(orderId, track);
     if (this.#tracks.size > largest) this.#forgetOldest();
     return track;
+  }
+
+  #keepProcessed(orderId: number): void {
+    this.#processed.add(orderId);
+    if (this.#processed.size <= processedKept) return;
+    const [earliest] = this.#processed;
+    if (earliest === undefined) return;
+    this.#processed.delete(earliest);
+    this.#tracks.delete(earliest);
   }
 
   #forgetOldest(): void {

@@ -53,3 +53,12 @@ test("remembers a bounded number of orders, the newest", () => {
   expect(tracks.find(2)).toBeDefined();
   expect(tracks.find(20_001)).toBeDefined();
 });
+
+test("forgets what was processed long ago, and not what is still to come", () => {
+  const tracks = new OrderTracks();
+  tracks.notePlaced([1_000_000]);
+  for (let orderId = 1; orderId <= 600; orderId++) tracks.noteStep(1, { kind: "processed", orderId, at: orderId });
+  expect(tracks.find(100)).toBeUndefined();
+  expect(tracks.find(101)).toMatchObject({ processedAt: 101 });
+  expect(tracks.find(1_000_000)).toBeDefined();
+});
