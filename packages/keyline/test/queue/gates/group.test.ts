@@ -72,6 +72,20 @@ describe.each([{ transactional: false }, { transactional: true }])("a group (tra
     await worker.stop();
   });
 
+  test("goes on whatever the ids of its jobs look like, also where several run at a time", async () => {
+    const queue = stage.keyline().queue<Step>(`ids-${transactional}`, { transactional, limits: { group: { concurrency: 2 } } } as {
+      transactional: false;
+    });
+    const ran: number[] = [];
+    const worker = queue.work(({ data: { n } }) => void ran.push(n), { concurrency: 5 });
+    await eventually("its limits are set", async () => (await queue.limits()).group !== undefined);
+    const ids = ["order-42", "a.b", "x_y", "k:1", "--", "..", "order-42-", "7"];
+    await queue.addMany(ids.map((id, n) => ({ data: { group: "g", n }, group: "g", id })));
+    await eventually("all have run", () => ran.length === ids.length);
+    await eventually("nothing is left", async () => (await stage.valkey.exists(`${stage.prefix}:{ids-${transactional}}:groups`)) === 0);
+    await worker.stop();
+  });
+
   test("goes on behind a dead letter", async () => {
     const queue = stage.keyline().queue<Step>(`dead-${transactional}`, { transactional, maxAttempts: 1 } as { transactional: false });
     const ran: number[] = [];

@@ -58,8 +58,8 @@ end
 -- A job that is not admitted any more: the next one's turn.
 local function leave_group(group, id)
   local text = ' ' .. admitted_of(group)
-  local from, to = string.find(text, ' ' .. id .. ' %d+')
-  if not from or string.find(id, '[^%w._:-]') then return end
+  local from, to = string.find(text, ' ' .. string.gsub(id, '%W', '%%%0') .. ' %d+')
+  if not from then return end
   redis.call('HSET', base .. 'groups', group, string.sub(string.sub(text, 1, from - 1) .. string.sub(text, to + 1), 2))
   admit_next(group)
 end
