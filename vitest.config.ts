@@ -8,8 +8,8 @@ export default defineConfig({
     globalSetup: ["packages/keyline/test/support/servers.ts"],
     testTimeout: 60_000,
     hookTimeout: 60_000,
-    // Three files at a time on two cores: each starts servers and processes of its own, and waits for them most of the time.
-    maxWorkers: 3,
+    // Four files at a time on two cores: each starts servers and processes of its own, and waits for them most of the time.
+    maxWorkers: 4,
     // A process runs file after file: to start one for each, and to load the packages in it, took a tenth of all time. What a file leaves
     // behind is its own defect: names of keys and of databases are of the file, servers that it breaks are started by it.
     isolate: false,
