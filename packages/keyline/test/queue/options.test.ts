@@ -25,9 +25,9 @@ test("an option that is not known is refused wherever options are taken, with th
   const queue = keyline.queue<number>("a");
   expect(() => queue.work(() => undefined, misspelt)).toThrow(refusal("work", "concurrency, timeout"));
   expect(() => queue.workBatch(() => undefined, misspelt)).toThrow(refusal("workBatch", "size, concurrency, timeout"));
-  await expect(queue.add(1, misspelt)).rejects.toThrow(refusal("add", "id, maxAttempts, delay, runAt, priority, group, tx"));
+  await expect(queue.add(1, misspelt)).rejects.toThrow(refusal("add", "id, maxAttempts, delay, runAt, priority, group, deduplicate, tx"));
   await expect(queue.addMany([{ data: 1, ...(misspelt as object) }])).rejects.toThrow(
-    refusal("a job of addMany", "id, maxAttempts, delay, runAt, priority, group"),
+    refusal("a job of addMany", "id, maxAttempts, delay, runAt, priority, group, deduplicate"),
   );
   await expect(queue.addMany([{ data: 1 }], misspelt)).rejects.toThrow(refusal("addMany", "tx"));
   expect(() => queue.deadLetters(misspelt)).toThrow(refusal("deadLetters", "ids, error, group, before, after, limit"));
