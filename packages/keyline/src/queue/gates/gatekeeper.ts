@@ -9,7 +9,9 @@ import { performance } from "../../runtime/clock.ts";
 import { KeylineError } from "../../runtime/errors.ts";
 import type { Logger } from "../../runtime/logger.ts";
 import { checkKey } from "../../runtime/names.ts";
+import { Iteration } from "../../runtime/iteration.ts";
 import { checkOptionNames } from "../../runtime/options.ts";
+import { PagedSource } from "../../runtime/paged-source.ts";
 import { delay } from "../../runtime/waiting.ts";
 import type { QueueStore } from "../../valkey/queue/queue-store.ts";
 import { gatesOf, limitsOf, type LimitChanges, type Limits } from "./limits.ts";
@@ -81,7 +83,6 @@ export class Gatekeeper {
     const gates = gatesOf(changes);
     await this.#declare();
     await this.#change(gates);
-    if (gates["group.concurrency"] !== undefined) await this.#admitAll();
     await this.#known();
   }
 
@@ -97,16 +98,20 @@ export class Gatekeeper {
     await this.#known();
   }
 
-  async *groups(state: QueueGroupStatus["state"] | undefined): AsyncGenerator<QueueGroupStatus> {
-    await this.#ready();
-    const most = Number((await this.#store.gates.read())["group.concurrency"] ?? 1);
-    for await (const names of this.#groupPages()) {
-      const found = await this.#store.gates.states(names);
-      for (const [index, [admitted, waiting, isPaused]] of found.entries()) {
-        const status = statusOf(names[index] ?? "", { admitted, waiting, isPaused, most });
-        if (state === undefined || status.state === state) yield status;
-      }
-    }
+  groups(state: QueueGroupStatus["state"] | undefined): AsyncIterableIterator<QueueGroupStatus> {
+    let pages: AsyncGenerator<string[]> | undefined;
+    const read = async (): Promise<QueueGroupStatus[] | undefined> => {
+      if (!pages) await this.#ready();
+      pages ??= this.#groupPages();
+      const { done, value: names } = await pages.next();
+      if (done) return undefined;
+      const [rules, found] = await Promise.all([this.#store.gates.read(), this.#store.gates.states(names)]);
+      const most = Number(rules["group.concurrency"] ?? 1);
+      return found
+        .map(([admitted, waiting, isPaused], index) => statusOf(names[index] ?? "", { admitted, waiting, isPaused, most }))
+        .filter((status) => state === undefined || status.state === state);
+    };
+    return new Iteration(new PagedSource(read));
   }
 
   // Once, and before anything that comes later: the last one to say something counts.
@@ -123,11 +128,14 @@ export class Gatekeeper {
   }
 
   async #change(gates: Record<string, number | null>): Promise<void> {
-    if (!this.#table) {
+    if (this.#table) {
+      await this.#follow(await this.#table.change(gates));
+    } else {
       await this.#ready();
-      return this.#store.gates.set(gates);
+      await this.#store.gates.set(gates);
     }
-    await this.#follow(await this.#table.change(gates));
+    // Jobs that stand in lines may be let in now, and nothing else may happen to their groups for long.
+    if (gates["group.concurrency"] !== undefined) await this.#admitAll();
   }
 
   async #pauseGroup(group: string, isPaused: boolean): Promise<void> {

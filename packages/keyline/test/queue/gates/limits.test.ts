@@ -171,6 +171,34 @@ describe.each([{ transactional: false }, { transactional: true }])("limits (tran
     await worker.stop();
   });
 
+  test("the option of a queue lets jobs in that stand in their line already, and an iteration of groups ends at once", async () => {
+    const held = gate();
+    let running = 0;
+    const first = open("raised");
+    const worker = first.work(
+      async () => {
+        running++;
+        await held.opened;
+      },
+      { concurrency: 5 },
+    );
+    await first.addMany([1, 2, 3].map((data) => ({ data, group: "g" })));
+    await eventually("one runs", async () => running === 1 && (await first.counts()).blocked === 2);
+    const again = stage.keyline().queue<number>(`raised-${transactional}`, {
+      transactional,
+      limits: { group: { concurrency: 2 } },
+    } as { transactional: false });
+    const other = again.work(() => held.opened);
+    await eventually("another one runs", async () => (await first.counts()).blocked === 1);
+    const groups = first.groups();
+    const waiting = groups.next();
+    expect(await groups.return?.()).toEqual({ done: true, value: undefined });
+    expect(await waiting).toMatchObject({ done: true });
+    held.open();
+    await eventually("all have run", async () => (await first.counts()).running === 0);
+    await Promise.all([worker.stop(), other.stop()]);
+  });
+
   test.each([
     [{ concurrency: 0 }, "limits.concurrency"],
     [{ concurrency: 1.5 }, "limits.concurrency"],
