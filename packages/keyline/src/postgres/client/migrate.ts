@@ -12,6 +12,7 @@ const migrations = [
   "0006-schedule",
   "0007-dead-letter",
   "0008-deduplication",
+  "0009-outcome",
 ] as const;
 
 const createSchema = `

@@ -91,9 +91,12 @@ const redrive: Statement = {
     RETURNING ${columns}`,
 };
 
+const endSpecial = "CASE WHEN is_special THEN keyline.end_special($1, ARRAY[id], 'removed') END";
+
 const discard: Statement = {
   name: "keyline-discard",
-  text: `DELETE FROM keyline.job WHERE ctid = ANY (ARRAY(SELECT found.ctid FROM ${found})) RETURNING id`,
+  text: `WITH gone AS (DELETE FROM keyline.job WHERE ctid = ANY (ARRAY(SELECT found.ctid FROM ${found})) RETURNING id, is_special)
+    SELECT id, ${endSpecial} FROM gone`,
 };
 
 const status: Statement = {
@@ -120,8 +123,8 @@ const drop: Statement = {
           (SELECT ${died} FROM keyline.job WHERE ${isDead} ORDER BY ${died} DESC OFFSET $3::bigint - 1 LIMIT 1)
         )
         ORDER BY ${died}, id LIMIT $4 FOR UPDATE SKIP LOCKED
-      )) RETURNING id
-    ), counted AS (SELECT count(*)::integer AS count FROM dropped), noted AS (
+      )) RETURNING id, is_special
+    ), counted AS (SELECT count(*)::integer AS count, count(${endSpecial}) FROM dropped), noted AS (
       INSERT INTO keyline.dropped_letter AS known (queue, dropped) SELECT $1, count FROM counted WHERE count > 0
       ON CONFLICT (queue) DO UPDATE SET dropped = known.dropped + excluded.dropped
     )

@@ -35,9 +35,11 @@ const retry: Statement = {
 
 const bury: Statement = {
   name: "keyline-bury",
-  text: `UPDATE keyline.job SET state = 'dead', attempts = $3, due_at = NULL, last_error = $4, died_at = now(), last_stack = $8,
-      history = ${newHistory("$5", "$6::json[]", "$7::json")}
-    WHERE queue = $1 AND id = $2 AND state IN ('waiting', 'scheduled') AND attempts <= $5 RETURNING id`,
+  text: `WITH buried AS (
+      UPDATE keyline.job SET state = 'dead', attempts = $3, due_at = NULL, last_error = $4, died_at = now(), last_stack = $8,
+        history = ${newHistory("$5", "$6::json[]", "$7::json")}
+      WHERE queue = $1 AND id = $2 AND state IN ('waiting', 'scheduled') AND attempts <= $5 RETURNING id, is_special
+    ) SELECT id, CASE WHEN is_special THEN keyline.end_special($1, ARRAY[id], 'dead') END FROM buried`,
 };
 
 // The element with the raised count is in the memory that `$4` names. Where that is not in charge any more a rebuild may deliver the job with the count from
