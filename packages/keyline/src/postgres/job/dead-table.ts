@@ -124,7 +124,7 @@ const drop: Statement = {
         )
         ORDER BY ${died}, id LIMIT $4 FOR UPDATE SKIP LOCKED
       )) RETURNING id, is_special
-    ), counted AS (SELECT count(*)::integer AS count, count(${endSpecial}) FROM dropped), noted AS (
+    ), counted AS (SELECT count(*)::integer AS count, count(${endSpecial}) AS special FROM dropped), noted AS (
       INSERT INTO keyline.dropped_letter AS known (queue, dropped) SELECT $1, count FROM counted WHERE count > 0
       ON CONFLICT (queue) DO UPDATE SET dropped = known.dropped + excluded.dropped
     )
