@@ -120,8 +120,9 @@ export class Exchange<Data> implements ShiftExchange<HeldJob<Data>, Beat> {
     this.pumpSoon();
   }
 
-  follow({ held }: Beat): void {
+  follow({ held, gates }: Beat): void {
     this.#doubt.compare(this.#pump.underWay === 0 ? held : 0, this.#held.size + this.#reconciler.unsure);
+    if (gates !== undefined && !this.#gates.isGated) void this.lookAgain();
     this.pumpSoon();
   }
 
@@ -134,6 +135,7 @@ export class Exchange<Data> implements ShiftExchange<HeldJob<Data>, Beat> {
     this.#doubt.reset();
     this.#finished = [];
     this.#isEmpty = false;
+    this.#gates.forget();
     return [...this.#held.clear(), ...this.#reconciler.reset()];
   }
 
@@ -165,7 +167,8 @@ export class Exchange<Data> implements ShiftExchange<HeldJob<Data>, Beat> {
     while (this.#pump.underWay < maxUnderWay) {
       const room = this.#mayTake ? this.#setup.room() - this.#pump.expected : 0;
       const take = Math.max(0, Math.min(room, this.#setup.largestTake));
-      if (this.#finished.length === 0 && take === 0) break;
+      if (this.#finished.length === 0 && take === 0 && !this.#gates.isOwed) break;
+      this.#gates.noteLook();
       this.#rounds.send(this.#finished.splice(0, maxFinished), take);
     }
     const mayWait = this.#isTaking && this.#looking === 0 && this.#idleWait.mayBegin;
@@ -179,8 +182,6 @@ export class Exchange<Data> implements ShiftExchange<HeldJob<Data>, Beat> {
   }
 
   #followTake(missing: number, gate: Gate | undefined): void {
-    // It has gates, and was not asked what they let through.
-    if (gate?.state === "unknown") return this.pumpSoon();
     if (missing === 0) return;
     this.#isEmpty = true;
     if (gate?.state !== "closed") this.#events.ranEmpty();
@@ -196,6 +197,7 @@ export class Exchange<Data> implements ShiftExchange<HeldJob<Data>, Beat> {
     }
     this.#looking--;
     this.#isEmpty = false;
+    this.#gates.forget();
     this.pumpSoon();
   }
 
@@ -210,7 +212,7 @@ export class Exchange<Data> implements ShiftExchange<HeldJob<Data>, Beat> {
         this.#accept([element]);
       },
       failed: (error) => {
-        if (isConnectionError(error)) this.#noteFailure("wait", error);
+        if (isConnectionError(error)) this.#doubt.noteFailure("wait", error, { isExpected: true });
         // Whatever came meanwhile is found by taking, which needs no memory where waiting does.
         this.#isEmpty = false;
       },
@@ -223,10 +225,6 @@ export class Exchange<Data> implements ShiftExchange<HeldJob<Data>, Beat> {
     const jobs = elements.map((element) => new HeldJob<Data>(element, how));
     this.#held.join(jobs);
     this.#events.taken(jobs);
-  }
-
-  #noteFailure(command: Command, error: unknown): void {
-    this.#doubt.noteFailure(command, error, { isExpected: isConnectionError(error) });
   }
 
   #distrust(): void {

@@ -64,7 +64,7 @@ export class Rounds<Data> {
     } else {
       const missed = new Set(reply.missing);
       finished.forEach((job, index) => (missed.has(index) ? events.missed(job) : events.ended(job)));
-      if (take > 0) gates.note(reply.gate);
+      if (reply.gate && (take > 0 || reply.gate.state === "plain")) gates.note(reply.gate);
       if (reply.taken.length > 0) this.#parts.taken(reply.taken);
       if (take > 0) this.#parts.fewerTaken(take - reply.taken.length, reply.gate);
     }

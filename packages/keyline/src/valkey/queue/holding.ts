@@ -8,14 +8,14 @@ const script = scriptsBeside(import.meta.url);
 const loosen = ["base", "place", "groups", "leave-groups", "ties", "tie-own-id", "tie-group", "tie-key", "loosen"] as const;
 const gated = [...loosen, "gates", "take-gated"] as const;
 const settleOldest = {
-  plain: script(4, "settle-oldest", "take"),
-  tied: script(4, "settle-oldest", ...loosen, "take"),
-  gated: script(4, "settle-oldest", ...gated),
+  plain: script(3, "settle-oldest", "take"),
+  tied: script(3, "settle-oldest", ...loosen, "take"),
+  gated: script(3, "settle-oldest", ...gated),
 };
 const settleScattered = {
-  plain: script(4, "held", "settle-scattered", "take"),
-  tied: script(4, "held", "settle-scattered", ...loosen, "take"),
-  gated: script(4, "held", "settle-scattered", ...gated),
+  plain: script(3, "held", "settle-scattered", "take"),
+  tied: script(3, "held", "settle-scattered", ...loosen, "take"),
+  gated: script(3, "held", "settle-scattered", ...gated),
 };
 const retry = {
   plain: script(4, "held", "retry", "done"),
@@ -41,20 +41,19 @@ export interface Tie {
 export type SettleReply =
   { readonly missing: readonly number[]; readonly taken: readonly string[]; readonly gate?: Gate | undefined } | "lost" | "moved";
 
-/** What the queue's gates let through: see scripts/take-gated.lua. "unknown": there are gates, and this script did not look at them. */
+/** What the queue's gates let through: see scripts/take-gated.lua. */
 export interface Gate {
-  readonly state: "unknown" | "open" | "closed" | "plain";
+  readonly state: "open" | "closed" | "plain";
   /** When to look again; -1: when told. */
   readonly waitMs: number;
   /** How many jobs of a group may run at a time; with more than one there is no order to keep. */
   readonly ofGroup: number;
 }
 
-type PlainReply = string[] | [number[], ...string[]] | [...string[], -2] | [number[], ...string[], -2];
+type PlainReply = string[] | [number[], ...string[]];
 type GatedReply = [missing: number[], state: Gate["state"], waitMs: number, ofGroup: number, ...taken: string[]];
 
 const none: readonly number[] = [];
-const unknown: Gate = { state: "unknown", waitMs: 0, ofGroup: 1 };
 
 /** What workers of one queue hold: how jobs come into a held list and out of it. */
 export class Holding {
@@ -103,19 +102,11 @@ export class Holding {
       readonly areOldest: boolean;
       /** What the finished are tied to, by their place among them. */
       readonly ties: readonly (readonly [index: number, tie: Tie])[];
-      /** The queue is known to have gates. */
+      /** The queue has gates, or may have. */
       readonly isGated: boolean;
     },
   ): Promise<SettleReply> {
-    const values: (string | number)[] = [
-      this.#keys.workers,
-      this.#keys.held(worker),
-      this.#keys.waiting,
-      this.#keys.gates,
-      worker,
-      take,
-      finished,
-    ];
+    const values: (string | number)[] = [this.#keys.workers, this.#keys.held(worker), this.#keys.waiting, worker, take, finished];
     const isShort = areOldest || finished === 0;
     for (const { place, begins } of places) {
       if (isShort) values.push(begins);
@@ -173,11 +164,9 @@ export class Holding {
 }
 
 function readPlain(reply: PlainReply): SettleReply {
-  const gate = reply.length > 0 && reply[reply.length - 1] === -2 ? unknown : undefined;
-  const elements = (gate ? reply.slice(0, -1) : reply) as string[] | [number[], ...string[]];
-  if (typeof elements[0] !== "object") return { missing: none, taken: elements as string[], gate };
-  const [missing, ...taken] = elements as [number[], ...string[]];
-  return { missing: missing.map((number) => number - 1), taken, gate };
+  if (typeof reply[0] !== "object") return { missing: none, taken: reply as string[] };
+  const [missing, ...taken] = reply as [number[], ...string[]];
+  return { missing: missing.map((number) => number - 1), taken };
 }
 
 function readGated([missing, state, waitMs, ofGroup, ...taken]: GatedReply): SettleReply {

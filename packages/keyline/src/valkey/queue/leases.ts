@@ -4,7 +4,7 @@ import { scriptsBeside } from "../client/script.ts";
 import type { QueueKeys } from "./keys.ts";
 
 const script = scriptsBeside(import.meta.url);
-const beat = script(4, "beat", "beat-due", "beat-tick", "beat-end");
+const beat = script(4, "beat", "base", "beat-due", "beat-tick", "beat-gates", "beat-end");
 const returnHeld = script(4, "return-held");
 
 /** What a renewal of the lease tells a worker's duties: each part of the script adds what one of them needs. */
@@ -17,6 +17,8 @@ export interface Beat {
   readonly due?: number;
   /** Milliseconds until the next tick of a schedule is due. */
   readonly tick?: number;
+  /** The queue has gates. */
+  readonly gates?: number;
 }
 
 export type ReturnReason = "ended" | "leaving" | "straggler";

@@ -2,6 +2,10 @@
 --
 -- Hash gates: paused, paused.groups (how many), priorities (some were added with one), concurrency, rate.max, rate.per, group.concurrency, group.rate.max,
 -- group.rate.per. Without it the queue has none.
+--
+-- A worker looks at them with its first take, whenever it is told of a change (signal('gates') in place.lua) or finds with a renewal of its lease that it was not. Until
+-- a look has shown that there are none, all its takes are this script's. So whoever changes them clears the set `gated`, where workers enter
+-- themselves that have looked since, and waits for all whose lease goes on (queue/gates/gatekeeper.ts): then the change is in force.
 
 local rules = {}
 local fields = redis.call('HGETALL', base .. 'gates')

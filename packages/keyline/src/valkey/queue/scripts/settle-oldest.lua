@@ -2,7 +2,7 @@
 -- Settles the jobs that are held longest, loosens what they were tied to (loosen.lua) and takes as many as there is room for (take.lua), in
 -- one step.
 --
--- KEYS  1 workers  2 held list of the worker  3 waiting  4 gates
+-- KEYS  1 workers  2 held list of the worker  3 waiting
 -- ARGV  1 worker  2 how many to take  3 how many have finished: they are the oldest held, in their order
 --       then, if any, the text that the element of the first of them begins with
 --       then, if there are more, that of the last

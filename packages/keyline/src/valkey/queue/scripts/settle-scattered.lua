@@ -1,7 +1,7 @@
 -- Settles jobs wherever they are in the held list, loosens what they were tied to (loosen.lua) and takes as many as there is room for
 -- (take.lua), in one step.
 --
--- KEYS  1 workers  2 held list of the worker  3 waiting  4 gates
+-- KEYS  1 workers  2 held list of the worker  3 waiting
 -- ARGV  1 worker  2 how many to take  3 how many have finished
 --       then for each of them: place in the held list, text its element begins with
 --       then what they are tied to: see loosen.lua
