@@ -71,8 +71,8 @@ export class Doubt<Unit, Command extends string> {
     this.#logger[level]({ ...this.#trade.fields, error: toError(error).message, command }, message);
   }
 
-  noteSuccess(...commands: readonly (Command | false)[]): void {
-    for (const command of commands) if (command) this.#setbacks.clear(command);
+  noteSuccess(command: Command): void {
+    this.#setbacks.clear(command);
   }
 
   /** Takes note of how many the server says are held, and how many are known, while no command is under way. */

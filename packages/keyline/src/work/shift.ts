@@ -34,6 +34,8 @@ export class Shift<Unit extends Held<Work>, Work extends Attempt, Beat, Exchange
   readonly #runner: Runner<Unit, Work>;
   readonly #intake: { begin(units: readonly Unit[]): void };
   readonly #duties: readonly ShiftDuty<Unit, Beat>[];
+  /** Those that are told of each end: few are, and ends are many. */
+  readonly #enders: readonly ShiftDuty<Unit, Beat>[];
   readonly #changed = new Notice();
   readonly #impatient = new AbortController();
   readonly #ended = new AbortController();
@@ -79,6 +81,7 @@ export class Shift<Unit extends Held<Work>, Work extends Attempt, Beat, Exchange
       this.#ended.signal,
     );
     this.#duties = setup.createDuties({ lease: this.#lease, exchange: this.#exchange });
+    this.#enders = this.#duties.filter((duty) => duty.noteEnded);
     for (const duty of this.#duties) duty.start();
     this.#lease.start();
   }
@@ -148,7 +151,7 @@ export class Shift<Unit extends Held<Work>, Work extends Attempt, Beat, Exchange
   // 5. Valkey knows.
   #end(unit: Unit): void {
     this.#ending--;
-    for (const duty of this.#duties) duty.noteEnded?.(unit);
+    for (const duty of this.#enders) duty.noteEnded?.(unit);
     if (unit.verdict) this.#setup.report.ended(unit, unit.verdict);
     this.#changed.notify();
   }

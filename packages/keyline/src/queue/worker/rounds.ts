@@ -43,7 +43,8 @@ export class Rounds<Data> {
     pump.send(store.holding.settleAndTake(lease.name, places, what), {
       places: take,
       answered: (reply) => {
-        doubt.noteSuccess(finished.length > 0 && "settle", take > 0 && "take");
+        if (finished.length > 0) doubt.noteSuccess("settle");
+        if (take > 0) doubt.noteSuccess("take");
         this.#follow(reply, finished, take);
       },
       failed: (error) => {
@@ -62,11 +63,20 @@ export class Rounds<Data> {
       for (const job of finished) reconciler.doubtEnd(job, settled);
       doubt.raise();
     } else {
-      const missed = new Set(reply.missing);
-      finished.forEach((job, index) => (missed.has(index) ? events.missed(job) : events.ended(job)));
+      this.#noteEnds(finished, reply.missing);
       if (reply.gate && (take > 0 || reply.gate.state === "plain")) gates.note(reply.gate);
       if (reply.taken.length > 0) this.#parts.taken(reply.taken);
       if (take > 0) this.#parts.fewerTaken(take - reply.taken.length, reply.gate);
     }
+  }
+
+  #noteEnds(finished: readonly HeldJob<Data>[], missing: readonly number[]): void {
+    const { events } = this.#parts;
+    if (missing.length === 0) {
+      for (const job of finished) events.ended(job);
+      return;
+    }
+    const missed = new Set(missing);
+    finished.forEach((job, index) => (missed.has(index) ? events.missed(job) : events.ended(job)));
   }
 }

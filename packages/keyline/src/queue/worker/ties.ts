@@ -2,7 +2,7 @@ import type { Tie } from "../../valkey/queue/holding.ts";
 import type { Element } from "../element.ts";
 import type { HeldJob } from "./held-jobs.ts";
 
-const none: readonly Tie[] = [];
+const none: readonly never[] = [];
 
 /** What a job is tied to on Valkey outside its held list: its end loosens it. Most jobs are tied to nothing. */
 export function tiesOf({ element }: HeldJob<unknown>): readonly Tie[] {
@@ -20,10 +20,13 @@ export function groupTieOf({ id, group }: Element): Tie | undefined {
 
 /** The same for several, by their place among them. */
 export function tiesOfAll(jobs: readonly HeldJob<unknown>[]): readonly (readonly [index: number, tie: Tie])[] {
-  const ties: (readonly [number, Tie])[] = [];
-  jobs.forEach((job, index) => {
-    const own = tiesOf(job);
-    if (own !== none) for (const tie of own) ties.push([index, tie]);
-  });
-  return ties;
+  let ties: (readonly [number, Tie])[] | undefined;
+  for (let index = 0; index < jobs.length; index++) {
+    const job = jobs[index];
+    const own = job ? tiesOf(job) : none;
+    if (own === none) continue;
+    ties ??= [];
+    for (const tie of own) ties.push([index, tie]);
+  }
+  return ties ?? none;
 }

@@ -127,7 +127,8 @@ export class GroupCommands<Data> {
     pump.send(command, {
       places,
       answered: (reply) => {
-        doubt.noteSuccess(ended.length > 0 && "finish", places > 0 && "take");
+        if (ended.length > 0) doubt.noteSuccess("finish");
+        if (places > 0) doubt.noteSuccess("take");
         follow(reply);
       },
       failed: (error) => {
