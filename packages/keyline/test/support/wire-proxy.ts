@@ -32,6 +32,8 @@ export interface WireProxy {
   holdRequest(match: Match, until: Promise<void>): void;
   /** Stalls every connection that there is, and that is made until `passAll`. */
   stallAll(): void;
+  /** Whether nothing is read of what the server sends on the connections that there are, so that it piles up there. */
+  starveAll(on: boolean): void;
   cutAll(): void;
   /** Whether new connections are refused, as where nobody listens. */
   refuse(on: boolean): Promise<void>;
@@ -101,6 +103,9 @@ export async function startWireProxy(options: {
       faults.isStalling = true;
       for (const link of links) link.stall();
     },
+    starveAll(on) {
+      for (const link of links) link.starve(on);
+    },
     cutAll() {
       for (const link of links) link.cut();
     },
@@ -139,6 +144,11 @@ class Link {
     if (this.#state === "cut" || this.#state === "stalled") return;
     this.#state = "stalled";
     this.#faults.counts.stalls++;
+  }
+
+  starve(on: boolean): void {
+    if (on) this.#server.pause();
+    else this.#server.resume();
   }
 
   cut(): void {
