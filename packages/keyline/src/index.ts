@@ -21,6 +21,8 @@ export type {
   WorkBatchOptions,
   WorkOptions,
 } from "./queue/options.ts";
+export { JobCancelledError, JobDeadError } from "./queue/results/job-errors.ts";
+export type { WaitOptions } from "./queue/results/wait-options.ts";
 export type { ScheduleOptions } from "./queue/schedules/schedule-spec.ts";
 export type { Schedule, Tick } from "./queue/schedules/schedule-state.ts";
 export type { Missed } from "./queue/schedules/schedule-times.ts";

@@ -26,6 +26,8 @@ export interface Element {
   readonly isLatest: boolean;
   /** Of a tick. */
   readonly schedule: Tick | undefined;
+  /** For how many milliseconds its result is kept; 0 for not at all, undefined where it does not say. */
+  readonly keepMs: number | undefined;
 }
 
 export interface NewElement {
@@ -42,6 +44,7 @@ export interface NewElement {
   readonly isLatest?: boolean;
   /** Of a tick, as JSON. */
   readonly schedule?: string | undefined;
+  readonly keepMs?: number | undefined;
 }
 
 export function encodeElement(job: NewElement): string {
@@ -58,6 +61,7 @@ export function encodeElement(job: NewElement): string {
     key,
     isLatest = false,
     schedule,
+    keepMs,
   } = job;
   const head = attempts > 0 ? `{"attempts":${attempts},"id":"${id}"` : `{"id":"${id}"`;
   const options =
@@ -68,7 +72,8 @@ export function encodeElement(job: NewElement): string {
     (group === undefined ? "" : `,"group":"${group}"`) +
     (key === undefined ? "" : `,"key":"${key}"`) +
     (isLatest ? `,"latest":true` : "") +
-    (schedule === undefined ? "" : `,"schedule":${schedule}`);
+    (schedule === undefined ? "" : `,"schedule":${schedule}`) +
+    (keepMs === undefined ? "" : `,"keep":${keepMs}`);
   return `${head},"at":${at}${options},"data":${dataJson}}`;
 }
 
@@ -108,6 +113,7 @@ export function decodeElement(raw: string): Element {
     key: typeof fields["key"] === "string" ? fields["key"] : undefined,
     isLatest: fields["latest"] === true,
     schedule: fields["schedule"] === undefined ? undefined : readTick(fields["schedule"]),
+    keepMs: typeof fields["keep"] === "number" && fields["keep"] >= 0 ? Math.ceil(fields["keep"]) : undefined,
   };
 }
 

@@ -22,6 +22,8 @@ export interface QueueOptions<Input = unknown, Output = Input, Transactional ext
   readonly limits?: Limits;
   /** How many dead letters are kept, and for how long. Default 100,000, for 30 days. */
   readonly deadLetters?: DeadLetterRetention;
+  /** Milliseconds for which the results of jobs are kept, for `waitFor`; up to a year. Default: they are not. */
+  readonly keepResult?: number;
 }
 
 /** What goes beyond either is dropped, oldest first, and counted as `dropped` of `counts()`. */
@@ -50,6 +52,8 @@ export interface AddOptions {
   readonly group?: string;
   /** Adds nothing while a job with the same key is there. */
   readonly deduplicate?: Deduplicate;
+  /** Milliseconds for which its result is kept, for `waitFor`; 0 for not at all. Default: the queue's. */
+  readonly keepResult?: number;
 }
 
 /** Which jobs are one and the same: those with the same key, in the same form, on the same queue. */
@@ -101,6 +105,8 @@ export interface QueuePolicy {
   readonly maxPayloadBytes: number;
   readonly limits: Limits | undefined;
   readonly deadLetters: LetterRetention;
+  /** Undefined where results are not kept unless a job says so. */
+  readonly keepResultMs: number | undefined;
 }
 
 const queueOptionNames = new Set<string>([
@@ -112,6 +118,7 @@ const queueOptionNames = new Set<string>([
   "maxPayloadBytes",
   "limits",
   "deadLetters",
+  "keepResult",
 ] satisfies (keyof QueueOptions)[]);
 
 const retentionNames = new Set<string>(["maxLength", "maxAge"] satisfies (keyof DeadLetterRetention)[]);
@@ -120,7 +127,7 @@ const dayMs = 86_400_000;
 /** Throws INVALID_OPTION. */
 export function toPolicy(options: QueueOptions): QueuePolicy {
   checkOptionNames("queue", options, queueOptionNames);
-  const { maxAttempts = 10, backoff, lease = 10_000, maxPayloadBytes = 1_048_576, limits, deadLetters = {} } = options;
+  const { maxAttempts = 10, backoff, lease = 10_000, maxPayloadBytes = 1_048_576, limits, deadLetters = {}, keepResult } = options;
   if (limits) gatesOf(limits);
   return {
     maxAttempts: checkInteger("maxAttempts", maxAttempts, { min: 1, max: 1_000_000 }),
@@ -129,7 +136,13 @@ export function toPolicy(options: QueueOptions): QueuePolicy {
     maxPayloadBytes: checkInteger("maxPayloadBytes", maxPayloadBytes, { min: 1, max: 512 * 1_048_576 }),
     limits,
     deadLetters: toRetention(deadLetters),
+    keepResultMs: keepResult === undefined ? undefined : checkKeepResult(keepResult),
   };
+}
+
+/** Throws INVALID_OPTION. */
+export function checkKeepResult(keepResult: number): number {
+  return checkInteger("keepResult", keepResult, { min: 0, max: 366 * dayMs });
 }
 
 function toRetention(options: DeadLetterRetention): LetterRetention {

@@ -1,3 +1,4 @@
+import { checkId } from "../runtime/names.ts";
 import type { AddCheck } from "./add/add-check.ts";
 import type { DeadLetter } from "./letters/dead-letter.ts";
 import { DeadLetters } from "./letters/dead-letters.ts";
@@ -6,6 +7,7 @@ import type { DeadLettersOptions, LetterActOptions } from "./letters/letter-filt
 import type { LimitChanges, Limits } from "./gates/limits.ts";
 import type { QueueParts } from "./queue-parts.ts";
 import { readStatus, type QueueStatus } from "./queue-status.ts";
+import { checkWait, type WaitOptions } from "./results/wait-options.ts";
 import type { ScheduleOptions } from "./schedules/schedule-spec.ts";
 import type { Schedule } from "./schedules/schedule-state.ts";
 import { Schedules } from "./schedules/schedules.ts";
@@ -27,6 +29,22 @@ export abstract class QueueOperations<Input> {
   /** How many jobs wait, run, are scheduled and are dead, and how many dead letters were dropped. On a transactional queue `dead` counts rows; running jobs are not settled yet. */
   counts(): Promise<QueueStatus> {
     return this.#parts.door.accept(() => readStatus(this.#parts));
+  }
+
+  /**
+   * Resolves with the job's result when it has completed: what its handler returned, where that is kept (`keepResult`), else undefined. It may have
+   * ended before this call, as long as its result is kept. Nobody polls, however many wait, and an outage is waited through.
+   *
+   * Throws JobDeadError, JobCancelledError, TIMEOUT after `timeout` milliseconds (default: never) and the reason of `signal`; JOB_UNKNOWN when there is no such
+   * job and nothing is remembered of it; and before anything is sent INVALID_ID and INVALID_OPTION.
+   *
+   * @example
+   * const { id } = await reports.add({ month: "2026-10" }, { keepResult: 60_000 });
+   * const report = await reports.waitFor<{ url: string }>(id, { timeout: 30_000 });
+   */
+  async waitFor<Result = unknown>(id: string, options: WaitOptions = noOptions): Promise<Result> {
+    this.#parts.door.check();
+    return (await this.#parts.waits.for(checkId(id), checkWait(options))) as Result;
   }
 
   /**

@@ -10,6 +10,7 @@ import type { Gatekeeper } from "./gates/gatekeeper.ts";
 import type { JobRecord } from "./worker/job-record.ts";
 import type { LetterShelf } from "./letters/letter-shelf.ts";
 import type { QueuePolicy } from "./options.ts";
+import type { Waits } from "./results/waits.ts";
 import type { ScheduleBook } from "./schedules/schedule-book.ts";
 import type { TransactionalAdder } from "./add/transactional-adder.ts";
 
@@ -29,6 +30,7 @@ export interface QueueParts {
   readonly logger: Logger;
   readonly tails: StreamTails;
   readonly gatekeeper: Gatekeeper;
+  readonly waits: Waits;
   createBlockingConnection(blockMs: number): ValkeyConnection;
   readonly workers: Set<{ stop(): Promise<void> }>;
   readonly door: Door;

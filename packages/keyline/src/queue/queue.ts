@@ -36,7 +36,11 @@ export class Queue<Input, Output = Input, Transactional extends boolean = false>
 
   /** @internal */
   constructor(name: string, parts: QueueParts) {
-    const check = new AddCheck<Input>(name, { schema: parts.schema, maxPayloadBytes: parts.policy.maxPayloadBytes });
+    const check = new AddCheck<Input>(name, {
+      schema: parts.schema,
+      maxPayloadBytes: parts.policy.maxPayloadBytes,
+      keepMs: parts.policy.keepResultMs,
+    });
     super(parts, check);
     this.name = name;
     this.#parts = parts;

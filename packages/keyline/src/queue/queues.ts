@@ -20,6 +20,11 @@ import { LettersInRows } from "./letters/letters-in-rows.ts";
 import { LettersOnValkey } from "./letters/letters-on-valkey.ts";
 import { toPolicy, type QueueOptions, type QueuePolicy } from "./options.ts";
 import { PlainScheduleBook } from "./schedules/plain-schedule-book.ts";
+import { Tracker } from "./events/tracker.ts";
+import type { OutcomeShelf } from "./results/found.ts";
+import { OutcomesInRows } from "./results/outcomes-in-rows.ts";
+import { OutcomesOnValkey } from "./results/outcomes-on-valkey.ts";
+import { Waits } from "./results/waits.ts";
 import { Queue } from "./queue.ts";
 import type { QueueParts } from "./queue-parts.ts";
 import { TransactionalAdder } from "./add/transactional-adder.ts";
@@ -43,6 +48,8 @@ export class Queues {
   readonly #workers = new Set<{ stop(): Promise<void> }>();
   readonly #adders = new Set<Adder>();
   readonly #outlets = new Set<JobOutlet>();
+  readonly #waits = new Set<Waits>();
+  readonly #trackers = new Set<Tracker>();
   #relay: JobRelay | undefined;
 
   constructor(setup: QueuesSetup) {
@@ -73,6 +80,8 @@ export class Queues {
 
   /** Writes what is left to write. */
   async close(): Promise<void> {
+    for (const waits of this.#waits) waits.close();
+    await Promise.all([...this.#trackers].map((tracker) => tracker.stop()));
     await Promise.all([...this.#outlets].map((outlet) => outlet.stop()));
     await this.#relay?.stop();
     await Promise.all([...this.#outlets].map((outlet) => outlet.notes.stop()));
@@ -92,6 +101,13 @@ export class Queues {
       workers: this.#workers,
       door: this.#setup.door,
     };
+    const tracker = new Tracker(store, logger);
+    this.#trackers.add(tracker);
+    const openWaits = (shelf: OutcomeShelf): Waits => {
+      const waits = new Waits({ queue: name, store, shelf, tails, tracker, keepMs: policy.keepResultMs, logger });
+      this.#waits.add(waits);
+      return waits;
+    };
     const gatesParts = { leaseMs: policy.leaseMs, limits: policy.limits, logger };
     if (!options.transactional) {
       const adder = new PlainAdder(store, name);
@@ -99,7 +115,8 @@ export class Queues {
       const scheduleBook = new PlainScheduleBook(store, { queue: name, logger });
       const gatekeeper = new Gatekeeper(store, { ...gatesParts, table: undefined });
       const onlyPlain = { record: undefined, transactionalAdder: undefined, deadTable: undefined };
-      return { ...common, ...onlyPlain, gatekeeper, adder, scheduleBook, shelves: [lettersOnValkey] };
+      const waits = openWaits(new OutcomesOnValkey(store));
+      return { ...common, ...onlyPlain, waits, gatekeeper, adder, scheduleBook, shelves: [lettersOnValkey] };
     }
     const database = this.#setup.requireDatabase(`the transactional queue ${name}`);
     const relay = this.#relayFor(database);
@@ -115,7 +132,8 @@ export class Queues {
     const scheduleBook = new TransactionalScheduleBook(new ScheduleTable(database, name), { outlet, store, queue: name, logger });
     const deadTable = new DeadTable(database, name);
     const shelves = [new LettersInRows(deadTable, outlet), lettersOnValkey];
-    return { ...common, gatekeeper, adder: transactionalAdder, transactionalAdder, record, scheduleBook, deadTable, shelves };
+    const waits = openWaits(new OutcomesInRows(table.outcomes, store));
+    return { ...common, waits, gatekeeper, adder: transactionalAdder, transactionalAdder, record, scheduleBook, deadTable, shelves };
   }
 
   #relayFor(database: Database): JobRelay {

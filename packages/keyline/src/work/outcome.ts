@@ -3,9 +3,9 @@ import { KeylineError, toError } from "../runtime/errors.ts";
 
 /** How an attempt ended, seen from the handler; matched in one place, `verdict.ts`. */
 export type Outcome =
-  | { readonly kind: "completed" }
+  | { readonly kind: "completed"; readonly value?: unknown }
   /** The settle committed effects and the end of the job already. */
-  | { readonly kind: "settled" }
+  | { readonly kind: "settled"; readonly value?: unknown }
   | { readonly kind: "failed"; readonly error: Error }
   | { readonly kind: "snoozed"; readonly delayMs: number }
   | { readonly kind: "discarded"; readonly error: Error }
@@ -61,13 +61,19 @@ export function withTimeout(work: () => unknown, abort: (reason: Error) => void,
     }
     try {
       Promise.resolve(work()).then(
-        () => finish({ kind: "completed" }),
+        (value) => finish({ kind: "completed", value }),
         (error: unknown) => finish(outcomeOf(error)),
       );
     } catch (error) {
       finish(outcomeOf(toError(error)));
     }
   });
+}
+
+/** What counts where the handler may have settled; what it returned then belongs to that. */
+export function outcomeWith(settled: Outcome | undefined, outcome: Outcome): Outcome {
+  if (settled?.kind !== "settled" || outcome.kind !== "completed") return settled ?? outcome;
+  return { kind: "settled", value: outcome.value };
 }
 
 /** Query builders return objects that are promises by their `then` alone. */

@@ -1,5 +1,5 @@
 import type { Attempt } from "./attempt.ts";
-import { isThenable, outcomeOf, withTimeout, type Outcome } from "./outcome.ts";
+import { isThenable, outcomeOf, outcomeWith, withTimeout, type Outcome } from "./outcome.ts";
 import type { Finish, Runner } from "./runner.ts";
 
 /** What a handler can do besides returning and throwing, and what it has done. */
@@ -54,11 +54,11 @@ export class SingleRunner<Unit, Work extends Attempt, Context> implements Runner
     if (isThenable(result)) {
       // Of a promise that is none of the language's anything may be expected, also that its `then` throws.
       (result instanceof Promise ? result : Promise.resolve(result)).then(
-        () => finish(unit, completed),
+        (value: unknown) => finish(unit, value === undefined ? completed : { kind: "completed", value }),
         (error: unknown) => finish(unit, outcomeOf(error)),
       );
     } else {
-      finish(unit, completed);
+      finish(unit, result === undefined ? completed : { kind: "completed", value: result });
     }
   }
 
@@ -71,6 +71,6 @@ export class SingleRunner<Unit, Work extends Attempt, Context> implements Runner
       timeoutMs,
     );
     // What the settle came to counts, also for a handler that caught its error or threw after it.
-    finish(unit, (await settling?.outcome()) ?? outcome);
+    finish(unit, outcomeWith(await settling?.outcome(), outcome));
   }
 }

@@ -17,7 +17,7 @@ const refusal = (what: string, known: string): object =>
 
 test("an option that is not known is refused wherever options are taken, with those that are", async () => {
   const keyline = stage.keyline();
-  const rules = "schema, transactional, maxAttempts, backoff, lease, maxPayloadBytes, limits, deadLetters";
+  const rules = "schema, transactional, maxAttempts, backoff, lease, maxPayloadBytes, limits, deadLetters, keepResult";
   expect(() => keyline.queue("a", misspelt)).toThrow(refusal("queue", rules));
   expect(() => keyline.queue("a", { backoff: { type: "fixed", ...(misspelt as object) } })).toThrow(
     refusal("backoff", "type, delay, max, jitter"),
@@ -25,9 +25,11 @@ test("an option that is not known is refused wherever options are taken, with th
   const queue = keyline.queue<number>("a");
   expect(() => queue.work(() => undefined, misspelt)).toThrow(refusal("work", "concurrency, timeout"));
   expect(() => queue.workBatch(() => undefined, misspelt)).toThrow(refusal("workBatch", "size, concurrency, timeout"));
-  await expect(queue.add(1, misspelt)).rejects.toThrow(refusal("add", "id, maxAttempts, delay, runAt, priority, group, deduplicate, tx"));
+  await expect(queue.add(1, misspelt)).rejects.toThrow(
+    refusal("add", "id, maxAttempts, delay, runAt, priority, group, deduplicate, keepResult, tx"),
+  );
   await expect(queue.addMany([{ data: 1, ...(misspelt as object) }])).rejects.toThrow(
-    refusal("a job of addMany", "id, maxAttempts, delay, runAt, priority, group, deduplicate"),
+    refusal("a job of addMany", "id, maxAttempts, delay, runAt, priority, group, deduplicate, keepResult"),
   );
   await expect(queue.addMany([{ data: 1 }], misspelt)).rejects.toThrow(refusal("addMany", "tx"));
   expect(() => queue.deadLetters(misspelt)).toThrow(refusal("deadLetters", "ids, error, group, before, after, limit"));

@@ -13,6 +13,7 @@ const migrations = [
   "0007-dead-letter",
   "0008-deduplication",
   "0009-outcome",
+  "0011-result",
 ] as const;
 
 const createSchema = `

@@ -1,7 +1,8 @@
 import type { PoolClient } from "pg";
 import type { Database } from "../client/database.ts";
 import { isOutage } from "../client/failures.ts";
-import { joinIds, separator, settle, settleOne, type JobTable } from "./job-table.ts";
+import { joinIds, separator, settle, settleKept, settleOne, type JobTable } from "./job-table.ts";
+import { columnsOf, type ResultRow } from "./outcome-table.ts";
 import type { Claim, Claims, HeldRow } from "../settle/settlement.ts";
 
 interface SettledRow {
@@ -42,11 +43,19 @@ export class JobClaims implements Claims {
   }
 }
 
+/** A job that ends without effects, and its result where that is kept. */
+export interface CompletedRow extends HeldRow {
+  readonly result?: ResultRow | undefined;
+}
+
 /** Ends jobs that have no effects. Returns the ids of those that were this worker's to end. */
-export async function completeJobs(table: JobTable, jobs: readonly HeldRow[]): Promise<Set<string>> {
+export async function completeJobs(table: JobTable, jobs: readonly CompletedRow[]): Promise<Set<string>> {
+  const kept = jobs.flatMap(({ result }) => result ?? []);
+  const statement = kept.length === 0 ? settle : settleKept;
+  const values = kept.length === 0 ? valuesOf(table, jobs) : [...valuesOf(table, jobs), ...columnsOf(kept)];
   for (let isRepeated = false; ;) {
     try {
-      const [row] = await table.database.query<SettledRow>(settle, valuesOf(table, jobs));
+      const [row] = await table.database.query<SettledRow>(statement, values);
       const owed = owedOf(jobs, row);
       return isRepeated && owed.size < jobs.length ? await withGone(table, jobs, owed) : owed;
     } catch (error) {

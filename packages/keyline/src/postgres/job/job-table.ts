@@ -3,6 +3,7 @@ import type { TransactionClient } from "../client/options.ts";
 import type { Statement } from "../client/statement.ts";
 import { FailedRows } from "./failed-rows.ts";
 import { OnceRows } from "./once-rows.ts";
+import { OutcomeTable } from "./outcome-table.ts";
 import { PlacedRows } from "./placed-rows.ts";
 import { queryWithin } from "../client/tx-check.ts";
 
@@ -27,6 +28,8 @@ export interface JobRow {
   readonly is_latest: boolean | null;
   /** Which tick it is, as JSON. */
   readonly schedule: string | null;
+  /** For how many milliseconds its result is kept. */
+  readonly keep: number | null;
 }
 
 export interface NewJob {
@@ -50,6 +53,12 @@ const insertInTransaction = `${insert.text} ON CONFLICT (queue, id) DO NOTHING R
 
 export const settle: Statement = { name: "keyline-settle", text: "SELECT settled, missing, xid FROM keyline.settle_jobs($1, $2, $3)" };
 
+/** Where results of some of them are kept. */
+export const settleKept: Statement = {
+  name: "keyline-settle-kept",
+  text: "SELECT settled, missing, xid FROM keyline.settle_kept($1, $2, $3, $4::text[], $5::json[], $6::bigint[])",
+};
+
 export const settleOne: Statement = { name: "keyline-settle-one", text: "SELECT keyline.settle_job($1, $2, $3) AS xid" };
 
 const findOpen: Statement = {
@@ -59,7 +68,7 @@ const findOpen: Statement = {
 
 export const columns = `id, data::text AS data, attempts, max_attempts, floor(extract(epoch FROM added_at) * 1000)::float8 AS at,
   greatest(0, ceil(extract(epoch FROM due_at - now()) * 1000))::float8 AS delay, priority, group_name, seq::text AS order,
-  schedule::text AS schedule, is_latest`;
+  schedule::text AS schedule, is_latest, keep_result::float8 AS keep`;
 
 const mark: Statement = { name: "keyline-mark", text: "SELECT keyline.mark_delivered($1, $2, $3, $4) AS is_in_charge" };
 
@@ -103,6 +112,7 @@ export class JobTable {
   readonly placed: PlacedRows;
   readonly once: OnceRows;
   readonly failed: FailedRows;
+  readonly outcomes: OutcomeTable;
 
   constructor(database: Database, queue: string) {
     this.database = database;
@@ -110,6 +120,7 @@ export class JobTable {
     this.placed = new PlacedRows(database, queue);
     this.once = new OnceRows(database, queue);
     this.failed = new FailedRows(database, queue);
+    this.outcomes = new OutcomeTable(database, queue);
   }
 
   async insert(jobs: readonly NewJob[]): Promise<void> {

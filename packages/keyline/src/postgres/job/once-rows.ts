@@ -19,7 +19,12 @@ export interface OnceRow {
   /** Its place among all jobs of all queues, as text: a 64-bit number. */
   readonly order: string;
   /** Of a job that is there and is due earlier than it was: what its element has to say, as that on Valkey comes too late. */
-  readonly sooner: { readonly at: number; readonly maxAttempts: number | null; readonly priority: "high" | "low" | null } | null;
+  readonly sooner: {
+    readonly at: number;
+    readonly maxAttempts: number | null;
+    readonly priority: "high" | "low" | null;
+    readonly keep: number | null;
+  } | null;
   /** Null where nothing was written. */
   readonly xid: string | null;
 }
@@ -35,7 +40,8 @@ export interface BegunRow {
 const add: Statement = {
   name: "keyline-add-once",
   text: `SELECT there, added, in_order AS order, sooner, pg_current_xact_id_if_assigned()::text AS xid FROM keyline.add_once(
-      $1, $2::text[], $3::text[], $4::integer[], $5::float8[], $6::float8[], $7::text[], $8::text[], $9::boolean[], $10::text[], $11::float8[], $12::text[]
+      $1, $2::text[], $3::text[], $4::integer[], $5::float8[], $6::float8[], $7::text[], $8::text[], $10::boolean[], $11::text[], $12::float8[], $13::text[],
+      $9::bigint[]
     ) ORDER BY place`,
 };
 

@@ -12,6 +12,8 @@ export interface PlacedJob {
   readonly runAt?: number | undefined;
   readonly priority?: "high" | "low" | undefined;
   readonly group?: string | undefined;
+  /** For how many milliseconds its result is kept. */
+  readonly keepMs?: number | undefined;
 }
 
 /** What PostgreSQL made of it. */
@@ -22,15 +24,15 @@ export interface PlacedRow {
   readonly xid: string;
 }
 
-const columns = "id, data, max_attempts, delay, run_at, priority, group_name";
+const columns = "id, data, max_attempts, delay, run_at, priority, group_name, keep_result";
 
 const insertPlaced: Statement = {
   name: "keyline-insert-placed",
-  text: `INSERT INTO keyline.job (queue, id, data, max_attempts, due_at, state, priority, group_name)
-    SELECT $1, id, data::json, max_attempts, due_at, CASE WHEN due_at > now() THEN 'scheduled' ELSE 'waiting' END, priority, group_name
+  text: `INSERT INTO keyline.job (queue, id, data, max_attempts, due_at, state, priority, group_name, keep_result)
+    SELECT $1, id, data::json, max_attempts, due_at, CASE WHEN due_at > now() THEN 'scheduled' ELSE 'waiting' END, priority, group_name, keep_result
     FROM (
       SELECT ${columns}, place, coalesce(to_timestamp(run_at / 1000), statement_timestamp() + delay * interval '1 millisecond') AS due_at
-      FROM unnest($2::text[], $3::text[], $4::integer[], $5::float8[], $6::float8[], $7::text[], $8::text[]) WITH ORDINALITY
+      FROM unnest($2::text[], $3::text[], $4::integer[], $5::float8[], $6::float8[], $7::text[], $8::text[], $9::bigint[]) WITH ORDINALITY
         AS new (${columns}, place)
     ) AS placed
     ORDER BY place
@@ -92,5 +94,6 @@ export function valuesOfPlaced(queue: string, jobs: readonly PlacedJob[]): unkno
     jobs.map(({ runAt }) => runAt ?? null),
     jobs.map(({ priority }) => priority ?? null),
     jobs.map(({ group }) => group ?? null),
+    jobs.map(({ keepMs }) => keepMs ?? null),
   ];
 }

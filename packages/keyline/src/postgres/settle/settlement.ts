@@ -19,7 +19,7 @@ export interface HeldRow {
 }
 
 /** What a settle commits together with the end of its rows; `owed` holds the ids of those that were not settled before. */
-type Effects = (tx: PoolClient, owed: ReadonlySet<string>) => Promise<void>;
+type Effects = (tx: PoolClient, owed: ReadonlySet<string>) => Promise<unknown>;
 
 /** Jobs, or events of a group, that are to end together with their effects. */
 export interface Settlement {
@@ -133,7 +133,7 @@ export async function writeWithin(
   { rows, effects, signal }: Settlement,
   { begins, mayGuess }: { readonly begins: boolean; readonly mayGuess: boolean },
 ): Promise<Written> {
-  const write = (owed: ReadonlySet<string>): Promise<void> => lend(client, (tx) => unlessAborted(effects(tx, owed), signal));
+  const write = (owed: ReadonlySet<string>): Promise<unknown> => lend(client, (tx) => unlessAborted(effects(tx, owed), signal));
   const claim = (): Promise<[unknown, Claim]> => Promise.all([begins && begin(client), claims.claim(client, rows)]);
   if (!mayGuess || !isPipelining(client) || !rows.every(isFirst)) {
     const [, claimed] = await inOnePacket(client, claim);
@@ -159,7 +159,7 @@ function isPipelining(client: PoolClient): boolean {
 }
 
 /** Waits for `work` until `signal` is aborted, then throws its reason: effects that hang must not hold their connection for ever. */
-function unlessAborted(work: Promise<void>, signal: AbortSignal | undefined): Promise<void> {
+function unlessAborted(work: Promise<unknown>, signal: AbortSignal | undefined): Promise<unknown> {
   if (!signal) return work;
   return new Promise((resolve, reject) => {
     const abort = (): void => reject(toError(signal.reason));

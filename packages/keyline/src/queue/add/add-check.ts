@@ -6,9 +6,18 @@ import { checkInteger, checkOptionNames } from "../../runtime/options.ts";
 import { validate } from "../../runtime/schema.ts";
 import type { AddRequest } from "./adder.ts";
 import { placementOf } from "./placement.ts";
-import type { AddOptions, TransactionalAddOptions } from "../options.ts";
+import { checkKeepResult, type AddOptions, type TransactionalAddOptions } from "../options.ts";
 
-const jobOptions = ["id", "maxAttempts", "delay", "runAt", "priority", "group", "deduplicate"] as const satisfies (keyof AddOptions)[];
+const jobOptions = [
+  "id",
+  "maxAttempts",
+  "delay",
+  "runAt",
+  "priority",
+  "group",
+  "deduplicate",
+  "keepResult",
+] as const satisfies (keyof AddOptions)[];
 const addOptionNames = new Set<string>([...jobOptions, "tx"] satisfies (keyof TransactionalAddOptions)[]);
 const jobOptionNames = new Set<string>(jobOptions);
 const addManyOptionNames = new Set(["tx"]);
@@ -18,14 +27,20 @@ export class AddCheck<Input> {
   readonly #subject: string;
   readonly #schema: StandardSchemaV1 | undefined;
   readonly #maxPayloadBytes: number;
+  readonly #keepMs: number | undefined;
 
   constructor(
     queue: string,
-    { schema, maxPayloadBytes }: { readonly schema: StandardSchemaV1 | undefined; readonly maxPayloadBytes: number },
+    {
+      schema,
+      maxPayloadBytes,
+      keepMs,
+    }: { readonly schema: StandardSchemaV1 | undefined; readonly maxPayloadBytes: number; readonly keepMs: number | undefined },
   ) {
     this.#subject = `queue ${queue}`;
     this.#schema = schema;
     this.#maxPayloadBytes = maxPayloadBytes;
+    this.#keepMs = keepMs;
   }
 
   /** Throws, or rejects with, INVALID_OPTION, INVALID_ID, ValidationError, NOT_SERIALIZABLE, FORBIDDEN_KEY or PAYLOAD_TOO_LARGE. */
@@ -47,7 +62,7 @@ export class AddCheck<Input> {
   }
 
   #toRequest(data: Input, options: AddOptions): AddRequest {
-    const { id, maxAttempts } = options;
+    const { id, maxAttempts, keepResult } = options;
     if (maxAttempts !== undefined) checkInteger("maxAttempts", maxAttempts, { min: 1, max: 1_000_000 });
     return {
       id: id === undefined ? newId() : checkId(id),
@@ -55,6 +70,7 @@ export class AddCheck<Input> {
       dataJson: toJson(this.#subject, data, this.#maxPayloadBytes),
       maxAttempts,
       placement: placementOf(options),
+      keepMs: keepResult === undefined ? this.#keepMs : checkKeepResult(keepResult),
     };
   }
 }

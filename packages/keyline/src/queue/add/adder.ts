@@ -15,6 +15,8 @@ export interface AddRequest {
   readonly maxAttempts: number | undefined;
   /** Undefined for a job that simply goes to the tail. */
   readonly placement: Placement | undefined;
+  /** For how many milliseconds its result is kept; undefined where nobody said so. */
+  readonly keepMs: number | undefined;
 }
 
 /** The way in which a queue adds jobs: `adder.ts` to Valkey alone, `transactional-adder.ts` to PostgreSQL first. */
@@ -55,8 +57,8 @@ class PlainPage extends Page<void> {
     return this.#elements.count >= pageElements || this.#elements.length >= pageLength;
   }
 
-  add({ id, dataJson, maxAttempts }: AddRequest): Promise<AddResult> {
-    const element = encodeElement({ id, dataJson, at: Date.now(), maxAttempts });
+  add({ id, dataJson, maxAttempts, keepMs }: AddRequest): Promise<AddResult> {
+    const element = encodeElement({ id, dataJson, at: Date.now(), maxAttempts, keepMs });
     // All but the data is ASCII, and the data is one flat string, which is quick to measure.
     this.#elements.add(element, element.length - dataJson.length + Buffer.byteLength(dataJson));
     return this.reply.then(() => ({ id, added: true }));
@@ -75,9 +77,9 @@ class OwnIdPage extends Page<readonly boolean[]> {
     return this.#idsAndElements.length >= 2 * pageElements || this.#length >= pageLength;
   }
 
-  add({ id, dataJson, maxAttempts }: AddRequest): Promise<AddResult> {
+  add({ id, dataJson, maxAttempts, keepMs }: AddRequest): Promise<AddResult> {
     const index = this.#idsAndElements.length / 2;
-    const element = encodeElement({ id, dataJson, at: Date.now(), maxAttempts, hasOwnId: true });
+    const element = encodeElement({ id, dataJson, at: Date.now(), maxAttempts, hasOwnId: true, keepMs });
     this.#idsAndElements.push(id, element);
     this.#length += element.length;
     return this.reply.then((added) => ({ id, added: added[index] === true }));

@@ -20,6 +20,7 @@ export function committedPlaced(job: {
   readonly maxAttempts: number | undefined;
   readonly placement: Placement;
   readonly order: string | undefined;
+  readonly keepMs: number | undefined;
 }): Committed {
   // The record knows which keys are held.
   const { once, ...placement } = job.placement;
@@ -43,6 +44,7 @@ export function committedSooner({
   maxAttempts,
   priority,
   delayMs,
+  keepMs,
 }: {
   readonly id: string;
   readonly dataJson: string;
@@ -50,6 +52,7 @@ export function committedSooner({
   readonly maxAttempts: number | undefined;
   readonly priority: "high" | "low" | undefined;
   readonly delayMs: number | undefined;
+  readonly keepMs: number | undefined;
 }): Committed {
   const placed = placedElement({
     id,
@@ -59,6 +62,7 @@ export function committedSooner({
     isOwnId: false,
     isAgain: true,
     isLatest: true,
+    keepMs,
     placement: { delayMs, priority },
   });
   return { id, element: placed.element, place: () => placed };
@@ -72,10 +76,24 @@ export function committedRow(row: JobRow, { isAgain = false } = {}): Committed {
   const schedule = row.schedule ?? undefined;
   const maxAttempts = row.max_attempts ?? undefined;
   const isLatest = row.is_latest ?? false;
+  const keepMs = row.keep ?? undefined;
   if (delay === 0 && priority === null && group === null) {
-    return { id: row.id, element: encodeElement({ id, dataJson, at, attempts, maxAttempts, isAgain, isLatest, schedule }) };
+    return { id: row.id, element: encodeElement({ id, dataJson, at, attempts, maxAttempts, isAgain, isLatest, schedule, keepMs }) };
   }
   const placement: Placement = { delayMs: delay === 0 ? undefined : delay, priority: priority ?? undefined, group: group ?? undefined };
-  const placed = placedElement({ id, dataJson, at, attempts, maxAttempts, isAgain, isLatest, isOwnId: false, placement, order, schedule });
+  const placed = placedElement({
+    id,
+    dataJson,
+    at,
+    attempts,
+    maxAttempts,
+    isAgain,
+    isLatest,
+    isOwnId: false,
+    placement,
+    order,
+    schedule,
+    keepMs,
+  });
   return { id: row.id, element: placed.element, place: () => placed };
 }

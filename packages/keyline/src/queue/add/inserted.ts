@@ -55,24 +55,24 @@ export function toNewJob({ id, dataJson, maxAttempts }: AddRequest): NewJob {
   return { id, dataJson, maxAttempts };
 }
 
-export function toPlacedJob({ id, dataJson, maxAttempts, placement }: AddRequest): PlacedJob {
-  return { id, dataJson, maxAttempts, ...placement };
+export function toPlacedJob({ id, dataJson, maxAttempts, keepMs, placement }: AddRequest): PlacedJob {
+  return { id, dataJson, maxAttempts, keepMs, ...placement };
 }
 
-export function toOnceJob({ id, isOwnId, dataJson, maxAttempts, placement }: AddRequest): OnceJob {
-  return { id, isOwnId, dataJson, maxAttempts, ...placement };
+export function toOnceJob({ id, isOwnId, dataJson, maxAttempts, keepMs, placement }: AddRequest): OnceJob {
+  return { id, isOwnId, dataJson, maxAttempts, keepMs, ...placement };
 }
 
 function toSooner(
   { dataJson, placement }: AddRequest,
   id: string,
-  { at, maxAttempts, priority }: NonNullable<OnceRow["sooner"]>,
+  { at, maxAttempts, priority, keep }: NonNullable<OnceRow["sooner"]>,
 ): Committed {
-  const rules = { maxAttempts: maxAttempts ?? undefined, priority: priority ?? undefined };
+  const rules = { maxAttempts: maxAttempts ?? undefined, priority: priority ?? undefined, keepMs: keep ?? undefined };
   return committedSooner({ id, dataJson, at, ...rules, delayMs: placement?.delayMs });
 }
 
-function toCommitted({ id, dataJson, maxAttempts, placement }: AddRequest, at: number, order: string | undefined): Committed {
-  if (placement) return committedPlaced({ id, dataJson, at, maxAttempts, placement, order });
-  return { id, element: encodeElement({ id, dataJson, at, maxAttempts }) };
+function toCommitted({ id, dataJson, maxAttempts, keepMs, placement }: AddRequest, at: number, order: string | undefined): Committed {
+  if (placement) return committedPlaced({ id, dataJson, at, maxAttempts, placement, order, keepMs });
+  return { id, element: encodeElement({ id, dataJson, at, maxAttempts, keepMs }) };
 }

@@ -13,6 +13,7 @@ import { ElementBatch } from "../../valkey/queue/element-batch.ts";
 import type { Gatekeeper } from "../gates/gatekeeper.ts";
 import type { QueueStore } from "../../valkey/queue/queue-store.ts";
 import { committedRow, type Committed } from "./committed.ts";
+import { readEverywhere } from "./everywhere.ts";
 
 const firstWaitMs = 1_000;
 const censusPage = 1_000;
@@ -119,20 +120,9 @@ export class JobOutlet implements Outlet {
     return epoch;
   }
 
-  /**
-   * Reads the store against the way that jobs go: a job that moves while they are read is then met twice rather than missed. The
-   * queue is read from its tail, where moves at the head do not shift what is still to be read.
-   */
   async idsHeld(): Promise<ReadonlySet<string>> {
     const ids = new Set<string>();
-    const { keys } = this.#store;
-    await this.#readIds(keys.scheduled, ids);
-    for await (const group of this.#store.reads.groups()) await this.#readIds(keys.line(group), ids);
-    for (const list of [keys.waiting, keys.high, keys.low]) await this.#readIds(list, ids);
-    for (const worker of [...(await this.#store.leases.workers()), ...(await this.#store.leases.goneWorkers(Infinity))]) {
-      await this.#readIds(keys.held(worker), ids);
-    }
-    await this.#readIds(keys.scheduled, ids);
+    await readEverywhere(this.#store, (key) => this.#readIds(key, ids));
     return ids;
   }
 

@@ -70,6 +70,7 @@ export function placedElement(job: {
   readonly isAgain?: boolean;
   readonly isLatest?: boolean;
   readonly schedule?: string | undefined;
+  readonly keepMs?: number | undefined;
   /** Its place among all jobs, where that is known. */
   readonly order?: string | undefined;
 }): PlacedElement {

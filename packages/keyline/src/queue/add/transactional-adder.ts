@@ -227,8 +227,9 @@ function middleOf(batch: readonly Pending[]): number | undefined {
   return best;
 }
 
-function isPlaced({ placement }: AddRequest): boolean {
-  return placement !== undefined;
+/** It has more than the columns that nearly all have. */
+function isPlaced({ placement, keepMs }: AddRequest): boolean {
+  return placement !== undefined || keepMs !== undefined;
 }
 
 function isOnce({ placement }: AddRequest): boolean {

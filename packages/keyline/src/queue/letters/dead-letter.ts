@@ -94,7 +94,8 @@ function dataOf(element: string): unknown {
   }
 }
 
-function readWhy(text: string): Partial<Why> {
+/** Why a letter is dead, as its writer put it. */
+export function readWhy(text: string): Partial<Why> {
   try {
     return (JSON.parse(text) as Why | null) ?? {};
   } catch {

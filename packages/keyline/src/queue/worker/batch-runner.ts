@@ -1,4 +1,4 @@
-import { withTimeout } from "../../work/outcome.ts";
+import { outcomeWith, withTimeout, type Outcome } from "../../work/outcome.ts";
 import type { Finish, Runner } from "../../work/runner.ts";
 import { BatchSettles, type BatchHandlerContext, type RunningJob } from "./batch-settle.ts";
 import type { HeldJob } from "./held-jobs.ts";
@@ -56,6 +56,12 @@ export class BatchRunner<Data> implements Runner<HeldJob<Data>, Job<Data>> {
     const outcome = await withTimeout(() => handler(jobs, settles ?? noSettling), abort, timeoutMs);
     const outcomes = await settles?.outcomes();
     this.#batches--;
-    for (const { held, job } of batch) finish(held, outcomes?.get(job) ?? outcome);
+    for (const { held, job } of batch) finish(held, outcomeWith(outcomes?.get(job), outcomeOfOne(job, outcome)));
   }
+}
+
+/** A batch's handler may return a Map of what each job's result is. */
+function outcomeOfOne(job: Job<unknown>, outcome: Outcome): Outcome {
+  if (outcome.kind !== "completed" || outcome.value === undefined) return outcome;
+  return { kind: "completed", value: outcome.value instanceof Map ? outcome.value.get(job) : undefined };
 }

@@ -11,7 +11,7 @@ export interface RunningJob<Data> {
   readonly job: Job<Data>;
 }
 
-type BatchEffects<Data> = (tx: Transaction, owed: readonly Job<Data>[]) => Promise<void>;
+type BatchEffects<Data> = (tx: Transaction, owed: readonly Job<Data>[]) => Promise<unknown>;
 
 /** What a batch's settle came to. */
 export interface BatchSettlement<Data> {
@@ -31,10 +31,12 @@ export interface BatchSettlement<Data> {
  * settled, they are retried. When `owed` turns out to have named settled jobs, what was written is rolled back, and `effects` called
  * again without them. So it may be called several times, and should only write through `tx`. Settles of the same moment may share
  * a transaction, one after the other: what is set with SET LOCAL there can be seen by the next.
+ *
+ * Where results are kept (`keepResult`) `effects` may return a Map of them, by job.
  */
 export type BatchSettle<Data> = (
   jobs: readonly Job<Data>[],
-  effects: (tx: Transaction, owed: readonly Job<Data>[]) => Promise<void>,
+  effects: (tx: Transaction, owed: readonly Job<Data>[]) => Promise<unknown>,
 ) => Promise<BatchSettlement<Data>>;
 
 export interface BatchHandlerContext<Data> {
@@ -130,13 +132,16 @@ export class BatchSettles<Data> {
     try {
       const settled = await this.#access.record.settle({
         rows: running.flatMap(({ held }) => held.element ?? []),
-        effects: (tx, owed) =>
-          blame.watch(() =>
-            effects(
+        effects: (tx, owed) => {
+          const ours = running.filter(({ job }) => owed.has(job.id));
+          return blame.watch(async () => {
+            const values = await effects(
               tx,
-              running.flatMap(({ job }) => (owed.has(job.id) ? job : [])),
-            ),
-          ),
+              ours.map(({ job }) => job),
+            );
+            await this.#access.results.keepAll(tx, ours, values);
+          });
+        },
         // Whatever aborts one job of a batch aborts all of them.
         signal: first.job.signal,
       });

@@ -1,5 +1,6 @@
 import { describeError, type Verdict } from "../../work/verdict.ts";
 import type { Failure } from "../../postgres/job/failed-rows.ts";
+import type { ResultRow } from "../../postgres/job/outcome-table.ts";
 import type { NewLetter } from "../../valkey/queue/letters.ts";
 import { splitHistory, toEntry, withFailure, type FailedAttempt } from "./attempt-history.ts";
 import { stackAtEnd, writeLetter } from "../letters/dead-letter.ts";
@@ -20,14 +21,24 @@ interface DisposalParts {
   /** The attempt, if it failed. */
   readonly failed: FailedAttempt | undefined;
   readonly signal: AbortSignal;
+  /** For how long its result is kept; 0: not at all. */
+  readonly keepMs: number;
 }
 
 /**
  * Brings a verdict to PostgreSQL where that holds the record, and returns what remains to be done on Valkey. First the record: if
  * this process dies in between, the element is still in its held list, is returned, and the row decides.
  */
-export async function disposalOf(job: HeldJob<unknown>, verdict: Verdict, { record, failed, signal }: DisposalParts): Promise<Disposal> {
-  if (verdict.kind === "drop") return { kind: "settle" };
+export async function disposalOf(
+  job: HeldJob<unknown>,
+  verdict: Verdict,
+  { record, failed, signal, keepMs }: DisposalParts,
+): Promise<Disposal> {
+  if (verdict.kind === "drop") {
+    const { openIn, json } = job.result ?? {};
+    if (record && job.element && openIn !== undefined) await record.closeResult(job.element.id, { json, openIn }, signal);
+    return { kind: "settle" };
+  }
   if (verdict.kind === "yield") return { kind: "yield" };
   if (!record) {
     if (verdict.kind === "settle") return { kind: "settle" };
@@ -40,7 +51,7 @@ export async function disposalOf(job: HeldJob<unknown>, verdict: Verdict, { reco
   const { id, attempts: heldAttempts } = job.element;
   switch (verdict.kind) {
     case "settle": {
-      const isOurs = await record.complete({ id, attempts: heldAttempts });
+      const isOurs = await record.complete({ id, attempts: heldAttempts, result: keptRow(job, keepMs) });
       return isOurs ? { kind: "settle" } : drop(job, settledElsewhere({ id, queue: record.table.queue }).error);
     }
     case "bury":
@@ -55,9 +66,14 @@ export async function disposalOf(job: HeldJob<unknown>, verdict: Verdict, { reco
   }
 }
 
+function keptRow({ element, result }: HeldJob<unknown>, keepMs: number): ResultRow | undefined {
+  return element && keepMs > 0 ? { id: element.id, json: result?.json, keepMs } : undefined;
+}
+
 /** The row says that the job is not this worker's to end. */
 function drop(job: HeldJob<unknown>, error: Error): Disposal {
   job.verdict = { kind: "drop", error };
+  job.result = undefined;
   return { kind: "settle" };
 }
 

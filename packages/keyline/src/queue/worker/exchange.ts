@@ -26,6 +26,7 @@ import type { QueuePolicy } from "../options.ts";
 import { GateMemory } from "./gate-memory.ts";
 import { JobEnds } from "./job-ends.ts";
 import { Rounds } from "./rounds.ts";
+import type { Ties } from "./ties.ts";
 import { Reconciler, type Command, type Reading } from "./reconciler.ts";
 
 export interface ExchangeSetup<Data> {
@@ -39,6 +40,7 @@ export interface ExchangeSetup<Data> {
   readonly largestTake: number;
   readonly blockMs: number;
   readonly policy: QueuePolicy;
+  readonly ties: Ties;
   readonly logger: Logger;
   readonly events: ExchangeEvents<HeldJob<Data>>;
 }

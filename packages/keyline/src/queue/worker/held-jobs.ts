@@ -22,6 +22,8 @@ export class HeldJob<Data> implements Held<Job<Data>> {
   order: string | undefined;
   /** Its data as its row has it, where that counts and not the element's. */
   recordJson: string | undefined;
+  /** Its result, where that is kept and this attempt has completed it. */
+  result: { readonly json: string | undefined; readonly openIn?: string | undefined } | undefined;
   /** How long it rests when it goes back before its turn. */
   restMs: number | undefined;
   readonly #takenAt: number;

@@ -8,7 +8,7 @@ import type { Disposal } from "./disposal.ts";
 import type { HeldJob, HeldJobs } from "./held-jobs.ts";
 import type { QueuePolicy } from "../options.ts";
 import type { Command, Reconciler } from "./reconciler.ts";
-import { groupTieOf, tiesOf } from "./ties.ts";
+import { groupTieOf, type Ties } from "./ties.ts";
 import { turnOf } from "./turns.ts";
 
 type LoneDisposal = Exclude<Disposal, { kind: "settle" }>;
@@ -16,6 +16,7 @@ type LoneDisposal = Exclude<Disposal, { kind: "settle" }>;
 export interface JobEndsParts<Data> {
   readonly store: QueueStore;
   readonly policy: QueuePolicy;
+  readonly ties: Ties;
   readonly held: HeldJobs<Data>;
   readonly pump: Pump;
   readonly doubt: Doubt<HeldJob<Data>, Command>;
@@ -63,14 +64,14 @@ export class JobEnds<Data> {
     place: HeldPlace,
     { job, disposal }: { readonly job: HeldJob<Data>; readonly disposal: LoneDisposal },
   ): Promise<boolean> {
-    const { store, policy } = this.#parts;
+    const { store, policy, ties } = this.#parts;
     switch (disposal.kind) {
       case "retry":
         return store.holding.retry(worker, place, { ...disposal, group: job.element && groupTieOf(job.element) });
       case "yield":
         return store.holding.yieldTurn(worker, place, turnOf(job));
       case "bury":
-        return store.holding.bury(worker, place, { letter: disposal.letter, kept: policy.deadLetters, ties: tiesOf(job) });
+        return store.holding.bury(worker, place, { letter: disposal.letter, kept: policy.deadLetters, ties: ties.of(job) });
     }
   }
 }

@@ -3,16 +3,16 @@ import { toError } from "../../runtime/errors.ts";
 import { randomTag } from "../../runtime/ids.ts";
 import type { Logger } from "../../runtime/logger.ts";
 import { isOutage } from "../../postgres/client/failures.ts";
-import { completeJobs, JobClaims } from "../../postgres/job/job-claims.ts";
+import { completeJobs, JobClaims, type CompletedRow } from "../../postgres/job/job-claims.ts";
 import type { Failure } from "../../postgres/job/failed-rows.ts";
 import type { JobTable } from "../../postgres/job/job-table.ts";
 import type { DeliveryNotes } from "../../postgres/job/delivery-notes.ts";
 import { SettleLanes } from "../../postgres/settle/settle-lanes.ts";
-import type { HeldRow, Settlement } from "../../postgres/settle/settlement.ts";
+import type { Settlement } from "../../postgres/settle/settlement.ts";
 import type { QueueStore } from "../../valkey/queue/queue-store.ts";
 
 interface Completion {
-  readonly job: HeldRow;
+  readonly job: CompletedRow;
   readonly resolve: (isOurs: boolean) => void;
   readonly reject: (error: Error) => void;
 }
@@ -52,7 +52,7 @@ export class JobRecord {
    * Ends a job without effects, in one statement with all that end while the one before is under way. Returns false when it was not this
    * worker's to end: it was settled before, or somebody has a later attempt.
    */
-  complete(job: HeldRow): Promise<boolean> {
+  complete(job: CompletedRow): Promise<boolean> {
     return new Promise((resolve, reject) => {
       this.#completions.push({ job, resolve, reject });
       queueMicrotask(() => this.#sendCompletions());
@@ -82,6 +82,15 @@ export class JobRecord {
   async bury(failure: Failure & { readonly id: string; readonly stack: string | undefined }, signal: AbortSignal): Promise<void> {
     this.notes.forget(failure.id);
     await this.#insist(signal, () => this.table.failed.bury(failure.id, failure));
+  }
+
+  /** What the handler has returned that settled without a result. */
+  async closeResult(
+    id: string,
+    result: { readonly json: string | undefined; readonly openIn: string },
+    signal: AbortSignal,
+  ): Promise<void> {
+    await this.#insist(signal, () => this.table.outcomes.close(id, result));
   }
 
   async #insist<Result>(signal: AbortSignal, work: () => Promise<Result>): Promise<Result> {

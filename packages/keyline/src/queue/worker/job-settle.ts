@@ -3,11 +3,12 @@ import { KeylineError } from "../../runtime/errors.ts";
 import type { Outcome } from "../../work/outcome.ts";
 import { SettleOnce } from "../../work/settle-once.ts";
 import type { Settling } from "../../work/single-runner.ts";
+import type { ResultKeeper } from "../results/result-keeper.ts";
 import type { HeldJob } from "./held-jobs.ts";
 import type { Job } from "../job.ts";
 import type { JobRecord } from "./job-record.ts";
 
-type JobEffects = (tx: Transaction) => Promise<void>;
+type JobEffects = (tx: Transaction) => Promise<unknown>;
 
 /**
  * Commits the end of the job together with what `effects` writes, in one short transaction. Resolves to true when this call did it,
@@ -16,8 +17,10 @@ type JobEffects = (tx: Transaction) => Promise<void>;
  *
  * `effects` may be called again after a conflict or a lost connection, so it should only write through `tx`. Settles of the same
  * moment may share a transaction, one after the other: what is set with SET LOCAL there can be seen by the next.
+ *
+ * Where the job's result is kept (`keepResult`) it is what `effects` returns, committed with them; where that is undefined it is what the handler returns.
  */
-export type Settle = (effects: (tx: Transaction) => Promise<void>) => Promise<boolean>;
+export type Settle = (effects: (tx: Transaction) => Promise<unknown>) => Promise<boolean>;
 
 export interface HandlerContext {
   readonly settle: Settle;
@@ -28,6 +31,7 @@ export interface SettleAccess {
   readonly record: JobRecord;
   /** Asks Valkey whether the worker's lease goes on, where that is in doubt. */
   confirmLease(): Promise<void>;
+  readonly results: ResultKeeper;
 }
 
 /** What handlers of a queue get where nothing can be settled. */
@@ -46,7 +50,11 @@ export function settleOf<Data>(held: HeldJob<Data>, job: Job<Data>, access: Sett
       const lost = (await findLost(access, [held])).get(held);
       if (lost) throw lost;
       if (!held.element) return false;
-      const settled = await access.record.settle({ rows: [held.element], effects, signal: job.signal });
+      const settled = await access.record.settle({
+        rows: [held.element],
+        effects: access.results.within(held, effects),
+        signal: job.signal,
+      });
       return settled.has(held.element.id);
     },
     settledElsewhere: () => settledElsewhere(job),

@@ -10,7 +10,7 @@ import type { Disposal } from "./disposal.ts";
 import type { GateMemory } from "./gate-memory.ts";
 import type { HeldJob, HeldJobs } from "./held-jobs.ts";
 import type { Command, Reconciler } from "./reconciler.ts";
-import { tiesOfAll } from "./ties.ts";
+import type { Ties } from "./ties.ts";
 
 export interface RoundsParts<Data> {
   readonly store: QueueStore;
@@ -20,6 +20,7 @@ export interface RoundsParts<Data> {
   readonly doubt: Doubt<HeldJob<Data>, Command>;
   readonly reconciler: Reconciler<Data>;
   readonly gates: GateMemory;
+  readonly ties: Ties;
   readonly events: ExchangeEvents<HeldJob<Data>>;
   taken(elements: readonly string[]): void;
   /** A take brought so many fewer than it asked for. */
@@ -37,9 +38,9 @@ export class Rounds<Data> {
   }
 
   send(finished: readonly HeldJob<Data>[], take: number): void {
-    const { store, lease, held, pump, doubt, reconciler, gates } = this.#parts;
+    const { store, lease, held, pump, doubt, reconciler, gates, ties } = this.#parts;
     const { places, areOldest } = held.leave(finished);
-    const what = { finished: finished.length, take, areOldest, ties: tiesOfAll(finished), isGated: gates.isGated };
+    const what = { finished: finished.length, take, areOldest, ties: ties.ofAll(finished), isGated: gates.isGated };
     pump.send(store.holding.settleAndTake(lease.name, places, what), {
       places: take,
       answered: (reply) => {

@@ -8,6 +8,8 @@
  *   promoter.ts      moves what is due to the queue
  *   ticker.ts        adds the ticks of the queue's schedules
  *   signal-watch.ts  hears what cannot wait for the next renewal of the lease
+ *   audience-watch.ts  knows whether somebody listens to what becomes of jobs
+ *   outcome-sweeper.ts forgets results whose time is over
  *   letter-keeper.ts drops dead letters that are too old or too many
  */
 import type { StandardSchemaV1 } from "@standard-schema/spec";
@@ -36,6 +38,12 @@ import type { HeldJob } from "./held-jobs.ts";
 import { Job } from "../job.ts";
 import type { JobRecord } from "./job-record.ts";
 import type { SettleAccess } from "./job-settle.ts";
+import type { Lease } from "../../work/lease.ts";
+import { OutcomeSweeper } from "../results/outcome-sweeper.ts";
+import { ResultKeeper } from "../results/result-keeper.ts";
+import { Audience } from "./audience.ts";
+import { AudienceWatch } from "./audience-watch.ts";
+import { Ties } from "./ties.ts";
 import { createLease } from "./lease.ts";
 import type { QueuePolicy } from "../options.ts";
 import { LetterKeeper } from "../letters/letter-keeper.ts";
@@ -77,15 +85,27 @@ export class Worker<Data> {
   readonly #setup: WorkerSetup<Data>;
   readonly #events: Emitter<WorkerEvents<Data>>;
   readonly #report: Report<HeldJob<Data>, Job<Data>>;
+  readonly #results: ResultKeeper;
   readonly #shift: Shift<HeldJob<Data>, Job<Data>, Beat, Exchange<Data>>;
 
   /** @internal */
   constructor(setup: WorkerSetup<Data>) {
     const { store, logger, policy, record } = setup;
     const trade = tradeOf<Data>(setup.queue);
+    let lease: Lease<Beat> | undefined;
     this.#setup = setup;
     this.#events = new Emitter(logger);
     this.#report = new Report<HeldJob<Data>, Job<Data>>(trade, { events: this.#events, logger });
+    this.#results = new ResultKeeper({
+      queue: setup.queue,
+      keepMs: policy.keepResultMs,
+      maxBytes: policy.maxPayloadBytes,
+      table: record?.table.outcomes,
+      leaseName: () => lease?.name ?? "",
+      onError: (error) => this.#report.error(error),
+    });
+    const audience = new Audience();
+    const ties = new Ties({ results: this.#results, audience, hasRecord: record !== undefined });
     this.#shift = new Shift<HeldJob<Data>, Job<Data>, Beat, Exchange<Data>>({
       trade,
       report: this.#report,
@@ -93,22 +113,28 @@ export class Worker<Data> {
       recordStore: record?.table.database,
       createLease: (events) =>
         createLease(store, policy.leaseMs, { logger, events, database: record?.table.database, gatekeeper: setup.gatekeeper }),
-      createExchange: (parts) => new Exchange<Data>({ ...setup, ...parts, trade }),
-      createRunner: (confirmLease) => setup.createRunner(record && { record, confirmLease }),
+      createExchange: (parts) => {
+        lease = parts.lease;
+        return new Exchange<Data>({ ...setup, ...parts, trade, ties });
+      },
+      createRunner: (confirmLease) => setup.createRunner(record && { record, confirmLease, results: this.#results }),
       createIntake: (events, signal) => new Intake(this.#intakeSetup(trade, signal), events),
       createDuties: ({ lease, exchange }) => {
         const promoter = new Promoter(store, logger);
         const ticker = new Ticker(setup.scheduleBook, logger);
         const letters = new LetterKeeper(store, { letters: setup.deadTable, kept: policy.deadLetters, logger });
+        const watch = new AudienceWatch(audience, { store, logger });
         const onSignals = (kinds: ReadonlySet<SignalKind>): void => {
           if (kinds.has("due")) promoter.look();
           if (kinds.has("ticks")) ticker.look();
+          if (kinds.has("tracked")) watch.look();
           if (kinds.has("gates")) void exchange.lookAgain();
         };
         const signals = new SignalWatch(store, { tails: setup.tails, logger, onSignals });
-        return [new Rescuer(store, { table: record?.table, lease, logger }), promoter, ticker, letters, signals];
+        const rescuer = new Rescuer(store, { table: record?.table, lease, logger });
+        return [rescuer, promoter, ticker, letters, signals, watch, ...(record ? [new OutcomeSweeper(record.table.outcomes, logger)] : [])];
       },
-      verdictOf: (held, outcome) => verdictOf(held.attempts, outcome, policyOf(held, policy)),
+      verdictOf: (held, outcome) => verdictOf(held.attempts, this.#results.take(held, outcome), policyOf(held, policy)),
       conclude: (held, verdict, { exchange, signal }) => {
         if (verdict.kind === "settle" && !record) exchange.end(held, settled);
         else void this.#dispose(held, verdict, { exchange, signal });
@@ -173,7 +199,8 @@ export class Worker<Data> {
   ): Promise<void> {
     const { record } = this.#setup;
     const failed = failedAttempt(held, verdict);
-    const disposal = await untilDone(() => disposalOf(held, verdict, { record, failed, signal }), {
+    const keepMs = this.#results.keepMsOf(held.element);
+    const disposal = await untilDone(() => disposalOf(held, verdict, { record, failed, signal, keepMs }), {
       signal,
       onError: (error) => this.#report.error(error),
     });

@@ -13,6 +13,7 @@
  * - On a cluster streams of different slots cannot share a command: there each stream has a connection of its own.
  */
 import { TailReader, type TailReaderParts } from "./tail-reader.ts";
+import type { TailWaiter } from "./tail-waiters.ts";
 
 /** Says when a stream has news. */
 export class StreamTails {
@@ -27,17 +28,29 @@ export class StreamTails {
   /** Resolves when the stream at `key` has an entry after `after`, or may have been lost, or `signal` is aborted. May be early. */
   whenAfter(key: string, after: string, signal: AbortSignal): Promise<void> {
     if (signal.aborted || this.#isClosed) return Promise.resolve();
+    return this.#readerOf(key).wait(key, after, signal);
+  }
+
+  /**
+   * Wakes `waiter` at each entry behind its place, with the entry and without another command, until the returned function is called: for one who has to know
+   * at once. It is told too where some may have been missed.
+   */
+  follow(key: string, waiter: TailWaiter): () => void {
+    return this.#isClosed ? () => undefined : this.#readerOf(key).join(key, waiter);
+  }
+
+  close(): void {
+    this.#isClosed = true;
+    for (const reader of this.#readers.values()) reader.close();
+  }
+
+  #readerOf(key: string): TailReader {
     const slot = this.#parts.isCluster ? key : "";
     let reader = this.#readers.get(slot);
     if (!reader) {
       reader = new TailReader(this.#parts, () => void this.#readers.delete(slot));
       this.#readers.set(slot, reader);
     }
-    return reader.wait(key, after, signal);
-  }
-
-  close(): void {
-    this.#isClosed = true;
-    for (const reader of this.#readers.values()) reader.close();
+    return reader;
   }
 }

@@ -5,7 +5,7 @@ import { delay, Notice, retryDelay } from "../../runtime/waiting.ts";
 import type { ValkeyConnection } from "./connection.ts";
 import { isNotPermitted } from "./run-mark.ts";
 import { ServerClock } from "./server-clock.ts";
-import { TailWaiters } from "./tail-waiters.ts";
+import { TailWaiters, type TailWaiter } from "./tail-waiters.ts";
 
 export interface TailReaderParts {
   readonly isCluster: boolean;
@@ -53,27 +53,41 @@ export class TailReader {
     this.#connection = parts.connect(blockMs);
     this.#connection.onReady(() => {
       this.#connectionId = undefined;
-      this.#wakeAll();
+      this.#wakeAll("broken");
     });
     void this.#run();
   }
 
   wait(key: string, after: string, signal: AbortSignal): Promise<void> {
     const waiting = this.#waiters.wait(key, after, signal);
-    if (!this.#asked) this.#joined.notify();
-    else if (this.#waiters.isLeftOut(this.#asked, key, after)) this.#interruptSoon();
+    this.#noteJoin(key, after);
     return waiting;
+  }
+
+  join(key: string, waiter: TailWaiter): () => void {
+    const leave = this.#waiters.join(key, waiter);
+    this.#noteJoin(key, waiter.after);
+    return () => {
+      leave();
+      // A read for nobody would keep the process alive.
+      if (this.#asked && this.#waiters.isEmpty) this.#interruptSoon();
+    };
   }
 
   close(): void {
     this.#closing.abort();
-    this.#wakeAll();
+    this.#wakeAll("broken");
     this.#connection.close();
   }
 
-  #wakeAll(): void {
+  #noteJoin(key: string, after: string): void {
+    if (!this.#asked) this.#joined.notify();
+    else if (this.#waiters.isLeftOut(this.#asked, key, after)) this.#interruptSoon();
+  }
+
+  #wakeAll(why: "broken" | "late"): void {
     this.#wokenAt = performance.now();
-    this.#waiters.wakeAll();
+    this.#waiters.wakeAll(why);
   }
 
   async #run(): Promise<void> {
@@ -87,7 +101,7 @@ export class TailReader {
         return;
       }
       if (!(await this.#connection.whenReady(awayWakeMs, signal))) {
-        this.#wakeAll();
+        this.#wakeAll("broken");
         continue;
       }
       try {
@@ -96,7 +110,7 @@ export class TailReader {
       } catch (error) {
         if (signal.aborted) return;
         this.#parts.logger.debug({ error: toError(error).message }, "waiting for stream entries failed; it is tried again");
-        this.#wakeAll();
+        this.#wakeAll("broken");
         await delay(retryDelay(failures++, { first: firstPauseMs }), signal);
       }
     }
@@ -130,8 +144,8 @@ export class TailReader {
   }
 
   #wakeLate(): void {
-    if (performance.now() - this.#wokenAt >= blockMs) return this.#wakeAll();
-    this.#waiters.wakeAfter((after) => this.#clock.isBehind(after));
+    if (performance.now() - this.#wokenAt >= blockMs) return this.#wakeAll("late");
+    this.#waiters.wakeAfter((after) => this.#clock.isBehind(after), "late");
   }
 
   // Everybody who joins in this turn of the event loop is served by one interruption.

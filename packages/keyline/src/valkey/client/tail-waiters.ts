@@ -1,6 +1,10 @@
-interface Waiter {
+/** Why somebody goes on: an entry behind his place (none may be between), or that some may have been missed, or that he has waited for long. */
+export type Wake = readonly [id: string, fields: string[]] | "broken" | "late";
+
+/** One who waits after an entry. Whoever stays moves `after` on by himself when he is woken, at once. */
+export interface TailWaiter {
   readonly after: string;
-  readonly resolve: () => void;
+  wake(why: Wake): void;
 }
 
 type Newest = readonly [key: string, entries: readonly [id: string, fields: string[]][]];
@@ -8,7 +12,7 @@ type Newest = readonly [key: string, entries: readonly [id: string, fields: stri
 /** Who waits for the next entry of which stream, and after which one. */
 export class TailWaiters {
   readonly #isBefore: (a: string, b: string) => boolean;
-  readonly #waiters = new Map<string, Set<Waiter>>();
+  readonly #waiters = new Map<string, Set<TailWaiter>>();
 
   /** `isBefore` says whether stream id `a` is before `b`. */
   constructor(isBefore: (a: string, b: string) => boolean) {
@@ -22,18 +26,25 @@ export class TailWaiters {
   /** Resolves when somebody wakes it, or when `signal` is aborted. */
   wait(key: string, after: string, signal: AbortSignal): Promise<void> {
     return new Promise((resolve) => {
-      const waiters = this.#waiters.get(key) ?? new Set();
-      this.#waiters.set(key, waiters);
       const leave = (): void => {
-        waiters.delete(waiter);
-        if (waiters.size === 0 && this.#waiters.get(key) === waiters) this.#waiters.delete(key);
+        stop();
         signal.removeEventListener("abort", leave);
         resolve();
       };
-      const waiter: Waiter = { after, resolve: leave };
-      waiters.add(waiter);
+      const stop = this.join(key, { after, wake: leave });
       signal.addEventListener("abort", leave);
     });
+  }
+
+  /** Has `waiter` woken at each entry, until the returned function is called. */
+  join(key: string, waiter: TailWaiter): () => void {
+    const waiters = this.#waiters.get(key) ?? new Set();
+    this.#waiters.set(key, waiters);
+    waiters.add(waiter);
+    return () => {
+      waiters.delete(waiter);
+      if (waiters.size === 0 && this.#waiters.get(key) === waiters) this.#waiters.delete(key);
+    };
   }
 
   /** The earliest place of each stream that somebody waits for. */
@@ -64,20 +75,20 @@ export class TailWaiters {
     return false;
   }
 
-  wakeAll(): void {
-    this.wakeAfter(() => true);
+  wakeAll(why: "broken" | "late"): void {
+    this.wakeAfter(() => true, why);
   }
 
   /** Wakes those who wait after such a place. */
-  wakeAfter(isSuch: (after: string) => boolean): void {
-    for (const waiters of this.#waiters.values()) for (const { after, resolve } of waiters) if (isSuch(after)) resolve();
+  wakeAfter(isSuch: (after: string) => boolean, why: "broken" | "late"): void {
+    for (const waiters of this.#waiters.values()) for (const waiter of waiters) if (isSuch(waiter.after)) waiter.wake(why);
   }
 
   /** Wakes those for whom something is in the reply of an XREAD. */
   wakeFor(reply: readonly Newest[]): void {
     for (const [key, entries] of reply) {
-      const newest = entries.at(-1)?.[0];
-      for (const { after, resolve } of this.#waiters.get(key) ?? []) if (newest !== undefined && this.#isBefore(after, newest)) resolve();
+      const newest = entries.at(-1);
+      for (const waiter of this.#waiters.get(key) ?? []) if (newest && this.#isBefore(waiter.after, newest[0])) waiter.wake(newest);
     }
   }
 }

@@ -5,7 +5,7 @@ import type { LetterRetention, NewLetter } from "./letters.ts";
 
 const script = scriptsBeside(import.meta.url);
 // A job that is tied to something takes its end through further parts; one that is not does not pay for them.
-const loosen = ["base", "place", "groups", "leave-groups", "ties", "tie-own-id", "tie-group", "tie-key", "loosen"] as const;
+const loosen = ["base", "place", "groups", "leave-groups", "ties", "tie-own-id", "tie-group", "tie-key", "tie-result", "loosen"] as const;
 const gated = [...loosen, "gates", "take-gated"] as const;
 const settleOldest = {
   plain: script(3, "settle-oldest", "take"),
@@ -33,7 +33,7 @@ export interface HeldPlace {
 /** Something outside its held list that a job is tied to until it has ended for good. */
 export interface Tie {
   /** As the part of the scripts names it that loosens it: tie-*.lua. */
-  readonly kind: "id" | "group" | "key";
+  readonly kind: "id" | "group" | "key" | "result";
   readonly value: string;
 }
 

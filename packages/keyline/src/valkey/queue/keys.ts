@@ -15,6 +15,7 @@ export class QueueKeys {
   readonly ticks: string;
   readonly dead: string;
   readonly ids: string;
+  readonly ends: string;
   readonly epoch: string;
   readonly run: string;
   readonly rights: string;
@@ -52,6 +53,8 @@ export class QueueKeys {
     this.dead = `${base}dead`;
     /** Set: ids that callers chose, of jobs of a plain queue that are not settled. */
     this.ids = `${base}ids`;
+    /** Stream: jobs that have ended, for those who wait for them; see scripts/tie-result.lua. */
+    this.ends = `${base}ends`;
     /** String: the epoch, which is another one after the server lost its memory or a replica took over. */
     this.epoch = `${base}epoch`;
     /** String: what names the server's process for users who may not use INFO; see client/run-mark.ts. */

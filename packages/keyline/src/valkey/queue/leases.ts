@@ -4,7 +4,7 @@ import { scriptsBeside } from "../client/script.ts";
 import type { QueueKeys } from "./keys.ts";
 
 const script = scriptsBeside(import.meta.url);
-const beat = script(4, "beat", "base", "beat-due", "beat-tick", "beat-gates", "beat-end");
+const beat = script(4, "beat", "base", "beat-due", "beat-tick", "beat-gates", "beat-tracked", "beat-end");
 const returnHeld = script(4, "return-held");
 
 /** What a renewal of the lease tells a worker's duties: each part of the script adds what one of them needs. */
@@ -19,6 +19,8 @@ export interface Beat {
   readonly tick?: number;
   /** The queue has gates. */
   readonly gates?: number;
+  /** Who listens to what becomes of jobs, separated by spaces. */
+  readonly tracked?: string;
 }
 
 export type ReturnReason = "ended" | "leaving" | "straggler";
@@ -70,6 +72,13 @@ export class Leases {
 
   heldCount(worker: string): Promise<number> {
     return this.#connection.client.llen(this.#keys.held(worker));
+  }
+
+  /** Those whose lease goes on. */
+  async live(): Promise<string[]> {
+    const { client } = this.#connection;
+    const [seconds] = await client.time();
+    return client.zrange(this.#keys.workers, Number(seconds) * 1_000, "+inf", "BYSCORE");
   }
 
   workers(): Promise<string[]> {

@@ -1,15 +1,18 @@
 import type { ValkeyConnection } from "../client/connection.ts";
 import { Adds } from "./adds.ts";
+import { Ends } from "./ends.ts";
 import { Gates } from "./gates.ts";
 import { Holding } from "./holding.ts";
 import type { QueueKeys } from "./keys.ts";
 import { Leases } from "./leases.ts";
 import { Letters } from "./letters.ts";
 import { Memory } from "./memory.ts";
+import { Outcomes } from "./outcomes.ts";
 import { Reads } from "./reads.ts";
 import { Schedule } from "./schedule.ts";
 import { Signals } from "./signals.ts";
 import { Ticks } from "./ticks.ts";
+import { Tracked } from "./tracked.ts";
 
 /** One queue on Valkey. Every operation is one step on the server, so that nothing dies between two halves of it. */
 export class QueueStore {
@@ -25,6 +28,9 @@ export class QueueStore {
   readonly signals: Signals;
   readonly ticks: Ticks;
   readonly gates: Gates;
+  readonly outcomes: Outcomes;
+  readonly ends: Ends;
+  readonly tracked: Tracked;
 
   constructor(connection: ValkeyConnection, keys: QueueKeys) {
     this.connection = connection;
@@ -39,5 +45,8 @@ export class QueueStore {
     this.signals = new Signals(connection, keys);
     this.ticks = new Ticks(connection, keys);
     this.gates = new Gates(connection, keys);
+    this.outcomes = new Outcomes(connection, keys);
+    this.ends = new Ends(connection, keys);
+    this.tracked = new Tracked(connection, keys);
   }
 }

@@ -56,4 +56,10 @@ export class Reads {
     const [length, ...ids] = (await census.run(this.#connection, [key, first, first + size - 1])) as [number, ...string[]];
     return { length, ids };
   }
+
+  /** The same, and of each whether its result is kept. */
+  async seek(key: string, first: number, size: number): Promise<{ readonly length: number; readonly found: ReadonlyMap<string, boolean> }> {
+    const [length, ...ids] = (await census.run(this.#connection, [key, first, first + size - 1, "kept"])) as [number, ...string[]];
+    return { length, found: new Map(ids.map((id) => [id.slice(1), id.startsWith("1")])) };
+  }
 }

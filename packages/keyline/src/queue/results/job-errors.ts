@@ -1,0 +1,35 @@
+import { KeylineError } from "../../runtime/errors.ts";
+
+/** The job that was waited for is a dead letter. */
+export class JobDeadError extends KeylineError {
+  override readonly name = "JobDeadError";
+  readonly id: string;
+  readonly queue: string;
+  /** Why it is dead: the code or name of its last error, and its message. */
+  readonly reason: string;
+  /** Attempts that were made. */
+  readonly attempts: number;
+
+  /** @internal */
+  constructor(job: { readonly id: string; readonly queue: string; readonly reason: string; readonly attempts: number }) {
+    super("JOB_DEAD", `Job ${job.id} of queue ${job.queue} is a dead letter after ${job.attempts} attempts: ${job.reason}`);
+    this.id = job.id;
+    this.queue = job.queue;
+    this.reason = job.reason;
+    this.attempts = job.attempts;
+  }
+}
+
+/** The job that was waited for was cancelled. */
+export class JobCancelledError extends KeylineError {
+  override readonly name = "JobCancelledError";
+  readonly id: string;
+  readonly queue: string;
+
+  /** @internal */
+  constructor({ id, queue }: { readonly id: string; readonly queue: string }) {
+    super("JOB_CANCELLED", `Job ${id} of queue ${queue} was cancelled`);
+    this.id = id;
+    this.queue = queue;
+  }
+}

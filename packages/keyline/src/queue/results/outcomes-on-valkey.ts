@@ -1,0 +1,48 @@
+import type { QueueStore } from "../../valkey/queue/queue-store.ts";
+import { readEverywhere } from "../add/everywhere.ts";
+import { readWhy } from "../letters/dead-letter.ts";
+import { none, open, type Found, type OutcomeShelf } from "./found.ts";
+
+const seekPage = 1_000;
+
+/** What became of the jobs of a plain queue: everything is on Valkey. What has not ended is found only by looking through the queue. */
+export class OutcomesOnValkey implements OutcomeShelf {
+  readonly #store: QueueStore;
+
+  constructor(store: QueueStore) {
+    this.#store = store;
+  }
+
+  async find(ids: readonly string[]): Promise<readonly Found[]> {
+    return (await this.#store.outcomes.find(ids)).map(toFound);
+  }
+
+  async seek(ids: ReadonlySet<string>): Promise<ReadonlyMap<string, boolean>> {
+    const there = new Map<string, boolean>();
+    await readEverywhere(this.#store, async (key) => {
+      for (let first = 0; there.size < ids.size; first += seekPage) {
+        const { length, found } = await this.#store.reads.seek(key, first, seekPage);
+        for (const [id, isKept] of found) if (ids.has(id)) there.set(id, isKept);
+        if (length < seekPage) return;
+      }
+    });
+    return there;
+  }
+}
+
+function toFound(text: string): Found {
+  if (text === "") return none;
+  if (text === "open") return open;
+  if (text.startsWith("dead ")) {
+    const { reason = "", attempts = 0 } = readWhy(text.slice("dead ".length));
+    return { state: "dead", reason, attempts };
+  }
+  return readOutcome(text);
+}
+
+/** `{"outcome":"completed","value":...}`, or with the outcome "cancelled". */
+function readOutcome(text: string): Found {
+  const { outcome, value } = JSON.parse(text) as { readonly outcome: string; readonly value?: unknown };
+  if (outcome === "cancelled") return { state: "cancelled" };
+  return { state: "completed", json: value === undefined ? undefined : JSON.stringify(value) };
+}

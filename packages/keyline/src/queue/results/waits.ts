@@ -1,0 +1,248 @@
+/*
+ * DESIGN. Who waits for a job's end is told by the stream of ends: whatever ends after somebody has begun to follow it is told. What ended before is
+ * looked for once, after that: so nothing falls between the two. All of a process that wait for jobs of one queue follow it together, and look together.
+ *
+ * - A job whose result is kept can be looked up after its end, however late. Of another one nothing is left: who waits for such a job has workers tell
+ *   every end (`tracked`), and takes it for completed when it was there and is gone.
+ * - On a plain queue nobody knows without a look through all of it whether a job is there at all. That look is made beside the wait, once for all who have begun
+ *   to wait (seeker.ts).
+ * - After a flush, a failover or a break that may have hidden something everybody's job is looked for once more.
+ */
+import { clearTimeout, setImmediate, setTimeout } from "../../runtime/clock.ts";
+import { KeylineError, toError } from "../../runtime/errors.ts";
+import { parseJson } from "../../runtime/json.ts";
+import type { Logger } from "../../runtime/logger.ts";
+import { delay, retryDelay } from "../../runtime/waiting.ts";
+import { isOutage } from "../../postgres/client/failures.ts";
+import { isConnectionError } from "../../valkey/client/connection.ts";
+import type { StreamTails } from "../../valkey/client/stream-tails.ts";
+import type { End } from "../../valkey/queue/ends.ts";
+import type { QueueStore } from "../../valkey/queue/queue-store.ts";
+import type { Tracker } from "../events/tracker.ts";
+import { Awaited } from "./awaited.ts";
+import { EndsTail } from "./ends-tail.ts";
+import type { Found, OutcomeShelf } from "./found.ts";
+import { JobCancelledError, JobDeadError } from "./job-errors.ts";
+import { Seeker } from "./seeker.ts";
+import type { WaitOptions } from "./wait-options.ts";
+
+export interface WaitsParts {
+  readonly queue: string;
+  readonly store: QueueStore;
+  readonly shelf: OutcomeShelf;
+  readonly tails: StreamTails;
+  readonly tracker: Tracker;
+  /** For how long the queue keeps results, where a job does not say. */
+  readonly keepMs: number | undefined;
+  readonly logger: Logger;
+}
+
+const lookPage = 250;
+const readyWithinMs = 60_000;
+/** So long the stream is still followed when nobody waits any more: the next wait may begin soon. */
+const lingerMs = 1_000;
+const firstLookMs = 250;
+const lookAgainMs = 8_000;
+
+/** Everybody in this process who waits for jobs of one queue to end. */
+export class Waits {
+  readonly #parts: WaitsParts;
+  readonly #awaited = new Map<string, Awaited>();
+  readonly #closing = new AbortController();
+  readonly #seeker: Seeker | undefined;
+  #toLook = new Set<string>();
+  #isLooking = false;
+  #tail: { readonly tail: EndsTail; readonly begun: Promise<void> } | undefined;
+  #linger: NodeJS.Timeout | undefined;
+  /** While somebody waits for a job whose result is not kept. */
+  #tracking: { readonly stop: () => void; timer: NodeJS.Timeout | undefined } | undefined;
+
+  constructor(parts: WaitsParts) {
+    this.#parts = parts;
+    const { shelf, logger } = parts;
+    if (!shelf.seek) return;
+    this.#seeker = new Seeker({
+      shelf: { find: (ids) => shelf.find(ids), seek: shelf.seek.bind(shelf) },
+      signal: this.#closing.signal,
+      logger,
+      found: (id, found) => this.#follow(id, found),
+      gone: (id) => this.#noteGone(id),
+    });
+  }
+
+  /** Resolves with the job's result. */
+  for(id: string, options: WaitOptions): Promise<unknown> {
+    options.signal?.throwIfAborted();
+    let awaited = this.#awaited.get(id);
+    if (!awaited) this.#awaited.set(id, (awaited = new Awaited(id, this.#parts.queue)));
+    const one = awaited;
+    const waiting = one.wait(options, () => one.isOver && this.#awaited.get(id) === one && this.#drop(id));
+    this.#begin();
+    this.#lookSoon([id]);
+    return waiting;
+  }
+
+  /** Nobody waits any longer. */
+  close(): void {
+    this.#closing.abort();
+    const error = new KeylineError("CLOSED", "This Keyline was closed while somebody waited for a job: the job goes on elsewhere");
+    for (const awaited of this.#awaited.values()) awaited.reject(error);
+    clearTimeout(this.#linger);
+    this.#tail?.tail.stop();
+    this.#tail = undefined;
+  }
+
+  #begin(): void {
+    clearTimeout(this.#linger);
+    if (this.#tail) return;
+    const { store, tails, logger } = this.#parts;
+    const events = {
+      ended: (end: End): void => this.#noteEnd(end),
+      lookAgain: (): void => this.#lookAgain(),
+    };
+    const tail = new EndsTail(store, { tails, logger, events });
+    const begun = this.#insist(() => tail.begin());
+    // Whoever looks hears of it.
+    begun.catch(() => undefined);
+    this.#tail = { tail, begun };
+  }
+
+  #drop(id: string): void {
+    this.#awaited.delete(id);
+    this.#seeker?.forget(id);
+    if (this.#tracking && ![...this.#awaited.values()].some((one) => one.isTracked)) this.#stopTracking();
+    if (this.#awaited.size > 0 || this.#closing.signal.aborted) return;
+    this.#linger = setTimeout(() => {
+      this.#tail?.tail.stop();
+      this.#tail = undefined;
+    }, lingerMs).unref();
+  }
+
+  #noteEnd({ id, value }: End): void {
+    const awaited = this.#awaited.get(id);
+    if (!awaited) return;
+    awaited.wasThere = true;
+    if (value === undefined) this.#lookSoon([id]);
+    else awaited.resolve(value === "" ? undefined : parseJson(value));
+  }
+
+  #lookAgain(): void {
+    for (const awaited of this.#awaited.values()) awaited.isDoubtful = true;
+    this.#lookSoon(this.#awaited.keys());
+  }
+
+  // All of one turn of the event loop look together.
+  #lookSoon(ids: Iterable<string>): void {
+    for (const id of ids) this.#toLook.add(id);
+    if (this.#isLooking || this.#toLook.size === 0) return;
+    this.#isLooking = true;
+    setImmediate(() => void this.#look());
+  }
+
+  async #look(): Promise<void> {
+    try {
+      await this.#tail?.begun;
+      while (this.#toLook.size > 0 && !this.#closing.signal.aborted) {
+        const ids = [...this.#toLook].slice(0, lookPage);
+        for (const id of ids) this.#toLook.delete(id);
+        const found = await this.#insist(() => this.#parts.shelf.find(ids));
+        found?.forEach((one, index) => this.#follow(ids[index] ?? "", one));
+      }
+    } catch (error) {
+      // It will not be allowed next time either.
+      this.#toLook.clear();
+      for (const awaited of this.#awaited.values()) awaited.reject(toError(error));
+      this.#tail?.tail.stop();
+      this.#tail = undefined;
+    } finally {
+      this.#isLooking = false;
+    }
+    if (this.#toLook.size > 0) this.#lookSoon([]);
+  }
+
+  /** Tries until both stores are there. Undefined when this Keyline was closed. */
+  async #insist<Result>(work: () => Promise<Result>): Promise<Result | undefined> {
+    const { signal } = this.#closing;
+    const { store, logger } = this.#parts;
+    for (let failures = 0; !signal.aborted;) {
+      try {
+        await store.connection.ensureReady(readyWithinMs, signal);
+        return await work();
+      } catch (error) {
+        if (signal.aborted) break;
+        if (!isConnectionError(error) && !isOutage(error)) throw error;
+        logger.debug({ error: toError(error).message }, "what became of jobs could not be read; it is tried again");
+        await delay(retryDelay(failures++, { first: 50 }), signal);
+      }
+    }
+    return undefined;
+  }
+
+  #follow(id: string, found: Found): void {
+    const awaited = this.#awaited.get(id);
+    if (!awaited) return;
+    const { queue, keepMs } = this.#parts;
+    switch (found.state) {
+      case "completed":
+        return awaited.resolve(found.json === undefined ? undefined : parseJson(found.json));
+      case "dead":
+        return awaited.reject(new JobDeadError({ id, queue, reason: found.reason, attempts: found.attempts }));
+      case "cancelled":
+        return awaited.reject(new JobCancelledError({ id, queue }));
+      case "open": {
+        awaited.wasThere = true;
+        if (found.isKept === undefined && this.#seeker && awaited.isKept === undefined) return this.#seekSoon(awaited);
+        awaited.isKept = found.isKept ?? awaited.isKept ?? (keepMs ?? 0) > 0;
+        if (!awaited.isKept) this.#track(awaited);
+        return;
+      }
+      case "none":
+        if (this.#seeker) this.#seekSoon(awaited);
+        else this.#noteGone(id);
+    }
+  }
+
+  #seekSoon({ id, isDoubtful }: Awaited): void {
+    const isKept = (this.#parts.keepMs ?? 0) > 0;
+    this.#seeker?.seek(id, { isHurried: !isKept || isDoubtful });
+  }
+
+  /** It is not there, and nothing is remembered of it. */
+  #noteGone(id: string): void {
+    const awaited = this.#awaited.get(id);
+    if (!awaited) return;
+    // Of a plain queue that may have lost its memory nobody knows.
+    const isSure = !this.#seeker || !awaited.isDoubtful;
+    if (awaited.wasThere && awaited.isKept !== true && isSure) awaited.resolve(undefined);
+    else awaited.reject(unknown(id, this.#parts.queue));
+  }
+
+  #track(awaited: Awaited): void {
+    awaited.isTracked = true;
+    if (this.#tracking) return;
+    this.#tracking = { stop: this.#parts.tracker.track("ends"), timer: undefined };
+    this.#lookAtTracked(firstLookMs);
+  }
+
+  // It may have ended before its worker knew that somebody waits.
+  #lookAtTracked(ms: number): void {
+    if (!this.#tracking) return;
+    this.#tracking.timer = setTimeout(() => {
+      this.#lookSoon([...this.#awaited.values()].flatMap((one) => (one.isTracked ? [one.id] : [])));
+      this.#lookAtTracked(lookAgainMs);
+    }, ms).unref();
+  }
+
+  #stopTracking(): void {
+    clearTimeout(this.#tracking?.timer);
+    this.#tracking?.stop();
+    this.#tracking = undefined;
+  }
+}
+
+function unknown(id: string, queue: string): KeylineError {
+  return new KeylineError(
+    "JOB_UNKNOWN",
+    `Job ${id} is not on queue ${queue}, and nothing is remembered of it: add jobs that are waited for with keepResult, so that what became of them can be told afterwards`,
+  );
+}

@@ -1,0 +1,34 @@
+-- What became of the job, for those who wait for it: told in the stream `ends`, and its result kept where that is asked for.
+--
+-- String outcome:ID: what became of it, as JSON, until it is forgotten
+-- Stream ends: id, and `value` where the job was completed and that is all there is to know; else `look`. Its ids are one after the other in one
+-- millisecond, the first one's, so that a reader sees whether one is missing.
+
+local longest_told = 4096
+local ends_from
+
+local function tell_end(...)
+  local is_first = not ends_from
+  if is_first then
+    local last = redis.call('XREVRANGE', base .. 'ends', '+', '-', 'COUNT', 1)[1]
+    ends_from = last and string.match(last[1], '^%d+') or string.format('%.0f', now())
+  end
+  redis.call('XADD', base .. 'ends', 'MAXLEN', '~', 1000, ends_from .. '-*', ...)
+  if is_first then redis.call('PEXPIRE', base .. 'ends', 3600000) end
+end
+
+-- For how many milliseconds the result is kept here, what became of it ('completed', 'dead' or 'look'), how long its id is, the id, the result as JSON.
+function ties.result(text)
+  local keep, how, length, rest = string.match(text, '^(%d+) (%a+) (%d+) (.*)$')
+  local id, value = string.sub(rest, 1, tonumber(length)), string.sub(rest, length + 1)
+  if how == 'dead' then redis.call('UNLINK', base .. 'outcome:' .. id) end
+  if how == 'completed' and keep ~= '0' then
+    local kept = '{"outcome":"completed"' .. (value == '' and '' or ',"value":' .. value) .. '}'
+    redis.call('SET', base .. 'outcome:' .. id, kept, 'PX', keep)
+  end
+  if how == 'completed' and #value <= longest_told then
+    tell_end('id', id, 'value', value)
+  else
+    tell_end('id', id, 'look', 1)
+  end
+end
