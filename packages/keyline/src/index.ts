@@ -3,6 +3,7 @@ export { Keyline, type KeylineOptions } from "./keyline.ts";
 export { KeylineError, ValidationError, type ErrorCode, type ValidationIssue } from "./runtime/errors.ts";
 export { Discard, Snooze } from "./work/outcome.ts";
 export type { HandlerContext, Settle } from "./queue/worker/job-settle.ts";
+export type { Step } from "./queue/steps/steps.ts";
 export type { BatchHandlerContext, BatchSettle, BatchSettlement } from "./queue/worker/batch-settle.ts";
 export type { FailedAttempt } from "./queue/worker/attempt-history.ts";
 export type { DeadLetter } from "./queue/letters/dead-letter.ts";

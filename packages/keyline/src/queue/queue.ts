@@ -7,7 +7,7 @@ import { AddCheck, checkAddManyOptions, checkAddOptions } from "./add/add-check.
 import type { AddRequest } from "./add/adder.ts";
 import type { AddOptions, AddResult, TransactionalAddOptions, WorkBatchOptions, WorkOptions } from "./options.ts";
 import { BatchRunner, type BatchHandler, type SettlingBatchHandler } from "./worker/batch-runner.ts";
-import { noSettling, settleOf, type HandlerContext } from "./worker/job-settle.ts";
+import { JobContext, noSettling, type HandlerContext } from "./worker/job-settle.ts";
 import { QueueOperations } from "./queue-operations.ts";
 import type { QueueParts } from "./queue-parts.ts";
 import { SingleRunner } from "../work/single-runner.ts";
@@ -113,7 +113,7 @@ export class Queue<Input, Output = Input, Transactional extends boolean = false>
         concurrency,
         timeoutMs: timeout,
         noSettling,
-        createSettling: access && ((held, job) => settleOf(held, job, access)),
+        createSettling: access && ((held, job) => new JobContext(held, job, access)),
       });
     });
   }

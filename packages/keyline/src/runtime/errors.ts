@@ -5,6 +5,7 @@ export const errorCodes = [
   "INVALID_ID",
   "INVALID_KEY",
   "INVALID_CURSOR",
+  "INVALID_STEP",
   "VALIDATION_FAILED",
   "NOT_SERIALIZABLE",
   "FORBIDDEN_KEY",

@@ -19,6 +19,10 @@ export class SettleOnce<Effects> {
     this.#setup = setup;
   }
 
+  get isCalled(): boolean {
+    return this.#result !== undefined;
+  }
+
   /** What the handler calls. */
   readonly settle = (effects: Effects): Promise<boolean> => {
     if (this.#result) {

@@ -40,6 +40,11 @@ function isTransactionTimeout(error: unknown): boolean {
   return /^25P0[34]$/.test(codeOf(error));
 }
 
+/** An earlier statement of the transaction failed: nothing more can be done in it. */
+export function isAborted(error: unknown): boolean {
+  return codeOf(error) === "25P02";
+}
+
 /**
  * A prepared statement is not what this connection thinks: DISCARD ALL was sent on it, a pooler has another session behind it by now, or the
  * schema was changed. Nothing was done.

@@ -14,6 +14,7 @@ const migrations = [
   "0008-deduplication",
   "0009-outcome",
   "0011-result",
+  "0012-step",
 ] as const;
 
 const createSchema = `

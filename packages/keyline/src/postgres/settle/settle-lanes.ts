@@ -18,9 +18,9 @@
 import { clearTimeout, performance, setImmediate, setTimeout } from "../../runtime/clock.ts";
 import { toError } from "../../runtime/errors.ts";
 import { commit, rollBack } from "../client/commit.ts";
-import { settleRows, writeWithin, type Claims, type Settlement } from "./settlement.ts";
+import { settleRows, writeWithin, type Claims, type HeldRow, type Settlement } from "./settlement.ts";
 
-interface Request extends Settlement {
+interface Request<Row extends HeldRow> extends Settlement<Row> {
   readonly resolve: (settled: ReadonlySet<string>) => void;
   readonly reject: (error: Error) => void;
 }
@@ -33,9 +33,9 @@ const largestGroup = 50;
 const largestGroupRows = 1_000;
 const groupMs = 20;
 
-export class SettleLanes {
-  readonly #claims: Claims;
-  #waiting: Request[] = [];
+export class SettleLanes<Row extends HeldRow = HeldRow> {
+  readonly #claims: Claims<Row>;
+  #waiting: Request<Row>[] = [];
   /** Groups whose effects are being written, and how many settles they began with. */
   #lanes = 0;
   #carried = 0;
@@ -44,12 +44,12 @@ export class SettleLanes {
   /** How long the effects of one settle have taken lately: a moving average. */
   #usualMs = 1;
 
-  constructor(claims: Claims) {
+  constructor(claims: Claims<Row>) {
     this.#claims = claims;
   }
 
   /** Ends the jobs together with their effects. Returns the ids of those that this call ended; the others were settled before. */
-  settle({ rows, effects, signal }: Settlement): Promise<ReadonlySet<string>> {
+  settle({ rows, effects, signal }: Settlement<Row>): Promise<ReadonlySet<string>> {
     const timedEffects: Settlement["effects"] = async (tx, owed) => {
       const begun = performance.now();
       await effects(tx, owed);
@@ -118,7 +118,7 @@ export class SettleLanes {
     return Math.max(1, end < 0 ? most : Math.min(most, end));
   }
 
-  async #settleAlone(request: Request, { mayGuess, leave }: { readonly mayGuess: boolean; leave?: () => void }): Promise<void> {
+  async #settleAlone(request: Request<Row>, { mayGuess, leave }: { readonly mayGuess: boolean; leave?: () => void }): Promise<void> {
     const effects: Settlement["effects"] = async (tx, owed) => {
       await request.effects(tx, owed);
       leave?.();
@@ -130,8 +130,8 @@ export class SettleLanes {
     }
   }
 
-  async #settleTogether(group: Request[], leave: () => void): Promise<void> {
-    const begun = new Map<Request, ReadonlySet<string>>();
+  async #settleTogether(group: Request<Row>[], leave: () => void): Promise<void> {
+    const begun = new Map<Request<Row>, ReadonlySet<string>>();
     // One that takes long does not hold those behind it.
     const patience = setTimeout(() => {
       this.#waiting.unshift(...group.splice(0));
@@ -148,7 +148,7 @@ export class SettleLanes {
   }
 
   /** Takes from the group, settles, and commits what it got. What it has begun with, and what that came to, is in `begun`. */
-  async #tryTogether(group: Request[], begun: Map<Request, ReadonlySet<string>>, leave: () => void): Promise<void> {
+  async #tryTogether(group: Request<Row>[], begun: Map<Request<Row>, ReadonlySet<string>>, leave: () => void): Promise<void> {
     const { database } = this.#claims;
     if (!database.isAvailable) throw new Error("nobody writes while PostgreSQL is away");
     const client = await database.connect();

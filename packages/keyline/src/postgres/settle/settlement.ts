@@ -22,8 +22,8 @@ export interface HeldRow {
 type Effects = (tx: PoolClient, owed: ReadonlySet<string>) => Promise<unknown>;
 
 /** Jobs, or events of a group, that are to end together with their effects. */
-export interface Settlement {
-  readonly rows: readonly HeldRow[];
+export interface Settlement<Row extends HeldRow = HeldRow> {
+  readonly rows: readonly Row[];
   readonly effects: Effects;
   /** Aborted when nobody waits for the effects any more. */
   readonly signal: AbortSignal | undefined;
@@ -36,13 +36,13 @@ export interface Claim {
 }
 
 /** How a shape claims what is to be settled: jobs by their rows, events by their positions. */
-export interface Claims {
+export interface Claims<Row extends HeldRow = HeldRow> {
   readonly database: Database;
   /**
    * Ends them within the transaction that is open on `client`. Of all committed transactions only one claims each of them; one that
    * comes meanwhile waits for this one's end.
    */
-  claim(client: PoolClient, held: readonly HeldRow[]): Promise<Claim>;
+  claim(client: PoolClient, held: readonly Row[]): Promise<Claim>;
 }
 
 interface Written extends Claim {
@@ -68,9 +68,9 @@ const brokenTries = 5;
  * whole of it once more. Should it have been committed after all, the rows are gone, and the effects are left out. What breaks off again and
  * again although PostgreSQL answers in between is no outage: then the error counts.
  */
-export async function settleRows(
-  claims: Claims,
-  settlement: Settlement,
+export async function settleRows<Row extends HeldRow>(
+  claims: Claims<Row>,
+  settlement: Settlement<Row>,
   { mayGuess }: { readonly mayGuess: boolean },
 ): Promise<ReadonlySet<string>> {
   const { signal } = settlement;
@@ -99,7 +99,11 @@ export async function settleRows(
   }
 }
 
-async function settleOnce(claims: Claims, settlement: Settlement, { mayGuess }: { readonly mayGuess: boolean }): Promise<Written | Failed> {
+async function settleOnce<Row extends HeldRow>(
+  claims: Claims<Row>,
+  settlement: Settlement<Row>,
+  { mayGuess }: { readonly mayGuess: boolean },
+): Promise<Written | Failed> {
   const { database } = claims;
   let client: PoolClient;
   try {
@@ -127,10 +131,10 @@ async function settleOnce(claims: Claims, settlement: Settlement, { mayGuess }: 
  * that this `begins`. Where it `mayGuess` that all can be claimed, as they nearly always can, the claim and the first statement
  * of the effects travel together on a pipelining connection.
  */
-export async function writeWithin(
-  claims: Claims,
+export async function writeWithin<Row extends HeldRow>(
+  claims: Claims<Row>,
   client: PoolClient,
-  { rows, effects, signal }: Settlement,
+  { rows, effects, signal }: Settlement<Row>,
   { begins, mayGuess }: { readonly begins: boolean; readonly mayGuess: boolean },
 ): Promise<Written> {
   const write = (owed: ReadonlySet<string>): Promise<unknown> => lend(client, (tx) => unlessAborted(effects(tx, owed), signal));

@@ -6,9 +6,11 @@ import { isOutage } from "../../postgres/client/failures.ts";
 import { completeJobs, JobClaims, type CompletedRow } from "../../postgres/job/job-claims.ts";
 import type { Failure } from "../../postgres/job/failed-rows.ts";
 import type { JobTable } from "../../postgres/job/job-table.ts";
+import { StepTable } from "../../postgres/job/step-table.ts";
 import type { DeliveryNotes } from "../../postgres/job/delivery-notes.ts";
 import { SettleLanes } from "../../postgres/settle/settle-lanes.ts";
 import type { Settlement } from "../../postgres/settle/settlement.ts";
+import { StepRecord } from "../steps/steps.ts";
 import type { QueueStore } from "../../valkey/queue/queue-store.ts";
 
 interface Completion {
@@ -24,6 +26,7 @@ const maxCompletions = 500;
 export class JobRecord {
   readonly table: JobTable;
   readonly notes: DeliveryNotes;
+  readonly steps: StepRecord;
   readonly #store: QueueStore;
   readonly #lanes: SettleLanes;
   readonly #logger: Logger;
@@ -36,6 +39,7 @@ export class JobRecord {
   ) {
     this.table = table;
     this.notes = notes;
+    this.steps = new StepRecord(new StepTable(table.database, table.queue));
     this.#store = store;
     this.#lanes = new SettleLanes(new JobClaims(table));
     this.#logger = logger;

@@ -4,6 +4,7 @@ import type { Outcome } from "../../work/outcome.ts";
 import { SettleOnce } from "../../work/settle-once.ts";
 import type { Settling } from "../../work/single-runner.ts";
 import type { ResultKeeper } from "../results/result-keeper.ts";
+import { Steps, type Step } from "../steps/steps.ts";
 import type { HeldJob } from "./held-jobs.ts";
 import type { Job } from "../job.ts";
 import type { JobRecord } from "./job-record.ts";
@@ -24,6 +25,7 @@ export type Settle = (effects: (tx: Transaction) => Promise<unknown>) => Promise
 
 export interface HandlerContext {
   readonly settle: Settle;
+  readonly step: Step;
 }
 
 /** What an attempt needs of its worker to settle. */
@@ -34,32 +36,74 @@ export interface SettleAccess {
   readonly results: ResultKeeper;
 }
 
-/** What handlers of a queue get where nothing can be settled. */
-export const noSettling: { readonly settle: () => Promise<never> } = {
-  settle() {
-    const message = "This queue is not transactional: make it with { transactional: true } to settle effects with its jobs";
-    return Promise.reject(new KeylineError("NOT_TRANSACTIONAL", message));
-  },
+const notTransactional = (what: string) => (): Promise<never> => {
+  const message = `This queue is not transactional: make it with { transactional: true } to ${what}`;
+  return Promise.reject(new KeylineError("NOT_TRANSACTIONAL", message));
 };
 
-/** The settle of one attempt. */
-export function settleOf<Data>(held: HeldJob<Data>, job: Job<Data>, access: SettleAccess): Settling<HandlerContext> {
-  const once = new SettleOnce<JobEffects>({
-    name: `job ${job.id}`,
-    commit: async (effects) => {
-      const lost = (await findLost(access, [held])).get(held);
-      if (lost) throw lost;
-      if (!held.element) return false;
-      const settled = await access.record.settle({
-        rows: [held.element],
-        effects: access.results.within(held, effects),
-        signal: job.signal,
-      });
-      return settled.has(held.element.id);
-    },
-    settledElsewhere: () => settledElsewhere(job),
-  });
-  return { context: once, outcome: () => once.outcome() };
+/** What handlers of a queue get where nothing can be settled. */
+export const noSettling = {
+  settle: notTransactional("settle effects with its jobs"),
+  step: notTransactional("run its jobs in steps"),
+};
+
+/** What the handler of one attempt can do besides returning and throwing. */
+export class JobContext<Data> implements HandlerContext, Settling<HandlerContext> {
+  readonly #held: HeldJob<Data>;
+  readonly #job: Job<Data>;
+  readonly #access: SettleAccess;
+  readonly #once: SettleOnce<JobEffects>;
+  /** Made when they are asked for: most handlers have none. */
+  #steps: Steps<Data> | undefined;
+
+  constructor(held: HeldJob<Data>, job: Job<Data>, access: SettleAccess) {
+    this.#held = held;
+    this.#job = job;
+    this.#access = access;
+    this.#once = new SettleOnce<JobEffects>({
+      name: `job ${job.id}`,
+      commit: (effects) => this.#commit(effects),
+      settledElsewhere: () => settledElsewhere(job),
+    });
+  }
+
+  get context(): HandlerContext {
+    return this;
+  }
+
+  get settle(): Settle {
+    return this.#once.settle;
+  }
+
+  get step(): Step {
+    this.#steps ??= new Steps({
+      held: this.#held,
+      job: this.#job,
+      record: this.#access.record.steps,
+      checkHeld: () => this.#checkHeld(),
+      isSettled: () => this.#once.isCalled,
+    });
+    return this.#steps.step;
+  }
+
+  async outcome(): Promise<Outcome | undefined> {
+    return (await this.#steps?.outcome()) ?? this.#once.outcome();
+  }
+
+  async #commit(effects: JobEffects): Promise<boolean> {
+    this.#steps?.checkSettle();
+    await this.#checkHeld();
+    const { element } = this.#held;
+    if (!element) return false;
+    const { record, results } = this.#access;
+    const settled = await record.settle({ rows: [element], effects: results.within(this.#held, effects), signal: this.#job.signal });
+    return settled.has(element.id);
+  }
+
+  async #checkHeld(): Promise<void> {
+    const lost = (await findLost(this.#access, [this.#held])).get(this.#held);
+    if (lost) throw lost;
+  }
 }
 
 /** Why each of the jobs that this worker must not settle any more is not its own; all of them are under one lease. */
