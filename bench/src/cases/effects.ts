@@ -42,3 +42,18 @@ export const effectsSingle: Case = {
   goals: [{ figure: "throughput", against: peers, atLeast: 1.5 }],
   run: (contender, bench) => runEffects(contender, "single", jobsFor(contender, singleJobs, bench, 200), bench),
 };
+
+const stepJobs: JobsByContender = { "keyline-steps": 10_000, keyline: 15_000 };
+
+/** A step beside a settle: it locks the row, writes what it came to, and the job ends after it. */
+export const step: Case = {
+  name: "step",
+  title: "Jobs of one step with its effects, beside settles",
+  contenders: ["keyline-steps", "keyline"],
+  figures: { throughput },
+  goals: [{ figure: "throughput", against: ["keyline"], atLeast: 0.5 }],
+  run: (contender, bench) => {
+    const mode = contender === "keyline-steps" ? "step" : "single";
+    return runEffects(contender, mode, jobsFor(contender, stepJobs, bench, 200), bench);
+  },
+};

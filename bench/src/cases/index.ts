@@ -7,7 +7,7 @@ import { channelPublish } from "./channel-publish.ts";
 import { channelReceivers } from "./channel-receivers.ts";
 import { commitToHandler } from "./commit-to-handler.ts";
 import { addDelayed, processDelayed } from "./delayed.ts";
-import { effectsBatch, effectsSingle } from "./effects.ts";
+import { effectsBatch, effectsSingle, step } from "./effects.ts";
 import { gatewayFanOut1000, gatewayFanOut5000 } from "./gateway-fan-out.ts";
 import { gatewayLatency } from "./gateway-latency.ts";
 import { gatewayMemory } from "./gateway-memory.ts";
@@ -42,6 +42,7 @@ export const cases: readonly Case[] = [
   latency,
   effectsBatch,
   effectsSingle,
+  step,
   addTransactional,
   commitToHandler,
   memory,

@@ -162,8 +162,15 @@ test("a worker that dies between two steps, or within one: the next one goes on 
   const queue = stage.keyline().queue<{ n: number }>("killed", { transactional: true, lease: 1_000, maxAttempts: 5 });
   const { id } = await queue.add({ n: 1 });
   const victim = startProcess("step-worker.ts", {
-    ...{ valkey: stage.valkeyUrl, postgres: stage.databaseUrl, prefix: stage.prefix, queue: queue.name },
-    ...{ concurrency: 1, lease: 1_000, steps: 50, failing: 0, work: 60 },
+    valkey: stage.valkeyUrl,
+    postgres: stage.databaseUrl,
+    prefix: stage.prefix,
+    queue: queue.name,
+    concurrency: 1,
+    lease: 1_000,
+    steps: 50,
+    failing: 0,
+    work: 60,
   });
   processes.push(victim);
   await eventually("it has done some steps", () => victim.lines.filter((line) => "value" in line).length >= 3);
@@ -253,8 +260,15 @@ test("under kills, stalls, cuts and restarts of PostgreSQL each step of each job
   const lines: Readonly<Record<string, unknown>>[] = [];
   const workers: TestProcess[] = [];
   const settings = {
-    ...{ valkey: own.valkeyUrl, postgres: through(own.databaseUrl, proxy), prefix: own.prefix, queue: "random" },
-    ...{ concurrency: 5, lease: 800, steps, failing: 10, work: 25 },
+    valkey: own.valkeyUrl,
+    postgres: through(own.databaseUrl, proxy),
+    prefix: own.prefix,
+    queue: "random",
+    concurrency: 5,
+    lease: 800,
+    steps,
+    failing: 10,
+    work: 25,
   };
   const start = (): void => {
     const worker = startProcess("step-worker.ts", settings);

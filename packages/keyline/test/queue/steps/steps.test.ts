@@ -49,7 +49,8 @@ test("a step commits its effects and its value, and is answered from what is rem
     }
   });
   expect(calls).toBe(1);
-  expect(values).toEqual(Array(2).fill({ receipt: "r1", at: "1970-01-01T00:00:00.000Z" }));
+  const remembered = { receipt: "r1", at: "1970-01-01T00:00:00.000Z" };
+  expect(values).toEqual([remembered, remembered]);
   expect(await stage.effectsOf(queue.name)).toEqual([1]);
   expect(await stage.rowsOf(queue.name)).toEqual([]);
   expect(await stepsOf(queue.name)).toEqual([]);
