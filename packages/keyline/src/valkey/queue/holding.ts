@@ -5,24 +5,25 @@ import type { LetterRetention, NewLetter } from "./letters.ts";
 
 const script = scriptsBeside(import.meta.url);
 // A job that is tied to something takes its end through further parts; one that is not does not pay for them.
-const loosen = ["base", "place", "groups", "leave-groups", "ties", "tie-own-id", "tie-group", "tie-key", "tie-result", "loosen"] as const;
-const gated = [...loosen, "gates", "take-gated"] as const;
+const placing = ["base", "place", "groups"] as const;
+const loosen = [...placing, "leave-groups", "ties", "tie-own-id", "tie-key", "tie-result", "loosen"] as const;
+const gated = ["gates", "take-gated"] as const;
 const settleOldest = {
-  plain: script(3, "settle-oldest", "take"),
-  tied: script(3, "settle-oldest", ...loosen, "take"),
-  gated: script(3, "settle-oldest", ...gated),
+  plain: script(3, "settle-oldest", "let-go", "take"),
+  tied: script(3, "settle-oldest", ...loosen, "let-go", "take"),
+  gated: script(3, "settle-oldest", ...loosen, "let-go", ...gated),
 };
 const settleScattered = {
   plain: script(3, "held", "settle-scattered", "take"),
   tied: script(3, "held", "settle-scattered", ...loosen, "take"),
-  gated: script(3, "held", "settle-scattered", ...gated),
+  gated: script(3, "held", "settle-scattered", ...loosen, ...gated),
 };
 const retry = {
-  plain: script(4, "held", "retry", "done"),
-  grouped: script(4, "held", "base", "place", "groups", "retry", "retry-grouped", "done"),
+  plain: script(4, "held", "holds", "retry", "done"),
+  grouped: script(4, "held", "holds", ...placing, "retry-grouped", "retry", "done"),
 };
-const yieldTurn = script(2, "held", "base", "place", "groups", "yield", "done");
-const bury = script(3, "held", "letter", "bury", ...loosen, "done");
+const yieldTurn = script(2, "held", "holds", ...placing, "yield", "done");
+const bury = script(3, "held", "letter", "holds", "bury", ...loosen, "buried", "done");
 
 /** Where a job is in its worker's held list: a place, which may be out of date, and the text its element begins with, which decides. */
 export interface HeldPlace {
@@ -32,8 +33,9 @@ export interface HeldPlace {
 
 /** Something outside its held list that a job is tied to until it has ended for good. */
 export interface Tie {
-  /** As the part of the scripts names it that loosens it: tie-*.lua. */
+  /** As the part of the scripts names it that loosens it: leave-groups.lua, tie-*.lua. */
   readonly kind: "id" | "group" | "key" | "result";
+  /** Of a group: the job's id, a space, the group. */
   readonly value: string;
 }
 
@@ -112,7 +114,7 @@ export class Holding {
       if (isShort) values.push(begins);
       else values.push(place, begins);
     }
-    for (const [index, { kind, value }] of ties) values.push(index + 1, kind, value);
+    pushTies(values, ties);
     const settle = isShort ? settleOldest : settleScattered;
     const reply = await settle[isGated ? "gated" : ties.length > 0 ? "tied" : "plain"].run(this.#connection, values);
     if (reply === 0) return "lost";
@@ -129,7 +131,9 @@ export class Holding {
     const { workers, scheduled, waiting } = this.#keys;
     const keys = [workers, this.#keys.held(worker), scheduled, waiting];
     const values = [...keys, worker, held.place, held.begins, element, delayMs];
-    const reply = group ? retry.grouped.run(this.#connection, [...values, group.value]) : retry.plain.run(this.#connection, values);
+    const reply = group
+      ? retry.grouped.run(this.#connection, [...values, ...idAndGroup(group)])
+      : retry.plain.run(this.#connection, values);
     return (await reply) === 1;
   }
 
@@ -154,13 +158,31 @@ export class Holding {
     const { id, why, job } = letter ?? { id: "", why: "", job: "" };
     const values: (string | number)[] = [this.#keys.workers, this.#keys.held(worker), this.#keys.dead, worker, place, begins];
     values.push(id, why, job, kept.maxLength, kept.maxAgeMs);
-    for (const { kind, value } of ties) values.push(1, kind, value);
+    pushTies(
+      values,
+      ties.map((tie) => [0, tie]),
+    );
     return (await bury.run(this.#connection, values)) === 1;
   }
 
   held(worker: string): Promise<string[]> {
     return this.#connection.client.lrange(this.#keys.held(worker), 0, -1);
   }
+}
+
+/** As loosen.lua takes them. */
+function pushTies(values: (string | number)[], ties: readonly (readonly [index: number, tie: Tie])[]): void {
+  if (ties.length === 0) return;
+  const groups = ties.filter(([, { kind }]) => kind === "group");
+  values.push(groups.length);
+  for (const [index, tie] of groups) values.push(index + 1, ...idAndGroup(tie));
+  if (groups.length === ties.length) return;
+  for (const [index, { kind, value }] of ties) if (kind !== "group") values.push(index + 1, kind, value);
+}
+
+function idAndGroup({ value }: Tie): readonly [id: string, group: string] {
+  const end = value.indexOf(" ");
+  return [value.slice(0, end), value.slice(end + 1)];
 }
 
 function readPlain(reply: PlainReply): SettleReply {

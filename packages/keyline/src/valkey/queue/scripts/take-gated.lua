@@ -36,8 +36,7 @@ local function is_let_through(element)
   local group = string.match(head, ',"group":"([^"]*)"')
   if not group then return true end
   if has_paused and is_paused(group) then
-    local first = redis.call('ZRANGE', base .. 'line:' .. group, 0, 0, 'WITHSCORES')[2]
-    enter_line(group, element, 0, first and first - 0.5 or 0)
+    enter_in_front(read_group(group), element)
     leave_group(group, id_in(head))
     return false
   end
@@ -80,7 +79,16 @@ if take > 0 then
       state, wait = #fields == 0 and 'plain' or 'open', -1
       break
     end
-    if not looks_at_each or is_let_through(element) then
+    local is_through = true
+    if looks_at_each then
+      local is_done, answer = pcall(is_let_through, element)
+      if not is_done then
+        redis.call('RPUSH', base .. 'waiting', element)
+        return type(answer) == 'table' and answer or redis.error_reply(answer)
+      end
+      is_through = answer
+    end
+    if is_through then
       redis.call('RPUSH', held, element)
       taken[#taken + 1] = element
     end
