@@ -1,5 +1,9 @@
 import { Snooze, type Queue } from "keyline";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { ValkeyConnection } from "../../../src/valkey/client/connection.ts";
+import { toTarget } from "../../../src/valkey/client/options.ts";
+import { QueueKeys } from "../../../src/valkey/queue/keys.ts";
+import { QueueStore } from "../../../src/valkey/queue/queue-store.ts";
 import { eventually, openStage, type Stage } from "../../support/stage.ts";
 
 let stage: Stage;
@@ -125,4 +129,20 @@ test("jobs that stand in a sorted set, as all of a plain queue did once, come be
   expect(ran).toEqual([0, 1, 2, 3, 4, 5, 6, 7]);
   await eventually("nothing is left", async () => (await stage.valkey.exists(key("groups"), key("lines"), key("line:g"))) === 0);
   await worker.stop();
+});
+
+test("a job that is delivered twice to the line of its group is counted once", async () => {
+  const queue = stage.keyline().queue<Step>("twice", { transactional: true });
+  await queue.addMany([0, 1].map((n) => ({ data: { group: "g", n }, group: "g" })));
+  await eventually("they are there", async () => (await queue.counts()).blocked === 1);
+  const line = `${stage.prefix}:{twice}:line:g`;
+  const [member = "", order = ""] = await stage.valkey.zrange(line, 0, 0, "WITHSCORES");
+  const logger = { debug: () => undefined, info: () => undefined, warn: () => undefined, error: () => undefined };
+  const connection = new ValkeyConnection(toTarget(stage.valkeyUrl), { logger, silenceMs: 5_000 });
+  await connection.ensureReady(5_000);
+  await new QueueStore(connection, new QueueKeys(stage.prefix, "twice")).adds.place([
+    { element: member.slice("0|".length), options: ["group", "g", "order", order] },
+  ]);
+  connection.close();
+  expect(await queue.counts()).toMatchObject({ blocked: 1 });
 });

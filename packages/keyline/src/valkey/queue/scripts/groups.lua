@@ -134,8 +134,8 @@ local function enter_lines(group, text, is_in_front)
 end
 
 local function enter_by_place(group, text, place)
-  redis.call('ZADD', base .. 'line:' .. group.name, place, text)
-  redis.call('INCR', base .. 'blocked')
+  -- It may be there: what was delivered twice.
+  if redis.call('ZADD', base .. 'line:' .. group.name, place, text) == 1 then redis.call('INCR', base .. 'blocked') end
   if group.count == 0 then write_group(group) end
 end
 
