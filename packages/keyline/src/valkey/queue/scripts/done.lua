@@ -1,4 +1,3 @@
--- Last part of scripts that end the attempt of one job.
+-- Last part of scripts that end one job.
 
-remove(KEYS[2], place)
 return 1
