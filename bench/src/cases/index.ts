@@ -19,6 +19,7 @@ import { process1, process10, process200, process50 } from "./process.ts";
 import { processGrouped } from "./process-grouped.ts";
 import { processPriority } from "./process-priority.ts";
 import { rateLimited } from "./rate-limited.ts";
+import { results } from "./results.ts";
 import { resumeStorm } from "./resume-storm.ts";
 import { streamAppendTransactional } from "./stream-append-transactional.ts";
 import { streamFollowLatency } from "./stream-follow-latency.ts";
@@ -40,6 +41,7 @@ export const cases: readonly Case[] = [
   processGrouped,
   rateLimited,
   latency,
+  results,
   effectsBatch,
   effectsSingle,
   step,

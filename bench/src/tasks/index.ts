@@ -17,6 +17,7 @@ export const tasks = {
   listen: async () => (await import("./listen.ts")).listen,
   listenLive: async () => (await import("./listen.ts")).listenLive,
   ping: async () => (await import("./ping.ts")).ping,
+  pingResult: async () => (await import("./ping-result.ts")).pingResult,
   project: async () => (await import("./project.ts")).project,
   publish: async () => (await import("./publish.ts")).publish,
   publishSpaced: async () => (await import("./publish-spaced.ts")).publishSpaced,

@@ -170,9 +170,13 @@ async function finished(
     },
     40_000,
   );
+  let left = "";
   await eventually("nothing is left", async () => {
     const { waiting, running, scheduled, blocked, dead } = await insist(() => queue.counts());
+    left = JSON.stringify({ waiting, running, scheduled, blocked, dead });
     return waiting + running + scheduled + blocked + dead === 0;
+  }).catch((error: unknown) => {
+    throw new Error(`What is left: ${left}`, { cause: error });
   });
   await insist(read);
   return ran;

@@ -370,7 +370,9 @@ async function settleHash(): Promise<string> {
   const { readFile } = await import("node:fs/promises");
   const { createHash } = await import("node:crypto");
   const texts = await Promise.all(
-    ["settle-oldest", "take"].map((file) => readFile(new URL(`../../src/valkey/queue/scripts/${file}.lua`, import.meta.url), "utf8")),
+    ["settle-oldest", "let-go", "take"].map((file) =>
+      readFile(new URL(`../../src/valkey/queue/scripts/${file}.lua`, import.meta.url), "utf8"),
+    ),
   );
   return createHash("sha1").update(texts.join("\n")).digest("hex");
 }

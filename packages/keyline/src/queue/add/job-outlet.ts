@@ -16,7 +16,6 @@ import { committedRow, type Committed } from "./committed.ts";
 import { readEverywhere } from "./everywhere.ts";
 
 const firstWaitMs = 1_000;
-const censusPage = 1_000;
 const pushPage = 500;
 const pushLength = 1_048_576;
 
@@ -122,16 +121,10 @@ export class JobOutlet implements Outlet {
 
   async idsHeld(): Promise<ReadonlySet<string>> {
     const ids = new Set<string>();
-    await readEverywhere(this.#store, (key) => this.#readIds(key, ids));
+    await readEverywhere(this.#store, async (key) => {
+      for await (const found of this.#store.reads.ids(key)) for (const id of found) ids.add(id);
+    });
     return ids;
-  }
-
-  async #readIds(key: string, ids: Set<string>): Promise<void> {
-    for (let first = 0; ; first += censusPage) {
-      const { length, ids: found } = await this.#store.reads.census(key, first, censusPage);
-      for (const id of found) ids.add(id);
-      if (length < censusPage) return;
-    }
   }
 
   #flushSoon(): void {

@@ -20,7 +20,7 @@ export class JobDeadError extends KeylineError {
   }
 }
 
-/** The job was cancelled: it was waited for, or this attempt at it was under way. */
+/** The job that was waited for was cancelled. */
 export class JobCancelledError extends KeylineError {
   override readonly name = "JobCancelledError";
   readonly id: string;
@@ -32,8 +32,4 @@ export class JobCancelledError extends KeylineError {
     this.id = id;
     this.queue = queue;
   }
-}
-
-export function isCancellation(error: Error | undefined): boolean {
-  return error instanceof KeylineError && error.code === "JOB_CANCELLED";
 }

@@ -3,8 +3,6 @@ import { readEverywhere } from "../add/everywhere.ts";
 import { readWhy } from "../letters/dead-letter.ts";
 import { none, open, type Found, type OutcomeShelf } from "./found.ts";
 
-const seekPage = 1_000;
-
 /** What became of the jobs of a plain queue: everything is on Valkey. What has not ended is found only by looking through the queue. */
 export class OutcomesOnValkey implements OutcomeShelf {
   readonly #store: QueueStore;
@@ -20,10 +18,10 @@ export class OutcomesOnValkey implements OutcomeShelf {
   async seek(ids: ReadonlySet<string>): Promise<ReadonlyMap<string, boolean>> {
     const there = new Map<string, boolean>();
     await readEverywhere(this.#store, async (key) => {
-      for (let first = 0; there.size < ids.size; first += seekPage) {
-        const { length, found } = await this.#store.reads.seek(key, first, seekPage);
+      if (there.size === ids.size) return;
+      for await (const found of this.#store.reads.seek(key)) {
         for (const [id, isKept] of found) if (ids.has(id)) there.set(id, isKept);
-        if (length < seekPage) return;
+        if (there.size === ids.size) return;
       }
     });
     return there;

@@ -27,7 +27,7 @@ const streams = ["XACK", "XADD", "XCLAIM", "XLEN", "XPENDING", "XRANGE", "XREADG
 /** What a role's scripts use: `deliver` brings committed jobs, `work` takes jobs, `consume` takes entries. */
 const commands = {
   deliver: ["GET", "LPUSH", "LRANGE", "TYPE", "ZADD", "ZRANGE", ...places],
-  work: [...lists, "BLMOVE", "BLPOP", "LSET", "SREM", ...sorted, "ZCARD", "INCRBY", "DECRBY", "HGETALL", "PEXPIRE", ...places],
+  work: [...lists, "BLMOVE", "BLPOP", "LSET", "LTRIM", "SREM", ...sorted, "ZCARD", "INCRBY", "DECRBY", "HGETALL", "PEXPIRE", ...places],
   consume: [...lists, ...sorted, ...hashes, ...streams],
 } as const;
 

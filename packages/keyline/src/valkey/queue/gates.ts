@@ -53,18 +53,25 @@ export class Gates {
     return (await ungated.run(this.#connection, [this.#keys.workers])) as string[];
   }
 
-  /** Of each of the groups: its jobs on the queue as text (see scripts/groups.lua), how many stand in its line, whether it is paused. */
+  /** Of each of the groups: its jobs on the queue as text (id, when, ...), how many stand in its line, whether it is paused. */
   async states(groups: readonly string[]): Promise<readonly (readonly [admitted: string, line: number, isPaused: boolean])[]> {
     const { client } = this.#connection;
     return Promise.all(
       groups.map(async (group) => {
-        const [admitted, line, isPaused] = await Promise.all([
+        const [text, placed, isPaused] = await Promise.all([
           client.hget(this.#keys.groups, group),
           client.zcard(this.#keys.line(group)),
           client.sismember(this.#keys.paused, group),
         ]);
-        return [admitted ?? "", line, isPaused === 1] as const;
+        const [numbered, admitted] = readGroup(text ?? "");
+        return [admitted, numbered + placed, isPaused === 1] as const;
       }),
     );
   }
+}
+
+/** See scripts/groups.lua. */
+function readGroup(text: string): readonly [numbered: number, admitted: string] {
+  const [all, first, last] = /^(-?\d+) (-?\d+)\|/.exec(text) ?? [""];
+  return [all === "" ? 0 : Number(last) - Number(first) + 1, text.slice(all.length)];
 }

@@ -6,37 +6,24 @@ import type { LetterRetention, NewLetter } from "./letters.ts";
 const script = scriptsBeside(import.meta.url);
 // A job that is tied to something takes its end through further parts; one that is not does not pay for them.
 const placing = ["base", "place", "groups"] as const;
-const ties = [
-  ...placing,
-  "leave-groups",
-  "ties",
-  "tie-own-id",
-  "tie-group",
-  "tie-key",
-  "tell-end",
-  "tie-result",
-  "cancelled",
-  "tie-cancel",
-] as const;
-const loosen = [...ties, "loosen"] as const;
-const gated = [...ties, "forget-ids", "loosen", "gates", "take-gated"] as const;
+const loosen = [...placing, "leave-groups", "ties", "tie-own-id", "tie-key", "tie-result", "loosen"] as const;
+const gated = ["gates", "take-gated"] as const;
 const settleOldest = {
-  plain: script(3, "settle-oldest", "take"),
-  tied: script(3, "settle-oldest", ...loosen, "take"),
-  gated: script(3, "settle-oldest", ...gated),
+  plain: script(3, "settle-oldest", "let-go", "take"),
+  tied: script(3, "settle-oldest", ...loosen, "let-go", "take"),
+  gated: script(3, "settle-oldest", ...loosen, "let-go", ...gated),
 };
 const settleScattered = {
   plain: script(3, "held", "settle-scattered", "take"),
   tied: script(3, "held", "settle-scattered", ...loosen, "take"),
-  gated: script(3, "held", "settle-scattered", ...gated),
+  gated: script(3, "held", "settle-scattered", ...loosen, ...gated),
 };
 const retry = {
-  plain: script(4, "held", "retry", "done"),
-  grouped: script(4, "held", ...placing, "retry", "retry-grouped", "done"),
-  gated: script(4, "held", ...placing, "tell-end", "cancelled", "retry-unless-cancelled", "retry", "retry-grouped", "done"),
+  plain: script(4, "held", "holds", "retry", "done"),
+  grouped: script(4, "held", "holds", ...placing, "retry-grouped", "retry", "done"),
 };
-const yieldTurn = script(2, "held", ...placing, "yield", "done");
-const bury = script(3, "held", "letter", "bury", ...ties, "forget-ids", "loosen", "forget-mark");
+const yieldTurn = script(2, "held", "holds", ...placing, "yield", "done");
+const bury = script(3, "held", "letter", "holds", "bury", ...loosen, "buried", "done");
 
 /** Where a job is in its worker's held list: a place, which may be out of date, and the text its element begins with, which decides. */
 export interface HeldPlace {
@@ -46,8 +33,9 @@ export interface HeldPlace {
 
 /** Something outside its held list that a job is tied to until it has ended for good. */
 export interface Tie {
-  /** As the part of the scripts names it that loosens it: tie-*.lua. */
-  readonly kind: "id" | "group" | "key" | "result" | "cancel" | "stub";
+  /** As the part of the scripts names it that loosens it: leave-groups.lua, tie-*.lua. */
+  readonly kind: "id" | "group" | "key" | "result";
+  /** Of a group: the job's id, a space, the group. */
   readonly value: string;
 }
 
@@ -62,12 +50,10 @@ export interface Gate {
   readonly waitMs: number;
   /** How many jobs of a group may run at a time; with more than one there is no order to keep. */
   readonly ofGroup: number;
-  /** Jobs were cancelled lately: what was taken may be among them, where the record decides. */
-  readonly isCancelling: boolean;
 }
 
 type PlainReply = string[] | [number[], ...string[]];
-type GatedReply = [missing: number[], state: Gate["state"], waitMs: number, ofGroup: number, isCancelling: 0 | 1, ...taken: string[]];
+type GatedReply = [missing: number[], state: Gate["state"], waitMs: number, ofGroup: number, ...taken: string[]];
 
 const none: readonly number[] = [];
 
@@ -128,7 +114,7 @@ export class Holding {
       if (isShort) values.push(begins);
       else values.push(place, begins);
     }
-    for (const [index, { kind, value }] of ties) values.push(index + 1, kind, value);
+    pushTies(values, ties);
     const settle = isShort ? settleOldest : settleScattered;
     const reply = await settle[isGated ? "gated" : ties.length > 0 ? "tied" : "plain"].run(this.#connection, values);
     if (reply === 0) return "lost";
@@ -136,18 +122,19 @@ export class Holding {
     return isGated ? readGated(reply as GatedReply) : readPlain(reply as PlainReply);
   }
 
-  /** "missing" when the worker does not hold the job, "cancelled" when it is not to be tried again. */
+  /** False when the worker does not hold the job. */
   async retry(
     worker: string,
     held: HeldPlace,
-    job: { readonly element: string; readonly delayMs: number; readonly group: Tie | undefined; readonly isGated: boolean },
-  ): Promise<"done" | "missing" | "cancelled"> {
-    const { element, delayMs, group, isGated } = job;
+    { element, delayMs, group }: { readonly element: string; readonly delayMs: number; readonly group?: Tie | undefined },
+  ): Promise<boolean> {
     const { workers, scheduled, waiting } = this.#keys;
-    const values = [workers, this.#keys.held(worker), scheduled, waiting, worker, held.place, held.begins, element, delayMs];
-    if (group || isGated) values.push(group?.value ?? "");
-    const reply = await retry[isGated ? "gated" : group ? "grouped" : "plain"].run(this.#connection, values);
-    return reply === 2 ? "cancelled" : reply === 1 ? "done" : "missing";
+    const keys = [workers, this.#keys.held(worker), scheduled, waiting];
+    const values = [...keys, worker, held.place, held.begins, element, delayMs];
+    const reply = group
+      ? retry.grouped.run(this.#connection, [...values, ...idAndGroup(group)])
+      : retry.plain.run(this.#connection, values);
+    return (await reply) === 1;
   }
 
   /** Gives a grouped job back whose turn it is not. False when the worker does not hold it. */
@@ -171,7 +158,10 @@ export class Holding {
     const { id, why, job } = letter ?? { id: "", why: "", job: "" };
     const values: (string | number)[] = [this.#keys.workers, this.#keys.held(worker), this.#keys.dead, worker, place, begins];
     values.push(id, why, job, kept.maxLength, kept.maxAgeMs);
-    for (const { kind, value } of ties) values.push(1, kind, value);
+    pushTies(
+      values,
+      ties.map((tie) => [0, tie]),
+    );
     return (await bury.run(this.#connection, values)) === 1;
   }
 
@@ -180,13 +170,27 @@ export class Holding {
   }
 }
 
+/** As loosen.lua takes them. */
+function pushTies(values: (string | number)[], ties: readonly (readonly [index: number, tie: Tie])[]): void {
+  if (ties.length === 0) return;
+  const groups = ties.filter(([, { kind }]) => kind === "group");
+  values.push(groups.length);
+  for (const [index, tie] of groups) values.push(index + 1, ...idAndGroup(tie));
+  if (groups.length === ties.length) return;
+  for (const [index, { kind, value }] of ties) if (kind !== "group") values.push(index + 1, kind, value);
+}
+
+function idAndGroup({ value }: Tie): readonly [id: string, group: string] {
+  const end = value.indexOf(" ");
+  return [value.slice(0, end), value.slice(end + 1)];
+}
+
 function readPlain(reply: PlainReply): SettleReply {
   if (typeof reply[0] !== "object") return { missing: none, taken: reply as string[] };
   const [missing, ...taken] = reply as [number[], ...string[]];
   return { missing: missing.map((number) => number - 1), taken };
 }
 
-function readGated([missing, state, waitMs, ofGroup, isCancelling, ...taken]: GatedReply): SettleReply {
-  const gate = { state, waitMs, ofGroup, isCancelling: isCancelling === 1 };
-  return { missing: missing.map((number) => number - 1), taken, gate };
+function readGated([missing, state, waitMs, ofGroup, ...taken]: GatedReply): SettleReply {
+  return { missing: missing.map((number) => number - 1), taken, gate: { state, waitMs, ofGroup } };
 }

@@ -7,6 +7,7 @@ export class QueueKeys {
   readonly high: string;
   readonly low: string;
   readonly groups: string;
+  readonly lines: string;
   readonly gates: string;
   readonly paused: string;
   readonly wake: string;
@@ -37,6 +38,8 @@ export class QueueKeys {
     this.low = `${base}waiting:low`;
     /** Hash: group -> its jobs on the queue; see scripts/groups.lua. */
     this.groups = `${base}groups`;
+    /** Hash: jobs that stand in the lines of their groups, by number and group; see scripts/groups.lua. */
+    this.lines = `${base}lines`;
     /** Hash: what keeps jobs from being taken; see scripts/gates.lua. */
     this.gates = `${base}gates`;
     /** Set: groups that are paused. */
@@ -65,7 +68,7 @@ export class QueueKeys {
     this.#linePrefix = `${base}line:`;
   }
 
-  /** Sorted set: jobs of a group that wait for their turn; see scripts/groups.lua. */
+  /** Sorted set: jobs of a group that wait for their turn and have a place of their own among all; see scripts/groups.lua. */
   line(group: string): string {
     return this.#linePrefix + group;
   }

@@ -7,6 +7,7 @@ const counts = script(4, "base", "counts");
 const census = script(1, "census");
 
 const groupsPage = 500;
+const censusPage = 1_000;
 
 export interface QueueCounts {
   readonly waiting: number;
@@ -51,15 +52,22 @@ export class Reads {
     }
   }
 
-  /** A page of `key` (waiting, scheduled or a held list): how many elements it has, and the ids of those that Keyline wrote. */
-  async census(key: string, first: number, size: number): Promise<{ readonly length: number; readonly ids: readonly string[] }> {
-    const [length, ...ids] = (await census.run(this.#connection, [key, first, first + size - 1])) as [number, ...string[]];
-    return { length, ids };
+  /** The ids in `key` (waiting, scheduled, a held list, a line, or all lines) of jobs that Keyline wrote, in pages. */
+  ids(key: string): AsyncGenerator<readonly string[]> {
+    return this.#census(key, "");
   }
 
   /** The same, and of each whether its result is kept. */
-  async seek(key: string, first: number, size: number): Promise<{ readonly length: number; readonly found: ReadonlyMap<string, boolean> }> {
-    const [length, ...ids] = (await census.run(this.#connection, [key, first, first + size - 1, "kept"])) as [number, ...string[]];
-    return { length, found: new Map(ids.map((id) => [id.slice(1), id.startsWith("1")])) };
+  async *seek(key: string): AsyncGenerator<ReadonlyMap<string, boolean>> {
+    for await (const ids of this.#census(key, "kept")) yield new Map(ids.map((id) => [id.slice(1), id.startsWith("1")]));
+  }
+
+  async *#census(key: string, what: string): AsyncGenerator<readonly string[]> {
+    for (let place = "0"; ;) {
+      const [next, ...ids] = (await census.run(this.#connection, [key, place, censusPage, what])) as [string, ...string[]];
+      yield ids;
+      if (next === "") return;
+      place = next;
+    }
   }
 }

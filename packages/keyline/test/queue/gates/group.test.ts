@@ -1,5 +1,9 @@
 import { Snooze, type Queue } from "keyline";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { ValkeyConnection } from "../../../src/valkey/client/connection.ts";
+import { toTarget } from "../../../src/valkey/client/options.ts";
+import { QueueKeys } from "../../../src/valkey/queue/keys.ts";
+import { QueueStore } from "../../../src/valkey/queue/queue-store.ts";
 import { eventually, openStage, type Stage } from "../../support/stage.ts";
 
 let stage: Stage;
@@ -101,24 +105,44 @@ describe.each([{ transactional: false }, { transactional: true }])("a group (tra
   });
 });
 
-test("jobs stay in the lines of their groups where the server refuses to let them in", async () => {
-  const queue = stage.keyline().queue<Step>("refused");
-  const key = (name: string): string => `${stage.prefix}:{refused}:${name}`;
-  await queue.addMany(["a", "b"].flatMap((group) => [0, 1].map((n) => ({ data: { group, n }, group }))));
-  const gate = Promise.withResolvers<void>();
-  let begun = 0;
-  const worker = queue.work(
-    async () => {
-      begun++;
-      await gate.promise;
-    },
-    { concurrency: 2 },
-  );
-  await eventually("the first of both run", () => begun === 2);
-  await stage.valkey.set(key("waiting"), "no list");
-  gate.resolve();
-  await eventually("both were handed in", async () => (await stage.valkey.keys(key("held:*"))).length === 0);
-  expect(await Promise.all(["a", "b"].map((group) => stage.valkey.zcard(key(`line:${group}`))))).toEqual([1, 1]);
-  await stage.valkey.del(key("waiting"));
+test("jobs that stand in a sorted set, as all of a plain queue did once, come before those that are added now", async () => {
+  const queue = stage.keyline().queue<Step>("sorted");
+  const key = (name: string): string => `${stage.prefix}:{sorted}:${name}`;
+  const add = (n: number): Promise<unknown> => queue.add({ group: "g", n }, { group: "g" });
+  for (let n = 0; n < 4; n++) await add(n);
+  for (let number = 1; number <= 3; number++) {
+    const element = await stage.valkey.hget(key("lines"), `${number} g`);
+    await stage.valkey.zadd(key("line:g"), number, `0|${element}`);
+  }
+  await stage.valkey.set(key("order"), 3);
+  await stage.valkey.del(key("lines"));
+  const admitted = await stage.valkey.hget(key("groups"), "g");
+  await stage.valkey.hset(key("groups"), "g", admitted?.replace(/^.*\|/, "") ?? "");
+  expect(await queue.counts()).toMatchObject({ waiting: 1, blocked: 3 });
+  for (let n = 4; n < 6; n++) await add(n);
+  for await (const group of queue.groups()) expect(group).toMatchObject({ name: "g", state: "blocked", waiting: 5 });
+  const ran: number[] = [];
+  const worker = queue.work(({ data: { n } }) => void ran.push(n));
+  await eventually("some have run", () => ran.length >= 6);
+  for (let n = 6; n < 8; n++) await add(n);
+  await eventually("all have run", () => ran.length === 8);
+  expect(ran).toEqual([0, 1, 2, 3, 4, 5, 6, 7]);
+  await eventually("nothing is left", async () => (await stage.valkey.exists(key("groups"), key("lines"), key("line:g"))) === 0);
   await worker.stop();
+});
+
+test("a job that is delivered twice to the line of its group is counted once", async () => {
+  const queue = stage.keyline().queue<Step>("twice", { transactional: true });
+  await queue.addMany([0, 1].map((n) => ({ data: { group: "g", n }, group: "g" })));
+  await eventually("they are there", async () => (await queue.counts()).blocked === 1);
+  const line = `${stage.prefix}:{twice}:line:g`;
+  const [member = "", order = ""] = await stage.valkey.zrange(line, 0, 0, "WITHSCORES");
+  const logger = { debug: () => undefined, info: () => undefined, warn: () => undefined, error: () => undefined };
+  const connection = new ValkeyConnection(toTarget(stage.valkeyUrl), { logger, silenceMs: 5_000 });
+  await connection.ensureReady(5_000);
+  await new QueueStore(connection, new QueueKeys(stage.prefix, "twice")).adds.place([
+    { element: member.slice("0|".length), options: ["group", "g", "order", order] },
+  ]);
+  connection.close();
+  expect(await queue.counts()).toMatchObject({ blocked: 1 });
 });

@@ -17,7 +17,8 @@ local function add(element, options)
   if options.id and redis.call('SADD', base .. 'ids', options.id) == 0 then return options.id end
   hold_key(options, element, due)
   if options.group then
-    place_in_group(options.group, element, due, options.order)
+    local number = place_in_group(options.group, element, due, options.order)
+    if number then note_number(options, element, due, number) end
   elseif due == 0 or due <= now() or not schedule(element, due) then
     push(element, head_of(element))
   end

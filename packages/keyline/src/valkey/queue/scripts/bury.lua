@@ -8,12 +8,9 @@
 --       then what it is tied to: see loosen.lua
 -- RETURN  1, or 0 when the worker does not hold the job (nothing was done)
 
-if not redis.call('ZSCORE', KEYS[1], ARGV[1]) then return 0 end
--- In this order: a letter that is refused leaves the job where it is.
 local letter = ARGV[6] ~= '' and write_letter(KEYS[3], ARGV[4], ARGV[5], ARGV[6])
-if not release(KEYS[2], ARGV[2], ARGV[3]) then
-  if letter then remove_letter(KEYS[3], letter) end
-  return 0
-end
-if letter then drop_letters(KEYS[3], tonumber(ARGV[7]), tonumber(ARGV[8]), 2) end
 local ties_at, missing = 9, {}
+
+local function undo()
+  if letter then remove_letter(KEYS[3], letter) end
+end

@@ -1,15 +1,14 @@
--- Reads the ids in a page of a list or sorted set, without the elements themselves.
+-- Reads the ids in a page of jobs, without the elements themselves.
 --
--- KEYS  1 a list (waiting, held) or sorted set (scheduled, a group's line)
--- ARGV  1 first place  2 last place  3 'kept': each id comes behind '1' where its element says that its result is kept, else behind '0'
--- RETURN  { how many elements the page has, id of each that Keyline wrote, ... }
+-- KEYS  1 a list (waiting, held), sorted set (scheduled, a group's line) or hash (lines)
+-- ARGV  1 first place, or of a hash the cursor  2 how many
+--       3 'kept': each id comes behind '1' where its element says that its result is kept, else behind '0'
+-- RETURN  { what the next page begins with, or '' at the end, id of each that Keyline wrote, ... }
 
 local kind = redis.call('TYPE', KEYS[1]).ok
-if kind == 'none' then return { 0 } end
-local page = redis.call(kind == 'zset' and 'ZRANGE' or 'LRANGE', KEYS[1], ARGV[1], ARGV[2])
-local ids = { #page }
-for _, found in ipairs(page) do
-  -- In a group's line its due time is in front.
+local next_page, ids = '', { '' }
+local function read(found)
+  -- In a group's line its due time may be in front.
   local element = string.match(found, '^%d+|(.*)$') or found
   local id = string.match(element, '^{"id":"([^"\\]+)"') or string.match(element, '^{"attempts":%d+,"id":"([^"\\]+)"')
   if id and ARGV[3] == 'kept' then
@@ -18,4 +17,16 @@ for _, found in ipairs(page) do
   end
   if id then ids[#ids + 1] = id end
 end
+
+if kind == 'hash' then
+  local page = redis.call('HSCAN', KEYS[1], ARGV[1], 'COUNT', ARGV[2])
+  for index = 2, #page[2], 2 do read(page[2][index]) end
+  if page[1] ~= '0' then next_page = page[1] end
+elseif kind ~= 'none' then
+  local last = ARGV[1] + ARGV[2]
+  local page = redis.call(kind == 'zset' and 'ZRANGE' or 'LRANGE', KEYS[1], ARGV[1], last - 1)
+  for _, found in ipairs(page) do read(found) end
+  if #page == tonumber(ARGV[2]) then next_page = string.format('%.0f', last) end
+end
+ids[1] = next_page
 return ids

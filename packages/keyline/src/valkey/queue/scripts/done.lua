@@ -1,3 +1,4 @@
--- Last part of scripts that end one job.
+-- Last part of scripts that end the attempt of one job.
 
+remove(KEYS[2], place)
 return 1

@@ -10,22 +10,17 @@ local function begins_with(element, text)
   return element and string.sub(element, 1, #text) == text
 end
 
--- Removes the job from the held list; returns its element, or false when the worker does not hold it.
-local function release(held, place, text)
+-- The place where the job really is, and its element; nothing when the worker does not hold it.
+local function find(held, place, text)
   local element = redis.call('LINDEX', held, place)
-  if not begins_with(element, text) then
-    element = false
-    for index, candidate in ipairs(redis.call('LRANGE', held, 0, -1)) do
-      if begins_with(candidate, text) then
-        element = candidate
-        place = index - 1
-        break
-      end
-    end
-    if not element then return false end
+  if begins_with(element, text) then return place, element end
+  for index, candidate in ipairs(redis.call('LRANGE', held, 0, -1)) do
+    if begins_with(candidate, text) then return index - 1, candidate end
   end
+end
+
+local function remove(held, place)
   -- A list has no removal by place: name the place by a text that no element has, then remove that text.
   redis.call('LSET', held, place, '\0released')
   redis.call('LREM', held, 1, '\0released')
-  return element
 end

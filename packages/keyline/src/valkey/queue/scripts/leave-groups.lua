@@ -1,6 +1,14 @@
 -- Part of the scripts that end jobs: lets the next ones of several groups in, with as few commands as may be. Mostly one job of a group may run at a time, and the next
 -- one simply goes to `waiting`. Everything else goes one by one.
 
+-- What simply goes to `waiting`: it is not due later, it has not failed before, and it has no priority. Nearly all begin like the first; text is costly here.
+local function id_of_simple(element)
+  local id = string.match(element, '^{"id":"([^"]+)","at":%d+,"group":"')
+  if id then return id end
+  local other, after = string.match(element, '^{"id":"([^"]+)","at":%d+()')
+  return other and not string.find(string.sub(element, after, after + 80), ',"priority":', 1, true) and other
+end
+
 local function leave_groups(groups, ids)
   if #groups == 0 then return end
   read_rules()
@@ -8,39 +16,47 @@ local function leave_groups(groups, ids)
     for index, group in ipairs(groups) do leave_group(group, ids[index]) end
     return
   end
-  local admitted = redis.call('HMGET', base .. 'groups', unpack(groups))
-  local pushed, texts, ended, others, popped = {}, {}, {}, {}, {}
-  local line, since = base .. 'line:', ' ' .. now()
+  local found = redis.call('HMGET', base .. 'groups', unpack(groups))
+  local nexts, fields, ended, others, is_met = {}, {}, {}, {}, {}
   for index, group in ipairs(groups) do
-    local only = admitted[index] and string.match(admitted[index], '^(%S+) %d+$')
-    local first = only == ids[index] and redis.call('ZPOPMIN', line .. group)
-    if not first then
+    local id = ids[index]
+    local text = found[index] or ''
+    local first, last, admitted = string.match(text, '^(%d+) (%d+)|(%S+) %d+$')
+    if (admitted or string.match(text, '^(%S+) %d+$')) ~= id or is_met[group] then
       others[#others + 1] = index
-    elseif not first[1] then
-      ended[#ended + 1] = group
+    elseif first then
+      nexts[#nexts + 1] = { group, first, last, index }
+      fields[#fields + 1] = first .. ' ' .. group
+    elseif has_places(group) then
+      others[#others + 1] = index
     else
-      -- What simply goes to `waiting`: it is not due later, it has not failed before, and it has no priority.
-      local id, after = string.match(first[1], '^0|{"id":"([^"]+)","at":%d+()')
-      if id and not string.find(string.sub(first[1], after, after + 80), ',"priority":', 1, true) then
-        pushed[#pushed + 1] = string.sub(first[1], 3)
+      ended[#ended + 1] = group
+    end
+    is_met[group] = true
+  end
+  local pushed, removed, texts = {}, {}, {}
+  if #fields > 0 then
+    local since = ' ' .. now()
+    for number, element in ipairs(redis.call('HMGET', base .. 'lines', unpack(fields))) do
+      local group, first, last, index = unpack(nexts[number])
+      local id = element and id_of_simple(element)
+      if id then
+        pushed[#pushed + 1] = element
+        removed[#removed + 1] = fields[number]
         texts[#texts + 1] = group
-        texts[#texts + 1] = id .. since
-        popped[#popped + 1] = first
+        texts[#texts + 1] = (first == last and '' or first + 1 .. ' ' .. last .. '|') .. id .. since
       else
-        redis.call('ZADD', line .. group, first[2], first[1])
         others[#others + 1] = index
       end
     end
   end
-  if #ended > 0 then redis.call('HDEL', base .. 'groups', unpack(ended)) end
   if #pushed > 0 then
-    local reply = redis.pcall('LPUSH', base .. 'waiting', unpack(pushed))
-    if type(reply) == 'table' then
-      for number, first in ipairs(popped) do redis.call('ZADD', line .. texts[2 * number - 1], first[2], first[1]) end
-      error(reply)
-    end
+    -- In this order: what is refused changes nothing.
+    redis.call('LPUSH', base .. 'waiting', unpack(pushed))
     redis.call('HSET', base .. 'groups', unpack(texts))
+    redis.call('HDEL', base .. 'lines', unpack(removed))
     redis.call('DECRBY', base .. 'blocked', #pushed)
   end
+  if #ended > 0 then redis.call('HDEL', base .. 'groups', unpack(ended)) end
   for _, index in ipairs(others) do leave_group(groups[index], ids[index]) end
 end

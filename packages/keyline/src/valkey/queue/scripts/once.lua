@@ -2,31 +2,38 @@
 --
 -- Hash keys: key -> id of the job that holds it until it has ended (tie-key.lua)
 -- String once:KEY: id of the job that was added first, for as long as no other is
--- String latest:KEY: '<due>|<element>' of the job that gets the data of the latest add, until it is due
+-- String latest:KEY: '<due>|<element>' of the job that gets the data of the latest add, until it is due; in front of that '<number>@' where it stands in
+--         the line of its group
 
 -- Puts the data of `element` into the job of that key that is still to come; returns its id, or false when there is none.
 local function replace_latest(key, element, due)
-  local member = redis.call('GET', base .. 'latest:' .. key)
-  if not member then return false end
+  local text = redis.call('GET', base .. 'latest:' .. key)
+  if not text then return false end
+  local at, member = string.match(text, '^(%-?%d+@)(.*)$')
+  member = member or text
   local old_due, old = string.match(member, '^(%d+)|(.*)$')
   if tonumber(old_due) <= now() then return false end
   local head = head_of(old)
   local new = head .. string.sub(element, #head_of(element) + 1)
   local new_member = due .. '|' .. new
-  local group = string.match(head, ',"group":"([^"]*)"')
-  local line = base .. 'line:' .. (group or '')
   -- In this order: where memory has run out the first is refused, and nothing is done.
   if redis.call('ZSCORE', base .. 'scheduled', old) then
     redis.call('ZADD', base .. 'scheduled', due, new)
     if new ~= old then redis.call('ZREM', base .. 'scheduled', old) end
     if due < tonumber(old_due) then is_earliest = true end
   else
-    local place = group and redis.call('ZSCORE', line, member)
-    if not place then return false end
-    redis.call('ZADD', line, place, new_member)
-    if new_member ~= member then redis.call('ZREM', line, member) end
+    local group = string.match(head, ',"group":"([^"]*)"') or ''
+    local field = at and string.sub(at, 1, -2) .. ' ' .. group
+    if field and redis.call('HGET', base .. 'lines', field) == member then
+      redis.call('HSET', base .. 'lines', field, new_member)
+    else
+      local place = redis.call('ZSCORE', base .. 'line:' .. group, member)
+      if not place then return false end
+      redis.call('ZADD', base .. 'line:' .. group, place, new_member)
+      if new_member ~= member then redis.call('ZREM', base .. 'line:' .. group, member) end
+    end
   end
-  redis.call('SET', base .. 'latest:' .. key, new_member, 'PX', math.max(1, due - now()))
+  redis.call('SET', base .. 'latest:' .. key, (at or '') .. new_member, 'PX', math.max(1, due - now()))
   return id_in(head)
 end
 
@@ -46,4 +53,10 @@ local function hold_key(options, element, due)
   if options.latest then
     redis.call('SET', base .. 'latest:' .. options.latest, due .. '|' .. element, 'PX', options.window)
   end
+end
+
+-- It stands in the line of its group, by this number.
+local function note_number(options, element, due, number)
+  if not options.latest then return end
+  redis.call('SET', base .. 'latest:' .. options.latest, number .. '@' .. due .. '|' .. element, 'PX', options.window)
 end

@@ -13,19 +13,17 @@ local held = KEYS[2]
 local finished = tonumber(ARGV[3])
 local ties_at = 4 + math.min(finished, 2)
 local missing = {}
+local undo
 
-local function begins_with(element, text)
+local function is_at(place, text)
+  local element = redis.call('LINDEX', held, place)
   return element and string.sub(element, 1, #text) == text
 end
 
+-- The list is the worker's alone and it knows the order: when both ends are where it expects them, so is what lies between, which is not read, as the
+-- language works on every byte of what it reads. What is still in the list is still the worker's: there is no need to ask for its lease.
 if finished == 0 then
   if not redis.call('ZSCORE', KEYS[1], ARGV[1]) then return 0 end
-else
-  -- The list is the worker's alone and it knows the order: when both ends are where it expects them, so is what lies between.
-  -- What is still in the list is still the worker's: there is no need to ask for its lease.
-  local oldest = redis.call('LPOP', held, finished) or {}
-  if not begins_with(oldest[1], ARGV[4]) or not begins_with(oldest[finished], ARGV[ties_at - 1]) then
-    for number = #oldest, 1, -1 do redis.call('LPUSH', held, oldest[number]) end
-    return redis.call('ZSCORE', KEYS[1], ARGV[1]) and -1 or 0
-  end
+elseif not is_at(0, ARGV[4]) or (finished > 1 and not is_at(finished - 1, ARGV[5])) then
+  return redis.call('ZSCORE', KEYS[1], ARGV[1]) and -1 or 0
 end

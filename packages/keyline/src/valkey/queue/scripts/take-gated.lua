@@ -1,6 +1,6 @@
 -- Last part of the scripts that settle, for a queue that has gates: takes up to ARGV 2 jobs into `held`, as many as its gates let through.
 --
--- RETURN  { the numbers that are missing, state, milliseconds, how many of a group may run at a time, 1 where jobs were cancelled, elements ... }
+-- RETURN  { the numbers that are missing, state, milliseconds, how many of a group may run at a time, elements ... }
 --         state  'open': there is no more to take     'closed': there may be, so look again in so many milliseconds, or when told (-1)
 --                'plain': the queue has no gates any more
 
@@ -30,15 +30,13 @@ local function pop()
   return false
 end
 
--- A job that was cancelled is dropped. One whose group may not start one now goes back where it came from, or rests.
+-- A job whose group may not start one now goes back where it came from, or rests.
 local function is_let_through(element)
   local head = head_of(element)
-  if rules.cancels and drop_if_marked(head, 'waiting') then return false end
   local group = string.match(head, ',"group":"([^"]*)"')
   if not group then return true end
   if has_paused and is_paused(group) then
-    local first = redis.call('ZRANGE', base .. 'line:' .. group, 0, 0, 'WITHSCORES')[2]
-    enter_line(group, element, 0, first and first - 0.5 or 0)
+    enter_in_front(read_group(group), element)
     leave_group(group, id_in(head))
     return false
   end
@@ -74,14 +72,23 @@ if take > 0 and rules['rate.max'] then
 end
 if take > 0 then
   read_rules()
-  local looks_at_each = has_paused or rules['group.rate.max'] or rules.cancels
+  local looks_at_each = has_paused or rules['group.rate.max']
   while #taken < take do
     local element = pop()
     if not element then
       state, wait = #fields == 0 and 'plain' or 'open', -1
       break
     end
-    if not looks_at_each or is_let_through(element) then
+    local is_through = true
+    if looks_at_each then
+      local is_done, answer = pcall(is_let_through, element)
+      if not is_done then
+        redis.call('RPUSH', base .. 'waiting', element)
+        return type(answer) == 'table' and answer or redis.error_reply(answer)
+      end
+      is_through = answer
+    end
+    if is_through then
       redis.call('RPUSH', held, element)
       taken[#taken + 1] = element
     end
@@ -98,4 +105,4 @@ if rules.concurrency and room > #taken and redis.call('EXISTS', base .. 'waiting
   redis.call('LPUSH', base .. 'wake', 1)
 end
 placed()
-return { missing, state, wait, rules['group.concurrency'] or 1, rules.cancels and 1 or 0, unpack(taken) }
+return { missing, state, wait, rules['group.concurrency'] or 1, unpack(taken) }

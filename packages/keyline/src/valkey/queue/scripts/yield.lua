@@ -6,21 +6,12 @@
 --       8 how long it rests, in milliseconds
 -- RETURN  1, or 0 when the worker does not hold the job (nothing was done)
 
-if not redis.call('ZSCORE', KEYS[1], ARGV[1]) then return 0 end
-local first = redis.call('ZRANGE', base .. 'line:' .. ARGV[6], 0, 0, 'WITHSCORES')
-if first[2] and tonumber(first[2]) < tonumber(ARGV[7]) then
-  enter_line(ARGV[6], ARGV[4], 0, ARGV[7])
-  if not release(KEYS[2], ARGV[2], ARGV[3]) then
-    redis.call('ZREM', base .. 'line:' .. ARGV[6], '0|' .. ARGV[4])
-    redis.call('DECR', base .. 'blocked')
-    return 0
-  end
+local first = redis.call('ZRANGE', base .. 'line:' .. ARGV[6], 0, 0, 'WITHSCORES')[2]
+local group = read_group(ARGV[6])
+if group.first or (first and tonumber(first) < tonumber(ARGV[7])) then
+  enter_by_place(group, '0|' .. ARGV[4], ARGV[7])
   leave_group(ARGV[6], ARGV[5])
-else
-  if not schedule(ARGV[4], now() + ARGV[8]) then return 0 end
-  if not release(KEYS[2], ARGV[2], ARGV[3]) then
-    redis.call('ZREM', base .. 'scheduled', ARGV[4])
-    return 0
-  end
+elseif not schedule(ARGV[4], now() + ARGV[8]) then
+  return 0
 end
 placed()
