@@ -12,18 +12,18 @@ local fields = redis.call('HGETALL', base .. 'gates')
 for index = 1, #fields, 2 do rules[fields[index]] = tonumber(fields[index + 1]) or fields[index + 1] end
 
 -- How many may start now, of at most `max` in any `per` milliseconds, and in how many milliseconds the next one may, if none. The window is a little
--- longer than asked for: from here to the handler one job may take longer than another.
+-- longer than asked for: the clock here has milliseconds, and from here to the handler one job may take longer than another.
 -- List at `key`: the newest at the left, each '<ms>:<how many started>'. The sum of those that are in the list is at `key`:sum.
 local function rate_room(key, max, per)
-  local window = per + math.ceil(per * 0.015)
+  local window = per + math.ceil(per * 0.005)
   local started = tonumber(redis.call('GET', key .. ':sum') or 0)
   while true do
     local oldest = redis.call('LINDEX', key, -1)
     if not oldest then return max, 0 end
     local ms, count = string.match(oldest, '^(%d+):(%d+)$')
-    if tonumber(ms) + window >= now() then
+    if tonumber(ms) + window > now() then
       if started < max then return max - started, 0 end
-      return 0, tonumber(ms) + window + 1 - now()
+      return 0, tonumber(ms) + window - now()
     end
     redis.call('RPOP', key)
     started = redis.call('DECRBY', key .. ':sum', count)
