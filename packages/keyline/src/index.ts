@@ -10,6 +10,8 @@ export type { DeadLetter } from "./queue/letters/dead-letter.ts";
 export type { DeadLettersOptions, LetterActOptions, LetterFilter, LetterProgress } from "./queue/letters/letter-filter.ts";
 export type { Job } from "./queue/job.ts";
 export type { QueueGroupStatus, PauseOptions } from "./queue/gates/gatekeeper.ts";
+export type { CancelResult } from "./queue/jobs/cancel-steps.ts";
+export type { CancelOptions, JobFilter } from "./queue/jobs/job-filter.ts";
 export type { LimitChanges, Limits, Rate } from "./queue/gates/limits.ts";
 export type {
   AddOptions,

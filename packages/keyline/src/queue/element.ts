@@ -91,12 +91,20 @@ export function withoutAttempts(raw: string): string {
   return raw.replace(countInFront, "{");
 }
 
+const stub = /^\{(?:"attempts":\d+,)?"cancelled":true,"id":"-"/;
+
+/** It stands for a job that was cancelled deep in a list: see cancel-page.lua. */
+export function isStub(raw: string): boolean {
+  return stub.test(raw);
+}
+
 /** Throws an Error that says what is wrong when the text is no element. */
 export function decodeElement(raw: string): Element {
   const value = parseJson(raw);
   if (typeof value !== "object" || value === null || Array.isArray(value)) throw new Error("it is not a JSON object");
   const fields = value as Record<string, unknown>;
   const { id } = fields;
+  if (fields["cancelled"] === true && isStub(raw)) throw new Error("its job was cancelled");
   if (typeof id !== "string" && typeof id !== "number") throw new Error('it has no field "id"');
   // oxlint-disable-next-line no-control-regex -- they are what is looked for: PostgreSQL cannot store them all
   if (typeof id === "string" && /[\0-\x1f\x7f]/.test(id)) throw new Error("its id has control characters");

@@ -7,6 +7,7 @@ import type { StreamTails } from "../valkey/client/stream-tails.ts";
 import type { QueueStore } from "../valkey/queue/queue-store.ts";
 import type { Adder } from "./add/adder.ts";
 import type { Gatekeeper } from "./gates/gatekeeper.ts";
+import type { Canceller } from "./jobs/canceller.ts";
 import type { JobRecord } from "./worker/job-record.ts";
 import type { LetterShelf } from "./letters/letter-shelf.ts";
 import type { QueuePolicy } from "./options.ts";
@@ -31,6 +32,7 @@ export interface QueueParts {
   readonly tails: StreamTails;
   readonly gatekeeper: Gatekeeper;
   readonly waits: Waits;
+  readonly canceller: Canceller;
   createBlockingConnection(blockMs: number): ValkeyConnection;
   readonly workers: Set<{ stop(): Promise<void> }>;
   readonly door: Door;

@@ -15,6 +15,7 @@ import { QueueStore } from "../valkey/queue/queue-store.ts";
 import { PlainAdder, type Adder } from "./add/adder.ts";
 import { JobOutlet } from "./add/job-outlet.ts";
 import { Gatekeeper } from "./gates/gatekeeper.ts";
+import { Canceller } from "./jobs/canceller.ts";
 import { JobRecord } from "./worker/job-record.ts";
 import { LettersInRows } from "./letters/letters-in-rows.ts";
 import { LettersOnValkey } from "./letters/letters-on-valkey.ts";
@@ -116,7 +117,8 @@ export class Queues {
       const gatekeeper = new Gatekeeper(store, { ...gatesParts, table: undefined });
       const onlyPlain = { record: undefined, transactionalAdder: undefined, deadTable: undefined };
       const waits = openWaits(new OutcomesOnValkey(store));
-      return { ...common, ...onlyPlain, waits, gatekeeper, adder, scheduleBook, shelves: [lettersOnValkey] };
+      const canceller = new Canceller(store, { gatekeeper, record: undefined });
+      return { ...common, ...onlyPlain, waits, gatekeeper, canceller, adder, scheduleBook, shelves: [lettersOnValkey] };
     }
     const database = this.#setup.requireDatabase(`the transactional queue ${name}`);
     const relay = this.#relayFor(database);
@@ -133,7 +135,9 @@ export class Queues {
     const deadTable = new DeadTable(database, name);
     const shelves = [new LettersInRows(deadTable, outlet), lettersOnValkey];
     const waits = openWaits(new OutcomesInRows(table.outcomes, store));
-    return { ...common, waits, gatekeeper, adder: transactionalAdder, transactionalAdder, record, scheduleBook, deadTable, shelves };
+    const canceller = new Canceller(store, { gatekeeper, record: { database, rows: table.cancelled } });
+    const adders = { adder: transactionalAdder, transactionalAdder };
+    return { ...common, ...adders, waits, gatekeeper, canceller, record, scheduleBook, deadTable, shelves };
   }
 
   #relayFor(database: Database): JobRelay {

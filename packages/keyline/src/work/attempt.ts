@@ -4,8 +4,8 @@ export abstract class Attempt {
   #abortReason: Error | undefined;
 
   /**
-   * Aborted when going on is pointless: the attempt's time is up (TIMEOUT), what it works on was given to somebody else (LEASE_LOST), or
-   * its worker or consumer stops without waiting any longer (STOPPED). Its `reason` is a KeylineError of that code.
+   * Aborted when going on is pointless: the attempt's time is up (TIMEOUT), what it works on was given to somebody else (LEASE_LOST), the job was
+   * cancelled (JOB_CANCELLED), or its worker or consumer stops without waiting any longer (STOPPED). Its `reason` is a KeylineError of that code.
    */
   get signal(): AbortSignal {
     // Made when it is asked for: most handlers never do.

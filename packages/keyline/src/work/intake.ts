@@ -6,11 +6,14 @@ import type { Held } from "./held.ts";
 import { sentence, type Trade } from "./trade.ts";
 import { verdictOf, type AttemptPolicy, type Verdict } from "./verdict.ts";
 
+/** Thrown for something that stands for nothing that is to run: it goes, and nobody is told. */
+export class NotToRun extends Error {}
+
 export interface IntakeSetup<Unit extends Held<Work>, Work extends Attempt, Data> {
   readonly trade: Trade<Unit>;
   readonly schema: StandardSchemaV1<unknown, Data> | undefined;
   readonly doubts: Doubts<Unit> | undefined;
-  /** The data as it was sent. Throws INVALID_ELEMENT. */
+  /** The data as it was sent. Throws INVALID_ELEMENT, and NotToRun. */
   read(unit: Unit): unknown;
   createAttempt(unit: Unit, data: Data): Work;
   policyOf(unit: Unit): AttemptPolicy;
@@ -90,6 +93,7 @@ export class Intake<Unit extends Held<Work>, Work extends Attempt, Data> {
   // What cannot be read or does not fit does not fit next time either.
   #refuse(unit: Unit, thrown: unknown): void {
     const error = toError(thrown);
+    if (error instanceof NotToRun) return this.#events.refuse(unit, { kind: "drop", error: undefined });
     const isUnreadable = error instanceof KeylineError && error.code === "INVALID_ELEMENT";
     if (isUnreadable || error instanceof ValidationError) {
       this.#events.refuse(unit, { kind: "bury", attempts: unit.attempts + (isUnreadable ? 0 : 1), error });

@@ -20,6 +20,10 @@ export interface ShiftEvents<Work> extends Record<string, readonly unknown[]> {
   readonly idle: readonly [];
 }
 
+function isCancellation(error: Error | undefined): boolean {
+  return error instanceof KeylineError && error.code === "JOB_CANCELLED";
+}
+
 /** Says what became of what was taken. */
 export class Report<Unit extends Held<Work>, Work extends Attempt> {
   readonly #trade: Trade<Unit>;
@@ -40,7 +44,8 @@ export class Report<Unit extends Held<Work>, Work extends Attempt> {
         if (attempt) this.#events.emit("completed", attempt);
         return;
       case "drop":
-        if (verdict.error) this.error(verdict.error);
+        if (attempt && isCancellation(verdict.error)) this.#events.emit("cancelled", attempt);
+        else if (verdict.error) this.error(verdict.error);
         else if (attempt) this.#events.emit("completed", attempt);
         return;
       case "yield":

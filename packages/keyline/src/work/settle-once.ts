@@ -42,7 +42,7 @@ export class SettleOnce<Effects> {
     try {
       return (await this.#result) ? { kind: "settled" } : this.#setup.settledElsewhere();
     } catch (error) {
-      if (error instanceof KeylineError && error.code === "LEASE_LOST") return { kind: "lost", error };
+      if (error instanceof KeylineError && (error.code === "LEASE_LOST" || error.code === "JOB_CANCELLED")) return { kind: "lost", error };
       return outcomeOf(error);
     }
   }

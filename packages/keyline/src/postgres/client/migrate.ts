@@ -13,6 +13,7 @@ const migrations = [
   "0007-dead-letter",
   "0008-deduplication",
   "0009-outcome",
+  "0010-cancel",
   "0011-result",
   "0012-step",
 ] as const;

@@ -1,6 +1,7 @@
 import type { Database } from "../client/database.ts";
 import type { TransactionClient } from "../client/options.ts";
 import type { Statement } from "../client/statement.ts";
+import { CancelledRows } from "./cancelled-rows.ts";
 import { FailedRows } from "./failed-rows.ts";
 import { OnceRows } from "./once-rows.ts";
 import { OutcomeTable } from "./outcome-table.ts";
@@ -113,6 +114,7 @@ export class JobTable {
   readonly once: OnceRows;
   readonly failed: FailedRows;
   readonly outcomes: OutcomeTable;
+  readonly cancelled: CancelledRows;
 
   constructor(database: Database, queue: string) {
     this.database = database;
@@ -121,6 +123,7 @@ export class JobTable {
     this.once = new OnceRows(database, queue);
     this.failed = new FailedRows(database, queue);
     this.outcomes = new OutcomeTable(database, queue);
+    this.cancelled = new CancelledRows(database, queue);
   }
 
   async insert(jobs: readonly NewJob[]): Promise<void> {

@@ -83,7 +83,7 @@ export class Gatekeeper {
     const gates = gatesOf(changes);
     await this.#declare();
     await this.#change(gates);
-    await this.#known();
+    await this.known();
   }
 
   async limits(): Promise<Limits> {
@@ -95,7 +95,7 @@ export class Gatekeeper {
   async pause({ group }: PauseOptions, isPaused: boolean): Promise<void> {
     if (group === undefined) await this.#change({ paused: isPaused ? 1 : null });
     else await this.#pauseGroup(group, isPaused);
-    await this.#known();
+    await this.known();
   }
 
   groups(state: QueueGroupStatus["state"] | undefined): AsyncIterableIterator<QueueGroupStatus> {
@@ -167,7 +167,7 @@ export class Gatekeeper {
   }
 
   /** Resolves when all workers have looked at the gates since the last change. */
-  async #known(): Promise<void> {
+  async known(): Promise<void> {
     const deadline = performance.now() + this.#leaseMs + 1_000;
     while (performance.now() < deadline) {
       if ((await this.#store.gates.unaware()).length === 0) return;

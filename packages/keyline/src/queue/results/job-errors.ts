@@ -20,7 +20,7 @@ export class JobDeadError extends KeylineError {
   }
 }
 
-/** The job that was waited for was cancelled. */
+/** The job was cancelled: it was waited for, or this attempt at it was under way. */
 export class JobCancelledError extends KeylineError {
   override readonly name = "JobCancelledError";
   readonly id: string;
@@ -32,4 +32,8 @@ export class JobCancelledError extends KeylineError {
     this.id = id;
     this.queue = queue;
   }
+}
+
+export function isCancellation(error: Error | undefined): boolean {
+  return error instanceof KeylineError && error.code === "JOB_CANCELLED";
 }

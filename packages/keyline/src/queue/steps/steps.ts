@@ -17,6 +17,7 @@ import { SettleLanes } from "../../postgres/settle/settle-lanes.ts";
 import { KeylineError, toError } from "../../runtime/errors.ts";
 import { parseJson, toJson } from "../../runtime/json.ts";
 import type { Outcome } from "../../work/outcome.ts";
+import { JobCancelledError } from "../results/job-errors.ts";
 import type { HeldJob } from "../worker/held-jobs.ts";
 import type { Job } from "../job.ts";
 import { invalidStep, StepNames, tooMany } from "./step-names.ts";
@@ -49,6 +50,8 @@ export interface StepsParts<Data> {
   readonly record: StepRecord;
   /** Throws why the job is not this worker's any more. */
   checkHeld(): Promise<void>;
+  /** Somebody cancelled the job. */
+  isCancelled(): Promise<boolean>;
   /** The job was settled by this run, or is about to be. */
   isSettled(): boolean;
 }
@@ -110,7 +113,7 @@ export class Steps<Data> {
       return await work();
     } catch (error) {
       this.#names.free(name);
-      if (error instanceof KeylineError && error.code === "LEASE_LOST") this.#lost = error;
+      if (error instanceof KeylineError && (error.code === "LEASE_LOST" || error.code === "JOB_CANCELLED")) this.#lost = error;
       throw error;
     } finally {
       this.#underWay--;
@@ -138,7 +141,7 @@ export class Steps<Data> {
     });
     if (settled.has(element.id)) return (json === undefined ? undefined : parseJson(json)) as Value;
     if (row.answer === "full") throw tooMany(job, ["step", name]);
-    if (row.answer === "lost") throw this.#notHeld();
+    if (row.answer === "lost") throw (await this.#parts.isCancelled()) ? new JobCancelledError(job) : this.#notHeld();
     const remembered = (await this.#recall()).get(name);
     if (!remembered) throw this.#notHeld();
     return this.#answer(remembered) as Value;

@@ -2,6 +2,7 @@ import type { Transaction } from "../../postgres/client/options.ts";
 import { KeylineError, toError } from "../../runtime/errors.ts";
 import { outcomeOf, Snooze, type Outcome } from "../../work/outcome.ts";
 import type { HeldJob } from "./held-jobs.ts";
+import { isCancellation, JobCancelledError } from "../results/job-errors.ts";
 import type { Job } from "../job.ts";
 import { findLost, settledElsewhere, type SettleAccess } from "./job-settle.ts";
 
@@ -142,10 +143,10 @@ export class BatchSettles<Data> {
             await this.#access.results.keepAll(tx, ours, values);
           });
         },
-        // Whatever aborts one job of a batch aborts all of them.
-        signal: first.job.signal,
+        signal: signalOf(running),
       });
-      for (const { job } of running) this.#outcomes.set(job, settled.has(job.id) ? { kind: "settled" } : settledElsewhere(job));
+      for (const { job } of running) if (settled.has(job.id)) this.#outcomes.set(job, { kind: "settled" });
+      if (settled.size < running.length) await this.#noteMissing(running.filter(({ job }) => !settled.has(job.id)));
     } catch (error) {
       if (running.length === 1 || !blame.mayBeOneJobs(error)) {
         for (const { job } of running) this.#outcomes.set(job, outcomeOf(error));
@@ -154,6 +155,13 @@ export class BatchSettles<Data> {
       const middle = Math.ceil(running.length / 2);
       await this.#settle(running.slice(0, middle), effects);
       await this.#settle(running.slice(middle), effects);
+    }
+  }
+
+  async #noteMissing(running: readonly RunningJob<Data>[]): Promise<void> {
+    const cancelled = await this.#access.record.table.cancelled.areCancelled(running.map(({ job }) => job.id));
+    for (const { job } of running) {
+      this.#outcomes.set(job, cancelled.has(job.id) ? { kind: "lost", error: new JobCancelledError(job) } : settledElsewhere(job));
     }
   }
 
@@ -194,4 +202,20 @@ class Blame {
     if (this.#phase === "within") return error === this.#thrown;
     return this.#phase === "after" && !(error instanceof KeylineError);
   }
+}
+
+/** Whatever aborts one job of a batch aborts all of them, but that it was cancelled: its neighbours go on. */
+function signalOf(running: readonly RunningJob<unknown>[]): AbortSignal | undefined {
+  const [first] = running;
+  const last = running.at(-1);
+  if (!first || !last || first === last) return first?.job.signal;
+  const controller = new AbortController();
+  for (const { signal } of [first.job, last.job]) {
+    const abort = (): void => {
+      if (!isCancellation(toError(signal.reason))) controller.abort(signal.reason);
+    };
+    if (signal.aborted) abort();
+    else signal.addEventListener("abort", abort, { once: true });
+  }
+  return controller.signal;
 }

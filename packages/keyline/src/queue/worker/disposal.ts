@@ -6,6 +6,7 @@ import { splitHistory, toEntry, withFailure, type FailedAttempt } from "./attemp
 import { stackAtEnd, writeLetter } from "../letters/dead-letter.ts";
 import { withAttempts } from "../element.ts";
 import type { HeldJob } from "./held-jobs.ts";
+import { isCancellation, JobCancelledError } from "../results/job-errors.ts";
 import type { JobRecord } from "./job-record.ts";
 import { settledElsewhere } from "./job-settle.ts";
 
@@ -35,6 +36,7 @@ export async function disposalOf(
   { record, failed, signal, keepMs }: DisposalParts,
 ): Promise<Disposal> {
   if (verdict.kind === "drop") {
+    job.isCancelled ||= isCancellation(verdict.error);
     const { openIn, json } = job.result ?? {};
     if (record && job.element && openIn !== undefined) await record.closeResult(job.element.id, { json, openIn }, signal);
     return { kind: "settle" };
@@ -52,7 +54,7 @@ export async function disposalOf(
   switch (verdict.kind) {
     case "settle": {
       const isOurs = await record.complete({ id, attempts: heldAttempts, result: keptRow(job, keepMs) });
-      return isOurs ? { kind: "settle" } : drop(job, settledElsewhere({ id, queue: record.table.queue }).error);
+      return isOurs ? { kind: "settle" } : drop(job, await whyGone(id, record));
     }
     case "bury":
       await record.bury({ id, heldAttempts, ...failureOf(job, verdict, failed), stack: stackAtEnd(job, verdict) }, signal);
@@ -60,7 +62,7 @@ export async function disposalOf(
     case "retry": {
       const { attempts, delayMs } = verdict;
       const noteScheduled = await record.retry({ id, heldAttempts, ...failureOf(job, verdict, failed), delayMs }, signal);
-      if (!noteScheduled) return drop(job, settledElsewhere({ id, queue: record.table.queue }).error);
+      if (!noteScheduled) return drop(job, await whyGone(id, record));
       return { kind: "retry", element: withAttempts(job.raw, attempts), delayMs, noteScheduled };
     }
   }
@@ -70,8 +72,14 @@ function keptRow({ element, result }: HeldJob<unknown>, keepMs: number): ResultR
   return element && keepMs > 0 ? { id: element.id, json: result?.json, keepMs } : undefined;
 }
 
+async function whyGone(id: string, { table }: JobRecord): Promise<Error> {
+  const job = { id, queue: table.queue };
+  return (await table.cancelled.areCancelled([id])).has(id) ? new JobCancelledError(job) : settledElsewhere(job).error;
+}
+
 /** The row says that the job is not this worker's to end. */
 function drop(job: HeldJob<unknown>, error: Error): Disposal {
+  job.isCancelled ||= isCancellation(error);
   job.verdict = { kind: "drop", error };
   job.result = undefined;
   return { kind: "settle" };

@@ -223,7 +223,7 @@ export class Exchange<Data> implements ShiftExchange<HeldJob<Data>, Beat> {
   }
 
   #accept(elements: readonly string[]): void {
-    const how = { isOrdered: this.#gates.isOrdered, takenAt: performance.now() };
+    const how = { isOrdered: this.#gates.isOrdered, isDoubtful: this.#gates.isCancelling, takenAt: performance.now() };
     const jobs = elements.map((element) => new HeldJob<Data>(element, how));
     this.#held.join(jobs);
     this.#events.taken(jobs);

@@ -27,6 +27,11 @@ export class GateMemory {
     return (this.#gate?.ofGroup ?? 1) === 1;
   }
 
+  /** Jobs were cancelled lately, or may have been. */
+  get isCancelling(): boolean {
+    return !this.#isKnown || this.#gate?.isCancelling === true;
+  }
+
   /** What to wait for when a take brought less than asked for. */
   get awaited(): Awaited {
     if (!this.isGated) return "job";

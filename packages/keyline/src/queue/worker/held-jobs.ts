@@ -24,15 +24,20 @@ export class HeldJob<Data> implements Held<Job<Data>> {
   recordJson: string | undefined;
   /** Its result, where that is kept and this attempt has completed it. */
   result: { readonly json: string | undefined; readonly openIn?: string | undefined } | undefined;
+  /** It may have been cancelled before it was taken: its row knows. */
+  readonly isDoubtful: boolean;
+  /** It was cancelled, whatever comes of its attempt. */
+  isCancelled = false;
   /** How long it rests when it goes back before its turn. */
   restMs: number | undefined;
   readonly #takenAt: number;
 
   /** `takenAt`: when its worker got it, by `performance`, which is when its attempt begins. */
-  constructor(raw: string, how: { readonly isOrdered?: boolean; readonly takenAt?: number } = {}) {
-    const { isOrdered = true, takenAt = performance.now() } = how;
+  constructor(raw: string, how: { readonly isOrdered?: boolean; readonly isDoubtful?: boolean; readonly takenAt?: number } = {}) {
+    const { isOrdered = true, isDoubtful = false, takenAt = performance.now() } = how;
     this.raw = raw;
     this.isOrdered = isOrdered;
+    this.isDoubtful = isDoubtful;
     this.#takenAt = takenAt;
     let problem = "";
     let element: Element | undefined;

@@ -8,6 +8,8 @@ import type { Disposal } from "./disposal.ts";
 import type { HeldJob, HeldJobs } from "./held-jobs.ts";
 import type { QueuePolicy } from "../options.ts";
 import type { Command, Reconciler } from "./reconciler.ts";
+import type { GateMemory } from "./gate-memory.ts";
+import { JobCancelledError } from "../results/job-errors.ts";
 import { groupTieOf, type Ties } from "./ties.ts";
 import { turnOf } from "./turns.ts";
 
@@ -21,6 +23,7 @@ export interface JobEndsParts<Data> {
   readonly pump: Pump;
   readonly doubt: Doubt<HeldJob<Data>, Command>;
   readonly reconciler: Reconciler<Data>;
+  readonly gates: GateMemory;
   readonly events: ExchangeEvents<HeldJob<Data>>;
   /** Hands it in again, later. */
   again(job: HeldJob<Data>, disposal: LoneDisposal): void;
@@ -67,11 +70,24 @@ export class JobEnds<Data> {
     const { store, policy, ties } = this.#parts;
     switch (disposal.kind) {
       case "retry":
-        return store.holding.retry(worker, place, { ...disposal, group: job.element && groupTieOf(job.element) });
+        return this.#retry(worker, place, { job, disposal });
       case "yield":
         return store.holding.yieldTurn(worker, place, turnOf(job));
       case "bury":
         return store.holding.bury(worker, place, { letter: disposal.letter, kept: policy.deadLetters, ties: ties.of(job) });
     }
+  }
+
+  async #retry(
+    worker: string,
+    place: HeldPlace,
+    { job, disposal }: { readonly job: HeldJob<Data>; readonly disposal: LoneDisposal & { readonly kind: "retry" } },
+  ): Promise<boolean> {
+    const { store, gates } = this.#parts;
+    const group = job.element && groupTieOf(job.element);
+    const came = await store.holding.retry(worker, place, { ...disposal, group, isGated: gates.isGated });
+    // It was cancelled, and this worker had not heard of it.
+    if (came === "cancelled" && job.attempt) job.verdict = { kind: "drop", error: new JobCancelledError(job.attempt) };
+    return came !== "missing";
   }
 }

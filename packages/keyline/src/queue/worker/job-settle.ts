@@ -7,6 +7,7 @@ import type { ResultKeeper } from "../results/result-keeper.ts";
 import { Steps, type Step } from "../steps/steps.ts";
 import type { HeldJob } from "./held-jobs.ts";
 import type { Job } from "../job.ts";
+import { JobCancelledError } from "../results/job-errors.ts";
 import type { JobRecord } from "./job-record.ts";
 
 type JobEffects = (tx: Transaction) => Promise<unknown>;
@@ -82,6 +83,7 @@ export class JobContext<Data> implements HandlerContext, Settling<HandlerContext
       record: this.#access.record.steps,
       checkHeld: () => this.#checkHeld(),
       isSettled: () => this.#once.isCalled,
+      isCancelled: () => this.#isCancelled(),
     });
     return this.#steps.step;
   }
@@ -97,7 +99,14 @@ export class JobContext<Data> implements HandlerContext, Settling<HandlerContext
     if (!element) return false;
     const { record, results } = this.#access;
     const settled = await record.settle({ rows: [element], effects: results.within(this.#held, effects), signal: this.#job.signal });
-    return settled.has(element.id);
+    if (settled.has(element.id)) return true;
+    if (await this.#isCancelled()) throw new JobCancelledError(this.#job);
+    return false;
+  }
+
+  async #isCancelled(): Promise<boolean> {
+    const { id } = this.#job;
+    return (await this.#access.record.table.cancelled.areCancelled([id])).has(id);
   }
 
   async #checkHeld(): Promise<void> {

@@ -1,11 +1,12 @@
 import type { Tie } from "../../valkey/queue/holding.ts";
-import type { Element } from "../element.ts";
+import { isStub, type Element } from "../element.ts";
 import type { ResultKeeper } from "../results/result-keeper.ts";
 import { resultTie } from "../results/result-tie.ts";
 import type { Audience } from "./audience.ts";
 import type { HeldJob } from "./held-jobs.ts";
 
 const none: readonly never[] = [];
+const stub: readonly Tie[] = [{ kind: "stub", value: "" }];
 
 /** What jobs are tied to on Valkey outside their held list: their end loosens it. Most jobs are tied to nothing. */
 export class Ties {
@@ -16,17 +17,18 @@ export class Ties {
   }
 
   of(job: HeldJob<unknown>): readonly Tie[] {
-    const { element } = job;
-    if (!element) return none;
+    const { element, isCancelled } = job;
+    if (!element) return isStub(job.raw) ? stub : none;
     const { results, audience, hasRecord } = this.#parts;
     const keepMs = results.keepMsOf(element);
     const isTold = keepMs > 0 || audience.awaitsEnds;
-    if (!isTold && !element.hasOwnId && element.group === undefined && element.key === undefined) return none;
+    if (!isTold && !isCancelled && !element.hasOwnId && element.group === undefined && element.key === undefined) return none;
     const ties: Tie[] = element.hasOwnId ? [{ kind: "id", value: element.id }] : [];
     const group = groupTieOf(element);
     if (group) ties.push(group);
     if (element.key !== undefined) ties.push({ kind: "key", value: `${element.id} ${element.key}` });
-    if (isTold) ties.push(resultTie(job, { keepMs, hasRecord }));
+    if (isCancelled) ties.push({ kind: "cancel", value: element.id });
+    else if (isTold) ties.push(resultTie(job, { keepMs, hasRecord }));
     return ties;
   }
 

@@ -4,13 +4,7 @@
  *   exchange.ts      takes elements into the worker's held list and out of it      (Valkey)
  *   disposal.ts      writes a job's end to its row, where there is one             (PostgreSQL)
  *   lease.ts         keeps the held list the worker's own
- *   rescuer.ts       returns the jobs of workers that are gone
- *   promoter.ts      moves what is due to the queue
- *   ticker.ts        adds the ticks of the queue's schedules
- *   signal-watch.ts  hears what cannot wait for the next renewal of the lease
- *   audience-watch.ts  knows whether somebody listens to what becomes of jobs
- *   outcome-sweeper.ts forgets results whose time is over
- *   letter-keeper.ts drops dead letters that are too old or too many
+ *   duties.ts        what goes on beside it, one file each
  */
 import type { StandardSchemaV1 } from "@standard-schema/spec";
 import type { DeadTable } from "../../postgres/job/dead-table.ts";
@@ -21,9 +15,8 @@ import type { Logger } from "../../runtime/logger.ts";
 import type { ValkeyConnection } from "../../valkey/client/connection.ts";
 import type { Beat } from "../../valkey/queue/leases.ts";
 import type { QueueStore } from "../../valkey/queue/queue-store.ts";
-import type { SignalKind } from "../../valkey/queue/signals.ts";
 import type { StreamTails } from "../../valkey/client/stream-tails.ts";
-import { Intake, type Doubts, type IntakeSetup } from "../../work/intake.ts";
+import { Intake, NotToRun, type Doubts, type IntakeSetup } from "../../work/intake.ts";
 import { Report, type ShiftEvents } from "../../work/report.ts";
 import type { Runner } from "../../work/runner.ts";
 import { Shift } from "../../work/shift.ts";
@@ -39,22 +32,20 @@ import { Job } from "../job.ts";
 import type { JobRecord } from "./job-record.ts";
 import type { SettleAccess } from "./job-settle.ts";
 import type { Lease } from "../../work/lease.ts";
-import { OutcomeSweeper } from "../results/outcome-sweeper.ts";
 import { ResultKeeper } from "../results/result-keeper.ts";
 import { Audience } from "./audience.ts";
-import { AudienceWatch } from "./audience-watch.ts";
 import { Ties } from "./ties.ts";
+import { createDuties } from "./duties.ts";
 import { createLease } from "./lease.ts";
 import type { QueuePolicy } from "../options.ts";
-import { LetterKeeper } from "../letters/letter-keeper.ts";
-import { SignalWatch } from "./signal-watch.ts";
 import { findUnfit } from "./turns.ts";
-import { Promoter } from "./promoter.ts";
-import { Rescuer } from "./rescuer.ts";
+import { JobCancelledError } from "../results/job-errors.ts";
+import { isStub } from "../element.ts";
 import type { ScheduleBook } from "../schedules/schedule-book.ts";
-import { Ticker } from "../schedules/ticker.ts";
 
 export interface WorkerEvents<Data> extends ShiftEvents<Job<Data>> {
+  /** The job was cancelled while it ran: nothing else comes of it. */
+  readonly cancelled: readonly [job: Job<Data>];
   /** The queue is empty and nothing runs. */
   readonly idle: readonly [];
 }
@@ -119,22 +110,12 @@ export class Worker<Data> {
       },
       createRunner: (confirmLease) => setup.createRunner(record && { record, confirmLease, results: this.#results }),
       createIntake: (events, signal) => new Intake(this.#intakeSetup(trade, signal), events),
-      createDuties: ({ lease, exchange }) => {
-        const promoter = new Promoter(store, logger);
-        const ticker = new Ticker(setup.scheduleBook, logger);
-        const letters = new LetterKeeper(store, { letters: setup.deadTable, kept: policy.deadLetters, logger });
-        const watch = new AudienceWatch(audience, { store, logger });
-        const onSignals = (kinds: ReadonlySet<SignalKind>): void => {
-          if (kinds.has("due")) promoter.look();
-          if (kinds.has("ticks")) ticker.look();
-          if (kinds.has("tracked")) watch.look();
-          if (kinds.has("gates")) void exchange.lookAgain();
-        };
-        const signals = new SignalWatch(store, { tails: setup.tails, logger, onSignals });
-        const rescuer = new Rescuer(store, { table: record?.table, lease, logger });
-        return [rescuer, promoter, ticker, letters, signals, watch, ...(record ? [new OutcomeSweeper(record.table.outcomes, logger)] : [])];
+      createDuties: (parts) => createDuties({ ...setup, ...parts, audience }),
+      verdictOf: (held, outcome) => {
+        const { isCancelled, attempt } = held;
+        if (isCancelled && attempt && outcome.kind !== "settled") return { kind: "drop", error: new JobCancelledError(attempt) };
+        return verdictOf(held.attempts, this.#results.take(held, outcome), policyOf(held, policy));
       },
-      verdictOf: (held, outcome) => verdictOf(held.attempts, this.#results.take(held, outcome), policyOf(held, policy)),
       conclude: (held, verdict, { exchange, signal }) => {
         if (verdict.kind === "settle" && !record) exchange.end(held, settled);
         else void this.#dispose(held, verdict, { exchange, signal });
@@ -164,12 +145,12 @@ export class Worker<Data> {
       trade,
       schema,
       doubts: record && this.#doubtsOf(record, signal),
-      read: ({ element, problem, recordJson }) => {
-        if (!element) throw new KeylineError("INVALID_ELEMENT", problem);
+      read: ({ raw, element, problem, recordJson }) => {
+        if (!element) throw isStub(raw) ? new NotToRun() : new KeylineError("INVALID_ELEMENT", problem);
         return recordJson === undefined ? element.data : parseJson(recordJson);
       },
-      createAttempt: ({ element, attempts }, data) =>
-        new Job({
+      createAttempt: ({ element, attempts, isCancelled }, data) => {
+        const job = new Job({
           id: element?.id ?? "",
           queue,
           data,
@@ -177,7 +158,10 @@ export class Worker<Data> {
           addedAt: element?.at ?? Date.now(),
           group: element?.group,
           schedule: element?.schedule,
-        }),
+        });
+        if (isCancelled) job.abort(new JobCancelledError(job));
+        return job;
+      },
       policyOf: (held) => policyOf(held, policy),
     };
   }
@@ -185,8 +169,8 @@ export class Worker<Data> {
   // A job that was delivered before may be settled by now, and one that was overtaken is somebody else's.
   #doubtsOf(record: JobRecord, signal: AbortSignal): Doubts<HeldJob<Data>> {
     return {
-      isDoubtful: ({ element }) =>
-        element !== undefined && (element.isAgain || element.attempts > 0 || element.group !== undefined || element.isLatest),
+      isDoubtful: ({ element, isDoubtful }) =>
+        element !== undefined && (isDoubtful || element.isAgain || element.attempts > 0 || element.group !== undefined || element.isLatest),
       findUnfit: (jobs) => untilDone(() => findUnfit(jobs, record.table), { signal, onError: (error) => this.#report.error(error) }),
     };
   }

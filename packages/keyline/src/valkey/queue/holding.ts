@@ -6,24 +6,27 @@ import type { LetterRetention, NewLetter } from "./letters.ts";
 const script = scriptsBeside(import.meta.url);
 // A job that is tied to something takes its end through further parts; one that is not does not pay for them.
 const placing = ["base", "place", "groups"] as const;
-const loosen = [...placing, "leave-groups", "ties", "tie-own-id", "tie-key", "tie-result", "loosen"] as const;
+const ties = [...placing, "leave-groups", "ties", "tie-own-id", "tie-key", "tell-end", "tie-result", "cancelled", "tie-cancel"] as const;
+const loosen = [...ties, "loosen"] as const;
+const loosenGated = [...ties, "forget-ids", "loosen"] as const;
 const gated = ["gates", "take-gated"] as const;
 const settleOldest = {
   plain: script(3, "settle-oldest", "let-go", "take"),
   tied: script(3, "settle-oldest", ...loosen, "let-go", "take"),
-  gated: script(3, "settle-oldest", ...loosen, "let-go", ...gated),
+  gated: script(3, "settle-oldest", ...loosenGated, "let-go", ...gated),
 };
 const settleScattered = {
   plain: script(3, "held", "settle-scattered", "take"),
   tied: script(3, "held", "settle-scattered", ...loosen, "take"),
-  gated: script(3, "held", "settle-scattered", ...loosen, ...gated),
+  gated: script(3, "held", "settle-scattered", ...loosenGated, ...gated),
 };
 const retry = {
   plain: script(4, "held", "holds", "retry", "done"),
   grouped: script(4, "held", "holds", ...placing, "retry-grouped", "retry", "done"),
+  gated: script(4, "held", "holds", ...placing, "tell-end", "cancelled", "retry-unless-cancelled", "retry-grouped", "retry", "done"),
 };
 const yieldTurn = script(2, "held", "holds", ...placing, "yield", "done");
-const bury = script(3, "held", "letter", "holds", "bury", ...loosen, "buried", "done");
+const bury = script(3, "held", "letter", "holds", "bury", ...loosenGated, "buried", "forget-mark", "done");
 
 /** Where a job is in its worker's held list: a place, which may be out of date, and the text its element begins with, which decides. */
 export interface HeldPlace {
@@ -34,7 +37,7 @@ export interface HeldPlace {
 /** Something outside its held list that a job is tied to until it has ended for good. */
 export interface Tie {
   /** As the part of the scripts names it that loosens it: leave-groups.lua, tie-*.lua. */
-  readonly kind: "id" | "group" | "key" | "result";
+  readonly kind: "id" | "group" | "key" | "result" | "cancel" | "stub";
   /** Of a group: the job's id, a space, the group. */
   readonly value: string;
 }
@@ -50,10 +53,12 @@ export interface Gate {
   readonly waitMs: number;
   /** How many jobs of a group may run at a time; with more than one there is no order to keep. */
   readonly ofGroup: number;
+  /** Jobs were cancelled lately: what was taken may be among them, where the record decides. */
+  readonly isCancelling: boolean;
 }
 
 type PlainReply = string[] | [number[], ...string[]];
-type GatedReply = [missing: number[], state: Gate["state"], waitMs: number, ofGroup: number, ...taken: string[]];
+type GatedReply = [missing: number[], state: Gate["state"], waitMs: number, ofGroup: number, isCancelling: 0 | 1, ...taken: string[]];
 
 const none: readonly number[] = [];
 
@@ -122,19 +127,19 @@ export class Holding {
     return isGated ? readGated(reply as GatedReply) : readPlain(reply as PlainReply);
   }
 
-  /** False when the worker does not hold the job. */
+  /** "missing" when the worker does not hold the job, "cancelled" when it is not to be tried again. */
   async retry(
     worker: string,
     held: HeldPlace,
-    { element, delayMs, group }: { readonly element: string; readonly delayMs: number; readonly group?: Tie | undefined },
-  ): Promise<boolean> {
+    job: { readonly element: string; readonly delayMs: number; readonly group: Tie | undefined; readonly isGated: boolean },
+  ): Promise<"done" | "missing" | "cancelled"> {
+    const { element, delayMs, group, isGated } = job;
     const { workers, scheduled, waiting } = this.#keys;
-    const keys = [workers, this.#keys.held(worker), scheduled, waiting];
-    const values = [...keys, worker, held.place, held.begins, element, delayMs];
-    const reply = group
-      ? retry.grouped.run(this.#connection, [...values, ...idAndGroup(group)])
-      : retry.plain.run(this.#connection, values);
-    return (await reply) === 1;
+    const values = [workers, this.#keys.held(worker), scheduled, waiting, worker, held.place, held.begins, element, delayMs];
+    if (group) values.push(...idAndGroup(group));
+    else if (isGated) values.push("", "");
+    const reply = await retry[isGated ? "gated" : group ? "grouped" : "plain"].run(this.#connection, values);
+    return reply === 2 ? "cancelled" : reply === 1 ? "done" : "missing";
   }
 
   /** Gives a grouped job back whose turn it is not. False when the worker does not hold it. */
@@ -191,6 +196,7 @@ function readPlain(reply: PlainReply): SettleReply {
   return { missing: missing.map((number) => number - 1), taken };
 }
 
-function readGated([missing, state, waitMs, ofGroup, ...taken]: GatedReply): SettleReply {
-  return { missing: missing.map((number) => number - 1), taken, gate: { state, waitMs, ofGroup } };
+function readGated([missing, state, waitMs, ofGroup, isCancelling, ...taken]: GatedReply): SettleReply {
+  const gate = { state, waitMs, ofGroup, isCancelling: isCancelling === 1 };
+  return { missing: missing.map((number) => number - 1), taken, gate };
 }

@@ -1,5 +1,6 @@
 import type { ValkeyConnection } from "../client/connection.ts";
 import { Adds } from "./adds.ts";
+import { Cancels } from "./cancels.ts";
 import { Ends } from "./ends.ts";
 import { Gates } from "./gates.ts";
 import { Holding } from "./holding.ts";
@@ -31,6 +32,7 @@ export class QueueStore {
   readonly outcomes: Outcomes;
   readonly ends: Ends;
   readonly tracked: Tracked;
+  readonly cancels: Cancels;
 
   constructor(connection: ValkeyConnection, keys: QueueKeys) {
     this.connection = connection;
@@ -48,5 +50,6 @@ export class QueueStore {
     this.outcomes = new Outcomes(connection, keys);
     this.ends = new Ends(connection, keys);
     this.tracked = new Tracked(connection, keys);
+    this.cancels = new Cancels(connection, keys);
   }
 }

@@ -1,7 +1,7 @@
 import type { ValkeyConnection } from "../client/connection.ts";
 import type { QueueKeys } from "./keys.ts";
 
-export type SignalKind = "due" | "gates" | "ticks" | "tracked";
+export type SignalKind = "due" | "gates" | "ticks" | "tracked" | "cancel";
 
 /** Something that workers of the queue are to know at once. */
 export interface Signal {

@@ -15,8 +15,10 @@ for _, list in ipairs({ 'waiting:high', 'waiting', 'waiting:low' }) do
   waiting = waiting + redis.call('LLEN', base .. list)
   first = first or redis.call('LINDEX', base .. list, -1)
 end
+-- What stands for jobs that were cancelled is none; for a moment one of these may be held already.
+local stubs = tonumber(redis.call('GET', base .. 'stubs') or 0)
 return {
-  waiting,
+  math.max(0, waiting - stubs),
   running,
   redis.call('ZCARD', KEYS[3]),
   redis.call('ZCARD', KEYS[4]),

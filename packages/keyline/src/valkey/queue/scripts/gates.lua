@@ -1,6 +1,6 @@
 -- Part of the scripts that look at a queue's gates: what keeps its jobs from being taken, or lets some go before others.
 --
--- Hash gates: paused, paused.groups (how many), priorities (some were added with one), concurrency, rate.max, rate.per, group.concurrency, group.rate.max,
+-- Hash gates: paused, paused.groups (how many), priorities (some were added with one), cancels (cancelled.lua), concurrency, rate.max, rate.per, group.concurrency, group.rate.max,
 -- group.rate.per. Without it the queue has none.
 --
 -- A worker looks at them with its first take, whenever it is told of a change (signal('gates') in place.lua) or finds with a renewal of its lease that it was not. Until

@@ -5,11 +5,18 @@
 -- RETURN  milliseconds until the next one is due (0: more are due now), or -1 when none is scheduled
 
 local due = redis.call('ZRANGE', base .. 'scheduled', '-inf', now(), 'BYSCORE', 'LIMIT', 0, ARGV[1])
+local has_marks = #due > 0 and redis.call('EXISTS', base .. 'cancelled') == 1
 for _, element in ipairs(due) do
   -- In this order: one that is refused stays where it is.
   local head = head_of(element)
   local group = string.match(head, ',"group":"([^"]*)"')
-  if group and not is_admitted(group, id_in(head)) then place_in_group(group, element, 0) else push(element, head) end
+  if has_marks and drop_if_marked(head, 'scheduled') then
+    -- It was cancelled.
+  elseif group and not is_admitted(group, id_in(head)) then
+    place_in_group(group, element, 0)
+  else
+    push(element, head)
+  end
   redis.call('ZREM', base .. 'scheduled', element)
 end
 local next_due = redis.call('ZRANGE', base .. 'scheduled', 0, 0, 'WITHSCORES')

@@ -9,7 +9,7 @@ if present[1] and tonumber(present[1]) >= tonumber(ARGV[1]) then return 0 end
 local was_paused = redis.call('SMEMBERS', base .. 'paused')
 redis.call('HSET', base .. 'gates', 'revision', ARGV[1])
 for _, name in ipairs(redis.call('HKEYS', base .. 'gates')) do
-  if name ~= 'revision' and name ~= 'priorities' then redis.call('HDEL', base .. 'gates', name) end
+  if name ~= 'revision' and name ~= 'priorities' and name ~= 'cancels' then redis.call('HDEL', base .. 'gates', name) end
 end
 for index = 3, 2 + ARGV[2], 2 do redis.call('HSET', base .. 'gates', ARGV[index], ARGV[index + 1]) end
 redis.call('DEL', base .. 'paused', base .. 'gated')

@@ -1,5 +1,4 @@
-#!lua flags=allow-oom
--- Returns what a worker holds to the head of the queue, oldest first to be taken again, at most a page a call.
+-- Returns what a worker holds to the head of the queue, oldest first to be taken again, at most a page a call; those that were cancelled end. Last part.
 --
 -- KEYS  1 workers  2 gone  3 waiting  4 held list of that worker
 -- ARGV  1 worker  2 page  3 why: 'ended' (only if its lease has ended; each job's attempts go up by one, with a note of the time:
@@ -7,11 +6,9 @@
 -- RETURN  { how many are still held, then for each returned job the beginning of its new element (up to 300 bytes) },
 --         or 0 when the lease has not ended
 
-local time = redis.call('TIME')
-local now = time[1] * 1000 + math.floor(time[2] / 1000)
 if ARGV[3] == 'ended' then
   local lease_end = redis.call('ZSCORE', KEYS[1], ARGV[1])
-  if not lease_end or tonumber(lease_end) > now then return 0 end
+  if not lease_end or tonumber(lease_end) > now() then return 0 end
 end
 
 -- Notes that the worker is gone behind all other fields. Whether there is such a note can be seen at the end, as nothing within the data ends like a
@@ -24,7 +21,7 @@ local function note_gone(element)
   local _, commas = string.gsub(times or '', ',', '')
   if commas >= 19 then times = string.gsub(times, '^%d+,', '', 1) end
   local rest = string.sub(element, 1, #element - #tail + at - 1)
-  return rest .. ',"gone":[' .. (times and times .. ',' or '') .. string.format('%.0f', now) .. ']}'
+  return rest .. ',"gone":[' .. (times and times .. ',' or '') .. string.format('%.0f', now()) .. ']}'
 end
 
 -- The count stands in front of everything else, so that text is enough to raise it: decoding and encoding here would
@@ -37,18 +34,24 @@ local function count_attempt(element)
 end
 
 local answer = { 0 }
+local has_marks = redis.call('EXISTS', base .. 'cancelled') == 1
 for _ = 1, tonumber(ARGV[2]) do
   local element = redis.call('LINDEX', KEYS[4], -1)
   if not element then break end
-  if ARGV[3] ~= 'leaving' then element = count_attempt(element) end
-  -- In this order: one that is refused stays where it is.
-  redis.call('RPUSH', KEYS[3], element)
-  redis.call('RPOP', KEYS[4])
-  answer[#answer + 1] = string.sub(element, 1, 300)
+  if has_marks and drop_if_marked(head_of(element), 'running') then
+    redis.call('RPOP', KEYS[4])
+  else
+    if ARGV[3] ~= 'leaving' then element = count_attempt(element) end
+    -- In this order: one that is refused stays where it is.
+    redis.call('RPUSH', KEYS[3], element)
+    redis.call('RPOP', KEYS[4])
+    answer[#answer + 1] = string.sub(element, 1, 300)
+  end
 end
 answer[1] = redis.call('LLEN', KEYS[4])
+placed()
 if answer[1] == 0 then
   redis.call('ZREM', KEYS[1], ARGV[1])
-  redis.call('ZADD', KEYS[2], now, ARGV[1])
+  redis.call('ZADD', KEYS[2], now(), ARGV[1])
 end
 return answer

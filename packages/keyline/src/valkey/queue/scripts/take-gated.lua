@@ -1,6 +1,6 @@
 -- Last part of the scripts that settle, for a queue that has gates: takes up to ARGV 2 jobs into `held`, as many as its gates let through.
 --
--- RETURN  { the numbers that are missing, state, milliseconds, how many of a group may run at a time, elements ... }
+-- RETURN  { the numbers that are missing, state, milliseconds, how many of a group may run at a time, 1 where jobs were cancelled, elements ... }
 --         state  'open': there is no more to take     'closed': there may be, so look again in so many milliseconds, or when told (-1)
 --                'plain': the queue has no gates any more
 
@@ -30,9 +30,10 @@ local function pop()
   return false
 end
 
--- A job whose group may not start one now goes back where it came from, or rests.
+-- A job that was cancelled is dropped. One whose group may not start one now goes back where it came from, or rests.
 local function is_let_through(element)
   local head = head_of(element)
+  if rules.cancels and drop_if_marked(head, 'waiting') then return false end
   local group = string.match(head, ',"group":"([^"]*)"')
   if not group then return true end
   if has_paused and is_paused(group) then
@@ -72,7 +73,7 @@ if take > 0 and rules['rate.max'] then
 end
 if take > 0 then
   read_rules()
-  local looks_at_each = has_paused or rules['group.rate.max']
+  local looks_at_each = has_paused or rules['group.rate.max'] or rules.cancels
   while #taken < take do
     local element = pop()
     if not element then
@@ -105,4 +106,4 @@ if rules.concurrency and room > #taken and redis.call('EXISTS', base .. 'waiting
   redis.call('LPUSH', base .. 'wake', 1)
 end
 placed()
-return { missing, state, wait, rules['group.concurrency'] or 1, unpack(taken) }
+return { missing, state, wait, rules['group.concurrency'] or 1, rules.cancels and 1 or 0, unpack(taken) }

@@ -5,18 +5,6 @@
 -- millisecond, the first one's, so that a reader sees whether one is missing.
 
 local longest_told = 4096
-local ends_from
-
-local function tell_end(...)
-  local is_first = not ends_from
-  if is_first then
-    local last = redis.call('XREVRANGE', base .. 'ends', '+', '-', 'COUNT', 1)[1]
-    ends_from = last and string.match(last[1], '^%d+') or string.format('%.0f', now())
-  end
-  redis.call('XADD', base .. 'ends', 'MAXLEN', '~', 1000, ends_from .. '-*', ...)
-  if is_first then redis.call('PEXPIRE', base .. 'ends', 3600000) end
-end
-
 -- For how many milliseconds the result is kept here, what became of it ('completed', 'dead' or 'look'), how long its id is, the id, the result as JSON.
 function ties.result(text)
   local keep, how, length, rest = string.match(text, '^(%d+) (%a+) (%d+) (.*)$')

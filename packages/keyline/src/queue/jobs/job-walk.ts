@@ -1,0 +1,92 @@
+/*
+ * DESIGN. Nothing on Valkey finds a job by its id. So jobs are looked for page by page, each page a script that looks at so few of them that the server answers
+ * others in between (valkey/queue/scripts/look.lua), and by text alone.
+ *
+ * The order is that in which jobs move: scheduled, the lines of groups, the lists of those that wait, what workers hold. One that moves on meanwhile is met later.
+ */
+import { walkBegin, type Place, type WalkPlace } from "../../valkey/queue/cancels.ts";
+import type { QueueStore } from "../../valkey/queue/queue-store.ts";
+
+/** What is looked at, where not everywhere. */
+export interface WalkRange {
+  readonly scheduled: boolean;
+  readonly waiting: boolean;
+  readonly running: boolean;
+  /** Of lines, only that of this group. */
+  readonly group: string | undefined;
+  /** What workers hold comes first. */
+  readonly isRunningFirst?: boolean;
+  /** Lines are looked at group by group: where many are taken out. */
+  readonly isByGroup?: boolean;
+}
+
+export interface WalkPages {
+  /** Looks at a page of where jobs wait. Returns where to go on, undefined at the end; "enough" when nothing more is to be looked at. */
+  wait(place: Place, at: WalkPlace): Promise<WalkPlace | "enough" | undefined>;
+  /** The same for what a worker holds: "enough", or where to go on; "" to begin with. */
+  held(worker: string, from: string): Promise<string | undefined>;
+}
+
+/** For jobs that are marked: they cannot begin any more, so that what runs is quickly found. */
+export const everywhere: WalkRange = { scheduled: true, waiting: true, running: true, group: undefined, isRunningFirst: true };
+
+const lists: readonly Place[] = ["waiting", "waiting:high", "waiting:low"];
+const atOnce = 20;
+
+/** Looks at the pages of all jobs in a range, in the order in which jobs move. */
+export async function walk(store: QueueStore, range: WalkRange, pages: WalkPages): Promise<void> {
+  if (range.isRunningFirst && range.running && (await walkWorkers(store, pages))) return;
+  for await (const places of placesOf(store, range)) {
+    const ends = await Promise.all(places.map((place) => walkPlace(place, pages)));
+    if (ends.includes("enough")) return;
+  }
+  if (!range.isRunningFirst && range.running) await walkWorkers(store, pages);
+}
+
+/** Returns whether it is enough. */
+async function walkWorkers(store: QueueStore, pages: WalkPages): Promise<boolean> {
+  const workers = [...(await store.leases.workers()), ...(await store.leases.goneWorkers(Infinity))];
+  for (let first = 0; first < workers.length; first += atOnce) {
+    const ends = await Promise.all(workers.slice(first, first + atOnce).map((worker) => walkHeld(worker, pages)));
+    if (ends.includes(true)) return true;
+  }
+  return false;
+}
+
+/** Places that can be looked at side by side. */
+async function* placesOf(store: QueueStore, range: WalkRange): AsyncGenerator<readonly Place[]> {
+  const { scheduled, waiting, group, isByGroup = false } = range;
+  if (scheduled) yield ["scheduled"];
+  if (!waiting) return;
+  if (group !== undefined) {
+    yield linesOf(group);
+  } else if ((await store.reads.counts()).blocked > 0) {
+    if (!isByGroup) yield ["lines"];
+    let places: Place[] = [];
+    for await (const name of store.reads.groups()) {
+      places.push(...linesOf(name).slice(isByGroup ? 0 : 1));
+      if (places.length < atOnce) continue;
+      yield places;
+      places = [];
+    }
+    if (places.length > 0) yield places;
+  }
+  for (const list of lists) yield [list];
+}
+
+function linesOf(group: string): [Place, Place] {
+  return [`lines:${group}`, `line:${group}`];
+}
+
+async function walkPlace(place: Place, pages: WalkPages): Promise<"enough" | undefined> {
+  let at: WalkPlace | "enough" | undefined = walkBegin;
+  while (at !== undefined && at !== "enough") at = await pages.wait(place, at);
+  return at;
+}
+
+/** Returns whether it is enough. */
+async function walkHeld(worker: string, pages: WalkPages): Promise<boolean> {
+  let from: string | undefined = "";
+  while (from !== undefined && from !== "enough") from = await pages.held(worker, from);
+  return from === "enough";
+}

@@ -1,0 +1,74 @@
+/*
+ * What a worker does beside taking jobs and running them:
+ *
+ *   rescuer.ts               returns the jobs of workers that are gone
+ *   promoter.ts              moves what is due to the queue
+ *   ticker.ts                adds the ticks of the queue's schedules
+ *   signal-watch.ts          hears what cannot wait for the next renewal of the lease
+ *   audience-watch.ts        knows whether somebody listens to what becomes of jobs
+ *   cancel-watch.ts          aborts what was cancelled
+ *   letter-keeper.ts         drops dead letters that are too old or too many
+ *   outcome-sweeper.ts       forgets results whose time is over
+ *   cancelled-row-keeper.ts  removes rows of jobs that were cancelled
+ */
+import type { DeadTable } from "../../postgres/job/dead-table.ts";
+import type { Logger } from "../../runtime/logger.ts";
+import type { StreamTails } from "../../valkey/client/stream-tails.ts";
+import type { Beat } from "../../valkey/queue/leases.ts";
+import type { QueueStore } from "../../valkey/queue/queue-store.ts";
+import type { SignalKind } from "../../valkey/queue/signals.ts";
+import type { Lease } from "../../work/lease.ts";
+import type { ShiftDuty } from "../../work/shift-parts.ts";
+import { CancelWatch } from "../jobs/cancel-watch.ts";
+import { CancelledRowKeeper } from "../jobs/cancelled-row-keeper.ts";
+import { LetterKeeper } from "../letters/letter-keeper.ts";
+import type { QueuePolicy } from "../options.ts";
+import { OutcomeSweeper } from "../results/outcome-sweeper.ts";
+import type { ScheduleBook } from "../schedules/schedule-book.ts";
+import { Ticker } from "../schedules/ticker.ts";
+import type { Audience } from "./audience.ts";
+import { AudienceWatch } from "./audience-watch.ts";
+import type { Exchange } from "./exchange.ts";
+import type { HeldJob } from "./held-jobs.ts";
+import type { JobRecord } from "./job-record.ts";
+import { Promoter } from "./promoter.ts";
+import { Rescuer } from "./rescuer.ts";
+import { SignalWatch } from "./signal-watch.ts";
+
+interface DutiesSetup<Data> {
+  readonly store: QueueStore;
+  readonly tails: StreamTails;
+  readonly record: JobRecord | undefined;
+  readonly scheduleBook: ScheduleBook;
+  readonly deadTable: DeadTable | undefined;
+  readonly policy: QueuePolicy;
+  readonly logger: Logger;
+  readonly audience: Audience;
+  readonly lease: Lease<Beat>;
+  readonly exchange: Exchange<Data>;
+}
+
+export function createDuties<Data>(setup: DutiesSetup<Data>): readonly ShiftDuty<HeldJob<Data>, Beat>[] {
+  const { store, logger, lease, exchange, record } = setup;
+  const promoter = new Promoter(store, logger);
+  const ticker = new Ticker(setup.scheduleBook, logger);
+  const watch = new AudienceWatch(setup.audience, { store, logger });
+  const cancels = new CancelWatch(store, { lease, held: () => exchange.held(), table: record?.table, logger });
+  const onSignals = (kinds: ReadonlySet<SignalKind>): void => {
+    if (kinds.has("due")) promoter.look();
+    if (kinds.has("ticks")) ticker.look();
+    if (kinds.has("tracked")) watch.look();
+    if (kinds.has("gates")) void exchange.lookAgain();
+    if (kinds.has("cancel")) cancels.look();
+  };
+  return [
+    new Rescuer(store, { table: record?.table, lease, logger }),
+    promoter,
+    ticker,
+    new LetterKeeper(store, { letters: setup.deadTable, kept: setup.policy.deadLetters, logger }),
+    cancels,
+    watch,
+    ...(record ? [new OutcomeSweeper(record.table.outcomes, logger), new CancelledRowKeeper(record.table.cancelled, logger)] : []),
+    new SignalWatch(store, { tails: setup.tails, logger, onSignals }),
+  ];
+}

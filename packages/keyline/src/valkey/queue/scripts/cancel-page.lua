@@ -1,0 +1,109 @@
+-- Takes jobs that are cancelled out of a page of where they wait. Last part.
+--
+-- KEYS  1 workers
+-- ARGV  1 place (look.lua)  2 from, '' to begin with  3 how many at the most  4 what was taken out when the page before was looked at  5 kind  6 tag of the call
+--       then names and values of what they are: see look.lua
+-- RETURN  { from where the next page goes on or '', what was taken out by now, how many bytes each had on the average, ids of those cancelled ... }
+--
+-- Near the ends of a list they are really taken out. Deep inside, where that would take long, another element takes their place, which workers drop:
+-- `stubs` counts these.
+
+local place, kind, tag = ARGV[1], ARGV[5], ARGV[6]
+local entries, next_from, from = read_page(place, ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4]))
+local fits = filter_from(7)
+local near, most_taken = 1000, 100
+local stub = '{"cancelled":true,"id":"-","data":null}'
+
+-- Every step towards a place deep in a list takes its time.
+local length = is_list(place) and redis.call('LLEN', base .. place) or 0
+if is_list(place) then most_taken = math.max(4, math.floor(200 / (1 + math.min(from, length - from) / 4000))) end
+
+local found, bytes = {}, 0
+for index, entry in ipairs(entries) do
+  bytes = bytes + #entry.member
+  local element = element_in(entry.member)
+  local id = fits(element)
+  -- What was scanned has to be done with at once.
+  if id and #found == most_taken and place ~= 'lines' then
+    next_from = from + index - 1
+    break
+  end
+  if id then found[#found + 1] = { id = id, key = entry.key, head = head_of(element) } end
+end
+
+local function take_out_of_list()
+  local first, last = found[1].key, found[#found].key
+  if first == 0 and last == #found - 1 then
+    redis.call('LPOP', base .. place, #found)
+    return #found
+  end
+  local is_left, is_right = last < near, length - first <= near
+  local text = (is_left or is_right) and '\0cancelled' or stub
+  for _, one in ipairs(found) do redis.call('LSET', base .. place, one.key, text) end
+  if is_left or is_right then
+    redis.call('LREM', base .. place, is_left and #found or -#found, text)
+    return #found
+  end
+  redis.call('INCRBY', base .. 'stubs', #found)
+  return 0
+end
+
+-- The numbers of a group begin and end with jobs that are there, as far as that can be seen at a glance.
+local function trim(name)
+  local group = read_group(name)
+  if not group.first then return end
+  local function is_hole(number)
+    return redis.call('HEXISTS', base .. 'lines', string.format('%.0f', number) .. ' ' .. name) == 0
+  end
+  for _ = 1, 300 do
+    if group.first > group.last or not is_hole(group.first) then break end
+    group.first = group.first + 1
+  end
+  for _ = 1, 300 do
+    if group.first > group.last or not is_hole(group.last) then break end
+    group.last = group.last - 1
+  end
+  if group.first > group.last then group.first, group.last = nil, nil end
+  write_group(group)
+end
+
+local function take_out()
+  if is_list(place) then return take_out_of_list() end
+  for _, one in ipairs(found) do redis.call(is_set(place) and 'ZREM' or 'HDEL', base .. (is_set(place) and place or 'lines'), one.key) end
+  if place ~= 'scheduled' then redis.call('DECRBY', base .. 'blocked', #found) end
+  return is_set(place) and #found or 0
+end
+
+local names = {}
+local function note_name(name)
+  if name and not names[name] then
+    names[name] = true
+    names[#names + 1] = name
+  end
+end
+
+local removed = 0
+if #found > 0 then
+  removed = take_out()
+  if removed > 0 and redis.call('HEXISTS', base .. 'gates', 'cancels') == 1 then
+    redis.call('HINCRBY', base .. 'gates', 'cancels', removed)
+  end
+end
+local taken_out = shifts()
+if next_from ~= '' and removed > 0 then next_from = math.max(0, next_from - removed) end
+
+local answer = { '', taken_out, #entries > 0 and math.floor(bytes / #entries) or 0 }
+for _, one in ipairs(found) do
+  end_cancelled(one.head, place == 'scheduled' and 'scheduled' or 'waiting', kind, tag)
+  answer[#answer + 1] = one.id
+  if not is_list(place) and place ~= 'scheduled' then
+    note_name(string.match(place, '^lines?:(.*)$') or string.match(one.key, '^%-?%d+ (.*)$'))
+  end
+end
+for _, name in ipairs(names) do
+  trim(name)
+  admit_next(name)
+end
+placed()
+answer[1] = type(next_from) == 'number' and string.format('%.0f', next_from) or next_from
+return answer
