@@ -3,6 +3,7 @@ import type { Channel } from "./channel/channel.ts";
 import type { ChannelPattern } from "./channel/channel-pattern.ts";
 import { Channels } from "./channel/channels.ts";
 import type { ChannelOptions } from "./channel/options.ts";
+import { keepInsides } from "./insides.ts";
 import { Database } from "./postgres/client/database.ts";
 import { migrate } from "./postgres/client/migrate.ts";
 import type { PostgresOptions, Transaction } from "./postgres/client/options.ts";
@@ -23,6 +24,7 @@ import { ValkeyConnection } from "./valkey/client/connection.ts";
 import { warnOfEviction } from "./valkey/client/eviction.ts";
 import { toTarget, type ValkeyOptions, type ValkeyTarget } from "./valkey/client/options.ts";
 import { StreamTails } from "./valkey/client/stream-tails.ts";
+import type { Rehearsal } from "./work/shift-parts.ts";
 import { createSubscriptions } from "./valkey/channel/create-subscriptions.ts";
 
 export interface KeylineOptions {
@@ -64,7 +66,10 @@ export class Keyline {
   #closing: Promise<void> | undefined;
 
   /** Connects in the background, and again whenever a connection breaks. Throws INVALID_OPTION. */
-  constructor(options: KeylineOptions) {
+  constructor(options: KeylineOptions);
+  /** @internal */
+  constructor(options: KeylineOptions, rehearsal: Rehearsal);
+  constructor(options: KeylineOptions, rehearsal?: Rehearsal) {
     checkOptionNames("new Keyline", options, optionNames);
     const { valkey, postgres, prefix = "kl", logger = silentLogger } = options;
     this.#target = toTarget(valkey);
@@ -89,6 +94,7 @@ export class Keyline {
       requireDatabase: (what: string) => this.#requireDatabase(what),
       door: this.#door,
       tails: this.#tails,
+      rehearsal,
     };
     this.#queues = new Queues(shared);
     this.#channels = new Channels({
@@ -97,6 +103,7 @@ export class Keyline {
       database: this.#database,
     });
     this.#streams = new Streams(shared);
+    if (rehearsal) keepInsides(this, { queues: this.#queues, streams: this.#streams, commands: this.#commands, database: this.#database });
   }
 
   /**

@@ -2,6 +2,7 @@ import type { StandardSchemaV1 } from "@standard-schema/spec";
 import type { DeadTable } from "../postgres/job/dead-table.ts";
 import type { Door } from "../runtime/door.ts";
 import type { Logger } from "../runtime/logger.ts";
+import type { Rehearsal } from "../work/shift-parts.ts";
 import type { ValkeyConnection } from "../valkey/client/connection.ts";
 import type { StreamTails } from "../valkey/client/stream-tails.ts";
 import type { QueueStore } from "../valkey/queue/queue-store.ts";
@@ -24,6 +25,7 @@ export interface QueueParts {
   readonly transactionalAdder: TransactionalAdder | undefined;
   readonly deadTable: DeadTable | undefined;
   readonly scheduleBook: ScheduleBook;
+  readonly rehearsal: Rehearsal | undefined;
   /** Where its dead letters are. */
   readonly shelves: readonly LetterShelf[];
   readonly policy: QueuePolicy;
@@ -34,6 +36,6 @@ export interface QueueParts {
   readonly waits: Waits;
   readonly canceller: Canceller;
   createBlockingConnection(blockMs: number): ValkeyConnection;
-  readonly workers: Set<{ stop(): Promise<void> }>;
+  readonly workers: Set<{ stop(options?: { readonly timeout?: number }): Promise<void> }>;
   readonly door: Door;
 }

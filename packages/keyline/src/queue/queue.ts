@@ -149,7 +149,7 @@ export class Queue<Input, Output = Input, Transactional extends boolean = false>
   }
 
   #startWorker(take: number, createRunner: WorkerSetup<Output>["createRunner"]): Worker<Output> {
-    const { store, record, scheduleBook, deadTable, policy, schema, logger, workers, tails, gatekeeper } = this.#parts;
+    const { store, record, scheduleBook, deadTable, policy, schema, logger, workers, tails, gatekeeper, rehearsal } = this.#parts;
     this.#parts.door.checkOpen();
     // Shorter than the lease, so that nobody waits under a lease that has ended.
     const blockMs = Math.min(5_000, Math.floor(policy.leaseMs / 2));
@@ -161,6 +161,7 @@ export class Queue<Input, Output = Input, Transactional extends boolean = false>
       gatekeeper,
       record,
       scheduleBook,
+      rehearsal,
       deadTable,
       policy,
       schema: schema as StandardSchemaV1<unknown, Output> | undefined,

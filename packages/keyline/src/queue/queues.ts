@@ -11,6 +11,7 @@ import type { Logger } from "../runtime/logger.ts";
 import type { ValkeyConnection } from "../valkey/client/connection.ts";
 import { QueueKeys } from "../valkey/queue/keys.ts";
 import type { StreamTails } from "../valkey/client/stream-tails.ts";
+import type { Rehearsal } from "../work/shift-parts.ts";
 import { QueueStore } from "../valkey/queue/queue-store.ts";
 import { PlainAdder, type Adder } from "./add/adder.ts";
 import { JobOutlet } from "./add/job-outlet.ts";
@@ -20,6 +21,7 @@ import { JobRecord } from "./worker/job-record.ts";
 import { LettersInRows } from "./letters/letters-in-rows.ts";
 import { LettersOnValkey } from "./letters/letters-on-valkey.ts";
 import { toPolicy, type QueueOptions, type QueuePolicy } from "./options.ts";
+import { AheadBook } from "./schedules/ahead-book.ts";
 import { PlainScheduleBook } from "./schedules/plain-schedule-book.ts";
 import { Tracker } from "./events/tracker.ts";
 import type { OutcomeShelf } from "./results/found.ts";
@@ -40,13 +42,16 @@ export interface QueuesSetup {
   readonly tails: StreamTails;
   requireDatabase(what: string): Database;
   readonly door: Door;
+  readonly rehearsal: Rehearsal | undefined;
 }
 
 /** All queues of one Keyline, and what they share. */
 export class Queues {
   readonly #setup: QueuesSetup;
+  /** What they consist of, by their names. */
+  readonly parts = new Map<string, QueueParts>();
   readonly #known = new KnownByName<Queue<unknown, unknown, boolean>>("queue");
-  readonly #workers = new Set<{ stop(): Promise<void> }>();
+  readonly #workers: QueueParts["workers"] = new Set();
   readonly #adders = new Set<Adder>();
   readonly #outlets = new Set<JobOutlet>();
   readonly #waits = new Set<Waits>();
@@ -62,7 +67,7 @@ export class Queues {
     return this.#known.get(name, options, () => {
       const policy = toPolicy(options);
       const rules = { ...policy, backoff: options.backoff, schema: options.schema, transactional: options.transactional === true };
-      return { rules, make: () => new Queue<unknown, unknown, boolean>(name, this.#createParts(name, options, policy)) };
+      return { rules, make: () => this.#make(name, options, policy) };
     });
   }
 
@@ -70,8 +75,8 @@ export class Queues {
     return this.#workers.size > 0;
   }
 
-  async stopWorking(): Promise<void> {
-    await Promise.all([...this.#workers].map((worker) => worker.stop()));
+  async stopWorking(options: { readonly timeout?: number } = {}): Promise<void> {
+    await Promise.all([...this.#workers].map((worker) => worker.stop(options)));
   }
 
   /** Resolves when everything that was added so far is there, or has failed. */
@@ -79,17 +84,32 @@ export class Queues {
     await Promise.all([...this.#adders].map((adder) => adder.drained()));
   }
 
+  /** Resolves when everything that was added and committed so far is on Valkey, also what only the relay brings there. */
+  async delivered(): Promise<void> {
+    await this.drained();
+    await Promise.all([...this.#outlets].map((outlet) => outlet.flushed()));
+    await this.#relay?.broughtAll();
+  }
+
   /** Writes what is left to write. */
   async close(): Promise<void> {
     for (const waits of this.#waits) waits.close();
     await Promise.all([...this.#trackers].map((tracker) => tracker.stop()));
-    await Promise.all([...this.#outlets].map((outlet) => outlet.stop()));
+    await Promise.all([...this.#outlets].map((outlet) => outlet.flushed()));
     await this.#relay?.stop();
     await Promise.all([...this.#outlets].map((outlet) => outlet.notes.stop()));
   }
 
+  #make(name: string, options: QueueOptions, policy: QueuePolicy): Queue<unknown, unknown, boolean> {
+    const parts = this.#createParts(name, options, policy);
+    const { rehearsal } = this.#setup;
+    const rehearsed = rehearsal ? { ...parts, scheduleBook: new AheadBook(parts.scheduleBook, rehearsal) } : parts;
+    this.parts.set(name, rehearsed);
+    return new Queue(name, rehearsed);
+  }
+
   #createParts(name: string, options: QueueOptions, policy: QueuePolicy): QueueParts {
-    const { prefix, commands, logger, tails } = this.#setup;
+    const { prefix, commands, logger, tails, rehearsal } = this.#setup;
     const store = new QueueStore(commands, new QueueKeys(prefix, name));
     const lettersOnValkey = new LettersOnValkey(store.letters);
     const common = {
@@ -98,6 +118,7 @@ export class Queues {
       schema: options.schema,
       logger,
       tails,
+      rehearsal,
       createBlockingConnection: (blockMs: number) => this.#setup.connect(blockMs),
       workers: this.#workers,
       door: this.#setup.door,

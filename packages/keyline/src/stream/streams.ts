@@ -13,6 +13,7 @@ import { StreamKeys } from "../valkey/stream/keys.ts";
 import { RecordLog } from "../valkey/stream/record-log.ts";
 import { StreamLog } from "../valkey/stream/stream-log.ts";
 import type { StreamTails } from "../valkey/client/stream-tails.ts";
+import type { Rehearsal } from "../work/shift-parts.ts";
 import { Appender } from "./appender.ts";
 import { EntryReader } from "./entry-reader.ts";
 import type { EventRules } from "./event-check.ts";
@@ -36,6 +37,7 @@ export interface StreamsParts {
   readonly tails: StreamTails;
   requireDatabase(what: string): Database;
   readonly door: Door;
+  readonly rehearsal: Rehearsal | undefined;
 }
 
 /** All streams of one Keyline, and what they share. */
@@ -48,6 +50,8 @@ export class Streams {
   readonly #trimmers = new Set<Trimmer>();
   readonly #appenders = new Set<{ drained(): Promise<void> }>();
   readonly #groups = new Set<Groups>();
+  /** The keys of those that were made so far, by their names. */
+  readonly keys = new Map<string, StreamKeys>();
   readonly #projections = new Set<Projection<unknown>>();
   #relay: EventRelay | undefined;
   #keeper: EventKeeper | undefined;
@@ -72,9 +76,15 @@ export class Streams {
     return this.#projections.size > 0 || [...this.#groups].some((groups) => groups.areWorking);
   }
 
-  async stopWorking(): Promise<void> {
+  async stopWorking(options: { readonly timeout?: number } = {}): Promise<void> {
     const projections = [...this.#projections].map((projection) => projection.stop());
-    await Promise.all([...projections, ...[...this.#groups].map((groups) => groups.stopWorking())]);
+    await Promise.all([...projections, ...[...this.#groups].map((groups) => groups.stopWorking(options))]);
+  }
+
+  /** Resolves when everything that was appended and committed so far is on Valkey. */
+  async delivered(): Promise<void> {
+    await Promise.all([...this.#appenders].map((appender) => appender.drained()));
+    await this.#relay?.broughtAll();
   }
 
   /** Writes what is left to write, and ends all iterations. */
@@ -88,6 +98,7 @@ export class Streams {
   #create(name: string, options: StreamOptions, policy: StreamPolicy): StreamParts {
     const { prefix, commands, logger } = this.#parts;
     const keys = new StreamKeys(prefix, name);
+    this.keys.set(name, keys);
     const log = new StreamLog(commands, keys, this.#run);
     const { schema } = options;
     const reader = new EntryReader<unknown>(name, { schema, logger });
@@ -113,6 +124,7 @@ export class Streams {
       schema,
       hasKeys: options.key !== undefined,
       events: table,
+      rehearsal: this.#parts.rehearsal,
       logger,
       door: this.#parts.door,
     });

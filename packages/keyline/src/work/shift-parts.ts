@@ -24,14 +24,16 @@ export interface ShiftExchange<Unit, Beat> {
   follow(beat: Beat): void;
   /** Looks for work once what runs now has run. */
   pumpSoon(): void;
+  /** Something may be there to be taken that was not before: looks, and not before a wait that is under way has ended. */
+  lookAgain(): Promise<void>;
   /** What is held and not on its way back. */
   held(): Iterable<Unit>;
   /** Forgets everything of a lease that is lost. Returns what was held under it, for all that is known. */
   reset(): readonly Unit[];
   /** Takes no more. Resolves when no command that may take is under way. */
   stopTaking(): Promise<void>;
-  /** Resolves when everything that has ended is handed in, or when `signal` says not to wait. */
-  drained(signal: AbortSignal): Promise<void>;
+  /** Resolves when `isDone`, which is asked whenever an answer has come; or when `signal` says not to wait. */
+  until(isDone: () => boolean, signal: AbortSignal): Promise<void>;
   close(): void | Promise<void>;
 }
 
@@ -58,6 +60,19 @@ export interface ShiftDuty<Unit, Beat> extends Duty {
   noteEmpty?(): void;
 }
 
+/** Who decides, in tests of users' code, when shifts take what there is to do, and hears what became of it. */
+export interface Rehearsal {
+  /** By how many milliseconds the time by which schedules tick is ahead of the servers'. */
+  readonly aheadMs: number;
+  /** The runner as its shift sees it: without room while nothing is to be taken. */
+  hold<Unit, Work>(runner: Runner<Unit, Work>): Runner<Unit, Work>;
+  /** The duty by which a shift is followed. */
+  follow<Unit extends Held<Work>, Work extends Attempt, Beat>(
+    trade: Trade<Unit>,
+    exchange: ShiftExchange<Unit, Beat>,
+  ): ShiftDuty<Unit, Beat>;
+}
+
 /** The store that has the record, as far as a shift depends on it. */
 interface RecordStore {
   readonly isAvailable: boolean;
@@ -70,6 +85,8 @@ export interface ShiftSetup<Unit extends Held<Work>, Work extends Attempt, Beat,
   readonly logger: Logger;
   /** Where there is a record. */
   readonly recordStore: RecordStore | undefined;
+  /** Only in tests of users' code. */
+  readonly rehearsal: Rehearsal | undefined;
   createLease(events: LeaseEvents<Beat>, exchange: () => Exchange): Lease<Beat>;
   createExchange(parts: { readonly lease: Lease<Beat>; readonly room: () => number; readonly events: ExchangeEvents<Unit> }): Exchange;
   createRunner(confirmLease: () => Promise<void>): Runner<Unit, Work>;

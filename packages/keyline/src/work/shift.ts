@@ -71,7 +71,8 @@ export class Shift<Unit extends Held<Work>, Work extends Attempt, Beat, Exchange
         calmed: () => this.#runner.flush(),
       },
     });
-    this.#runner = setup.createRunner(() => this.#confirmLease());
+    const runner = setup.createRunner(() => this.#confirmLease());
+    this.#runner = setup.rehearsal?.hold(runner) ?? runner;
     this.#intake = setup.createIntake(
       {
         start: (unit, attempt) => this.#start(unit, attempt),
@@ -80,7 +81,8 @@ export class Shift<Unit extends Held<Work>, Work extends Attempt, Beat, Exchange
       },
       this.#ended.signal,
     );
-    this.#duties = setup.createDuties({ lease: this.#lease, exchange: this.#exchange });
+    const duties = setup.createDuties({ lease: this.#lease, exchange: this.#exchange });
+    this.#duties = setup.rehearsal ? [...duties, setup.rehearsal.follow(setup.trade, this.#exchange)] : duties;
     this.#enders = this.#duties.filter((duty) => duty.noteEnded);
     for (const duty of this.#duties) duty.start();
     this.#lease.start();
@@ -214,7 +216,7 @@ export class Shift<Unit extends Held<Work>, Work extends Attempt, Beat, Exchange
     if (this.#ending > 0 || !this.#exchange.isQuiet) {
       const limit = AbortSignal.any([signal, AbortSignal.timeout(patienceMs)]);
       while (this.#ending > 0 && !limit.aborted) await this.#changed.wait(undefined, limit);
-      await this.#exchange.drained(limit);
+      await this.#exchange.until(() => this.#exchange.isQuiet, limit);
     }
     const stopped = new KeylineError("STOPPED", `The ${trade.role} of ${trade.place} stopped; what it held is given back`);
     for (const unit of this.#exchange.held()) if (unit.phase === "running") unit.attempt?.abort(stopped);

@@ -39,7 +39,9 @@ function readSnippets(file: string): Snippet[] {
 
 /** A snippet that shows a service runs until it is stopped; here it is stopped once it has begun. */
 function toProgram({ text }: Snippet): string {
-  return text.includes("keyline.close()") || text.includes(".close()]") ? text : `${text}\nawait keyline.close();\n`;
+  return !text.includes("keyline = ") || text.includes("keyline.close()") || text.includes(".close()]")
+    ? text
+    : `${text}\nawait keyline.close();\n`;
 }
 
 function run(

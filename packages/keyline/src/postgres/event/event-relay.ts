@@ -85,6 +85,13 @@ export class EventRelay implements Duty {
     );
   }
 
+  /** Resolves when everything that is committed is on Valkey, or could not be brought there. */
+  async broughtAll(): Promise<void> {
+    const passes = [...this.#passes.values()];
+    for (const pass of passes) pass.seenWhen = -Infinity;
+    await Promise.all(passes.map((pass) => this.#bring(pass, this.#stopping.signal)));
+  }
+
   /** Serves one more stream. */
   add(outlet: EventOutlet): void {
     this.#passes.set(outlet.table.stream, { outlet, running: undefined, isNamed: false, seenAt: "", seenWhen: -Infinity });

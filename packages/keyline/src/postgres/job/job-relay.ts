@@ -18,7 +18,7 @@ import { toError } from "../../runtime/errors.ts";
 import type { Logger } from "../../runtime/logger.ts";
 import type { Database } from "../client/database.ts";
 import { Setbacks } from "../../runtime/setbacks.ts";
-import { retryDelay } from "../../runtime/waiting.ts";
+import { Notice, retryDelay } from "../../runtime/waiting.ts";
 import { claimUndelivered, findUndelivered, joinIds, type JobRow } from "./job-table.ts";
 import type { Outlet } from "./outlet.ts";
 import { rebuildJobs } from "./job-rebuild.ts";
@@ -47,6 +47,7 @@ export class JobRelay implements Duty {
   readonly #rebuilds = new Set<Promise<void>>();
   readonly #alarm = new Alarm(() => this.#look(), { mayEnd: true });
   readonly #stopping = new AbortController();
+  readonly #looked = new Notice();
   /** Queues that could not be delivered, how often in a row, and when each is tried again. */
   readonly #setbacks = new Setbacks<string>();
   readonly #tryAgainAt = new Map<string, number>();
@@ -87,6 +88,20 @@ export class JobRelay implements Duty {
     this.#alarm.set(0);
   }
 
+  /** Resolves when no row is left that nobody is known to have delivered. */
+  async broughtAll(): Promise<void> {
+    const { signal } = this.#stopping;
+    while (!signal.aborted && (await this.#hasUndelivered())) {
+      this.expectRows();
+      await this.#looked.wait(undefined, signal);
+    }
+  }
+
+  async #hasUndelivered(): Promise<boolean> {
+    const rows = await findUndelivered(this.#database, [...this.#outlets.keys()], page);
+    return rows.some(({ queue, id }) => !this.#outlets.get(queue)?.notes.has(id));
+  }
+
   async #look(): Promise<void> {
     let waitMs = idleMs;
     try {
@@ -99,6 +114,7 @@ export class JobRelay implements Duty {
       this.#logger.warn({ error: toError(error).message }, "the relay could not look for undelivered jobs; it tries again");
     }
     this.#alarm.set(waitMs);
+    this.#looked.notify();
   }
 
   async #noticeEpochs(): Promise<void> {

@@ -103,7 +103,7 @@ export class JobOutlet implements Outlet {
   }
 
   /** Resolves when everything that was committed so far is pushed or left to the relay. */
-  async stop(): Promise<void> {
+  async flushed(): Promise<void> {
     this.#flushSoon();
     await Promise.all(this.#flushes);
   }

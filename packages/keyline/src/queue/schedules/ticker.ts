@@ -12,7 +12,7 @@ import { dueTicks, ticksOf } from "./schedule-times.ts";
 // Timers take at most 2^31 ms; a tick that is due later is heard of again.
 const farAwayMs = 86_400_000;
 // So late a tick may be while a worker starts, or a store comes back.
-const graceMs = 10_000;
+export const graceMs = 10_000;
 const mostTicks = 100;
 const mostBytes = 1_048_576;
 
@@ -59,24 +59,39 @@ export class Ticker implements ShiftDuty<HeldJob<unknown>, Beat> {
     this.#alarm.set(0);
   }
 
+  /** Makes all ticks that are due. Rejects where a store cannot be reached. */
+  async makeAll(): Promise<void> {
+    // One that nobody made may have been another's, and be made when it is looked for again; or nobody understands it.
+    for (let idle = 0; idle < 2;) {
+      const { made, isDue } = await this.#make();
+      if (!isDue) return;
+      idle = made ? 0 : idle + 1;
+    }
+  }
+
   #expect(ms: number): void {
     if (ms <= farAwayMs) this.#alarm.set(ms);
   }
 
   async #makeDue(): Promise<void> {
     try {
-      const { now, due, nextMs } = await this.#book.due();
-      const plans = due.flatMap((state) => this.#plan(state, now) ?? []);
-      const made = plans.length > 0 ? await this.#book.tick(plans, now) : none;
-      for (const plan of plans) if (made.has(plan.before.name)) this.#report(plan);
+      const { made, isDue, nextMs } = await this.#make();
       this.#failures = 0;
-      if (made.size > 0) this.#alarm.set(0);
-      else if (due.length > 0) this.#again();
+      if (made) this.#alarm.set(0);
+      else if (isDue) this.#again();
       else if (nextMs !== undefined) this.#expect(nextMs);
     } catch (error) {
       this.#logger.debug({ error: toError(error).message }, "ticks could not be made; they are soon");
       this.#again();
     }
+  }
+
+  async #make(): Promise<{ readonly made: boolean; readonly isDue: boolean; readonly nextMs: number | undefined }> {
+    const { now, due, nextMs } = await this.#book.due();
+    const plans = due.flatMap((state) => this.#plan(state, now) ?? []);
+    const made = plans.length > 0 ? await this.#book.tick(plans, now) : none;
+    for (const plan of plans) if (made.has(plan.before.name)) this.#report(plan);
+    return { made: made.size > 0, isDue: due.length > 0, nextMs };
   }
 
   /** Undefined where this process does not understand the schedule; others may. */

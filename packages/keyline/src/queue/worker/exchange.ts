@@ -97,7 +97,7 @@ export class Exchange<Data> implements ShiftExchange<HeldJob<Data>, Beat> {
 
   get isQuiet(): boolean {
     const isUnsure = this.#reconciler.unsure > 0 || this.#doubt.hasPostponed || this.#doubt.isResolving;
-    return this.#finished.length === 0 && this.#pump.underWay === 0 && !isUnsure && !this.#idleWait.isUnderWay;
+    return this.#finished.length === 0 && this.#pump.underWay === 0 && !isUnsure;
   }
 
   /** Hands in a job whose attempt has ended. */
@@ -149,8 +149,8 @@ export class Exchange<Data> implements ShiftExchange<HeldJob<Data>, Beat> {
     }
   }
 
-  drained(signal: AbortSignal): Promise<void> {
-    return this.#pump.until(() => this.isQuiet, signal);
+  until(isDone: () => boolean, signal: AbortSignal): Promise<void> {
+    return this.#pump.until(isDone, signal);
   }
 
   close(): void {

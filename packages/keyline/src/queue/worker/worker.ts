@@ -18,6 +18,7 @@ import type { QueueStore } from "../../valkey/queue/queue-store.ts";
 import type { StreamTails } from "../../valkey/client/stream-tails.ts";
 import { Intake, NotToRun, type Doubts, type IntakeSetup } from "../../work/intake.ts";
 import { Report, type ShiftEvents } from "../../work/report.ts";
+import type { Rehearsal } from "../../work/shift-parts.ts";
 import type { Runner } from "../../work/runner.ts";
 import { Shift } from "../../work/shift.ts";
 import type { Trade } from "../../work/trade.ts";
@@ -58,6 +59,7 @@ export interface WorkerSetup<Data> {
   readonly gatekeeper: Gatekeeper;
   readonly record: JobRecord | undefined;
   readonly scheduleBook: ScheduleBook;
+  readonly rehearsal: Rehearsal | undefined;
   readonly deadTable: DeadTable | undefined;
   readonly policy: QueuePolicy;
   readonly schema: StandardSchemaV1<unknown, Data> | undefined;
@@ -102,6 +104,7 @@ export class Worker<Data> {
       report: this.#report,
       logger,
       recordStore: record?.table.database,
+      rehearsal: setup.rehearsal,
       createLease: (events) =>
         createLease(store, policy.leaseMs, { logger, events, database: record?.table.database, gatekeeper: setup.gatekeeper }),
       createExchange: (parts) => {

@@ -16,6 +16,7 @@ import type { Logger } from "../../runtime/logger.ts";
 import type { GroupBeat, Loss } from "../../valkey/stream/group-leases.ts";
 import type { GroupLog } from "../../valkey/stream/group-log.ts";
 import { Intake, type Doubts, type IntakeSetup } from "../../work/intake.ts";
+import type { Rehearsal } from "../../work/shift-parts.ts";
 import { Report, type ShiftEvents } from "../../work/report.ts";
 import type { ShiftDuty } from "../../work/shift-parts.ts";
 import { Shift } from "../../work/shift.ts";
@@ -54,6 +55,7 @@ export interface ConsumerSetup<Data> {
   readonly handler: ConsumeHandler<Data>;
   /** Only on a transactional stream. */
   readonly record: GroupRecord | undefined;
+  readonly rehearsal: Rehearsal | undefined;
   readonly logger: Logger;
   onStopped(): void;
 }
@@ -83,6 +85,7 @@ export class Consumer<Data> {
       report: this.#report,
       logger,
       recordStore: record?.database,
+      rehearsal: setup.rehearsal,
       createLease: (events, exchange) => createGroupLease(log, policy.leaseMs, { logger, events, heldAgain: () => exchange().heldAgain() }),
       createExchange: (parts) =>
         new Exchange<Data>({

@@ -121,6 +121,12 @@ export class Exchange<Data> implements ShiftExchange<HeldEntry<Data>, GroupBeat>
     this.pumpSoon();
   }
 
+  lookAgain(): Promise<void> {
+    this.#arrivals.reset();
+    this.pumpSoon();
+    return Promise.resolve();
+  }
+
   /** The group reads elsewhere now. */
   detach(): void {
     this.#reconciler.detach();
@@ -148,8 +154,8 @@ export class Exchange<Data> implements ShiftExchange<HeldEntry<Data>, GroupBeat>
     await this.#pump.until(() => this.#pump.expected === 0);
   }
 
-  drained(signal: AbortSignal): Promise<void> {
-    return this.#pump.until(() => this.isQuiet, signal);
+  until(isDone: () => boolean, signal: AbortSignal): Promise<void> {
+    return this.#pump.until(isDone, signal);
   }
 
   close(): Promise<void> {

@@ -3,6 +3,7 @@ import type { Door } from "../../runtime/door.ts";
 import type { Logger } from "../../runtime/logger.ts";
 import { checkName } from "../../runtime/names.ts";
 import type { ValkeyConnection } from "../../valkey/client/connection.ts";
+import type { Rehearsal } from "../../work/shift-parts.ts";
 import { GroupAdmin } from "../../valkey/stream/group-admin.ts";
 import { GroupLog } from "../../valkey/stream/group-log.ts";
 import type { StreamKeys } from "../../valkey/stream/keys.ts";
@@ -25,6 +26,7 @@ export interface GroupsParts {
   readonly hasKeys: boolean;
   /** Only on a transactional stream. */
   readonly events?: RecordedEvents | undefined;
+  readonly rehearsal?: Rehearsal | undefined;
   readonly logger: Logger;
   readonly door: Door;
 }
@@ -33,7 +35,7 @@ export interface GroupsParts {
 export class Groups {
   readonly #parts: GroupsParts;
   readonly #admin: GroupAdmin;
-  readonly #consumers = new Set<{ stop(): Promise<void> }>();
+  readonly #consumers = new Set<{ stop(options?: { readonly timeout?: number }): Promise<void> }>();
 
   constructor(parts: GroupsParts) {
     this.#parts = parts;
@@ -42,7 +44,7 @@ export class Groups {
 
   /** Runs `handler` for each entry that the group has not finished, until the consumer is stopped. Throws INVALID_NAME and INVALID_OPTION. */
   consume<Data>(name: string, handler: ConsumeHandler<Data>, options: ConsumeOptions = {}): Consumer<Data> {
-    const { stream, connection, keys, tails, hasKeys, events, logger } = this.#parts;
+    const { stream, connection, keys, tails, hasKeys, events, rehearsal, logger } = this.#parts;
     this.#parts.door.checkOpen();
     checkName("consumer group", name);
     const log = new GroupLog(connection, keys.group(name), { name, hasKeys });
@@ -51,6 +53,7 @@ export class Groups {
       stream,
       log,
       record: events && table && new GroupRecord(log, { table, events, logger }),
+      rehearsal,
       tails,
       policy: toPolicy(options),
       schema: this.#parts.schema as StandardSchemaV1<unknown, Data> | undefined,
@@ -94,7 +97,7 @@ export class Groups {
   }
 
   /** Stops all consumers. */
-  async stopWorking(): Promise<void> {
-    await Promise.all([...this.#consumers].map((consumer) => consumer.stop()));
+  async stopWorking(options: { readonly timeout?: number } = {}): Promise<void> {
+    await Promise.all([...this.#consumers].map((consumer) => consumer.stop(options)));
   }
 }
