@@ -1,8 +1,10 @@
 import { startValkeyCluster, type EmbeddedValkeyCluster } from "@keyline/embedded";
 import { Valkey } from "iovalkey";
-import type { Keyline } from "keyline";
+import type { AddResult, Deduplicate, Keyline, Queue } from "keyline";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { eventually, openStage, type Stage } from "../support/stage.ts";
+
+const hour = 3_600_000;
 
 let stage: Stage;
 let cluster: EmbeddedValkeyCluster;
@@ -49,6 +51,42 @@ describe.each([{ transactional: false }, { transactional: true }])("on a cluster
     expect(await queue.limits()).toEqual({ concurrency: 1 });
     await queue.resume({ group: "h" });
     await eventually("that too", () => ran.includes("other"));
+    await worker.stop();
+  });
+
+  test("one of a key is added, for as long as it is there, for a time, or the latest, also by two processes at once", async () => {
+    const name = `once-${transactional}`;
+    const other = stage.keyline({ valkey: { cluster: cluster.nodes.map(({ host, port }) => ({ host, port })) } });
+    const open = (from: Keyline): Queue<number> => from.queue<number>(name, { transactional } as { transactional: false });
+    const queues = [open(keyline), open(other)] as const;
+    const [queue] = queues;
+    const addBoth = (first: number, deduplicate: Deduplicate): Promise<AddResult[]> =>
+      Promise.all(Array.from({ length: 20 }, (_, n) => (queues[n % 2] ?? queue).add(first + n, { deduplicate })));
+    const ways: readonly Deduplicate[] = [
+      { key: "open" },
+      { key: "window", window: hour },
+      { key: "latest", window: hour, keep: "latest" },
+    ];
+    for (const [index, deduplicate] of ways.entries()) {
+      const answers = await addBoth(100 * (index + 1), deduplicate);
+      expect(answers.filter(({ added }) => added)).toHaveLength(1);
+      expect(new Set(answers.map(({ id }) => id)).size).toBe(1);
+    }
+    // Of a group, where it stands in the line.
+    await queue.add(1, { group: "g" });
+    const waiting = await queue.add(2, { group: "g", deduplicate: { key: "in line" } });
+    expect(await open(other).add(3, { group: "g", deduplicate: { key: "in line" } })).toEqual({ id: waiting.id, added: false });
+    expect(await slotsOf(name)).toHaveLength(1);
+
+    const ran: number[] = [];
+    const worker = queue.work(({ data }) => void ran.push(data));
+    await eventually("what is due has run", () => ran.length === 4);
+    expect(ran.filter((n) => n < 100)).toEqual([1, 2]);
+    await eventually(
+      "the keys of those that have ended are free",
+      async () => (await queue.add(4, { deduplicate: { key: "open" } })).added,
+    );
+    expect((await queue.add(5, { deduplicate: { key: "window", window: hour } })).added).toBe(false);
     await worker.stop();
   });
 });

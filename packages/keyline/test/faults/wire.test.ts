@@ -191,6 +191,68 @@ describe("an answer that is swallowed on the wire", () => {
     ]);
   }, 60_000);
 
+  test.each<{ readonly window?: number }>([{}, { window: 60_000 }])(
+    "to a deduplicated add of a plain queue is reported as unknown, and the key tells the next one (window: $window)",
+    async ({ window }) => {
+      const queue = keyline.queue<N>(nextName());
+      const deduplicate = window === undefined ? { key: "once-key" } : { key: "once-key", window };
+      await queue.add({ n: 0 });
+      toValkey.swallowReply(containing("once-key"));
+      await expect(queue.add({ n: 1 }, { deduplicate })).rejects.toMatchObject({ code: "OUTCOME_UNKNOWN" });
+      expect(toValkey.swallowed).toBe(1);
+      const again = await queue.add({ n: 2 }, { deduplicate });
+      expect(again.added).toBe(false);
+      const ran: string[] = [];
+      const worker = queue.work(({ id, data }) => void ran.push(`${data.n} ${data.n === 1 ? id : ""}`));
+      await eventually("both have run", () => ran.length === 2);
+      // The id that was told is that of the job whose answer was lost.
+      expect(new Set(ran)).toEqual(new Set(["0 ", `1 ${again.id}`]));
+      await worker.stop();
+    },
+  );
+
+  test("to a debounced add of a plain queue is reported as unknown, and what comes next replaces it all the same", async () => {
+    const queue = keyline.queue<N>(nextName());
+    const latest = { deduplicate: { key: "latest-key", window: 500, keep: "latest" } } as const;
+    await queue.add({ n: 0 });
+    toValkey.swallowReply(containing("latest-key"));
+    await expect(queue.add({ n: 1 }, latest)).rejects.toMatchObject({ code: "OUTCOME_UNKNOWN" });
+    expect(toValkey.swallowed).toBe(1);
+    const acknowledged = await queue.add({ n: 2 }, latest);
+    const ran: number[] = [];
+    const worker = queue.work(({ data }) => void ran.push(data.n));
+    await eventually("the last one ran", () => ran.includes(2));
+    // Where this machine took longer than the window the first has run as well, and the second is a job of its own.
+    if (!acknowledged.added) expect(ran).not.toContain(1);
+    await worker.stop();
+  });
+
+  test.each([
+    { what: "the first", deduplicate: { key: "k" } },
+    { what: "the first of a window", deduplicate: { key: "k", window: 60_000 } },
+    { what: "the latest", deduplicate: { key: "k", window: 60_000, keep: "latest" } },
+  ] as const)("to a deduplicated add of a transactional queue: the rows tell, or it is unknown ($what)", async ({ deduplicate }) => {
+    const queue = keyline.queue<N>(nextName(), { transactional: true });
+    await queue.add({ n: 0 });
+    toPostgres.swallowReply(containing("keyline-add-once", queue.name));
+    const answer = await queue.add({ n: 1 }, { deduplicate }).catch((error: unknown) => (error as { code?: string }).code);
+    expect(toPostgres.swallowed).toBe(1);
+    const rows = async (): Promise<{ id: string; n: string }[]> =>
+      (
+        await stage.pool.query<{ id: string; n: string }>(
+          "SELECT id, data->>'n' AS n FROM keyline.job WHERE queue = $1 AND data->>'n' <> '0'",
+          [queue.name],
+        )
+      ).rows;
+    const [there, ...others] = await rows();
+    expect(others).toEqual([]);
+    expect(there?.n).toBe("1");
+    if (answer !== "OUTCOME_UNKNOWN") expect(answer).toEqual({ id: there?.id, added: true });
+    // Whatever it was told, the key is held by what is there.
+    expect(await queue.add({ n: 2 }, { deduplicate })).toEqual({ id: there?.id, added: false });
+    expect(await rows()).toEqual([{ id: there?.id, n: "keep" in deduplicate ? "2" : "1" }]);
+  });
+
   test("in slices of a few bytes both ways changes nothing", async () => {
     toValkey.sliceBytes(3);
     toPostgres.sliceBytes(7);
