@@ -140,6 +140,15 @@ function readAttempts(raw: string, field: unknown): number {
   return typeof field === "number" && field >= 0 ? Math.floor(field) : 0;
 }
 
+/** What return-held.lua writes behind all other fields: when it was found that a worker is gone which had this element. */
+export const goneAtEnd = /,"gone":\[(\d+(?:,\d+)*)\]\}\s*$/;
+
+/** How many workers died that had this element, since an attempt failed otherwise. */
+export function deathsOf(raw: string): number {
+  const times = goneAtEnd.exec(raw)?.[1];
+  return times === undefined ? 0 : times.split(",").length;
+}
+
 /** The text by which a script finds the element in a held list: its beginning up to the id if that is how Keyline writes it, else all of it. */
 export function beginning(raw: string, element: Element | undefined): string {
   if (element) {

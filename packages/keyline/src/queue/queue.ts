@@ -107,7 +107,8 @@ export class Queue<Input, Output = Input, Transactional extends boolean = false>
     const { concurrency = 1, timeout } = options;
     checkInteger("concurrency", concurrency, { min: 1, max: 10_000 });
     checkTimeout(timeout, 1);
-    return this.#startWorker(Math.min(largestTake, Math.ceil(concurrency / 2)), (access) => {
+    const takes = { largestTake: Math.min(largestTake, Math.ceil(concurrency / 2)), aheadOf: concurrency };
+    return this.#startWorker(takes, (access) => {
       return new SingleRunner({
         handler,
         concurrency,
@@ -134,7 +135,7 @@ export class Queue<Input, Output = Input, Transactional extends boolean = false>
     checkInteger("size", size, { min: 1, max: 1_000 });
     checkInteger("concurrency", concurrency, { min: 1, max: 100 });
     checkTimeout(timeout, 1);
-    return this.#startWorker(size, (access) => {
+    return this.#startWorker({ largestTake: size, aheadOf: 0 }, (access) => {
       return new BatchRunner({ handler, size, concurrency, timeoutMs: timeout, access });
     });
   }
@@ -148,7 +149,10 @@ export class Queue<Input, Output = Input, Transactional extends boolean = false>
     return tx === undefined ? this.#parts.adder.add(request) : this.#parts.door.follow(this.#addWithin(tx, request));
   }
 
-  #startWorker(take: number, createRunner: WorkerSetup<Output>["createRunner"]): Worker<Output> {
+  #startWorker(
+    takes: Pick<WorkerSetup<Output>, "largestTake" | "aheadOf">,
+    createRunner: WorkerSetup<Output>["createRunner"],
+  ): Worker<Output> {
     const { store, record, scheduleBook, deadTable, policy, schema, logger, workers, tails, gatekeeper, rehearsal } = this.#parts;
     this.#parts.door.checkOpen();
     // Shorter than the lease, so that nobody waits under a lease that has ended.
@@ -166,7 +170,7 @@ export class Queue<Input, Output = Input, Transactional extends boolean = false>
       policy,
       schema: schema as StandardSchemaV1<unknown, Output> | undefined,
       logger,
-      largestTake: take,
+      ...takes,
       blockMs,
       createRunner,
       onStopped: () => workers.delete(worker),

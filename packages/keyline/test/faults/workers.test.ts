@@ -91,26 +91,34 @@ test("the jobs of a worker that died are at the head of the queue again, in thei
   expect(returned).toEqual([1, 2, 3]);
 });
 
-test("a job that keeps killing its worker becomes a dead letter, and its neighbours are settled", async () => {
-  const queue = queueOf("poison");
-  await queue.addMany([0, 1, 2, 3, 4].map((n) => ({ data: { n } })));
-  let restarts = 0;
-  let isOver = false;
-  const keepOneAlive = (async () => {
-    while (!isOver) {
-      const worker = startWorker("poison", { poison: 2, lease: 500 });
-      await Promise.race([worker.exited, eventually("the end", () => isOver, 60_000)]);
-      restarts++;
-    }
-  })();
-  await eventually("the poison is dead", async () => (await queue.counts()).dead === 1, 60_000);
-  await eventually("its neighbours are settled", async () => (await effects()).length === 4, 60_000);
-  isOver = true;
-  await keepOneAlive;
-  expect((await effects()).map(({ n }) => n)).toEqual([0, 1, 3, 4]);
-  expect(await lettersOf(queue)).toMatchObject([{ data: { n: 2 }, reason: expect.stringContaining("WORKER_DIED") as string }]);
-  expect(restarts).toBeGreaterThanOrEqual(3);
-}, 90_000);
+test.each([
+  { concurrency: 1, work: 0 },
+  { concurrency: 5, work: 100 },
+])(
+  "a job that keeps killing its worker becomes a dead letter, and its neighbours are settled ($concurrency at a time)",
+  async (how) => {
+    const name = `poison-${how.concurrency}`;
+    const queue = queueOf(name);
+    await queue.addMany([0, 1, 2, 3, 4].map((n) => ({ data: { n } })));
+    let restarts = 0;
+    let isOver = false;
+    const keepOneAlive = (async () => {
+      while (!isOver) {
+        const worker = startWorker(name, { poison: 2, lease: 500, ...how });
+        await Promise.race([worker.exited, eventually("the end", () => isOver, 60_000)]);
+        restarts++;
+      }
+    })();
+    await eventually("the poison is dead", async () => (await queue.counts()).dead === 1, 60_000);
+    await eventually("its neighbours are settled", async () => (await effects()).length === 4, 60_000);
+    isOver = true;
+    await keepOneAlive;
+    expect((await effects()).map(({ n }) => n)).toEqual([0, 1, 3, 4]);
+    expect(await lettersOf(queue)).toMatchObject([{ data: { n: 2 }, reason: expect.stringContaining("WORKER_DIED") as string }]);
+    expect(restarts).toBeGreaterThanOrEqual(3);
+  },
+  90_000,
+);
 
 test("SIGTERM with jobs in flight: what runs is finished, nothing waits for a lease to end", async () => {
   const queue = queueOf("deploy");

@@ -1,4 +1,5 @@
 import { describeError, type Verdict } from "../../work/verdict.ts";
+import { goneAtEnd } from "../element.ts";
 import type { HeldJob } from "./held-jobs.ts";
 
 /*
@@ -34,7 +35,6 @@ const mostEntries = 20;
 const longestError = 500;
 const longestStack = 8_192;
 const workerGone = "WORKER_DIED: its worker died, or did not answer for as long as its lease";
-const goneAtEnd = /,"gone":\[(\d+(?:,\d+)*)\]\}\s*$/;
 
 /** The attempt that ends with this verdict, if it counts as a failed one. */
 export function failedAttempt(

@@ -1,6 +1,5 @@
 /*
- * DESIGN. The exchange is a worker's conversation with Valkey: it hands in the jobs that have ended and takes as many as there is
- * room for, both in one round trip.
+ * DESIGN. The exchange is a worker's conversation with Valkey: it hands in what has ended and takes what there is room for, in one round trip.
  *
  * - Batching without waiting: what ends while a command is under way goes with the next one. Up to two are under way, so that
  *   the server works on one while this process works on the jobs of the other.
@@ -8,7 +7,6 @@
  *   worker's second connection waits for the next job; what ends meanwhile is handed in without taking.
  * - After every failure and every reconnect nothing is sent before the held list was read again: reconciler.ts.
  */
-import { performance } from "../../runtime/clock.ts";
 import type { Logger } from "../../runtime/logger.ts";
 import { isConnectionError, type ValkeyConnection } from "../../valkey/client/connection.ts";
 import type { Beat } from "../../valkey/queue/leases.ts";
@@ -19,6 +17,7 @@ import type { Lease } from "../../work/lease.ts";
 import { Pump } from "../../work/pump.ts";
 import type { ExchangeEvents, ShiftExchange } from "../../work/shift-parts.ts";
 import type { Trade } from "../../work/trade.ts";
+import { Ahead, type Takes } from "./ahead.ts";
 import { IdleWait } from "./idle-wait.ts";
 import type { Disposal } from "./disposal.ts";
 import { HeldJob, HeldJobs } from "./held-jobs.ts";
@@ -27,17 +26,13 @@ import { GateMemory } from "./gate-memory.ts";
 import { JobEnds } from "./job-ends.ts";
 import { Rounds } from "./rounds.ts";
 import type { Ties } from "./ties.ts";
-import { Reconciler, type Command, type Reading } from "./reconciler.ts";
+import { Reconciler, type Command } from "./reconciler.ts";
 
-export interface ExchangeSetup<Data> {
+export interface ExchangeSetup<Data> extends Takes<Data> {
   readonly trade: Trade<HeldJob<Data>>;
   readonly store: QueueStore;
   readonly blocking: ValkeyConnection;
   readonly lease: Lease<Beat>;
-  /** How many more jobs can be begun. */
-  readonly room: () => number;
-  /** How many jobs one command takes at the most. */
-  readonly largestTake: number;
   readonly blockMs: number;
   readonly policy: QueuePolicy;
   readonly ties: Ties;
@@ -50,9 +45,6 @@ const maxFinished = 1_000;
 
 export class Exchange<Data> implements ShiftExchange<HeldJob<Data>, Beat> {
   readonly #setup: ExchangeSetup<Data>;
-  readonly #store: QueueStore;
-  readonly #lease: Lease<Beat>;
-  readonly #events: ExchangeEvents<HeldJob<Data>>;
   readonly #held = new HeldJobs<Data>();
   readonly #pump = new Pump(() => this.#turn());
   readonly #doubt: Doubt<HeldJob<Data>, Command>;
@@ -61,6 +53,7 @@ export class Exchange<Data> implements ShiftExchange<HeldJob<Data>, Beat> {
   readonly #gates = new GateMemory();
   readonly #ends: JobEnds<Data>;
   readonly #rounds: Rounds<Data>;
+  readonly #ahead: Ahead<Data>;
   readonly #stopListening: (() => void)[];
 
   #finished: HeldJob<Data>[] = [];
@@ -71,9 +64,6 @@ export class Exchange<Data> implements ShiftExchange<HeldJob<Data>, Beat> {
 
   constructor(setup: ExchangeSetup<Data>) {
     this.#setup = setup;
-    this.#store = setup.store;
-    this.#lease = setup.lease;
-    this.#events = setup.events;
     this.#doubt = new Doubt(setup.trade, setup.logger);
     this.#reconciler = new Reconciler(this.#held, { ...setup, doubt: this.#doubt });
     this.#idleWait = new IdleWait(setup);
@@ -84,11 +74,22 @@ export class Exchange<Data> implements ShiftExchange<HeldJob<Data>, Beat> {
       taken: (elements) => this.#accept(elements),
       fewerTaken: (missing, gate) => this.#followTake(missing, gate),
     });
-    this.#stopListening = [this.#store.connection.onReady(() => this.#distrust()), this.#idleWait.onReady(() => this.#distrust())];
+    this.#ahead = new Ahead({
+      ...setup,
+      expected: () => this.#pump.expected,
+      begin: (jobs) => this.#setup.events.taken(jobs),
+      giveBack: (jobs) => this.#ends.giveBack(this.#setup.lease.name, jobs),
+      goOn: () => this.pumpSoon(),
+    });
+    const distrust = (): void => {
+      this.#doubt.raise();
+      this.pumpSoon();
+    };
+    this.#stopListening = [setup.store.connection.onReady(distrust), this.#idleWait.onReady(distrust)];
   }
 
   get isReady(): boolean {
-    return this.#store.connection.isReady;
+    return this.#setup.store.connection.isReady;
   }
 
   get isEmpty(): boolean {
@@ -96,12 +97,13 @@ export class Exchange<Data> implements ShiftExchange<HeldJob<Data>, Beat> {
   }
 
   get isQuiet(): boolean {
-    const isUnsure = this.#reconciler.unsure > 0 || this.#doubt.hasPostponed || this.#doubt.isResolving;
-    return this.#finished.length === 0 && this.#pump.underWay === 0 && !isUnsure;
+    if (this.#reconciler.unsure > 0 || this.#doubt.hasPostponed || this.#doubt.isResolving) return false;
+    return this.#finished.length === 0 && this.#pump.underWay === 0 && !this.#ahead.isReturning;
   }
 
   /** Hands in a job whose attempt has ended. */
   end(job: HeldJob<Data>, disposal: Disposal): void {
+    this.#ahead.noteEnd(job);
     if (this.#doubt.isDue) {
       // The list is about to be read: this job must be known as one that ended, wherever it is found.
       this.#held.leave([job]);
@@ -110,7 +112,7 @@ export class Exchange<Data> implements ShiftExchange<HeldJob<Data>, Beat> {
       this.#finished.push(job);
       this.pumpSoon();
     } else {
-      this.#ends.send(this.#lease.name, job, disposal);
+      this.#ends.send(this.#setup.lease.name, job, disposal);
     }
   }
 
@@ -138,15 +140,14 @@ export class Exchange<Data> implements ShiftExchange<HeldJob<Data>, Beat> {
     this.#finished = [];
     this.#isEmpty = false;
     this.#gates.forget();
-    return [...this.#held.clear(), ...this.#reconciler.reset()];
+    const unbegun = this.#ahead.reset();
+    return [...this.#held.clear().filter((job) => !unbegun.has(job)), ...this.#reconciler.reset()];
   }
 
   async stopTaking(): Promise<void> {
     this.#isTaking = false;
-    while (this.#idleWait.isUnderWay) {
-      await this.#idleWait.end();
-      await this.#pump.until(() => !this.#idleWait.isUnderWay, AbortSignal.timeout(200));
-    }
+    this.#ahead.giveBack();
+    await this.#endWait(200, () => true);
   }
 
   until(isDone: () => boolean, signal: AbortSignal): Promise<void> {
@@ -156,26 +157,26 @@ export class Exchange<Data> implements ShiftExchange<HeldJob<Data>, Beat> {
   close(): void {
     for (const stop of this.#stopListening) stop();
     this.#idleWait.close();
+    this.#ahead.close();
     this.#doubt.stop();
     this.#setup.blocking.close();
   }
 
   #turn(): void {
-    if (!this.#lease.isHeld || this.#doubt.isResolving) return;
+    if (!this.#setup.lease.isHeld || this.#doubt.isResolving) return;
     if (this.#doubt.isDue) {
       if (this.#pump.underWay === 0 && !this.#idleWait.isUnderWay) void this.#reconcile();
       return;
     }
+    this.#ahead.begin();
     while (this.#pump.underWay < maxUnderWay) {
-      const room = this.#mayTake ? this.#setup.room() - this.#pump.expected : 0;
-      const take = Math.max(0, Math.min(room, this.#setup.largestTake));
+      const take = this.#mayTake ? this.#ahead.places(this.#finished.length, this.#gates.isGated) : 0;
       if (this.#finished.length === 0 && take === 0 && !this.#gates.isOwed) break;
-      this.#gates.noteLook();
       this.#rounds.send(this.#finished.splice(0, maxFinished), take);
     }
-    const mayWait = this.#isTaking && this.#looking === 0 && this.#idleWait.mayBegin;
-    if (this.#isEmpty && mayWait && this.#setup.room() > 0 && this.#lease.isCertain) this.#wait();
-    if (this.#pump.expected === 0) this.#events.calmed();
+    const mayWait = this.#isEmpty && this.#isTaking && this.#looking === 0 && this.#idleWait.mayBegin && !this.#ahead.isAlone;
+    if (mayWait && this.#setup.room() > 0 && this.#setup.lease.isCertain) this.#wait();
+    if (this.#pump.expected === 0) this.#setup.events.calmed();
   }
 
   // Whoever makes room behind a gate asks at once whether it is let through.
@@ -186,25 +187,31 @@ export class Exchange<Data> implements ShiftExchange<HeldJob<Data>, Beat> {
   #followTake(missing: number, gate: Gate | undefined): void {
     if (missing === 0) return;
     this.#isEmpty = true;
-    if (gate?.state !== "closed") this.#events.ranEmpty();
+    if (gate?.state !== "closed") this.#setup.events.ranEmpty();
   }
 
   /** The gates may have changed: looks again, and not before the wait that is under way has ended, which might take a job without a look at them. */
   async lookAgain(): Promise<void> {
     this.#looking++;
-    while (this.#idleWait.isUnderWay && this.#isTaking) {
-      // It may not have begun on the server when it is ended.
-      await this.#idleWait.end();
-      await this.#pump.until(() => !this.#idleWait.isUnderWay, AbortSignal.timeout(20));
-    }
+    this.#ahead.giveBack();
+    await this.#endWait(20, () => this.#isTaking);
+    await this.#pump.until(() => !this.#ahead.isReturning);
     this.#looking--;
     this.#isEmpty = false;
     this.#gates.forget();
     this.pumpSoon();
   }
 
+  // It may not have begun on the server when it is ended.
+  async #endWait(againMs: number, isWanted: () => boolean): Promise<void> {
+    while (this.#idleWait.isUnderWay && isWanted()) {
+      await this.#idleWait.end();
+      await this.#pump.until(() => !this.#idleWait.isUnderWay, AbortSignal.timeout(againMs));
+    }
+  }
+
   #wait(): void {
-    void this.#idleWait.run(this.#lease.name, this.#gates.awaited, {
+    void this.#idleWait.run(this.#setup.lease.name, this.#gates.awaited, {
       isWanted: () => this.#isTaking,
       isCurrent: this.#pump.watch(),
       answered: () => this.#doubt.noteSuccess("wait"),
@@ -223,27 +230,21 @@ export class Exchange<Data> implements ShiftExchange<HeldJob<Data>, Beat> {
   }
 
   #accept(elements: readonly string[]): void {
-    const how = { isOrdered: this.#gates.isOrdered, isDoubtful: this.#gates.isCancelling, takenAt: performance.now() };
+    const how = { isOrdered: this.#gates.isOrdered, isDoubtful: this.#gates.isCancelling };
     const jobs = elements.map((element) => new HeldJob<Data>(element, how));
     this.#held.join(jobs);
-    this.#events.taken(jobs);
-  }
-
-  #distrust(): void {
-    this.#doubt.raise();
-    this.pumpSoon();
+    this.#ahead.take(jobs, { mayBegin: this.#isTaking, mayWait: this.#isTaking && !this.#gates.isGated });
   }
 
   async #reconcile(): Promise<void> {
     const reading = await this.#reconciler.read();
-    if (reading) this.#followReading(reading);
+    if (reading) {
+      this.#isEmpty = false;
+      this.#ahead.keep(new Set(this.#held.all()));
+      for (const job of reading.ended.keys()) this.#setup.events.ended(job);
+      for (const [job, disposal] of reading.again) this.end(job, disposal);
+      if (reading.found.length > 0) this.#accept(reading.found);
+    }
     this.pumpSoon();
-  }
-
-  #followReading({ found, again, ended }: Reading<Data>): void {
-    this.#isEmpty = false;
-    for (const job of ended.keys()) this.#events.ended(job);
-    for (const [job, disposal] of again) this.end(job, disposal);
-    if (found.length > 0) this.#accept(found);
   }
 }

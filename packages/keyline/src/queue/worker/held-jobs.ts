@@ -3,7 +3,7 @@ import { toError } from "../../runtime/errors.ts";
 import type { Held, Phase } from "../../work/held.ts";
 import type { Verdict } from "../../work/verdict.ts";
 import type { HeldPlace } from "../../valkey/queue/holding.ts";
-import { beginning, decodeElement, type Element } from "../element.ts";
+import { beginning, deathsOf, decodeElement, type Element } from "../element.ts";
 import type { Job } from "../job.ts";
 
 /** A job in this worker's held list. */
@@ -30,15 +30,14 @@ export class HeldJob<Data> implements Held<Job<Data>> {
   isCancelled = false;
   /** How long it rests when it goes back before its turn. */
   restMs: number | undefined;
-  readonly #takenAt: number;
+  /** When its attempt began, by `performance`. */
+  begunAt = 0;
 
-  /** `takenAt`: when its worker got it, by `performance`, which is when its attempt begins. */
-  constructor(raw: string, how: { readonly isOrdered?: boolean; readonly isDoubtful?: boolean; readonly takenAt?: number } = {}) {
-    const { isOrdered = true, isDoubtful = false, takenAt = performance.now() } = how;
+  constructor(raw: string, how: { readonly isOrdered?: boolean; readonly isDoubtful?: boolean } = {}) {
+    const { isOrdered = true, isDoubtful = false } = how;
     this.raw = raw;
     this.isOrdered = isOrdered;
     this.isDoubtful = isDoubtful;
-    this.#takenAt = takenAt;
     let problem = "";
     let element: Element | undefined;
     try {
@@ -56,7 +55,12 @@ export class HeldJob<Data> implements Held<Job<Data>> {
 
   /** Milliseconds since its attempt began. */
   get tookMs(): number {
-    return performance.now() - this.#takenAt;
+    return performance.now() - this.begunAt;
+  }
+
+  /** How many of its failed attempts were with a worker that died since its history was written. */
+  get deaths(): number {
+    return deathsOf(this.raw);
   }
 
   /** The text a script finds it by. */
@@ -99,12 +103,12 @@ export class HeldJobs<Data> {
       if (last !== first) places.push(placed(last, jobs.length - 1));
       return { places, areOldest: true };
     }
-    const places = jobs.map((job) => {
-      const place = Math.max(0, this.#jobs.indexOf(job));
-      if (this.#jobs[place] === job) this.#jobs.splice(place, 1);
-      return placed(job, place);
-    });
-    return { places, areOldest: false };
+    return { places: jobs.map((job) => this.#leaveOne(job)), areOldest: false };
+  }
+
+  /** Takes the jobs out one by one, the newest first. */
+  leaveEach(jobs: readonly HeldJob<Data>[]): HeldPlace[] {
+    return jobs.toReversed().map((job) => this.#leaveOne(job));
   }
 
   /**
@@ -142,6 +146,12 @@ export class HeldJobs<Data> {
 
   all(): readonly HeldJob<Data>[] {
     return this.#jobs;
+  }
+
+  #leaveOne(job: HeldJob<Data>): HeldPlace {
+    const place = Math.max(0, this.#jobs.indexOf(job));
+    if (this.#jobs[place] === job) this.#jobs.splice(place, 1);
+    return placed(job, place);
   }
 
   #areOldest(jobs: readonly HeldJob<Data>[]): boolean {

@@ -62,6 +62,16 @@ export class JobEnds<Data> {
     });
   }
 
+  /** Puts jobs that have not begun back at the head of the queue. Whatever is still held afterwards is found when the list is read. */
+  giveBack(worker: string, jobs: readonly HeldJob<Data>[]): void {
+    const { store, held, pump, doubt } = this.#parts;
+    pump.send(store.holding.giveBack(worker, held.leaveEach(jobs)), {
+      places: 0,
+      answered: () => doubt.noteSuccess("return"),
+      failed: (error) => doubt.noteFailure("return", error, { isExpected: isConnectionError(error) }),
+    });
+  }
+
   #command(
     worker: string,
     place: HeldPlace,

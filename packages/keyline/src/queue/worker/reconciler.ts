@@ -21,7 +21,7 @@ export interface Reading<Data> {
 }
 
 /** A worker's commands, as far as one of them may fail while the others do not. */
-export type Command = "settle" | "take" | "end" | "wait";
+export type Command = "settle" | "take" | "end" | "return" | "wait";
 
 interface ReconcilerSetup<Data> {
   readonly store: QueueStore;

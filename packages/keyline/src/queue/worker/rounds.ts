@@ -40,6 +40,7 @@ export class Rounds<Data> {
   send(finished: readonly HeldJob<Data>[], take: number): void {
     const { store, lease, held, pump, doubt, reconciler, gates, ties } = this.#parts;
     const { places, areOldest } = held.leave(finished);
+    gates.noteLook();
     const what = { finished: finished.length, take, areOldest, ties: ties.ofAll(finished), isGated: gates.isGated };
     pump.send(store.holding.settleAndTake(lease.name, places, what), {
       places: take,

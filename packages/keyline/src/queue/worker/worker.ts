@@ -26,6 +26,7 @@ import { untilDone } from "../../work/until-done.ts";
 import { verdictOf, type AttemptPolicy, type Verdict } from "../../work/verdict.ts";
 import { failedAttempt } from "./attempt-history.ts";
 import { disposalOf, type Disposal } from "./disposal.ts";
+import type { Takes } from "./ahead.ts";
 import { Exchange } from "./exchange.ts";
 import type { Gatekeeper } from "../gates/gatekeeper.ts";
 import type { HeldJob } from "./held-jobs.ts";
@@ -64,8 +65,8 @@ export interface WorkerSetup<Data> {
   readonly policy: QueuePolicy;
   readonly schema: StandardSchemaV1<unknown, Data> | undefined;
   readonly logger: Logger;
-  /** How many jobs one command takes at the most. */
-  readonly largestTake: number;
+  readonly largestTake: Takes<Data>["largestTake"];
+  readonly aheadOf: Takes<Data>["aheadOf"];
   readonly blockMs: number;
   createRunner(access: SettleAccess | undefined): Runner<HeldJob<Data>, Job<Data>>;
   onStopped(): void;
@@ -109,7 +110,7 @@ export class Worker<Data> {
         createLease(store, policy.leaseMs, { logger, events, database: record?.table.database, gatekeeper: setup.gatekeeper }),
       createExchange: (parts) => {
         lease = parts.lease;
-        return new Exchange<Data>({ ...setup, ...parts, trade, ties });
+        return new Exchange<Data>({ ...setup, ...parts, trade, ties, maxAttemptsOf: (held) => policyOf(held, policy).maxAttempts });
       },
       createRunner: (confirmLease) => setup.createRunner(record && { record, confirmLease, results: this.#results }),
       createIntake: (events, signal) => new Intake(this.#intakeSetup(trade, signal), events),

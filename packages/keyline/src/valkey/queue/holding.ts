@@ -25,6 +25,7 @@ const retry = {
   grouped: script(4, "held", "holds", ...placing, "retry-grouped", "retry", "done"),
   gated: script(4, "held", "holds", ...placing, "tell-end", "cancelled", "retry-unless-cancelled", "retry-grouped", "retry", "done"),
 };
+const giveBack = script(3, "held", "give-back", "done");
 const yieldTurn = script(2, "held", "holds", ...placing, "yield", "done");
 const bury = script(3, "held", "letter", "holds", "bury", ...loosenGated, "buried", "forget-mark", "done");
 
@@ -140,6 +141,13 @@ export class Holding {
     else if (isGated) values.push("", "");
     const reply = await retry[isGated ? "gated" : group ? "grouped" : "plain"].run(this.#connection, values);
     return reply === 2 ? "cancelled" : reply === 1 ? "done" : "missing";
+  }
+
+  /** Puts jobs that have not begun back at the head of the queue, given with the newest first. False when the worker's lease is lost. */
+  async giveBack(worker: string, places: readonly HeldPlace[]): Promise<boolean> {
+    const { workers, waiting } = this.#keys;
+    const values = [workers, this.#keys.held(worker), waiting, worker, ...places.flatMap(({ place, begins }) => [place, begins])];
+    return (await giveBack.run(this.#connection, values)) === 1;
   }
 
   /** Gives a grouped job back whose turn it is not. False when the worker does not hold it. */

@@ -39,8 +39,8 @@ describe.each([{ transactional: false }, { transactional: true }])("a delay (tra
     const queue = open("at");
     const ran: number[] = [];
     await queue.addMany([
-      { data: 1, runAt: new Date(Date.now() + 700) },
-      { data: 2, runAt: Date.now() + 350 },
+      { data: 1, runAt: new Date(Date.now() + 2_400) },
+      { data: 2, runAt: Date.now() + 1_200 },
       { data: 3, runAt: new Date(0) },
       { data: 4, delay: 0 },
     ]);

@@ -1,0 +1,139 @@
+import type { Queue, Worker } from "keyline";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { eventually, gate, openQuietStage, type Stage } from "../../support/stage.ts";
+
+let stage: Stage;
+beforeAll(async () => {
+  stage = await openQuietStage();
+});
+afterAll(() => stage.close());
+
+/** A job that takes no time, or as long as the test wants. */
+type Kind = "quick" | "slow";
+
+interface Crew {
+  readonly queue: Queue<Kind>;
+  readonly worker: Worker<Kind>;
+  /** What its worker has begun, by the order of adding. */
+  readonly begun: number[];
+  readonly slow: ReturnType<typeof gate>;
+  /** Adds jobs, numbered on from those before. */
+  add(...kinds: readonly Kind[]): Promise<void>;
+}
+
+const quick = (count: number): Kind[] => Array.from({ length: count }, () => "quick" as const);
+
+/** A worker that knows its handlers to be quick, and takes ahead. */
+async function openCrew(name: string, options: { readonly concurrency?: number } = {}): Promise<Crew> {
+  const queue = stage.keyline().queue<Kind>(name);
+  const numbers = new Map<string, number>();
+  const begun: number[] = [];
+  const slow = gate();
+  const worker = queue.work(async ({ id, data }) => {
+    begun.push(numbers.get(id) ?? -1);
+    if (data === "slow") await slow.opened;
+  }, options);
+  const add = async (...kinds: readonly Kind[]): Promise<void> => {
+    const jobs = kinds.map((data, index) => ({ data, id: `${name}-${numbers.size + index}` }));
+    for (const { id } of jobs) numbers.set(id, numbers.size);
+    await queue.addMany(jobs);
+  };
+  await add(...quick(600));
+  await eventually("it knows its handlers", () => begun.length === 600);
+  begun.length = 0;
+  return { queue, worker, begun, slow, add };
+}
+
+/** The same queue in the hands of another process, as far as the queue knows. */
+function workBeside(name: string): { readonly ran: string[]; readonly worker: Worker<Kind> } {
+  const ran: string[] = [];
+  const worker = stage
+    .keyline()
+    .queue<Kind>(name)
+    .work(({ id }) => void ran.push(id));
+  return { ran, worker };
+}
+
+async function scripts(): Promise<number> {
+  const found = /cmdstat_evalsha:calls=(\d+)/.exec(await stage.valkey.info("commandstats"));
+  return Number(found?.[1] ?? 0);
+}
+
+test("a worker whose handlers are quick does not ask the server for each job", async () => {
+  const { queue, worker, begun, add } = await openCrew("few-rounds");
+  await queue.pause();
+  await add(...quick(1_000));
+  const before = await scripts();
+  await queue.resume();
+  await eventually("all have run", () => begun.length === 1_000);
+  await eventually("all have ended", async () => (await queue.counts()).running === 0);
+  expect((await scripts()) - before).toBeLessThan(500);
+  expect(begun).toEqual(Array.from({ length: 1_000 }, (_, index) => 600 + index));
+  await worker.stop();
+});
+
+test("what was taken ahead of a job that turns out slow goes back to others, in order", async () => {
+  const { queue, worker, begun, slow, add } = await openCrew("give-back");
+  await add("slow", ...quick(20));
+  await eventually("it is at the slow one", () => begun.length === 1);
+  await eventually("it keeps none of the others", async () => (await queue.counts()).running === 1);
+  expect((await queue.counts()).waiting).toBe(20);
+  const other = workBeside("give-back");
+  await eventually("another worker has run them", () => other.ran.length === 20);
+  expect(other.ran).toEqual(Array.from({ length: 20 }, (_, index) => `give-back-${601 + index}`));
+  expect(begun).toEqual([600]);
+  slow.open();
+  await eventually("nothing is left", async () => {
+    const { waiting, running } = await queue.counts();
+    return waiting + running === 0;
+  });
+  await Promise.all([worker.stop(), other.worker.stop()]);
+});
+
+test("a worker that stops gives back at once what it had taken ahead, while it finishes what runs", async () => {
+  const { queue, worker, begun, slow, add } = await openCrew("stop");
+  await add("slow", ...quick(20));
+  await eventually("it is at the slow one", () => begun.length === 1);
+  const stopped = worker.stop();
+  await eventually("it keeps none of the others", async () => (await queue.counts()).waiting === 20);
+  expect((await queue.counts()).running).toBe(1);
+  slow.open();
+  await stopped;
+  expect(begun).toEqual([600]);
+  expect(await queue.counts()).toMatchObject({ waiting: 20, running: 0 });
+});
+
+test("what was taken ahead does not begin once the queue is paused", async () => {
+  const { queue, worker, begun, add } = await openCrew("pause");
+  let more = true;
+  const adding = (async () => {
+    while (more) await add(...quick(50));
+  })();
+  await eventually("it is at work", () => begun.length > 200);
+  await queue.pause();
+  const then = begun.length;
+  more = false;
+  await adding;
+  for (let look = 0; look < 20; look++) expect((await queue.counts()).running).toBe(0);
+  expect(begun.length).toBe(then);
+  await queue.resume();
+  await eventually("all have run", () => begun.length > then);
+  await eventually("nothing is left", async () => {
+    const { waiting, running } = await queue.counts();
+    return waiting + running === 0;
+  });
+  expect(begun).toEqual(begun.toSorted((one, other) => one - other));
+  await worker.stop();
+});
+
+test("a worker whose handlers are slow, or not known, takes none ahead", async () => {
+  const queue = stage.keyline().queue<number>("unknown");
+  const slow = gate();
+  const worker = queue.work(() => slow.opened, { concurrency: 2 });
+  await queue.addMany(Array.from({ length: 10 }, (_, data) => ({ data })));
+  await eventually("two run", async () => (await queue.counts()).running === 2);
+  for (let look = 0; look < 10; look++) expect(await queue.counts()).toMatchObject({ waiting: 8, running: 2 });
+  slow.open();
+  await eventually("nothing is left", async () => (await queue.counts()).waiting === 0);
+  await worker.stop();
+});
