@@ -24,9 +24,17 @@ export async function findUnfit<Data>(jobs: readonly HeldJob<Data>[], table: Job
     if (!turn || turn.attempts > job.attempts) unfit.set(job, settledBefore);
     else if (turn.is_early && job.isOrdered) unfit.set(job, early);
   }
+  const gone = jobs.filter((job) => job.isDoubtful && unfit.get(job) === settledBefore);
+  if (gone.length > 0) await noteCancelled(gone, table);
   const latest = jobs.filter((job) => job.element?.isLatest && !unfit.has(job));
   if (latest.length > 0) await beginLatest(latest, { table, unfit });
   return unfit;
+}
+
+/** Those that are gone because they were cancelled: their ends let their ids be used again. */
+async function noteCancelled<Data>(jobs: readonly HeldJob<Data>[], table: JobTable): Promise<void> {
+  const cancelled = await table.cancelled.areCancelled(jobs.flatMap(({ element }) => element?.id ?? []));
+  for (const job of jobs) job.isCancelled = cancelled.has(job.element?.id ?? "");
 }
 
 /** Jobs whose data and time may have been replaced: both are as their rows say. */
