@@ -90,13 +90,17 @@ test("another Keyline at the same place adds what its workers run", async () => 
 test("a handler that hangs does not keep it from closing: its signal is aborted", async () => {
   const t = await createTestKeyline();
   const queue = t.keyline.queue<number>("hanging");
+  const begun = Promise.withResolvers<void>();
   const aborted = Promise.withResolvers<unknown>();
   queue.work(async (job) => {
+    begun.resolve();
     job.signal.addEventListener("abort", () => aborted.resolve(job.signal.reason));
     await aborted.promise;
   });
   await queue.add(1);
-  await expect(t.drain({ timeout: 20 })).rejects.toMatchObject({ code: "NOT_DRAINED" });
+  const draining = expect(t.drain({ timeout: 2_000 })).rejects.toMatchObject({ code: "NOT_DRAINED" });
+  await begun.promise;
+  await draining;
   await t.close();
   expect(await aborted.promise).toMatchObject({ code: "STOPPED" });
 });

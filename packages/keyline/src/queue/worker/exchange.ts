@@ -195,7 +195,7 @@ export class Exchange<Data> implements ShiftExchange<HeldJob<Data>, Beat> {
     this.#looking++;
     this.#ahead.giveBack();
     await this.#endWait(20, () => this.#isTaking);
-    await this.#pump.until(() => !this.#ahead.isReturning);
+    await this.#pump.until(() => !this.#ahead.isReturning || !this.#setup.lease.isHeld);
     this.#looking--;
     this.#isEmpty = false;
     this.#gates.forget();
