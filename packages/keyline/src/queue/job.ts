@@ -15,6 +15,9 @@ export class Job<Data> extends Attempt {
   readonly schedule: Tick | undefined;
   /** The group that it was added with. */
   readonly group: string | undefined;
+  /** @internal */
+  isOver = false;
+  readonly #note: ((job: Job<unknown>, value: unknown) => void) | undefined;
 
   /** @internal */
   constructor(fields: {
@@ -25,6 +28,7 @@ export class Job<Data> extends Attempt {
     readonly addedAt: number;
     readonly schedule: Tick | undefined;
     readonly group: string | undefined;
+    readonly noteProgress?: (job: Job<unknown>, value: unknown) => void;
   }) {
     super();
     this.id = fields.id;
@@ -34,5 +38,19 @@ export class Job<Data> extends Attempt {
     this.addedAt = fields.addedAt;
     this.schedule = fields.schedule;
     this.group = fields.group;
+    this.#note = fields.noteProgress;
+  }
+
+  /**
+   * Says how far the job has come: JSON of up to 4 KiB, for those who look at it or follow the queue's events. It is written at most ten times a second, the last one
+   * always, and is gone with the job. Nothing has to wait for it. Throws NOT_SERIALIZABLE, FORBIDDEN_KEY and PAYLOAD_TOO_LARGE at once.
+   *
+   * @example
+   * job.progress({ done: 5, of: 10 });
+   */
+  progress(value: unknown): Promise<void> {
+    // At once, also where nobody waits for what it returns.
+    this.#note?.(this, value);
+    return Promise.resolve();
   }
 }

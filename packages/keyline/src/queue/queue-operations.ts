@@ -9,6 +9,8 @@ import { checkCancelOptions, type CancelOptions } from "./jobs/job-filter.ts";
 import { checkId } from "../runtime/names.ts";
 import type { QueueParts } from "./queue-parts.ts";
 import { readStatus, type QueueStatus } from "./queue-status.ts";
+import type { EventsOptions, QueueEvent } from "./events/queue-event.ts";
+import { checkRates, type QueueRates, type RatesOptions } from "./rates/rate-summary.ts";
 import { checkWait, type WaitOptions } from "./results/wait-options.ts";
 import type { ScheduleOptions } from "./schedules/schedule-spec.ts";
 import type { Schedule } from "./schedules/schedule-state.ts";
@@ -46,7 +48,32 @@ export abstract class QueueOperations<Input> {
    */
   async waitFor<Result = unknown>(id: string, options: WaitOptions = noOptions): Promise<Result> {
     this.#parts.door.check();
-    return (await this.#parts.waits.for(checkId(id), checkWait(options))) as Result;
+    return (await this.#parts.listening.waits.for(checkId(id), checkWait(options))) as Result;
+  }
+
+  /**
+   * What becomes of the queue's jobs, in any process: they are added, started, say how far they are, are retried, completed, dead or cancelled; and the queue or a
+   * group is paused or resumed. While nobody follows nothing is written; it begins when all workers know, and adders know it a second later. The last 10,000 events
+   * are kept: `since` an event's `cursor` goes on behind it. Delivery goes on by itself after reconnects and failovers, and `onGap` says in order where events
+   * are missing. Throws INVALID_OPTION and INVALID_CURSOR at once.
+   *
+   * @example
+   * for await (const event of emails.events()) if (event.type === "progress") console.log(event.id, event.progress);
+   */
+  events(options: EventsOptions = noOptions): AsyncIterableIterator<QueueEvent, undefined, void> {
+    this.#parts.door.checkOpen();
+    return this.#parts.listening.events(options);
+  }
+
+  /**
+   * How many jobs were added, completed, tried in vain and dead, minute by minute, and how long they waited and ran: of the last hour, or of as many `minutes`, up to a
+   * day. Every process writes it down every few seconds, so it is a little behind. Throws INVALID_OPTION and VALKEY_UNAVAILABLE.
+   *
+   * @example
+   * const { total } = await emails.rates({ minutes: 15 });
+   */
+  rates(options: RatesOptions = noOptions): Promise<QueueRates> {
+    return this.#parts.door.accept(async () => this.#parts.listening.rates(checkRates(options)));
   }
 
   /**

@@ -12,7 +12,7 @@ import type { Canceller } from "./jobs/canceller.ts";
 import type { JobRecord } from "./worker/job-record.ts";
 import type { LetterShelf } from "./letters/letter-shelf.ts";
 import type { QueuePolicy } from "./options.ts";
-import type { Waits } from "./results/waits.ts";
+import type { Listening } from "./listening.ts";
 import type { ScheduleBook } from "./schedules/schedule-book.ts";
 import type { TransactionalAdder } from "./add/transactional-adder.ts";
 
@@ -33,8 +33,8 @@ export interface QueueParts {
   readonly logger: Logger;
   readonly tails: StreamTails;
   readonly gatekeeper: Gatekeeper;
-  readonly waits: Waits;
   readonly canceller: Canceller;
+  readonly listening: Listening;
   createBlockingConnection(blockMs: number): ValkeyConnection;
   readonly workers: Set<{ stop(options?: { readonly timeout?: number }): Promise<void> }>;
   readonly door: Door;

@@ -153,7 +153,8 @@ export class Queue<Input, Output = Input, Transactional extends boolean = false>
     takes: Pick<WorkerSetup<Output>, "largestTake" | "aheadOf">,
     createRunner: WorkerSetup<Output>["createRunner"],
   ): Worker<Output> {
-    const { store, record, scheduleBook, deadTable, policy, schema, logger, workers, tails, gatekeeper, rehearsal } = this.#parts;
+    const { store, record, scheduleBook, deadTable, policy, schema, logger, workers, tails, gatekeeper, listening, rehearsal } =
+      this.#parts;
     this.#parts.door.checkOpen();
     // Shorter than the lease, so that nobody waits under a lease that has ended.
     const blockMs = Math.min(5_000, Math.floor(policy.leaseMs / 2));
@@ -167,6 +168,8 @@ export class Queue<Input, Output = Input, Transactional extends boolean = false>
       scheduleBook,
       rehearsal,
       deadTable,
+      teller: listening.teller,
+      tally: listening.tally,
       policy,
       schema: schema as StandardSchemaV1<unknown, Output> | undefined,
       logger,

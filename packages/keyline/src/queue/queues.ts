@@ -23,11 +23,10 @@ import { LettersOnValkey } from "./letters/letters-on-valkey.ts";
 import { toPolicy, type QueueOptions, type QueuePolicy } from "./options.ts";
 import { AheadBook } from "./schedules/ahead-book.ts";
 import { PlainScheduleBook } from "./schedules/plain-schedule-book.ts";
-import { Tracker } from "./events/tracker.ts";
+import { Listening } from "./listening.ts";
 import type { OutcomeShelf } from "./results/found.ts";
 import { OutcomesInRows } from "./results/outcomes-in-rows.ts";
 import { OutcomesOnValkey } from "./results/outcomes-on-valkey.ts";
-import { Waits } from "./results/waits.ts";
 import { Queue } from "./queue.ts";
 import type { QueueParts } from "./queue-parts.ts";
 import { TransactionalAdder } from "./add/transactional-adder.ts";
@@ -54,8 +53,7 @@ export class Queues {
   readonly #workers: QueueParts["workers"] = new Set();
   readonly #adders = new Set<Adder>();
   readonly #outlets = new Set<JobOutlet>();
-  readonly #waits = new Set<Waits>();
-  readonly #trackers = new Set<Tracker>();
+  readonly #listening = new Set<Listening>();
   #relay: JobRelay | undefined;
 
   constructor(setup: QueuesSetup) {
@@ -93,8 +91,7 @@ export class Queues {
 
   /** Writes what is left to write. */
   async close(): Promise<void> {
-    for (const waits of this.#waits) waits.close();
-    await Promise.all([...this.#trackers].map((tracker) => tracker.stop()));
+    await Promise.all([...this.#listening].map((listening) => listening.close()));
     await Promise.all([...this.#outlets].map((outlet) => outlet.flushed()));
     await this.#relay?.stop();
     await Promise.all([...this.#outlets].map((outlet) => outlet.notes.stop()));
@@ -123,23 +120,21 @@ export class Queues {
       workers: this.#workers,
       door: this.#setup.door,
     };
-    const tracker = new Tracker(store, logger);
-    this.#trackers.add(tracker);
-    const openWaits = (shelf: OutcomeShelf): Waits => {
-      const waits = new Waits({ queue: name, store, shelf, tails, tracker, keepMs: policy.keepResultMs, logger });
-      this.#waits.add(waits);
-      return waits;
+    const listen = (shelf: OutcomeShelf): Listening => {
+      const listening = new Listening({ queue: name, store, tails, shelf, policy, logger });
+      this.#listening.add(listening);
+      return listening;
     };
     const gatesParts = { leaseMs: policy.leaseMs, limits: policy.limits, logger };
     if (!options.transactional) {
-      const adder = new PlainAdder(store, name);
+      const listening = listen(new OutcomesOnValkey(store));
+      const adder = new PlainAdder(store, name, listening.adds);
       this.#adders.add(adder);
       const scheduleBook = new PlainScheduleBook(store, { queue: name, logger });
       const gatekeeper = new Gatekeeper(store, { ...gatesParts, table: undefined });
       const onlyPlain = { record: undefined, transactionalAdder: undefined, deadTable: undefined };
-      const waits = openWaits(new OutcomesOnValkey(store));
       const canceller = new Canceller(store, { gatekeeper, record: undefined });
-      return { ...common, ...onlyPlain, waits, gatekeeper, canceller, adder, scheduleBook, shelves: [lettersOnValkey] };
+      return { ...common, ...onlyPlain, listening, gatekeeper, canceller, adder, scheduleBook, shelves: [lettersOnValkey] };
     }
     const database = this.#setup.requireDatabase(`the transactional queue ${name}`);
     const relay = this.#relayFor(database);
@@ -149,16 +144,16 @@ export class Queues {
     const outlet = new JobOutlet(store, { table, notes, relay, gatekeeper, logger });
     this.#outlets.add(outlet);
     relay.add(outlet);
-    const transactionalAdder = new TransactionalAdder(table, { outlet, relay, logger });
+    const listening = listen(new OutcomesInRows(table.outcomes, store));
+    const transactionalAdder = new TransactionalAdder(table, { outlet, relay, adds: listening.adds, logger });
     this.#adders.add(transactionalAdder);
     const record = new JobRecord(table, { notes, store, logger });
     const scheduleBook = new TransactionalScheduleBook(new ScheduleTable(database, name), { outlet, store, queue: name, logger });
     const deadTable = new DeadTable(database, name);
     const shelves = [new LettersInRows(deadTable, outlet), lettersOnValkey];
-    const waits = openWaits(new OutcomesInRows(table.outcomes, store));
     const canceller = new Canceller(store, { gatekeeper, record: { database, rows: table.cancelled } });
     const adders = { adder: transactionalAdder, transactionalAdder };
-    return { ...common, ...adders, waits, gatekeeper, canceller, record, scheduleBook, deadTable, shelves };
+    return { ...common, ...adders, listening, gatekeeper, canceller, record, scheduleBook, deadTable, shelves };
   }
 
   #relayFor(database: Database): JobRelay {

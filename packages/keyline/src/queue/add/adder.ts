@@ -4,6 +4,7 @@ import type { PlacedElement } from "../../valkey/queue/adds.ts";
 import { ElementBatch } from "../../valkey/queue/element-batch.ts";
 import type { QueueStore } from "../../valkey/queue/queue-store.ts";
 import { encodeElement } from "../element.ts";
+import type { AddWatch } from "../events/add-watch.ts";
 import type { AddResult } from "../options.ts";
 import { placedElement, type Placement } from "./placement.ts";
 
@@ -38,6 +39,8 @@ abstract class Page<Reply> {
   readonly #reply = Promise.withResolvers<Reply>();
 
   abstract get isFull(): boolean;
+  /** How many jobs there are. */
+  abstract get count(): number;
   protected abstract push(store: QueueStore): Promise<Reply>;
 
   protected get reply(): Promise<Reply> {
@@ -51,10 +54,16 @@ abstract class Page<Reply> {
 }
 
 class PlainPage extends Page<void> {
+  /** Only where they are to be told. */
+  readonly ids: string[] = [];
   readonly #elements = new ElementBatch();
 
   get isFull(): boolean {
     return this.#elements.count >= pageElements || this.#elements.length >= pageLength;
+  }
+
+  get count(): number {
+    return this.#elements.count;
   }
 
   add({ id, dataJson, maxAttempts, keepMs }: AddRequest): Promise<AddResult> {
@@ -77,6 +86,10 @@ class OwnIdPage extends Page<readonly boolean[]> {
     return this.#idsAndElements.length >= 2 * pageElements || this.#length >= pageLength;
   }
 
+  get count(): number {
+    return this.#idsAndElements.length / 2;
+  }
+
   add({ id, dataJson, maxAttempts, keepMs }: AddRequest): Promise<AddResult> {
     const index = this.#idsAndElements.length / 2;
     const element = encodeElement({ id, dataJson, at: Date.now(), maxAttempts, hasOwnId: true, keepMs });
@@ -96,6 +109,10 @@ class PlacedPage extends Page<readonly (string | undefined)[]> {
 
   get isFull(): boolean {
     return this.#jobs.length >= pageElements || this.#length >= pageLength;
+  }
+
+  get count(): number {
+    return this.#jobs.length;
   }
 
   add(request: AddRequest): Promise<AddResult> {
@@ -121,17 +138,25 @@ type AnyPage = PlainPage | OwnIdPage | PlacedPage;
 export class PlainAdder implements Adder {
   readonly #store: QueueStore;
   readonly #queue: string;
+  readonly #watch: AddWatch;
   #pages: AnyPage[] = [];
   readonly #underWay = new Set<Promise<void>>();
 
-  constructor(store: QueueStore, queue: string) {
+  constructor(store: QueueStore, queue: string, watch: AddWatch) {
     this.#store = store;
     this.#queue = queue;
+    this.#watch = watch;
   }
 
   add(request: AddRequest): Promise<AddResult> {
     const Kind = request.placement ? PlacedPage : request.isOwnId ? OwnIdPage : PlainPage;
-    return this.#openPage(Kind).add(request);
+    const page = this.#openPage(Kind);
+    const adding = page.add(request);
+    if (this.#watch.isFollowed && page instanceof PlainPage) page.ids.push(request.id);
+    // What simply goes to the tail is told right behind it, before a worker can tell that it has begun.
+    if (this.#watch.isFollowed && !(page instanceof PlainPage))
+      adding.then(({ id, added }) => void (added && this.#watch.tell(id)), ignore);
+    return adding;
   }
 
   addMany(requests: readonly AddRequest[]): Promise<AddResult[]> {
@@ -158,7 +183,10 @@ export class PlainAdder implements Adder {
     for (const page of pages) {
       const sending = page.send(this.#store, (push) => this.#insure(push)).finally(() => this.#underWay.delete(sending));
       this.#underWay.add(sending);
+      this.#watch.count(page.count);
+      if (page instanceof PlainPage) this.#watch.tellPushed(page.ids);
     }
+    if (pages.length > 0 && this.#store.connection.isReady) this.#watch.look();
   }
 
   async #insure<Result>(send: () => Promise<Result>): Promise<Result> {
@@ -170,4 +198,8 @@ export class PlainAdder implements Adder {
       throw explainSend(error, unknown);
     }
   }
+}
+
+function ignore(): void {
+  // Whoever adds hears of it.
 }

@@ -13,6 +13,7 @@ import type { Adder, AddRequest } from "./adder.ts";
 import type { Committed } from "./committed.ts";
 import { insertedOnce, insertedRows, ordersOf, toNewJob, toOnceJob, toPlacedJob, type Inserted } from "./inserted.ts";
 import type { JobOutlet } from "./job-outlet.ts";
+import type { AddWatch } from "../events/add-watch.ts";
 import type { AddResult } from "../options.ts";
 
 interface Pending {
@@ -36,6 +37,7 @@ export class TransactionalAdder implements Adder {
   readonly #table: JobTable;
   readonly #outlet: JobOutlet;
   readonly #relay: JobRelay;
+  readonly #adds: AddWatch;
   readonly #logger: Logger;
   /** What was added in transactions that are open. */
   readonly #open = new Map<TransactionWatch, Committed[]>();
@@ -44,12 +46,13 @@ export class TransactionalAdder implements Adder {
 
   constructor(
     table: JobTable,
-    { outlet, relay, logger }: { readonly outlet: JobOutlet; readonly relay: JobRelay; readonly logger: Logger },
+    parts: { readonly outlet: JobOutlet; readonly relay: JobRelay; readonly adds: AddWatch; readonly logger: Logger },
   ) {
     this.#table = table;
-    this.#outlet = outlet;
-    this.#relay = relay;
-    this.#logger = logger;
+    this.#outlet = parts.outlet;
+    this.#relay = parts.relay;
+    this.#adds = parts.adds;
+    this.#logger = parts.logger;
   }
 
   add(request: AddRequest): Promise<AddResult> {
@@ -77,8 +80,12 @@ export class TransactionalAdder implements Adder {
     });
     if (xid !== undefined) noteTransactionId(tx, xid);
     // The end may have come with the same packet as the answer.
-    if (committed.length > 0 && watch && mayBeInTransaction(tx)) this.#pushAtEnd(watch, committed);
-    else this.#relay.expectRows();
+    if (committed.length > 0 && watch && mayBeInTransaction(tx)) {
+      this.#pushAtEnd(watch, committed);
+      watch.onEnd((end) => void (end === "committed" && this.#adds.noteAll(answers)));
+    } else {
+      this.#relay.expectRows();
+    }
     return [...answers];
   }
 
@@ -149,6 +156,7 @@ export class TransactionalAdder implements Adder {
       const requests = batch.map(({ request }) => request);
       const { answers, committed } = await this.#insert(requests);
       this.#outlet.pushCommitted(committed);
+      this.#adds.noteAll(answers);
       answers.forEach((answer, index) => batch[index]?.resolve(answer));
     } catch (error) {
       const middle = isOnesOwn(error) ? middleOf(batch) : undefined;

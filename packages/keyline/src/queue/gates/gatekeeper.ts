@@ -96,6 +96,9 @@ export class Gatekeeper {
     if (group === undefined) await this.#change({ paused: isPaused ? 1 : null });
     else await this.#pauseGroup(group, isPaused);
     await this.known();
+    // For those who follow events, if there are any.
+    const details = group === undefined ? "" : JSON.stringify({ group });
+    await this.#store.events.tell([{ what: isPaused ? "paused" : "resumed", id: "", details }]).catch(() => undefined);
   }
 
   groups(state: QueueGroupStatus["state"] | undefined): AsyncIterableIterator<QueueGroupStatus> {

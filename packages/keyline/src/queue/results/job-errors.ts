@@ -37,3 +37,11 @@ export class JobCancelledError extends KeylineError {
 export function isCancellation(error: Error | undefined): boolean {
   return error instanceof KeylineError && error.code === "JOB_CANCELLED";
 }
+
+/** Nothing is known of the job that was waited for. */
+export function unknownJob(id: string, queue: string): KeylineError {
+  return new KeylineError(
+    "JOB_UNKNOWN",
+    `Job ${id} is not on queue ${queue}, and nothing is remembered of it: add jobs that are waited for with keepResult, so that what became of them can be told afterwards`,
+  );
+}

@@ -12,6 +12,7 @@ import { clearTimeout, setImmediate, setTimeout } from "../../runtime/clock.ts";
 import { KeylineError, toError } from "../../runtime/errors.ts";
 import { parseJson } from "../../runtime/json.ts";
 import type { Logger } from "../../runtime/logger.ts";
+import { ProcessHold } from "../../runtime/process-hold.ts";
 import { delay, retryDelay } from "../../runtime/waiting.ts";
 import { isOutage } from "../../postgres/client/failures.ts";
 import { isConnectionError } from "../../valkey/client/connection.ts";
@@ -22,7 +23,7 @@ import type { Tracker } from "../events/tracker.ts";
 import { Awaited } from "./awaited.ts";
 import { EndsTail } from "./ends-tail.ts";
 import type { Found, OutcomeShelf } from "./found.ts";
-import { JobCancelledError, JobDeadError } from "./job-errors.ts";
+import { JobCancelledError, JobDeadError, unknownJob } from "./job-errors.ts";
 import { Seeker } from "./seeker.ts";
 import type { WaitOptions } from "./wait-options.ts";
 
@@ -50,6 +51,7 @@ export class Waits {
   readonly #awaited = new Map<string, Awaited>();
   readonly #closing = new AbortController();
   readonly #seeker: Seeker | undefined;
+  readonly #hold = new ProcessHold();
   #toLook = new Set<string>();
   #isLooking = false;
   #tail: { readonly tail: EndsTail; readonly begun: Promise<void> } | undefined;
@@ -93,6 +95,7 @@ export class Waits {
   }
 
   #begin(): void {
+    this.#hold.take();
     clearTimeout(this.#linger);
     if (this.#tail) return;
     const { store, tails, logger } = this.#parts;
@@ -111,7 +114,9 @@ export class Waits {
     this.#awaited.delete(id);
     this.#seeker?.forget(id);
     if (this.#tracking && ![...this.#awaited.values()].some((one) => one.isTracked)) this.#stopTracking();
-    if (this.#awaited.size > 0 || this.#closing.signal.aborted) return;
+    if (this.#awaited.size > 0) return;
+    this.#hold.release();
+    if (this.#closing.signal.aborted) return;
     this.#linger = setTimeout(() => {
       this.#tail?.tail.stop();
       this.#tail = undefined;
@@ -214,7 +219,7 @@ export class Waits {
     // Of a plain queue that may have lost its memory nobody knows.
     const isSure = !this.#seeker || !awaited.isDoubtful;
     if (awaited.wasThere && awaited.isKept !== true && isSure) awaited.resolve(undefined);
-    else awaited.reject(unknown(id, this.#parts.queue));
+    else awaited.reject(unknownJob(id, this.#parts.queue));
   }
 
   #track(awaited: Awaited): void {
@@ -238,11 +243,4 @@ export class Waits {
     this.#tracking?.stop();
     this.#tracking = undefined;
   }
-}
-
-function unknown(id: string, queue: string): KeylineError {
-  return new KeylineError(
-    "JOB_UNKNOWN",
-    `Job ${id} is not on queue ${queue}, and nothing is remembered of it: add jobs that are waited for with keepResult, so that what became of them can be told afterwards`,
-  );
 }

@@ -6,9 +6,12 @@ export class Audience {
   awaitsEnds = false;
   /** Somebody follows all that becomes of jobs. */
   followsEvents = false;
+  /** As a renewal of the lease says it. */
+  text = "";
 
   note(kinds: readonly TrackedKind[]): void {
     this.awaitsEnds = kinds.includes("ends");
     this.followsEvents = kinds.includes("events");
+    this.text = kinds.join(" ");
   }
 }

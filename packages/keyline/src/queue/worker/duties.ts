@@ -5,10 +5,9 @@
  *   promoter.ts              moves what is due to the queue
  *   ticker.ts                adds the ticks of the queue's schedules
  *   signal-watch.ts          hears what cannot wait for the next renewal of the lease
- *   audience-watch.ts        knows whether somebody listens to what becomes of jobs
  *   cancel-watch.ts          aborts what was cancelled
+ *   telling.ts               has those that tell what becomes of jobs
  *   letter-keeper.ts         drops dead letters that are too old or too many
- *   outcome-sweeper.ts       forgets results whose time is over
  *   cancelled-row-keeper.ts  removes rows of jobs that were cancelled
  */
 import type { DeadTable } from "../../postgres/job/dead-table.ts";
@@ -23,11 +22,9 @@ import { CancelWatch } from "../jobs/cancel-watch.ts";
 import { CancelledRowKeeper } from "../jobs/cancelled-row-keeper.ts";
 import { LetterKeeper } from "../letters/letter-keeper.ts";
 import type { QueuePolicy } from "../options.ts";
-import { OutcomeSweeper } from "../results/outcome-sweeper.ts";
 import type { ScheduleBook } from "../schedules/schedule-book.ts";
 import { Ticker } from "../schedules/ticker.ts";
-import type { Audience } from "./audience.ts";
-import { AudienceWatch } from "./audience-watch.ts";
+import type { AudienceWatch } from "./audience-watch.ts";
 import type { Exchange } from "./exchange.ts";
 import type { HeldJob } from "./held-jobs.ts";
 import type { JobRecord } from "./job-record.ts";
@@ -43,16 +40,15 @@ interface DutiesSetup<Data> {
   readonly deadTable: DeadTable | undefined;
   readonly policy: QueuePolicy;
   readonly logger: Logger;
-  readonly audience: Audience;
+  readonly watch: AudienceWatch;
   readonly lease: Lease<Beat>;
   readonly exchange: Exchange<Data>;
 }
 
 export function createDuties<Data>(setup: DutiesSetup<Data>): readonly ShiftDuty<HeldJob<Data>, Beat>[] {
-  const { store, logger, lease, exchange, record } = setup;
+  const { store, logger, lease, exchange, record, watch } = setup;
   const promoter = new Promoter(store, logger);
   const ticker = new Ticker(setup.scheduleBook, logger);
-  const watch = new AudienceWatch(setup.audience, { store, logger });
   const cancels = new CancelWatch(store, { lease, held: () => exchange.held(), table: record?.table, logger });
   const onSignals = (kinds: ReadonlySet<SignalKind>): void => {
     if (kinds.has("due")) promoter.look();
@@ -67,8 +63,7 @@ export function createDuties<Data>(setup: DutiesSetup<Data>): readonly ShiftDuty
     ticker,
     new LetterKeeper(store, { letters: setup.deadTable, kept: setup.policy.deadLetters, logger }),
     cancels,
-    watch,
-    ...(record ? [new OutcomeSweeper(record.table.outcomes, logger), new CancelledRowKeeper(record.table.cancelled, logger)] : []),
+    ...(record ? [new CancelledRowKeeper(record.table.cancelled, logger)] : []),
     new SignalWatch(store, { tails: setup.tails, logger, onSignals }),
   ];
 }

@@ -22,6 +22,10 @@ export class HeldJob<Data> implements Held<Job<Data>> {
   order: string | undefined;
   /** Its data as its row has it, where that counts and not the element's. */
   recordJson: string | undefined;
+  /** Its handler has said how far it has come. */
+  hasProgress = false;
+  /** How many milliseconds its attempt took. */
+  ranMs: number | undefined;
   /** Its result, where that is kept and this attempt has completed it. */
   result: { readonly json: string | undefined; readonly openIn?: string | undefined } | undefined;
   /** It may have been cancelled before it was taken: its row knows. */

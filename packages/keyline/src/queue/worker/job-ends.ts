@@ -93,9 +93,14 @@ export class JobEnds<Data> {
     place: HeldPlace,
     { job, disposal }: { readonly job: HeldJob<Data>; readonly disposal: LoneDisposal & { readonly kind: "retry" } },
   ): Promise<boolean> {
-    const { store, gates } = this.#parts;
+    const { store, gates, ties } = this.#parts;
     const group = job.element && groupTieOf(job.element);
-    const came = await store.holding.retry(worker, place, { ...disposal, group, isGated: gates.isGated });
+    const came = await store.holding.retry(worker, place, {
+      ...disposal,
+      group,
+      isGated: gates.isGated,
+      told: ties.retried(job, disposal.delayMs),
+    });
     // It was cancelled, and this worker had not heard of it.
     if (came === "cancelled" && job.attempt) job.verdict = { kind: "drop", error: new JobCancelledError(job.attempt) };
     return came !== "missing";

@@ -7,6 +7,7 @@ import { lastingFaultOf } from "../../valkey/client/faults.ts";
 import type { Beat } from "../../valkey/queue/leases.ts";
 import type { Gatekeeper } from "../gates/gatekeeper.ts";
 import type { QueueStore } from "../../valkey/queue/queue-store.ts";
+import type { AudienceWatch } from "./audience-watch.ts";
 
 const page = 200;
 
@@ -19,11 +20,13 @@ export function createLease(
     events,
     database,
     gatekeeper,
+    watch,
   }: {
     readonly logger: Logger;
     readonly events: LeaseEvents<Beat>;
     readonly database?: Database | undefined;
     readonly gatekeeper?: Gatekeeper;
+    readonly watch?: AudienceWatch;
   },
 ): Lease<Beat> {
   const keeper = {
@@ -40,6 +43,8 @@ export function createLease(
       await checkRights(store.connection, "work", store.keys.rights);
       await gatekeeper?.begin();
       await store.leases.register(name, leaseMs);
+      // Behind it: who begins to listen from now on tells this worker, and waits for it.
+      await watch?.begin(name);
     },
     beat: (name: string) => store.leases.beat(name, leaseMs),
     async giveBack(name: string): Promise<void> {

@@ -1,6 +1,8 @@
 import type { Tie } from "../../valkey/queue/holding.ts";
 import { isStub, type Element } from "../element.ts";
 import type { ResultKeeper } from "../results/result-keeper.ts";
+import type { EventTeller } from "../events/event-teller.ts";
+import { eventTie, retriedText } from "../events/event-tie.ts";
 import { resultTie } from "../results/result-tie.ts";
 import type { Audience } from "./audience.ts";
 import type { HeldJob } from "./held-jobs.ts";
@@ -8,28 +10,53 @@ import type { HeldJob } from "./held-jobs.ts";
 const none: readonly never[] = [];
 const stub: readonly Tie[] = [{ kind: "stub", value: "" }];
 
+interface TiesParts {
+  readonly results: ResultKeeper;
+  readonly audience: Audience;
+  readonly teller: EventTeller;
+  readonly hasRecord: boolean;
+}
+
 /** What jobs are tied to on Valkey outside their held list: their end loosens it. Most jobs are tied to nothing. */
 export class Ties {
-  readonly #parts: { readonly results: ResultKeeper; readonly audience: Audience; readonly hasRecord: boolean };
+  readonly #parts: TiesParts;
 
-  constructor(parts: { readonly results: ResultKeeper; readonly audience: Audience; readonly hasRecord: boolean }) {
+  constructor(parts: TiesParts) {
     this.#parts = parts;
   }
 
   of(job: HeldJob<unknown>): readonly Tie[] {
     const { element, isCancelled } = job;
     if (!element) return isStub(job.raw) ? stub : none;
-    const { results, audience, hasRecord } = this.#parts;
+    const { results, audience, teller, hasRecord } = this.#parts;
     const keepMs = results.keepMsOf(element);
     const isTold = keepMs > 0 || audience.awaitsEnds;
-    if (!isTold && !isCancelled && !element.hasOwnId && element.group === undefined && element.key === undefined) return none;
+    // An attempt before this one may have left something.
+    const hasProgress = job.hasProgress || element.attempts > 0;
+    const isTied = element.hasOwnId || element.group !== undefined || element.key !== undefined;
+    if (!isTold && !isCancelled && !isTied && !hasProgress && !audience.followsEvents) return none;
     const ties: Tie[] = element.hasOwnId ? [{ kind: "id", value: element.id }] : [];
     const group = groupTieOf(element);
     if (group) ties.push(group);
     if (element.key !== undefined) ties.push({ kind: "key", value: `${element.id} ${element.key}` });
+    if (hasProgress) ties.push({ kind: "progress", value: element.id });
     if (isCancelled) ties.push({ kind: "cancel", value: element.id });
     else if (isTold) ties.push(resultTie(job, { keepMs, hasRecord }));
+    if (audience.followsEvents) {
+      // That it began goes before that it ended.
+      teller.flush();
+      const told = eventTie(job);
+      if (told) ties.push(told);
+    }
     return ties;
+  }
+
+  /** What those are told who follow events of an attempt that is followed by another one; undefined where nobody does. */
+  retried(job: HeldJob<unknown>, delayMs: number): string | undefined {
+    const { audience, teller } = this.#parts;
+    if (!audience.followsEvents || !job.element) return undefined;
+    teller.flush();
+    return retriedText(job, delayMs);
   }
 
   /** The same for several, by their place among them. */

@@ -34,9 +34,9 @@ import { Job } from "../job.ts";
 import type { JobRecord } from "./job-record.ts";
 import type { SettleAccess } from "./job-settle.ts";
 import type { Lease } from "../../work/lease.ts";
-import { ResultKeeper } from "../results/result-keeper.ts";
-import { Audience } from "./audience.ts";
-import { Ties } from "./ties.ts";
+import type { EventTeller } from "../events/event-teller.ts";
+import type { Tally } from "../rates/tally.ts";
+import { Telling } from "./telling.ts";
 import { createDuties } from "./duties.ts";
 import { createLease } from "./lease.ts";
 import type { QueuePolicy } from "../options.ts";
@@ -62,6 +62,8 @@ export interface WorkerSetup<Data> {
   readonly scheduleBook: ScheduleBook;
   readonly rehearsal: Rehearsal | undefined;
   readonly deadTable: DeadTable | undefined;
+  readonly teller: EventTeller;
+  readonly tally: Tally;
   readonly policy: QueuePolicy;
   readonly schema: StandardSchemaV1<unknown, Data> | undefined;
   readonly logger: Logger;
@@ -79,7 +81,7 @@ export class Worker<Data> {
   readonly #setup: WorkerSetup<Data>;
   readonly #events: Emitter<WorkerEvents<Data>>;
   readonly #report: Report<HeldJob<Data>, Job<Data>>;
-  readonly #results: ResultKeeper;
+  readonly #telling: Telling;
   readonly #shift: Shift<HeldJob<Data>, Job<Data>, Beat, Exchange<Data>>;
 
   /** @internal */
@@ -90,16 +92,8 @@ export class Worker<Data> {
     this.#setup = setup;
     this.#events = new Emitter(logger);
     this.#report = new Report<HeldJob<Data>, Job<Data>>(trade, { events: this.#events, logger });
-    this.#results = new ResultKeeper({
-      queue: setup.queue,
-      keepMs: policy.keepResultMs,
-      maxBytes: policy.maxPayloadBytes,
-      table: record?.table.outcomes,
-      leaseName: () => lease?.name ?? "",
-      onError: (error) => this.#report.error(error),
-    });
-    const audience = new Audience();
-    const ties = new Ties({ results: this.#results, audience, hasRecord: record !== undefined });
+    this.#telling = new Telling({ ...setup, leaseName: () => lease?.name ?? "", onError: (error) => this.#report.error(error) });
+    const { results, ties, watch } = this.#telling;
     this.#shift = new Shift<HeldJob<Data>, Job<Data>, Beat, Exchange<Data>>({
       trade,
       report: this.#report,
@@ -107,18 +101,19 @@ export class Worker<Data> {
       recordStore: record?.table.database,
       rehearsal: setup.rehearsal,
       createLease: (events) =>
-        createLease(store, policy.leaseMs, { logger, events, database: record?.table.database, gatekeeper: setup.gatekeeper }),
+        createLease(store, policy.leaseMs, { logger, events, watch, database: record?.table.database, gatekeeper: setup.gatekeeper }),
       createExchange: (parts) => {
         lease = parts.lease;
         return new Exchange<Data>({ ...setup, ...parts, trade, ties, maxAttemptsOf: (held) => policyOf(held, policy).maxAttempts });
       },
-      createRunner: (confirmLease) => setup.createRunner(record && { record, confirmLease, results: this.#results }),
+      createRunner: (confirmLease) => this.#telling.over(setup.createRunner(record && { record, confirmLease, results })),
       createIntake: (events, signal) => new Intake(this.#intakeSetup(trade, signal), events),
-      createDuties: (parts) => createDuties({ ...setup, ...parts, audience }),
+      createDuties: (parts) => [...createDuties({ ...setup, ...parts, watch }), ...this.#telling.duties],
       verdictOf: (held, outcome) => {
         const { isCancelled, attempt } = held;
+        const counted = this.#telling.judge(held, outcome);
         if (isCancelled && attempt && outcome.kind !== "settled") return { kind: "drop", error: new JobCancelledError(attempt) };
-        return verdictOf(held.attempts, this.#results.take(held, outcome), policyOf(held, policy));
+        return verdictOf(held.attempts, counted, policyOf(held, policy));
       },
       conclude: (held, verdict, { exchange, signal }) => {
         if (verdict.kind === "settle" && !record) exchange.end(held, settled);
@@ -162,6 +157,7 @@ export class Worker<Data> {
           addedAt: element?.at ?? Date.now(),
           group: element?.group,
           schedule: element?.schedule,
+          noteProgress: this.#telling.noteProgress,
         });
         if (isCancelled) job.abort(new JobCancelledError(job));
         return job;
@@ -187,7 +183,7 @@ export class Worker<Data> {
   ): Promise<void> {
     const { record } = this.#setup;
     const failed = failedAttempt(held, verdict);
-    const keepMs = this.#results.keepMsOf(held.element);
+    const keepMs = this.#telling.results.keepMsOf(held.element);
     const disposal = await untilDone(() => disposalOf(held, verdict, { record, failed, signal, keepMs }), {
       signal,
       onError: (error) => this.#report.error(error),

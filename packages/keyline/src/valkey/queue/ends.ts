@@ -4,7 +4,7 @@ import type { QueueKeys } from "./keys.ts";
 
 const begin = scriptsBeside(import.meta.url)(1, "base", "place", "ends-begin");
 
-/** That a job has ended for good: see scripts/tie-result.lua. */
+/** That a job has ended for good: see scripts/tell-end.lua. */
 export interface End {
   /** Of the entry. */
   readonly entry: string;

@@ -6,7 +6,8 @@ import type { LetterRetention, NewLetter } from "./letters.ts";
 const script = scriptsBeside(import.meta.url);
 // A job that is tied to something takes its end through further parts; one that is not does not pay for them.
 const placing = ["base", "place", "groups"] as const;
-const ties = [...placing, "leave-groups", "ties", "tie-own-id", "tie-key", "tell-end", "tie-result", "cancelled", "tie-cancel"] as const;
+const telling = ["tell-end", "tell-event", "tie-result", "tie-event", "tie-progress"] as const;
+const ties = [...placing, "leave-groups", "ties", "tie-own-id", "tie-key", ...telling, "cancelled", "tie-cancel"] as const;
 const loosen = [...ties, "loosen"] as const;
 const loosenGated = [...ties, "forget-ids", "loosen"] as const;
 const gated = ["gates", "take-gated"] as const;
@@ -20,12 +21,17 @@ const settleScattered = {
   tied: script(3, "held", "settle-scattered", ...loosen, "take"),
   gated: script(3, "held", "settle-scattered", ...loosenGated, ...gated),
 };
+const gatedRetry = ["tell-end", "tell-event", "cancelled", "retry-unless-cancelled", "retry-grouped"] as const;
 const retry = {
   plain: script(4, "held", "holds", "retry", "done"),
   grouped: script(4, "held", "holds", ...placing, "retry-grouped", "retry", "done"),
-  gated: script(4, "held", "holds", ...placing, "tell-end", "cancelled", "retry-unless-cancelled", "retry-grouped", "retry", "done"),
+  gated: script(4, "held", "holds", ...placing, ...gatedRetry, "retry", "done"),
+  told: script(4, "held", "holds", "base", "place", "tell-event", "retry-told", "retry", "done"),
+  groupedAndTold: script(4, "held", "holds", ...placing, "tell-event", "retry-grouped", "retry-told", "retry", "done"),
+  gatedAndTold: script(4, "held", "holds", ...placing, ...gatedRetry, "retry-told", "retry", "done"),
 };
 const giveBack = script(3, "held", "give-back", "done");
+const toldKinds = { plain: "told", grouped: "groupedAndTold", gated: "gatedAndTold" } as const;
 const yieldTurn = script(2, "held", "holds", ...placing, "yield", "done");
 const bury = script(3, "held", "letter", "holds", "bury", ...loosenGated, "buried", "forget-mark", "done");
 
@@ -38,7 +44,7 @@ export interface HeldPlace {
 /** Something outside its held list that a job is tied to until it has ended for good. */
 export interface Tie {
   /** As the part of the scripts names it that loosens it: leave-groups.lua, tie-*.lua. */
-  readonly kind: "id" | "group" | "key" | "result" | "cancel" | "stub";
+  readonly kind: "id" | "group" | "key" | "result" | "event" | "progress" | "cancel" | "stub";
   /** Of a group: the job's id, a space, the group. */
   readonly value: string;
 }
@@ -132,14 +138,23 @@ export class Holding {
   async retry(
     worker: string,
     held: HeldPlace,
-    job: { readonly element: string; readonly delayMs: number; readonly group: Tie | undefined; readonly isGated: boolean },
+    job: {
+      readonly element: string;
+      readonly delayMs: number;
+      readonly group: Tie | undefined;
+      readonly isGated: boolean;
+      /** What those are told who follow events; undefined where nobody does. */
+      readonly told: string | undefined;
+    },
   ): Promise<"done" | "missing" | "cancelled"> {
-    const { element, delayMs, group, isGated } = job;
+    const { element, delayMs, group, isGated, told } = job;
     const { workers, scheduled, waiting } = this.#keys;
     const values = [workers, this.#keys.held(worker), scheduled, waiting, worker, held.place, held.begins, element, delayMs];
     if (group) values.push(...idAndGroup(group));
     else if (isGated) values.push("", "");
-    const reply = await retry[isGated ? "gated" : group ? "grouped" : "plain"].run(this.#connection, values);
+    if (told !== undefined) values.push(told);
+    const kind = isGated ? "gated" : group ? "grouped" : "plain";
+    const reply = await (told === undefined ? retry[kind] : retry[toldKinds[kind]]).run(this.#connection, values);
     return reply === 2 ? "cancelled" : reply === 1 ? "done" : "missing";
   }
 

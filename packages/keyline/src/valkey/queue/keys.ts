@@ -17,6 +17,7 @@ export class QueueKeys {
   readonly dead: string;
   readonly ids: string;
   readonly ends: string;
+  readonly events: string;
   readonly epoch: string;
   readonly run: string;
   readonly rights: string;
@@ -56,8 +57,10 @@ export class QueueKeys {
     this.dead = `${base}dead`;
     /** Set: ids that callers chose, of jobs of a plain queue that are not settled. */
     this.ids = `${base}ids`;
-    /** Stream: jobs that have ended, for those who wait for them; see scripts/tie-result.lua. */
+    /** Stream: jobs that have ended, for those who wait for them; see scripts/tell-end.lua. */
     this.ends = `${base}ends`;
+    /** Stream: what becomes of jobs, for those who follow it; see scripts/tell-event.lua. */
+    this.events = `${base}events`;
     /** String: the epoch, which is another one after the server lost its memory or a replica took over. */
     this.epoch = `${base}epoch`;
     /** String: what names the server's process for users who may not use INFO; see client/run-mark.ts. */

@@ -2,6 +2,7 @@ import type { ValkeyConnection } from "../client/connection.ts";
 import { Adds } from "./adds.ts";
 import { Cancels } from "./cancels.ts";
 import { Ends } from "./ends.ts";
+import { Events } from "./events.ts";
 import { Gates } from "./gates.ts";
 import { Holding } from "./holding.ts";
 import type { QueueKeys } from "./keys.ts";
@@ -9,6 +10,7 @@ import { Leases } from "./leases.ts";
 import { Letters } from "./letters.ts";
 import { Memory } from "./memory.ts";
 import { Outcomes } from "./outcomes.ts";
+import { Rates } from "./rates.ts";
 import { Reads } from "./reads.ts";
 import { Schedule } from "./schedule.ts";
 import { Signals } from "./signals.ts";
@@ -33,6 +35,8 @@ export class QueueStore {
   readonly ends: Ends;
   readonly tracked: Tracked;
   readonly cancels: Cancels;
+  readonly events: Events;
+  readonly rates: Rates;
 
   constructor(connection: ValkeyConnection, keys: QueueKeys) {
     this.connection = connection;
@@ -51,5 +55,7 @@ export class QueueStore {
     this.ends = new Ends(connection, keys);
     this.tracked = new Tracked(connection, keys);
     this.cancels = new Cancels(connection, keys);
+    this.events = new Events(connection, keys);
+    this.rates = new Rates(connection, keys);
   }
 }

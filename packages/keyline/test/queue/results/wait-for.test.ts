@@ -113,6 +113,15 @@ describe.each([
     await again.stop();
   });
 
+  test("says that it was cancelled, also when that was before", async () => {
+    const queue = open<string>("cancelled", { keepResult: 60_000 });
+    const { id } = await queue.add("x");
+    const waiting = expect(queue.waitFor(id)).rejects.toMatchObject({ name: "JobCancelledError", code: "JOB_CANCELLED", id });
+    await queue.cancel(id);
+    await waiting;
+    await expect(queue.waitFor(id)).rejects.toMatchObject({ code: "JOB_CANCELLED" });
+  });
+
   test("an id that is added again ends again", async () => {
     const queue = open<number>("again", { keepResult: 60_000 });
     const release = [gate(), gate()];

@@ -11,7 +11,7 @@ for index = 2, #ARGV do
   if kind == 'row' then
     -- It may still be on its way here: workers take the mark away later (cancel-sweep.lua).
     if worker == '-' then forget_mark(id) end
-    if worker == '' then tell_cancelled(id) end
+    if worker == '' or worker == '-' then tell_cancelled(id) end
     answer[#answer + 1] = worker == '-' and 'running' or ''
   else
     if worker == '' then forget_mark(id) end

@@ -18,8 +18,9 @@ local function forget_mark(id)
   end
 end
 
--- Tells those who wait for its end (tell-end.lua), if anybody does.
+-- Tells those who wait for its end (tell-end.lua), and those who follow events (tell-event.lua), if anybody does.
 local function tell_cancelled(id)
+  tell_event('cancelled', id)
   if redis.call('EXISTS', base .. 'ends') == 1 then tell_end('id', id, 'look', 1) end
 end
 

@@ -1,4 +1,7 @@
--- Part of the scripts that tell of ends of jobs, in the stream `ends`: see tie-result.lua.
+-- Part of the scripts that end jobs: tells that one has ended to those who wait for it.
+--
+-- Stream ends: id, and `value` where the job was completed and that is all there is to know; else `look`. Its ids are one after the other in one
+-- millisecond, the first one's, so that a reader sees whether one is missing.
 
 local ends_from
 

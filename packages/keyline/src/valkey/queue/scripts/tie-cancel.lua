@@ -8,7 +8,8 @@ function ties.cancel(id)
     redis.call('HSET', base .. 'cancelled', id, kind .. ' ' .. ms .. ' ' .. tag .. ' -')
     return
   end
-  note_cancelled(id, 'running', kind, tag)
+  -- Of a row it was told when it was found here: cancel-held.lua.
+  if kind == 'plain' then note_cancelled(id, 'running', kind, tag) end
   forget_mark(id)
 end
 

@@ -1,10 +1,9 @@
--- What became of the job, for those who wait for it: told in the stream `ends`, and its result kept where that is asked for.
+-- What became of the job, for those who wait for it (tell-end.lua); its result is kept where that is asked for.
 --
 -- String outcome:ID: what became of it, as JSON, until it is forgotten
--- Stream ends: id, and `value` where the job was completed and that is all there is to know; else `look`. Its ids are one after the other in one
--- millisecond, the first one's, so that a reader sees whether one is missing.
 
 local longest_told = 4096
+
 -- For how many milliseconds the result is kept here, what became of it ('completed', 'dead' or 'look'), how long its id is, the id, the result as JSON.
 function ties.result(text)
   local keep, how, length, rest = string.match(text, '^(%d+) (%a+) (%d+) (.*)$')

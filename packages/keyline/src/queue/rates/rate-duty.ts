@@ -1,0 +1,48 @@
+import type { Duty } from "../../runtime/duty.ts";
+import type { Beat } from "../../valkey/queue/leases.ts";
+import type { ShiftDuty } from "../../work/shift-parts.ts";
+import type { HeldJob } from "../worker/held-jobs.ts";
+import type { Tally } from "./tally.ts";
+
+/** The duty that counts what becomes of a worker's attempts. */
+export class RateDuty implements ShiftDuty<HeldJob<unknown>, Beat>, Duty {
+  readonly #tally: Tally;
+
+  constructor(tally: Tally) {
+    this.#tally = tally;
+  }
+
+  start(): void {
+    // It is told.
+  }
+
+  async stop(): Promise<void> {
+    // The tally is its queue's.
+  }
+
+  noteEnded(job: HeldJob<unknown>): void {
+    const { verdict, attempt } = job;
+    if (!attempt || !verdict) return;
+    const end = endOf(verdict);
+    if (!end) return;
+    const { tookMs, ranMs = tookMs, element, attempts } = job;
+    const waitedMs = element?.at !== undefined && attempts === 0 ? Math.max(0, Date.now() - tookMs - element.at) : undefined;
+    this.#tally.noteAttempt(end, ranMs, waitedMs);
+  }
+}
+
+/** Undefined for an attempt that counts as none. */
+function endOf(verdict: NonNullable<HeldJob<unknown>["verdict"]>): "completed" | "failed" | "dead" | undefined {
+  switch (verdict.kind) {
+    case "settle":
+      return "completed";
+    case "drop":
+      return verdict.error ? undefined : "completed";
+    case "retry":
+      return verdict.error ? "failed" : undefined;
+    case "bury":
+      return "dead";
+    case "yield":
+      return undefined;
+  }
+}

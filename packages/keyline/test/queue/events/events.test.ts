@@ -1,0 +1,391 @@
+import { Discard, Snooze, type Job, type Keyline, type QueueEvent, type QueueEventGap } from "keyline";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { openEither, type EitherQueue } from "../../support/either-queue.ts";
+import { eventually, gate, openQuietStage, type Stage } from "../../support/stage.ts";
+
+let stage: Stage;
+let keyline: Keyline;
+beforeAll(async () => {
+  stage = await openQuietStage();
+  keyline = stage.keyline();
+  await keyline.migrate();
+});
+afterAll(() => stage.close());
+
+/** Follows a queue's events, and keeps what came. */
+class Follower {
+  readonly events: QueueEvent[] = [];
+  readonly gaps: QueueEventGap[] = [];
+  readonly order: string[] = [];
+  readonly #iteration: AsyncIterableIterator<QueueEvent>;
+  readonly #done: Promise<void>;
+
+  constructor(queue: EitherQueue<string>, since?: string) {
+    const onGap = (gap: QueueEventGap): void => {
+      this.gaps.push(gap);
+      this.order.push(`gap: ${gap.reason}`);
+    };
+    this.#iteration = queue.events(since === undefined ? { onGap } : { since, onGap });
+    this.#done = this.#run();
+  }
+
+  async #run(): Promise<void> {
+    for await (const event of this.#iteration) {
+      this.events.push(event);
+      this.order.push(event.type);
+    }
+  }
+
+  /** What became of a job, in short. */
+  of(id: string): string[] {
+    return this.events.flatMap((event) => ("id" in event && event.id === id && event.type !== "added" ? [event.type] : []));
+  }
+
+  async stop(): Promise<void> {
+    await this.#iteration.return?.();
+    await this.#done;
+  }
+}
+
+/** Resolves when what becomes of jobs is told. */
+async function told(queue: { readonly name: string }): Promise<void> {
+  await eventually("it is told", async () => (await stage.valkey.hget(`${baseOf(queue)}:events:state`, "ready")) === "1");
+}
+
+const baseOf = (queue: { readonly name: string }): string => `${stage.prefix}:{${queue.name}}`;
+
+describe.each([
+  ["plain", false],
+  ["transactional", true],
+] as const)("events of a %s queue", (kind, transactional) => {
+  const open = (name: string, of = keyline): EitherQueue<string> =>
+    openEither<string>(of, `${kind}-${name}`, { transactional, maxAttempts: 2, backoff: { type: "fixed", delay: 10, jitter: 0 } });
+
+  test("tell all that becomes of jobs, to every process, in order", async () => {
+    const queue = open("all");
+    const other = open("all", stage.keyline());
+    let snoozes = 0;
+    const worker = queue.work((job: Job<string>) => {
+      if (job.data === "retried" && job.attempt === 1) throw new Error("not yet");
+      if (job.data === "dies") throw new Error("never");
+      if (job.data === "discarded") throw new Discard("no use");
+      if (job.data === "snoozed" && snoozes++ === 0) throw new Snooze(10);
+    });
+    const followers = [new Follower(queue), new Follower(other)];
+    await told(queue);
+    // Adders look once a second.
+    await eventually("adders know", async () => {
+      await queue.add("good");
+      await new Promise((resolve) => setTimeout(resolve, 100));
+      return followers.every(({ events }) => events.some(({ type }) => type === "added"));
+    });
+    const added = await queue.addMany(["good", "retried", "dies", "discarded", "snoozed"].map((data) => ({ data })));
+    const [good = "", retried = "", dies = "", discarded = "", snoozed = ""] = added.map(({ id }) => id);
+    await queue.pause();
+    await queue.resume();
+    await queue.pause({ group: "g" });
+    for (const follower of followers) {
+      await eventually("all is told", () => follower.of(dies).includes("dead") && follower.of(snoozed).includes("completed"));
+      await eventually("pauses are told", () => follower.order.filter((type) => type === "paused").length === 2);
+      expect(follower.of(good)).toEqual(["started", "completed"]);
+      expect(follower.of(retried)).toEqual(["started", "retried", "started", "completed"]);
+      expect(follower.of(dies)).toEqual(["started", "retried", "started", "dead"]);
+      expect(follower.of(discarded)).toEqual(["started", "dead"]);
+      expect(follower.of(snoozed)).toContain("retried");
+      const byId = (id: string): QueueEvent[] => follower.events.filter((event) => "id" in event && event.id === id);
+      expect(byId(good).map(({ type }) => type)).toContain("added");
+      expect(byId(retried).find(({ type }) => type === "retried")).toMatchObject({ attempt: 1, error: "Error: not yet", delayMs: 10 });
+      expect(byId(dies).at(-1)).toMatchObject({ type: "dead", attempt: 2, error: "Error: never" });
+      expect(byId(discarded).at(-1)).toMatchObject({ type: "dead", attempt: 1, error: "Discard: no use" });
+      expect(byId(snoozed).find(({ type }) => type === "retried")).toMatchObject({ error: undefined });
+      expect(byId(good).at(-1)).toMatchObject({ type: "completed", attempt: 1, tookMs: expect.any(Number) as number });
+      expect(follower.events.filter(({ type }) => type === "paused")).toMatchObject([{ group: undefined }, { group: "g" }]);
+      expect(follower.gaps).toEqual([]);
+    }
+    await worker.stop();
+    await Promise.all(followers.map((follower) => follower.stop()));
+  });
+
+  test("tell what is cancelled, wherever it is, once", async () => {
+    const queue = open("cancelled");
+    const follower = new Follower(queue);
+    await told(queue);
+    const started = gate();
+    const worker = queue.work(
+      (job: Job<string>) =>
+        new Promise((_, reject) => {
+          started.open();
+          job.signal.addEventListener("abort", () => reject(job.signal.reason as Error));
+        }),
+    );
+    const running = await queue.add("runs");
+    await started.opened;
+    const waiting = await queue.add("waits");
+    const scheduled = await queue.add("is scheduled", { delay: 60_000 });
+    for (const { id } of [waiting, scheduled, running]) await queue.cancel(id);
+    for (const { id } of [waiting, scheduled]) {
+      await eventually(`it is told: ${id === waiting.id ? "waiting" : "scheduled"}`, () => follower.of(id).length > 0);
+      expect(follower.of(id)).toEqual(["cancelled"]);
+    }
+    await eventually("it is told: running", () => follower.of(running.id).includes("cancelled"));
+    expect(follower.of(running.id)).toEqual(["started", "cancelled"]);
+    await worker.stop();
+    await follower.stop();
+  });
+
+  test("go on behind a cursor, and from the beginning of what is kept", async () => {
+    const queue = open("cursor");
+    const first = new Follower(queue);
+    await told(queue);
+    const worker = queue.work(() => undefined);
+    for (let n = 0; n < 5; n++) await queue.add(String(n), { keepResult: 60_000 });
+    await eventually("all is told", () => first.events.filter(({ type }) => type === "completed").length === 5);
+    await first.stop();
+    const second = new Follower(queue, first.events[3]?.cursor);
+    const third = new Follower(queue, "earliest");
+    await eventually(
+      "all is told again",
+      () => second.events.length + 4 === first.events.length && third.events.length === first.events.length,
+    );
+    expect(second.events).toEqual(first.events.slice(4));
+    expect(third.events).toEqual(first.events);
+    await queue.add("another");
+    await eventually("what comes is told too", () => third.of("x").length === 0 && third.events.length > first.events.length + 1);
+    expect([...second.gaps, ...third.gaps]).toEqual([]);
+    await worker.stop();
+    await Promise.all([second.stop(), third.stop()]);
+  });
+
+  test("a worker that begins while somebody follows tells from its first job on", async () => {
+    const queue = open("new-worker");
+    const follower = new Follower(queue);
+    await told(queue);
+    const { id } = await queue.add("x");
+    const worker = open("new-worker", stage.keyline()).work(() => undefined);
+    await eventually("it is told", () => follower.of(id).includes("completed"));
+    expect(follower.of(id)).toEqual(["started", "completed"]);
+    await worker.stop();
+    await follower.stop();
+  });
+
+  test("begin when all workers know: nothing of what comes then is missing", async () => {
+    const queue = open("aware");
+    const workers = [open("aware", stage.keyline()), open("aware", stage.keyline())].map((one) => one.work(() => undefined));
+    await eventually("they work", async () => (await stage.valkey.zcard(`${baseOf(queue)}:workers`)) === 2);
+    const follower = new Follower(queue);
+    await told(queue);
+    const added = await queue.addMany(Array.from({ length: 200 }, (_, n) => ({ data: String(n) })));
+    await eventually("all ends are told", () => follower.events.filter(({ type }) => type === "completed").length === 200);
+    for (const { id } of added) expect(follower.of(id)).toEqual(["started", "completed"]);
+    await Promise.all(workers.map((worker) => worker.stop()));
+    await follower.stop();
+  });
+
+  test("that nobody followed are announced as a gap", async () => {
+    const queue = open("unwatched");
+    const worker = queue.work(() => undefined);
+    const first = new Follower(queue);
+    await told(queue);
+    await queue.add("seen");
+    await eventually("it is told", () => first.order.includes("completed"));
+    await first.stop();
+    // As it is when half a minute has passed.
+    await stage.valkey.del(`${baseOf(queue)}:tracked`);
+    const { id } = await queue.add("unseen", { keepResult: 60_000 });
+    await queue.waitFor(id);
+    const second = new Follower(queue, first.events.at(-1)?.cursor);
+    await eventually("the gap is announced", () => second.gaps.length > 0);
+    await told(queue);
+    const next = await queue.add("seen again");
+    await eventually("what comes is told", () => second.of(next.id).includes("completed"));
+    expect(second.gaps).toMatchObject([{ queue: queue.name, reason: "unwatched", missed: undefined }]);
+    expect(second.of(id)).toEqual([]);
+    await worker.stop();
+    await second.stop();
+  });
+
+  test("that are not kept any more are announced with their number", async () => {
+    const queue = open("trimmed");
+    const worker = queue.work(() => undefined);
+    const first = new Follower(queue);
+    await told(queue);
+    await queue.addMany(Array.from({ length: 10 }, (_, n) => ({ data: String(n) })));
+    await eventually("all is told", () => first.events.filter(({ type }) => type === "completed").length === 10);
+    await worker.stop();
+    await stage.valkey.xtrim(`${baseOf(queue)}:events`, "MAXLEN", 3);
+    const second = new Follower(queue, first.events[4]?.cursor);
+    await eventually("the rest is told", () => second.events.length === 3);
+    expect(second.order[0]).toBe("gap: trimmed");
+    expect(second.gaps).toMatchObject([{ missed: first.events.length - 5 - 3 }]);
+    expect(second.events).toEqual(first.events.slice(-3));
+    const third = new Follower(queue, second.gaps[0]?.cursor);
+    await eventually("it goes on behind the gap", () => third.events.length === 3);
+    expect(third.gaps).toEqual([]);
+    await Promise.all([first.stop(), second.stop(), third.stop()]);
+  });
+
+  test("go on after Valkey has lost everything, behind a gap", async () => {
+    const queue = open("lost");
+    const follower = new Follower(queue);
+    await told(queue);
+    const worker = queue.work(() => undefined);
+    const { id } = await queue.add("before");
+    await eventually("it is told", () => follower.of(id).includes("completed"));
+    await stage.valkey.flushall();
+    await eventually("what comes is told again", async () => {
+      const next = await queue.add("after");
+      await new Promise((resolve) => setTimeout(resolve, 200));
+      return follower.of(next.id).includes("completed");
+    });
+    expect(follower.gaps.length).toBeGreaterThan(0);
+    expect(follower.gaps[0]).toMatchObject({ reason: "lost" });
+    await worker.stop();
+    await follower.stop();
+  }, 60_000);
+
+  test("of another server process come behind a gap", async () => {
+    const queue = open("restarted");
+    const follower = new Follower(queue);
+    await told(queue);
+    const worker = queue.work(() => undefined);
+    const before = await queue.add("before");
+    await eventually("it is told", () => follower.of(before.id).includes("completed"));
+    // As it is when a replica has taken over.
+    await stage.valkey.hset(`${baseOf(queue)}:events:state`, "server", "another");
+    const after = await queue.add("after");
+    await eventually("it is told", () => follower.of(after.id).includes("completed"));
+    expect(follower.gaps).toMatchObject([{ reason: "restarted" }]);
+    await worker.stop();
+    await follower.stop();
+  });
+
+  test("nothing is written while nobody follows", async () => {
+    const own = await openQuietStage();
+    const keyline = own.keyline();
+    await keyline.migrate();
+    const queue = open("nobody", keyline);
+    const worker = queue.work((job: Job<string>) => {
+      void job.progress({ done: 1 });
+      if (job.attempt === 1) throw new Error("once more");
+    });
+    const base = `${own.prefix}:{${queue.name}}`;
+    const signals = (): Promise<number> => own.valkey.xlen(`${base}:signals`);
+    const ended = (): Promise<void> =>
+      eventually("all have ended", async () => {
+        const { waiting, running, scheduled } = await queue.counts();
+        return waiting + running + scheduled === 0;
+      });
+    // The first use looks which commands there are rights for.
+    await queue.add("first");
+    await ended();
+    const before = await signals();
+    await own.valkey.config("RESETSTAT");
+    await queue.addMany(Array.from({ length: 50 }, (_, n) => ({ data: String(n) })));
+    await ended();
+    const calls = Number(/cmdstat_xadd:calls=(\d+)/.exec(await own.valkey.info("commandstats"))?.[1] ?? 0);
+    // Signals to workers are the only entries, if any.
+    expect(calls).toBe((await signals()) - before);
+    const keys = await own.valkey.keys(`${base}:*`);
+    expect(keys.filter((key) => /:(events|ends|tracked|outcome|progress|aware)/.test(key))).toEqual([]);
+    await worker.stop();
+    await own.close();
+  });
+
+  test("an iteration ends with its signal, its Keyline and at once", async () => {
+    const own = stage.keyline();
+    const queue = open("ends", own);
+    const ending = new AbortController();
+    const iteration = queue.events({ signal: ending.signal });
+    const next = iteration.next();
+    ending.abort();
+    expect(await next).toEqual({ done: true, value: undefined });
+    const left = queue.events();
+    const waiting = left.next();
+    await left.return?.();
+    expect(await waiting).toEqual({ done: true, value: undefined });
+    const closed = queue.events().next();
+    await told(queue);
+    await own.close();
+    expect(await closed).toEqual({ done: true, value: undefined });
+    expect(() => queue.events()).toThrow("closed");
+  });
+
+  test("refuse what is no cursor", () => {
+    const queue = open("refused");
+    expect(() => queue.events({ since: "yesterday" })).toThrow("no cursor");
+    expect(() => queue.events({ sinse: "x" } as object)).toThrow("sinse");
+  });
+});
+
+describe("progress", () => {
+  const open = (name: string, rules = {}): EitherQueue<string> =>
+    openEither<string>(keyline, `progress-${name}`, { transactional: false, ...rules });
+  const keyOf = (queue: EitherQueue<string>, id: string): string => `${baseOf(queue)}:progress:${id}`;
+
+  test("is written at most ten times a second, the last one always, and goes with the job", async () => {
+    const queue = open("written");
+    const follower = new Follower(queue);
+    await told(queue);
+    const said = gate();
+    const release = gate();
+    let begun = 0;
+    let ended = 0;
+    const worker = queue.work(async (job: Job<string>) => {
+      begun = performance.now();
+      for (let done = 1; done <= 400; done++) {
+        void job.progress({ done, of: 400 });
+        await new Promise((resolve) => setImmediate(resolve));
+      }
+      ended = performance.now();
+      said.open();
+      await release.opened;
+      void job.progress("at last");
+    });
+    const { id } = await queue.add("x");
+    await said.opened;
+    await eventually("the last one is there", async () => (await stage.valkey.get(keyOf(queue, id))) === '{"done":400,"of":400}');
+    release.open();
+    await eventually("it has ended", () => follower.of(id).includes("completed"));
+    expect(await stage.valkey.exists(keyOf(queue, id))).toBe(0);
+    const values = follower.events.flatMap((event) => (event.type === "progress" ? [event.progress] : []));
+    expect(values.at(-1)).toBe("at last");
+    expect(values.at(-2)).toEqual({ done: 400, of: 400 });
+    // One at once, one each tenth of a second, one in the end, and what was said last.
+    expect(values.length).toBeLessThanOrEqual(4 + Math.ceil((ended - begun) / 100));
+    expect(follower.of(id).at(-1)).toBe("completed");
+    await worker.stop();
+    await follower.stop();
+  });
+
+  test("of an attempt that failed goes with the job, whichever attempt ends it", async () => {
+    const queue = open("retried", { backoff: { type: "fixed", delay: 300, jitter: 0 } });
+    const worker = queue.work((job: Job<string>) => {
+      if (job.attempt > 1) return;
+      void job.progress(1);
+      throw new Error("once more");
+    });
+    const { id } = await queue.add("x");
+    await eventually("it is written", async () => (await stage.valkey.get(keyOf(queue, id))) === "1");
+    await eventually("it has ended", async () => (await queue.counts()).scheduled + (await queue.counts()).running === 0);
+    expect(await stage.valkey.exists(keyOf(queue, id))).toBe(0);
+    await worker.stop();
+  });
+
+  test("that is no JSON, or too large, is refused at once, before anything is written", async () => {
+    const queue = open("unfit", { maxAttempts: 1 });
+    const errors: unknown[] = [];
+    const worker = queue.work((job: Job<string>) => {
+      for (const value of [1n, "x".repeat(5_000), undefined, JSON.parse('{"__proto__":1}')]) {
+        try {
+          void job.progress(value);
+        } catch (error) {
+          errors.push((error as { code: string }).code);
+        }
+      }
+    });
+    const { id } = await queue.add("x", { keepResult: 60_000 });
+    await queue.waitFor(id);
+    expect(errors).toEqual(["NOT_SERIALIZABLE", "PAYLOAD_TOO_LARGE", "NOT_SERIALIZABLE", "FORBIDDEN_KEY"]);
+    await worker.stop();
+  });
+});
