@@ -2,6 +2,7 @@ import "./runtime/node-version.ts";
 export { Keyline, type KeylineOptions } from "./keyline.ts";
 export { KeylineError, ValidationError, type ErrorCode, type ValidationIssue } from "./runtime/errors.ts";
 export { Discard, Snooze } from "./work/outcome.ts";
+export { Parked } from "./queue/steps/parked.ts";
 export type { HandlerContext, Settle } from "./queue/worker/job-settle.ts";
 export type { Step } from "./queue/steps/steps.ts";
 export type { BatchHandlerContext, BatchSettle, BatchSettlement } from "./queue/worker/batch-settle.ts";

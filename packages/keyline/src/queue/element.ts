@@ -28,6 +28,8 @@ export interface Element {
   readonly schedule: Tick | undefined;
   /** For how many milliseconds its result is kept; 0 for not at all, undefined where it does not say. */
   readonly keepMs: number | undefined;
+  /** How often the job was parked or woken before this element was made: one with fewer than its row is out of date. */
+  readonly parks: number;
 }
 
 export interface NewElement {
@@ -45,6 +47,7 @@ export interface NewElement {
   /** Of a tick, as JSON. */
   readonly schedule?: string | undefined;
   readonly keepMs?: number | undefined;
+  readonly parks?: number;
 }
 
 export function encodeElement(job: NewElement): string {
@@ -62,6 +65,7 @@ export function encodeElement(job: NewElement): string {
     isLatest = false,
     schedule,
     keepMs,
+    parks = 0,
   } = job;
   const head = attempts > 0 ? `{"attempts":${attempts},"id":"${id}"` : `{"id":"${id}"`;
   const options =
@@ -74,7 +78,7 @@ export function encodeElement(job: NewElement): string {
     (isLatest ? `,"latest":true` : "") +
     (schedule === undefined ? "" : `,"schedule":${schedule}`) +
     (keepMs === undefined ? "" : `,"keep":${keepMs}`);
-  return `${head},"at":${at}${options},"data":${dataJson}}`;
+  return `${head},"at":${at}${parks > 0 ? `,"parks":${parks}` : ""}${options},"data":${dataJson}}`;
 }
 
 const countInFront = /^\{"attempts":(\d+),/;
@@ -121,6 +125,7 @@ export function decodeElement(raw: string): Element {
     key: typeof fields["key"] === "string" ? fields["key"] : undefined,
     isLatest: fields["latest"] === true,
     schedule: fields["schedule"] === undefined ? undefined : readTick(fields["schedule"]),
+    parks: typeof fields["parks"] === "number" ? fields["parks"] : 0,
     keepMs: typeof fields["keep"] === "number" && fields["keep"] >= 0 ? Math.ceil(fields["keep"]) : undefined,
   };
 }
@@ -160,10 +165,18 @@ export function beginning(raw: string, element: Element | undefined): string {
   return raw;
 }
 
-/** The id and attempts that the beginning of an element shows, if Keyline wrote it. */
-export function readHead(head: string): { readonly id: string; readonly attempts: number; readonly at: number | undefined } | undefined {
-  const match = /^\{(?:"attempts":(\d+),)?"id":"([^"\\]+)"(?:,"at":(\d+))?/.exec(head);
+/** What the beginning of an element shows, if Keyline wrote it. */
+export interface Head {
+  readonly id: string;
+  readonly attempts: number;
+  readonly at: number | undefined;
+  readonly parks: number;
+}
+
+export function readHead(head: string): Head | undefined {
+  const match = /^\{(?:"attempts":(\d+),)?"id":"([^"\\]+)"(?:,"at":(\d+)(?:,"parks":(\d+))?)?/.exec(head);
   const id = match?.[2];
   if (!match || id === undefined) return undefined;
-  return { id, attempts: Number(match[1] ?? 0), at: match[3] === undefined ? undefined : Number(match[3]) };
+  const at = match[3] === undefined ? undefined : Number(match[3]);
+  return { id, attempts: Number(match[1] ?? 0), at, parks: Number(match[4] ?? 0) };
 }

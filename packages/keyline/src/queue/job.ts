@@ -1,4 +1,6 @@
 import { Attempt } from "../work/attempt.ts";
+import { KeylineError } from "../runtime/errors.ts";
+import type { Pausing } from "./steps/parked.ts";
 import type { Tick } from "./schedules/schedule-state.ts";
 
 /** One attempt at a unit of work, as its handler gets it. */
@@ -18,6 +20,7 @@ export class Job<Data> extends Attempt {
   /** @internal */
   isOver = false;
   readonly #note: ((job: Job<unknown>, value: unknown) => void) | undefined;
+  #pausing: Pausing | undefined;
 
   /** @internal */
   constructor(fields: {
@@ -52,5 +55,33 @@ export class Job<Data> extends Attempt {
     // At once, also where nobody waits for what it returns.
     this.#note?.(this, value);
     return Promise.resolve();
+  }
+
+  /**
+   * Waits for `ms` milliseconds, up to ten years, without a worker: the attempt ends by the error `Parked`, which the handler lets pass, and is not counted. The handler is run again when the time
+   * is over, and then, and from then on, this resolves at once. For handlers of `work` on transactional queues; what was done before it belongs into steps. The name is used once in a run.
+   *
+   * Rejects with INVALID_OPTION, INVALID_STEP, LEASE_LOST and NOT_TRANSACTIONAL.
+   */
+  sleep(name: string, ms: number): Promise<void> {
+    return this.#pausing ? this.#pausing.sleep(name, ms) : this.#refuse("sleep");
+  }
+
+  /**
+   * Waits for the signal of that name without a worker, as `sleep` does, and resolves to its data: also where `queue.signal` was called before. Rejects with TIMEOUT once it has waited for
+   * `timeout` milliseconds, in every run from then on.
+   */
+  signalled<SignalData = unknown>(name: string, options: { readonly timeout?: number } = {}): Promise<SignalData> {
+    return this.#pausing ? (this.#pausing.signalled(name, options) as Promise<SignalData>) : this.#refuse("wait for a signal");
+  }
+
+  /** @internal */
+  allowPauses(pausing: Pausing): void {
+    this.#pausing = pausing;
+  }
+
+  #refuse(what: string): Promise<never> {
+    const message = `Job ${this.id} of queue ${this.queue} cannot ${what}: only a handler of \`work\` on a transactional queue can`;
+    return Promise.reject(new KeylineError("NOT_TRANSACTIONAL", message));
   }
 }

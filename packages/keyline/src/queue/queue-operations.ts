@@ -1,3 +1,4 @@
+import { KeylineError } from "../runtime/errors.ts";
 import type { AddCheck } from "./add/add-check.ts";
 import type { DeadLetter } from "./letters/dead-letter.ts";
 import { DeadLetters } from "./letters/dead-letters.ts";
@@ -203,5 +204,22 @@ export abstract class QueueOperations<Input> {
   /** Ends a schedule: it has no more ticks. The jobs of those it had stay. Returns false when there was none of that name. */
   unschedule(name: string): Promise<boolean> {
     return this.#parts.door.accept(() => this.#schedules.remove(name));
+  }
+
+  /**
+   * Sends the job a signal, for which its handler waits, or will wait, with `job.signalled`. Of several with one name the first counts, so the call can be repeated. Resolves to false when there is no
+   * such job, as one that has ended; a dead letter keeps it until it is redriven. Only on a transactional queue.
+   *
+   * Rejects, before anything is sent, with NOT_TRANSACTIONAL, INVALID_ID, INVALID_OPTION, NOT_SERIALIZABLE, FORBIDDEN_KEY and PAYLOAD_TOO_LARGE (64 KiB); and with INVALID_STEP when the job
+   * has 256 signals.
+   *
+   * @example
+   * await orders.signal(id, "approved", { by: "ann" });
+   */
+  signal(id: string, name: string, data?: unknown): Promise<boolean> {
+    return this.#parts.door.accept(async () => {
+      if (this.#parts.signals) return this.#parts.signals.send(id, name, data);
+      throw new KeylineError("NOT_TRANSACTIONAL", "Jobs of a plain queue get no signals: make it with { transactional: true }");
+    });
   }
 }

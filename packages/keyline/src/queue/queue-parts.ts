@@ -13,6 +13,7 @@ import type { JobRecord } from "./worker/job-record.ts";
 import type { LetterShelf } from "./letters/letter-shelf.ts";
 import type { QueuePolicy } from "./options.ts";
 import type { Listening } from "./listening.ts";
+import type { JobSignals } from "./steps/job-signals.ts";
 import type { ScheduleBook } from "./schedules/schedule-book.ts";
 import type { TransactionalAdder } from "./add/transactional-adder.ts";
 
@@ -20,10 +21,11 @@ import type { TransactionalAdder } from "./add/transactional-adder.ts";
 export interface QueueParts {
   readonly store: QueueStore;
   readonly adder: Adder;
-  /** These three only on a transactional queue. */
+  /** These four only on a transactional queue. */
   readonly record: JobRecord | undefined;
   readonly transactionalAdder: TransactionalAdder | undefined;
   readonly deadTable: DeadTable | undefined;
+  readonly signals: JobSignals | undefined;
   readonly scheduleBook: ScheduleBook;
   readonly rehearsal: Rehearsal | undefined;
   /** Where its dead letters are. */

@@ -27,6 +27,7 @@ import { Listening } from "./listening.ts";
 import type { OutcomeShelf } from "./results/found.ts";
 import { OutcomesInRows } from "./results/outcomes-in-rows.ts";
 import { OutcomesOnValkey } from "./results/outcomes-on-valkey.ts";
+import { JobSignals } from "./steps/job-signals.ts";
 import { Queue } from "./queue.ts";
 import type { QueueParts } from "./queue-parts.ts";
 import { TransactionalAdder } from "./add/transactional-adder.ts";
@@ -132,7 +133,7 @@ export class Queues {
       this.#adders.add(adder);
       const scheduleBook = new PlainScheduleBook(store, { queue: name, logger });
       const gatekeeper = new Gatekeeper(store, { ...gatesParts, table: undefined });
-      const onlyPlain = { record: undefined, transactionalAdder: undefined, deadTable: undefined };
+      const onlyPlain = { record: undefined, transactionalAdder: undefined, deadTable: undefined, signals: undefined };
       const canceller = new Canceller(store, { gatekeeper, record: undefined });
       return { ...common, ...onlyPlain, listening, gatekeeper, canceller, adder, scheduleBook, shelves: [lettersOnValkey] };
     }
@@ -152,8 +153,9 @@ export class Queues {
     const deadTable = new DeadTable(database, name);
     const shelves = [new LettersInRows(deadTable, outlet), lettersOnValkey];
     const canceller = new Canceller(store, { gatekeeper, record: { database, rows: table.cancelled } });
+    const signals = new JobSignals(table.parked, outlet);
     const adders = { adder: transactionalAdder, transactionalAdder };
-    return { ...common, ...adders, listening, gatekeeper, canceller, record, scheduleBook, deadTable, shelves };
+    return { ...common, ...adders, listening, gatekeeper, canceller, record, scheduleBook, deadTable, signals, shelves };
   }
 
   #relayFor(database: Database): JobRelay {

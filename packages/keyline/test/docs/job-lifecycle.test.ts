@@ -3,7 +3,7 @@ import { Discard, type Keyline, type Queue } from "keyline";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { eventually, gate, openStage, type Stage } from "../support/stage.ts";
 
-type State = "blocked" | "waiting" | "running" | "scheduled" | "completed" | "dead" | "cancelled";
+type State = "blocked" | "parked" | "waiting" | "running" | "scheduled" | "completed" | "dead" | "cancelled";
 
 const text = readFileSync(new URL("../../../../docs/job-lifecycle.md", import.meta.url), "utf8");
 const table = [...text.matchAll(/^\| `([(a-z)]+)` *\| `([(a-z)]+)` *\|/gm)].map((match) => `${match[1]} -> ${match[2]}`);
@@ -44,9 +44,9 @@ class Course {
     if (attempts !== undefined) await eventually(`attempts are ${attempts}`, async () => (await this.row())?.attempts === attempts);
   }
 
-  async row(): Promise<{ readonly state: string; readonly attempts: number } | undefined> {
-    const { rows } = await stage.pool.query<{ state: string; attempts: number }>(
-      "SELECT state, attempts FROM keyline.job WHERE queue = $1",
+  async row(): Promise<{ readonly state: string; readonly attempts: number; readonly parked: string | null } | undefined> {
+    const { rows } = await stage.pool.query<{ state: string; attempts: number; parked: string | null }>(
+      "SELECT state, attempts, parked FROM keyline.job WHERE queue = $1",
       [this.queue.name],
     );
     return rows[0];
@@ -61,6 +61,7 @@ class Course {
     const found = Object.entries({ waiting, running, scheduled, blocked, dead }).flatMap(([state, count]) =>
       count === 1 ? [state as State] : [],
     );
+    if (found[0] === "scheduled" && (await this.row())?.parked) return "parked";
     return found[0] ?? "completed";
   }
 }
@@ -199,6 +200,21 @@ const drives: Record<string, (course: Course) => Promise<void>> = {
     await worker.stop();
     expect((await course.row())?.state).toBe("cancelled");
   },
+  "running -> parked": async (course) => {
+    const worker = (course.queue as Queue<string, string, true>).work((job) => job.sleep("nap", 60_000));
+    await course.queue.add("job");
+    await course.reach("parked", "scheduled", 0);
+    await worker.stop();
+  },
+  "parked -> waiting": async (course) => {
+    const queue = course.queue as Queue<string, string, true>;
+    const worker = queue.work((job) => job.signalled("go"));
+    const { id } = await queue.add("job");
+    await course.reach("parked", "scheduled", 0);
+    await worker.stop();
+    await queue.signal(id, "go");
+    await course.reach("waiting", "scheduled", 0);
+  },
 };
 
 async function backByStop(course: Course): Promise<void> {
@@ -252,7 +268,7 @@ describe.each([
   ["plain", false],
   ["transactional", true],
 ] as const)("on a %s queue", (kind, isTransactional) => {
-  const applicable = table.filter((transition) => isTransactional || !transition.endsWith("cancelled"));
+  const applicable = table.filter((transition) => isTransactional || !/cancelled|parked/.test(transition));
   test.each(applicable)("%s", async (transition) => {
     const name = `${kind}-${transition.replaceAll(/[^a-z]+/g, "-")}`;
     const course = new Course(name, isTransactional, transition === "scheduled -> waiting" ? 300 : 60_000);

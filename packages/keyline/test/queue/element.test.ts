@@ -14,6 +14,7 @@ const elements = fc.record({
   isAgain: fc.boolean(),
   key: fc.option(ids, { nil: undefined }),
   isLatest: fc.boolean(),
+  parks: fc.integer({ min: 0, max: 1_000 }),
 });
 
 test("an element is read as it was written", () => {
@@ -29,7 +30,7 @@ test("its beginning shows id, attempts and time, and is what a script finds it b
   fc.assert(
     fc.property(elements, (element) => {
       const raw = encodeElement(element);
-      expect(readHead(raw.slice(0, 300))).toEqual({ id: element.id, attempts: element.attempts, at: element.at });
+      expect(readHead(raw.slice(0, 300))).toEqual({ id: element.id, attempts: element.attempts, at: element.at, parks: element.parks });
       const begins = beginning(raw, decodeElement(raw));
       expect(raw.startsWith(begins)).toBe(true);
       expect(begins.endsWith(`"id":"${element.id}"`)).toBe(true);

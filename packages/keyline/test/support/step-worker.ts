@@ -16,6 +16,8 @@ interface StepSettings {
   readonly failing: number;
   /** Milliseconds of work in a step, at the most. */
   readonly work: number;
+  /** Whether there is a sleep behind each step, and a wait for a signal behind the last one. */
+  readonly pauses?: boolean;
 }
 
 const settings = JSON.parse(process.argv[2] ?? "{}") as StepSettings;
@@ -46,7 +48,9 @@ const worker = queue.work(
       sum += value;
       const chance = Math.random() * 100;
       if (chance < settings.failing) throw chance < settings.failing / 2 ? new Snooze(5) : new Error("once more");
+      if (settings.pauses) await job.sleep(`nap ${number}`, 20 * number);
     }
+    if (settings.pauses) say({ n, signal: await job.signalled("go") });
     await settle(async (tx) => {
       await tx.query("INSERT INTO step_effects (queue, n, step, value) VALUES ($1, $2, $3, $4)", [queue.name, n, -1, sum]);
     });

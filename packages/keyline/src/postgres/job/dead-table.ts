@@ -1,7 +1,7 @@
 import type { Database } from "../client/database.ts";
 import { isTaken } from "../client/failures.ts";
 import type { Statement } from "../client/statement.ts";
-import { columns, type JobRow } from "./job-table.ts";
+import { columns, type JobRow } from "./job-row.ts";
 
 /** A dead letter without its job. */
 export interface DeadHead {

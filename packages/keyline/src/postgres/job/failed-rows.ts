@@ -6,6 +6,8 @@ import type { Statement } from "../client/statement.ts";
 export interface Failure {
   readonly heldAttempts: number;
   readonly attempts: number;
+  /** How often the job was parked or woken, as its element has it. */
+  readonly heldParks: number;
   readonly error: string;
   /** The attempt as an entry of the history; undefined where there is none to be noted. */
   readonly failed: string | undefined;
@@ -28,30 +30,32 @@ const newHistory = (held: string, gone: string, failed: string): string =>
 const retry: Statement = {
   name: "keyline-retry",
   text: `UPDATE keyline.job SET state = 'scheduled', attempts = $3, due_at = now() + $4 * interval '1 millisecond', last_error = $5,
-      delivered_to = NULL, retry_tag = $7,
+      delivered_to = NULL, retry_tag = $7, parked = NULL, parked_for = NULL,
       history = CASE WHEN attempts = $3 AND retry_tag = $7 THEN history ELSE ${newHistory("$6", "$8::json[]", "$9::json")} END
-    WHERE queue = $1 AND id = $2 AND state IN ('waiting', 'scheduled') AND (attempts <= $6 OR (attempts = $3 AND retry_tag = $7)) RETURNING id`,
+    WHERE queue = $1 AND id = $2 AND state IN ('waiting', 'scheduled') AND (attempts <= $6 OR (attempts = $3 AND retry_tag = $7))
+      AND coalesce(parks, 0) <= $10 RETURNING id`,
 };
 
 const bury: Statement = {
   name: "keyline-bury",
   text: `WITH buried AS (
-      UPDATE keyline.job SET state = 'dead', attempts = $3, due_at = NULL, last_error = $4, died_at = now(), last_stack = $8,
+      UPDATE keyline.job SET state = 'dead', attempts = $3, due_at = NULL, last_error = $4, died_at = now(), last_stack = $8, parked = NULL, parked_for = NULL,
         history = ${newHistory("$5", "$6::json[]", "$7::json")}
-      WHERE queue = $1 AND id = $2 AND state IN ('waiting', 'scheduled') AND attempts <= $5 RETURNING id, is_special
+      WHERE queue = $1 AND id = $2 AND state IN ('waiting', 'scheduled') AND attempts <= $5 AND coalesce(parks, 0) <= $9
+      RETURNING id, is_special
     ) SELECT id, CASE WHEN is_special THEN keyline.end_special($1, ARRAY[id], 'dead') END FROM buried`,
 };
 
-// The element with the raised count is in the memory that `$4` names. Where that is not in charge any more a rebuild may deliver the job with the count from
-// before, and that copy settles nothing: then the row is the relay's. The shared lock makes a change of the epoch wait, so that the rebuild sees the count.
+// An element that was made before the job was parked is no attempt any more, and goes when it is taken. The element with the raised count is in the memory that
+// `$4` names. Where that is not in charge any more a rebuild may deliver the job with the count from before, and that copy settles nothing: then the row is the relay's. The shared lock makes a change of the epoch wait, so that the rebuild sees the count.
 const raiseAttempts: Statement = {
   name: "keyline-raise-attempts",
   text: `WITH charge AS (SELECT true AS is_in_charge FROM keyline.queue WHERE name = $1 AND epoch = $4 FOR SHARE)
     UPDATE keyline.job SET attempts = raised.attempts,
       history = keyline.with_failure(history, array_fill($5::json, ARRAY[least(20, raised.attempts - job.attempts)]), 20, NULL),
       delivered_to = CASE WHEN charge.is_in_charge THEN job.delivered_to END
-    FROM unnest($2::text[], $3::integer[]) AS raised (id, attempts) LEFT JOIN charge ON true
-    WHERE job.queue = $1 AND job.id = raised.id AND job.attempts < raised.attempts AND job.state IN ('waiting', 'scheduled')`,
+    FROM unnest($2::text[], $3::integer[], $6::integer[]) AS raised (id, attempts, parks) LEFT JOIN charge ON true
+    WHERE job.queue = $1 AND job.id = raised.id AND job.attempts < raised.attempts AND coalesce(job.parks, 0) <= raised.parks AND job.state IN ('waiting', 'scheduled')`,
 };
 
 /** The rows of one queue, as attempts that have failed change them. */
@@ -66,17 +70,17 @@ export class FailedRows {
 
   /** False when the row is gone, ended, or has had a later attempt than the one that failed. The same call with the same `tag` may be made again. */
   async retry(id: string, failure: Failure & { readonly delayMs: number; readonly tag: string }): Promise<boolean> {
-    const { attempts, delayMs, heldAttempts, tag } = failure;
+    const { attempts, delayMs, heldAttempts, heldParks, tag } = failure;
     return this.#write(failure, undefined, ({ error, gone, failed }) =>
-      this.#database.query(retry, [this.#queue, id, attempts, delayMs, error, heldAttempts, tag, gone, failed]),
+      this.#database.query(retry, [this.#queue, id, attempts, delayMs, error, heldAttempts, tag, gone, failed, heldParks]),
     );
   }
 
   /** The same, for good. */
   bury(id: string, failure: Failure & { readonly stack: string | undefined }): Promise<boolean> {
-    const { attempts, heldAttempts } = failure;
+    const { attempts, heldAttempts, heldParks } = failure;
     return this.#write(failure, failure.stack, ({ error, gone, failed, stack }) =>
-      this.#database.query(bury, [this.#queue, id, attempts, error, heldAttempts, gone, failed, stack]),
+      this.#database.query(bury, [this.#queue, id, attempts, error, heldAttempts, gone, failed, stack, heldParks]),
     );
   }
 
@@ -89,10 +93,10 @@ export class FailedRows {
 
   /** `gone` is the entry of the history for each attempt that is new. `epoch` names the memory in which the elements have these counts, or an older one. */
   async raiseAttempts(
-    jobs: readonly { readonly id: string; readonly attempts: number }[],
+    jobs: readonly { readonly id: string; readonly attempts: number; readonly parks: number }[],
     { epoch, gone }: { readonly epoch: string; readonly gone: string },
   ): Promise<void> {
-    const values = [this.#queue, jobs.map((job) => job.id), jobs.map((job) => job.attempts), epoch, gone];
+    const values = [this.#queue, jobs.map((job) => job.id), jobs.map((job) => job.attempts), epoch, gone, jobs.map((job) => job.parks)];
     await this.#database.query(raiseAttempts, values);
   }
 }

@@ -1,6 +1,7 @@
 import type { Logger } from "../../runtime/logger.ts";
 import { rollBack } from "../client/commit.ts";
-import { declareDeliveredElsewhere, type JobRow } from "./job-table.ts";
+import type { JobRow } from "./job-row.ts";
+import { declareDeliveredElsewhere } from "./job-table.ts";
 import type { Outlet } from "./outlet.ts";
 import { beginOwn } from "../client/transaction-watch.ts";
 

@@ -3,35 +3,15 @@ import type { TransactionClient } from "../client/options.ts";
 import type { Statement } from "../client/statement.ts";
 import { CancelledRows } from "./cancelled-rows.ts";
 import { FailedRows } from "./failed-rows.ts";
+import { columns } from "./job-row.ts";
 import { OnceRows } from "./once-rows.ts";
 import { OutcomeTable } from "./outcome-table.ts";
+import { ParkedRows } from "./parked-rows.ts";
 import { PlacedRows } from "./placed-rows.ts";
 import { queryWithin } from "../client/tx-check.ts";
 
 /** Stands between the parts of a list in one text; no id that was added here has it. */
 export const separator = "\x1f";
-
-/** A row that is to be delivered. */
-export interface JobRow {
-  readonly id: string;
-  readonly data: string;
-  readonly attempts: number;
-  readonly max_attempts: number | null;
-  /** When it was added, in milliseconds since 1970. */
-  readonly at: number;
-  /** Milliseconds until it is due; 0 when it is. */
-  readonly delay: number;
-  readonly priority: "high" | "low" | null;
-  readonly group_name: string | null;
-  /** Its place among all jobs of all queues, as text: a 64-bit number. */
-  readonly order: string;
-  /** A later add may still replace its data and its time. */
-  readonly is_latest: boolean | null;
-  /** Which tick it is, as JSON. */
-  readonly schedule: string | null;
-  /** For how many milliseconds its result is kept. */
-  readonly keep: number | null;
-}
 
 export interface NewJob {
   readonly id: string;
@@ -67,11 +47,9 @@ const findOpen: Statement = {
   text: `SELECT id, attempts FROM keyline.job WHERE queue = $1 AND id = ANY($2::text[]) AND state IN ('waiting', 'scheduled')`,
 };
 
-export const columns = `id, data::text AS data, attempts, max_attempts, floor(extract(epoch FROM added_at) * 1000)::float8 AS at,
-  greatest(0, ceil(extract(epoch FROM due_at - now()) * 1000))::float8 AS delay, priority, group_name, seq::text AS order,
-  schedule::text AS schedule, is_latest, keep_result::float8 AS keep`;
+const note: Statement = { name: "keyline-note", text: "SELECT keyline.note_delivered($1, $2, $3) AS is_in_charge" };
 
-const mark: Statement = { name: "keyline-mark", text: "SELECT keyline.mark_delivered($1, $2, $3, $4) AS is_in_charge" };
+const markAgain: Statement = { name: "keyline-mark-again", text: "SELECT keyline.mark_delivered($1, $2, $3, true) AS is_in_charge" };
 
 const peekUndelivered: Statement = {
   name: "keyline-peek-undelivered",
@@ -115,6 +93,7 @@ export class JobTable {
   readonly failed: FailedRows;
   readonly outcomes: OutcomeTable;
   readonly cancelled: CancelledRows;
+  readonly parked: ParkedRows;
 
   constructor(database: Database, queue: string) {
     this.database = database;
@@ -124,6 +103,7 @@ export class JobTable {
     this.failed = new FailedRows(database, queue);
     this.outcomes = new OutcomeTable(database, queue);
     this.cancelled = new CancelledRows(database, queue);
+    this.parked = new ParkedRows(database, queue);
   }
 
   async insert(jobs: readonly NewJob[]): Promise<void> {
@@ -153,13 +133,13 @@ export class JobTable {
 
   /** Notes that the jobs were delivered to `epoch`, if that is in charge, and returns whether it is. Jobs that were settled meanwhile cost a look-up. */
   async mark(epoch: string, ids: readonly string[]): Promise<boolean> {
-    const [row] = await this.database.query<{ is_in_charge: boolean }>(mark, [this.queue, epoch, joinIds(ids), false]);
+    const [row] = await this.database.query<{ is_in_charge: boolean }>(note, [this.queue, epoch, joinIds(ids)]);
     return row?.is_in_charge ?? false;
   }
 
   /** The same for jobs that were delivered to an older epoch. */
   async markAgain(epoch: string, ids: readonly string[]): Promise<void> {
-    await this.database.query(mark, [this.queue, epoch, joinIds(ids), true]);
+    await this.database.query(markAgain, [this.queue, epoch, joinIds(ids)]);
   }
 
   /** Puts `epoch` in charge. Returns the last epoch for which every older delivery was looked at. */

@@ -1,5 +1,6 @@
 import type { DeliveryNotes } from "./delivery-notes.ts";
-import type { JobRow, JobTable } from "./job-table.ts";
+import type { JobRow } from "./job-row.ts";
+import type { JobTable } from "./job-table.ts";
 
 /** The way from the rows of one queue to Valkey. */
 export interface Outlet {

@@ -1,6 +1,7 @@
 import type { Database } from "../client/database.ts";
 import type { TransactionClient } from "../client/options.ts";
 import type { Statement } from "../client/statement.ts";
+import { longestRestMs } from "./job-row.ts";
 import { queryWithin } from "../client/tx-check.ts";
 
 /** A job with a place of its own: it is due later, goes first or last, or comes behind others of its group. */
@@ -44,7 +45,9 @@ const findTurns: Statement = {
   text: `SELECT id, attempts, seq::text AS order, group_name IS NOT NULL AND EXISTS (
       SELECT FROM keyline.job AS earlier WHERE earlier.queue = job.queue AND earlier.group_name = job.group_name
         AND earlier.seq < job.seq AND earlier.state IN ('waiting', 'scheduled')
-    ) AS is_early
+    ) AS is_early, coalesce(parks, 0) AS parks, CASE WHEN parked IS NULL THEN 0 ELSE least(
+      ${longestRestMs}, CASE WHEN due_at IS NOT NULL THEN greatest(0, ceil(extract(epoch FROM due_at - clock_timestamp()) * 1000)) END
+    ) END::float8 AS rest
     FROM keyline.job WHERE queue = $1 AND id = ANY($2::text[]) AND state IN ('waiting', 'scheduled')`,
 };
 
@@ -55,6 +58,10 @@ export interface Turn {
   readonly order: string;
   /** Another job of its group, added before it, is not settled. */
   readonly is_early: boolean;
+  /** How often it was parked or woken. */
+  readonly parks: number;
+  /** Milliseconds for which it waits for the end of a sleep, or for a signal; 0 when it does not. */
+  readonly rest: number;
 }
 
 /** The rows of those jobs of one queue that have a place of their own. */

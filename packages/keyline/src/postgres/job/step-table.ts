@@ -14,6 +14,8 @@ type StepAnswer = "owed" | "known" | "full" | "lost";
 /** A step of a job that its worker holds. */
 export interface StepRow extends HeldRow {
   readonly step: string;
+  /** How often the job was parked or woken, as its element has it. */
+  readonly parks: number;
   /** What the claim said last. */
   answer?: StepAnswer;
 }
@@ -27,7 +29,7 @@ export interface RememberedStep {
   readonly value: string | null;
 }
 
-const begin: Statement = { name: "keyline-begin-step", text: "SELECT answer, xid FROM keyline.begin_step($1, $2, $3, $4, $5)" };
+const begin: Statement = { name: "keyline-begin-step", text: "SELECT answer, xid FROM keyline.begin_step($1, $2, $3, $4, $5, $6)" };
 
 const keep: Statement = {
   name: "keyline-keep-step",
@@ -52,7 +54,7 @@ export class StepTable implements Claims<StepRow> {
     let xid: string | undefined;
     try {
       for (const row of rows) {
-        const values = [this.#queue, row.id, row.attempts, row.step, mostSteps];
+        const values = [this.#queue, row.id, row.attempts, row.parks, row.step, mostSteps];
         const { rows: answers } = await client.query<{ answer: StepAnswer; xid: string | null }>(this.database.prepared(begin, values));
         row.answer = answers[0]?.answer ?? "lost";
         xid ??= answers[0]?.xid ?? undefined;

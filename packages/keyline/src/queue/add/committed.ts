@@ -1,4 +1,4 @@
-import type { JobRow } from "../../postgres/job/job-table.ts";
+import type { JobRow } from "../../postgres/job/job-row.ts";
 import { performance } from "../../runtime/clock.ts";
 import type { PlacedElement } from "../../valkey/queue/adds.ts";
 import { encodeElement } from "../element.ts";
@@ -8,6 +8,8 @@ import { placedElement, type Placement } from "./placement.ts";
 export interface Committed {
   readonly id: string;
   readonly element: string;
+  /** How often it was parked or woken, where it ever was. */
+  readonly parks?: number;
   /** Where it goes, when that is not the tail of the queue; asked for when it is sent, as its time comes nearer meanwhile. */
   readonly place?: () => PlacedElement;
 }
@@ -77,23 +79,13 @@ export function committedRow(row: JobRow, { isAgain = false } = {}): Committed {
   const maxAttempts = row.max_attempts ?? undefined;
   const isLatest = row.is_latest ?? false;
   const keepMs = row.keep ?? undefined;
-  if (delay === 0 && priority === null && group === null) {
-    return { id: row.id, element: encodeElement({ id, dataJson, at, attempts, maxAttempts, isAgain, isLatest, schedule, keepMs }) };
-  }
+  const parks = row.parks ?? 0;
+  const job = { id, dataJson, at, attempts, maxAttempts, isAgain: isAgain || parks > 0, isLatest, schedule, keepMs, parks };
+  if (delay === 0 && priority === null && group === null && parks === 0) return { id: row.id, element: encodeElement(job) };
   const placement: Placement = { delayMs: delay === 0 ? undefined : delay, priority: priority ?? undefined, group: group ?? undefined };
-  const placed = placedElement({
-    id,
-    dataJson,
-    at,
-    attempts,
-    maxAttempts,
-    isAgain,
-    isLatest,
-    isOwnId: false,
-    placement,
-    order,
-    schedule,
-    keepMs,
-  });
-  return { id: row.id, element: placed.element, place: () => placed };
+  const { element, options } = placedElement({ ...job, isOwnId: false, placement, order });
+  if (parks === 0) return { id: row.id, element, place: () => ({ element, options }) };
+  // Its element of before may be on the schedule.
+  const replaced = encodeElement({ ...job, priority: placement.priority, group: placement.group, parks: parks - 1 });
+  return { id: row.id, element, parks, place: () => ({ element, options: [...options, "replaces", replaced] }) };
 }

@@ -2,7 +2,8 @@ import { setImmediate } from "../../runtime/clock.ts";
 import { toError } from "../../runtime/errors.ts";
 import { randomTag } from "../../runtime/ids.ts";
 import type { Logger } from "../../runtime/logger.ts";
-import type { JobRow, JobTable } from "../../postgres/job/job-table.ts";
+import type { JobRow } from "../../postgres/job/job-row.ts";
+import type { JobTable } from "../../postgres/job/job-table.ts";
 import type { DeliveryNotes } from "../../postgres/job/delivery-notes.ts";
 import type { JobRelay } from "../../postgres/job/job-relay.ts";
 import type { Outlet } from "../../postgres/job/outlet.ts";
@@ -139,11 +140,7 @@ export class JobOutlet implements Outlet {
       try {
         const epoch = await this.#push(page);
         if (epoch === null) this.#relay.lookAtEpochs();
-        else
-          this.notes.note(
-            epoch,
-            page.map((job) => job.id),
-          );
+        else this.#note(epoch, page);
       } catch (error) {
         this.#logger.debug(
           { error: toError(error).message, queue: this.table.queue },
@@ -151,6 +148,23 @@ export class JobOutlet implements Outlet {
         );
         this.#relay.expectRows();
       }
+    }
+  }
+
+  #note(epoch: string, page: readonly Committed[]): void {
+    const parked = page.filter(({ parks }) => parks !== undefined);
+    const others = parked.length > 0 ? page.filter(({ parks }) => parks === undefined) : page;
+    this.notes.note(
+      epoch,
+      others.map((job) => job.id),
+    );
+    for (const { id, parks = 0 } of parked) {
+      this.table.parked.note(id, parks, epoch).catch((error: unknown) => {
+        this.#logger.debug(
+          { error: toError(error).message, queue: this.table.queue, id },
+          "a delivery could not be noted; the relay repeats it",
+        );
+      });
     }
   }
 

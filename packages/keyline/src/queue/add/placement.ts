@@ -69,6 +69,7 @@ export function placedElement(job: {
   readonly attempts?: number;
   readonly isAgain?: boolean;
   readonly isLatest?: boolean;
+  readonly parks?: number;
   readonly schedule?: string | undefined;
   readonly keepMs?: number | undefined;
   /** Its place among all jobs, where that is known. */

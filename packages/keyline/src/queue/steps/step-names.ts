@@ -42,3 +42,17 @@ export class StepNames {
 export function tooMany(owner: StepOwner, step: readonly [what: string, name: string]): KeylineError {
   return invalidStep(owner, step, `is one too many: a job has at most ${mostSteps} steps, sleeps and signals; split it into several jobs`);
 }
+
+/** The error for a name under which something else is remembered. */
+export function otherKind(owner: StepOwner, step: readonly [what: string, name: string]): KeylineError {
+  return invalidStep(
+    owner,
+    step,
+    "is remembered as something else, a step, a sleep or a signal: give what is new in the handler a new name",
+  );
+}
+
+/** The error for a step of a job that is not this worker's any more. */
+export function notHeld({ id, queue }: StepOwner): KeylineError {
+  return new KeylineError("LEASE_LOST", `Job ${id} of queue ${queue} has ended, or was given to another worker: this step was left out`);
+}

@@ -12,7 +12,8 @@
  */
 import { AsyncLocalStorage } from "node:async_hooks";
 import type { Transaction } from "../../postgres/client/options.ts";
-import { type RememberedStep, type StepRow, type StepTable } from "../../postgres/job/step-table.ts";
+import type { ParkedRows } from "../../postgres/job/parked-rows.ts";
+import type { RememberedStep, StepRow, StepTable } from "../../postgres/job/step-table.ts";
 import { SettleLanes } from "../../postgres/settle/settle-lanes.ts";
 import { KeylineError, toError } from "../../runtime/errors.ts";
 import { parseJson, toJson } from "../../runtime/json.ts";
@@ -20,9 +21,11 @@ import type { Outcome } from "../../work/outcome.ts";
 import { JobCancelledError } from "../results/job-errors.ts";
 import type { HeldJob } from "../worker/held-jobs.ts";
 import type { Job } from "../job.ts";
-import { invalidStep, StepNames, tooMany } from "./step-names.ts";
+import type { Parked } from "./parked.ts";
+import { invalidStep, notHeld, otherKind, StepNames, tooMany } from "./step-names.ts";
 
-const mostBytes = 65_536;
+/** So large may what a step returns be, and the data of a signal. */
+export const mostBytes = 65_536;
 
 /**
  * Commits what `effects` writes together with what it returns, in one short transaction, and resolves to that: as JSON brings it back. When the handler is run again, after a crash, a
@@ -36,10 +39,12 @@ export type Step = <Value>(name: string, effects: (tx: Transaction) => Promise<V
 /** What the steps of a queue's jobs need of their record. */
 export class StepRecord {
   readonly table: StepTable;
+  readonly parked: ParkedRows;
   readonly lanes: SettleLanes<StepRow>;
 
-  constructor(table: StepTable) {
+  constructor(table: StepTable, parked: ParkedRows) {
     this.table = table;
+    this.parked = parked;
     this.lanes = new SettleLanes<StepRow>(table);
   }
 }
@@ -67,14 +72,16 @@ export class Steps<Data> {
   #last: Promise<unknown> = Promise.resolve();
   #underWay = 0;
   #lost: Error | undefined;
+  #parked: Parked | undefined;
 
   constructor(parts: StepsParts<Data>) {
     this.#parts = parts;
     this.#names = new StepNames(parts.job);
   }
 
-  /** Throws INVALID_STEP while a step is under way, whose lock the settle would wait for. */
+  /** Throws INVALID_STEP while a step is under way, whose lock the settle would wait for; and why the attempt has ended, where it has. */
   checkSettle(): void {
+    if (this.#parked) throw this.#parked;
     if (this.#underWay === 0) return;
     const { id, queue } = this.#parts.job;
     throw new KeylineError(
@@ -83,15 +90,28 @@ export class Steps<Data> {
     );
   }
 
-  readonly step: Step = (name, effects) => this.#inTurn("step", name, () => this.#step(name, effects));
+  readonly step: Step = (name, effects) => this.inTurn("step", name, () => this.#step(name, effects));
 
   /** The outcome where the steps know it better than the handler does. Waits for what is under way. */
   async outcome(): Promise<Outcome | undefined> {
     await this.#last;
+    if (this.#parked) return { kind: "snoozed", delayMs: this.#parked.delayMs };
     return this.#lost && { kind: "lost", error: this.#lost };
   }
 
-  #inTurn<Value>(what: string, name: string, work: () => Promise<Value>): Promise<Value> {
+  /** What is remembered under the name, where that is known here. */
+  remembered(name: string): RememberedStep | undefined {
+    return this.#known?.get(name);
+  }
+
+  /** Ends the attempt: nothing can be done any more in this run. */
+  end(parked: Parked): Parked {
+    this.#parked = parked;
+    return parked;
+  }
+
+  /** Does it when everything before it has ended. Its name may be used once. */
+  inTurn<Value>(what: string, name: string, work: () => Promise<Value>): Promise<Value> {
     try {
       const { job, isSettled } = this.#parts;
       if (doing.getStore() === this) throw invalidStep(job, [what, name], "is within another step: end that one first");
@@ -109,7 +129,8 @@ export class Steps<Data> {
 
   async #run<Value>(name: string, work: () => Promise<Value>): Promise<Value> {
     try {
-      if (this.#lost) throw this.#lost;
+      const ended = this.#parked ?? this.#lost;
+      if (ended) throw ended;
       return await work();
     } catch (error) {
       this.#names.free(name);
@@ -122,13 +143,13 @@ export class Steps<Data> {
 
   async #step<Value>(name: string, effects: (tx: Transaction) => Promise<Value>): Promise<Value> {
     const { held, job, record } = this.#parts;
-    const known = this.#known?.get(name);
+    const known = this.remembered(name);
     if (known) return this.#answer(known) as Value;
     await this.#parts.checkHeld();
     const { element } = held;
-    if (!element) throw this.#notHeld();
+    if (!element) throw notHeld(job);
     // As if it had been delivered before: nothing is guessed.
-    const row: StepRow = { id: element.id, attempts: element.attempts, isAgain: true, step: name };
+    const row: StepRow = { id: element.id, attempts: element.attempts, parks: element.parks, isAgain: true, step: name };
     let json: string | undefined;
     const settled = await record.lanes.settle({
       rows: [row],
@@ -141,9 +162,9 @@ export class Steps<Data> {
     });
     if (settled.has(element.id)) return (json === undefined ? undefined : parseJson(json)) as Value;
     if (row.answer === "full") throw tooMany(job, ["step", name]);
-    if (row.answer === "lost") throw (await this.#parts.isCancelled()) ? new JobCancelledError(job) : this.#notHeld();
+    if (row.answer === "lost") throw (await this.#parts.isCancelled()) ? new JobCancelledError(job) : notHeld(job);
     const remembered = (await this.#recall()).get(name);
-    if (!remembered) throw this.#notHeld();
+    if (!remembered) throw notHeld(job);
     return this.#answer(remembered) as Value;
   }
 
@@ -154,14 +175,7 @@ export class Steps<Data> {
   }
 
   #answer({ name, kind, value }: RememberedStep): unknown {
-    if (kind !== "step") {
-      throw invalidStep(this.#parts.job, ["step", name], `is remembered as a ${kind}: give what is new in the handler a new name`);
-    }
+    if (kind !== "step") throw otherKind(this.#parts.job, ["step", name]);
     return value === null ? undefined : parseJson(value);
-  }
-
-  #notHeld(): KeylineError {
-    const { id, queue } = this.#parts.job;
-    return new KeylineError("LEASE_LOST", `Job ${id} of queue ${queue} has ended, or was given to another worker: this step was left out`);
   }
 }

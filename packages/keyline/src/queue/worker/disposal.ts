@@ -5,7 +5,7 @@ import type { NewLetter } from "../../valkey/queue/letters.ts";
 import { splitHistory, toEntry, withFailure, type FailedAttempt } from "./attempt-history.ts";
 import { stackAtEnd, writeLetter } from "../letters/dead-letter.ts";
 import { withAttempts } from "../element.ts";
-import type { HeldJob } from "./held-jobs.ts";
+import type { HeldJob, Parked } from "./held-jobs.ts";
 import { isCancellation, JobCancelledError } from "../results/job-errors.ts";
 import type { JobRecord } from "./job-record.ts";
 import { settledElsewhere } from "./job-settle.ts";
@@ -60,12 +60,19 @@ export async function disposalOf(
       await record.bury({ id, heldAttempts, ...failureOf(job, verdict, failed), stack: stackAtEnd(job, verdict) }, signal);
       return { kind: "settle" };
     case "retry": {
+      if (job.parked) return parkedDisposal(id, job.parked, record);
       const { attempts, delayMs } = verdict;
       const noteScheduled = await record.retry({ id, heldAttempts, ...failureOf(job, verdict, failed), delayMs }, signal);
       if (!noteScheduled) return drop(job, await whyGone(id, record));
       return { kind: "retry", element: withAttempts(job.raw, attempts), delayMs, noteScheduled };
     }
   }
+}
+
+/** The row says already that it is parked. Where it was woken meanwhile another element is on its way. */
+async function parkedDisposal(id: string, parked: Parked, record: JobRecord): Promise<Disposal> {
+  if (parked === "woken") return { kind: "settle" };
+  return { kind: "retry", ...parked, noteScheduled: await record.parked(id, parked) };
 }
 
 function keptRow({ element, result }: HeldJob<unknown>, keepMs: number): ResultRow | undefined {
@@ -92,6 +99,7 @@ function failureOf(
   failed: FailedAttempt | undefined,
 ): Omit<Failure, "heldAttempts"> {
   return {
+    heldParks: job.element?.parks ?? 0,
     attempts,
     error: error ? describeError(error) : "",
     failed: failed && JSON.stringify(toEntry(failed)),

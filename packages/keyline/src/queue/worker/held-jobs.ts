@@ -6,6 +6,9 @@ import type { HeldPlace } from "../../valkey/queue/holding.ts";
 import { beginning, deathsOf, decodeElement, type Element } from "../element.ts";
 import type { Job } from "../job.ts";
 
+/** What its handler waits for has its row parked: its next element, and how long that rests; "woken" when that is not this worker's to bring. */
+export type Parked = { readonly element: string; readonly delayMs: number; readonly parks: number } | "woken";
+
 /** A job in this worker's held list. */
 export class HeldJob<Data> implements Held<Job<Data>> {
   /** The element as it is in the list. */
@@ -32,6 +35,9 @@ export class HeldJob<Data> implements Held<Job<Data>> {
   readonly isDoubtful: boolean;
   /** It was cancelled, whatever comes of its attempt. */
   isCancelled = false;
+  parked: Parked | undefined;
+  /** The job is where another element says: that this one goes ends nothing. */
+  isOutdated = false;
   /** How long it rests when it goes back before its turn. */
   restMs: number | undefined;
   /** When its attempt began, by `performance`. */

@@ -39,7 +39,7 @@ export class JobRecord {
   ) {
     this.table = table;
     this.notes = notes;
-    this.steps = new StepRecord(new StepTable(table.database, table.queue));
+    this.steps = new StepRecord(new StepTable(table.database, table.queue), table.parked);
     this.#store = store;
     this.#lanes = new SettleLanes(new JobClaims(table));
     this.#logger = logger;
@@ -78,8 +78,27 @@ export class JobRecord {
       // Read before the element is on the schedule, so that the note is never newer than the delivery.
       const epoch = await this.#store.memory.writtenEpoch().catch(() => null);
       const isOurs = await this.table.failed.retry(id, { ...failure, tag });
-      return isOurs ? () => void (epoch !== null && this.notes.note(epoch, [id])) : undefined;
+      if (!isOurs) return undefined;
+      return () =>
+        void (epoch !== null && (failure.heldParks > 0 ? this.#noteParked(id, failure.heldParks, epoch) : this.notes.note(epoch, [id])));
     });
+  }
+
+  /** What is to be called once the next element of a parked job is on the schedule. */
+  async parked(id: string, { element, parks }: { readonly element: string; readonly parks: number }): Promise<() => void> {
+    const epoch = await this.#store.memory.writtenEpoch().catch(() => null);
+    return () => void (epoch !== null && this.#noteParked(id, parks, epoch, element));
+  }
+
+  // What is not noted the relay delivers again, and Valkey has it already.
+  async #noteParked(id: string, parks: number, epoch: string, element?: string): Promise<void> {
+    try {
+      const isPresent = await this.table.parked.note(id, parks, epoch);
+      // It was woken before it was on the schedule, and its new element is on its way.
+      if (!isPresent && element !== undefined) await this.#store.schedule.remove(element);
+    } catch (error) {
+      this.#logger.debug({ error: toError(error).message, queue: this.table.queue, id }, "the delivery of a parked job could not be noted");
+    }
   }
 
   /** The job is a dead letter in its row. */

@@ -4,7 +4,9 @@ import type { Outcome } from "../../work/outcome.ts";
 import { SettleOnce } from "../../work/settle-once.ts";
 import type { Settling } from "../../work/single-runner.ts";
 import type { ResultKeeper } from "../results/result-keeper.ts";
-import { Steps, type Step } from "../steps/steps.ts";
+import type { Pausing } from "../steps/parked.ts";
+import { Pauses } from "../steps/pauses.ts";
+import { Steps, type Step, type StepsParts } from "../steps/steps.ts";
 import type { HeldJob } from "./held-jobs.ts";
 import type { Job } from "../job.ts";
 import { JobCancelledError } from "../results/job-errors.ts";
@@ -49,13 +51,14 @@ export const noSettling = {
 };
 
 /** What the handler of one attempt can do besides returning and throwing. */
-export class JobContext<Data> implements HandlerContext, Settling<HandlerContext> {
+export class JobContext<Data> implements HandlerContext, Settling<HandlerContext>, Pausing {
   readonly #held: HeldJob<Data>;
   readonly #job: Job<Data>;
   readonly #access: SettleAccess;
   readonly #once: SettleOnce<JobEffects>;
   /** Made when they are asked for: most handlers have none. */
   #steps: Steps<Data> | undefined;
+  #pauses: Pauses<Data> | undefined;
 
   constructor(held: HeldJob<Data>, job: Job<Data>, access: SettleAccess) {
     this.#held = held;
@@ -66,6 +69,7 @@ export class JobContext<Data> implements HandlerContext, Settling<HandlerContext
       commit: (effects) => this.#commit(effects),
       settledElsewhere: () => settledElsewhere(job),
     });
+    job.allowPauses(this);
   }
 
   get context(): HandlerContext {
@@ -77,19 +81,38 @@ export class JobContext<Data> implements HandlerContext, Settling<HandlerContext
   }
 
   get step(): Step {
-    this.#steps ??= new Steps({
+    return this.#makeSteps().step;
+  }
+
+  sleep(name: string, ms: number): Promise<void> {
+    return this.#makePauses().sleep(name, ms);
+  }
+
+  signalled(name: string, options: { readonly timeout?: number }): Promise<unknown> {
+    return this.#makePauses().signalled(name, options);
+  }
+
+  async outcome(): Promise<Outcome | undefined> {
+    return (await this.#steps?.outcome()) ?? this.#once.outcome();
+  }
+
+  #makeSteps(): Steps<Data> {
+    return (this.#steps ??= new Steps(this.#stepsParts()));
+  }
+
+  #makePauses(): Pauses<Data> {
+    return (this.#pauses ??= new Pauses(this.#stepsParts(), this.#makeSteps()));
+  }
+
+  #stepsParts(): StepsParts<Data> {
+    return {
       held: this.#held,
       job: this.#job,
       record: this.#access.record.steps,
       checkHeld: () => this.#checkHeld(),
       isSettled: () => this.#once.isCalled,
       isCancelled: () => this.#isCancelled(),
-    });
-    return this.#steps.step;
-  }
-
-  async outcome(): Promise<Outcome | undefined> {
-    return (await this.#steps?.outcome()) ?? this.#once.outcome();
+    };
   }
 
   async #commit(effects: JobEffects): Promise<boolean> {

@@ -28,11 +28,12 @@ export class Ties {
   of(job: HeldJob<unknown>): readonly Tie[] {
     const { element, isCancelled } = job;
     if (!element) return isStub(job.raw) ? stub : none;
+    if (job.isOutdated && !isCancelled) return none;
     const { results, audience, teller, hasRecord } = this.#parts;
     const keepMs = results.keepMsOf(element);
     const isTold = keepMs > 0 || audience.awaitsEnds;
     // An attempt before this one may have left something.
-    const hasProgress = job.hasProgress || element.attempts > 0;
+    const hasProgress = job.hasProgress || element.attempts > 0 || element.parks > 0;
     const isTied = element.hasOwnId || element.group !== undefined || element.key !== undefined;
     if (!isTold && !isCancelled && !isTied && !hasProgress && !audience.followsEvents) return none;
     const ties: Tie[] = element.hasOwnId ? [{ kind: "id", value: element.id }] : [];

@@ -18,14 +18,26 @@ export async function findUnfit<Data>(jobs: readonly HeldJob<Data>[], table: Job
   const turns = await table.placed.findTurns(jobs.flatMap(({ element }) => element?.id ?? []));
   const byId = new Map(turns.map((turn) => [turn.id, turn]));
   const unfit = new Map<HeldJob<Data>, Verdict>();
+  const outdated: string[] = [];
   for (const job of jobs) {
     const turn = byId.get(job.element?.id ?? "");
     job.order = turn?.order;
-    if (!turn || turn.attempts > job.attempts) unfit.set(job, settledBefore);
-    else if (turn.is_early && job.isOrdered) unfit.set(job, early);
+    if (turn && turn.parks > (job.element?.parks ?? 0)) {
+      outdated.push(turn.id);
+      job.isOutdated = true;
+      unfit.set(job, settledBefore);
+    } else if (!turn || turn.attempts > job.attempts) {
+      unfit.set(job, settledBefore);
+    } else if (turn.rest > 0) {
+      job.restMs = turn.rest;
+      unfit.set(job, early);
+    } else if (turn.is_early && job.isOrdered) {
+      unfit.set(job, early);
+    }
   }
   const gone = jobs.filter((job) => job.isDoubtful && unfit.get(job) === settledBefore);
   if (gone.length > 0) await noteCancelled(gone, table);
+  if (outdated.length > 0) await table.parked.disown(outdated);
   const latest = jobs.filter((job) => job.element?.isLatest && !unfit.has(job));
   if (latest.length > 0) await beginLatest(latest, { table, unfit });
   return unfit;

@@ -15,6 +15,11 @@ export class Schedule {
     this.#keys = keys;
   }
 
+  /** Takes one off that is out of date. */
+  async remove(element: string): Promise<void> {
+    await this.#connection.client.zrem(this.#keys.scheduled, element);
+  }
+
   /** Moves up to `limit` jobs whose time has come to the queue. Returns milliseconds until the next, -1 when there is none. */
   async promote(limit: number): Promise<number> {
     return (await promote.run(this.#connection, [this.#keys.workers, limit])) as number;

@@ -1,4 +1,4 @@
-import { startPostgres } from "@keyline/embedded";
+import { startPostgres, startValkey } from "@keyline/embedded";
 import { Keyline, type Queue } from "keyline";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { seeded, startProcess, type TestProcess } from "../../support/processes.ts";
@@ -238,6 +238,7 @@ async function checkHistory(
     const sum = own.slice(0, -1).reduce((total, { value }) => total + value, 0);
     expect(own.at(-1)?.value, `the sum of job ${n}`).toBe(sum);
   }
+  for (const line of lines) if ("signal" in line) expect(line["signal"], "the data of a signal").toBeTypeOf("string");
   const committed = new Map(effects.map(({ n, step, value }) => [`${n}/${step}`, value]));
   for (const line of lines) {
     if ("value" in line)
@@ -248,12 +249,12 @@ async function checkHistory(
   await expectNothingLeft(of, queue);
 }
 
-test("under kills, stalls, cuts and restarts of PostgreSQL each step of each job has its effects once, and every run is given the same values", async () => {
+test("under kills, stalls, cuts, restarts and lost memories each step of each job has its effects once, no signal is lost, and every run is given the same values", async () => {
   const seed = Number(process.env["SEED"] ?? Math.floor(Math.random() * 1_000_000));
   const random = seeded(seed);
   const pick = (below: number): number => Math.floor(random() * below);
-  const postgres = await startPostgres();
-  const own = await openStage({ postgresUrl: postgres.url });
+  const [postgres, valkey] = await Promise.all([startPostgres(), startValkey()]);
+  const own = await openStage({ postgresUrl: postgres.url, valkeyUrl: valkey.url });
   const proxy = await startWireProxy({ target: hostOf(own.databaseUrl), seed });
   const jobs = 150;
   const steps = 4;
@@ -269,6 +270,7 @@ test("under kills, stalls, cuts and restarts of PostgreSQL each step of each job
     steps,
     failing: 10,
     work: 25,
+    pauses: true,
   };
   const start = (): void => {
     const worker = startProcess("step-worker.ts", settings);
@@ -280,8 +282,12 @@ test("under kills, stalls, cuts and restarts of PostgreSQL each step of each job
     await keyline.migrate();
     await own.pool.query(createTable);
     const queue = keyline.queue<{ n: number }>("random", { transactional: true, lease: 800, maxAttempts: 1_000 });
-    await queue.addMany(Array.from({ length: jobs }, (_, n) => ({ data: { n } })));
+    const added = await queue.addMany(Array.from({ length: jobs }, (_, n) => ({ data: { n } })));
     for (let n = 0; n < 3; n++) start();
+    const signals = sendSignals(
+      queue,
+      added.map(({ id }) => id).toSorted(() => random() - 0.5),
+    );
     const settled = async (): Promise<number> =>
       own.pool.query("SELECT FROM step_effects WHERE step = -1").then(
         ({ rowCount }) => rowCount ?? 0,
@@ -292,7 +298,7 @@ test("under kills, stalls, cuts and restarts of PostgreSQL each step of each job
       const before = await settled();
       if (before === jobs) break;
       const victim = workers[pick(workers.length)];
-      const kind = ["kill", "kill", "stop", "cut", "swallow", "restart"][pick(6)] ?? "";
+      const kind = ["kill", "kill", "stop", "cut", "swallow", "restart", "flush"][pick(7)] ?? "";
       struck.push(kind);
       if (kind === "kill" && victim) {
         victim.signal("SIGKILL");
@@ -307,12 +313,15 @@ test("under kills, stalls, cuts and restarts of PostgreSQL each step of each job
         proxy.cutAll();
       } else if (kind === "swallow") {
         proxy.swallowReply(containing("COMMIT"), { times: 2 });
+      } else if (kind === "flush") {
+        await own.valkey.flushall();
       } else {
         await postgres.restart("immediate");
       }
       // Until something has been done again, so that each fault strikes work.
       await eventually("work goes on", async () => (await settled()) > before, 60_000);
     }
+    await signals;
     await eventually("all jobs are settled", async () => (await settled()) >= jobs, 120_000);
     await eventually("no row is left", async () => (await own.pool.query("SELECT FROM keyline.job")).rowCount === 0, 60_000);
     for (const worker of workers) worker.signal("SIGTERM");
@@ -326,6 +335,22 @@ test("under kills, stalls, cuts and restarts of PostgreSQL each step of each job
   } finally {
     await own.close();
     await proxy.stop();
-    await postgres.stop();
+    await Promise.all([postgres.stop(), valkey.stop()]);
   }
 }, 300_000);
+
+/** Sends each job its signal, one after the other, and again where it is not known whether it was sent. */
+async function sendSignals(queue: Queue<{ n: number }, { n: number }, true>, ids: readonly string[]): Promise<void> {
+  for (const id of ids) {
+    for (let isSent = false; !isSent;) {
+      isSent = await queue.signal(id, "go", id).then(
+        (isThere) => isThere || Promise.reject(new Error(`job ${id} is gone without its signal`)),
+        (error: unknown) => {
+          if (/^(POSTGRES_|OUTCOME_)/.test((error as { code?: string }).code ?? "")) return false;
+          throw error;
+        },
+      );
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+  }
+}

@@ -5,6 +5,7 @@
 --         id     its caller chose this id: it is not added while that is known
 --         delay  milliseconds from now on     at  milliseconds since 1970
 --         group  its group                    order  its place among all jobs, where that is known
+--         replaces  an element that may be on the schedule and is out of date: it goes, and this one has its turn in the group. One that is there already stays
 --         key, once, latest  one of them, a key: it is not added while a job with that is there (once.lua)
 --         window  for how many milliseconds, but for `key`
 -- RETURN  for each: '' when it was added, else the id of the job that is there instead
@@ -12,11 +13,16 @@
 local function add(element, options)
   local due = 0
   if options.delay then due = now() + options.delay elseif options.at then due = tonumber(options.at) end
+  if options.replaces then
+    redis.call('ZREM', base .. 'scheduled', options.replaces)
+    if redis.call('ZSCORE', base .. 'scheduled', element) then return '' end
+  end
   local instead = find_instead(options, element, due)
   if instead then return instead end
   if options.id and redis.call('SADD', base .. 'ids', options.id) == 0 then return options.id end
   hold_key(options, element, due)
-  if options.group then
+  local has_turn = options.replaces and options.group and is_admitted(options.group, id_in(head_of(element)))
+  if options.group and not has_turn then
     local number = place_in_group(options.group, element, due, options.order)
     if number then note_number(options, element, due, number) end
   elseif due == 0 or due <= now() or not schedule(element, due) then

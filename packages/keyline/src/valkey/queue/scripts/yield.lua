@@ -11,7 +11,8 @@ local group = read_group(ARGV[6])
 if group.first or (first and tonumber(first) < tonumber(ARGV[7])) then
   enter_by_place(group, '0|' .. ARGV[4], ARGV[7])
   leave_group(ARGV[6], ARGV[5])
-elseif not schedule(ARGV[4], now() + ARGV[8]) then
-  return 0
+else
+  -- An equal one is a copy of this one, and rests already.
+  schedule(ARGV[4], now() + ARGV[8])
 end
 placed()
