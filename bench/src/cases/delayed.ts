@@ -1,6 +1,8 @@
 import { setTimeout as pause } from "node:timers/promises";
 import { costsPerJob, runMetered } from "../process/metered.ts";
 import { throughput, type Case } from "../suite/case.ts";
+import { percentile } from "../suite/median.ts";
+import { expectExactly } from "./delivery.ts";
 import { drain, inFlight, jobsFor, leadShare, payloadBytes, preload, throughputOf, type JobsByContender } from "./plain.ts";
 
 const addedJobs: JobsByContender = { keyline: 500_000, bullmq: 100_000 };
@@ -42,5 +44,27 @@ export const processDelayed: Case = {
     await preload(run, bench);
     await pause(traits.delayMs + 10);
     return throughputOf(await drain(run, { concurrency: 50, lead: 1 }, bench));
+  },
+};
+
+/** One delayed job at a time, the worker asleep: how much later than its time its handler begins. */
+export const delayedPrecision: Case = {
+  name: "delayed-precision",
+  title: "How late a delayed job begins, idle worker",
+  contenders: ["keyline", "bullmq"],
+  figures: {
+    p50: { label: "late, p50", unit: "ms", better: "lower" },
+    p99: { label: "late, p99", unit: "ms", better: "lower" },
+  },
+  goals: [{ figure: "p99", atMost: 50 }],
+  run: async (contender, bench) => {
+    const traits = { delayMs: 40 };
+    const options = { valkey: await bench.servers.freshValkey(), name: "delayed-precision", payloadBytes, traits };
+    const jobs = bench.size(200, 5);
+    const { result, aftermath } = await runMetered(bench.start("ping", { contender, options, jobs, lead: bench.size(20, 2) }), bench);
+    expectExactly("jobs delivered", jobs, result.latenciesMs.length);
+    expectExactly("jobs left behind", 0, aftermath.unfinished);
+    const lateMs = result.latenciesMs.map((latencyMs) => latencyMs - traits.delayMs);
+    return { figures: { p50: percentile(lateMs, 50), p99: percentile(lateMs, 99) } };
   },
 };

@@ -6,7 +6,7 @@ import { channelLatency } from "./channel-latency.ts";
 import { channelPublish } from "./channel-publish.ts";
 import { channelReceivers } from "./channel-receivers.ts";
 import { commitToHandler } from "./commit-to-handler.ts";
-import { addDelayed, processDelayed } from "./delayed.ts";
+import { addDelayed, delayedPrecision, processDelayed } from "./delayed.ts";
 import { effectsBatch, effectsSingle, step } from "./effects.ts";
 import { gatewayFanOut1000, gatewayFanOut5000 } from "./gateway-fan-out.ts";
 import { gatewayLatency } from "./gateway-latency.ts";
@@ -37,6 +37,7 @@ export const cases: readonly Case[] = [
   process200,
   addDelayed,
   processDelayed,
+  delayedPrecision,
   processPriority,
   processGrouped,
   rateLimited,
