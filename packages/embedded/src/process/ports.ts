@@ -1,4 +1,7 @@
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { connect, createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { EmbeddedError } from "../errors.ts";
 
 export const host = "127.0.0.1";
@@ -8,22 +11,48 @@ export const host = "127.0.0.1";
 const first = 20_000;
 const count = 12_000;
 
-const handedOut = new Set<number>();
+/** A file for each port that a process has been given, with its process id: one of a server that is down just now is free only to look at. */
+const reservations = join(tmpdir(), "keyline-ports");
 
-/** A port that is free now and that this process has not been given before. Somebody may still be faster: starting is retried. */
+/** A port that is free now and that no process has been given before. Somebody may still be faster: starting is retried. */
 export async function freePort(): Promise<number> {
   for (let tries = 0; tries < 1_000; tries++) {
     const port = first + Math.floor(Math.random() * count);
-    if (handedOut.has(port)) continue;
-    handedOut.add(port);
+    if (!reserve(port)) continue;
     if (await isFree(port)) return port;
+    returnPort(port);
   }
   throw new EmbeddedError("PORT_IN_USE", `No free port found between ${first} and ${first + count}`);
 }
 
 /** Forgets ports whose servers are stopped, so that a long test run does not use them all up. */
 export function returnPort(port: number): void {
-  handedOut.delete(port);
+  rmSync(join(reservations, String(port)), { force: true });
+}
+
+/** False when a process that goes on has it. */
+function reserve(port: number): boolean {
+  const file = join(reservations, String(port));
+  try {
+    mkdirSync(reservations, { recursive: true, mode: 0o777 });
+    writeFileSync(file, String(process.pid), { flag: "wx" });
+    return true;
+  } catch (error) {
+    // Where the folder is another user's it says nothing.
+    if ((error as NodeJS.ErrnoException).code !== "EEXIST") return true;
+  }
+  if (isReserved(file)) return false;
+  returnPort(port);
+  return false;
+}
+
+function isReserved(file: string): boolean {
+  try {
+    process.kill(Number(readFileSync(file, "utf8")) || process.pid, 0);
+    return true;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === "EPERM";
+  }
 }
 
 function isFree(port: number): Promise<boolean> {
