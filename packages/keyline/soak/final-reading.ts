@@ -76,8 +76,8 @@ async function findResidue({ valkey, pool, shapes }: SoakStage): Promise<string[
       residue.push(`queue ${queue.name} has ${waiting} waiting, ${running} running, ${scheduled} scheduled`);
   }
   for (const key of await valkey.keys(`${prefix}:{orders}:*`))
-    if (!/:(epoch|gone|signals|dead(:\w+)?)$/.test(key)) residue.push(`key ${key}`);
-  for (const key of await valkey.keys(`${prefix}:{mails}:*`)) if (!/:(gone|dead(:\w+)?)$/.test(key)) residue.push(`key ${key}`);
+    if (!/:(epoch|gone|signals|rates:\d+|dead(:\w+)?)$/.test(key)) residue.push(`key ${key}`);
+  for (const key of await valkey.keys(`${prefix}:{mails}:*`)) if (!/:(gone|rates:\d+|dead(:\w+)?)$/.test(key)) residue.push(`key ${key}`);
   const { rows } = await pool.query<{ what: string; count: number }>(
     `SELECT 'open rows of jobs' AS what, count(*)::integer AS count FROM keyline.job WHERE state <> 'dead'
      UNION ALL SELECT 'events without a place', count(*)::integer FROM keyline.event WHERE position < 0

@@ -1,10 +1,11 @@
 import { expect, test } from "vitest";
-import { soak } from "../../soak/soak.ts";
+import { soak, type SoakReport } from "../../soak/soak.ts";
 
-// One seed of the soak, for some seconds and with few processes: `npm run soak` is the real one.
-test("queues, the channel and streams survive a short soak, which proves something", async () => {
-  const { verdict, violations, reasons, struck, folder } = await soak({
-    seed: 24,
+const mostTries = 3;
+
+function soakBriefly(seed: number): Promise<SoakReport> {
+  return soak({
+    seed,
     quietMs: 200,
     faultsMs: 4_000,
     kinds: ["kill", "flush", "cut", "swallow"],
@@ -13,7 +14,17 @@ test("queues, the channel and streams survive a short soak, which proves somethi
     drainMs: 60_000,
     log: () => undefined,
   });
-  expect(violations, `the histories are in ${folder}`).toEqual([]);
-  expect({ verdict, reasons }).toEqual({ verdict: "valid", reasons: [] });
-  expect(new Set(struck.filter(({ proof }) => proof !== undefined).map(({ kind }) => kind)).size).toBeGreaterThan(1);
-}, 240_000);
+}
+
+// One seed of the soak, for some seconds and with few processes: `npm run soak` is the real one.
+test("queues, the channel and streams survive a short soak, which proves something", async () => {
+  for (let tries = 1; ; tries++) {
+    const { verdict, violations, reasons, struck, folder } = await soakBriefly(23 + tries);
+    expect(violations, `the histories are in ${folder}`).toEqual([]);
+    // On a busy machine too little happens in some seconds: that proves nothing, neither way.
+    if (verdict === "unknown" && tries < mostTries) continue;
+    expect({ verdict, reasons }).toEqual({ verdict: "valid", reasons: [] });
+    expect(new Set(struck.filter(({ proof }) => proof !== undefined).map(({ kind }) => kind)).size).toBeGreaterThan(1);
+    return;
+  }
+}, 600_000);

@@ -14,7 +14,8 @@ afterAll(() => stage.close());
 const smallPool = (): { connectionString: string; max: number; connectionTimeoutMillis: number } => ({
   connectionString: stage.databaseUrl,
   max: 4,
-  connectionTimeoutMillis: 300,
+  // Long enough for a busy machine to open a connection, or to pass one on.
+  connectionTimeoutMillis: 1_500,
 });
 const busy = { code: "POSTGRES_BUSY", message: expect.stringContaining("{ tx }") as string };
 
@@ -115,7 +116,8 @@ test("a wait goes on as long as connections change hands", async () => {
   const keyline = stage.keyline({ postgres: { ...smallPool(), max: 2 } });
   const queue = keyline.queue<number>("patient", { transactional: true });
   await queue.add(0);
-  const sleep = () => keyline.transaction((tx) => tx.query("SELECT pg_sleep(0.1)"));
+  // Three seconds for all of them, which is twice as long as anybody waits for a connection of which none is passed on.
+  const sleep = () => keyline.transaction((tx) => tx.query("SELECT pg_sleep(0.2)"));
   const all = Array.from({ length: 30 }, () => sleep());
   await expect(queue.add(1)).resolves.toMatchObject({ added: true });
   await Promise.all(all);
