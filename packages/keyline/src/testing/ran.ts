@@ -1,4 +1,5 @@
 import { Job } from "../queue/job.ts";
+import { isCancellation } from "../queue/results/job-errors.ts";
 import type { Tick } from "../queue/schedules/schedule-state.ts";
 import { EntryAttempt } from "../stream/group/entry-attempt.ts";
 import type { Attempt } from "../work/attempt.ts";
@@ -22,10 +23,10 @@ export interface Ran {
   /** Which tick of which schedule the job was. */
   readonly schedule: Tick | undefined;
   /**
-   * `retried`: it failed, and is tried again `delay` milliseconds after that. `snoozed`: it threw a `Snooze`. `dead`: it is a dead letter. `lost`: its end
-   * did not count, because the job had been ended before it by somebody else.
+   * `retried`: it failed, and is tried again `delay` milliseconds after that. `snoozed`: it threw a `Snooze`. `dead`: it is a dead letter. `cancelled`:
+   * somebody cancelled it while it ran. `lost`: its end did not count, because somebody else had ended the job before.
    */
-  readonly outcome: "completed" | "retried" | "snoozed" | "dead" | "lost";
+  readonly outcome: "completed" | "retried" | "snoozed" | "dead" | "cancelled" | "lost";
   readonly error: Error | undefined;
   readonly delay: number | undefined;
 }
@@ -56,5 +57,6 @@ function endOf(verdict: Verdict, hasBegun: boolean): End | undefined {
   if (kind === "bury") return { outcome: "dead", error: verdict.error, delay: undefined };
   if (kind === "retry") return { outcome: verdict.error ? "retried" : "snoozed", error: verdict.error, delay: verdict.delayMs };
   if (kind === "yield" || !hasBegun) return undefined;
-  return { outcome: verdict.error ? "lost" : "completed", error: verdict.error, delay: undefined };
+  const lost = isCancellation(verdict.error) ? "cancelled" : "lost";
+  return { outcome: verdict.error ? lost : "completed", error: verdict.error, delay: undefined };
 }

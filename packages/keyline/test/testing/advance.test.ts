@@ -165,6 +165,31 @@ describe.each([{ transactional: false }, { transactional: true }])("with transac
     }
   });
 
+  test("a debounce in the line of its group", async () => {
+    const queue = openEither<string>(t.keyline, "debounced-in-line", { transactional });
+    queue.work(() => undefined);
+    const options = { deduplicate: { key: "doc-1", window: hour, keep: "latest" as const }, group: "g" };
+    await queue.add("before", { group: "g", delay: 2 * hour });
+    await queue.add("first", options);
+    await t.advance(hour / 2);
+    expect(await queue.add("second", options)).toMatchObject({ added: false });
+    await t.advance(hour);
+    expect(await drained()).toEqual([]);
+    await t.advance(hour / 2);
+    expect(await drained()).toEqual(["before", "second"]);
+  });
+
+  test("results are remembered for their time", async () => {
+    const queue = openEither<string>(t.keyline, "results", { transactional, keepResult: hour });
+    queue.work((job: Job<string>) => `${job.data}!`);
+    await queue.add("a", { id: "a1" });
+    await t.drain();
+    await t.advance(hour - 60_000);
+    expect(await queue.waitFor("a1")).toBe("a!");
+    await t.advance(60_000);
+    await expect(queue.waitFor("a1")).rejects.toMatchObject({ code: "JOB_UNKNOWN" });
+  });
+
   test("rates of the queue and of its groups make room again", async () => {
     const queue = openEither<number>(t.keyline, "rated", { transactional, limits: { rate: { max: 2, per: hour } } });
     queue.work(() => undefined, { concurrency: 5 });

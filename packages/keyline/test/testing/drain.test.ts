@@ -129,6 +129,33 @@ describe.each([{ transactional: false }, { transactional: true }])("with transac
     expect(await queue.add("c", { deduplicate: { key: "k" } })).toMatchObject({ added: true });
   });
 
+  test("a job that is cancelled before its turn does not run, and one that runs is told to be cancelled", async () => {
+    const queue = openEither<string>(t.keyline, "cancelled", { transactional });
+    queue.work(
+      async (job: Job<string>) => {
+        if (job.data !== "stops") return;
+        const aborted = new Promise((resolve) => job.signal.addEventListener("abort", resolve));
+        await queue.cancel(job.id);
+        await aborted;
+      },
+      { concurrency: 2 },
+    );
+    await queue.addMany([{ data: "waits", id: "w" }, { data: "stops" }, { data: "goes on" }]);
+    await queue.cancel("w");
+    const ran = await t.drain();
+    expect(told(ran)).toEqual(['cancelled "stops" 1 cancelled', 'cancelled "goes on" 1 completed']);
+    expect(ran[0]?.error).toMatchObject({ code: "JOB_CANCELLED" });
+  });
+
+  test("what code waits for beside a drain is answered", async () => {
+    const queue = openEither<number>(t.keyline, "answered", { transactional, keepResult: 60_000 });
+    queue.work((job: Job<number>) => job.data + 1);
+    const { id } = await queue.add(1);
+    const [answer, ran] = await Promise.all([queue.waitFor(id, { timeout: 50_000 }), t.drain()]);
+    expect(answer).toBe(2);
+    expect(ran).toHaveLength(1);
+  });
+
   test("batches: each of their jobs is told", async () => {
     const queue = openEither<number>(t.keyline, "batches", { transactional });
     queue.workBatch(() => undefined, { size: 2 });
