@@ -50,8 +50,8 @@ export async function drain(insides: Insides, rehearsal: TestRehearsal, { timeou
 async function round(insides: Insides, rehearsal: TestRehearsal, signal: AbortSignal): Promise<boolean> {
   const { moves } = rehearsal;
   const isStill = (): boolean => rehearsal.moves === moves;
-  rehearsal.open();
   await bringDue(insides, rehearsal.queues);
+  rehearsal.open();
   await rehearsal.runDry(signal);
   if (isStill()) await rehearsal.close(signal);
   if (signal.aborted) return true;

@@ -54,7 +54,7 @@ export function createDuties<Data>(setup: DutiesSetup<Data>): readonly ShiftDuty
     if (kinds.has("due")) promoter.look();
     if (kinds.has("ticks")) ticker.look();
     if (kinds.has("tracked")) watch.look();
-    if (kinds.has("gates")) void exchange.lookAgain();
+    if (kinds.has("gates")) void exchange.lookAtGates();
     if (kinds.has("cancel")) cancels.look();
   };
   return [

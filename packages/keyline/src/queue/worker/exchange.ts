@@ -93,7 +93,7 @@ export class Exchange<Data> implements ShiftExchange<HeldJob<Data>, Beat> {
   }
 
   get isEmpty(): boolean {
-    return this.#isEmpty;
+    return this.#isEmpty && this.#looking === 0;
   }
 
   get isQuiet(): boolean {
@@ -126,7 +126,7 @@ export class Exchange<Data> implements ShiftExchange<HeldJob<Data>, Beat> {
 
   follow({ held, gates }: Beat): void {
     this.#doubt.compare(this.#pump.underWay === 0 ? held : 0, this.#held.size + this.#reconciler.unsure);
-    if (gates !== undefined && !this.#gates.isGated) void this.lookAgain();
+    if (gates !== undefined && !this.#gates.isGated) void this.lookAtGates();
     this.pumpSoon();
   }
 
@@ -147,7 +147,7 @@ export class Exchange<Data> implements ShiftExchange<HeldJob<Data>, Beat> {
   async stopTaking(): Promise<void> {
     this.#isTaking = false;
     this.#ahead.giveBack();
-    await this.#endWait(200, () => true);
+    await this.#idleWait.endAll(this.#pump, { againMs: 200, isWanted: () => true });
   }
 
   until(isDone: () => boolean, signal: AbortSignal): Promise<void> {
@@ -191,10 +191,10 @@ export class Exchange<Data> implements ShiftExchange<HeldJob<Data>, Beat> {
   }
 
   /** The gates may have changed: looks again, and not before the wait that is under way has ended, which might take a job without a look at them. */
-  async lookAgain(): Promise<void> {
+  async lookAtGates(): Promise<void> {
     this.#looking++;
     this.#ahead.giveBack();
-    await this.#endWait(20, () => this.#isTaking);
+    await this.lookAgain();
     await this.#pump.until(() => !this.#ahead.isReturning || !this.#setup.lease.isHeld);
     this.#looking--;
     this.#isEmpty = false;
@@ -202,12 +202,12 @@ export class Exchange<Data> implements ShiftExchange<HeldJob<Data>, Beat> {
     this.pumpSoon();
   }
 
-  // It may not have begun on the server when it is ended.
-  async #endWait(againMs: number, isWanted: () => boolean): Promise<void> {
-    while (this.#idleWait.isUnderWay && isWanted()) {
-      await this.#idleWait.end();
-      await this.#pump.until(() => !this.#idleWait.isUnderWay, AbortSignal.timeout(againMs));
-    }
+  async lookAgain(): Promise<void> {
+    this.#looking++;
+    await this.#idleWait.endAll(this.#pump, { againMs: 20, isWanted: () => this.#isTaking });
+    this.#looking--;
+    this.#isEmpty = false;
+    this.pumpSoon();
   }
 
   #wait(): void {

@@ -4,6 +4,7 @@ import type { Logger } from "../../runtime/logger.ts";
 import { isConnectionError, type ValkeyConnection } from "../../valkey/client/connection.ts";
 import type { QueueStore } from "../../valkey/queue/queue-store.ts";
 import { retryDelay } from "../../runtime/waiting.ts";
+import type { Pump } from "../../work/pump.ts";
 
 const readyWithinMs = 1_000;
 const strayPage = 100;
@@ -106,6 +107,14 @@ export class IdleWait {
     } catch (error) {
       this.#logger.debug({ error: toError(error).message }, "a waiting command could not be ended");
       this.#connection.reconnect();
+    }
+  }
+
+  /** Ends what is under way, as long as that `isWanted`. It may not have begun on the server when it is ended: then again after so many milliseconds. */
+  async endAll(pump: Pump, { againMs, isWanted }: { readonly againMs: number; readonly isWanted: () => boolean }): Promise<void> {
+    while (this.#isUnderWay && isWanted()) {
+      await this.end();
+      await pump.until(() => !this.#isUnderWay, AbortSignal.timeout(againMs));
     }
   }
 
