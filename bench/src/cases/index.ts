@@ -8,6 +8,7 @@ import { channelReceivers } from "./channel-receivers.ts";
 import { commitToHandler } from "./commit-to-handler.ts";
 import { addDelayed, delayedPrecision, processDelayed } from "./delayed.ts";
 import { effectsBatch, effectsSingle, step } from "./effects.ts";
+import { fairness } from "./fairness.ts";
 import { gatewayFanOut1000, gatewayFanOut5000 } from "./gateway-fan-out.ts";
 import { gatewayLatency } from "./gateway-latency.ts";
 import { gatewayMemory } from "./gateway-memory.ts";
@@ -41,6 +42,7 @@ export const cases: readonly Case[] = [
   processPriority,
   processGrouped,
   rateLimited,
+  fairness,
   latency,
   results,
   effectsBatch,

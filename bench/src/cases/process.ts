@@ -19,7 +19,7 @@ function processAt(concurrency: number, timesBullmq: number, jobs: JobsByContend
   };
 }
 
-export const process1 = processAt(1, 3, { keyline: 30_000, bullmq: 15_000, "bee-queue": 15_000, floor: 45_000 });
-export const process10 = processAt(10, 6, { keyline: 250_000, bullmq: 45_000, "bee-queue": 35_000, floor: 300_000 });
-export const process50 = processAt(50, 10, { keyline: 600_000, bullmq: 60_000, "bee-queue": 50_000, floor: 800_000 });
-export const process200 = processAt(200, 10, { keyline: 700_000, bullmq: 60_000, "bee-queue": 50_000, floor: 900_000 });
+export const process1 = processAt(1, 8, { keyline: 250_000, bullmq: 15_000, "bee-queue": 15_000, floor: 45_000 });
+export const process10 = processAt(10, 10, { keyline: 500_000, bullmq: 45_000, "bee-queue": 35_000, floor: 300_000 });
+export const process50 = processAt(50, 12, { keyline: 600_000, bullmq: 60_000, "bee-queue": 50_000, floor: 800_000 });
+export const process200 = processAt(200, 15, { keyline: 700_000, bullmq: 60_000, "bee-queue": 50_000, floor: 900_000 });

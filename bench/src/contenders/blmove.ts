@@ -20,7 +20,7 @@ export const open: OpenPlainQueue = async ({ valkey, name, payloadBytes }) => {
           const element = await client.blmove(waiting, held, "RIGHT", "LEFT", 0.2);
           if (element === null) continue;
           const { data }: { data: Payload } = JSON.parse(element);
-          handler(data.seq);
+          void handler(data.seq);
           await client.lrem(held, -1, element);
         }
       };

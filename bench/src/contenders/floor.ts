@@ -40,7 +40,7 @@ export const open: OpenPlainQueue = async ({ valkey, name, payloadBytes }) => {
             room: isStopping ? 0 : lane.room,
           });
           if (taken.length === 0 && !isStopping) taken = await waitForOne(sleeper, lane);
-          for (const element of taken) handler(sequenceOf(element));
+          for (const element of taken) void handler(sequenceOf(element));
         } while (taken.length > 0 || !isStopping);
       };
       const half = Math.floor(concurrency / 2);

@@ -30,7 +30,7 @@ export const open: OpenPlainQueue = async ({ nats, name, payloadBytes }) => {
       const messages = await pulled.consume({
         max_messages: concurrency,
         callback: (message) => {
-          handler(message.json<Payload>().seq);
+          void handler(message.json<Payload>().seq);
           message.ack();
         },
       });

@@ -4,8 +4,8 @@ import type { Range } from "./in-flight.ts";
 export interface PlainQueue {
   /** Adds one job for every number of the range, `inFlight` of them unanswered at any time. */
   readonly addRange: (range: Range, inFlight: number) => Promise<void>;
-  /** Starts a worker that calls `handler` with the number of every job and completes the job. */
-  readonly work: (handler: (seq: number) => void, concurrency: number) => Promise<RunningWorker>;
+  /** Starts a worker that calls `handler` with the number of every job and completes the job when that has returned; only some cases wait, and only some contenders. */
+  readonly work: (handler: (seq: number) => void | Promise<void>, concurrency: number) => Promise<RunningWorker>;
   /** Jobs that have not come to their end: waiting, or held by somebody. */
   readonly unfinished: () => Promise<number>;
   readonly close: () => Promise<void>;

@@ -30,7 +30,7 @@ export const open: OpenPlainQueue = async ({ valkey, name, payloadBytes }) => {
           await acknowledged;
           for (const [, [, text = ""]] of entries) {
             const data: Payload = JSON.parse(text);
-            handler(data.seq);
+            void handler(data.seq);
           }
           ids = entries.map(([id]) => id);
         }

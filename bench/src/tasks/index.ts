@@ -4,6 +4,7 @@ import type { Task } from "../process/stage.ts";
 export const tasks = {
   add: async () => (await import("./add.ts")).add,
   addTransactional: async () => (await import("./add-transactional.ts")).addTransactional,
+  beginTimes: async () => (await import("./begin-times.ts")).beginTimes,
   commitToHandler: async () => (await import("./commit-to-handler.ts")).commitToHandler,
   drain: async () => (await import("./drain.ts")).drain,
   drainAlternately: async () => (await import("./drain-alternately.ts")).drainAlternately,
