@@ -12,6 +12,8 @@ export type { DeadLettersOptions, LetterActOptions, LetterFilter, LetterProgress
 export type { Job } from "./queue/job.ts";
 export type { QueueGroupStatus, PauseOptions } from "./queue/gates/gatekeeper.ts";
 export type { CancelResult } from "./queue/jobs/cancel-steps.ts";
+export type { JobsOptions, ListedState } from "./queue/jobs/jobs-options.ts";
+export type { JobState, QueuedJob } from "./queue/jobs/queued-job.ts";
 export type { CancelOptions, JobFilter } from "./queue/jobs/job-filter.ts";
 export type { LimitChanges, Limits, Rate } from "./queue/gates/limits.ts";
 export type {

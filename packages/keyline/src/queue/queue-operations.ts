@@ -5,9 +5,8 @@ import { DeadLetters } from "./letters/dead-letters.ts";
 import { checkGroups, checkPause, type PauseOptions, type QueueGroupStatus } from "./gates/gatekeeper.ts";
 import type { DeadLettersOptions, LetterActOptions } from "./letters/letter-filter.ts";
 import type { LimitChanges, Limits } from "./gates/limits.ts";
-import type { CancelResult } from "./jobs/cancel-steps.ts";
-import { checkCancelOptions, type CancelOptions } from "./jobs/job-filter.ts";
 import { checkId } from "../runtime/names.ts";
+import { JobOperations } from "./jobs/job-operations.ts";
 import type { QueueParts } from "./queue-parts.ts";
 import { readStatus, type QueueStatus } from "./queue-status.ts";
 import type { EventsOptions, QueueEvent } from "./events/queue-event.ts";
@@ -20,12 +19,13 @@ import { Schedules } from "./schedules/schedules.ts";
 const noOptions = {};
 
 /** What can be asked of a queue, and done to it, besides adding jobs and running them. */
-export abstract class QueueOperations<Input> {
+export abstract class QueueOperations<Input> extends JobOperations<Input> {
   readonly #parts: QueueParts;
   readonly #letters: DeadLetters;
   readonly #schedules: Schedules<Input>;
 
   protected constructor(parts: QueueParts, check: AddCheck<Input>) {
+    super(parts);
     this.#parts = parts;
     this.#letters = new DeadLetters(parts);
     this.#schedules = new Schedules(parts.scheduleBook, check);
@@ -155,30 +155,6 @@ export abstract class QueueOperations<Input> {
    */
   discard(options: LetterActOptions): Promise<number> {
     return this.#letters.act("discard", options);
-  }
-
-  /**
-   * Cancels a job, and says what it was. One that waits or is scheduled is gone when this resolves. One that runs has its `signal` aborted within a second, with
-   * JOB_CANCELLED, and is not tried again; on a transactional queue no settle of it commits from then on. A dead letter stays. Throws INVALID_ID,
-   * VALKEY_UNAVAILABLE and, for a transactional queue, POSTGRES_UNAVAILABLE: the same call can be made again.
-   *
-   * @example
-   * const was = await emails.cancel(id); // "waiting", "scheduled", "running", "dead" or "unknown"
-   */
-  cancel(id: string): Promise<CancelResult>;
-  /**
-   * Cancels the jobs that fit, page by page, and returns how many. A filter is required, or `all: true`. What is added meanwhile may be met or not.
-   *
-   * @example
-   * await emails.cancel({ group: "customer-7" });
-   */
-  cancel(options: CancelOptions): Promise<number>;
-  cancel(what: string | CancelOptions): Promise<CancelResult | number> {
-    const { door, canceller } = this.#parts;
-    return door.accept(async () => {
-      if (typeof what !== "object") return canceller.cancel(checkId(what));
-      return canceller.cancelAll(checkCancelOptions(what), what);
-    });
   }
 
   /**

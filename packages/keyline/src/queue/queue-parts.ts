@@ -9,6 +9,8 @@ import type { QueueStore } from "../valkey/queue/queue-store.ts";
 import type { Adder } from "./add/adder.ts";
 import type { Gatekeeper } from "./gates/gatekeeper.ts";
 import type { Canceller } from "./jobs/canceller.ts";
+import type { PlainJobs } from "./jobs/plain-jobs.ts";
+import type { RowJobs } from "./jobs/row-jobs.ts";
 import type { JobRecord } from "./worker/job-record.ts";
 import type { LetterShelf } from "./letters/letter-shelf.ts";
 import type { QueuePolicy } from "./options.ts";
@@ -37,6 +39,7 @@ export interface QueueParts {
   readonly gatekeeper: Gatekeeper;
   readonly canceller: Canceller;
   readonly listening: Listening;
+  readonly jobs: PlainJobs | RowJobs;
   createBlockingConnection(blockMs: number): ValkeyConnection;
   readonly workers: Set<{ stop(options?: { readonly timeout?: number }): Promise<void> }>;
   readonly door: Door;

@@ -17,6 +17,9 @@ import { PlainAdder, type Adder } from "./add/adder.ts";
 import { JobOutlet } from "./add/job-outlet.ts";
 import { Gatekeeper } from "./gates/gatekeeper.ts";
 import { Canceller } from "./jobs/canceller.ts";
+import { PlainJobs } from "./jobs/plain-jobs.ts";
+import { RowJobs } from "./jobs/row-jobs.ts";
+import { JobDetails } from "../postgres/job/job-details.ts";
 import { JobRecord } from "./worker/job-record.ts";
 import { LettersInRows } from "./letters/letters-in-rows.ts";
 import { LettersOnValkey } from "./letters/letters-on-valkey.ts";
@@ -135,7 +138,8 @@ export class Queues {
       const gatekeeper = new Gatekeeper(store, { ...gatesParts, table: undefined });
       const onlyPlain = { record: undefined, transactionalAdder: undefined, deadTable: undefined, signals: undefined };
       const canceller = new Canceller(store, { gatekeeper, record: undefined });
-      return { ...common, ...onlyPlain, listening, gatekeeper, canceller, adder, scheduleBook, shelves: [lettersOnValkey] };
+      const jobs = new PlainJobs(store, lettersOnValkey);
+      return { ...common, ...onlyPlain, listening, gatekeeper, canceller, jobs, adder, scheduleBook, shelves: [lettersOnValkey] };
     }
     const database = this.#setup.requireDatabase(`the transactional queue ${name}`);
     const relay = this.#relayFor(database);
@@ -154,8 +158,9 @@ export class Queues {
     const shelves = [new LettersInRows(deadTable, outlet), lettersOnValkey];
     const canceller = new Canceller(store, { gatekeeper, record: { database, rows: table.cancelled } });
     const signals = new JobSignals(table.parked, outlet);
+    const jobs = new RowJobs(store, { details: new JobDetails(database, name), outcomes: table.outcomes });
     const adders = { adder: transactionalAdder, transactionalAdder };
-    return { ...common, ...adders, listening, gatekeeper, canceller, record, scheduleBook, deadTable, signals, shelves };
+    return { ...common, ...adders, listening, gatekeeper, canceller, jobs, record, scheduleBook, deadTable, signals, shelves };
   }
 
   #relayFor(database: Database): JobRelay {

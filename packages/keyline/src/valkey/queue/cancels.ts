@@ -34,14 +34,15 @@ export interface WalkPlace {
 export type JobFilterValues = readonly (string | number)[];
 
 const sweepPage = 200;
-const mostElements = 500;
+const mostElements = 200;
 const mostBytes = 65_536;
 
 /** The beginning: not much, as nothing is known of how large jobs are. */
 export const walkBegin: WalkPlace = { from: "", size: 20, shifts: 0 };
 
-function sizeFor(bytes: number): number {
-  return Math.max(4, Math.min(mostElements, Math.floor(mostBytes / (bytes + 1))));
+/** The next page: as many as are no more than so many bytes, as far as that is known. */
+export function nextPlace(from: string, bytes: number, shifts: number): WalkPlace {
+  return { from, size: Math.max(4, Math.min(mostElements, Math.floor(mostBytes / (bytes + 1)))), shifts };
 }
 
 /** The marks of jobs of one queue that are cancelled, and taking these out: see scripts/cancelled.lua. */
@@ -67,7 +68,7 @@ export class Cancels {
   ): Promise<{ readonly ids: readonly string[]; readonly next: WalkPlace | undefined }> {
     const values = [this.#keys.workers, place, from, size, shifts, call.kind, call.tag, ...filter];
     const [next, taken, bytes, ...ids] = (await cancelPage.run(this.#connection, values)) as [string, number, number, ...string[]];
-    return { ids, next: next === "" ? undefined : { from: next, size: sizeFor(bytes), shifts: taken } };
+    return { ids, next: next === "" ? undefined : nextPlace(next, bytes, taken) };
   }
 
   /** Marks those that fit in a page of what a worker holds, and tells it. */

@@ -5,6 +5,7 @@ import { Ends } from "./ends.ts";
 import { Events } from "./events.ts";
 import { Gates } from "./gates.ts";
 import { Holding } from "./holding.ts";
+import { JobPages } from "./job-pages.ts";
 import type { QueueKeys } from "./keys.ts";
 import { Leases } from "./leases.ts";
 import { Letters } from "./letters.ts";
@@ -37,6 +38,7 @@ export class QueueStore {
   readonly cancels: Cancels;
   readonly events: Events;
   readonly rates: Rates;
+  readonly jobPages: JobPages;
 
   constructor(connection: ValkeyConnection, keys: QueueKeys) {
     this.connection = connection;
@@ -57,5 +59,6 @@ export class QueueStore {
     this.cancels = new Cancels(connection, keys);
     this.events = new Events(connection, keys);
     this.rates = new Rates(connection, keys);
+    this.jobPages = new JobPages(connection, keys);
   }
 }

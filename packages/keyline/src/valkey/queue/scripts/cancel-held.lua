@@ -5,11 +5,11 @@
 --       then names and values of what they are: see look.lua
 -- RETURN  { from where the next page goes on or '', ids ... }
 
-local entries, next_from = read_page('held:' .. ARGV[1], ARGV[2], tonumber(ARGV[3]), math.huge)
+local members, next_from = read_page('held:' .. ARGV[1], ARGV[2], tonumber(ARGV[3]), math.huge)
 local fits = filter_from(6)
 local answer = { type(next_from) == 'number' and string.format('%.0f', next_from) or next_from }
-for _, entry in ipairs(entries) do
-  local id = fits(entry.member)
+for _, member in ipairs(members) do
+  local id = fits(member)
   if id then
     redis.call('HSET', base .. 'cancelled', id, ARGV[4] .. ' ' .. string.format('%.0f', now()) .. ' ' .. ARGV[5] .. ' ' .. ARGV[1])
     if ARGV[4] == 'row' then tell_cancelled(id) end

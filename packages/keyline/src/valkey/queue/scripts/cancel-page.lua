@@ -9,7 +9,7 @@
 -- `stubs` counts these.
 
 local place, kind, tag = ARGV[1], ARGV[5], ARGV[6]
-local entries, next_from, from = read_page(place, ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4]))
+local members, next_from, from, keys = read_page(place, ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4]))
 local fits = filter_from(7)
 local near, most_taken = 1000, 100
 local stub = '{"cancelled":true,"id":"-","data":null}'
@@ -19,16 +19,16 @@ local length = is_list(place) and redis.call('LLEN', base .. place) or 0
 if is_list(place) then most_taken = math.max(4, math.floor(200 / (1 + math.min(from, length - from) / 4000))) end
 
 local found, bytes = {}, 0
-for index, entry in ipairs(entries) do
-  bytes = bytes + #entry.member
-  local element = element_in(entry.member)
+for index, member in ipairs(members) do
+  bytes = bytes + #member
+  local element = element_in(member)
   local id = fits(element)
   -- What was scanned has to be done with at once.
   if id and #found == most_taken and place ~= 'lines' then
     next_from = from + index - 1
     break
   end
-  if id then found[#found + 1] = { id = id, key = entry.key, head = head_of(element) } end
+  if id then found[#found + 1] = { id = id, key = key_at(place, index, member, from, keys), head = head_of(element) } end
 end
 
 local function take_out_of_list()
@@ -53,7 +53,7 @@ local function trim(name)
   local group = read_group(name)
   if not group.first then return end
   local function is_hole(number)
-    return redis.call('HEXISTS', base .. 'lines', string.format('%.0f', number) .. ' ' .. name) == 0
+    return redis.call('HEXISTS', base .. 'lines', field_of(number, name)) == 0
   end
   for _ = 1, 300 do
     if group.first > group.last or not is_hole(group.first) then break end
@@ -92,7 +92,7 @@ end
 local taken_out = shifts()
 if next_from ~= '' and removed > 0 then next_from = math.max(0, next_from - removed) end
 
-local answer = { '', taken_out, #entries > 0 and math.floor(bytes / #entries) or 0 }
+local answer = { '', taken_out, #members > 0 and math.floor(bytes / #members) or 0 }
 for _, one in ipairs(found) do
   end_cancelled(one.head, place == 'scheduled' and 'scheduled' or 'waiting', kind, tag)
   answer[#answer + 1] = one.id

@@ -24,47 +24,39 @@ local function shifts()
   return tonumber(redis.call('HGET', base .. 'gates', 'cancels') or 0)
 end
 
--- Members from `first` on, up to `last`: each with what it is taken out by.
+local function field_of(number, group) return string.format('%.0f', number) .. ' ' .. group end
+
+-- Members from `first` on, up to `last`. Few tables and texts are made of what is only passed by, as the language has to clear them away.
 local function read_range(place, first, last)
-  local entries = {}
   local group = group_of_lines(place)
   if group then
     local fields = {}
-    for number = first, last do fields[#fields + 1] = string.format('%.0f', number) .. ' ' .. group end
-    for index, member in ipairs(#fields > 0 and redis.call('HMGET', base .. 'lines', unpack(fields)) or {}) do
-      entries[index] = { key = fields[index], member = member or '' }
-    end
-    return entries
+    for number = first, last do fields[#fields + 1] = field_of(number, group) end
+    local found = #fields > 0 and redis.call('HMGET', base .. 'lines', unpack(fields)) or {}
+    for index = 1, #fields do found[index] = found[index] or '' end
+    return found
   end
-  local found
-  if is_set(place) then
-    found = redis.call('ZRANGE', base .. place, first, last, 'REV')
-  elseif string.sub(place, 1, 5) ~= 'held:' then
-    found = redis.call('LRANGE', base .. place, first, last)
-  else
-    -- A held list is filled at the right and settled at the left.
-    local reversed = redis.call('LRANGE', base .. place, -1 - last, -1 - first)
-    found = {}
-    for index = #reversed, 1, -1 do found[#found + 1] = reversed[index] end
-  end
-  for index, member in ipairs(found) do entries[index] = { key = is_set(place) and member or first + index - 1, member = member } end
-  return entries
+  if is_set(place) then return redis.call('ZRANGE', base .. place, first, last, 'REV') end
+  if string.sub(place, 1, 5) ~= 'held:' then return redis.call('LRANGE', base .. place, first, last) end
+  -- A held list is filled at the right and settled at the left.
+  local reversed = redis.call('LRANGE', base .. place, -1 - last, -1 - first)
+  local found = {}
+  for index = #reversed, 1, -1 do found[#found + 1] = reversed[index] end
+  return found
 end
 
--- The hash of lines is read in no order; `size` is about how many.
-local function scan_lines(cursor, size)
-  local reply = redis.call('HSCAN', base .. 'lines', cursor, 'COUNT', size)
-  local entries = {}
-  for index = 1, #reply[2], 2 do entries[#entries + 1] = { key = reply[2][index], member = reply[2][index + 1] } end
-  return entries, reply[1] == '0' and '' or reply[1]
-end
-
--- A page from `from` ('' to begin with), which is set to what was really begun with; and where to go on, '' at the end. A few are looked at twice where some may
--- have got another time, or have ended, without being counted.
+-- A page from `from` ('' to begin with): its members, where to go on ('' at the end), what was really begun with, and what they are taken out by where only that
+-- tells. A few are looked at twice where some may have got another time, or have ended, without being counted.
 local function read_page(place, from, size, seen)
   if place == 'lines' then
-    local entries, next_from = scan_lines(from == '' and '0' or from, size)
-    return entries, next_from, from
+    -- The hash of lines is read in no order; `size` is about how many.
+    local reply = redis.call('HSCAN', base .. 'lines', from == '' and '0' or from, 'COUNT', size)
+    local members, keys = {}, {}
+    for index = 1, #reply[2], 2 do
+      keys[#keys + 1] = reply[2][index]
+      members[#members + 1] = reply[2][index + 1]
+    end
+    return members, reply[1] == '0' and '' or reply[1], from, keys
   end
   local last = math.huge
   local name = group_of_lines(place)
@@ -77,20 +69,28 @@ local function read_page(place, from, size, seen)
     from = math.max(0, (from == '' and 0 or tonumber(from)) - math.max(0, shifts() - seen))
   end
   local few = math.min(from + first_size - 1, last)
-  local entries = read_range(place, from, few)
+  local members = read_range(place, from, few)
   local asked = few - from + 1
-  if #entries == asked and few < last then
+  if #members == asked and few < last then
     local bytes = 0
-    for _, entry in ipairs(entries) do bytes = bytes + #entry.member end
+    for _, member in ipairs(members) do bytes = bytes + #member end
     local more = math.min(size - first_size, math.floor(most_bytes / (bytes / first_size + 1)), last - few)
     if more > 0 then
-      for _, entry in ipairs(read_range(place, few + 1, few + more)) do entries[#entries + 1] = entry end
+      for _, member in ipairs(read_range(place, few + 1, few + more)) do members[#members + 1] = member end
       asked = asked + more
     end
   end
-  if #entries < asked or from + #entries - 1 >= last then return entries, '', from end
-  local again = (name or string.sub(place, 1, 7) == 'waiting') and 0 or math.min(16, math.floor(#entries / 4))
-  return entries, from + #entries - again, from
+  if #members < asked or from + #members - 1 >= last then return members, '', from end
+  local again = (name or string.sub(place, 1, 7) == 'waiting') and 0 or math.min(16, math.floor(#members / 4))
+  return members, from + #members - again, from
+end
+
+-- What the member at that index of a page is taken out by.
+local function key_at(place, index, member, from, keys)
+  if keys then return keys[index] end
+  if is_set(place) then return member end
+  local group = group_of_lines(place)
+  return group and field_of(from + index - 1, group) or from + index - 1
 end
 
 -- Names and values from ARGV `from` on: id (any number of times), mark (the tag that it is marked with), group, after, before (when it was added). Returns whether
@@ -110,6 +110,14 @@ local function filter_from(from)
       after = tonumber(value)
     elseif name == 'before' then
       before = tonumber(value)
+    end
+  end
+  local only = #ARGV == from + 1 and ARGV[from] == 'id' and ARGV[from + 1]
+  if only then
+    local text = '"id":"' .. string.gsub(only, '%W', '%%%0') .. '"'
+    local plain, counted = '^{' .. text, '^{"attempts":%d+,' .. text
+    return function(element)
+      return (string.find(element, plain) or string.find(element, counted)) and only or nil
     end
   end
   return function(element)

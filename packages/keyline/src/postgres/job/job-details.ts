@@ -1,0 +1,65 @@
+import type { Database } from "../client/database.ts";
+import type { Statement } from "../client/statement.ts";
+
+/** All that a row says of its job. */
+export interface JobDetail {
+  readonly id: string;
+  readonly state: "waiting" | "scheduled" | "dead" | "cancelled";
+  readonly data: unknown;
+  readonly attempts: number;
+  /** When it was added, in milliseconds since 1970. */
+  readonly at: number;
+  /** When it is due, in milliseconds since 1970, where that is to come. */
+  readonly due: number | null;
+  readonly group_name: string | null;
+  readonly priority: "high" | "low" | null;
+  readonly last_error: string | null;
+  readonly history: readonly unknown[] | null;
+  /** Its place among all jobs, as text: a 64-bit number. */
+  readonly place: string;
+}
+
+export interface DetailFilter {
+  /** States that rows know; a row that waits may be running. */
+  readonly states: readonly JobDetail["state"][];
+  readonly isDue: boolean | undefined;
+  readonly group: string | undefined;
+  readonly ids: readonly string[] | undefined;
+}
+
+const details = `id, state, data, attempts, floor(extract(epoch FROM added_at) * 1000)::float8 AS at,
+  CASE WHEN due_at > now() THEN ceil(extract(epoch FROM due_at) * 1000)::float8 END AS due, group_name, priority, last_error, history, seq::text AS place`;
+
+const named: Statement = {
+  name: "keyline-job-details",
+  text: `SELECT job.* FROM unnest($2::text[]) AS wanted (of_id)
+    CROSS JOIN LATERAL (SELECT ${details}, seq FROM keyline.job WHERE queue = $1 AND id = of_id OFFSET 0) AS job`,
+};
+
+const page: Statement = {
+  name: "keyline-job-page",
+  text: `SELECT ${details} FROM keyline.job WHERE queue = $1 AND seq > $2::bigint AND state = ANY($3::text[])
+      AND ($4::boolean IS NULL OR (state = 'scheduled' AND due_at > now()) <> $4) AND ($5::text IS NULL OR group_name = $5)
+      AND ($6::text[] IS NULL OR id = ANY($6))
+    ORDER BY job.seq LIMIT $7`,
+};
+
+/** What can be read of the rows of one queue's jobs. */
+export class JobDetails {
+  readonly #database: Database;
+  readonly #queue: string;
+
+  constructor(database: Database, queue: string) {
+    this.#database = database;
+    this.#queue = queue;
+  }
+
+  of(ids: readonly string[]): Promise<JobDetail[]> {
+    return this.#database.query<JobDetail>(named, [this.#queue, ids]);
+  }
+
+  /** A page in the order of adding, behind `after`. */
+  page({ states, isDue, group, ids }: DetailFilter, after: string, limit: number): Promise<JobDetail[]> {
+    return this.#database.query<JobDetail>(page, [this.#queue, after, states, isDue ?? null, group ?? null, ids ?? null, limit]);
+  }
+}

@@ -1,0 +1,68 @@
+import { checkId } from "../../runtime/names.ts";
+import type { QueueParts } from "../queue-parts.ts";
+import type { CancelResult } from "./cancel-steps.ts";
+import { checkCancelOptions, type CancelOptions } from "./job-filter.ts";
+import { Jobs } from "./jobs.ts";
+import type { JobsOptions } from "./jobs-options.ts";
+import type { QueuedJob } from "./queued-job.ts";
+
+const noOptions = {};
+
+/** What can be asked of single jobs of a queue, and done to them. */
+export abstract class JobOperations<Input> {
+  readonly #parts: QueueParts;
+  readonly #jobs: Jobs<Input>;
+
+  protected constructor(parts: QueueParts) {
+    this.#parts = parts;
+    this.#jobs = new Jobs(parts);
+  }
+
+  /**
+   * A job and where it is at this moment; undefined where there is none and nothing is remembered of it. On a plain queue it is looked for in all of the
+   * queue, page by page.
+   *
+   * @example
+   * const job = await emails.job(id);
+   * console.log(job?.state, job?.attempts, job?.error);
+   */
+  job(id: string): Promise<QueuedJob<Input> | undefined> {
+    return this.#parts.door.accept(async () => this.#jobs.find(checkId(id)));
+  }
+
+  /**
+   * The jobs that have not ended and those that are dead, or those of a `state` or a `group`, page by page as they are iterated. On a transactional queue in the order of
+   * adding, and one that is there all the time is met once. On a plain queue they are read where they are: one that moves meanwhile may be met twice or not at
+   * all. Throws INVALID_OPTION and INVALID_CURSOR at once.
+   *
+   * @example
+   * for await (const job of emails.jobs({ state: "scheduled", limit: 100 })) console.log(job.id, job.dueAt, job.cursor);
+   */
+  jobs(options: JobsOptions = noOptions): AsyncIterableIterator<QueuedJob<Input>, undefined, void> {
+    return this.#jobs.list(options);
+  }
+
+  /**
+   * Cancels a job, and says what it was. One that waits or is scheduled is gone when this resolves. One that runs has its `signal` aborted within a second, with
+   * JOB_CANCELLED, and is not tried again; on a transactional queue no settle of it commits from then on. A dead letter stays. Throws INVALID_ID,
+   * VALKEY_UNAVAILABLE and, for a transactional queue, POSTGRES_UNAVAILABLE: the same call can be made again.
+   *
+   * @example
+   * const was = await emails.cancel(id); // "waiting", "scheduled", "running", "dead" or "unknown"
+   */
+  cancel(id: string): Promise<CancelResult>;
+  /**
+   * Cancels the jobs that fit, page by page, and returns how many. A filter is required, or `all: true`. What is added meanwhile may be met or not.
+   *
+   * @example
+   * await emails.cancel({ group: "customer-7" });
+   */
+  cancel(options: CancelOptions): Promise<number>;
+  cancel(what: string | CancelOptions): Promise<CancelResult | number> {
+    const { door, canceller } = this.#parts;
+    return door.accept(async () => {
+      if (typeof what !== "object") return canceller.cancel(checkId(what));
+      return canceller.cancelAll(checkCancelOptions(what), what);
+    });
+  }
+}

@@ -1,0 +1,48 @@
+import type { Door } from "../../runtime/door.ts";
+import { Iteration } from "../../runtime/iteration.ts";
+import { PagedSource } from "../../runtime/paged-source.ts";
+import type { QueueStore } from "../../valkey/queue/queue-store.ts";
+import { checkJobsOptions, type JobsOptions } from "./jobs-options.ts";
+import type { PlainJobs } from "./plain-jobs.ts";
+import type { QueuedJob } from "./queued-job.ts";
+import type { RowJobs } from "./row-jobs.ts";
+
+const readyWithinMs = 5_000;
+
+/** What can be seen of the jobs of one queue. */
+export class Jobs<Data> {
+  readonly #parts: { readonly store: QueueStore; readonly door: Door; readonly jobs: PlainJobs | RowJobs };
+
+  constructor(parts: { readonly store: QueueStore; readonly door: Door; readonly jobs: PlainJobs | RowJobs }) {
+    this.#parts = parts;
+  }
+
+  /** See `Queue.job`. */
+  async find(id: string): Promise<QueuedJob<Data> | undefined> {
+    await this.#ready();
+    return this.#parts.jobs.job<Data>(id);
+  }
+
+  /** See `Queue.jobs`. */
+  list(options: JobsOptions): Iteration<QueuedJob<Data>> {
+    const query = checkJobsOptions(options);
+    const { door, jobs } = this.#parts;
+    door.check();
+    const pages = jobs.pages<Data>(query);
+    let left = query.limit;
+    const read = async (): Promise<readonly QueuedJob<Data>[] | undefined> => {
+      await this.#ready();
+      if (left === 0) return undefined;
+      const { done, value } = await pages.next();
+      if (done) return undefined;
+      const page = value.slice(0, left);
+      left -= page.length;
+      return page;
+    };
+    return new Iteration(new PagedSource(() => door.accept(read)));
+  }
+
+  #ready(): Promise<void> {
+    return this.#parts.store.connection.ensureReady(readyWithinMs);
+  }
+}

@@ -1,0 +1,156 @@
+import { walkBegin, type Place, type WalkPlace } from "../../valkey/queue/cancels.ts";
+import type { AnyPlace } from "../../valkey/queue/job-pages.ts";
+import type { QueueStore } from "../../valkey/queue/queue-store.ts";
+import { readHead } from "../letters/dead-letter.ts";
+import type { LetterShelf } from "../letters/letter-shelf.ts";
+import { walk } from "./job-walk.ts";
+import { writeCursor, type JobsQuery } from "./jobs-options.ts";
+import { endedJob, jobOfElement, jobOfLetter, type JobState, type QueuedJob } from "./queued-job.ts";
+
+const letterPage = 50;
+const groupPage = 50;
+const onceAgain = 2;
+
+/** The jobs of a plain queue, as they are found on Valkey. */
+export class PlainJobs {
+  readonly #store: QueueStore;
+  readonly #shelf: LetterShelf;
+
+  constructor(store: QueueStore, shelf: LetterShelf) {
+    this.#store = store;
+    this.#shelf = shelf;
+  }
+
+  async job<Data>(id: string): Promise<QueuedJob<Data> | undefined> {
+    // One that fails while it is looked for goes back to where it was looked for before.
+    for (let tried = 0; tried < onceAgain; tried++) {
+      const found = (await this.#seek<Data>(id)) ?? (await this.#ended<Data>(id));
+      if (found) return found;
+    }
+    return undefined;
+  }
+
+  async *pages<Data>(query: JobsQuery): AsyncGenerator<readonly QueuedJob<Data>[]> {
+    let [at = "", from = "", groups = "0"] = query.cursor;
+    for await (const [place, scan] of this.#places(query, at, groups)) {
+      groups = scan;
+      if (place === "dead") {
+        yield* this.#letterPages<Data>(query, place === at ? from : "");
+        continue;
+      }
+      yield* this.#placePages<Data>(place, { query, from: place === at ? from : "", scan });
+      [at, from] = ["", ""];
+    }
+  }
+
+  async *#placePages<Data>(
+    place: AnyPlace,
+    { query: { group }, from, scan }: { readonly query: JobsQuery; readonly from: string; readonly scan: string },
+  ): AsyncGenerator<readonly QueuedJob<Data>[]> {
+    const filter = group === undefined ? [] : ["group", group];
+    // Pages overlap a little.
+    let before: readonly string[] = [];
+    for (let next: WalkPlace | undefined = { ...walkBegin, from }; next;) {
+      const page = await this.#store.jobPages.read(place, next, filter);
+      const seen = new Set(before);
+      before = page.found.map(({ raw }) => raw);
+      yield page.found.flatMap(({ raw, due, behind }) => {
+        if (seen.has(raw)) return [];
+        return jobOfElement<Data>(raw, { state: stateAt(place), due, cursor: writeCursor([place, behind, scan]) }) ?? [];
+      });
+      ({ next } = page);
+    }
+  }
+
+  async #seek<Data>(id: string): Promise<QueuedJob<Data> | undefined> {
+    let job: QueuedJob<Data> | undefined;
+    const look = async (place: AnyPlace, at: WalkPlace): Promise<WalkPlace | "enough" | undefined> => {
+      const { found, next } = await this.#store.jobPages.read(place, at, ["id", id]);
+      const [first] = found;
+      if (first) job ??= jobOfElement<Data>(first.raw, { state: stateAt(place), due: first.due, cursor: "" });
+      return job ? "enough" : next;
+    };
+    await walk(
+      this.#store,
+      { scheduled: true, waiting: true, running: true, group: undefined },
+      {
+        wait: look,
+        held: async (worker, from) => {
+          const next = await look(`held:${worker}`, { ...walkBegin, from });
+          return typeof next === "object" ? next.from : next;
+        },
+      },
+    );
+    return job;
+  }
+
+  async #ended<Data>(id: string): Promise<QueuedJob<Data> | undefined> {
+    const heads = (await this.#store.letters.of([id])).map(readHead);
+    const [letter] = await this.#shelf.read(heads.slice(-1));
+    if (letter) return jobOfLetter(letter, "");
+    const [text = ""] = await this.#store.outcomes.find([id]);
+    if (!text.startsWith("{")) return undefined;
+    return endedJob(id, text.startsWith('{"outcome":"cancelled"') ? "cancelled" : "completed");
+  }
+
+  /** Where the jobs that fit are, from `at` on, in the order in which jobs move; and where the scan of groups was that it came from. */
+  async *#places(query: JobsQuery, at: string, groups: string): AsyncGenerator<readonly [AnyPlace | "dead", string]> {
+    let isThere = at === "";
+    const wants = (...states: JobState[]): boolean => query.state === undefined || states.includes(query.state);
+    if (wants("scheduled") && (isThere || at === "scheduled")) {
+      isThere = true;
+      yield ["scheduled", "0"];
+    }
+    const isInLines = at.startsWith("line");
+    if (wants("blocked") && (isThere || isInLines)) {
+      for await (const [place, scan] of this.#lines(query.group, isInLines ? at : "", groups)) yield [place, scan];
+      isThere = true;
+    }
+    for (const list of ["waiting", "waiting:high", "waiting:low"] as const) {
+      if (!wants("waiting") || !(isThere || at === list)) continue;
+      isThere = true;
+      yield [list, "0"];
+    }
+    if (wants("running") && (isThere || at.startsWith("held:"))) {
+      const workers = [...(await this.#store.leases.workers()), ...(await this.#store.leases.goneWorkers(Infinity))].sort();
+      for (const worker of workers) if (isThere || `held:${worker}` >= at) yield [`held:${worker}`, "0"];
+      isThere = true;
+    }
+    if (wants("dead")) yield ["dead", "0"];
+  }
+
+  async *#lines(group: string | undefined, at: string, from: string): AsyncGenerator<readonly [Place, string]> {
+    let scan = from;
+    let isThere = at === "";
+    do {
+      const page = group === undefined ? await this.#store.jobPages.groups(scan, groupPage) : { names: [group], next: "0" };
+      const places = page.names.flatMap((name): Place[] => [`lines:${name}`, `line:${name}`]);
+      // One that is gone meanwhile: its page from the beginning.
+      if (!places.includes(at as Place)) isThere = true;
+      for (const place of places) {
+        isThere ||= place === at;
+        if (isThere) yield [place, scan];
+      }
+      scan = page.next;
+    } while (scan !== "0");
+  }
+
+  async *#letterPages<Data>({ group }: JobsQuery, from: string): AsyncGenerator<readonly QueuedJob<Data>[]> {
+    for (let last = from === "" ? Number.MAX_SAFE_INTEGER - 1 : Number(from) - 1; ;) {
+      const heads = await this.#shelf.page({ first: 0, last, after: undefined, order: "newest", limit: letterPage });
+      const fitting = group === undefined ? heads : heads.filter((head) => head.group === group);
+      const letters = await this.#shelf.read(fitting);
+      yield letters.flatMap((letter, index) =>
+        letter ? [jobOfLetter<Data>(letter, writeCursor(["dead", String(fitting[index]?.place), "0"]))] : [],
+      );
+      if (heads.length < letterPage) return;
+      last = (heads.at(-1)?.place ?? 0) - 1;
+    }
+  }
+}
+
+function stateAt(place: AnyPlace): JobState {
+  if (place === "scheduled") return "scheduled";
+  if (place.startsWith("held:")) return "running";
+  return place.startsWith("line") ? "blocked" : "waiting";
+}

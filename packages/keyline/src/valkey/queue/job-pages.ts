@@ -1,0 +1,64 @@
+import type { ValkeyConnection } from "../client/connection.ts";
+import { scriptsBeside } from "../client/script.ts";
+import { nextPlace, type JobFilterValues, type Place, type WalkPlace } from "./cancels.ts";
+import type { QueueKeys } from "./keys.ts";
+
+const script = scriptsBeside(import.meta.url);
+const readPage = script(1, "base", "place", "groups", "tell-end", "cancelled", "look", "jobs-page");
+
+/** A job as it was found. */
+export interface FoundJob {
+  readonly raw: string;
+  /** When it is due, in the server's milliseconds, where that is known. */
+  readonly due: number | undefined;
+  /** Where to go on behind it. */
+  readonly behind: string;
+}
+
+/** Where jobs are: see scripts/look.lua. */
+export type AnyPlace = Place | `held:${string}`;
+
+/** Reads jobs of one queue page by page, so few at a time that the server answers others in between. */
+export class JobPages {
+  readonly #connection: ValkeyConnection;
+  readonly #keys: QueueKeys;
+
+  constructor(connection: ValkeyConnection, keys: QueueKeys) {
+    this.#connection = connection;
+    this.#keys = keys;
+  }
+
+  /** Those of a page that fit, and where to go on if there is more. */
+  async read(
+    place: AnyPlace,
+    { from, size, shifts }: WalkPlace,
+    filter: JobFilterValues,
+  ): Promise<{ readonly found: readonly FoundJob[]; readonly next: WalkPlace | undefined }> {
+    const reply = await readPage.run(this.#connection, [this.#keys.workers, place, from, size, shifts, ...filter]);
+    const [next, taken, bytes, ...rest] = reply as [string, number, number, ...string[]];
+    const found: FoundJob[] = [];
+    for (let index = 0; index < rest.length; index += 3) {
+      const due = rest[index + 1] ?? "";
+      found.push({ raw: rest[index] ?? "", due: due === "" ? undefined : Number(due), behind: rest[index + 2] ?? "" });
+    }
+    return { found, next: next === "" ? undefined : nextPlace(next, bytes, taken) };
+  }
+
+  /** The jobs of each group that have their turn: see scripts/groups.lua. */
+  async admitted(groups: readonly string[]): Promise<Map<string, ReadonlySet<string>>> {
+    const admitted = new Map<string, ReadonlySet<string>>();
+    if (groups.length === 0) return admitted;
+    const texts = await this.#connection.client.hmget(this.#keys.groups, ...groups);
+    groups.forEach((group, index) => {
+      const words = (texts[index] ?? "").replace(/^-?\d+ -?\d+\|/, "").split(" ");
+      admitted.set(group, new Set(words.filter((_, place) => place % 2 === 0)));
+    });
+    return admitted;
+  }
+
+  /** A page of the groups that have jobs, and where to go on; "0" to begin with and at the end. */
+  async groups(cursor: string, count: number): Promise<{ readonly names: readonly string[]; readonly next: string }> {
+    const [next, found] = await this.#connection.client.hscan(this.#keys.groups, cursor, "COUNT", count);
+    return { names: found.filter((_, index) => index % 2 === 0), next };
+  }
+}

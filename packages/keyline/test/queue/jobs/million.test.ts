@@ -1,0 +1,70 @@
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { openQuietStage, type Stage } from "../../support/stage.ts";
+
+let stage: Stage;
+beforeAll(async () => {
+  stage = await openQuietStage();
+});
+afterAll(() => stage.close());
+
+const million = 1_000_000;
+const thresholdUs = 1_000;
+
+interface Load {
+  readonly calls: number;
+  /** What a call took of the server's own time, on the average: a busy machine does not count. */
+  readonly meanUs: number;
+  /** Calls that took longer than a millisecond by the clock on the wall, and the longest of them: on a busy machine others had the processor meanwhile. */
+  readonly slow: number;
+  readonly longestUs: number;
+}
+
+async function loadOf(work: () => Promise<void>): Promise<Load> {
+  await stage.valkey.config("RESETSTAT");
+  await stage.valkey.slowlog("RESET");
+  const before = await cpuUs();
+  await work();
+  const used = (await cpuUs()) - before;
+  const calls = Number(/cmdstat_evalsha:calls=(\d+)/.exec(await stage.valkey.info("commandstats"))?.[1]);
+  const entries = (await stage.valkey.slowlog("GET", 10_000)) as [number, number, number, string[]][];
+  const slow = entries.filter(([, , , words]) => words[0]?.toLowerCase() === "evalsha").map(([, , us]) => us);
+  return { calls, meanUs: used / calls, slow: slow.length, longestUs: Math.max(0, ...slow) };
+}
+
+async function cpuUs(): Promise<number> {
+  const text = await stage.valkey.info("cpu");
+  const read = (name: string): number => Number(new RegExp(`${name}:([\\d.]+)`).exec(text)?.[1]);
+  return (read("used_cpu_user_main_thread") + read("used_cpu_sys_main_thread")) * 1e6;
+}
+
+test("on a queue of a million jobs no call keeps Valkey for longer than a millisecond", { timeout: 240_000 }, async () => {
+  const queue = stage.keyline().queue<string>("long");
+  const base = `${stage.prefix}:{long}:`;
+  const data = "x".repeat(40);
+  const elementOf = (index: number): string => `{"id":"job-${index}","at":${1_700_000_000_000 + index},"data":"${data}"}`;
+  for (let first = 0; first < million; first += 5_000) {
+    await stage.valkey.lpush(`${base}waiting`, ...Array.from({ length: 5_000 }, (_, index) => elementOf(first + index)));
+  }
+  for (let first = 0; first < 100_000; first += 5_000) {
+    const members = Array.from({ length: 5_000 }, (_, index) => [4e12 + first + index, elementOf(million + first + index)]).flat();
+    await stage.valkey.zadd(`${base}scheduled`, ...members);
+  }
+  await stage.valkey.config("SET", "slowlog-max-len", 20_000);
+  await stage.valkey.config("SET", "slowlog-log-slower-than", thresholdUs);
+
+  const load = await loadOf(async () => {
+    expect(await queue.counts()).toMatchObject({ waiting: million, scheduled: 100_000 });
+    for (const index of [999_999, 400_000, million + 50_000]) expect(await queue.job(`job-${index}`)).toMatchObject({ id: `job-${index}` });
+    let listed = 0;
+    for await (const job of queue.jobs({ limit: 120_000 })) if (job.state !== "dead") listed++;
+    expect(listed).toBe(120_000);
+    for (const index of [3, 500_000, 999_990]) expect(await queue.cancel(`job-${index}`)).toBe("waiting");
+    expect(await queue.cancel(`job-${million + 70_000}`)).toBe("scheduled");
+    expect(await queue.cancel({ after: 1_700_000_000_000 + 700_000, before: 1_700_000_000_000 + 700_300 })).toBe(300);
+    expect(await queue.counts()).toMatchObject({ waiting: million - 303, scheduled: 99_999 });
+  });
+  expect(load.calls).toBeGreaterThan(10_000);
+  expect(load.meanUs).toBeLessThan(thresholdUs / 2);
+  expect(load.slow).toBeLessThan(load.calls / 10);
+  expect(load.longestUs).toBeLessThan(500_000);
+});
