@@ -25,6 +25,7 @@ afterAll(async () => {
 
 type Op =
   | { readonly kind: "add"; readonly group: string | undefined; readonly delay: number; readonly priority: AddOptions["priority"] }
+  | { readonly kind: "once"; readonly key: string; readonly delay: number }
   | { readonly kind: "limit"; readonly concurrency: number | null; readonly max: number | null }
   | { readonly kind: "pause" | "resume"; readonly group: string | undefined }
   | { readonly kind: "kill" | "flush" | "restart" };
@@ -37,6 +38,11 @@ const add = fc.record({
   delay: fc.oneof({ weight: 4, arbitrary: fc.constant(0) }, { weight: 1, arbitrary: fc.integer({ min: 1, max: 300 }) }),
   priority: fc.constantFrom("high" as const, "normal" as const, "low" as const),
 });
+const once = fc.record({
+  kind: fc.constant("once" as const),
+  key: fc.constantFrom("k", "l", "m"),
+  delay: fc.constantFrom(0, 200),
+});
 const limit = fc.record({
   kind: fc.constant("limit" as const),
   concurrency: fc.option(fc.integer({ min: 2, max: 10 })),
@@ -47,6 +53,7 @@ const fault = (kinds: readonly ("kill" | "flush" | "restart")[]): fc.Arbitrary<O
 const lives = (kinds: readonly ("kill" | "flush" | "restart")[]): fc.Arbitrary<Op[]> => {
   const op = fc.oneof(
     { weight: 12, arbitrary: add },
+    { weight: 3, arbitrary: once },
     { weight: 2, arbitrary: limit },
     { weight: 2, arbitrary: pause },
     { weight: 2, arbitrary: fault(kinds) },
@@ -55,6 +62,7 @@ const lives = (kinds: readonly ("kill" | "flush" | "restart")[]): fc.Arbitrary<O
 };
 
 let runs = 0;
+const hour = 3_600_000;
 
 /** Runs the operations while workers work in processes of their own, and returns what was added and what took effect, by group. */
 async function live(ops: readonly Op[], transactional: boolean): Promise<{ added: Map<string, number[]>; ran: Map<string, number[]> }> {
@@ -79,6 +87,7 @@ async function live(ops: readonly Op[], transactional: boolean): Promise<{ added
   };
   const working = [startWorker(), startWorker()];
   const added = new Map<string, number[]>();
+  const holders = new Map<string, string>();
   let n = 0;
   for (const op of ops) {
     if (op.kind === "add") {
@@ -93,6 +102,16 @@ async function live(ops: readonly Op[], transactional: boolean): Promise<{ added
         await addOnce(queue, { n, id: `j${n}`, options });
         added.set(groupName ?? "", [...(added.get(groupName ?? "") ?? []), n++]);
       }
+    } else if (op.kind === "once") {
+      // From two callers at once, and whoever does not know what became of it asks again: one of all is there.
+      const { key, delay } = op;
+      const options = { deduplicate: { key, window: hour }, ...(delay > 0 && { delay }) };
+      const answers = await Promise.all([1, 2].map(() => insist(() => queue.add({ n: holders.has(key) ? -1 : n }, options))));
+      const holder = holders.get(key);
+      expect(new Set(answers.map(({ id }) => id))).toEqual(new Set([holder ?? answers[0]?.id]));
+      if (holder !== undefined) continue;
+      holders.set(key, answers[0]?.id ?? "");
+      added.set("", [...(added.get("") ?? []), n++]);
     } else if (op.kind === "limit") {
       const rate = op.max === null ? null : { max: op.max, per: 200 };
       await insist(() => queue.setLimits({ concurrency: op.concurrency, rate }));
