@@ -259,6 +259,33 @@ describe.each([{ transactional: false }, { transactional: true }])("with transac
   });
 });
 
+test("a job that sleeps, or waits for a signal, goes on when its time has come", async () => {
+  const queue = t.keyline.queue<string>("long", { transactional: true });
+  const done: string[] = [];
+  queue.work(async (job) => {
+    await job.sleep("cool down", hour);
+    const answer = await job.signalled("approved", { timeout: day }).catch((error: { code?: string }) => {
+      if (error.code !== "TIMEOUT") throw error;
+      return "nobody";
+    });
+    done.push(`${job.data} ${JSON.stringify(answer)}`);
+  });
+  await queue.addMany([{ data: "a", id: "a1" }, { data: "b" }]);
+  expect((await t.drain()).map(({ outcome }) => outcome)).toEqual(["snoozed", "snoozed"]);
+  await t.advance(hour - 60_000);
+  expect(await t.drain()).toEqual([]);
+  await t.advance(60_000);
+  expect(await t.drain()).toHaveLength(2);
+  await queue.signal("a1", "approved", { by: "ada" });
+  await t.drain();
+  expect(done).toHaveLength(1);
+  expect(done[0]).toContain("ada");
+  await t.advance(day);
+  await t.drain();
+  expect(done[1]).toBe('b "nobody"');
+  expect(await t.drain()).toEqual([]);
+});
+
 test("rows of other tables are left alone", async () => {
   const pool = new pg.Pool({ connectionString: t.databaseUrl });
   await pool.query("CREATE TABLE keepsake AS SELECT timestamptz '2026-01-01' AS at");
