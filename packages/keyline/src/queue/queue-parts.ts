@@ -9,6 +9,7 @@ import type { QueueStore } from "../valkey/queue/queue-store.ts";
 import type { Adder } from "./add/adder.ts";
 import type { Gatekeeper } from "./gates/gatekeeper.ts";
 import type { Canceller } from "./jobs/canceller.ts";
+import type { Promotion } from "./jobs/promotion.ts";
 import type { PlainJobs } from "./jobs/plain-jobs.ts";
 import type { RowJobs } from "./jobs/row-jobs.ts";
 import type { JobRecord } from "./worker/job-record.ts";
@@ -40,6 +41,7 @@ export interface QueueParts {
   readonly canceller: Canceller;
   readonly listening: Listening;
   readonly jobs: PlainJobs | RowJobs;
+  readonly promotion: Promotion;
   createBlockingConnection(blockMs: number): ValkeyConnection;
   readonly workers: Set<{ stop(options?: { readonly timeout?: number }): Promise<void> }>;
   readonly door: Door;

@@ -18,7 +18,9 @@ import { JobOutlet } from "./add/job-outlet.ts";
 import { Gatekeeper } from "./gates/gatekeeper.ts";
 import { Canceller } from "./jobs/canceller.ts";
 import { PlainJobs } from "./jobs/plain-jobs.ts";
+import { Promotion } from "./jobs/promotion.ts";
 import { RowJobs } from "./jobs/row-jobs.ts";
+import { PromotedRows } from "../postgres/job/promoted-rows.ts";
 import { JobDetails } from "../postgres/job/job-details.ts";
 import { JobRecord } from "./worker/job-record.ts";
 import { LettersInRows } from "./letters/letters-in-rows.ts";
@@ -139,7 +141,19 @@ export class Queues {
       const onlyPlain = { record: undefined, transactionalAdder: undefined, deadTable: undefined, signals: undefined };
       const canceller = new Canceller(store, { gatekeeper, record: undefined });
       const jobs = new PlainJobs(store, lettersOnValkey);
-      return { ...common, ...onlyPlain, listening, gatekeeper, canceller, jobs, adder, scheduleBook, shelves: [lettersOnValkey] };
+      const promotion = new Promotion(store, { record: undefined });
+      return {
+        ...common,
+        ...onlyPlain,
+        listening,
+        gatekeeper,
+        canceller,
+        jobs,
+        promotion,
+        adder,
+        scheduleBook,
+        shelves: [lettersOnValkey],
+      };
     }
     const database = this.#setup.requireDatabase(`the transactional queue ${name}`);
     const relay = this.#relayFor(database);
@@ -158,9 +172,10 @@ export class Queues {
     const shelves = [new LettersInRows(deadTable, outlet), lettersOnValkey];
     const canceller = new Canceller(store, { gatekeeper, record: { database, rows: table.cancelled } });
     const signals = new JobSignals(table.parked, outlet);
+    const promotion = new Promotion(store, { record: { rows: new PromotedRows(database, name), outlet } });
     const jobs = new RowJobs(store, { details: new JobDetails(database, name), outcomes: table.outcomes });
     const adders = { adder: transactionalAdder, transactionalAdder };
-    return { ...common, ...adders, listening, gatekeeper, canceller, jobs, record, scheduleBook, deadTable, signals, shelves };
+    return { ...common, ...adders, listening, gatekeeper, canceller, jobs, promotion, record, scheduleBook, deadTable, signals, shelves };
   }
 
   #relayFor(database: Database): JobRelay {

@@ -17,6 +17,8 @@ export interface JobDetail {
   readonly history: readonly unknown[] | null;
   /** Its place among all jobs, as text: a 64-bit number. */
   readonly place: string;
+  /** It sleeps, or waits for a signal. */
+  readonly is_parked: boolean;
 }
 
 export interface DetailFilter {
@@ -28,7 +30,7 @@ export interface DetailFilter {
 }
 
 const details = `id, state, data, attempts, floor(extract(epoch FROM added_at) * 1000)::float8 AS at,
-  CASE WHEN due_at > now() THEN ceil(extract(epoch FROM due_at) * 1000)::float8 END AS due, group_name, priority, last_error, history, seq::text AS place`;
+  CASE WHEN due_at > now() THEN ceil(extract(epoch FROM due_at) * 1000)::float8 END AS due, group_name, priority, last_error, history, seq::text AS place, parked IS NOT NULL AS is_parked`;
 
 const named: Statement = {
   name: "keyline-job-details",

@@ -43,6 +43,16 @@ export abstract class JobOperations<Input> {
   }
 
   /**
+   * Makes a scheduled job due now: one that waits for its own time, or for its next attempt. Returns false when it is not scheduled.
+   *
+   * @example
+   * await emails.promote(id);
+   */
+  promote(id: string): Promise<boolean> {
+    return this.#parts.door.accept(async () => this.#parts.promotion.promote(checkId(id)));
+  }
+
+  /**
    * Cancels a job, and says what it was. One that waits or is scheduled is gone when this resolves. One that runs has its `signal` aborted within a second, with
    * JOB_CANCELLED, and is not tried again; on a transactional queue no settle of it commits from then on. A dead letter stays. Throws INVALID_ID,
    * VALKEY_UNAVAILABLE and, for a transactional queue, POSTGRES_UNAVAILABLE: the same call can be made again.

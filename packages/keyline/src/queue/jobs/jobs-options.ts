@@ -12,7 +12,7 @@ export interface JobsOptions {
   readonly cursor?: string;
 }
 
-export type ListedState = "waiting" | "scheduled" | "blocked" | "running" | "dead";
+export type ListedState = "waiting" | "scheduled" | "blocked" | "running" | "parked" | "dead";
 
 export interface JobsQuery {
   readonly state: ListedState | undefined;
@@ -22,7 +22,7 @@ export interface JobsQuery {
 }
 
 const optionNames = new Set<string>(["state", "group", "limit", "cursor"] satisfies (keyof JobsOptions)[]);
-const states = new Set<string>(["waiting", "scheduled", "blocked", "running", "dead"] satisfies ListedState[]);
+const states = new Set<string>(["waiting", "scheduled", "blocked", "running", "parked", "dead"] satisfies ListedState[]);
 
 /** Throws INVALID_OPTION and INVALID_CURSOR. */
 export function checkJobsOptions(options: JobsOptions): JobsQuery {

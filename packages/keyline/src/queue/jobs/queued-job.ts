@@ -5,7 +5,7 @@ import type { DeadLetter } from "../letters/dead-letter.ts";
 import type { Priority } from "../options.ts";
 
 /** Where a job is: see docs/job-lifecycle.md. */
-export type JobState = "waiting" | "scheduled" | "blocked" | "running" | "dead" | "completed" | "cancelled";
+export type JobState = "waiting" | "scheduled" | "blocked" | "running" | "parked" | "dead" | "completed" | "cancelled";
 
 /** What is known of a job at the moment when it was looked at. */
 export interface QueuedJob<Data = unknown> {

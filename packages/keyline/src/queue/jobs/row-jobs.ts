@@ -48,9 +48,10 @@ export class RowJobs {
   async #statesOf(rows: readonly JobDetail[], held: ReadonlySet<string>): Promise<JobState[]> {
     const groups = [...new Set(rows.flatMap(({ group_name: group, state }) => (group === null || state === "dead" ? [] : [group])))];
     const admitted = await this.#store.jobPages.admitted(groups);
-    return rows.map(({ id, state, due, group_name: group }) => {
+    return rows.map(({ id, state, due, group_name: group, is_parked: isParked }) => {
       if (state === "dead" || state === "cancelled") return state;
       if (held.has(id)) return "running";
+      if (isParked) return "parked";
       const turns = group === null ? undefined : admitted.get(group);
       // Where the group is not known on Valkey, the job is still to come there.
       if (turns && turns.size > 0 && !turns.has(id)) return "blocked";

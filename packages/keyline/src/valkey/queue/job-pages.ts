@@ -4,7 +4,9 @@ import { nextPlace, type JobFilterValues, type Place, type WalkPlace } from "./c
 import type { QueueKeys } from "./keys.ts";
 
 const script = scriptsBeside(import.meta.url);
-const readPage = script(1, "base", "place", "groups", "tell-end", "cancelled", "look", "jobs-page");
+const looking = ["base", "place", "groups", "tell-end", "cancelled", "look"] as const;
+const readPage = script(1, ...looking, "jobs-page");
+const promotePage = script(1, ...looking, "promote-page");
 
 /** A job as it was found. */
 export interface FoundJob {
@@ -42,6 +44,17 @@ export class JobPages {
       found.push({ raw: rest[index] ?? "", due: due === "" ? undefined : Number(due), behind: rest[index + 2] ?? "" });
     }
     return { found, next: next === "" ? undefined : nextPlace(next, bytes, taken) };
+  }
+
+  /** Makes the job due now if it is on a page of where jobs wait for their time. */
+  async promote(
+    place: Place,
+    { from, size, shifts }: WalkPlace,
+    id: string,
+  ): Promise<{ readonly isThere: boolean; readonly next: WalkPlace | undefined }> {
+    const reply = await promotePage.run(this.#connection, [this.#keys.workers, place, from, size, shifts, "id", id]);
+    const [next, taken, bytes, isThere] = reply as [string, number, number, number];
+    return { isThere: isThere === 1, next: next === "" ? undefined : nextPlace(next, bytes, taken) };
   }
 
   /** The jobs of each group that have their turn: see scripts/groups.lua. */
