@@ -82,11 +82,16 @@ export class Ahead<Data> {
   }
 
   /** These are held now. */
-  take(jobs: readonly HeldJob<Data>[], { mayBegin, mayWait }: { readonly mayBegin: boolean; readonly mayWait: boolean }): void {
+  take(
+    jobs: readonly HeldJob<Data>[],
+    { mayBegin, mayWait, isLetThrough }: { readonly mayBegin: boolean; readonly mayWait: boolean; readonly isLetThrough: boolean },
+  ): void {
+    // What gates let through has been counted as running, and a rate would not give it back.
+    if (mayBegin && isLetThrough && !jobs.some((job) => this.#mustBeAlone(job))) return this.#begin(jobs);
     for (const job of jobs) this.#jobs.push(job);
     if (mayBegin) this.begin();
     // What was taken before there were gates, or before the worker was to stop, is for others.
-    if (!mayWait && this.#jobs.length > 0) this.giveBack();
+    if (!(mayBegin && mayWait) && this.#jobs.length > 0) this.giveBack();
   }
 
   /** Begins as many as there is room for, unless they are to go back. */

@@ -71,7 +71,7 @@ export class Exchange<Data> implements ShiftExchange<HeldJob<Data>, Beat> {
     this.#ends = new JobEnds({ ...parts, again: (job, disposal) => this.end(job, disposal) });
     this.#rounds = new Rounds({
       ...parts,
-      taken: (elements) => this.#accept(elements),
+      taken: (elements, isLetThrough) => this.#accept(elements, isLetThrough),
       fewerTaken: (missing, gate) => this.#followTake(missing, gate),
     });
     this.#ahead = new Ahead({
@@ -229,11 +229,11 @@ export class Exchange<Data> implements ShiftExchange<HeldJob<Data>, Beat> {
     });
   }
 
-  #accept(elements: readonly string[]): void {
+  #accept(elements: readonly string[], isLetThrough = false): void {
     const how = { isOrdered: this.#gates.isOrdered, isDoubtful: this.#gates.isCancelling };
     const jobs = elements.map((element) => new HeldJob<Data>(element, how));
     this.#held.join(jobs);
-    this.#ahead.take(jobs, { mayBegin: this.#isTaking, mayWait: this.#isTaking && !this.#gates.isGated });
+    this.#ahead.take(jobs, { mayBegin: this.#isTaking, mayWait: !this.#gates.isGated, isLetThrough });
   }
 
   async #reconcile(): Promise<void> {

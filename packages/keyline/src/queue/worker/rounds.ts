@@ -22,7 +22,8 @@ export interface RoundsParts<Data> {
   readonly gates: GateMemory;
   readonly ties: Ties;
   readonly events: ExchangeEvents<HeldJob<Data>>;
-  taken(elements: readonly string[]): void;
+  /** `isLetThrough`: the gates were looked at, and these count as running. */
+  taken(elements: readonly string[], isLetThrough: boolean): void;
   /** A take brought so many fewer than it asked for. */
   fewerTaken(missing: number, gate: Gate | undefined): void;
 }
@@ -67,7 +68,7 @@ export class Rounds<Data> {
     } else {
       this.#noteEnds(finished, reply.missing);
       if (reply.gate && (take > 0 || reply.gate.state === "plain")) gates.note(reply.gate);
-      if (reply.taken.length > 0) this.#parts.taken(reply.taken);
+      if (reply.taken.length > 0) this.#parts.taken(reply.taken, reply.gate !== undefined);
       if (take > 0) this.#parts.fewerTaken(take - reply.taken.length, reply.gate);
     }
   }

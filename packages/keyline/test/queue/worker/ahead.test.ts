@@ -137,3 +137,19 @@ test("a worker whose handlers are slow, or not known, takes none ahead", async (
   await eventually("nothing is left", async () => (await queue.counts()).waiting === 0);
   await worker.stop();
 });
+
+test("what a rate has let through begins, also while there are new gates to look at", async () => {
+  const queue = stage.keyline().queue<number>("let-through");
+  await queue.setLimits({ rate: { max: 5, per: 3_600_000 } });
+  const begun: number[] = [];
+  const worker = queue.work(({ data }) => void begun.push(data), { concurrency: 5 });
+  let isOver = false;
+  const changing = (async () => {
+    for (let round = 0; !isOver; round++) await queue.setLimits({ concurrency: 100 + (round % 2) });
+  })();
+  await queue.addMany(Array.from({ length: 10 }, (_, data) => ({ data })));
+  await eventually("as many as may have begun", () => begun.length === 5);
+  isOver = true;
+  await changing;
+  await worker.stop();
+});
