@@ -2,7 +2,8 @@
  * DESIGN. Nothing on Valkey finds a job by its id. So jobs are looked for page by page, each page a script that looks at so few of them that the server answers
  * others in between (valkey/queue/scripts/look.lua), and by text alone.
  *
- * The order is that in which jobs move: scheduled, the lines of groups, the lists of those that wait, what workers hold. One that moves on meanwhile is met later.
+ * The order is that in which jobs move: the lines of groups, scheduled, the lists of those that wait, what workers hold. One that moves on meanwhile is met
+ * later: also because one of its group was taken out.
  */
 import { walkBegin, type Place, type WalkPlace } from "../../valkey/queue/cancels.ts";
 import type { QueueStore } from "../../valkey/queue/queue-store.ts";
@@ -55,23 +56,24 @@ async function walkWorkers(store: QueueStore, pages: WalkPages): Promise<boolean
 
 /** Places that can be looked at side by side. */
 async function* placesOf(store: QueueStore, range: WalkRange): AsyncGenerator<readonly Place[]> {
-  const { scheduled, waiting, group, isByGroup = false } = range;
+  const { scheduled, waiting } = range;
+  if (waiting) yield* lineParts(store, range);
   if (scheduled) yield ["scheduled"];
-  if (!waiting) return;
-  if (group !== undefined) {
-    yield linesOf(group);
-  } else if ((await store.reads.counts()).blocked > 0) {
-    if (!isByGroup) yield ["lines"];
-    let places: Place[] = [];
-    for await (const name of store.reads.groups()) {
-      places.push(...linesOf(name).slice(isByGroup ? 0 : 1));
-      if (places.length < atOnce) continue;
-      yield places;
-      places = [];
-    }
-    if (places.length > 0) yield places;
+  if (waiting) for (const list of lists) yield [list];
+}
+
+async function* lineParts(store: QueueStore, { group, isByGroup = false }: WalkRange): AsyncGenerator<readonly Place[]> {
+  if (group !== undefined) return yield linesOf(group);
+  if ((await store.reads.counts()).blocked === 0) return;
+  if (!isByGroup) yield ["lines"];
+  let places: Place[] = [];
+  for await (const name of store.reads.groups()) {
+    places.push(...linesOf(name).slice(isByGroup ? 0 : 1));
+    if (places.length < atOnce) continue;
+    yield places;
+    places = [];
   }
-  for (const list of lists) yield [list];
+  if (places.length > 0) yield places;
 }
 
 function linesOf(group: string): [Place, Place] {

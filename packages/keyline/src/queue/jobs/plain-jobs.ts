@@ -97,14 +97,14 @@ export class PlainJobs {
   async *#places(query: JobsQuery, at: string, groups: string): AsyncGenerator<readonly [AnyPlace | "dead", string]> {
     let isThere = at === "";
     const wants = (...states: JobState[]): boolean => query.state === undefined || states.includes(query.state);
-    if (wants("scheduled") && (isThere || at === "scheduled")) {
-      isThere = true;
-      yield ["scheduled", "0"];
-    }
     const isInLines = at.startsWith("line");
     if (wants("blocked") && (isThere || isInLines)) {
       for await (const [place, scan] of this.#lines(query.group, isInLines ? at : "", groups)) yield [place, scan];
       isThere = true;
+    }
+    if (wants("scheduled") && (isThere || at === "scheduled")) {
+      isThere = true;
+      yield ["scheduled", "0"];
     }
     for (const list of ["waiting", "waiting:high", "waiting:low"] as const) {
       if (!wants("waiting") || !(isThere || at === list)) continue;

@@ -201,6 +201,14 @@ describe.each([{ transactional: false }, { transactional: true }])("cancel (tran
     await worker.stop();
   });
 
+  test("of a group whose next job is scheduled as soon as one of it is taken out takes all", async () => {
+    const queue = open("group-later");
+    await queue.addMany(Array.from({ length: 30 }, (_, data) => ({ data, group: "g", delay: 60_000 })));
+    await eventually("all are there", async () => (await queue.counts()).blocked === 29);
+    expect(await queue.cancel({ group: "g" })).toBe(30);
+    expect(await queue.counts()).toMatchObject({ blocked: 0, scheduled: 0, waiting: 0 });
+  });
+
   test("by state, by time, by ids, and all", async () => {
     const queue = open("filters");
     await queue.addMany([{ data: 1 }, { data: 2, delay: 60_000 }, { data: 3, group: "g" }, { data: 4, group: "g" }]);
