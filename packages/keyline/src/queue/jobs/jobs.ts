@@ -20,7 +20,9 @@ export class Jobs<Data> {
   /** See `Queue.job`. */
   async find(id: string): Promise<QueuedJob<Data> | undefined> {
     await this.#ready();
-    return this.#parts.jobs.job<Data>(id);
+    const { jobs, store } = this.#parts;
+    const [job, progress] = await Promise.all([jobs.job<Data>(id), store.events.progressOf(id)]);
+    return job && progress !== undefined ? { ...job, progress } : job;
   }
 
   /** See `Queue.jobs`. */

@@ -25,6 +25,8 @@ export interface QueuedJob<Data = unknown> {
   readonly error: string | undefined;
   /** Its attempts that failed, oldest first: the last 20. */
   readonly history: readonly FailedAttempt[];
+  /** How far its handler said it is; only of a job that was asked for by its id, and undefined where it said nothing. */
+  readonly progress?: unknown;
   /** Where to go on behind it: `jobs({ cursor })`. Empty for one that was asked for by its id. */
   readonly cursor: string;
 }

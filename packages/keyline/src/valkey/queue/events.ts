@@ -71,6 +71,12 @@ export class Events {
     await progress.run(this.#connection, [this.#keys.workers, ms, ...jobs.flat()]);
   }
 
+  /** Undefined where nothing was said. */
+  async progressOf(id: string): Promise<unknown> {
+    const json = await this.#connection.client.get(this.#keys.progress(id));
+    return json === null ? undefined : (JSON.parse(json) as unknown);
+  }
+
   /** Up to `limit` entries behind a place, or from the beginning; none for the end. */
   async page(from: EventPlace | "earliest" | "end", limit: number): Promise<EventPage> {
     const place = from === "earliest" ? ["", ""] : from === "end" ? ["", "+"] : [from.period, from.count];

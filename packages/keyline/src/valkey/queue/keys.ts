@@ -22,6 +22,7 @@ export class QueueKeys {
   readonly run: string;
   readonly rights: string;
   readonly #heldPrefix: string;
+  readonly #progressPrefix: string;
   readonly #linePrefix: string;
 
   constructor(prefix: string, queue: string) {
@@ -68,12 +69,18 @@ export class QueueKeys {
     /** There for as long as it is looked what this user may do; see client/rights.ts. */
     this.rights = `${base}rights`;
     this.#heldPrefix = `${base}held:`;
+    this.#progressPrefix = `${base}progress:`;
     this.#linePrefix = `${base}line:`;
   }
 
   /** Sorted set: jobs of a group that wait for their turn and have a place of their own among all; see scripts/groups.lua. */
   line(group: string): string {
     return this.#linePrefix + group;
+  }
+
+  /** String: how far a job is, as JSON. */
+  progress(id: string): string {
+    return this.#progressPrefix + id;
   }
 
   /** List: what one worker holds, in the order in which it took it. */

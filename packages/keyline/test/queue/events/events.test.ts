@@ -343,6 +343,9 @@ describe("progress", () => {
     });
     const { id } = await queue.add("x");
     await said.opened;
+    await eventually("the last one is seen", async () => {
+      return JSON.stringify((await queue.job(id))?.progress) === '{"done":400,"of":400}';
+    });
     await eventually("the last one is there", async () => (await stage.valkey.get(keyOf(queue, id))) === '{"done":400,"of":400}');
     release.open();
     await eventually("it has ended", () => follower.of(id).includes("completed"));
