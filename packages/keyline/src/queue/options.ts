@@ -86,6 +86,8 @@ export interface WorkOptions {
   readonly concurrency?: number;
   /** Milliseconds an attempt may take: then `job.signal` is aborted and the attempt has failed. Default: no limit. */
   readonly timeout?: number;
+  /** Where a handler runs that is a file: each attempt in a thread, or in a process. One that never returns is ended at its timeout. Default: in this thread. */
+  readonly isolate?: "thread" | "process";
 }
 
 export interface WorkBatchOptions {

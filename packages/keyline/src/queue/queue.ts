@@ -8,6 +8,7 @@ import type { AddRequest } from "./add/adder.ts";
 import type { AddOptions, AddResult, TransactionalAddOptions, WorkBatchOptions, WorkOptions } from "./options.ts";
 import { BatchRunner, type BatchHandler, type SettlingBatchHandler } from "./worker/batch-runner.ts";
 import { JobContext, noSettling, type HandlerContext } from "./worker/job-settle.ts";
+import { checkIsolate, IsolatedRunner } from "./isolate/isolated-runner.ts";
 import { QueueOperations } from "./queue-operations.ts";
 import type { QueueParts } from "./queue-parts.ts";
 import { SingleRunner } from "../work/single-runner.ts";
@@ -23,7 +24,7 @@ type HandlerOf<Data, Transactional extends boolean> = Transactional extends true
 type BatchHandlerOf<Data, Transactional extends boolean> = Transactional extends true ? SettlingBatchHandler<Data> : BatchHandler<Data>;
 
 const noOptions = {};
-const workOptionNames = new Set<string>(["concurrency", "timeout"] satisfies (keyof WorkOptions)[]);
+const workOptionNames = new Set<string>(["concurrency", "timeout", "isolate"] satisfies (keyof WorkOptions)[]);
 const workBatchOptionNames = new Set<string>(["size", "concurrency", "timeout"] satisfies (keyof WorkBatchOptions)[]);
 // So many jobs does one command take at the most, so that the server answers others in between.
 const largestTake = 500;
@@ -99,15 +100,19 @@ export class Queue<Input, Output = Input, Transactional extends boolean = false>
    * returns, its job is completed; when it throws, the job is tried again, up to `maxAttempts`. Each job runs at least once: effects in
    * PostgreSQL happen exactly once on a transactional queue, when they are written in `settle`.
    *
+   * With `isolate` the handler is a file that exports it as `handler` or by default, and runs in threads or processes, where it keeps nobody waiting. What it is given and returns is cloned on the way. A
+   * file that does not exist is INVALID_HANDLER, thrown; one that cannot be loaded or exports no handler is the worker's `error`, and it takes nothing.
+   *
    * @example
    * const worker = emails.work(async (job) => send(job.data), { concurrency: 50 });
    */
-  work(handler: HandlerOf<Output, Transactional>, options: WorkOptions = {}): Worker<Output> {
+  work(handler: HandlerOf<Output, Transactional> | URL, options: WorkOptions = {}): Worker<Output> {
     checkOptionNames("work", options, workOptionNames);
     const { concurrency = 1, timeout } = options;
     checkInteger("concurrency", concurrency, { min: 1, max: 10_000 });
     checkTimeout(timeout, 1);
     const takes = { largestTake: Math.min(largestTake, Math.ceil(concurrency / 2)), aheadOf: concurrency };
+    if (handler instanceof URL || options.isolate !== undefined) return this.#workIsolated(handler, { ...options, concurrency });
     return this.#startWorker(takes, (access) => {
       return new SingleRunner({
         handler,
@@ -138,6 +143,12 @@ export class Queue<Input, Output = Input, Transactional extends boolean = false>
     return this.#startWorker({ largestTake: size, aheadOf: 0 }, (access) => {
       return new BatchRunner({ handler, size, concurrency, timeoutMs: timeout, access });
     });
+  }
+
+  #workIsolated(handler: unknown, { isolate, concurrency, timeout }: WorkOptions & { readonly concurrency: number }): Worker<Output> {
+    const file = checkIsolate(handler, isolate);
+    const takes = { largestTake: Math.min(largestTake, concurrency), aheadOf: 0 };
+    return this.#startWorker(takes, (access) => new IsolatedRunner<Output>({ ...file, concurrency, timeoutMs: timeout }, access));
   }
 
   async #addWithin(tx: TransactionClient, request: AddRequest): Promise<AddResult> {

@@ -32,6 +32,7 @@ export class Shift<Unit extends Held<Work>, Work extends Attempt, Beat, Exchange
   readonly #lease: Lease<Beat>;
   readonly #exchange: Exchange;
   readonly #runner: Runner<Unit, Work>;
+  readonly #closeRunner: () => Promise<void> | undefined;
   readonly #intake: { begin(units: readonly Unit[]): void };
   readonly #duties: readonly ShiftDuty<Unit, Beat>[];
   /** Those that are told of each end: few are, and ends are many. */
@@ -72,6 +73,8 @@ export class Shift<Unit extends Held<Work>, Work extends Attempt, Beat, Exchange
       },
     });
     const runner = setup.createRunner(() => this.#confirmLease());
+    runner.watch?.({ room: () => this.#exchange.pumpSoon(), fault: (error) => setup.report.error(error) });
+    this.#closeRunner = () => runner.close?.();
     this.#runner = setup.rehearsal?.hold(runner) ?? runner;
     this.#intake = setup.createIntake(
       {
@@ -223,6 +226,7 @@ export class Shift<Unit extends Held<Work>, Work extends Attempt, Beat, Exchange
     this.#ended.abort(stopped);
     await Promise.all(this.#duties.map((duty) => duty.stop()));
     await this.#lease.stop();
+    await this.#closeRunner();
     await this.#exchange.close();
   }
 }

@@ -59,6 +59,8 @@ export class Telling {
       },
       room: (occupied) => runner.room(occupied),
       flush: () => runner.flush(),
+      watch: (events) => runner.watch?.(events),
+      close: async () => runner.close?.(),
     };
   }
 

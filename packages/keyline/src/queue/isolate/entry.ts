@@ -1,0 +1,131 @@
+/*
+ * What runs in the thread or the process of an isolated handler: see messages.ts. A process whose parent has died ends, also while its handler never returns: a thread of its own looks after
+ * that.
+ */
+import { parentPort, Worker, workerData } from "node:worker_threads";
+import type { Transaction } from "../../postgres/client/options.ts";
+import { KeylineError } from "../../runtime/errors.ts";
+import { toJson } from "../../runtime/json.ts";
+import { Job } from "../job.ts";
+import { Calls, received, sendable, type End, type FromIsolate, type ToIsolate } from "./messages.ts";
+
+type Effects = (tx: Transaction) => Promise<unknown>;
+type Handler = (job: Job<unknown>, context: object) => unknown;
+type Send = (message: FromIsolate) => void;
+
+const watchParent = `const { ppid } = process; setInterval(() => process.ppid === ppid || process.kill(process.pid, "SIGKILL"), 1000)`;
+
+function connect(listen: (message: ToIsolate) => void): { readonly handler: string; readonly send: Send } {
+  if (parentPort) {
+    const port = parentPort;
+    port.on("message", listen);
+    return { handler: (workerData as { readonly handler: string }).handler, send: (message) => port.postMessage(message) };
+  }
+  new Worker(watchParent, { eval: true, execArgv: [] }).unref();
+  process.on("message", listen);
+  process.on("disconnect", () => process.exit());
+  return { handler: process.argv[2] ?? "", send: (message) => void process.send?.(message) };
+}
+
+/** One attempt at a time. */
+class Isolated {
+  readonly #calls = new Calls();
+  readonly #effects = new Map<number, Effects>();
+  readonly #send: Send;
+  readonly #load: Promise<Handler>;
+  #run = 0;
+  #job: Job<unknown> | undefined;
+
+  constructor(handler: string, send: Send) {
+    this.#send = send;
+    this.#load = load(handler);
+    this.#load.then(
+      () => send({ kind: "ready" }),
+      (error: unknown) => send({ kind: "invalid", error: sendable(error) }),
+    );
+  }
+
+  listen(message: ToIsolate): void {
+    if (message.kind === "run") void this.#begin(message);
+    else if (message.kind === "abort" && message.run === this.#run) this.#job?.abort(received(message.error));
+    else if (message.kind === "answer") this.#calls.end(message.call, message.end);
+    else if (message.kind === "effects") void this.#write(message.call);
+  }
+
+  async #begin({ run, job: fields }: ToIsolate & { readonly kind: "run" }): Promise<void> {
+    this.#run = run;
+    const job = new Job<unknown>({ ...fields, noteProgress: (_, value) => this.#progress(value) });
+    this.#job = job;
+    job.allowPauses({
+      sleep: async (name, ms) => void (await this.#call("sleep", [name, ms])),
+      signalled: (name, options) => this.#call("signalled", [name, options]),
+    });
+    const context = {
+      settle: (effects: Effects) => this.#call("settle", [], effects),
+      step: (name: string, effects: Effects) => this.#call("step", [name], effects),
+    };
+    const end = await endOf(async () => (await this.#load)(job, context));
+    this.#post({ kind: "ended", run, end });
+  }
+
+  #progress(value: unknown): void {
+    toJson("the progress of a job", value, 4_096);
+    this.#call("progress", [value]).catch(() => undefined);
+  }
+
+  #call(name: (FromIsolate & { readonly kind: "call" })["name"], values: readonly unknown[], effects?: Effects): Promise<unknown> {
+    const run = this.#run;
+    let made = 0;
+    return this.#calls
+      .make((call) => {
+        made = call;
+        if (effects) this.#effects.set(call, effects);
+        this.#send({ kind: "call", run, call, name, values });
+      })
+      .finally(() => this.#effects.delete(made));
+  }
+
+  async #write(within: number): Promise<void> {
+    const run = this.#run;
+    const effects = this.#effects.get(within);
+    const query = (...values: readonly unknown[]): Promise<unknown> =>
+      this.#calls.make((call) => this.#send({ kind: "query", run, call, within, values }));
+    // Of a client of `pg` only this goes to and fro.
+    const end = await endOf(async () => effects?.({ query } as unknown as Transaction));
+    this.#post({ kind: "wrote", run, call: within, end });
+  }
+
+  // What cannot be cloned is what the handler returned.
+  #post(message: Extract<FromIsolate, { readonly end: End }>): void {
+    try {
+      this.#send(message);
+    } catch (cause) {
+      const error = new KeylineError("NOT_SERIALIZABLE", `What the handler returned cannot leave its isolate: ${String(cause)}`, { cause });
+      this.#send({ ...message, end: { error: sendable(error) } });
+    }
+  }
+}
+
+async function load(handler: string): Promise<Handler> {
+  const module = (await import(handler)) as { readonly handler?: unknown; readonly default?: unknown };
+  const exported = module.handler ?? module.default;
+  if (typeof exported === "function") return exported as Handler;
+  throw new KeylineError("INVALID_HANDLER", `${handler} exports no handler: it has to be a function, under the name handler or by default`);
+}
+
+async function endOf(work: () => Promise<unknown>): Promise<End> {
+  try {
+    return { value: await work() };
+  } catch (error) {
+    return { error: sendable(error) };
+  }
+}
+
+const waiting: ToIsolate[] = [];
+let isolated: Isolated | undefined;
+const { handler, send } = connect((message) => {
+  if (isolated) isolated.listen(message);
+  else waiting.push(message);
+});
+isolated = new Isolated(handler, send);
+for (const message of waiting.splice(0)) isolated.listen(message);

@@ -1,0 +1,5 @@
+function load(): () => void {
+  throw new Error("it cannot be loaded");
+}
+
+export const handler = load();
