@@ -28,8 +28,8 @@ export class IsolatePool {
     try {
       return await isolate.run(job, context);
     } finally {
-      // One whose attempt was given up still runs it.
-      if (isolate.isUsable && !job.signal.aborted && !this.#isClosed) this.#idle.push(isolate);
+      // Its attempt has ended, or it has.
+      if (isolate.isUsable && !this.#isClosed) this.#idle.push(isolate);
       else void isolate.kill();
     }
   };

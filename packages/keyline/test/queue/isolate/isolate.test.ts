@@ -77,7 +77,7 @@ describe.each(["thread", "process"] as const)("in a %s", (isolate) => {
     const queue = nextQueue();
     const errors: Error[] = [];
     const retried: Error[] = [];
-    const worker = queue.work(file("various"), { isolate, concurrency: 3, timeout: 2_000 });
+    const worker = queue.work(file("various"), { isolate, concurrency: 3, timeout: 4_000 });
     worker.on("error", (error) => errors.push(error));
     worker.on("retried", (_, error) => retried.push(error));
     const { id } = await queue.add({ do: "loop" });
@@ -91,7 +91,7 @@ describe.each(["thread", "process"] as const)("in a %s", (isolate) => {
   }, 90_000);
 
   test("its signal is aborted at its timeout, in time to end by itself", async () => {
-    const { result, retried } = await run({ do: "signal" }, { timeout: 300 });
+    const { result, retried } = await run({ do: "signal" }, { timeout: 3_000 });
     expect(result).toBe("ended");
     expect(retried[0]).toMatchObject({ code: "TIMEOUT" });
   });
