@@ -181,6 +181,18 @@ describe.each([
     await follower.stop();
   });
 
+  test("do not begin before each worker knows, or its lease has ended", async () => {
+    const queue = open("unaware");
+    const [seconds] = await stage.valkey.time();
+    const leaseEnd = (Number(seconds) + 2) * 1_000;
+    await stage.valkey.zadd(`${baseOf(queue)}:workers`, leaseEnd, "one that hears nothing");
+    const follower = new Follower(queue);
+    await told(queue);
+    const [now] = await stage.valkey.time();
+    expect((Number(now) + 1) * 1_000).toBeGreaterThan(leaseEnd);
+    await follower.stop();
+  });
+
   test("that nobody followed are announced as a gap", async () => {
     const queue = open("unwatched");
     const worker = queue.work(() => undefined);

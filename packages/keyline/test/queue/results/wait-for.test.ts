@@ -250,6 +250,7 @@ describe("with effects", () => {
     });
     const { id } = await queue.add("x");
     await settled.opened;
+    await expect(queue.waitFor(id, { timeout: 300 })).rejects.toMatchObject({ code: "TIMEOUT" });
     const waiting = queue.waitFor(id);
     release.open();
     expect(await waiting).toBe("returned");
