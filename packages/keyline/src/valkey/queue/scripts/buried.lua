@@ -1,3 +1,4 @@
 -- Part behind bury.lua.
 
-if letter then drop_letters(KEYS[3], tonumber(ARGV[7]), tonumber(ARGV[8]), 2) end
+-- What is refused here must not leave both the letter and the job: letters are dropped with the next one.
+if letter then pcall(drop_letters, KEYS[3], tonumber(ARGV[7]), tonumber(ARGV[8]), 2) end

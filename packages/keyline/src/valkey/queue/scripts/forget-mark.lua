@@ -1,3 +1,3 @@
 -- Part of bury.lua: a letter that is redriven must not be found cancelled then.
 
-if ARGV[4] ~= '' then forget_mark(ARGV[4]) end
+if ARGV[4] ~= '' then pcall(forget_mark, ARGV[4]) end

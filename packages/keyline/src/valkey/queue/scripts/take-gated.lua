@@ -14,8 +14,9 @@ local function close(ms)
 end
 
 -- Every sixteenth turn is that of the low ones, every fourth that of the normal ones: nobody is starved.
-local function pop()
-  if not rules.priorities then return redis.call('RPOP', base .. 'waiting') end
+-- Moved in one command: where a slot is on its way to another node a list that is empty cannot be written, and what was popped before would be gone.
+local function hold_next()
+  if not rules.priorities then return redis.call('LMOVE', base .. 'waiting', held, 'RIGHT', 'RIGHT') end
   local turn = redis.call('INCR', base .. 'turn')
   local order = { 'waiting:high', 'waiting', 'waiting:low' }
   if turn % 16 == 0 then
@@ -24,7 +25,7 @@ local function pop()
     order = { 'waiting', 'waiting:high', 'waiting:low' }
   end
   for _, list in ipairs(order) do
-    local element = redis.call('RPOP', base .. list)
+    local element = redis.call('LMOVE', base .. list, held, 'RIGHT', 'RIGHT')
     if element then return element end
   end
   return false
@@ -75,7 +76,7 @@ if take > 0 then
   read_rules()
   local looks_at_each = has_paused or rules['group.rate.max'] or rules.cancels
   while #taken < take do
-    local element = pop()
+    local element = hold_next()
     if not element then
       state, wait = #fields == 0 and 'plain' or 'open', -1
       break
@@ -84,15 +85,12 @@ if take > 0 then
     if looks_at_each then
       local is_done, answer = pcall(is_let_through, element)
       if not is_done then
-        redis.call('RPUSH', base .. 'waiting', element)
+        redis.pcall('LMOVE', held, base .. 'waiting', 'RIGHT', 'RIGHT')
         return type(answer) == 'table' and answer or redis.error_reply(answer)
       end
       is_through = answer
     end
-    if is_through then
-      redis.call('RPUSH', held, element)
-      taken[#taken + 1] = element
-    end
+    if is_through then taken[#taken + 1] = element else redis.call('RPOP', held) end
   end
   if #taken > 0 and rules['rate.max'] then
     note_started(base .. 'starts', #taken, rules['rate.per'])

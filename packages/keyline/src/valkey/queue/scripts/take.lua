@@ -6,8 +6,14 @@ local taken = {}
 if take == 1 then
   taken[1] = redis.call('LMOVE', KEYS[3], held, 'RIGHT', 'RIGHT') or nil
 elseif take > 1 then
-  taken = redis.call('RPOP', KEYS[3], take) or taken
-  if #taken > 0 then redis.call('RPUSH', held, unpack(taken)) end
+  local tail = redis.call('LRANGE', KEYS[3], -take, -1)
+  local count = #tail
+  for index = 1, count do taken[index] = tail[count + 1 - index] end
+  if count > 0 then
+    -- In this order: where a slot is on its way to another node a list that is empty cannot be written, and what was popped before would be gone.
+    redis.call('RPUSH', held, unpack(taken))
+    redis.call('LTRIM', KEYS[3], 0, -count - 1)
+  end
 end
 if #missing > 0 then table.insert(taken, 1, missing) end
 return taken
