@@ -4,6 +4,8 @@ interface Edit {
   /** Stands in one place of all the sources. */
   readonly find: string;
   readonly replace: string;
+  /** It stands in several: migrations make a function anew. */
+  readonly isEverywhere?: boolean;
 }
 
 /** A bug that somebody has had, as a change of the sources, and the faults under which it shows. */
@@ -40,7 +42,7 @@ export const mutants: readonly Mutant[] = [
         find: "taken[1] = redis.call('LMOVE', KEYS[3], held, 'RIGHT', 'RIGHT') or nil",
         replace: "taken[1] = redis.call('RPOP', KEYS[3]) or nil",
       },
-      { find: "if #taken > 0 then redis.call('RPUSH', held, unpack(taken)) end", replace: "" },
+      { find: "redis.call('RPUSH', held, unpack(taken))", replace: "" },
       {
         find: `connection.client.blmove(this.#keys.waiting, this.#keys.held(worker), "RIGHT", "RIGHT", seconds)`,
         replace: "connection.client.brpop(this.#keys.waiting, seconds).then((found) => found?.[1] ?? null)",
@@ -79,8 +81,9 @@ export const mutants: readonly Mutant[] = [
       {
         find: "AND (job.attempts = 0 OR job.attempts <= coalesce(counts[array_position(ids, job.id)], 0))",
         replace: "",
+        isEverywhere: true,
       },
-      { find: "AND job.attempts <= held_attempts ", replace: "" },
+      { find: "AND job.attempts <= held_attempts ", replace: "", isEverywhere: true },
     ],
   },
   {
@@ -95,7 +98,7 @@ export const mutants: readonly Mutant[] = [
         replace: "redis.call('ZRANGE', KEYS[1], '-inf', '(' .. (now + ARGV[2]), 'BYSCORE', 'LIMIT', 0, 1)",
       },
       {
-        find: "if not lease_end or tonumber(lease_end) > now then return 0 end",
+        find: "if not lease_end or tonumber(lease_end) > now() then return 0 end",
         replace: "if not lease_end then return 0 end",
       },
     ],
@@ -178,7 +181,7 @@ export const mutants: readonly Mutant[] = [
       { find: ".returnHeld(worker, page, reason);", replace: ".returnHeld(worker, 1, reason);" },
       { find: "({ left } = answer);", replace: "left = 0;" },
       { find: "if answer[1] == 0 then", replace: "do" },
-      { find: "redis.call('ZADD', KEYS[2], now, ARGV[1])", replace: "" },
+      { find: "redis.call('ZADD', KEYS[2], now(), ARGV[1])", replace: "" },
     ],
   },
   {

@@ -28,15 +28,16 @@ export function readSources(): Map<string, string> {
 /** The sources that the bug changes, as they are with it. Throws where what it changes is not there any more. */
 export function mutate(sources: ReadonlyMap<string, string>, { name, edits }: Mutant): Map<string, string> {
   const changed = new Map<string, string>();
-  for (const { find, replace } of edits) {
+  for (const { find, replace, isEverywhere = false } of edits) {
     const places = [...sources].flatMap(([path, text]) => Array.from({ length: text.split(find).length - 1 }, () => path));
-    const [path] = places;
-    if (path === undefined || places.length > 1)
+    if (places.length === 0 || (places.length > 1 && !isEverywhere))
       throw new Error(`${name}: this text stands in ${places.length} places of the sources: ${find}`);
-    changed.set(
-      path,
-      (changed.get(path) ?? sources.get(path) ?? "").replace(find, () => replace),
-    );
+    for (const path of places) {
+      changed.set(
+        path,
+        (changed.get(path) ?? sources.get(path) ?? "").replace(find, () => replace),
+      );
+    }
   }
   return changed;
 }

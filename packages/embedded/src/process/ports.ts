@@ -1,8 +1,8 @@
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { connect, createServer } from "node:net";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { EmbeddedError } from "../errors.ts";
+import { cacheFolder } from "../install/cache.ts";
 
 export const host = "127.0.0.1";
 
@@ -12,7 +12,7 @@ const first = 20_000;
 const count = 12_000;
 
 /** A file for each port that a process has been given, with its process id: one of a server that is down just now is free only to look at. */
-const reservations = join(tmpdir(), "keyline-ports");
+const reservations = join(cacheFolder(), "ports");
 
 /** A port that is free now and that no process has been given before. Somebody may still be faster: starting is retried. */
 export async function freePort(): Promise<number> {
