@@ -23,7 +23,7 @@ test("an option that is not known is refused wherever options are taken, with th
     refusal("backoff", "type, delay, max, jitter"),
   );
   const queue = keyline.queue<number>("a");
-  expect(() => queue.work(() => undefined, misspelt)).toThrow(refusal("work", "concurrency, timeout"));
+  expect(() => queue.work(() => undefined, misspelt)).toThrow(refusal("work", "concurrency, timeout, isolate"));
   expect(() => queue.workBatch(() => undefined, misspelt)).toThrow(refusal("workBatch", "size, concurrency, timeout"));
   await expect(queue.add(1, misspelt)).rejects.toThrow(
     refusal("add", "id, maxAttempts, delay, runAt, priority, group, deduplicate, keepResult, tx"),
