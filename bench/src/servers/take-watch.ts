@@ -3,7 +3,7 @@ import { connect, type Socket } from "node:net";
 import { createInterface } from "node:readline";
 import { Progress } from "../tasks/progress.ts";
 
-const moved = /^\+[\d.]+ \[\d+ lua\] "RPUSH" "kl:\{[^}]*\}:held:/;
+const moved = /^\+[\d.]+ \[\d+ lua\] "LMOVE" "kl:\{[^}]*\}:waiting[^"]*" "kl:\{[^}]*\}:held:/;
 const noted = /^\+[\d.]+ \[\d+ lua\] "LPUSH" "kl:\{[^}]*\}:starts" "(\d+):\d+"/;
 
 /**
