@@ -19,7 +19,7 @@
  * for all that it takes while there are marks.
  * _A committed row that is still to be delivered:_ the relay and the rebuild do not see it any more. A first delivery that is under way comes to a worker that asks
  * for the row, as its mark stays for a minute where it was not found.
- * _This process dies:_ after 2 the job is cancelled, and its row goes within minutes (outcome-keeper.ts). After 1 on a plain queue it is dropped when it is
+ * _This process dies:_ after 2 the job is cancelled, and its row goes within minutes (cancelled-row-keeper.ts). After 1 on a plain queue it is dropped when it is
  * taken, retried or due within an hour; later the mark goes. The caller got no answer.
  * _An answer gets lost:_ all of it is done once more. What a step has done before, this call knows by its tag.
  * _Valkey loses its memory:_ jobs of a plain queue are lost with their marks. The rows of a transactional one are cancelled, and are not delivered again.

@@ -61,7 +61,7 @@ export class GroupKeys {
     this.entries = `${base}again:entries`;
     /** List: dead letters, newest at the left. */
     this.dead = `${base}dead`;
-    /** Hash: what the group knows of itself; see group-state.lua. */
+    /** Hash: what the group knows of itself; see scripts/group.lua. */
     this.state = `${base}state`;
     /** Stream: older entries from PostgreSQL, while the group is behind what the transactional stream keeps on Valkey. */
     this.backlog = `${base}backlog`;
