@@ -30,7 +30,7 @@ const retry = {
   groupedAndTold: script(4, "held", "holds", ...placing, "tell-event", "retry-grouped", "retry-told", "retry", "done"),
   gatedAndTold: script(4, "held", "holds", ...placing, ...gatedRetry, "retry-told", "retry", "done"),
 };
-const giveBack = script(3, "held", "give-back", "done");
+const giveBack = script(3, "held", "give-back");
 const toldKinds = { plain: "told", grouped: "groupedAndTold", gated: "gatedAndTold" } as const;
 const yieldTurn = script(2, "held", "holds", ...placing, "yield", "done");
 const bury = script(3, "held", "letter", "holds", "bury", ...loosenGated, "buried", "forget-mark", "done");

@@ -1,5 +1,5 @@
 import type { Queue, Worker } from "keyline";
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
 import { eventually, gate, openQuietStage, type Stage } from "../../support/stage.ts";
 
 let stage: Stage;
@@ -7,6 +7,7 @@ beforeAll(async () => {
   stage = await openQuietStage();
 });
 afterAll(() => stage.close());
+afterEach(() => expect(stage.log.filter(({ level }) => level === "error")).toEqual([]));
 
 /** A job that takes no time, or as long as the test wants. */
 type Kind = "quick" | "slow";

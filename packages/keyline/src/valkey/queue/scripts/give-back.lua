@@ -1,4 +1,4 @@
--- Puts jobs that have not begun back at the head of the queue, oldest first to be taken again. No attempt is counted.
+-- Puts jobs that have not begun back at the head of the queue, oldest first to be taken again. No attempt is counted. Last part.
 --
 -- KEYS  1 workers  2 held list of the worker  3 waiting
 -- ARGV  1 worker  then for each job, newest first: place in the held list, text its element begins with
@@ -13,3 +13,4 @@ for index = 2, #ARGV, 2 do
     remove(KEYS[2], place)
   end
 end
+return 1
