@@ -4,9 +4,9 @@
 // second store beside PostgreSQL, so it has the easier task.
 import { getPostgreSQLEventStore } from "@event-driven-io/emmett-postgresql";
 import type { Event } from "@event-driven-io/emmett";
-import pg from "pg";
 import type { OpenEventStore, Recorded } from "./event-store.ts";
 import { payloadsOf } from "./payload.ts";
+import { connectPostgres } from "./pg-connections.ts";
 
 const connections = 20;
 const countEvents = `SELECT count(*)::integer AS total, count(DISTINCT (message_data->>'seq')::integer)::integer AS distinct FROM emt_messages`;
@@ -14,7 +14,7 @@ const countEvents = `SELECT count(*)::integer AS total, count(DISTINCT (message_
 type Appended = Event<"appended", { readonly seq: number; readonly filler: string }>;
 
 export const open: OpenEventStore = async ({ postgres, payloadBytes }) => {
-  const pool = new pg.Pool({ connectionString: postgres, max: connections });
+  const pool = connectPostgres(postgres, connections);
   const store = getPostgreSQLEventStore(postgres, { schema: { autoMigration: "None" }, connectionOptions: { pool } });
   await store.schema.migrate();
   const payload = payloadsOf(payloadBytes);

@@ -1,9 +1,9 @@
-import pg from "pg";
 import { PgBoss, type Job } from "pg-boss";
 import type { OpenEffectQueue } from "./effect-queue.ts";
 import { insertEffect, insertEffects } from "./effects-table.ts";
 import { inChunks } from "./in-flight.ts";
 import { payloadsOf, type Payload } from "./payload.ts";
+import { connectPostgres } from "./pg-connections.ts";
 import type { RunningWorker } from "./plain-queue.ts";
 
 const countUnfinished = "SELECT count(*)::integer AS jobs FROM pgboss.job WHERE name = $1 AND state <> 'completed'";
@@ -21,7 +21,7 @@ export const open: OpenEffectQueue = async ({ postgres, name, payloadBytes }) =>
   boss.on("error", (error) => console.error(error));
   await boss.start();
   await boss.createQueue(name);
-  const pool = new pg.Pool({ connectionString: postgres, max: 20 });
+  const pool = connectPostgres(postgres, 20);
   const payload = payloadsOf(payloadBytes);
 
   const workInBatches = (onHandled: (jobs: number) => void): Promise<string> =>
