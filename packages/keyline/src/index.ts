@@ -2,6 +2,8 @@ import "./runtime/node-version.ts";
 export { Keyline, type KeylineOptions } from "./keyline.ts";
 export { KeylineError, ValidationError, type ErrorCode, type ValidationIssue } from "./runtime/errors.ts";
 export { Discard, Snooze } from "./work/outcome.ts";
+export type { ChildResult } from "./queue/families/children.ts";
+export type { ChildrenOptions } from "./queue/families/family-life.ts";
 export { Parked } from "./queue/steps/parked.ts";
 export type { HandlerContext, Settle } from "./queue/worker/job-settle.ts";
 export type { Step } from "./queue/steps/steps.ts";
@@ -26,6 +28,8 @@ export type {
   TransactionalAddOptions,
   WorkBatchOptions,
   WorkOptions,
+  Child,
+  FamilyOptions,
 } from "./queue/options.ts";
 export { JobCancelledError, JobDeadError } from "./queue/results/job-errors.ts";
 export type { EventsOptions, QueueEvent, QueueEventGap } from "./queue/events/queue-event.ts";

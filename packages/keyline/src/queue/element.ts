@@ -30,6 +30,8 @@ export interface Element {
   readonly keepMs: number | undefined;
   /** How often the job was parked or woken before this element was made: one with fewer than its row is out of date. */
   readonly parks: number;
+  /** It is the child of another job, which is given what it returns. */
+  readonly isChild: boolean;
 }
 
 export interface NewElement {
@@ -48,6 +50,7 @@ export interface NewElement {
   readonly schedule?: string | undefined;
   readonly keepMs?: number | undefined;
   readonly parks?: number;
+  readonly isChild?: boolean | undefined;
 }
 
 export function encodeElement(job: NewElement): string {
@@ -66,6 +69,7 @@ export function encodeElement(job: NewElement): string {
     schedule,
     keepMs,
     parks = 0,
+    isChild = false,
   } = job;
   const head = attempts > 0 ? `{"attempts":${attempts},"id":"${id}"` : `{"id":"${id}"`;
   const options =
@@ -77,7 +81,8 @@ export function encodeElement(job: NewElement): string {
     (key === undefined ? "" : `,"key":"${key}"`) +
     (isLatest ? `,"latest":true` : "") +
     (schedule === undefined ? "" : `,"schedule":${schedule}`) +
-    (keepMs === undefined ? "" : `,"keep":${keepMs}`);
+    (keepMs === undefined ? "" : `,"keep":${keepMs}`) +
+    (isChild ? `,"child":true` : "");
   return `${head},"at":${at}${parks > 0 ? `,"parks":${parks}` : ""}${options},"data":${dataJson}}`;
 }
 
@@ -126,6 +131,7 @@ export function decodeElement(raw: string): Element {
     isLatest: fields["latest"] === true,
     schedule: fields["schedule"] === undefined ? undefined : readTick(fields["schedule"]),
     parks: typeof fields["parks"] === "number" ? fields["parks"] : 0,
+    isChild: fields["child"] === true,
     keepMs: typeof fields["keep"] === "number" && fields["keep"] >= 0 ? Math.ceil(fields["keep"]) : undefined,
   };
 }

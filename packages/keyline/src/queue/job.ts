@@ -1,6 +1,9 @@
 import { Attempt } from "../work/attempt.ts";
 import { KeylineError } from "../runtime/errors.ts";
-import type { Pausing } from "./steps/parked.ts";
+import type { Familial, Pausing } from "./steps/parked.ts";
+import type { ChildResult } from "./families/children.ts";
+import type { ChildrenOptions } from "./families/family-life.ts";
+import type { Child } from "./options.ts";
 import type { Tick } from "./schedules/schedule-state.ts";
 
 /** One attempt at a unit of work, as its handler gets it. */
@@ -75,13 +78,51 @@ export class Job<Data> extends Attempt {
     return this.#pausing ? (this.#pausing.signalled(name, options) as Promise<SignalData>) : this.#refuse("wait for a signal");
   }
 
+  /**
+   * What became of the job's children, in the order in which they were added, page by page as they are iterated. For handlers of `work` on transactional queues. Throws NOT_TRANSACTIONAL at once.
+   *
+   * @example
+   * for await (const { id, outcome, value } of job.children<number>()) total += value ?? 0;
+   */
+  children<Value = unknown>(): AsyncIterableIterator<ChildResult<Value>, undefined, void> {
+    return this.#family.children() as AsyncIterableIterator<ChildResult<Value>, undefined, void>;
+  }
+
+  /**
+   * Adds children within a step, so that a handler that is run again does not add them again: `childrenEnded` waits for them. Rejects, before anything is written, as `add` with `children`
+   * does; and with LEASE_LOST and NOT_TRANSACTIONAL.
+   *
+   * @example
+   * await step("split", (tx) => job.addChildren(pages.map((page) => ({ queue: renders, data: page })), { tx }));
+   * await job.childrenEnded();
+   */
+  async addChildren(children: readonly Child[], options: ChildrenOptions): Promise<void> {
+    await this.#family.add(children, options);
+  }
+
+  /**
+   * Waits until all children have ended, without a worker, as `sleep` does. Where one is dead and `onChildDead` is "die", the job becomes a dead letter.
+   */
+  async childrenEnded(): Promise<void> {
+    await this.#family.ended();
+  }
+
+  get #family(): Familial {
+    if (this.#pausing) return this.#pausing.family;
+    throw this.#refusal("have children");
+  }
+
   /** @internal */
   allowPauses(pausing: Pausing): void {
     this.#pausing = pausing;
   }
 
   #refuse(what: string): Promise<never> {
+    return Promise.reject(this.#refusal(what));
+  }
+
+  #refusal(what: string): KeylineError {
     const message = `Job ${this.id} of queue ${this.queue} cannot ${what}: only a handler of \`work\` on a transactional queue can`;
-    return Promise.reject(new KeylineError("NOT_TRANSACTIONAL", message));
+    return new KeylineError("NOT_TRANSACTIONAL", message);
   }
 }

@@ -70,7 +70,26 @@ export type Deduplicate =
 
 export type Priority = "high" | "normal" | "low";
 
-export interface TransactionalAddOptions extends AddOptions {
+/** A job that is added below another one. */
+export interface Child {
+  /** As `keyline.queue` returns it: of the same Keyline, and transactional as its parent's. */
+  readonly queue: { readonly name: string };
+  readonly data: unknown;
+  /** As for `add`, without `tx` and `deduplicate`; it may have children itself. */
+  readonly options?: Omit<AddOptions, "deduplicate"> & FamilyOptions;
+}
+
+export interface FamilyOptions {
+  /**
+   * Jobs that are added together with this one, all of them or none, which then waits until they have ended, and is given what they came to: `job.children()`. Up to 200,000 jobs of any
+   * depth. Not with `delay`, `runAt`, `group` and `deduplicate` of the parent.
+   */
+  readonly children?: readonly Child[];
+  /** What the death of a child does: "die" (the default) makes the parent a dead letter, "ignore" and "value" count it as an end, which `job.children()` tells. */
+  readonly onChildDead?: "die" | "ignore" | "value";
+}
+
+export interface TransactionalAddOptions extends AddOptions, FamilyOptions {
   /** A `pg` client inside a transaction: the job is added by its COMMIT, and by nothing else. */
   readonly tx?: TransactionClient;
 }

@@ -3,9 +3,11 @@ import { KeylineError, toError } from "../runtime/errors.ts";
 import { isLent } from "../postgres/client/lent-client.ts";
 import type { TransactionClient } from "../postgres/client/options.ts";
 import { checkInteger, checkOptionNames, checkTimeout } from "../runtime/options.ts";
-import { AddCheck, checkAddManyOptions, checkAddOptions } from "./add/add-check.ts";
+import { AddCheck, checkAddManyOptions, checkAddOptions, checkedChild } from "./add/add-check.ts";
+import { deathOf } from "./families/family-tree.ts";
+import { registerMember, type Member } from "./families/member.ts";
 import type { AddRequest } from "./add/adder.ts";
-import type { AddOptions, AddResult, TransactionalAddOptions, WorkBatchOptions, WorkOptions } from "./options.ts";
+import type { AddOptions, AddResult, FamilyOptions, TransactionalAddOptions, WorkBatchOptions, WorkOptions } from "./options.ts";
 import { BatchRunner, type BatchHandler, type SettlingBatchHandler } from "./worker/batch-runner.ts";
 import { JobContext, noSettling, type HandlerContext } from "./worker/job-settle.ts";
 import { checkIsolate, IsolatedRunner } from "./isolate/isolated-runner.ts";
@@ -46,6 +48,16 @@ export class Queue<Input, Output = Input, Transactional extends boolean = false>
     this.name = name;
     this.#parts = parts;
     this.#check = check;
+    const { door, outlet, families } = parts;
+    const member: Member = {
+      queue: name,
+      door,
+      outlet,
+      adds: parts.listening.adds,
+      check: (data, options) => check.check(data as Input, checkedChild(options)),
+    };
+    if (families) families.join(this, member);
+    else registerMember(this, member);
   }
 
   /**
@@ -64,6 +76,7 @@ export class Queue<Input, Output = Input, Transactional extends boolean = false>
       const { door } = this.#parts;
       if (options.tx === undefined || !isLent(options.tx)) door.check();
       if (options !== noOptions) checkAddOptions(options);
+      if (options.children !== undefined || options.onChildDead !== undefined) return door.follow(this.#addFamily(data, options));
       const request = this.#check.check(data, options);
       if (request instanceof Promise) return door.follow(request.then((checked) => this.#addChecked(checked, options.tx)));
       return this.#addChecked(request, options.tx);
@@ -81,7 +94,7 @@ export class Queue<Input, Output = Input, Transactional extends boolean = false>
    */
   addMany(
     jobs: readonly ({ readonly data: Input } & AddOptions)[],
-    options?: Omit<AddOptionsOf<Transactional>, keyof AddOptions>,
+    options?: Omit<AddOptionsOf<Transactional>, keyof AddOptions | keyof FamilyOptions>,
   ): Promise<AddResult[]>;
   async addMany(
     jobs: readonly ({ readonly data: Input } & AddOptions)[],
@@ -154,6 +167,20 @@ export class Queue<Input, Output = Input, Transactional extends boolean = false>
   async #addWithin(tx: TransactionClient, request: AddRequest): Promise<AddResult> {
     const [result] = await this.#transactionalAdder().addWithin(tx, [request]);
     return result ?? { id: request.id, added: false };
+  }
+
+  async #addFamily(data: Input, { children = [], onChildDead, tx, ...options }: TransactionalAddOptions): Promise<AddResult> {
+    const families = this.#parts.families ?? this.#refuseFamily();
+    const request = await this.#check.check(data, options);
+    if (Array.isArray(children) && children.length === 0) {
+      deathOf(onChildDead);
+      return this.#addChecked(request, tx);
+    }
+    return families.add(request, { children, onChildDead, tx });
+  }
+
+  #refuseFamily(): never {
+    throw new KeylineError("NOT_TRANSACTIONAL", `Jobs of queue ${this.name} cannot have children: make it with { transactional: true }`);
   }
 
   #addChecked(request: AddRequest, tx: TransactionClient | undefined): Promise<AddResult> {

@@ -34,6 +34,10 @@ import { OutcomesInRows } from "./results/outcomes-in-rows.ts";
 import { OutcomesOnValkey } from "./results/outcomes-on-valkey.ts";
 import { JobSignals } from "./steps/job-signals.ts";
 import { Queue } from "./queue.ts";
+import { FamilyTable } from "../postgres/job/family-table.ts";
+import { FamilyAdder } from "./families/family-adder.ts";
+import { FamilyReleaser, noteCancelled, type FamilyQueue } from "./families/family-releaser.ts";
+import { QueueFamilies } from "./families/queue-families.ts";
 import type { QueueParts } from "./queue-parts.ts";
 import { TransactionalAdder } from "./add/transactional-adder.ts";
 import { TransactionalScheduleBook } from "./schedules/transactional-schedule-book.ts";
@@ -61,6 +65,7 @@ export class Queues {
   readonly #outlets = new Set<JobOutlet>();
   readonly #listening = new Set<Listening>();
   #relay: JobRelay | undefined;
+  #families: { readonly adder: FamilyAdder; readonly releaser: FamilyReleaser } | undefined;
 
   constructor(setup: QueuesSetup) {
     this.#setup = setup;
@@ -98,6 +103,7 @@ export class Queues {
   /** Writes what is left to write. */
   async close(): Promise<void> {
     await Promise.all([...this.#listening].map((listening) => listening.close()));
+    await this.#families?.releaser.stop();
     await Promise.all([...this.#outlets].map((outlet) => outlet.flushed()));
     await this.#relay?.stop();
     await Promise.all([...this.#outlets].map((outlet) => outlet.notes.stop()));
@@ -138,7 +144,14 @@ export class Queues {
       this.#adders.add(adder);
       const scheduleBook = new PlainScheduleBook(store, { queue: name, logger });
       const gatekeeper = new Gatekeeper(store, { ...gatesParts, table: undefined });
-      const onlyPlain = { record: undefined, transactionalAdder: undefined, deadTable: undefined, signals: undefined };
+      const onlyPlain = {
+        record: undefined,
+        transactionalAdder: undefined,
+        deadTable: undefined,
+        signals: undefined,
+        families: undefined,
+        outlet: undefined,
+      };
       const canceller = new Canceller(store, { gatekeeper, record: undefined });
       const jobs = new PlainJobs(store, lettersOnValkey);
       const promotion = new Promotion(store, { record: undefined });
@@ -166,16 +179,50 @@ export class Queues {
     const listening = listen(new OutcomesInRows(table.outcomes, store));
     const transactionalAdder = new TransactionalAdder(table, { outlet, relay, adds: listening.adds, logger });
     this.#adders.add(transactionalAdder);
-    const record = new JobRecord(table, { notes, store, logger });
+    const { adder: familyAdder, releaser } = this.#familiesFor(database, relay);
+    const families = new QueueFamilies(familyAdder, releaser);
+    const record = new JobRecord(table, { notes, store, families, logger });
     const scheduleBook = new TransactionalScheduleBook(new ScheduleTable(database, name), { outlet, store, queue: name, logger });
     const deadTable = new DeadTable(database, name);
     const shelves = [new LettersInRows(deadTable, outlet), lettersOnValkey];
-    const canceller = new Canceller(store, { gatekeeper, record: { database, rows: table.cancelled } });
+    const canceller = new Canceller(store, {
+      gatekeeper,
+      record: { database, rows: table.cancelled, onCancelled: (ids) => noteCancelled(releaser, name, ids) },
+    });
     const signals = new JobSignals(table.parked, outlet);
     const promotion = new Promotion(store, { record: { rows: new PromotedRows(database, name), outlet } });
     const jobs = new RowJobs(store, { details: new JobDetails(database, name), outcomes: table.outcomes });
     const adders = { adder: transactionalAdder, transactionalAdder };
-    return { ...common, ...adders, listening, gatekeeper, canceller, jobs, promotion, record, scheduleBook, deadTable, signals, shelves };
+    return {
+      ...common,
+      ...adders,
+      listening,
+      gatekeeper,
+      canceller,
+      jobs,
+      promotion,
+      record,
+      scheduleBook,
+      deadTable,
+      signals,
+      families,
+      outlet,
+      shelves,
+    };
+  }
+
+  #familiesFor(database: Database, relay: JobRelay): { readonly adder: FamilyAdder; readonly releaser: FamilyReleaser } {
+    if (!this.#families) {
+      const table = new FamilyTable(database);
+      const find = (queue: string): FamilyQueue | undefined => {
+        const parts = this.parts.get(queue);
+        return parts?.outlet && { store: parts.store, canceller: parts.canceller, outlet: parts.outlet };
+      };
+      const releaser = new FamilyReleaser({ table, find, logger: this.#setup.logger });
+      releaser.start();
+      this.#families = { adder: new FamilyAdder(table, relay), releaser };
+    }
+    return this.#families;
   }
 
   #relayFor(database: Database): JobRelay {

@@ -16,6 +16,7 @@ const migrations = [
   "0010-cancel",
   "0011-result",
   "0012-step",
+  "0013-family",
 ] as const;
 
 const createSchema = `

@@ -1,7 +1,8 @@
 import type { PoolClient } from "pg";
 import type { Database } from "../client/database.ts";
+import type { Statement } from "../client/statement.ts";
 import { isOutage } from "../client/failures.ts";
-import { joinIds, separator, settle, settleKept, settleOne, type JobTable } from "./job-table.ts";
+import { joinIds, separator, settle, settleChildren, settleKept, settleOne, type JobTable } from "./job-table.ts";
 import { columnsOf, type ResultRow } from "./outcome-table.ts";
 import type { Claim, Claims, HeldRow } from "../settle/settlement.ts";
 
@@ -51,8 +52,7 @@ export interface CompletedRow extends HeldRow {
 /** Ends jobs that have no effects. Returns the ids of those that were this worker's to end. */
 export async function completeJobs(table: JobTable, jobs: readonly CompletedRow[]): Promise<Set<string>> {
   const kept = jobs.flatMap(({ result }) => result ?? []);
-  const statement = kept.length === 0 ? settle : settleKept;
-  const values = kept.length === 0 ? valuesOf(table, jobs) : [...valuesOf(table, jobs), ...columnsOf(kept)];
+  const { statement, values } = completion(table, jobs, kept);
   for (let isRepeated = false; ;) {
     try {
       const [row] = await table.database.query<SettledRow>(statement, values);
@@ -64,6 +64,19 @@ export async function completeJobs(table: JobTable, jobs: readonly CompletedRow[
       await table.database.whenAvailable();
     }
   }
+}
+
+function completion(
+  table: JobTable,
+  jobs: readonly CompletedRow[],
+  results: readonly ResultRow[],
+): { readonly statement: Statement; readonly values: unknown[] } {
+  const values = valuesOf(table, jobs);
+  if (results.length === 0) return { statement: settle, values };
+  if (!results.some(({ isChild }) => isChild)) return { statement: settleKept, values: [...values, ...columnsOf(results)] };
+  const kept = results.filter(({ keepMs }) => keepMs > 0);
+  const [ids, json] = columnsOf(results.filter(({ isChild, json: value }) => isChild && value !== undefined));
+  return { statement: settleChildren, values: [...values, ...columnsOf(kept), ids, json] };
 }
 
 /** An answer got lost: a row that is gone may have been deleted by the statement that it belonged to. */

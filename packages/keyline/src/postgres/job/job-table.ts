@@ -40,6 +40,12 @@ export const settleKept: Statement = {
   text: "SELECT settled, missing, xid FROM keyline.settle_kept($1, $2, $3, $4::text[], $5::json[], $6::bigint[])",
 };
 
+/** Where some of them are children. */
+export const settleChildren: Statement = {
+  name: "keyline-settle-children",
+  text: "SELECT settled, missing, xid FROM keyline.settle_children($1, $2, $3, $4::text[], $5::json[], $6::bigint[], $7::text[], $8::json[])",
+};
+
 export const settleOne: Statement = { name: "keyline-settle-one", text: "SELECT keyline.settle_job($1, $2, $3) AS xid" };
 
 const findOpen: Statement = {

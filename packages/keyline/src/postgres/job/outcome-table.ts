@@ -7,7 +7,9 @@ export interface ResultRow {
   readonly id: string;
   /** As JSON; undefined where there is none. */
   readonly json: string | undefined;
+  /** 0 where it is only for its parent. */
   readonly keepMs: number;
+  readonly isChild?: boolean;
 }
 
 /** What the record has of a job: its row, and what is remembered of it. */

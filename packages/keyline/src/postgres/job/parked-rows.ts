@@ -72,6 +72,11 @@ export class ParkedRows {
     return (await this.#database.query<JobRow>(read, [this.#queue, id, parks]))[0];
   }
 
+  /** The row of a job that was woken and not delivered since. */
+  async woken(id: string): Promise<JobRow | undefined> {
+    return (await this.#database.query<JobRow>(readWoken, [this.#queue, id]))[0];
+  }
+
   /** Keeps a signal for the job. Undefined when there is no such job, "full" when it has too many; `woken` is the row of one that waited for it. */
   async signal(
     id: string,
@@ -81,7 +86,7 @@ export class ParkedRows {
     const values = [this.#queue, id, name, json ?? null, mostSteps];
     const [row] = await this.#database.query<{ answer: "sent" | "full" | null; wakes: boolean | null }>(signal, values);
     if (!row || row.answer === null) return undefined;
-    const woken = row.wakes ? (await this.#database.query<JobRow>(readWoken, [this.#queue, id]))[0] : undefined;
+    const woken = row.wakes ? await this.woken(id) : undefined;
     return { isFull: row.answer === "full", woken };
   }
 

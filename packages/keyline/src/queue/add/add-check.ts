@@ -18,7 +18,7 @@ const jobOptions = [
   "deduplicate",
   "keepResult",
 ] as const satisfies (keyof AddOptions)[];
-const addOptionNames = new Set<string>([...jobOptions, "tx"] satisfies (keyof TransactionalAddOptions)[]);
+const addOptionNames = new Set<string>([...jobOptions, "tx", "children", "onChildDead"] satisfies (keyof TransactionalAddOptions)[]);
 const jobOptionNames = new Set<string>(jobOptions);
 const addManyOptionNames = new Set(["tx"]);
 
@@ -83,4 +83,10 @@ export function checkAddOptions(options: TransactionalAddOptions): void {
 /** Throws INVALID_OPTION. */
 export function checkAddManyOptions(options: Pick<TransactionalAddOptions, "tx">): void {
   checkOptionNames("addMany", options, addManyOptionNames);
+}
+
+/** The same for the options of a child. */
+export function checkedChild(options: AddOptions): AddOptions {
+  checkOptionNames("a child", options, jobOptionNames);
+  return options;
 }

@@ -18,6 +18,8 @@ export interface AddRequest {
   readonly placement: Placement | undefined;
   /** For how many milliseconds its result is kept; undefined where nobody said so. */
   readonly keepMs: number | undefined;
+  /** It is the child of another job. */
+  readonly isChild?: boolean;
 }
 
 /** The way in which a queue adds jobs: `adder.ts` to Valkey alone, `transactional-adder.ts` to PostgreSQL first. */

@@ -23,6 +23,7 @@ export function committedPlaced(job: {
   readonly placement: Placement;
   readonly order: string | undefined;
   readonly keepMs: number | undefined;
+  readonly isChild?: boolean | undefined;
 }): Committed {
   // The record knows which keys are held.
   const { once, ...placement } = job.placement;
@@ -80,7 +81,8 @@ export function committedRow(row: JobRow, { isAgain = false } = {}): Committed {
   const isLatest = row.is_latest ?? false;
   const keepMs = row.keep ?? undefined;
   const parks = row.parks ?? 0;
-  const job = { id, dataJson, at, attempts, maxAttempts, isAgain: isAgain || parks > 0, isLatest, schedule, keepMs, parks };
+  const isChild = row.is_child ?? false;
+  const job = { id, dataJson, at, attempts, maxAttempts, isAgain: isAgain || parks > 0, isLatest, schedule, keepMs, parks, isChild };
   if (delay === 0 && priority === null && group === null && parks === 0) return { id: row.id, element: encodeElement(job) };
   const placement: Placement = { delayMs: delay === 0 ? undefined : delay, priority: priority ?? undefined, group: group ?? undefined };
   const { element, options } = placedElement({ ...job, isOwnId: false, placement, order });

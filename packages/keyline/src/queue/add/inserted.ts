@@ -72,7 +72,12 @@ function toSooner(
   return committedSooner({ id, dataJson, at, ...rules, delayMs: placement?.delayMs });
 }
 
-function toCommitted({ id, dataJson, maxAttempts, keepMs, placement }: AddRequest, at: number, order: string | undefined): Committed {
-  if (placement) return committedPlaced({ id, dataJson, at, maxAttempts, placement, order, keepMs });
-  return { id, element: encodeElement({ id, dataJson, at, maxAttempts, keepMs }) };
+/** The element of a job whose row was written. */
+export function toCommitted(
+  { id, dataJson, maxAttempts, keepMs, placement, isChild }: AddRequest,
+  at: number,
+  order: string | undefined,
+): Committed {
+  if (placement) return committedPlaced({ id, dataJson, at, maxAttempts, placement, order, keepMs, isChild });
+  return { id, element: encodeElement({ id, dataJson, at, maxAttempts, keepMs, isChild }) };
 }

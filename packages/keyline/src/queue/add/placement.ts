@@ -72,6 +72,7 @@ export function placedElement(job: {
   readonly parks?: number;
   readonly schedule?: string | undefined;
   readonly keepMs?: number | undefined;
+  readonly isChild?: boolean | undefined;
   /** Its place among all jobs, where that is known. */
   readonly order?: string | undefined;
 }): PlacedElement {

@@ -17,7 +17,8 @@ export type Was = Map<string, CancelResult>;
 export interface CancelParts {
   readonly gatekeeper: Gatekeeper;
   /** Only of a transactional queue. */
-  readonly record: { readonly database: Database; readonly rows: CancelledRows } | undefined;
+  readonly record:
+    { readonly database: Database; readonly rows: CancelledRows; readonly onCancelled: (ids: readonly string[]) => void } | undefined;
 }
 
 const readyWithinMs = 5_000;
@@ -89,6 +90,7 @@ export class CancelSteps {
   /** 1 and 3 to 5 of jobs whose rows are cancelled; where Valkey goes away meanwhile they are cancelled all the same. Returns what each was. */
   async followRows(call: CancelCall, rows: ReadonlyMap<string, RowWas>): Promise<Was> {
     const ids = [...rows.keys()];
+    this.record?.onCancelled(ids);
     const found: Was = new Map();
     try {
       await this.insist(async () => {

@@ -22,7 +22,7 @@ import { notHeld, otherKind, tooMany } from "./step-names.ts";
 import type { Steps, StepsParts } from "./steps.ts";
 
 /** The sleeps of one run of a handler, and its waits for signals. */
-export class Pauses<Data> implements Pausing {
+export class Pauses<Data> implements Omit<Pausing, "family"> {
   readonly #parts: StepsParts<Data>;
   readonly #steps: Steps<Data>;
 
@@ -42,7 +42,7 @@ export class Pauses<Data> implements Pausing {
   }
 
   async #wait(wait: Wait): Promise<unknown> {
-    const { held, job } = this.#parts;
+    const { job } = this.#parts;
     const { why, name } = wait;
     const known = this.#steps.remembered(name);
     if (known && known.kind !== why) throw otherKind(job, [why, name]);
@@ -58,13 +58,18 @@ export class Pauses<Data> implements Pausing {
         throw tooMany(job, [why, name]);
       case "lost":
         throw (await this.#parts.isCancelled()) ? new JobCancelledError(job) : notHeld(job);
-      case "parked": {
-        const parks = (held.element?.parks ?? 0) + 1;
-        const delayMs = await this.#keepElement(this.#parts.record.parked, parks);
-        const what = why === "sleep" ? `Job ${job.id} sleeps (${name})` : `Job ${job.id} waits for its signal ${JSON.stringify(name)}`;
-        throw this.#steps.end(new Parked(what, delayMs));
-      }
+      case "parked":
+        throw await this.parked(
+          why === "sleep" ? `Job ${job.id} sleeps (${name})` : `Job ${job.id} waits for its signal ${JSON.stringify(name)}`,
+        );
     }
+  }
+
+  /** Ends the attempt of a job whose row says that it is parked. */
+  async parked(what: string): Promise<Parked> {
+    const parks = (this.#parts.held.element?.parks ?? 0) + 1;
+    const delayMs = await this.#keepElement(this.#parts.record.parked, parks);
+    return this.#steps.end(new Parked(what, delayMs));
   }
 
   async #park(wait: Wait): Promise<ParkAnswer> {

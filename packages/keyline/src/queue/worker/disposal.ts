@@ -76,7 +76,7 @@ async function parkedDisposal(id: string, parked: Parked, record: JobRecord): Pr
 }
 
 function keptRow({ element, result }: HeldJob<unknown>, keepMs: number): ResultRow | undefined {
-  return element && keepMs > 0 ? { id: element.id, json: result?.json, keepMs } : undefined;
+  return element && (keepMs > 0 || element.isChild) ? { id: element.id, json: result?.json, keepMs, isChild: element.isChild } : undefined;
 }
 
 async function whyGone(id: string, { table }: JobRecord): Promise<Error> {

@@ -10,6 +10,7 @@ import { StepTable } from "../../postgres/job/step-table.ts";
 import type { DeliveryNotes } from "../../postgres/job/delivery-notes.ts";
 import { SettleLanes } from "../../postgres/settle/settle-lanes.ts";
 import type { Settlement } from "../../postgres/settle/settlement.ts";
+import type { QueueFamilies } from "../families/queue-families.ts";
 import { StepRecord } from "../steps/steps.ts";
 import type { QueueStore } from "../../valkey/queue/queue-store.ts";
 
@@ -27,6 +28,7 @@ export class JobRecord {
   readonly table: JobTable;
   readonly notes: DeliveryNotes;
   readonly steps: StepRecord;
+  readonly families: QueueFamilies;
   readonly #store: QueueStore;
   readonly #lanes: SettleLanes;
   readonly #logger: Logger;
@@ -35,14 +37,15 @@ export class JobRecord {
 
   constructor(
     table: JobTable,
-    { notes, store, logger }: { readonly notes: DeliveryNotes; readonly store: QueueStore; readonly logger: Logger },
+    parts: { readonly notes: DeliveryNotes; readonly store: QueueStore; readonly families: QueueFamilies; readonly logger: Logger },
   ) {
     this.table = table;
-    this.notes = notes;
+    this.notes = parts.notes;
+    this.families = parts.families;
     this.steps = new StepRecord(new StepTable(table.database, table.queue), table.parked);
-    this.#store = store;
+    this.#store = parts.store;
     this.#lanes = new SettleLanes(new JobClaims(table));
-    this.#logger = logger;
+    this.#logger = parts.logger;
   }
 
   /** Ends jobs together with their effects. Returns the ids of those that this call ended; the others were settled before. */

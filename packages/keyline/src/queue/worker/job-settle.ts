@@ -4,7 +4,8 @@ import type { Outcome } from "../../work/outcome.ts";
 import { SettleOnce } from "../../work/settle-once.ts";
 import type { Settling } from "../../work/single-runner.ts";
 import type { ResultKeeper } from "../results/result-keeper.ts";
-import type { Pausing } from "../steps/parked.ts";
+import { FamilyLife } from "../families/family-life.ts";
+import type { Familial, Pausing } from "../steps/parked.ts";
 import { Pauses } from "../steps/pauses.ts";
 import { Steps, type Step, type StepsParts } from "../steps/steps.ts";
 import type { HeldJob } from "./held-jobs.ts";
@@ -59,6 +60,7 @@ export class JobContext<Data> implements HandlerContext, Settling<HandlerContext
   /** Made when they are asked for: most handlers have none. */
   #steps: Steps<Data> | undefined;
   #pauses: Pauses<Data> | undefined;
+  #family: FamilyLife<Data> | undefined;
 
   constructor(held: HeldJob<Data>, job: Job<Data>, access: SettleAccess) {
     this.#held = held;
@@ -90,6 +92,10 @@ export class JobContext<Data> implements HandlerContext, Settling<HandlerContext
 
   signalled(name: string, options: { readonly timeout?: number }): Promise<unknown> {
     return this.#makePauses().signalled(name, options);
+  }
+
+  get family(): Familial {
+    return (this.#family ??= new FamilyLife(this.#stepsParts(), this.#makePauses(), this.#access.record.families));
   }
 
   async outcome(): Promise<Outcome | undefined> {

@@ -42,7 +42,16 @@ export class Telling {
 
   constructor({ queue, store, record, policy, teller, tally, logger, leaseName, onError }: TellingParts) {
     const table = record?.table.outcomes;
-    this.results = new ResultKeeper({ queue, keepMs: policy.keepResultMs, maxBytes: policy.maxPayloadBytes, table, leaseName, onError });
+    const families = record?.families.adder.table;
+    this.results = new ResultKeeper({
+      queue,
+      keepMs: policy.keepResultMs,
+      maxBytes: policy.maxPayloadBytes,
+      table,
+      families,
+      leaseName,
+      onError,
+    });
     this.ties = new Ties({ results: this.results, audience: this.#audience, teller, hasRecord: record !== undefined });
     this.watch = new AudienceWatch(this.#audience, { store, logger });
     this.#progress = new ProgressWriter(store, { queue, logger });

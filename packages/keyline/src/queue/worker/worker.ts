@@ -188,6 +188,8 @@ export class Worker<Data> {
       signal,
       onError: (error) => this.#report.error(error),
     });
+    if (record && disposal?.kind === "settle" && held.element?.isChild)
+      record.families.releaser.noteEnded(this.#setup.queue, held.element.id);
     if (disposal && held.phase === "ended") {
       if (record) held.phase = "recorded";
       exchange.end(held, disposal);

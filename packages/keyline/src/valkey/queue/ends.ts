@@ -2,7 +2,9 @@ import type { ValkeyConnection } from "../client/connection.ts";
 import { scriptsBeside } from "../client/script.ts";
 import type { QueueKeys } from "./keys.ts";
 
-const begin = scriptsBeside(import.meta.url)(1, "base", "place", "ends-begin");
+const script = scriptsBeside(import.meta.url);
+const begin = script(1, "base", "place", "ends-begin");
+const tell = script(1, "base", "place", "tell-end", "ends-tell");
 
 /** That a job has ended for good: see scripts/tell-end.lua. */
 export interface End {
@@ -31,6 +33,11 @@ export class Ends {
   async begin(): Promise<Pick<End, "entry" | "id">> {
     const [entry, id] = (await begin.run(this.#connection, [this.#keys.workers])) as [string, string];
     return { entry, id };
+  }
+
+  /** Has those who wait for the job look what became of it. */
+  async tell(id: string): Promise<void> {
+    await tell.run(this.#connection, [this.#keys.workers, id]);
   }
 
   /** From this entry on, itself included. */

@@ -1,0 +1,218 @@
+import type { Database } from "../client/database.ts";
+import type { TransactionClient } from "../client/options.ts";
+import type { HeldRow } from "../settle/settlement.ts";
+import type { Statement } from "../client/statement.ts";
+import { queryWithin } from "../client/tx-check.ts";
+import type { PlacedJob } from "./placed-rows.ts";
+
+/** What the death of a child does to its parent. */
+export type ChildDeath = "die" | "ignore" | "value";
+
+/** A job below another one, in the row that it is to be. */
+export interface ChildJob extends PlacedJob {
+  readonly queue: string;
+  readonly isOwnId: boolean;
+  readonly parentQueue: string;
+  readonly parentId: string;
+  /** Given where it has children itself. */
+  readonly death: ChildDeath | undefined;
+}
+
+/** The job above all. */
+export interface RootJob extends Pick<PlacedJob, "id" | "dataJson" | "maxAttempts" | "priority" | "keepMs"> {
+  readonly queue: string;
+  readonly death: ChildDeath;
+}
+
+/** What came of a family that was to be added. */
+export interface FamilyAnswer {
+  /** "known": there is a job with the id of the root; "taken": there is one with the id of the child at the place `taken`, counted from 1; "lost": the parent is not this attempt's. */
+  readonly answer: "added" | "known" | "taken" | "lost";
+  readonly taken: number | null;
+  /** The places of grouped children among all jobs, by their places in the call. */
+  readonly orders: Readonly<Record<string, string>> | null;
+  readonly xid: string | null;
+}
+
+/** A job of which something became. */
+export interface Released {
+  readonly queue: string;
+  readonly id: string;
+  readonly answer: "woken" | "dead";
+}
+
+export interface ChildRow {
+  readonly number: number;
+  readonly queue: string;
+  readonly id: string;
+  readonly outcome: "completed" | "dead" | "cancelled" | null;
+  /** As JSON. */
+  readonly value: string | null;
+  readonly reason: string | null;
+}
+
+interface SweptRow {
+  readonly family: string;
+  readonly queue: string | null;
+  readonly id: string | null;
+  readonly answer: "woken" | "dead" | null;
+}
+
+const answer = "SELECT answer, taken, orders, xid FROM";
+const lists = (from: number): string =>
+  ["text", "text", "text", "integer", "float8", "float8", "text", "text", "bigint", "boolean", "text", "text", "text"]
+    .map((type, index) => `$${from + index}::${type}[]`)
+    .join(", ");
+
+const add: Statement = {
+  name: "keyline-add-family",
+  text: `${answer} keyline.add_family($1, $2, $3, $4, $5, $6::bigint, $7, ${lists(8)})`,
+};
+const addTo: Statement = { name: "keyline-add-to-family", text: `${answer} keyline.add_to_family($1, $2, $3, $4, $5, ${lists(6)})` };
+
+const release: Statement = {
+  name: "keyline-release-parents",
+  text: "SELECT queue, id, answer FROM keyline.release_parents($1, $2::text[])",
+};
+const sweep: Statement = { name: "keyline-sweep-families", text: "SELECT family, queue, id, answer FROM keyline.sweep_families($1, $2)" };
+const awaitChildren: Statement = { name: "keyline-await-children", text: "SELECT answer FROM keyline.await_children($1, $2, $3, $4, $5)" };
+
+const read: Statement = {
+  name: "keyline-read-children",
+  text: `SELECT number, child.queue, child.id, outcome, value::text AS value, reason FROM keyline.family
+    JOIN keyline.family_child AS child ON child.family = family.id
+    WHERE family.queue = $1 AND family.job_id = $2 AND family.ended IS NULL AND child.number > $3 ORDER BY child.number LIMIT $4`,
+};
+
+const keep: Statement = { name: "keyline-keep-for-parents", text: "SELECT keyline.keep_for_parents($1, $2::text[], $3::json[])" };
+
+const ended: Statement = {
+  name: "keyline-ended-families",
+  text: "SELECT id::text AS family, ended FROM keyline.family WHERE ended IS NOT NULL AND id > $1::bigint ORDER BY id LIMIT $2",
+};
+
+const open: Statement = {
+  name: "keyline-open-children",
+  text: `SELECT number, queue, id, outcome, value::text AS value, reason FROM keyline.family_child
+    WHERE family = $1::bigint AND outcome IS NULL AND number > $2 ORDER BY number LIMIT $3`,
+};
+
+const clear: Statement = {
+  name: "keyline-clear-family",
+  text: `DELETE FROM keyline.family_child WHERE ctid = ANY (ARRAY(
+      SELECT ctid FROM keyline.family_child WHERE family = $1::bigint LIMIT $2 FOR UPDATE SKIP LOCKED
+    )) RETURNING number`,
+};
+
+const forget: Statement = {
+  name: "keyline-forget-family",
+  text: `DELETE FROM keyline.family WHERE id = $1::bigint AND ended IS NOT NULL
+    AND NOT EXISTS (SELECT FROM keyline.family_child WHERE family_child.family = family.id)`,
+};
+
+/** The families of all transactional queues: rows say all there is to know of them. */
+export class FamilyTable {
+  readonly database: Database;
+
+  constructor(database: Database) {
+    this.database = database;
+  }
+
+  /** Adds a parent and everything below it, in the caller's transaction where there is one. */
+  add(root: RootJob, children: readonly ChildJob[], tx: TransactionClient | undefined): Promise<FamilyAnswer> {
+    const { queue, id, dataJson, maxAttempts, priority, keepMs, death } = root;
+    return this.#add(add, [queue, id, dataJson, maxAttempts ?? null, priority ?? null, keepMs ?? null, death, ...listsOf(children)], tx);
+  }
+
+  /** Adds children below a job that its worker holds. */
+  addTo(
+    { queue, id, attempts, parks }: HeldRow & { readonly queue: string; readonly parks: number },
+    death: ChildDeath | undefined,
+    { children, tx }: { readonly children: readonly ChildJob[]; readonly tx: TransactionClient },
+  ): Promise<FamilyAnswer> {
+    return this.#add(addTo, [queue, id, attempts, parks, death ?? null, ...listsOf(children)], tx);
+  }
+
+  /** Asks, behind the COMMIT of their ends, whether parents of these jobs have what they wait for. Returns those that were woken or buried. */
+  release(queue: string, ids: readonly string[]): Promise<Released[]> {
+    return this.database.query<Released & Record<string, unknown>>(release, [queue, ids]);
+  }
+
+  /** The same for a page of all families behind `after`, whoever has not asked. */
+  async sweep(after: string, limit: number): Promise<{ readonly released: Released[]; readonly next: string | undefined }> {
+    const rows = await this.database.query<SweptRow & Record<string, unknown>>(sweep, [after, limit]);
+    const released = rows.flatMap((row) =>
+      row.answer !== null && row.queue !== null && row.id !== null ? [{ queue: row.queue, id: row.id, answer: row.answer }] : [],
+    );
+    return { released, next: rows.length === limit ? rows.at(-1)?.family : undefined };
+  }
+
+  /** Goes on where all children have ended, or parks the job until then. The same call with the same `tag` may be made again. */
+  async await(
+    { queue, id, attempts, parks }: HeldRow & { readonly queue: string; readonly parks: number },
+    tag: string,
+  ): Promise<"done" | "dead" | "parked" | "lost"> {
+    const [row] = await this.database.query<{ answer: "done" | "dead" | "parked" | "lost" }>(awaitChildren, [
+      queue,
+      id,
+      attempts,
+      parks,
+      tag,
+    ]);
+    return row?.answer ?? "lost";
+  }
+
+  /** The children of a job in the order of adding, behind `after`. */
+  children(queue: string, id: string, { after, limit }: { readonly after: number; readonly limit: number }): Promise<ChildRow[]> {
+    return this.database.query<ChildRow & Record<string, unknown>>(read, [queue, id, after, limit]);
+  }
+
+  /** What children came to, in the transaction that ends them. */
+  async keepWithin(
+    tx: TransactionClient,
+    queue: string,
+    results: readonly { readonly id: string; readonly json: string | undefined }[],
+  ): Promise<void> {
+    await tx.query(keep.text, [queue, results.map(({ id }) => id), results.map(({ json }) => json ?? null)]);
+  }
+
+  /** Families whose parent has ended, behind `after`. */
+  ended(after: string, limit: number): Promise<{ family: string; ended: "completed" | "cancelled" | "removed" }[]> {
+    return this.database.query(ended, [after, limit]);
+  }
+
+  /** Children of such a family that have not ended, behind `after`. */
+  open(family: string, after: number, limit: number): Promise<ChildRow[]> {
+    return this.database.query<ChildRow & Record<string, unknown>>(open, [family, after, limit]);
+  }
+
+  /** Removes a page of the rows of a family whose parent has ended. True when nothing is left. */
+  async clear(family: string, limit: number): Promise<boolean> {
+    if ((await this.database.query(clear, [family, limit])).length === limit) return false;
+    await this.database.query(forget, [family]);
+    return true;
+  }
+
+  async #add(statement: Statement, values: unknown[], tx: TransactionClient | undefined): Promise<FamilyAnswer> {
+    const rows = tx ? await queryWithin(tx, statement.text, values) : await this.database.query(statement, values);
+    return rows[0] as FamilyAnswer;
+  }
+}
+
+function listsOf(jobs: readonly ChildJob[]): unknown[] {
+  return [
+    jobs.map(({ queue }) => queue),
+    jobs.map(({ id }) => id),
+    jobs.map(({ dataJson }) => dataJson),
+    jobs.map(({ maxAttempts }) => maxAttempts ?? null),
+    jobs.map(({ delayMs }) => delayMs ?? null),
+    jobs.map(({ runAt }) => runAt ?? null),
+    jobs.map(({ priority }) => priority ?? null),
+    jobs.map(({ group }) => group ?? null),
+    jobs.map(({ keepMs }) => keepMs ?? null),
+    jobs.map(({ isOwnId }) => isOwnId),
+    jobs.map(({ parentQueue }) => parentQueue),
+    jobs.map(({ parentId }) => parentId),
+    jobs.map(({ death }) => death ?? null),
+  ];
+}

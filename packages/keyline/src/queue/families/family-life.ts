@@ -1,0 +1,84 @@
+import { isOutage } from "../../postgres/client/failures.ts";
+import type { TransactionClient } from "../../postgres/client/options.ts";
+import { KeylineError } from "../../runtime/errors.ts";
+import { randomTag } from "../../runtime/ids.ts";
+import { Discard } from "../../work/outcome.ts";
+import type { Child, FamilyOptions } from "../options.ts";
+import { JobCancelledError } from "../results/job-errors.ts";
+import type { Pauses } from "../steps/pauses.ts";
+import { notHeld } from "../steps/step-names.ts";
+import type { StepsParts } from "../steps/steps.ts";
+import { deathOf, readTree } from "./family-tree.ts";
+import { readChildren, type ChildResult } from "./children.ts";
+import type { QueueFamilies } from "./queue-families.ts";
+
+export interface ChildrenOptions extends Pick<FamilyOptions, "onChildDead"> {
+  /** The transaction that a step gives. */
+  readonly tx: TransactionClient;
+}
+
+/** The family of one job, in one run of its handler. */
+export class FamilyLife<Data> {
+  readonly #parts: StepsParts<Data>;
+  readonly #pauses: Pauses<Data>;
+  readonly #families: QueueFamilies;
+
+  constructor(parts: StepsParts<Data>, pauses: Pauses<Data>, families: QueueFamilies) {
+    this.#parts = parts;
+    this.#pauses = pauses;
+    this.#families = families;
+  }
+
+  children(): AsyncIterableIterator<ChildResult, undefined, void> {
+    return readChildren(this.#families.adder.table, this.#parts.job);
+  }
+
+  async add(children: readonly Child[], { tx, onChildDead }: ChildrenOptions): Promise<void> {
+    const { held, job } = this.#parts;
+    const { element } = held;
+    if (!element) throw notHeld(job);
+    // oxlint-disable-next-line typescript/no-unnecessary-condition -- callers without types may leave it out
+    if (tx === undefined) {
+      const how = 'step("name", (tx) => job.addChildren(children, { tx }))';
+      throw new KeylineError(
+        "INVALID_OPTION",
+        `addChildren needs the transaction of a step, so that a handler that is run again does not add them again: ${how}`,
+      );
+    }
+    const death = onChildDead === undefined ? undefined : deathOf(onChildDead);
+    const nodes = await readTree(this.#families.member, { id: job.id, children });
+    await this.#families.adder.addTo({ queue: job.queue, element }, { nodes, death, tx });
+  }
+
+  /** Goes on where all children have ended, or ends the attempt until then. */
+  async ended(): Promise<void> {
+    const { held, job, record } = this.#parts;
+    await this.#parts.checkHeld();
+    const { element } = held;
+    if (!element) throw notHeld(job);
+    const tag = randomTag(12);
+    const { database } = record.table;
+    for (;;) {
+      try {
+        return await this.#end(await this.#families.adder.table.await({ ...element, queue: job.queue }, tag));
+      } catch (error) {
+        if (!isOutage(error) || job.signal.aborted || database.isClosing) throw error;
+        await database.whenAvailable(job.signal);
+      }
+    }
+  }
+
+  async #end(answer: "done" | "dead" | "parked" | "lost"): Promise<void> {
+    const { job } = this.#parts;
+    switch (answer) {
+      case "done":
+        return;
+      case "dead":
+        throw new Discard('a child of it is dead, and onChildDead is "die"');
+      case "lost":
+        throw (await this.#parts.isCancelled()) ? new JobCancelledError(job) : notHeld(job);
+      case "parked":
+        throw await this.#pauses.parked(`Job ${job.id} waits for its children`);
+    }
+  }
+}

@@ -1,0 +1,109 @@
+import { KeylineError } from "../../runtime/errors.ts";
+import { checkOptionNames } from "../../runtime/options.ts";
+import type { ChildDeath } from "../../postgres/job/family-table.ts";
+import type { AddRequest } from "../add/adder.ts";
+import type { Child, FamilyOptions } from "../options.ts";
+import { memberOf, type Member } from "./member.ts";
+
+/** So many jobs may one call add below a parent. */
+export const mostJobs = 200_000;
+
+/** A job below another one, checked. */
+export interface FamilyNode {
+  readonly member: Member;
+  readonly request: AddRequest;
+  readonly parent: { readonly queue: string; readonly id: string };
+  /** Given where it has children itself. */
+  readonly death: ChildDeath | undefined;
+}
+
+/** A job whose children are still to be read. */
+interface Above {
+  readonly queue: string;
+  readonly id: string;
+  readonly path: string;
+  readonly children: readonly Child[];
+  readonly parent: Above | undefined;
+}
+
+const childNames = new Set<string>(["queue", "data", "options"] satisfies (keyof Child)[]);
+const deaths = new Set<unknown>(["die", "ignore", "value"]);
+
+/** What the death of a child does. Throws INVALID_OPTION. */
+export function deathOf(onChildDead: FamilyOptions["onChildDead"] = "die"): ChildDeath {
+  if (deaths.has(onChildDead)) return onChildDead;
+  throw invalid(`onChildDead must be "die", "ignore" or "value", not ${JSON.stringify(onChildDead)}`);
+}
+
+/** A parent begins when its children have ended: nothing else says when. Throws INVALID_OPTION. */
+export function checkParent({ placement }: AddRequest, path: string): void {
+  const { delayMs, runAt, group, once } = placement ?? {};
+  const wrong = once ? "deduplicate" : group !== undefined ? "group" : (delayMs ?? runAt) !== undefined ? "delay or runAt" : undefined;
+  if (wrong !== undefined) throw invalid(`${path} has children, with which ${wrong} does not go: it runs when they have ended`);
+}
+
+/**
+ * Everything below a job, checked, in the order of adding: parents before their children. Throws INVALID_OPTION, CLOSED and, for each child, what `add` throws; nothing has been
+ * sent then.
+ */
+export async function readTree(
+  root: Member,
+  { id, children }: { readonly id: string; readonly children: readonly Child[] },
+): Promise<FamilyNode[]> {
+  const nodes: FamilyNode[] = [];
+  const known = new Map<string, string>([[`${root.queue}/${id}`, "the parent"]]);
+  const above: Above[] = [{ queue: root.queue, id, path: "children", children, parent: undefined }];
+  for (const parent of above) {
+    if (!Array.isArray(parent.children)) throw invalid(`${parent.path} must be an array of { queue, data, options }`);
+    for (const [index, child] of parent.children.entries()) {
+      const path = `${parent.path}[${index}]`;
+      const { node, below } = await readChild(root, { parent, child, path });
+      if (nodes.push(node) > mostJobs) throw invalid(`A family may have ${mostJobs} jobs at the most: add the others from its handler`);
+      const key = `${node.member.queue}/${node.request.id}`;
+      const same = known.get(key);
+      if (same !== undefined)
+        throw invalid(`${path} is job ${node.request.id} of queue ${node.member.queue}, and so is ${same}: a job is in a family once`);
+      if (node.request.isOwnId) known.set(key, path);
+      if (below) above.push(below);
+    }
+  }
+  return nodes;
+}
+
+async function readChild(
+  root: Member,
+  { parent, child, path }: { readonly parent: Above; readonly child: Child; readonly path: string },
+): Promise<{ readonly node: FamilyNode; readonly below: Above | undefined }> {
+  if (typeof child !== "object" || child === null) throw invalid(`${path} must be { queue, data, options }`);
+  checkOptionNames(path, child, childNames);
+  const { queue, data, options = {} } = child;
+  const member = memberOf(queue);
+  if (!member) throw invalid(`${path}.queue is no queue: give what keyline.queue returns`);
+  member.door.check();
+  if (member.door !== root.door) throw invalid(`${path}.queue is ${member.queue} of another Keyline: a family has one`);
+  if ((member.outlet === undefined) !== (root.outlet === undefined)) {
+    const kind = root.outlet ? "is not transactional, and its parent is" : "is transactional, and its parent is not";
+    throw invalid(`${path}.queue is ${member.queue}, which ${kind}: a family is all of one kind`);
+  }
+  const { children, onChildDead, ...rest } = options;
+  const request = await member.check(data, rest);
+  if (request.placement?.once) throw invalid(`${path} has deduplicate, which children cannot have: another job may be there instead`);
+  const isParent = children !== undefined && children.length > 0;
+  const death = deathOf(onChildDead);
+  const node: FamilyNode = {
+    member,
+    request: { ...request, isChild: true },
+    parent,
+    death: isParent ? death : undefined,
+  };
+  if (children === undefined || (Array.isArray(children) && children.length === 0)) return { node, below: undefined };
+  checkParent(request, path);
+  for (let one: Above | undefined = parent; one; one = one.parent) {
+    if (one.children === children) throw invalid(`${path} has itself inside: its children are those of ${one.path}`);
+  }
+  return { node, below: { queue: member.queue, id: request.id, path: `${path}.options.children`, children, parent } };
+}
+
+function invalid(message: string): KeylineError {
+  return new KeylineError("INVALID_OPTION", message);
+}

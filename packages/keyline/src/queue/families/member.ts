@@ -1,0 +1,27 @@
+import type { Door } from "../../runtime/door.ts";
+import type { AddRequest } from "../add/adder.ts";
+import type { JobOutlet } from "../add/job-outlet.ts";
+import type { AddWatch } from "../events/add-watch.ts";
+import type { AddOptions } from "../options.ts";
+
+/** A queue as families know it. */
+export interface Member {
+  readonly queue: string;
+  /** Of its Keyline. */
+  readonly door: Door;
+  /** Only of a transactional queue. */
+  readonly outlet: JobOutlet | undefined;
+  readonly adds: AddWatch;
+  check(data: unknown, options: AddOptions): AddRequest | Promise<AddRequest>;
+}
+
+const members = new WeakMap<object, Member>();
+
+/** Makes the queue one that children can be added to. */
+export function registerMember(queue: object, member: Member): void {
+  members.set(queue, member);
+}
+
+export function memberOf(queue: unknown): Member | undefined {
+  return typeof queue === "object" && queue !== null ? members.get(queue) : undefined;
+}

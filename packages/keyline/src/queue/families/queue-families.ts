@@ -1,0 +1,45 @@
+import type { TransactionClient } from "../../postgres/client/options.ts";
+import type { FamilyAdder } from "./family-adder.ts";
+import type { FamilyReleaser } from "./family-releaser.ts";
+import { checkParent, deathOf, readTree } from "./family-tree.ts";
+import { registerMember, type Member } from "./member.ts";
+import type { AddRequest } from "../add/adder.ts";
+import type { AddResult, Child, FamilyOptions } from "../options.ts";
+
+interface NewChildren {
+  readonly children: readonly Child[];
+  readonly onChildDead: FamilyOptions["onChildDead"];
+  readonly tx: TransactionClient | undefined;
+}
+
+/** The families of one transactional queue's jobs. */
+export class QueueFamilies {
+  readonly adder: FamilyAdder;
+  readonly releaser: FamilyReleaser;
+  #member: Member | undefined;
+
+  constructor(adder: FamilyAdder, releaser: FamilyReleaser) {
+    this.adder = adder;
+    this.releaser = releaser;
+  }
+
+  /** The queue is made. */
+  join(queue: object, member: Member): void {
+    this.#member = member;
+    registerMember(queue, member);
+  }
+
+  get member(): Member {
+    if (this.#member) return this.#member;
+    throw new Error("the queue of these families was not made");
+  }
+
+  /** Adds a job together with its children. */
+  async add(request: AddRequest, { children, onChildDead, tx }: NewChildren): Promise<AddResult> {
+    const root = this.member;
+    const death = deathOf(onChildDead);
+    checkParent(request, "add: the job");
+    const nodes = await readTree(root, { id: request.id, children });
+    return this.adder.add({ root, request, death, nodes }, tx);
+  }
+}

@@ -1,0 +1,93 @@
+import { afterAll, beforeAll, expect, test } from "vitest";
+import type { Queue } from "keyline";
+import { openEffectsStage, type EffectsStage, type N } from "../../support/effects-stage.ts";
+import { eventually } from "../../support/stage.ts";
+
+let stage: EffectsStage;
+beforeAll(async () => {
+  stage = await openEffectsStage();
+});
+afterAll(() => stage.close());
+
+type Numbers = Queue<N, N, true>;
+
+const family = (queue: Numbers, count: number): { queue: Numbers; data: N }[] =>
+  Array.from({ length: count }, (_, n) => ({ queue, data: { n } }));
+
+test("children that end at the same instant in two processes release their parent once, over and over", async () => {
+  const [parents, children] = [stage.nextQueue(), stage.nextQueue()];
+  const runs = new Map<string, number>();
+  const others = [stage.keyline(), stage.keyline()].map((keyline) =>
+    keyline.queue<N>(children.name, { transactional: true, maxAttempts: 3 }),
+  );
+  const workers = [
+    parents.work((job) => void runs.set(job.id, (runs.get(job.id) ?? 0) + 1), { concurrency: 10 }),
+    ...others.map((queue) => queue.work(() => undefined, { concurrency: 2 })),
+  ];
+  const added = await Promise.all(Array.from({ length: 150 }, (_, n) => parents.add({ n }, { children: family(children, 2) })));
+  await eventually("all parents have ended", async () => (await stage.rowsOf(parents.name)).length === 0);
+  expect([...runs.entries()].sort()).toEqual(added.map(({ id }): [string, number] => [id, 1]).sort());
+  await Promise.all(workers.map((worker) => worker.stop()));
+});
+
+test("a parent whose last child ended in a process that died before it asked is found", async () => {
+  const [parents, children] = [stage.nextQueue(), stage.nextQueue()];
+  const { id } = await parents.add({ n: 0 }, { children: family(children, 1) });
+  const waited = parents.waitFor(id);
+  const worker = parents.work(() => undefined);
+  // What that process had committed.
+  const [child] = await stage.rowsOf(children.name);
+  await stage.pool.query("SELECT keyline.settle_job($1, $2, 0)", [children.name, child?.id]);
+  await waited;
+  await worker.stop();
+});
+
+test("a parent whose child is gone without a word, or was cancelled by SQL, is found", async () => {
+  const [parents, children] = [stage.nextQueue(), stage.nextQueue()];
+  const outcomes: string[] = [];
+  const worker = parents.work(async (job) => {
+    for await (const { outcome } of job.children()) outcomes.push(outcome);
+  });
+  const { id } = await parents.add({ n: 0 }, { children: family(children, 3) });
+  const waited = parents.waitFor(id);
+  const [first, second, third] = await stage.rowsOf(children.name);
+  await stage.pool.query("DELETE FROM keyline.job WHERE queue = $1 AND id = ANY($2)", [children.name, [first?.id, third?.id]]);
+  await stage.pool.query("UPDATE keyline.job SET state = 'cancelled' WHERE queue = $1 AND id = $2", [children.name, second?.id]);
+  await waited;
+  expect(outcomes).toEqual(["cancelled", "cancelled", "cancelled"]);
+  await worker.stop();
+});
+
+test("a family goes on after Valkey has lost everything, parked parents included", async () => {
+  const [parents, children] = [stage.nextQueue(), stage.nextQueue()];
+  await Promise.all(Array.from({ length: 20 }, (_, n) => parents.add({ n }, { children: family(children, 3) })));
+  await eventually("all is delivered", async () => (await stage.rowsOf(children.name)).every(({ delivered_to: to }) => to !== null));
+  await stage.valkey.flushall();
+  const values: unknown[] = [];
+  const workers = [
+    parents.work(async (job) => {
+      for await (const { value } of job.children()) values.push(value);
+    }),
+    children.work((job) => job.data.n),
+  ];
+  await eventually("all parents have ended", async () => (await stage.rowsOf(parents.name)).length === 0);
+  expect(values.sort()).toEqual([...Array(20).fill(0), ...Array(20).fill(1), ...Array(20).fill(2)]);
+  await Promise.all(workers.map((worker) => worker.stop()));
+});
+
+test("a cancelled family is cancelled below also where whoever cancelled it died", async () => {
+  const [parents, children] = [stage.nextQueue(), stage.nextQueue()];
+  const { id } = await parents.add(
+    { n: 0 },
+    { children: [{ queue: children, data: { n: 1 }, options: { children: family(children, 3) } }, ...family(children, 3)] },
+  );
+  // What that process had committed.
+  await stage.pool.query("SELECT * FROM keyline.cancel_jobs($1, $2, 1000)", [parents.name, [id]]);
+  await eventually("nothing is left below it", async () => (await stage.rowsOf(children.name)).every(({ state }) => state === "cancelled"));
+  await eventually("its rows are gone", async () => {
+    const { rows } = await stage.pool.query<{ count: string }>("SELECT count(*) FROM keyline.family WHERE queue = ANY($1)", [
+      [parents.name, children.name],
+    ]);
+    return rows[0]?.count === "0";
+  });
+});
