@@ -1,8 +1,7 @@
 import { Attempt } from "../work/attempt.ts";
 import { KeylineError } from "../runtime/errors.ts";
-import type { Familial, Pausing } from "./steps/parked.ts";
-import type { ChildResult } from "./families/children.ts";
-import type { ChildrenOptions } from "./families/family-life.ts";
+import type { ChildrenOptions, ChildResult, Familial } from "./families/familial.ts";
+import type { Pausing } from "./steps/parked.ts";
 import type { Child } from "./options.ts";
 import type { Tick } from "./schedules/schedule-state.ts";
 

@@ -15,6 +15,7 @@ const elements = fc.record({
   key: fc.option(ids, { nil: undefined }),
   isLatest: fc.boolean(),
   parks: fc.integer({ min: 0, max: 1_000 }),
+  isChild: fc.boolean(),
 });
 
 test("an element is read as it was written", () => {

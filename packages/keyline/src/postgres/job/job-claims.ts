@@ -75,7 +75,7 @@ function completion(
   if (results.length === 0) return { statement: settle, values };
   if (!results.some(({ isChild }) => isChild)) return { statement: settleKept, values: [...values, ...columnsOf(results)] };
   const kept = results.filter(({ keepMs }) => keepMs > 0);
-  const [ids, json] = columnsOf(results.filter(({ isChild, json: value }) => isChild && value !== undefined));
+  const [ids, json] = columnsOf(results.filter(({ isChild }) => isChild));
   return { statement: settleChildren, values: [...values, ...columnsOf(kept), ids, json] };
 }
 

@@ -2,18 +2,7 @@ import type { ChildRow, FamilyTable } from "../../postgres/job/family-table.ts";
 import { Iteration } from "../../runtime/iteration.ts";
 import { parseJson } from "../../runtime/json.ts";
 import { PagedSource } from "../../runtime/paged-source.ts";
-
-/** What became of a child. */
-export interface ChildResult<Value = unknown> {
-  readonly queue: string;
-  readonly id: string;
-  /** "open": it has not ended, and its parent did not wait for it. */
-  readonly outcome: "completed" | "dead" | "cancelled" | "open";
-  /** What its handler returned, or the effects of its settle; undefined where that was nothing. */
-  readonly value: Value | undefined;
-  /** Why it is dead. */
-  readonly reason: string | undefined;
-}
+import type { ChildResult } from "./familial.ts";
 
 const page = 500;
 

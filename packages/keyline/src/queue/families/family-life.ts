@@ -1,24 +1,19 @@
 import { isOutage } from "../../postgres/client/failures.ts";
-import type { TransactionClient } from "../../postgres/client/options.ts";
 import { KeylineError } from "../../runtime/errors.ts";
 import { randomTag } from "../../runtime/ids.ts";
 import { Discard } from "../../work/outcome.ts";
-import type { Child, FamilyOptions } from "../options.ts";
+import type { Child } from "../options.ts";
 import { JobCancelledError } from "../results/job-errors.ts";
 import type { Pauses } from "../steps/pauses.ts";
 import { notHeld } from "../steps/step-names.ts";
 import type { StepsParts } from "../steps/steps.ts";
 import { deathOf, readTree } from "./family-tree.ts";
-import { readChildren, type ChildResult } from "./children.ts";
+import { readChildren } from "./children.ts";
+import type { ChildrenOptions, ChildResult, Familial } from "./familial.ts";
 import type { QueueFamilies } from "./queue-families.ts";
 
-export interface ChildrenOptions extends Pick<FamilyOptions, "onChildDead"> {
-  /** The transaction that a step gives. */
-  readonly tx: TransactionClient;
-}
-
 /** The family of one job, in one run of its handler. */
-export class FamilyLife<Data> {
+export class FamilyLife<Data> implements Familial {
   readonly #parts: StepsParts<Data>;
   readonly #pauses: Pauses<Data>;
   readonly #families: QueueFamilies;

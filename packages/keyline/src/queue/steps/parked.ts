@@ -1,19 +1,10 @@
-import type { ChildResult } from "../families/children.ts";
-import type { ChildrenOptions } from "../families/family-life.ts";
-import type { Child } from "../options.ts";
+import type { Familial } from "../families/familial.ts";
 
 /** What a job is given to wait with. */
 export interface Pausing {
   sleep(name: string, ms: number): Promise<void>;
   signalled(name: string, options: { readonly timeout?: number }): Promise<unknown>;
   readonly family: Familial;
-}
-
-/** What a job is given to have children with. */
-export interface Familial {
-  children(): AsyncIterableIterator<ChildResult, undefined, void>;
-  add(children: readonly Child[], options: ChildrenOptions): Promise<void>;
-  ended(): Promise<void>;
 }
 
 /**

@@ -167,7 +167,8 @@ LANGUAGE plpgsql
 SET enable_seqscan = off SET enable_bitmapscan = off SET plan_cache_mode = force_generic_plan
 AS $$
 BEGIN
-  IF how <> 'removed' THEN
+  -- settle_children writes outcome and value at once.
+  IF how <> 'removed' AND coalesce(current_setting('keyline.ends_children', true), '') <> 'on' THEN
     UPDATE keyline.family_child SET outcome = how
       WHERE family_child.queue = of_queue AND family_child.id = ANY (ended_ids) AND family_child.outcome IS NULL;
   END IF;
@@ -196,22 +197,25 @@ AS $$
     WHERE family_child.queue = of_queue AND family_child.id = kept.id AND family_child.outcome = 'completed';
 $$;
 
--- As settle_kept, where some of the jobs are children: `child_values` are what those came to.
+-- As settle_kept, where some of the jobs are children: `child_values` are what those came to. Each row of a child is written once, with its outcome, as most of the time of a large
+-- family goes into that.
 CREATE FUNCTION keyline.settle_children(
   of_queue text, held_ids text, held_attempts text, kept_ids text[], result_values json[], keeps bigint[], child_ids text[], child_values json[],
   OUT settled integer, OUT missing text, OUT xid text
 )
 LANGUAGE plpgsql
+SET enable_seqscan = off SET enable_bitmapscan = off SET plan_cache_mode = force_generic_plan
 AS $$
 DECLARE
   gone text[];
 BEGIN
+  PERFORM set_config('keyline.ends_children', 'on', true);
   SELECT done.settled, done.missing INTO settled, missing
     FROM keyline.settle_kept(of_queue, held_ids, held_attempts, kept_ids, result_values, keeps) AS done;
+  PERFORM set_config('keyline.ends_children', 'off', true);
   gone := string_to_array(missing, E'\x1f');
-  PERFORM keyline.keep_for_parents(of_queue, array_agg(kept.id), array_agg(kept.value))
-    FROM unnest(child_ids, child_values) AS kept (id, value)
-    WHERE gone IS NULL OR kept.id <> ALL (gone) HAVING count(*) > 0;
+  UPDATE keyline.family_child AS child SET outcome = 'completed', value = kept.value FROM unnest(child_ids, child_values) AS kept (id, value)
+    WHERE child.queue = of_queue AND child.id = kept.id AND child.outcome IS NULL AND (gone IS NULL OR kept.id <> ALL (gone));
   xid := pg_current_xact_id_if_assigned()::text;
 END
 $$;

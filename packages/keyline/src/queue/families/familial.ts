@@ -1,0 +1,26 @@
+import type { TransactionClient } from "../../postgres/client/options.ts";
+import type { Child, FamilyOptions } from "../options.ts";
+
+/** What became of a child. */
+export interface ChildResult<Value = unknown> {
+  readonly queue: string;
+  readonly id: string;
+  /** "open": it has not ended, and its parent did not wait for it. */
+  readonly outcome: "completed" | "dead" | "cancelled" | "open";
+  /** What its handler returned, or the effects of its settle; undefined where that was nothing. */
+  readonly value: Value | undefined;
+  /** Why it is dead. */
+  readonly reason: string | undefined;
+}
+
+export interface ChildrenOptions extends Pick<FamilyOptions, "onChildDead"> {
+  /** The transaction that a step gives. */
+  readonly tx: TransactionClient;
+}
+
+/** What a job is given to have children with. */
+export interface Familial {
+  children(): AsyncIterableIterator<ChildResult, undefined, void>;
+  add(children: readonly Child[], options: ChildrenOptions): Promise<void>;
+  ended(): Promise<void>;
+}
