@@ -6,7 +6,7 @@ import type { Child, FamilyOptions } from "../options.ts";
 import { memberOf, type Member } from "./member.ts";
 
 /** So many jobs may one call add below a parent. */
-export const mostJobs = 200_000;
+const mostJobs = 200_000;
 
 /** A job below another one, checked. */
 export interface FamilyNode {
