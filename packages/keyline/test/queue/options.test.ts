@@ -26,7 +26,7 @@ test("an option that is not known is refused wherever options are taken, with th
   expect(() => queue.work(() => undefined, misspelt)).toThrow(refusal("work", "concurrency, timeout, isolate"));
   expect(() => queue.workBatch(() => undefined, misspelt)).toThrow(refusal("workBatch", "size, concurrency, timeout"));
   await expect(queue.add(1, misspelt)).rejects.toThrow(
-    refusal("add", "id, maxAttempts, delay, runAt, priority, group, deduplicate, keepResult, tx"),
+    refusal("add", "id, maxAttempts, delay, runAt, priority, group, deduplicate, keepResult, tx, children, onChildDead"),
   );
   await expect(queue.addMany([{ data: 1, ...(misspelt as object) }])).rejects.toThrow(
     refusal("a job of addMany", "id, maxAttempts, delay, runAt, priority, group, deduplicate, keepResult"),

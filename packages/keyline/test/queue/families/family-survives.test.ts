@@ -30,6 +30,29 @@ test("children that end at the same instant in two processes release their paren
   await Promise.all(workers.map((worker) => worker.stop()));
 });
 
+test("handlers that wait for children which end while they park go on, over and over", async () => {
+  const [parents, children] = [stage.nextQueue(), stage.nextQueue()];
+  const other = stage.keyline().queue<N>(children.name, { transactional: true, maxAttempts: 3 });
+  const sums = new Map<number, number>();
+  const workers = [
+    other.work((job) => job.data.n, { concurrency: 20 }),
+    parents.work(
+      async (job, { step }) => {
+        await step("split", (tx) => job.addChildren(family(children, 2), { tx }));
+        await job.childrenEnded();
+        let sum = 0;
+        for await (const { value } of job.children<number>()) sum += value ?? 0;
+        sums.set(job.data.n, sum);
+      },
+      { concurrency: 10 },
+    ),
+  ];
+  await parents.addMany(Array.from({ length: 60 }, (_, n) => ({ data: { n } })));
+  await eventually("all parents have ended", async () => (await stage.rowsOf(parents.name)).length === 0);
+  expect(sums).toEqual(new Map(Array.from({ length: 60 }, (_, n) => [n, 1])));
+  await Promise.all(workers.map((worker) => worker.stop()));
+});
+
 test("a parent whose last child ended in a process that died before it asked is found", async () => {
   const [parents, children] = [stage.nextQueue(), stage.nextQueue()];
   const { id } = await parents.add({ n: 0 }, { children: family(children, 1) });
