@@ -123,10 +123,15 @@ export class FamilyReleaser {
   /** Cancels what cancelled parents have left, and removes the rows of families that are over. */
   async #clearUp(): Promise<void> {
     const { table } = this.#parts;
-    for (const { family, ended } of await table.ended("0", sweepPage)) {
-      if (this.#isStopped) return;
-      if (ended === "cancelled" && !(await this.#cancelBelow(family))) continue;
-      while (!this.#isStopped && !(await table.clear(family, clearPage)));
+    // Those that are left to another process do not stand in the way of others.
+    for (let after: string | undefined = "0"; after !== undefined && !this.#isStopped;) {
+      const families = await table.ended(after, sweepPage);
+      after = families.length < sweepPage ? undefined : families.at(-1)?.family;
+      for (const { family, ended } of families) {
+        if (this.#isStopped) return;
+        if (ended === "cancelled" && !(await this.#cancelBelow(family))) continue;
+        while (!this.#isStopped && !(await table.clear(family, clearPage)));
+      }
     }
   }
 
