@@ -31,6 +31,8 @@ export interface FamilyAnswer {
   readonly taken: number | null;
   /** The places of grouped children among all jobs, by their places in the call. */
   readonly orders: Readonly<Record<string, string>> | null;
+  /** When all of them were added, in milliseconds since 1970, as their rows say. */
+  readonly added_ms: number | null;
   readonly xid: string | null;
 }
 
@@ -58,7 +60,7 @@ interface SweptRow {
   readonly answer: "woken" | "dead" | null;
 }
 
-const answer = "SELECT answer, taken, orders, xid FROM";
+const answer = "SELECT answer, taken, orders, added_ms, xid FROM";
 const lists = (from: number): string =>
   ["text", "text", "text", "integer", "float8", "float8", "text", "text", "bigint", "boolean", "text", "text", "text"]
     .map((type, index) => `$${from + index}::${type}[]`)

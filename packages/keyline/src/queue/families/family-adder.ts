@@ -65,7 +65,7 @@ export class FamilyAdder {
     });
     this.#checkTaken(answer, nodes);
     if (answer.answer !== "added") return { id, added: false };
-    this.#deliver([[root, parkedElement(request)], ...elementsOf(nodes, answer)], { tx, xid: answer.xid });
+    this.#deliver([[root, parkedElement(request, atOf(answer))], ...elementsOf(nodes, answer)], { tx, xid: answer.xid });
     return { id, added: true };
   }
 
@@ -133,7 +133,7 @@ export class FamilyAdder {
     const known = deadline.aborted || request.isOwnId ? undefined : await root.outlet?.table.findOpen([request.id]).catch(() => undefined);
     if (known?.has(request.id)) {
       this.#relay.expectRows();
-      return { answer: "added", taken: null, orders: null, xid: null };
+      return { answer: "added", taken: null, orders: null, added_ms: null, xid: null };
     }
     throw new KeylineError(
       "OUTCOME_UNKNOWN",
@@ -164,19 +164,25 @@ function toChildJob({ member, request, parent, death }: FamilyNode): ChildJob {
   return { ...toPlacedJob(request), queue: member.queue, isOwnId: request.isOwnId, parentQueue: parent.queue, parentId: parent.id, death };
 }
 
-function elementsOf(nodes: readonly FamilyNode[], { orders }: FamilyAnswer): Batch[] {
-  const at = Date.now();
+// Where the answer got lost the element of a parent is found on the schedule by nobody, and goes after a day.
+function atOf({ added_ms: addedMs }: FamilyAnswer): number {
+  return addedMs ?? Date.now();
+}
+
+function elementsOf(nodes: readonly FamilyNode[], answer: FamilyAnswer): Batch[] {
+  const { orders } = answer;
+  const at = atOf(answer);
   return nodes.map(({ member, request, death }, index) => [
     member,
-    death === undefined ? toCommitted(request, at, orders?.[index + 1]) : parkedElement(request),
+    death === undefined ? toCommitted(request, at, orders?.[index + 1]) : parkedElement(request, at),
   ]);
 }
 
-/** The element of a parent that waits for its children, as the row would be delivered. */
-function parkedElement({ id, dataJson, maxAttempts, placement, keepMs, isChild }: AddRequest): Committed {
+/** The element of a parent that waits for its children: the same text that its row gives, by which whoever wakes it takes it off the schedule. */
+function parkedElement({ id, dataJson, maxAttempts, placement, keepMs, isChild }: AddRequest, at: number): Committed {
   const parks = 1;
   const parked = { delayMs: longestRestMs, priority: placement?.priority };
-  const job = { id, dataJson, at: Date.now(), maxAttempts, keepMs, isChild, isOwnId: false, isAgain: true, parks, placement: parked };
+  const job = { id, dataJson, at, maxAttempts, keepMs, isChild, isOwnId: false, isAgain: true, parks, placement: parked };
   const placed = placedElement(job);
   return { id, element: placed.element, parks, place: () => placed };
 }

@@ -48,6 +48,7 @@ describe("a parent", () => {
     expect(results.map(({ queue, outcome, value }) => ({ queue, outcome, value }))).toEqual(
       [0, 10, 20].map((value) => ({ queue: children.name, outcome: "completed", value })),
     );
+    expect(await parents.counts()).toMatchObject({ waiting: 0, scheduled: 0 });
     await eventually("its rows are gone", async () => (await familiesOf(parents, children)) === 0);
     await Promise.all([worker.stop(), childWorker.stop()]);
   });

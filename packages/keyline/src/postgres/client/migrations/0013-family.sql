@@ -99,7 +99,7 @@ CREATE FUNCTION keyline.add_family(
   of_queue text, root_id text, root_data text, root_most integer, root_priority text, root_keep bigint, root_death text,
   queues text[], ids text[], datas text[], most_attempts integer[], delays float8[], run_ats float8[], priorities text[], groups text[], keeps bigint[],
   own_ids boolean[], parent_queues text[], parent_ids text[], deaths text[],
-  OUT answer text, OUT taken integer, OUT orders json, OUT xid text
+  OUT answer text, OUT taken integer, OUT orders json, OUT added_ms float8, OUT xid text
 )
 LANGUAGE plpgsql
 SET enable_seqscan = off SET plan_cache_mode = force_generic_plan
@@ -124,6 +124,7 @@ BEGIN
   INSERT INTO keyline.family (queue, job_id, on_child_dead) VALUES (of_queue, root_id, root_death);
   orders := keyline.add_children(queues, ids, datas, most_attempts, delays, run_ats, priorities, groups, keeps, parent_queues, parent_ids, deaths);
   answer := 'added';
+  added_ms := floor(extract(epoch FROM now()) * 1000);
   xid := pg_current_xact_id()::text;
 END
 $$;
@@ -133,7 +134,7 @@ CREATE FUNCTION keyline.add_to_family(
   of_queue text, held_id text, held_attempts integer, held_parks integer, death text,
   queues text[], ids text[], datas text[], most_attempts integer[], delays float8[], run_ats float8[], priorities text[], groups text[], keeps bigint[],
   own_ids boolean[], parent_queues text[], parent_ids text[], deaths text[],
-  OUT answer text, OUT taken integer, OUT orders json, OUT xid text
+  OUT answer text, OUT taken integer, OUT orders json, OUT added_ms float8, OUT xid text
 )
 LANGUAGE plpgsql
 SET enable_seqscan = off SET plan_cache_mode = force_generic_plan
@@ -157,6 +158,7 @@ BEGIN
     ON CONFLICT (queue, job_id) WHERE ended IS NULL DO UPDATE SET on_child_dead = coalesce(death, family.on_child_dead);
   orders := keyline.add_children(queues, ids, datas, most_attempts, delays, run_ats, priorities, groups, keeps, parent_queues, parent_ids, deaths);
   answer := 'added';
+  added_ms := floor(extract(epoch FROM now()) * 1000);
   xid := pg_current_xact_id()::text;
 END
 $$;
