@@ -1,6 +1,7 @@
 import { Attempt } from "../work/attempt.ts";
 import { KeylineError } from "../runtime/errors.ts";
-import type { ChildrenOptions, ChildResult, Familial } from "./families/familial.ts";
+import { readChildren } from "./families/children.ts";
+import type { ChildrenOptions, ChildrenPage, ChildResult, Familial } from "./families/familial.ts";
 import type { Pausing } from "./steps/parked.ts";
 import type { Child } from "./options.ts";
 import type { Tick } from "./schedules/schedule-state.ts";
@@ -84,7 +85,7 @@ export class Job<Data> extends Attempt {
    * for await (const { id, outcome, value } of job.children<number>()) total += value ?? 0;
    */
   children<Value = unknown>(): AsyncIterableIterator<ChildResult<Value>, undefined, void> {
-    return this.#family.children() as AsyncIterableIterator<ChildResult<Value>, undefined, void>;
+    return readChildren(this.#family) as AsyncIterableIterator<ChildResult<Value>, undefined, void>;
   }
 
   /**
@@ -104,6 +105,11 @@ export class Job<Data> extends Attempt {
    */
   async childrenEnded(): Promise<void> {
     await this.#family.ended();
+  }
+
+  /** @internal */
+  async childrenPage(after: string): Promise<ChildrenPage> {
+    return this.#family.page(after);
   }
 
   get #family(): Familial {

@@ -36,7 +36,7 @@ import { JobSignals } from "./steps/job-signals.ts";
 import { Queue } from "./queue.ts";
 import { FamilyTable } from "../postgres/job/family-table.ts";
 import { FamilyAdder } from "./families/family-adder.ts";
-import { FamilyReleaser, noteCancelled, type FamilyQueue } from "./families/family-releaser.ts";
+import { FamilyReleaser, type FamilyQueue } from "./families/family-releaser.ts";
 import { QueueFamilies } from "./families/queue-families.ts";
 import type { QueueParts } from "./queue-parts.ts";
 import { TransactionalAdder } from "./add/transactional-adder.ts";
@@ -96,6 +96,7 @@ export class Queues {
   /** Resolves when everything that was added and committed so far is on Valkey, also what only the relay brings there. */
   async delivered(): Promise<void> {
     await this.drained();
+    await this.#families?.releaser.settled();
     await Promise.all([...this.#outlets].map((outlet) => outlet.flushed()));
     await this.#relay?.broughtAll();
   }
@@ -187,7 +188,7 @@ export class Queues {
     const shelves = [new LettersInRows(deadTable, outlet), lettersOnValkey];
     const canceller = new Canceller(store, {
       gatekeeper,
-      record: { database, rows: table.cancelled, onCancelled: (ids) => noteCancelled(releaser, name, ids) },
+      record: { database, rows: table.cancelled, onCancelled: (ids) => releaser.noteCancelled(name, ids) },
     });
     const signals = new JobSignals(table.parked, outlet);
     const promotion = new Promotion(store, { record: { rows: new PromotedRows(database, name), outlet } });
@@ -216,7 +217,9 @@ export class Queues {
       const table = new FamilyTable(database);
       const find = (queue: string): FamilyQueue | undefined => {
         const parts = this.parts.get(queue);
-        return parts?.outlet && { store: parts.store, canceller: parts.canceller, outlet: parts.outlet };
+        if (!parts?.outlet) return undefined;
+        const { store, canceller, outlet, listening } = parts;
+        return { store, canceller, outlet, teller: listening.teller, tally: listening.tally };
       };
       const releaser = new FamilyReleaser({ table, find, logger: this.#setup.logger });
       releaser.start();

@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import { Discard, type Keyline, type Queue } from "keyline";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { openEither, type EitherQueue } from "../support/either-queue.ts";
 import { eventually, gate, openStage, type Stage } from "../support/stage.ts";
 
 type State = "blocked" | "parked" | "waiting" | "running" | "scheduled" | "completed" | "dead" | "cancelled";
@@ -50,6 +51,13 @@ class Course {
       [this.queue.name],
     );
     return rows[0];
+  }
+
+  /** With one child, on the queue that it returns. */
+  async addParent(): Promise<EitherQueue<string>> {
+    const child = openEither<string>(keyline, `${this.queue.name}-below`, { transactional: this.#isTransactional });
+    await (this.queue as Queue<string, string, true>).add("job", { children: [{ queue: child, data: "child" }] });
+    return child;
   }
 
   async cancel(): Promise<void> {
@@ -199,6 +207,19 @@ const drives: Record<string, (course: Course) => Promise<void>> = {
     expect(await course.queue.counts()).toMatchObject({ waiting: 0, scheduled: 0, dead: 0 });
     await worker.stop();
     expect((await course.row())?.state).toBe("cancelled");
+  },
+  "(none) -> parked": async (course) => {
+    await course.addParent();
+    await course.reach("parked", "scheduled", 0);
+  },
+  "parked -> dead": async (course) => {
+    const child = await course.addParent();
+    await course.reach("parked", "scheduled", 0);
+    const worker = child.work(() => {
+      throw new Discard("no");
+    });
+    await course.reach("dead", "dead");
+    await worker.stop();
   },
   "running -> parked": async (course) => {
     const worker = (course.queue as Queue<string, string, true>).work((job) => job.sleep("nap", 60_000));

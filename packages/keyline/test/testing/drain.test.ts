@@ -302,3 +302,27 @@ test("bad options are refused", async () => {
   for (const ms of [-1, 0.5, Infinity, "1" as unknown as number])
     await expect(t.advance(ms)).rejects.toMatchObject({ code: "INVALID_OPTION" });
 });
+
+test("a drain runs children and then their parent, and what a handler adds below its own job", async () => {
+  const pages = t.keyline.queue<number>("pages", { transactional: true });
+  const reports = t.keyline.queue<string>("reports", { transactional: true });
+  pages.work((job) => job.data);
+  reports.work(async (job, { step }) => {
+    if (job.data === "adds") {
+      await step("split", (tx) => job.addChildren([{ queue: pages, data: 3 }], { tx }));
+      await job.childrenEnded();
+    }
+  });
+  const child = (data: number) => ({ queue: pages, data });
+  await reports.add("given", { children: [child(1), child(2)] });
+  await reports.add("adds");
+  const ran = told(await t.drain());
+  expect(ran.filter((one) => one.startsWith("pages")).toSorted()).toEqual([
+    "pages 1 1 completed",
+    "pages 2 1 completed",
+    "pages 3 1 completed",
+  ]);
+  const ended = ran.filter((one) => one.startsWith("reports") && one.endsWith("completed"));
+  expect(ended.toSorted()).toEqual(['reports "adds" 1 completed', 'reports "given" 1 completed']);
+  expect(ran.indexOf('reports "given" 1 completed')).toBeGreaterThan(ran.indexOf("pages 2 1 completed"));
+});

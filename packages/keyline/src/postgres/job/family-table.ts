@@ -141,12 +141,15 @@ export class FamilyTable {
   }
 
   /** The same for a page of all families behind `after`, whoever has not asked. */
-  async sweep(after: string, limit: number): Promise<{ readonly released: Released[]; readonly next: string | undefined }> {
+  async sweep(
+    after: string,
+    limit: number,
+  ): Promise<{ readonly released: Released[]; readonly next: string | undefined; readonly looked: number }> {
     const rows = await this.database.query<SweptRow & Record<string, unknown>>(sweep, [after, limit]);
     const released = rows.flatMap((row) =>
       row.answer !== null && row.queue !== null && row.id !== null ? [{ queue: row.queue, id: row.id, answer: row.answer }] : [],
     );
-    return { released, next: rows.length === limit ? rows.at(-1)?.family : undefined };
+    return { released, next: rows.length === limit ? rows.at(-1)?.family : undefined, looked: rows.length };
   }
 
   /** Goes on where all children have ended, or parks the job until then. The same call with the same `tag` may be made again. */

@@ -40,9 +40,18 @@ const readWoken: Statement = {
   text: `SELECT ${columns} FROM keyline.job WHERE queue = $1 AND id = $2 AND parked IS NULL AND delivered_to IS NULL AND state IN ('waiting', 'scheduled')`,
 };
 
+const readBuried: Statement = {
+  name: "keyline-read-buried",
+  text: `SELECT ${columns} FROM keyline.job WHERE queue = $1 AND id = $2 AND parks IS NOT NULL AND state = 'dead'`,
+};
+
 const signal: Statement = { name: "keyline-signal", text: "SELECT answer, wakes FROM keyline.signal_job($1, $2, $3, $4::json, $5)" };
 
-const note: Statement = { name: "keyline-note-parked", text: "SELECT keyline.note_parked($1, $2, $3, $4) AS is_present" };
+const note: Statement = {
+  name: "keyline-note-parked",
+  text: `SELECT keyline.note_parked($1, one.id, one.parks, $4) AS is_present
+    FROM (SELECT * FROM unnest($2::text[], $3::integer[]) AS one (id, parks) ORDER BY id) AS one`,
+};
 
 const disown: Statement = {
   name: "keyline-disown",
@@ -92,8 +101,18 @@ export class ParkedRows {
 
   /** Notes that the job was delivered to `epoch` as it was when it had been parked and woken so often. False when it is not so any more. */
   async note(id: string, parks: number, epoch: string): Promise<boolean> {
-    const [row] = await this.#database.query<{ is_present: boolean }>(note, [this.#queue, id, parks, epoch]);
+    const [row] = await this.#database.query<{ is_present: boolean }>(note, [this.#queue, [id], [parks], epoch]);
     return row?.is_present ?? false;
+  }
+
+  /** The same for several. */
+  async noteAll(jobs: readonly { readonly id: string; readonly parks: number }[], epoch: string): Promise<void> {
+    await this.#database.query(note, [this.#queue, jobs.map(({ id }) => id), jobs.map(({ parks }) => parks), epoch]);
+  }
+
+  /** The row of a job that became a dead letter while it was parked. */
+  async buried(id: string): Promise<JobRow | undefined> {
+    return (await this.#database.query<JobRow>(readBuried, [this.#queue, id]))[0];
   }
 
   /** Elements of these jobs were dropped, as they were out of date: nothing says any more that the present ones are there, so the relay looks after them. */

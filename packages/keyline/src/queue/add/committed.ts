@@ -10,6 +10,8 @@ export interface Committed {
   readonly element: string;
   /** How often it was parked or woken, where it ever was. */
   readonly parks?: number;
+  /** Then its element of before, which may be on the schedule. */
+  readonly replaces?: string;
   /** Where it goes, when that is not the tail of the queue; asked for when it is sent, as its time comes nearer meanwhile. */
   readonly place?: () => PlacedElement;
 }
@@ -88,6 +90,6 @@ export function committedRow(row: JobRow, { isAgain = false } = {}): Committed {
   const { element, options } = placedElement({ ...job, isOwnId: false, placement, order });
   if (parks === 0) return { id: row.id, element, place: () => ({ element, options }) };
   // Its element of before may be on the schedule.
-  const replaced = encodeElement({ ...job, priority: placement.priority, group: placement.group, parks: parks - 1 });
-  return { id: row.id, element, parks, place: () => ({ element, options: [...options, "replaces", replaced] }) };
+  const replaces = encodeElement({ ...job, priority: placement.priority, group: placement.group, parks: parks - 1 });
+  return { id: row.id, element, parks, replaces, place: () => ({ element, options: [...options, "replaces", replaces] }) };
 }

@@ -152,20 +152,19 @@ export class JobOutlet implements Outlet {
   }
 
   #note(epoch: string, page: readonly Committed[]): void {
-    const parked = page.filter(({ parks }) => parks !== undefined);
+    const parked = page.flatMap(({ id, parks }) => (parks === undefined ? [] : [{ id, parks }]));
     const others = parked.length > 0 ? page.filter(({ parks }) => parks === undefined) : page;
     this.notes.note(
       epoch,
       others.map((job) => job.id),
     );
-    for (const { id, parks = 0 } of parked) {
-      this.table.parked.note(id, parks, epoch).catch((error: unknown) => {
-        this.#logger.debug(
-          { error: toError(error).message, queue: this.table.queue, id },
-          "a delivery could not be noted; the relay repeats it",
-        );
-      });
-    }
+    if (parked.length === 0) return;
+    this.table.parked.noteAll(parked, epoch).catch((error: unknown) => {
+      this.#logger.debug(
+        { error: toError(error).message, queue: this.table.queue },
+        "deliveries could not be noted; the relay repeats them",
+      );
+    });
   }
 
   /** Returns the epoch as it was before the push: on one connection the first of two commands is done first. */

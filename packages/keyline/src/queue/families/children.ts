@@ -1,27 +1,16 @@
-import type { ChildRow, FamilyTable } from "../../postgres/job/family-table.ts";
 import { Iteration } from "../../runtime/iteration.ts";
-import { parseJson } from "../../runtime/json.ts";
 import { PagedSource } from "../../runtime/paged-source.ts";
-import type { ChildResult } from "./familial.ts";
-
-const page = 500;
+import type { ChildResult, Familial } from "./familial.ts";
 
 /** The children of a job, in the order in which they were added, page by page as they are iterated. */
-export function readChildren(
-  table: FamilyTable,
-  { queue, id }: { readonly queue: string; readonly id: string },
-): AsyncIterableIterator<ChildResult, undefined, void> {
-  let after: number | undefined = 0;
+export function readChildren(family: Pick<Familial, "page">): AsyncIterableIterator<ChildResult, undefined, void> {
+  let after: string | undefined = "";
   return new Iteration(
     new PagedSource(async () => {
       if (after === undefined) return undefined;
-      const rows = await table.children(queue, id, { after, limit: page });
-      after = rows.length < page ? undefined : rows.at(-1)?.number;
-      return rows.length > 0 ? rows.map(toResult) : undefined;
+      const { results, next } = await family.page(after);
+      after = next;
+      return results.length > 0 ? results : undefined;
     }),
   );
-}
-
-function toResult({ queue, id, outcome, value, reason }: ChildRow): ChildResult {
-  return { queue, id, outcome: outcome ?? "open", value: value === null ? undefined : parseJson(value), reason: reason ?? undefined };
 }

@@ -18,9 +18,16 @@ export interface ChildrenOptions extends Pick<FamilyOptions, "onChildDead"> {
   readonly tx: TransactionClient;
 }
 
+/** Some of a job's children, in their order; `next` is where the others begin, if there may be more. */
+export interface ChildrenPage {
+  readonly results: readonly ChildResult[];
+  readonly next: string | undefined;
+}
+
 /** What a job is given to have children with. */
 export interface Familial {
-  children(): AsyncIterableIterator<ChildResult, undefined, void>;
+  /** The children behind `after`, from the first one on where that is empty. */
+  page(after: string): Promise<ChildrenPage>;
   add(children: readonly Child[], options: ChildrenOptions): Promise<void>;
   ended(): Promise<void>;
 }

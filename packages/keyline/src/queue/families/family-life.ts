@@ -1,16 +1,19 @@
 import { isOutage } from "../../postgres/client/failures.ts";
+import type { ChildRow } from "../../postgres/job/family-table.ts";
 import { KeylineError } from "../../runtime/errors.ts";
 import { randomTag } from "../../runtime/ids.ts";
+import { parseJson } from "../../runtime/json.ts";
 import { Discard } from "../../work/outcome.ts";
 import type { Child } from "../options.ts";
 import { JobCancelledError } from "../results/job-errors.ts";
 import type { Pauses } from "../steps/pauses.ts";
 import { notHeld } from "../steps/step-names.ts";
 import type { StepsParts } from "../steps/steps.ts";
-import { deathOf, readTree } from "./family-tree.ts";
-import { readChildren } from "./children.ts";
-import type { ChildrenOptions, ChildResult, Familial } from "./familial.ts";
+import { checkUngrouped, deathOf, readTree } from "./family-tree.ts";
+import type { ChildrenOptions, ChildrenPage, ChildResult, Familial } from "./familial.ts";
 import type { QueueFamilies } from "./queue-families.ts";
+
+const pageSize = 500;
 
 /** The family of one job, in one run of its handler. */
 export class FamilyLife<Data> implements Familial {
@@ -24,14 +27,17 @@ export class FamilyLife<Data> implements Familial {
     this.#families = families;
   }
 
-  children(): AsyncIterableIterator<ChildResult, undefined, void> {
-    return readChildren(this.#families.adder.table, this.#parts.job);
+  async page(after: string): Promise<ChildrenPage> {
+    const { queue, id } = this.#parts.job;
+    const rows = await this.#families.adder.table.children(queue, id, { after: Number(after), limit: pageSize });
+    return { results: rows.map(toResult), next: rows.length < pageSize ? undefined : String(rows.at(-1)?.number) };
   }
 
   async add(children: readonly Child[], { tx, onChildDead }: ChildrenOptions): Promise<void> {
     const { held, job } = this.#parts;
     const { element } = held;
     if (!element) throw notHeld(job);
+    checkUngrouped(job);
     // oxlint-disable-next-line typescript/no-unnecessary-condition -- callers without types may leave it out
     if (tx === undefined) {
       const how = 'step("name", (tx) => job.addChildren(children, { tx }))';
@@ -42,6 +48,7 @@ export class FamilyLife<Data> implements Familial {
     }
     const death = onChildDead === undefined ? undefined : deathOf(onChildDead);
     const nodes = await readTree(this.#families.member, { id: job.id, children });
+    this.#families.releaser.expect();
     await this.#families.adder.addTo({ queue: job.queue, element }, { nodes, death, tx });
   }
 
@@ -76,4 +83,8 @@ export class FamilyLife<Data> implements Familial {
         throw await this.#pauses.parked(`Job ${job.id} waits for its children`);
     }
   }
+}
+
+function toResult({ queue, id, outcome, value, reason }: ChildRow): ChildResult {
+  return { queue, id, outcome: outcome ?? "open", value: value === null ? undefined : parseJson(value), reason: reason ?? undefined };
 }

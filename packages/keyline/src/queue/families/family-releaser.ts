@@ -1,9 +1,12 @@
 import type { FamilyTable, Released } from "../../postgres/job/family-table.ts";
 import { Alarm } from "../../runtime/alarm.ts";
+import { performance } from "../../runtime/clock.ts";
 import { toError } from "../../runtime/errors.ts";
 import type { Logger } from "../../runtime/logger.ts";
 import { committedRow } from "../add/committed.ts";
 import type { JobOutlet } from "../add/job-outlet.ts";
+import type { EventTeller } from "../events/event-teller.ts";
+import type { Tally } from "../rates/tally.ts";
 import type { Canceller } from "../jobs/canceller.ts";
 import type { QueueStore } from "../../valkey/queue/queue-store.ts";
 
@@ -12,6 +15,8 @@ export interface FamilyQueue {
   readonly store: QueueStore;
   readonly canceller: Canceller;
   readonly outlet: JobOutlet;
+  readonly teller: EventTeller;
+  readonly tally: Tally;
 }
 
 interface FamilyReleaserParts {
@@ -22,14 +27,18 @@ interface FamilyReleaserParts {
 }
 
 const idleMs = 1_000;
-const sweepPage = 100;
+/** Where nobody has families. */
+const emptyMs = 5_000;
+/** So much longer than the looks of one round took is waited before the next one. */
+const restsFor = 20;
+const sweepPage = 200;
 const askPage = 1_000;
 const cancelPage = 500;
 const clearPage = 5_000;
 
 /**
- * Asks for the parents of jobs that have ended here, behind their COMMIT: for all that end while one question is under way there is one more. And once a second for a page of all families,
- * so that none stays parked whose asker died; families whose parent has ended are cleared up.
+ * Asks for the parents of jobs that have ended here, behind their COMMIT: for all that end while one question is under way there is one more. And all families are looked through,
+ * every second where that is soon done, so that none stays parked whose asker died; families whose parent has ended are cleared up.
  */
 export class FamilyReleaser {
   readonly #parts: FamilyReleaserParts;
@@ -37,7 +46,7 @@ export class FamilyReleaser {
   readonly #ended = new Map<string, Set<string>>();
   readonly #alarm = new Alarm(() => this.#look(), { mayEnd: true });
   #asking: Promise<void> | undefined;
-  #after = "0";
+  #areThere = false;
   #isStopped = false;
 
   constructor(parts: FamilyReleaserParts) {
@@ -48,9 +57,23 @@ export class FamilyReleaser {
     this.#alarm.set(idleMs);
   }
 
-  /** A family may have lost its parent: look now. */
-  look(): void {
+  /** Families are there: they are looked through sooner than where nobody has any. */
+  expect(): void {
+    if (this.#areThere) return;
+    this.#areThere = true;
+    this.#alarm.set(idleMs);
+  }
+
+  /** Jobs were cancelled: some may be children, and some may have children. Where no families are known the next look finds them. */
+  noteCancelled(queue: string, ids: readonly string[]): void {
+    if (!this.#areThere) return;
+    for (const id of ids) this.noteEnded(queue, id);
     this.#alarm.set(0);
+  }
+
+  /** Resolves when the parents of all that has ended here were asked for. */
+  async settled(): Promise<void> {
+    await this.#asking;
   }
 
   async stop(): Promise<void> {
@@ -99,7 +122,7 @@ export class FamilyReleaser {
       if (answer === "dead") {
         // It may be a child itself.
         this.noteEnded(queue, id);
-        await parts?.store.ends.tell(id).catch(() => undefined);
+        if (parts) await tellDead(parts, id).catch(() => undefined);
         continue;
       }
       // Where this process dies before it is delivered, or does not have that queue, the relay of one that has delivers it.
@@ -109,30 +132,42 @@ export class FamilyReleaser {
   }
 
   async #look(): Promise<void> {
-    this.#alarm.set(idleMs);
+    const began = performance.now();
+    let restMs = emptyMs;
     try {
-      const { released, next } = await this.#parts.table.sweep(this.#after, sweepPage);
-      this.#after = next ?? "0";
-      await this.#tell(released);
-      await this.#clearUp();
+      let count = 0;
+      for (let after: string | undefined = "0"; after !== undefined && !this.#isStopped;) {
+        const { released, next, looked } = await this.#parts.table.sweep(after, sweepPage);
+        after = next;
+        count += looked;
+        await this.#tell(released);
+      }
+      this.#areThere = count > 0;
+      if (this.#areThere) restMs = Math.max(idleMs, restsFor * (performance.now() - began));
+      // What is cancelled below a family may have one itself.
+      while (await this.#clearUp());
     } catch (error) {
       this.#parts.logger.debug({ error: toError(error).message }, "families could not be looked through; it is tried again");
     }
+    this.#alarm.set(restMs);
   }
 
-  /** Cancels what cancelled parents have left, and removes the rows of families that are over. */
-  async #clearUp(): Promise<void> {
+  /** Cancels what cancelled parents have left, and removes the rows of families that are over. False where there was nothing to do for this process. */
+  async #clearUp(): Promise<boolean> {
     const { table } = this.#parts;
+    let hasDone = false;
     // Those that are left to another process do not stand in the way of others.
     for (let after: string | undefined = "0"; after !== undefined && !this.#isStopped;) {
       const families = await table.ended(after, sweepPage);
       after = families.length < sweepPage ? undefined : families.at(-1)?.family;
       for (const { family, ended } of families) {
-        if (this.#isStopped) return;
+        if (this.#isStopped) return false;
         if (ended === "cancelled" && !(await this.#cancelBelow(family))) continue;
         while (!this.#isStopped && !(await table.clear(family, clearPage)));
+        hasDone = true;
       }
     }
+    return hasDone;
   }
 
   /** False when a process that has more queues is to do it. Each child that is cancelled and has children ends a family itself, which is met next. */
@@ -155,6 +190,18 @@ export class FamilyReleaser {
   }
 }
 
+/** The parent died while it was parked: no worker had it that could say so. What is left of it on Valkey would be dropped within a day. */
+async function tellDead({ store, outlet, teller, tally }: FamilyQueue, id: string): Promise<void> {
+  tally.noteDead();
+  const row = await outlet.table.parked.buried(id);
+  if (row) {
+    teller.tell("dead", id, { attempt: row.attempts, error: "a child of it is dead" });
+    const { replaces } = committedRow(row);
+    if (replaces !== undefined) await store.schedule.remove(replaces);
+  }
+  await store.ends.tell(id);
+}
+
 /** Those that some worker has taken. */
 async function idsRunning({ keys, reads, leases }: QueueStore): Promise<ReadonlySet<string>> {
   const running = new Set<string>();
@@ -162,10 +209,4 @@ async function idsRunning({ keys, reads, leases }: QueueStore): Promise<Readonly
     for await (const ids of reads.ids(keys.held(worker))) for (const id of ids) running.add(id);
   }
   return running;
-}
-
-/** Jobs were cancelled: some may be children, and some may have children. */
-export function noteCancelled(releaser: FamilyReleaser, queue: string, ids: readonly string[]): void {
-  for (const id of ids) releaser.noteEnded(queue, id);
-  releaser.look();
 }

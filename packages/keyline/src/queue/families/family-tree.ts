@@ -42,6 +42,20 @@ export function checkParent({ placement }: AddRequest, path: string): void {
   if (wrong !== undefined) throw invalid(`${path} has children, with which ${wrong} does not go: it runs when they have ended`);
 }
 
+/** A job of a group keeps its turn while it waits: a child behind it in that line would never come to its own. Throws INVALID_OPTION. */
+export function checkUngrouped({
+  id,
+  queue,
+  group,
+}: {
+  readonly id: string;
+  readonly queue: string;
+  readonly group: string | undefined;
+}): void {
+  if (group === undefined) return;
+  throw invalid(`Job ${id} of queue ${queue} is of a group, and cannot have children: the others of its group would wait for them`);
+}
+
 /**
  * Everything below a job, checked, in the order of adding: parents before their children. Throws INVALID_OPTION, CLOSED and, for each child, what `add` throws; nothing has been
  * sent then.

@@ -40,6 +40,7 @@ export class QueueFamilies {
     const death = deathOf(onChildDead);
     checkParent(request, "add: the job");
     const nodes = await readTree(root, { id: request.id, children });
+    this.releaser.expect();
     return this.adder.add({ root, request, death, nodes }, tx);
   }
 }

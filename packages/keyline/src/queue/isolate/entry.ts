@@ -6,6 +6,7 @@ import { parentPort, Worker, workerData } from "node:worker_threads";
 import type { Transaction } from "../../postgres/client/options.ts";
 import { KeylineError } from "../../runtime/errors.ts";
 import { toJson } from "../../runtime/json.ts";
+import type { ChildrenPage } from "../families/familial.ts";
 import { Job } from "../job.ts";
 import { Calls, received, sendable, type End, type FromIsolate, type ToIsolate } from "./messages.ts";
 
@@ -13,6 +14,7 @@ type Effects = (tx: Transaction) => Promise<unknown>;
 type Handler = (job: Job<unknown>, context: object) => unknown;
 type Send = (message: FromIsolate) => void;
 
+const noChildren = "A handler in an isolate cannot add children: their queues are those of the worker's Keyline, which is not here";
 const watchParent = `const { ppid } = process; setInterval(() => process.ppid === ppid || process.kill(process.pid, "SIGKILL"), 1000)`;
 
 function connect(listen: (message: ToIsolate) => void): { readonly handler: string; readonly send: Send } {
@@ -59,6 +61,11 @@ class Isolated {
     job.allowPauses({
       sleep: async (name, ms) => void (await this.#call("sleep", [name, ms])),
       signalled: (name, options) => this.#call("signalled", [name, options]),
+      family: {
+        page: (after) => this.#call("children", [after]) as Promise<ChildrenPage>,
+        add: () => Promise.reject(new KeylineError("INVALID_OPTION", noChildren)),
+        ended: async () => void (await this.#call("childrenEnded", [])),
+      },
     });
     const context = {
       settle: (effects: Effects) => this.#call("settle", [], effects),

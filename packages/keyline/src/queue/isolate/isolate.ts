@@ -130,6 +130,10 @@ export class Isolate {
         return job.signalled(values[0] as string, values[1] as { readonly timeout?: number });
       case "progress":
         return job.progress(values[0]);
+      case "children":
+        return job.childrenPage(values[0] as string);
+      case "childrenEnded":
+        return job.childrenEnded();
     }
   }
 }

@@ -39,6 +39,12 @@ export class Tally {
     this.#touch();
   }
 
+  /** A job died without an attempt. */
+  noteDead(): void {
+    this.#dead++;
+    this.#touch();
+  }
+
   /** Writes what there is. */
   async stop(): Promise<void> {
     await this.#alarm.stop();

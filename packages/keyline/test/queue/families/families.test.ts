@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import type { ChildResult, Queue } from "keyline";
+import { Discard, type ChildResult, type Queue } from "keyline";
 import { openEffectsStage, type EffectsStage, type N } from "../../support/effects-stage.ts";
 import { eventually, gate } from "../../support/stage.ts";
 
@@ -116,7 +116,7 @@ describe("a parent", () => {
 describe("the death of a child", () => {
   async function withDeath(
     onChildDead: "die" | "ignore" | "value",
-  ): Promise<{ error: Error | undefined; results: ChildResult[]; rows: number }> {
+  ): Promise<{ error: Error | undefined; results: ChildResult[]; parents: Numbers }> {
     const [parents, children] = [stage.nextQueue(), stage.nextQueue()];
     const results: ChildResult[] = [];
     const worker = parents.work(async (job) => {
@@ -132,7 +132,7 @@ describe("the death of a child", () => {
     });
     const error = await waited;
     await Promise.all([worker.stop(), childWorker.stop()]);
-    return { error, results, rows: (await stage.rowsOf(parents.name)).length };
+    return { error, results, parents };
   }
 
   test("kills the parent, which says whose death it was", async () => {
@@ -140,6 +140,29 @@ describe("the death of a child", () => {
     expect(error).toMatchObject({ code: "JOB_DEAD" });
     expect(error?.message).toMatch(/Its child \S+ of queue \S+ is dead: .*too bad/);
     expect(results).toEqual([]);
+  });
+
+  test("leaves nothing of the parent on the schedule, and those who follow events are told", async () => {
+    const [parents, children] = [stage.nextQueue(), stage.nextQueue()];
+    const told: unknown[] = [];
+    const following = new AbortController();
+    const events = parents.events({ signal: following.signal });
+    const heard = (async () => {
+      for await (const { type } of events) if (told.push(type) && type === "dead") following.abort();
+    })();
+    await eventually(
+      "somebody is known to follow",
+      async () => (await stage.valkey.exists(`${stage.prefix}:{${parents.name}}:tracked`)) === 1,
+    );
+    await parents.add({ n: 0 }, { children: family(children, 2) });
+    const worker = children.work(() => {
+      throw new Discard("too bad");
+    });
+    await heard;
+    expect(told.at(-1)).toBe("dead");
+    await eventually("it rests nowhere", async () => (await parents.counts()).scheduled === 0);
+    expect(await parents.counts()).toMatchObject({ dead: 1 });
+    await worker.stop();
   });
 
   test.each(["ignore", "value"] as const)("counts as an end with %j, and the parent is told", async (how) => {

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
 import type { Queue } from "keyline";
 import { openEffectsStage, type EffectsStage, type N } from "../../support/effects-stage.ts";
+import { startProcess } from "../../support/processes.ts";
 import { eventually } from "../../support/stage.ts";
 
 let stage: EffectsStage;
@@ -113,4 +114,27 @@ test("a cancelled family is cancelled below also where whoever cancelled it died
     ]);
     return rows[0]?.count === "0";
   });
+});
+
+test("a worker that is killed right behind the COMMIT of the last child leaves nothing waiting", async () => {
+  const [parents, children] = [stage.nextQueue(), stage.nextQueue()];
+  const settings = {
+    valkey: stage.valkeyUrl,
+    postgres: stage.databaseUrl,
+    prefix: stage.prefix,
+    queue: children.name,
+    transactional: true,
+  };
+  const values: unknown[] = [];
+  const worker = parents.work(async (job) => {
+    for await (const { value } of job.children()) values.push(value);
+  });
+  const { id } = await parents.add({ n: 0 }, { children: family(children, 3) });
+  const waited = parents.waitFor(id);
+  const killed = startProcess("family-worker.ts", { ...settings, dies: 2 });
+  await killed.exited;
+  expect(killed.child.signalCode).toBe("SIGKILL");
+  await waited;
+  expect(values).toEqual([0, 1, 2]);
+  await worker.stop();
 });
