@@ -45,6 +45,8 @@ export interface NewElement {
   readonly priority?: "high" | "low" | undefined;
   readonly group?: string | undefined;
   readonly key?: string | undefined;
+  /** On a plain queue: the next add with this key may replace its data and its time. */
+  readonly debounce?: string | undefined;
   readonly isLatest?: boolean;
   /** Of a tick, as JSON. */
   readonly schedule?: string | undefined;
@@ -65,6 +67,7 @@ export function encodeElement(job: NewElement): string {
     priority,
     group,
     key,
+    debounce,
     isLatest = false,
     schedule,
     keepMs,
@@ -79,6 +82,7 @@ export function encodeElement(job: NewElement): string {
     (priority === undefined ? "" : `,"priority":"${priority}"`) +
     (group === undefined ? "" : `,"group":"${group}"`) +
     (key === undefined ? "" : `,"key":"${key}"`) +
+    (debounce === undefined ? "" : `,"debounce":"${debounce}"`) +
     (isLatest ? `,"latest":true` : "") +
     (schedule === undefined ? "" : `,"schedule":${schedule}`) +
     (keepMs === undefined ? "" : `,"keep":${keepMs}`) +

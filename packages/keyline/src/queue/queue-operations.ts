@@ -25,7 +25,7 @@ export abstract class QueueOperations<Input> extends JobOperations<Input> {
   readonly #schedules: Schedules<Input>;
 
   protected constructor(parts: QueueParts, check: AddCheck<Input>) {
-    super(parts);
+    super(parts, check);
     this.#parts = parts;
     this.#letters = new DeadLetters(parts);
     this.#schedules = new Schedules(parts.scheduleBook, check);

@@ -11,6 +11,7 @@ import type { JobOutlet } from "./add/job-outlet.ts";
 import type { QueueFamilies } from "./families/queue-families.ts";
 import type { Gatekeeper } from "./gates/gatekeeper.ts";
 import type { Canceller } from "./jobs/canceller.ts";
+import type { JobUpdates } from "./jobs/job-updates.ts";
 import type { Promotion } from "./jobs/promotion.ts";
 import type { PlainJobs } from "./jobs/plain-jobs.ts";
 import type { RowJobs } from "./jobs/row-jobs.ts";
@@ -46,6 +47,7 @@ export interface QueueParts {
   readonly listening: Listening;
   readonly jobs: PlainJobs | RowJobs;
   readonly promotion: Promotion;
+  readonly updates: JobUpdates;
   createBlockingConnection(blockMs: number): ValkeyConnection;
   readonly workers: Set<{ stop(options?: { readonly timeout?: number }): Promise<void> }>;
   readonly door: Door;

@@ -18,8 +18,10 @@ import { JobOutlet } from "./add/job-outlet.ts";
 import { Gatekeeper } from "./gates/gatekeeper.ts";
 import { Canceller } from "./jobs/canceller.ts";
 import { PlainJobs } from "./jobs/plain-jobs.ts";
+import { JobUpdates } from "./jobs/job-updates.ts";
 import { Promotion } from "./jobs/promotion.ts";
 import { RowJobs } from "./jobs/row-jobs.ts";
+import { UpdatedRows } from "../postgres/job/updated-rows.ts";
 import { PromotedRows } from "../postgres/job/promoted-rows.ts";
 import { JobDetails } from "../postgres/job/job-details.ts";
 import { JobRecord } from "./worker/job-record.ts";
@@ -156,6 +158,7 @@ export class Queues {
       const canceller = new Canceller(store, { gatekeeper, record: undefined });
       const jobs = new PlainJobs(store, lettersOnValkey);
       const promotion = new Promotion(store, { record: undefined });
+      const updates = new JobUpdates(store, { jobs, gatekeeper, record: undefined });
       return {
         ...common,
         ...onlyPlain,
@@ -164,6 +167,7 @@ export class Queues {
         canceller,
         jobs,
         promotion,
+        updates,
         adder,
         scheduleBook,
         shelves: [lettersOnValkey],
@@ -193,6 +197,7 @@ export class Queues {
     const signals = new JobSignals(table.parked, outlet);
     const promotion = new Promotion(store, { record: { rows: new PromotedRows(database, name), outlet } });
     const jobs = new RowJobs(store, { details: new JobDetails(database, name), outcomes: table.outcomes });
+    const updates = new JobUpdates(store, { jobs, gatekeeper, record: { database, rows: new UpdatedRows(database, name), outlet } });
     const adders = { adder: transactionalAdder, transactionalAdder };
     return {
       ...common,
@@ -202,6 +207,7 @@ export class Queues {
       canceller,
       jobs,
       promotion,
+      updates,
       record,
       scheduleBook,
       deadTable,

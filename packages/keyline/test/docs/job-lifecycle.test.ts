@@ -111,6 +111,12 @@ const drives: Record<string, (course: Course) => Promise<void>> = {
     await course.reach("blocked", "waiting", 0);
     await worker.stop();
   },
+  "waiting -> scheduled": async (course) => {
+    const { id } = await course.queue.add("job");
+    await course.reach("waiting", "waiting", 0);
+    await course.queue.update(id, { delay: 60_000 });
+    await course.reach("scheduled", "scheduled", 0);
+  },
   "waiting -> running": async (course) => {
     const release = gate();
     const worker = course.queue.work(() => release.opened);

@@ -21,6 +21,7 @@ const jobOptions = [
 const addOptionNames = new Set<string>([...jobOptions, "tx", "children", "onChildDead"] satisfies (keyof TransactionalAddOptions)[]);
 const jobOptionNames = new Set<string>(jobOptions);
 const addManyOptionNames = new Set(["tx"]);
+const noOptions: AddOptions = {};
 
 /** Finds out, before anything is sent, whether a job can be added as its caller says. */
 export class AddCheck<Input> {
@@ -51,7 +52,12 @@ export class AddCheck<Input> {
     return valid instanceof Promise ? valid.then(() => this.#toRequest(data, options)) : this.#toRequest(data, options);
   }
 
-  /** The same for each of several. */
+  /** The data of a job as JSON. Throws what `check` throws for it. */
+  async toJson(data: Input): Promise<string> {
+    return (await this.check(data, noOptions)).dataJson;
+  }
+
+  /** `check` for each of several. */
   checkAll(jobs: readonly ({ readonly data: Input } & AddOptions)[]): Promise<AddRequest[]> {
     return Promise.all(
       jobs.map(async ({ data, ...options }) => {

@@ -85,5 +85,6 @@ export function placedElement(job: {
   if (group !== undefined && job.order !== undefined) options.push("order", job.order);
   if (once) options.push(...onceOptions(once));
   const key = once?.windowMs === undefined ? once?.key : undefined;
-  return { element: encodeElement({ ...job, hasOwnId: job.isOwnId, priority, group, key }), options };
+  const debounce = once?.keep === "latest" ? once.key : undefined;
+  return { element: encodeElement({ ...job, hasOwnId: job.isOwnId, priority, group, key, debounce }), options };
 }

@@ -1,20 +1,24 @@
 import { checkId } from "../../runtime/names.ts";
+import type { AddCheck } from "../add/add-check.ts";
 import type { QueueParts } from "../queue-parts.ts";
 import type { CancelResult } from "./cancel-steps.ts";
 import { checkCancelOptions, type CancelOptions } from "./job-filter.ts";
 import { Jobs } from "./jobs.ts";
 import type { JobsOptions } from "./jobs-options.ts";
 import type { QueuedJob } from "./queued-job.ts";
+import { checkChanges, type JobChanges, type UpdateResult } from "./update-options.ts";
 
 const noOptions = {};
 
 /** What can be asked of single jobs of a queue, and done to them. */
 export abstract class JobOperations<Input> {
   readonly #parts: QueueParts;
+  readonly #check: AddCheck<Input>;
   readonly #jobs: Jobs<Input>;
 
-  protected constructor(parts: QueueParts) {
+  protected constructor(parts: QueueParts, check: AddCheck<Input>) {
     this.#parts = parts;
+    this.#check = check;
     this.#jobs = new Jobs(parts);
   }
 
@@ -50,6 +54,23 @@ export abstract class JobOperations<Input> {
    */
   promote(id: string): Promise<boolean> {
     return this.#parts.door.accept(async () => this.#parts.promotion.promote(checkId(id)));
+  }
+
+  /**
+   * Changes a job that no worker has: its data, when it is due, its priority. When this has resolved with `updated: true`, whoever runs it gets it as it was changed. Where
+   * it is with a worker, parked or dead, or has ended, nothing is changed, and `state` says so. One that waits for its next attempt can be changed too.
+   *
+   * Rejects, before anything is written, with INVALID_ID, INVALID_OPTION, and for the data with what `add` throws; and with VALKEY_UNAVAILABLE, POSTGRES_UNAVAILABLE (the same call can
+   * be made again) and OUTCOME_UNKNOWN.
+   *
+   * @example
+   * const { updated, state } = await emails.update(id, { data: { to: "b@example.com" }, delay: 60_000 });
+   */
+  update(id: string, changes: JobChanges<Input>): Promise<UpdateResult> {
+    return this.#parts.door.accept(async () => {
+      checkId(id);
+      return this.#parts.updates.update(id, await checkChanges(changes, this.#check));
+    });
   }
 
   /**

@@ -3,7 +3,7 @@ import type { AnyPlace } from "../../valkey/queue/job-pages.ts";
 import type { QueueStore } from "../../valkey/queue/queue-store.ts";
 import { readHead } from "../letters/dead-letter.ts";
 import type { LetterShelf } from "../letters/letter-shelf.ts";
-import { walk } from "./job-walk.ts";
+import { findElement } from "./job-finder.ts";
 import { writeCursor, type JobsQuery } from "./jobs-options.ts";
 import { endedJob, jobOfElement, jobOfLetter, type JobState, type QueuedJob } from "./queued-job.ts";
 
@@ -63,25 +63,8 @@ export class PlainJobs {
   }
 
   async #seek<Data>(id: string): Promise<QueuedJob<Data> | undefined> {
-    let job: QueuedJob<Data> | undefined;
-    const look = async (place: AnyPlace, at: WalkPlace): Promise<WalkPlace | "enough" | undefined> => {
-      const { found, next } = await this.#store.jobPages.read(place, at, ["id", id]);
-      const [first] = found;
-      if (first) job ??= jobOfElement<Data>(first.raw, { state: stateAt(place), due: first.due, cursor: "" });
-      return job ? "enough" : next;
-    };
-    await walk(
-      this.#store,
-      { scheduled: true, waiting: true, running: true, group: undefined },
-      {
-        wait: look,
-        held: async (worker, from) => {
-          const next = await look(`held:${worker}`, { ...walkBegin, from });
-          return typeof next === "object" ? next.from : next;
-        },
-      },
-    );
-    return job;
+    const found = await findElement(this.#store, id);
+    return found && jobOfElement<Data>(found.raw, { state: stateAt(found.place), due: found.due, cursor: "" });
   }
 
   async #ended<Data>(id: string): Promise<QueuedJob<Data> | undefined> {

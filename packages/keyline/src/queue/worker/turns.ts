@@ -38,7 +38,7 @@ export async function findUnfit<Data>(jobs: readonly HeldJob<Data>[], table: Job
   const gone = jobs.filter((job) => job.isDoubtful && unfit.get(job) === settledBefore);
   if (gone.length > 0) await noteCancelled(gone, table);
   if (outdated.length > 0) await table.parked.disown(outdated);
-  const latest = jobs.filter((job) => job.element?.isLatest && !unfit.has(job));
+  const latest = jobs.filter((job) => !unfit.has(job) && (job.element?.isLatest || byId.get(job.element?.id ?? "")?.is_latest));
   if (latest.length > 0) await beginLatest(latest, { table, unfit });
   return unfit;
 }

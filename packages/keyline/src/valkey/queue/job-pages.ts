@@ -7,6 +7,7 @@ const script = scriptsBeside(import.meta.url);
 const looking = ["base", "place", "groups", "tell-end", "cancelled", "look"] as const;
 const readPage = script(1, ...looking, "jobs-page");
 const promotePage = script(1, ...looking, "promote-page");
+const replacePage = script(1, ...looking, "replace-page");
 
 /** A job as it was found. */
 export interface FoundJob {
@@ -15,6 +16,16 @@ export interface FoundJob {
   readonly due: number | undefined;
   /** Where to go on behind it. */
   readonly behind: string;
+}
+
+/** What comes in the place of an element, and where that goes. */
+export interface Replacement {
+  readonly old: string;
+  readonly element: string;
+  /** When it is due from now on: undefined as before. */
+  readonly due: { readonly delayMs: number } | { readonly at: number } | undefined;
+  /** It goes to the list of its priority, if it waits. */
+  readonly isMoved: boolean;
 }
 
 /** Where jobs are: see scripts/look.lua. */
@@ -55,6 +66,19 @@ export class JobPages {
     const reply = await promotePage.run(this.#connection, [this.#keys.workers, place, from, size, shifts, "id", id]);
     const [next, taken, bytes, isThere] = reply as [string, number, number, number];
     return { isThere: isThere === 1, next: next === "" ? undefined : nextPlace(next, bytes, taken) };
+  }
+
+  /** Puts another element in the place of one, if it is on a page of where jobs wait. Returns where it is then. */
+  async replace(
+    place: Place,
+    { from, size, shifts }: WalkPlace,
+    { old, element, due, isMoved }: Replacement,
+  ): Promise<{ readonly state: "waiting" | "scheduled" | "blocked" | undefined; readonly next: WalkPlace | undefined }> {
+    const when = due === undefined ? ["", ""] : "at" in due ? ["at", due.at] : ["delay", due.delayMs];
+    const values = [this.#keys.workers, place, from, size, shifts, old, element, ...when, isMoved ? 1 : 0];
+    const reply = (await replacePage.run(this.#connection, values)) as [string, number, number, "" | "waiting" | "scheduled" | "blocked"];
+    const [next, taken, bytes, state] = reply;
+    return { state: state === "" ? undefined : state, next: next === "" ? undefined : nextPlace(next, bytes, taken) };
   }
 
   /** The jobs of each group that have their turn: see scripts/groups.lua. */

@@ -1,0 +1,88 @@
+import type { Database } from "../client/database.ts";
+import { isOutage } from "../client/failures.ts";
+import { nameRefused } from "../client/refused-data.ts";
+import type { Statement } from "../client/statement.ts";
+import { columns, type JobRow } from "./job-row.ts";
+
+/** What is to be other than it was; undefined stays. */
+export interface RowChange {
+  readonly dataJson: string | undefined;
+  readonly delayMs: number | undefined;
+  readonly runAt: number | undefined;
+  readonly priority: "high" | "normal" | "low" | undefined;
+}
+
+// From then on whoever takes the job asks its row before it begins, and says there that it has begun.
+const hold: Statement = {
+  name: "keyline-hold-latest",
+  text: `UPDATE keyline.job SET is_latest = true
+    WHERE queue = $1 AND id = $2 AND state IN ('waiting', 'scheduled') AND parked IS NULL RETURNING id`,
+};
+
+const due = "coalesce(to_timestamp($5::float8 / 1000), now() + $4::float8 * interval '1 millisecond')";
+
+// The tag knows its own change again when the answer to it got lost.
+const write: Statement = {
+  name: "keyline-update",
+  text: `UPDATE keyline.job SET data = CASE WHEN $3::text IS NULL THEN data ELSE $3::json END,
+      due_at = coalesce(${due}, due_at), state = CASE WHEN ${due} > now() THEN 'scheduled' ELSE state END,
+      priority = CASE WHEN $6::text IS NULL THEN priority ELSE nullif($6, 'normal') END, retry_tag = $7
+    WHERE queue = $1 AND id = $2 AND state IN ('waiting', 'scheduled') AND parked IS NULL AND is_latest RETURNING ${columns}`,
+};
+
+const readOpen = `SELECT ${columns} FROM keyline.job WHERE queue = $1 AND id = $2 AND state IN ('waiting', 'scheduled')`;
+const read: Statement = { name: "keyline-read-updated", text: readOpen };
+const readTagged: Statement = { name: "keyline-read-tagged", text: `${readOpen} AND retry_tag = $3` };
+
+// A key of a debounce is held until its job is due.
+const followKey: Statement = {
+  name: "keyline-follow-key",
+  text: `UPDATE keyline.deduplication AS known SET until = job.due_at FROM keyline.job
+    WHERE job.queue = $1 AND job.id = $2 AND job.state = 'scheduled' AND known.queue = $1 AND known.job_id = $2 AND known.keep = 'latest'`,
+};
+
+/** Changes what the rows of one queue say of jobs that have not begun. */
+export class UpdatedRows {
+  readonly #database: Database;
+  readonly #queue: string;
+
+  constructor(database: Database, queue: string) {
+    this.#database = database;
+    this.#queue = queue;
+  }
+
+  /** Has whoever takes the job ask its row from now on. False when it has ended, or is parked. */
+  async hold(id: string): Promise<boolean> {
+    return (await this.#database.query(hold, [this.#queue, id])).length === 1;
+  }
+
+  /**
+   * Its row as it is then; undefined when it has begun since it was held, or has ended. With `isAgain` an answer to the same call got lost. Throws
+   * NOT_STORABLE.
+   */
+  async write(
+    id: string,
+    change: RowChange,
+    { tag, isAgain }: { readonly tag: string; readonly isAgain: boolean },
+  ): Promise<JobRow | undefined> {
+    const { dataJson, delayMs, runAt, priority } = change;
+    if (isAgain) {
+      const [known] = await this.#database.query<JobRow>(readTagged, [this.#queue, id, tag]);
+      if (known) return known;
+    }
+    const values = [this.#queue, id, dataJson ?? null, delayMs ?? null, runAt ?? null, priority ?? null, tag];
+    const rows = await this.#database.query<JobRow>(write, values).catch((error: unknown) => {
+      throw isOutage(error) ? error : nameRefused(error, `job ${id} of queue ${this.#queue}`, { data: dataJson });
+    });
+    return rows[0];
+  }
+
+  async read(id: string): Promise<JobRow | undefined> {
+    return (await this.#database.query<JobRow>(read, [this.#queue, id]))[0];
+  }
+
+  /** Its due time is another one. */
+  async followKey(id: string): Promise<void> {
+    await this.#database.query(followKey, [this.#queue, id]);
+  }
+}

@@ -1,0 +1,212 @@
+/*
+ * DESIGN. What a job is can be changed until a worker has it: its data, its time, its priority.
+ *
+ * On a plain queue its element is looked for, and in one step another one is put in its place, if it is still there as it was read. One that moved meanwhile is
+ * looked for again; one that a worker holds is running. So a take, a promotion, a retry or a cancel comes before that step or after it.
+ *
+ * On a transactional queue the row decides, and a worker that begins at the same moment has to ask it. So jobs that are updated go the way of a debounce (worker/turns.ts):
+ *
+ *   1 hold   the row says `is_latest`: who asks it before it begins the job notes there that it has begun, and takes data and time from it
+ *   2 find   the element is looked for. With a worker: it is running, and nothing is changed. Else it gets the field `latest`, which has workers ask. Where there
+ *            is none its delivery may be under way without that field; so a mark has all workers ask the rows of what they take for a minute, as with a cancel (canceller.ts)
+ *   3 write  the row is changed, if it has not begun since 1. From then on the update is done, whatever becomes of the element
+ *   4 place  the element goes where the row says, which is asked once more after that: somebody may have changed it meanwhile. Where there is none another copy goes there
+ *
+ * _A take at the same time:_ before 1 and 2 the job is found with its worker. After that the worker asks the row: before 3 it notes that it has begun, and 3 changes nothing; after 3
+ * it gets the new data, or puts the job back for the rest of its time.
+ * _A settle at the same time:_ the row is gone, at 1 or at 3.
+ * _A failed attempt, a promotion, an element that moves:_ all of it is done once more. What waits for its next attempt can be updated too.
+ * _A relay or a rebuild with the row as it was:_ what they deliver says `again`, so workers ask the row.
+ * _This process dies:_ before 3 nothing has changed, and workers ask a row more than they have to. After it the job is as the row says; where it was to run earlier, it runs when it was due before.
+ * _Valkey loses its memory:_ the row is delivered as it is.
+ * _An answer gets lost:_ the element or the row tells whether it was written. Where the job has ended meanwhile, nobody knows: OUTCOME_UNKNOWN.
+ */
+import type { Database } from "../../postgres/client/database.ts";
+import type { JobRow } from "../../postgres/job/job-row.ts";
+import type { UpdatedRows } from "../../postgres/job/updated-rows.ts";
+import { KeylineError, toError } from "../../runtime/errors.ts";
+import { randomTag } from "../../runtime/ids.ts";
+import { isConnectionError } from "../../valkey/client/connection.ts";
+import type { QueueStore } from "../../valkey/queue/queue-store.ts";
+import { committedRow } from "../add/committed.ts";
+import type { JobOutlet } from "../add/job-outlet.ts";
+import { asLatest, inOrder, withData, withPriority } from "../element-text.ts";
+import { withoutAttempts } from "../element.ts";
+import type { Gatekeeper } from "../gates/gatekeeper.ts";
+import { splitHistory } from "../worker/attempt-history.ts";
+import { insistOn } from "./cancel-steps.ts";
+import { findElement, replaceFound, type FoundElement } from "./job-finder.ts";
+import type { PlainJobs } from "./plain-jobs.ts";
+import type { RowJobs } from "./row-jobs.ts";
+import type { CheckedChanges, UpdateResult } from "./update-options.ts";
+
+interface UpdatesParts {
+  readonly jobs: PlainJobs | RowJobs;
+  readonly gatekeeper: Gatekeeper;
+  /** Only of a transactional queue. */
+  readonly record:
+    { readonly database: Database; readonly rows: UpdatedRows; readonly outlet: Pick<JobOutlet, "pushCommitted"> } | undefined;
+}
+
+type Waits = "waiting" | "scheduled" | "blocked";
+
+const readyWithinMs = 5_000;
+/** A job that has moved so often is in the hands of workers. */
+const tries = 10;
+const lostAnswers = 3;
+
+const isHeld = ({ place }: FoundElement): boolean => place.startsWith("held:");
+const beingRun: UpdateResult = { updated: false, state: "running" };
+
+/** Changes jobs of one queue that have not begun. */
+export class JobUpdates {
+  readonly #store: QueueStore;
+  readonly #parts: UpdatesParts;
+
+  constructor(store: QueueStore, parts: UpdatesParts) {
+    this.#store = store;
+    this.#parts = parts;
+  }
+
+  async update(id: string, changes: CheckedChanges): Promise<UpdateResult> {
+    await this.#ready();
+    const { record } = this.#parts;
+    for (let tried = 0; tried < tries; tried++) {
+      const result = record ? await this.#updateRow(id, changes, record) : await this.#updateElement(id, changes);
+      if (result) return result;
+    }
+    return beingRun;
+  }
+
+  /** Undefined when it has moved meanwhile. */
+  async #updateElement(id: string, changes: CheckedChanges): Promise<UpdateResult | undefined> {
+    const found = await this.#insist(() => findElement(this.#store, id));
+    if (!found) return this.#ended(id);
+    if (isHeld(found)) return beingRun;
+    const element = changed(inOrder(found.raw), changes);
+    const { delayMs, runAt, priority } = changes;
+    const due = delayMs !== undefined ? { delayMs } : runAt !== undefined ? { at: runAt } : undefined;
+    const replacement = { old: found.raw, element, due, isMoved: priority !== undefined };
+    try {
+      const state = await replaceFound(this.#store, found, replacement);
+      return state && { updated: true, state };
+    } catch (error) {
+      if (!isConnectionError(error)) throw error;
+      return this.#afterLostAnswer(id, element, toError(error));
+    }
+  }
+
+  async #afterLostAnswer(id: string, element: string, error: Error): Promise<UpdateResult | undefined> {
+    await this.#ready();
+    const found = await this.#insist(() => findElement(this.#store, id));
+    const bare = (raw: string): string => withoutAttempts(splitHistory(raw).rest);
+    if (found && bare(found.raw) === bare(element)) return { updated: true, state: stateOf(found) };
+    if (!found || isHeld(found)) throw unknown(id, "Valkey", error);
+    return undefined;
+  }
+
+  async #updateRow(id: string, changes: CheckedChanges, record: NonNullable<UpdatesParts["record"]>): Promise<UpdateResult | undefined> {
+    const { database, rows } = record;
+    if (!(await insistOn(database, () => rows.hold(id)))) return this.#ended(id);
+    const found = await this.#insist(() => this.#findAndMark(id));
+    if (found === "moved") return undefined;
+    if (found && isHeld(found)) return beingRun;
+    const tag = randomTag(12);
+    let lost: Error | undefined;
+    const row = await insistOn(database, async (isAgain) => {
+      try {
+        return await rows.write(id, changes, { tag, isAgain });
+      } catch (error) {
+        lost = toError(error);
+        throw error;
+      }
+    });
+    if (!row) {
+      if (lost && !(await rows.read(id))) throw unknown(id, "PostgreSQL", lost);
+      return undefined;
+    }
+    const { delayMs, runAt, priority } = changes;
+    const isTimed = (delayMs ?? runAt) !== undefined;
+    // Where one of these fails, the job is updated all the same: its worker asks the row.
+    if (isTimed) await rows.followKey(id).catch(() => undefined);
+    const isMoved = isTimed || priority !== undefined || !found;
+    const state = isMoved ? await this.#place(row, record).catch(() => undefined) : undefined;
+    return { updated: true, state: state ?? (row.delay > 0 ? "scheduled" : found ? stateOf(found) : "waiting") };
+  }
+
+  /** 2. Undefined where it is nowhere, and all workers ask the rows of what they take. */
+  async #findAndMark(id: string): Promise<FoundElement | "moved" | undefined> {
+    let found = await findElement(this.#store, id);
+    if (!found) {
+      await this.#store.cancels.mark({ kind: "row", tag: randomTag(10) }, [id]);
+      await this.#parts.gatekeeper.known();
+      found = await findElement(this.#store, id);
+    }
+    if (!found || isHeld(found)) return found;
+    const element = asLatest(found.raw);
+    if (element === found.raw) return found;
+    const state = await replaceFound(this.#store, found, { old: found.raw, element, due: undefined, isMoved: false });
+    return state ? { ...found, raw: element } : "moved";
+  }
+
+  /** 4. Returns where it is then. */
+  async #place(written: JobRow, { rows, outlet }: NonNullable<UpdatesParts["record"]>): Promise<Waits | undefined> {
+    let state: Waits | undefined;
+    let row: JobRow | undefined = written;
+    for (let tried = 0; row && tried < tries; tried++) {
+      const { id, delay, priority }: JobRow = row;
+      const found = await findElement(this.#store, id);
+      if (found && isHeld(found)) return state;
+      if (!found) {
+        outlet.pushCommitted([committedRow(row, { isAgain: true })]);
+        return state;
+      }
+      const element = withPriority(found.raw, priority ?? "normal");
+      const replacement = { old: found.raw, element, due: { delayMs: delay }, isMoved: element !== found.raw };
+      state = (await replaceFound(this.#store, found, replacement)) ?? state;
+      const now: JobRow | undefined = await rows.read(id);
+      const isSame = now?.priority === priority && Math.abs(now.delay - delay) < 1_000;
+      if (state && isSame) return state;
+      row = now;
+    }
+    return state;
+  }
+
+  /** What is left of it; undefined where it is there. */
+  async #ended(id: string): Promise<UpdateResult | undefined> {
+    const job = await this.#insist(() => this.#parts.jobs.job(id));
+    const state = job?.state ?? "unknown";
+    return state === "waiting" || state === "scheduled" || state === "blocked" ? undefined : { updated: false, state };
+  }
+
+  #ready(): Promise<void> {
+    return this.#store.connection.ensureReady(readyWithinMs);
+  }
+
+  async #insist<Result>(look: () => Promise<Result>): Promise<Result> {
+    for (let tried = 1; ; tried++) {
+      try {
+        return await look();
+      } catch (error) {
+        if (!isConnectionError(error) || tried === lostAnswers) throw error;
+        await this.#ready();
+      }
+    }
+  }
+}
+
+function changed(raw: string, { dataJson, priority }: CheckedChanges): string {
+  const element = dataJson === undefined ? raw : withData(raw, dataJson);
+  return priority === undefined ? element : withPriority(element, priority);
+}
+
+function stateOf({ place, due }: FoundElement): UpdateResult["state"] {
+  if (place.startsWith("held:")) return "running";
+  if (place.startsWith("line")) return "blocked";
+  return place === "scheduled" && due !== undefined ? "scheduled" : "waiting";
+}
+
+function unknown(id: string, store: string, cause: Error): KeylineError {
+  const what = `The connection to ${store} broke while job ${id} was updated, and it has begun or ended since: it ran with what was new, or with what was there before`;
+  return new KeylineError("OUTCOME_UNKNOWN", what, { cause });
+}
