@@ -4,9 +4,9 @@
  * on, however long the queue is; when none has for as long as the pool's deadline for a connection, the wait ends with POSTGRES_BUSY.
  */
 import type { Pool, PoolClient, PoolConfig } from "pg";
+import { clearTimeout, setTimeout } from "../../runtime/clock.ts";
 import { KeylineError } from "../../runtime/errors.ts";
 import { checkInteger } from "../../runtime/options.ts";
-import { delay } from "../../runtime/waiting.ts";
 import { asUnsent } from "./failures.ts";
 import { isPool, type PostgresOptions } from "./options.ts";
 
@@ -81,9 +81,10 @@ export class Connections {
   }
 
   async #awaitTurn(pool: Pool): Promise<PoolClient> {
-    const withinMs = pool.options.connectionTimeoutMillis || patienceMs;
+    const ownMs = pool.options.connectionTimeoutMillis ?? 0;
     for (let turn = pool.connect(), moves = this.#moves; ; moves = this.#moves) {
-      const client = await firstOf(pool, turn, withinMs);
+      // A pool with a deadline of its own keeps the time itself.
+      const client = await (ownMs > 0 ? unlessBusy(pool, turn) : withinPatience(turn));
       if (client instanceof Error) turn = pool.connect();
       else if (client) return client;
       if (moves !== this.#moves) continue;
@@ -92,21 +93,29 @@ export class Connections {
         (late) => late.release(),
         () => undefined,
       );
-      throw busy(pool, withinMs);
+      throw busy(pool, ownMs || patienceMs);
     }
   }
 }
 
-/** The client; undefined when it did not come in time; an error when the pool's own deadline is over, which ends its wait. */
-async function firstOf(pool: Pool, turn: Promise<PoolClient>, withinMs: number): Promise<PoolClient | Error | undefined> {
-  const late = new AbortController();
+/** The client; an error when the pool's own deadline is over, which ended the wait. */
+async function unlessBusy(pool: Pool, turn: Promise<PoolClient>): Promise<PoolClient | Error> {
   try {
-    return await Promise.race([turn, delay(withinMs, late.signal).then(() => undefined)]);
+    return await turn;
   } catch (error) {
     if (error instanceof Error && isBusy(pool, error)) return error;
     throw error;
+  }
+}
+
+/** The client; undefined when it did not come in time. */
+async function withinPatience(turn: Promise<PoolClient>): Promise<PoolClient | undefined> {
+  const late = Promise.withResolvers<undefined>();
+  const timer = setTimeout(late.resolve, patienceMs);
+  try {
+    return await Promise.race([turn, late.promise]);
   } finally {
-    late.abort();
+    clearTimeout(timer);
   }
 }
 

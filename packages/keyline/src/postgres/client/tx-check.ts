@@ -1,7 +1,7 @@
 import { KeylineError } from "../../runtime/errors.ts";
 import { randomTag } from "../../runtime/ids.ts";
 import { inOurWords } from "./failures.ts";
-import { originalOf } from "./lent-client.ts";
+import { isLent, originalOf } from "./lent-client.ts";
 import type { TransactionClient } from "./options.ts";
 import { mayBeInTransaction } from "./transaction-watch.ts";
 
@@ -39,7 +39,7 @@ const asked = new WeakMap<object, Promise<void>>();
  * nothing of itself is asked, once: then await what is returned.
  */
 export function checkTransaction(tx: TransactionClient): Promise<void> | undefined {
-  checkShape(tx);
+  if (!isLent(tx)) checkShape(tx);
   if ("totalCount" in tx || !mayBeInTransaction(tx)) throw notInTransaction();
   if (isClient(originalOf(tx))) return undefined;
   const known = asked.get(tx);
