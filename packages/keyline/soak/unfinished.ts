@@ -8,8 +8,8 @@ export async function findUnfinished(stage: SoakStage, history: HistoryReader): 
   const { shapes, pool } = stage;
   const left: string[] = [];
   for (const queue of [shapes.orders, shapes.mails]) {
-    const { waiting, running, scheduled } = await queue.counts();
-    if (waiting + running + scheduled > 0) left.push(`${queue.name}: ${waiting} wait, ${running} run, ${scheduled} are scheduled`);
+    const { waiting, running, scheduled, parked } = await queue.counts();
+    if (waiting + running + scheduled + parked > 0) left.push(`${queue.name}: ${waiting} wait, ${running} run, ${scheduled} are scheduled`);
   }
   for (const stream of [shapes.events, shapes.readings]) {
     const groups = await stream.groups();

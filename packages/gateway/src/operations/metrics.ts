@@ -145,8 +145,9 @@ function jobGauge({ queues, logError }: MetricsSources): Gauge<"queue" | "state"
     async collect() {
       this.reset();
       const look = async (queue: GatewayQueue): Promise<void> => {
-        const { waiting, running, scheduled, dead } = await queue.counts();
-        for (const [state, count] of Object.entries({ waiting, running, scheduled, dead })) this.set({ queue: queue.name, state }, count);
+        const { waiting, running, scheduled, blocked, parked, dead } = await queue.counts();
+        for (const [state, count] of Object.entries({ waiting, running, scheduled, blocked, parked, dead }))
+          this.set({ queue: queue.name, state }, count);
       };
       // While a store is away the other metrics are what one wants to see.
       await Promise.all(

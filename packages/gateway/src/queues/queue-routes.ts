@@ -63,12 +63,12 @@ export function addQueueRoutes(
     {
       schema: {
         summary:
-          "How many jobs wait, run, are scheduled, are blocked by others of their group and are dead, and whether the queue is paused",
+          "How many jobs wait, run, are scheduled, are blocked by others of their group, are parked and are dead, and whether the queue is paused",
         tags: ["queues"],
         params: queueName,
         response: {
           200: z.object({
-            counts: z.object({ waiting: count, running: count, scheduled: count, blocked: count, dead: count }),
+            counts: z.object({ waiting: count, running: count, scheduled: count, blocked: count, parked: count, dead: count }),
             paused: z.boolean(),
             oldestWaitingAt: count.optional(),
           }),
@@ -78,8 +78,8 @@ export function addQueueRoutes(
     },
     async (request) => {
       const queue = find(visitorOf(request), request.params.queue);
-      const { waiting, running, scheduled, blocked, dead, paused, oldestWaitingAt } = await queue.counts();
-      return { counts: { waiting, running, scheduled, blocked, dead }, paused, oldestWaitingAt };
+      const { waiting, running, scheduled, blocked, parked, dead, paused, oldestWaitingAt } = await queue.counts();
+      return { counts: { waiting, running, scheduled, blocked, parked, dead }, paused, oldestWaitingAt };
     },
   );
 

@@ -51,7 +51,11 @@ test("says how many jobs there are, and which queues the token is for", async ()
   const answer = await request(`${gateway.url}/v1/queues/anything`, { headers });
   expect(answer).toMatchObject({
     status: 200,
-    body: { counts: { waiting: 1, running: 0, scheduled: 0, blocked: 0, dead: 0 }, paused: false, oldestWaitingAt: expect.any(Number) },
+    body: {
+      counts: { waiting: 1, running: 0, scheduled: 0, blocked: 0, parked: 0, dead: 0 },
+      paused: false,
+      oldestWaitingAt: expect.any(Number),
+    },
   });
   expect((await request(`${gateway.url}/v1/queues`, { headers })).body).toEqual({ queues: ["emails", "orders", "anything", "placed"] });
   const narrow = bearer(await signToken({ queues: ["orders"] }));

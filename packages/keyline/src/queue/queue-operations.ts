@@ -31,7 +31,7 @@ export abstract class QueueOperations<Input> extends JobOperations<Input> {
     this.#schedules = new Schedules(parts.scheduleBook, check);
   }
 
-  /** How many jobs wait, run, are scheduled and are dead, and how many dead letters were dropped. On a transactional queue `dead` counts rows; running jobs are not settled yet. */
+  /** How many jobs wait, run, are scheduled, blocked, parked and dead, and how many dead letters were dropped. On a transactional queue `dead` counts rows; running jobs are not settled yet. */
   counts(): Promise<QueueStatus> {
     return this.#parts.door.accept(() => readStatus(this.#parts));
   }

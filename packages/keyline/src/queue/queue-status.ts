@@ -3,6 +3,8 @@ import { readHead } from "./element.ts";
 import type { QueueParts } from "./queue-parts.ts";
 
 export interface QueueStatus extends QueueCounts {
+  /** They sleep, or wait for a signal or for their children. Only on a transactional queue. */
+  readonly parked: number;
   /** When the next job to be taken was added, in milliseconds since 1970; undefined when none waits, or a foreign writer left it out. */
   readonly oldestWaitingAt: number | undefined;
 }
@@ -10,7 +12,15 @@ export interface QueueStatus extends QueueCounts {
 /** How many jobs a queue has, of both stores. */
 export async function readStatus({ store, deadTable }: Pick<QueueParts, "store" | "deadTable">): Promise<QueueStatus> {
   await store.connection.ensureReady(5_000);
-  const { first, ...counts } = await store.reads.counts();
-  const { dead, dropped } = (await deadTable?.counts()) ?? { dead: 0, dropped: 0 };
-  return { ...counts, dead: counts.dead + dead, dropped: counts.dropped + dropped, oldestWaitingAt: readHead(first)?.at };
+  const { first, scheduled, ...counts } = await store.reads.counts();
+  const { dead, dropped, parked } = (await deadTable?.counts()) ?? { dead: 0, dropped: 0, parked: 0 };
+  return {
+    ...counts,
+    // What is parked rests on the schedule; the two are not counted at the same moment.
+    scheduled: Math.max(0, scheduled - parked),
+    parked,
+    dead: counts.dead + dead,
+    dropped: counts.dropped + dropped,
+    oldestWaitingAt: readHead(first)?.at,
+  };
 }

@@ -65,11 +65,10 @@ class Course {
   }
 
   async #stateOnValkey(): Promise<State> {
-    const { waiting, running, scheduled, blocked, dead } = await this.queue.counts();
-    const found = Object.entries({ waiting, running, scheduled, blocked, dead }).flatMap(([state, count]) =>
+    const { waiting, running, scheduled, blocked, parked, dead } = await this.queue.counts();
+    const found = Object.entries({ waiting, running, scheduled, blocked, parked, dead }).flatMap(([state, count]) =>
       count === 1 ? [state as State] : [],
     );
-    if (found[0] === "scheduled" && (await this.row())?.parked) return "parked";
     return found[0] ?? "completed";
   }
 }

@@ -35,6 +35,7 @@ describe("a plain queue", () => {
       dead: 0,
       dropped: 0,
       blocked: 0,
+      parked: 0,
       paused: false,
       oldestWaitingAt: undefined,
     });

@@ -102,6 +102,7 @@ const discard: Statement = {
 const status: Statement = {
   name: "keyline-dead-status",
   text: `SELECT (SELECT count(*) FROM keyline.job WHERE ${isDead})::float8 AS dead,
+    (SELECT count(*) FROM keyline.job WHERE queue = $1 AND parked IS NOT NULL AND (due_at IS NULL OR due_at > now()))::float8 AS parked,
     coalesce((SELECT dropped FROM keyline.dropped_letter WHERE queue = $1), 0)::float8 AS dropped`,
 };
 
@@ -174,9 +175,10 @@ export class DeadTable {
     return (await this.#database.query(discard, this.#values(keys))).length;
   }
 
-  async counts(): Promise<{ readonly dead: number; readonly dropped: number }> {
-    const [row] = await this.#database.query<{ dead: number; dropped: number }>(status, [this.#queue]);
-    return row ?? { dead: 0, dropped: 0 };
+  /** And how many jobs are parked. */
+  async counts(): Promise<{ readonly dead: number; readonly dropped: number; readonly parked: number }> {
+    const [row] = await this.#database.query<{ dead: number; dropped: number; parked: number }>(status, [this.#queue]);
+    return row ?? { dead: 0, dropped: 0, parked: 0 };
   }
 
   /** Microseconds since 1970, by the clock that letters die by. */

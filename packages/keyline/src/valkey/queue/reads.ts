@@ -4,18 +4,24 @@ import type { QueueKeys } from "./keys.ts";
 
 const script = scriptsBeside(import.meta.url);
 const counts = script(4, "base", "counts");
+const nextWaiting = script(1, "next-waiting");
 const census = script(1, "census");
 
 const groupsPage = 500;
+const stubsPage = 500;
+const stubBegins = '{"cancelled":true,"id":"-"';
 // Less than a millisecond of the server for jobs of a few hundred bytes.
 const censusPage = 300;
 
 export interface QueueCounts {
+  /** A worker may take them now, as far as limits and pauses let it. */
   readonly waiting: number;
+  /** A worker has them. */
   readonly running: number;
+  /** They are due later: at their own time, or at that of their next attempt. */
   readonly scheduled: number;
   readonly dead: number;
-  /** Jobs whose group is at its limit or paused. */
+  /** They stand in the lines of their groups, which are at their limit or paused. */
   readonly blocked: number;
   /** Whether the queue is paused. */
   readonly paused: boolean;
@@ -40,7 +46,21 @@ export class Reads {
     const keys = [this.#keys.workers, this.#keys.waiting, this.#keys.scheduled, this.#keys.dead];
     const reply = await counts.run(this.#connection, [...keys, this.#keys.held("")]);
     const [waiting, running, scheduled, dead, dropped, blocked, paused, first] = reply as Reply;
-    return { waiting, running, scheduled, dead, dropped, blocked, paused: paused === 1, first };
+    const found = first.startsWith(stubBegins) ? await this.#nextWaiting() : first;
+    return { waiting, running, scheduled, dead, dropped, blocked, paused: paused === 1, first: found };
+  }
+
+  /** What stands for jobs that were cancelled is taken next, and stands for none. */
+  async #nextWaiting(): Promise<string> {
+    const { high, waiting, low } = this.#keys;
+    for (const list of [high, waiting, low]) {
+      for (let passed = 0; ; passed += stubsPage) {
+        const found = (await nextWaiting.run(this.#connection, [list, passed, stubsPage])) as string | null;
+        if (found === null) break;
+        if (found !== "") return found;
+      }
+    }
+    return "";
   }
 
   /** The groups that have jobs on the queue or in their lines. One that comes or goes meanwhile may be met or not. */

@@ -42,8 +42,8 @@ function completion(worker: ReturnType<Queue<N, N, true>["work"]>): Promise<Erro
 
 async function expectNothingLeft(queue: Queue<N, N, true>): Promise<void> {
   await eventually("nothing is left", async () => {
-    const { waiting, running, scheduled: due } = await queue.counts();
-    return waiting + running + due === 0;
+    const { waiting, running, parked, scheduled: due } = await queue.counts();
+    return waiting + running + due + parked === 0;
   });
   for (const table of ["step", "job_signal"]) {
     expect((await stage.pool.query(`SELECT FROM keyline.${table} WHERE queue = $1`, [queue.name])).rowCount).toBe(0);
