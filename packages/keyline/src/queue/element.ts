@@ -90,6 +90,11 @@ export function encodeElement(job: NewElement): string {
   return `${head},"at":${at}${parks > 0 ? `,"parks":${parks}` : ""}${options},"data":${dataJson}}`;
 }
 
+/** The same for a job that has nothing but its data, as most have. */
+export function encodeSimple(id: string, dataJson: string, at: number): string {
+  return `{"id":"${id}","at":${at},"data":${dataJson}}`;
+}
+
 const countInFront = /^\{"attempts":(\d+),/;
 
 /** The element as it is after `attempts` failed attempts: the count in front, everything else as it was. */

@@ -3,7 +3,7 @@ import { explainSend } from "../../valkey/client/faults.ts";
 import type { PlacedElement } from "../../valkey/queue/adds.ts";
 import { ElementBatch } from "../../valkey/queue/element-batch.ts";
 import type { QueueStore } from "../../valkey/queue/queue-store.ts";
-import { encodeElement } from "../element.ts";
+import { encodeElement, encodeSimple } from "../element.ts";
 import type { AddWatch } from "../events/add-watch.ts";
 import type { AddResult } from "../options.ts";
 import { placedElement, type Placement } from "./placement.ts";
@@ -69,7 +69,9 @@ class PlainPage extends Page<void> {
   }
 
   add({ id, dataJson, maxAttempts, keepMs }: AddRequest): Promise<AddResult> {
-    const element = encodeElement({ id, dataJson, at: Date.now(), maxAttempts, keepMs });
+    const at = Date.now();
+    const isSimple = maxAttempts === undefined && keepMs === undefined;
+    const element = isSimple ? encodeSimple(id, dataJson, at) : encodeElement({ id, dataJson, at, maxAttempts, keepMs });
     // All but the data is ASCII, and the data is one flat string, which is quick to measure.
     this.#elements.add(element, element.length - dataJson.length + Buffer.byteLength(dataJson));
     return this.reply.then(() => ({ id, added: true }));
@@ -154,11 +156,14 @@ export class PlainAdder implements Adder {
     const Kind = request.placement ? PlacedPage : request.isOwnId ? OwnIdPage : PlainPage;
     const page = this.#openPage(Kind);
     const adding = page.add(request);
-    if (this.#watch.isFollowed && page instanceof PlainPage) page.ids.push(request.id);
-    // What simply goes to the tail is told right behind it, before a worker can tell that it has begun.
-    if (this.#watch.isFollowed && !(page instanceof PlainPage))
-      adding.then(({ id, added }) => void (added && this.#watch.tell(id)), ignore);
+    if (this.#watch.isFollowed) this.#tell(request, page, adding);
     return adding;
+  }
+
+  // What simply goes to the tail is told right behind it, before a worker can tell that it has begun.
+  #tell({ id }: AddRequest, page: AnyPage, adding: Promise<AddResult>): void {
+    if (page instanceof PlainPage) page.ids.push(id);
+    else adding.then((answer) => void (answer.added && this.#watch.tell(answer.id)), ignore);
   }
 
   addMany(requests: readonly AddRequest[]): Promise<AddResult[]> {
@@ -172,7 +177,7 @@ export class PlainAdder implements Adder {
 
   #openPage(Kind: new () => AnyPage): AnyPage {
     const last = this.#pages.at(-1);
-    if (last && !last.isFull && last instanceof Kind) return last;
+    if (last && !last.isFull && last.constructor === Kind) return last;
     if (!last) setImmediate(() => this.#sendPages());
     const page = new Kind();
     this.#pages.push(page);
