@@ -36,13 +36,14 @@ export class Ties {
     const hasProgress = job.hasProgress || element.attempts > 0 || element.parks > 0;
     const isTied = element.hasOwnId || element.group !== undefined || element.key !== undefined;
     if (!isTold && !isCancelled && !isTied && !hasProgress && !audience.followsEvents) return none;
-    const ties: Tie[] = element.hasOwnId ? [{ kind: "id", value: element.id }] : [];
+    // First: whoever frees the id takes the mark away that says by whom it was cancelled.
+    const ties: Tie[] = isCancelled ? [{ kind: "cancel", value: element.id }] : [];
+    if (element.hasOwnId) ties.push({ kind: "id", value: element.id });
     const group = groupTieOf(element);
     if (group) ties.push(group);
     if (element.key !== undefined) ties.push({ kind: "key", value: `${element.id} ${element.key}` });
     if (hasProgress) ties.push({ kind: "progress", value: element.id });
-    if (isCancelled) ties.push({ kind: "cancel", value: element.id });
-    else if (isTold) ties.push(resultTie(job, { keepMs, hasRecord }));
+    if (isTold && !isCancelled) ties.push(resultTie(job, { keepMs, hasRecord }));
     if (audience.followsEvents) {
       // That it began goes before that it ended.
       teller.flush();

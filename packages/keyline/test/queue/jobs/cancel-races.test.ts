@@ -92,6 +92,29 @@ describe.each([{ transactional: false }, { transactional: true }])("cancel (tran
     await worker.stop();
   });
 
+  test("of a job with an id of its caller's that ends before the call has found it: it is cancelled, for all who ask", async () => {
+    const queue = open(keyline, "heard-first", 4_000);
+    const begun = gate();
+    const worker = queue.work(async ({ signal }) => {
+      begun.open();
+      await new Promise<void>((resolve) => signal.addEventListener("abort", () => resolve()));
+      signal.throwIfAborted();
+    });
+    const ended = new Promise<void>((resolve) => worker.on("cancelled", () => resolve()));
+    await queue.add(1, { id: "own" });
+    await begun.opened;
+    // The call waits for one that does not answer, until its lease is over.
+    const [seconds] = await stage.valkey.time();
+    await stage.valkey.zadd(`${baseOf(queue.name)}workers`, Number(seconds) * 1_000 + 2_500, "ghost");
+    const cancelling = queue.cancel("own");
+    const waiting = expect(queue.waitFor("own", { timeout: 20_000 })).rejects.toMatchObject({ code: "JOB_CANCELLED" });
+    await ended;
+    expect(await cancelling).toBe("running");
+    await waiting;
+    await expect(queue.waitFor("own", { timeout: 20_000 })).rejects.toMatchObject({ code: "JOB_CANCELLED" });
+    await worker.stop();
+  });
+
   test("deep in a long queue takes out the one that is meant; the others run, and the counts are right", async () => {
     const queue = open(keyline, "deep");
     const results = await queue.addMany(Array.from({ length: 5_000 }, (_, data) => ({ data })));
