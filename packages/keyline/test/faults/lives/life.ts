@@ -1,0 +1,236 @@
+import type { CancelResult, Keyline, Queue } from "keyline";
+import { startProcess, type TestProcess } from "../../support/processes.ts";
+import { eventually } from "../../support/stage.ts";
+import { moment } from "../places/history.ts";
+import { insist } from "../places/insist.ts";
+import { copies, type Op } from "./operations.ts";
+import { traits, type LifeData, type ScriptName } from "./scripts.ts";
+import type { LifeServers } from "./servers.ts";
+
+/** How the call of somebody ended: a value, or the code of the error. */
+export type Told = { readonly value: unknown } | { readonly code: string };
+
+/** A job, and what its caller was told of it. */
+export interface Lived {
+  readonly n: number;
+  readonly script: ScriptName;
+  /** By every call that was made, `at` when it had resolved. One that was made again because its answer was lost proves less. */
+  readonly cancels: { readonly was: CancelResult; readonly at: number; readonly isAgain: boolean }[];
+  /** Whether it was among others that were cancelled in one call, which does not say which ones there were. */
+  isCancelledWithOthers: boolean;
+  readonly waits: Told[];
+  readonly signals: boolean[];
+  /** What became of it. */
+  end: Told;
+}
+
+export interface Effect {
+  readonly n: number;
+  readonly part: string;
+  readonly value: unknown;
+}
+
+export type Line = Readonly<Record<string, unknown>>;
+
+/** All that there is to be judged. */
+export interface Evidence {
+  readonly jobs: readonly Lived[];
+  readonly effects: readonly Effect[];
+  /** What workers have printed. */
+  readonly lines: readonly Line[];
+  /** What is there and nobody needs any more. */
+  readonly left: readonly string[];
+}
+
+const lease = 1_000;
+const keepResult = 600_000;
+let opened = 0;
+
+/** Does the operations while workers work in processes of their own; cancels, signals and waits go on beside them. */
+export async function live(ops: readonly Op[], transactional: boolean, servers: LifeServers): Promise<Evidence> {
+  const life = new Life(transactional, servers);
+  try {
+    for (const op of ops) await life.do(op);
+    return await life.end();
+  } finally {
+    await life.close();
+  }
+}
+
+class Life {
+  readonly #servers: LifeServers;
+  readonly #transactional: boolean;
+  readonly #name: string;
+  readonly #keylines: readonly Keyline[];
+  /** Of two connections: what one of them has added the other one waits for. */
+  readonly #queues: readonly [Queue<LifeData, LifeData, true>, Queue<LifeData, LifeData, true>];
+  readonly #workers: TestProcess[] = [];
+  readonly #killed: TestProcess[] = [];
+  readonly #jobs: Lived[] = [];
+  readonly #underWay: Promise<void>[] = [];
+
+  constructor(transactional: boolean, servers: LifeServers) {
+    this.#servers = servers;
+    this.#transactional = transactional;
+    this.#name = `lives-${opened++}`;
+    const keyline = (): Keyline => servers.stage.keyline({ valkey: servers.valkey });
+    const [one, other] = [keyline(), keyline()];
+    this.#keylines = [one, other];
+    const open = (on: Keyline): Queue<LifeData, LifeData, true> =>
+      on.queue<LifeData>(this.#name, { lease, keepResult, transactional, maxAttempts: 1_000 } as { transactional: true });
+    this.#queues = [open(one), open(other)];
+    for (let count = 0; count < 2; count++) this.#startWorker();
+  }
+
+  async do(op: Op): Promise<void> {
+    switch (op.kind) {
+      case "add":
+        return this.#add(op);
+      case "cancel":
+        return this.#beside(this.#chosen(op.of), (job) => this.#cancel(job));
+      case "cancelMany": {
+        const jobs = op.of.map((of) => this.#chosen(of)).filter((job) => job !== undefined);
+        for (const job of jobs) job.isCancelledWithOthers = true;
+        const ids = jobs.map(idOf);
+        return ids.length === 0 ? undefined : this.#beside(jobs[0], () => insist(() => this.#queues[0].cancel({ ids })));
+      }
+      case "wait":
+        return this.#beside(this.#chosen(op.of), async (job) => void job.waits.push(await this.#told(job)));
+      case "signal":
+        return this.#beside(this.#chosen(op.of), (job) => this.#signal(job));
+      case "rest":
+        return new Promise((resolve) => setTimeout(resolve, op.ms));
+      case "kill": {
+        const victim = this.#workers.shift();
+        victim?.signal("SIGKILL");
+        if (victim) this.#killed.push(victim);
+        return this.#startWorker();
+      }
+      case "flush":
+        return this.#servers.flush();
+      case "failover":
+        return this.#servers.failOver();
+      case "restart":
+        return this.#servers.postgres.restart("immediate");
+    }
+  }
+
+  async end(): Promise<Evidence> {
+    for (const job of this.#jobs) if (traits[job.script].isSignalled && !job.signals.includes(true)) await this.#signal(job);
+    await Promise.all(this.#jobs.map(async (job) => (job.end = await this.#told(job))));
+    await Promise.all(this.#underWay);
+    const left = await this.#left();
+    for (const worker of this.#workers) worker.signal("SIGTERM");
+    const all = [...this.#killed, ...this.#workers];
+    await Promise.all(all.map(({ exited }) => exited));
+    await eventually("all that they have noted is read", () => all.every(({ child }) => child.stdout?.readableEnded));
+    return { jobs: this.#jobs, effects: await this.#effects(), lines: all.flatMap(({ lines }) => lines), left };
+  }
+
+  async close(): Promise<void> {
+    for (const worker of [...this.#killed, ...this.#workers]) worker.signal("SIGKILL");
+    await Promise.all(this.#keylines.map((keyline) => keyline.close()));
+  }
+
+  #startWorker(): void {
+    const { stage, valkey } = this.#servers;
+    const settings = {
+      valkey,
+      postgres: stage.databaseUrl,
+      prefix: stage.prefix,
+      queue: this.#name,
+      transactional: this.#transactional,
+      lease,
+    };
+    this.#workers.push(startProcess("lives-worker.ts", settings));
+  }
+
+  async #add({ script, delay, group }: Extract<Op, { kind: "add" }>): Promise<void> {
+    for (let copy = 0; copy < copies; copy++) {
+      const job: Lived = {
+        n: this.#jobs.length,
+        script,
+        cancels: [],
+        isCancelledWithOthers: false,
+        waits: [],
+        signals: [],
+        end: { code: "" },
+      };
+      const options = {
+        id: idOf(job),
+        ...(delay > 0 && { delay }),
+        ...(group !== undefined && { group }),
+        ...(traits[script].isDeadly && { maxAttempts: 2 }),
+      };
+      await insist(() => this.#queues[0].add({ n: job.n, script }, options));
+      this.#jobs.push(job);
+    }
+  }
+
+  #chosen(of: number): Lived | undefined {
+    return this.#jobs.at(-1 - (of % Math.max(1, this.#jobs.length)));
+  }
+
+  #beside(job: Lived | undefined, work: (job: Lived) => Promise<unknown>): void {
+    if (job) this.#underWay.push(work(job).then(() => undefined));
+  }
+
+  async #cancel(job: Lived): Promise<void> {
+    let calls = 0;
+    const was = await insist(() => {
+      calls++;
+      return this.#queues[1].cancel(idOf(job));
+    });
+    job.cancels.push({ was, at: moment(), isAgain: calls > 1 });
+  }
+
+  async #signal(job: Lived): Promise<void> {
+    if (this.#transactional) job.signals.push(await insist(() => this.#queues[1].signal(idOf(job), "go", `go ${job.n}`)));
+  }
+
+  #told(job: Lived): Promise<Told> {
+    return this.#queues[1].waitFor(idOf(job), { timeout: 90_000 }).then(
+      (value) => ({ value }),
+      (error: unknown) => ({ code: String((error as { code?: unknown }).code ?? error) }),
+    );
+  }
+
+  async #effects(): Promise<Effect[]> {
+    if (!this.#transactional) return [];
+    const text = "SELECT n, part, value FROM lives WHERE queue = $1 ORDER BY place";
+    return (await this.#servers.stage.pool.query<Effect>(text, [this.#name])).rows;
+  }
+
+  /** When nothing comes of it any more. */
+  async #left(): Promise<string[]> {
+    let left: string[] = [];
+    await eventually(
+      "nothing is left",
+      async () => {
+        left = await insist(() => this.#look());
+        return left.length === 0;
+      },
+      40_000,
+    ).catch(() => undefined);
+    return left;
+  }
+
+  async #look(): Promise<string[]> {
+    const left: string[] = [];
+    const { waiting, running, scheduled, blocked, parked } = await this.#queues[0].counts();
+    if (waiting + running + scheduled + blocked + parked > 0) left.push(JSON.stringify({ waiting, running, scheduled, blocked, parked }));
+    if (!this.#transactional) return left;
+    const { rows } = await this.#servers.stage.pool.query<{ what: string }>(
+      `WITH dead AS (SELECT id FROM keyline.job WHERE queue = $1 AND state = 'dead')
+       SELECT 'the row of ' || id || ', ' || state AS what FROM keyline.job WHERE queue = $1 AND state <> 'dead'
+       UNION ALL SELECT 'a step of ' || job_id FROM keyline.step WHERE queue = $1 AND job_id NOT IN (SELECT id FROM dead)
+       UNION ALL SELECT 'a signal to ' || job_id FROM keyline.job_signal WHERE queue = $1 AND job_id NOT IN (SELECT id FROM dead)`,
+      [this.#name],
+    );
+    return [...left, ...rows.map(({ what }) => what)];
+  }
+}
+
+function idOf({ n }: { readonly n: number }): string {
+  return `j${n}`;
+}

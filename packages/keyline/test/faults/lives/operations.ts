@@ -1,0 +1,45 @@
+import fc from "fast-check";
+import { traits, type ScriptName } from "./scripts.ts";
+
+export type Fault = "kill" | "flush" | "failover" | "restart";
+
+/** `of` chooses a job among those that are there, the newest with 0. */
+export type Op =
+  | { readonly kind: "add"; readonly script: ScriptName; readonly delay: number; readonly group: string | undefined }
+  | { readonly kind: "cancel" | "wait" | "signal"; readonly of: number }
+  | { readonly kind: "cancelMany"; readonly of: readonly number[] }
+  | { readonly kind: "rest"; readonly ms: number }
+  | { readonly kind: Fault };
+
+/** How many jobs an `add` adds. */
+export const copies = 4;
+
+/** Operations on a queue of one kind, with these faults among them. */
+export function lives({
+  transactional,
+  faults,
+}: {
+  readonly transactional: boolean;
+  readonly faults: readonly Fault[];
+}): fc.Arbitrary<Op[]> {
+  const names = (Object.keys(traits) as ScriptName[]).filter((name) => transactional || traits[name].onPlain);
+  const of = fc.oneof({ weight: 3, arbitrary: fc.integer({ min: 0, max: 7 }) }, { weight: 1, arbitrary: fc.nat(60) });
+  const op = fc.oneof<fc.WeightedArbitrary<Op>[]>(
+    {
+      weight: 10,
+      arbitrary: fc.record({
+        kind: fc.constant("add"),
+        script: fc.constantFrom(...names),
+        delay: fc.oneof({ weight: 4, arbitrary: fc.constant(0) }, { weight: 1, arbitrary: fc.integer({ min: 1, max: 500 }) }),
+        group: fc.oneof({ weight: 4, arbitrary: fc.constant(undefined) }, { weight: 1, arbitrary: fc.constantFrom("a", "b") }),
+      }),
+    },
+    { weight: 8, arbitrary: fc.record({ kind: fc.constant("cancel"), of }) },
+    { weight: 1, arbitrary: fc.record({ kind: fc.constant("cancelMany"), of: fc.array(of, { minLength: 2, maxLength: 6 }) }) },
+    { weight: 5, arbitrary: fc.record({ kind: fc.constant("wait"), of }) },
+    { weight: transactional ? 5 : 0, arbitrary: fc.record({ kind: fc.constant("signal"), of }) },
+    { weight: 6, arbitrary: fc.record({ kind: fc.constant("rest"), ms: fc.integer({ min: 5, max: 300 }) }) },
+    { weight: 2, arbitrary: fc.record({ kind: fc.constantFrom(...faults) }) },
+  );
+  return fc.array(op, { minLength: 40, maxLength: 60 });
+}

@@ -1,0 +1,89 @@
+/*
+ * What jobs of these lives do. A script is one entry here, which both kinds of workers run, and one in what the model knows of it (`traits`). Families of jobs
+ * would be scripts like the others.
+ */
+import { Snooze, type Job } from "keyline";
+import { moment } from "../places/history.ts";
+
+export interface LifeData {
+  readonly n: number;
+  readonly script: ScriptName;
+}
+
+export type ScriptName = keyof typeof traits;
+
+interface Traits {
+  /** How many steps have effects before the last. */
+  readonly steps: number;
+  readonly isDeadly: boolean;
+  /** It waits for the signal `go`. */
+  readonly isSignalled: boolean;
+  readonly onPlain: boolean;
+}
+
+const simple = { steps: 0, isDeadly: false, isSignalled: false, onPlain: true };
+
+export const traits = {
+  value: simple,
+  slow: simple,
+  dies: { ...simple, isDeadly: true },
+  steps: { ...simple, steps: 3, onPlain: false },
+  sleeps: { ...simple, steps: 2, onPlain: false },
+  signalled: { ...simple, steps: 1, isSignalled: true, onPlain: false },
+} as const satisfies Record<string, Traits>;
+
+/** What a script can do: on a plain queue only to come to its end. */
+export interface Stage {
+  readonly job: Job<LifeData>;
+  /** Writes an effect of its own once, and is told its value in every run. */
+  step(name: string): Promise<number>;
+  /** The end of the job, with an effect and the result. */
+  end(value: unknown): Promise<unknown>;
+}
+
+const scripts: Record<ScriptName, (stage: Stage) => Promise<unknown>> = {
+  value: ({ job, end }) => end(job.data.n),
+  async slow({ job, end }) {
+    await rest(100 + Math.random() * 300);
+    job.signal.throwIfAborted();
+    return end(job.data.n);
+  },
+  dies: () => Promise.reject(new Error("it always fails")),
+  async steps({ job, step, end }) {
+    let sum = 0;
+    for (const name of ["s0", "s1", "s2"]) {
+      sum += await step(name);
+      fail(job);
+    }
+    return end(sum);
+  },
+  async sleeps({ job, step, end }) {
+    const first = await step("s0");
+    await job.sleep("nap", 150);
+    return end(first + (await step("s1")));
+  },
+  async signalled({ job, step, end }) {
+    await step("s0");
+    const data = await job.signalled("go");
+    fail(job);
+    return end(data);
+  },
+};
+
+/** Runs the script of a job, which fails now and then, and notes when. */
+export async function play(stage: Stage, note: (line: object) => void): Promise<unknown> {
+  const { n, script } = stage.job.data;
+  note({ what: "began", n, at: moment() });
+  await rest(Math.random() * 10);
+  fail(stage.job);
+  return scripts[script](stage);
+}
+
+function fail({ attempt }: Job<LifeData>): void {
+  const chance = Math.random();
+  if (attempt < 5 && chance < 0.1) throw chance < 0.05 ? new Snooze(5) : new Error("once more");
+}
+
+function rest(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
+}
