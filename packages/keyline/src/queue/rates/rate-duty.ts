@@ -25,9 +25,9 @@ export class RateDuty implements ShiftDuty<HeldJob<unknown>, Beat>, Duty {
     if (!attempt || !verdict) return;
     const end = endOf(verdict);
     if (!end) return;
-    const { tookMs, ranMs = tookMs, element, attempts } = job;
-    const waitedMs = element?.at !== undefined && attempts === 0 ? Math.max(0, Date.now() - tookMs - element.at) : undefined;
-    this.#tally.noteAttempt(end, ranMs, waitedMs);
+    const { element, attempts, begunMs } = job;
+    const waitedMs = element?.at !== undefined && attempts === 0 ? Math.max(0, begunMs - element.at) : undefined;
+    this.#tally.noteAttempt(end, job.ranMs ?? job.tookMs, waitedMs);
   }
 }
 

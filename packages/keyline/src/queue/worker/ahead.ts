@@ -160,9 +160,11 @@ export class Ahead<Data> {
 
   #begin(jobs: readonly HeldJob<Data>[]): void {
     const now = performance.now();
+    const nowMs = Date.now();
     this.#begun++;
     for (const job of jobs) {
       job.begunAt = now;
+      job.begunMs = nowMs;
       if (job.attempts > 0 && job.deaths > 0) this.#survivors.add(job);
     }
     if (this.#survivors.size > 0 && this.#jobs.length > 0) this.giveBack();

@@ -40,8 +40,9 @@ export class HeldJob<Data> implements Held<Job<Data>> {
   isOutdated = false;
   /** How long it rests when it goes back before its turn. */
   restMs: number | undefined;
-  /** When its attempt began, by `performance`. */
+  /** When its attempt began, by `performance`, and in milliseconds since 1970. */
   begunAt = 0;
+  begunMs = 0;
 
   constructor(raw: string, how: { readonly isOrdered?: boolean; readonly isDoubtful?: boolean } = {}) {
     const { isOrdered = true, isDoubtful = false } = how;
@@ -107,13 +108,14 @@ export class HeldJobs<Data> {
     const [first] = jobs;
     const last = jobs.at(-1);
     if (!first || !last) return { places: [], areOldest: false };
-    if (this.#areOldest(jobs)) {
-      this.#jobs.splice(0, jobs.length);
-      const places = [placed(first, 0)];
-      if (last !== first) places.push(placed(last, jobs.length - 1));
-      return { places, areOldest: true };
-    }
-    return { places: jobs.map((job) => this.#leaveOne(job)), areOldest: false };
+    const place = this.#jobs.indexOf(first);
+    if (!this.#standTogether(jobs, place)) return { places: jobs.map((job) => this.#leaveOne(job)), areOldest: false };
+    this.#jobs.splice(place, jobs.length);
+    // Each is at the same place when those before it have left.
+    if (place > 0) return { places: jobs.map((job) => placed(job, place)), areOldest: false };
+    const places = [placed(first, 0)];
+    if (last !== first) places.push(placed(last, jobs.length - 1));
+    return { places, areOldest: true };
   }
 
   /** Takes the jobs out one by one, the newest first. */
@@ -164,8 +166,9 @@ export class HeldJobs<Data> {
     return placed(job, place);
   }
 
-  #areOldest(jobs: readonly HeldJob<Data>[]): boolean {
-    for (let index = 0; index < jobs.length; index++) if (this.#jobs[index] !== jobs[index]) return false;
+  #standTogether(jobs: readonly HeldJob<Data>[], place: number): boolean {
+    if (place < 0) return false;
+    for (let index = 0; index < jobs.length; index++) if (this.#jobs[place + index] !== jobs[index]) return false;
     return true;
   }
 }

@@ -116,7 +116,8 @@ export class Worker<Data> {
         return verdictOf(held.attempts, counted, policyOf(held, policy));
       },
       conclude: (held, verdict, { exchange, signal }) => {
-        if (verdict.kind === "settle" && !record) exchange.end(held, settled);
+        if (record && isSettled(held, verdict)) held.phase = "recorded";
+        if (held.phase === "recorded" || (verdict.kind === "settle" && !record)) exchange.end(held, settled);
         else void this.#dispose(held, verdict, { exchange, signal });
       },
       lostAtEnd: (held) => this.#noteLost(held),
@@ -204,6 +205,11 @@ export class Worker<Data> {
     if (held.phase === "recorded" && held.verdict) this.#report.ended(held, held.verdict);
     else if (!this.#setup.record) this.#report.leaseLost(held);
   }
+}
+
+/** Its handler has settled it: nothing is to be written any more. */
+function isSettled({ element, result }: HeldJob<unknown>, verdict: Verdict): boolean {
+  return verdict.kind === "drop" && verdict.error === undefined && element?.isChild === false && result === undefined;
 }
 
 function policyOf({ element }: HeldJob<unknown>, policy: QueuePolicy): AttemptPolicy {
