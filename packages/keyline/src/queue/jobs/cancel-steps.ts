@@ -4,10 +4,11 @@ import type { CancelledRows, RowWas } from "../../postgres/job/cancelled-rows.ts
 import { KeylineError } from "../../runtime/errors.ts";
 import { randomTag } from "../../runtime/ids.ts";
 import { isConnectionError } from "../../valkey/client/connection.ts";
-import type { CancelCall, JobFilterValues } from "../../valkey/queue/cancels.ts";
+import { walkBegin, type CancelCall, type JobFilterValues } from "../../valkey/queue/cancels.ts";
 import type { QueueStore } from "../../valkey/queue/queue-store.ts";
 import type { Gatekeeper } from "../gates/gatekeeper.ts";
-import { everywhere, walk, type WalkRange } from "./job-walk.ts";
+import { everywhere, walk, type WalkPages, type WalkRange } from "./job-walk.ts";
+import { findNear } from "./near-id.ts";
 
 /** What a job was when it was cancelled. "dead": it is a dead letter, and stays one. "unknown": there is none, or it has ended. */
 export type CancelResult = "waiting" | "scheduled" | "running" | "dead" | "unknown";
@@ -24,6 +25,7 @@ export interface CancelParts {
 const readyWithinMs = 5_000;
 const page = 500;
 const tries = 3;
+const aside = 7;
 /** More than that are told by their marks. */
 const mostNamed = 200;
 
@@ -71,13 +73,18 @@ export class CancelSteps {
   /** 4. Takes those that fit out of where they wait, and marks those that a worker holds. */
   async takeOut({ call, filter, range, was, enough, note }: Search): Promise<void> {
     const { cancels } = this.store;
+    const wait: WalkPages["wait"] = async (place, at) => {
+      const { ids, next } = await cancels.cancelPage(place, at, { call, filter });
+      for (const id of ids) was.set(id, place === "scheduled" ? "scheduled" : "waiting");
+      await note?.();
+      return enough() ? "enough" : next;
+    };
+    const near = filter.length === 2 && filter[0] === "id" ? await findNear(this.store, String(filter[1])) : undefined;
+    // Others may have been added or taken out in front of it meanwhile.
+    const from = near && String(Math.max(0, near.index - aside));
+    if (near && from && (await wait(near.place, { ...walkBegin, from, shifts: Number.MAX_SAFE_INTEGER })) === "enough") return;
     await walk(this.store, range, {
-      wait: async (place, at) => {
-        const { ids, next } = await cancels.cancelPage(place, at, { call, filter });
-        for (const id of ids) was.set(id, place === "scheduled" ? "scheduled" : "waiting");
-        await note?.();
-        return enough() ? "enough" : next;
-      },
+      wait,
       held: async (worker, from) => {
         const { ids, next } = await cancels.cancelHeld(worker, from, { call, filter });
         for (const id of ids) was.set(id, "running");

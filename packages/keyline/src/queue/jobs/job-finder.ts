@@ -1,7 +1,10 @@
 import { walkBegin, type Place, type WalkPlace } from "../../valkey/queue/cancels.ts";
 import type { AnyPlace, Replacement } from "../../valkey/queue/job-pages.ts";
 import type { QueueStore } from "../../valkey/queue/queue-store.ts";
+import { readHead } from "../element.ts";
 import { walk } from "./job-walk.ts";
+import { findNear } from "./near-id.ts";
+import { ListEnds } from "./second-look.ts";
 
 /** Where the element of a job was found. */
 export interface FoundElement {
@@ -14,28 +17,49 @@ export interface FoundElement {
 }
 
 const mostPages = 5;
+const before = 7;
 
 /** Looks for the element of a job wherever one may be. */
-export async function findElement(store: QueueStore, id: string): Promise<FoundElement | undefined> {
-  let found: FoundElement | undefined;
+export async function findElement(store: QueueStore, id: string, ends = new ListEnds()): Promise<FoundElement | undefined> {
+  const near = await findNear(store, id);
+  if (near) return { raw: near.raw, place: near.place, due: undefined, from: String(Math.max(0, near.index - before)) };
+  const [found] = await findElements(store, [id], ends);
+  return found;
+}
+
+/** The same for several ids, in no order. With the ends of a look before this one only what that may have missed is looked at. */
+export async function findElements(store: QueueStore, ids: readonly string[], ends = new ListEnds()): Promise<FoundElement[]> {
+  const found = new Map<string, FoundElement>();
+  const filter = ids.flatMap((id) => ["id", id]);
+  const wanted = new Set(ids);
+  const note = (element: FoundElement): void => {
+    const id = readHead(element.raw)?.id ?? "";
+    if (wanted.has(id) && !found.has(id)) found.set(id, element);
+  };
   const look = async (place: AnyPlace, at: WalkPlace): Promise<WalkPlace | "enough" | undefined> => {
-    const page = await store.jobPages.read(place, at, ["id", id]);
-    const [first] = page.found;
-    if (first) found ??= { raw: first.raw, place, due: first.due, from: placeOf(place, first.behind) };
-    return found ? "enough" : page.next;
+    const page = await store.jobPages.read(place, at, filter);
+    if (page.seen) ends.note(place, page.seen);
+    for (const { raw, due, behind } of page.found) note({ raw, place, due, from: placeOf(place, behind) });
+    return found.size === ids.length ? "enough" : page.next;
+  };
+  const wait = async (place: AnyPlace, at: WalkPlace): Promise<WalkPlace | "enough" | undefined> => {
+    const unseen = at.from === "" ? ends.unseen(store, place) : undefined;
+    if (!unseen) return look(place, at);
+    for await (const elements of unseen) for (const raw of elements) note({ raw, place, due: undefined, from: "0" });
+    return found.size === ids.length ? "enough" : undefined;
   };
   await walk(
     store,
     { scheduled: true, waiting: true, running: true, group: undefined },
     {
-      wait: look,
+      wait,
       held: async (worker, from) => {
         const next = await look(`held:${worker}`, { ...walkBegin, from });
         return typeof next === "object" ? next.from : next;
       },
     },
   );
-  return found;
+  return [...found.values()];
 }
 
 /** Puts another element in the place of one that was found to wait. Undefined when it is not there any more. */
@@ -56,5 +80,5 @@ export async function replaceFound(
 
 /** A few in front of it, where places are numbers; of a scan its page. */
 function placeOf(place: AnyPlace, behind: string): string {
-  return place === "lines" ? behind : String(Math.max(0, Number(behind) - 8));
+  return place === "lines" ? behind : String(Math.max(0, Number(behind) - 1 - before));
 }

@@ -4,6 +4,7 @@ import type { QueueStore } from "../../valkey/queue/queue-store.ts";
 import { readHead } from "../letters/dead-letter.ts";
 import type { LetterShelf } from "../letters/letter-shelf.ts";
 import { findElement } from "./job-finder.ts";
+import { ListEnds } from "./second-look.ts";
 import { writeCursor, type JobsQuery } from "./jobs-options.ts";
 import { endedJob, jobOfElement, jobOfLetter, type JobState, type QueuedJob } from "./queued-job.ts";
 
@@ -23,8 +24,9 @@ export class PlainJobs {
 
   async job<Data>(id: string): Promise<QueuedJob<Data> | undefined> {
     // One that fails while it is looked for goes back to where it was looked for before.
+    const ends = new ListEnds();
     for (let tried = 0; tried < onceAgain; tried++) {
-      const found = (await this.#seek<Data>(id)) ?? (await this.#ended<Data>(id));
+      const found = (await this.#seek<Data>(id, ends)) ?? (await this.#ended<Data>(id));
       if (found) return found;
     }
     return undefined;
@@ -62,8 +64,8 @@ export class PlainJobs {
     }
   }
 
-  async #seek<Data>(id: string): Promise<QueuedJob<Data> | undefined> {
-    const found = await findElement(this.#store, id);
+  async #seek<Data>(id: string, ends: ListEnds): Promise<QueuedJob<Data> | undefined> {
+    const found = await findElement(this.#store, id, ends);
     return found && jobOfElement<Data>(found.raw, { state: stateAt(found.place), due: found.due, cursor: "" });
   }
 

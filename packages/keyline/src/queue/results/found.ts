@@ -1,3 +1,5 @@
+import type { ListEnds } from "../jobs/second-look.ts";
+
 /** What a look at a store shows of a job. */
 export type Found =
   /** It has not ended. `isKept` where it is known whether its result will be. */
@@ -13,8 +15,8 @@ export type Found =
 export interface OutcomeShelf {
   /** For each id. */
   find(ids: readonly string[]): Promise<readonly Found[]>;
-  /** Those of the ids whose jobs have not ended, and whether their results are kept. Not to be asked for where `find` says all there is to know. */
-  readonly seek: ((ids: ReadonlySet<string>) => Promise<ReadonlyMap<string, boolean>>) | undefined;
+  /** Those of the ids whose jobs have not ended, and whether their results are kept; with `ends` of a look before this one, in what that may have missed. Not to be asked for where `find` says all there is to know. */
+  readonly seek: ((ids: ReadonlySet<string>, ends: ListEnds) => Promise<ReadonlyMap<string, boolean>>) | undefined;
 }
 
 export const open: Found = { state: "open", isKept: undefined };

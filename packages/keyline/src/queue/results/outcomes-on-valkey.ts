@@ -1,7 +1,13 @@
 import type { QueueStore } from "../../valkey/queue/queue-store.ts";
 import { readEverywhere } from "../add/everywhere.ts";
+import { decodeElement } from "../element.ts";
+import { findElement, findElements, type FoundElement } from "../jobs/job-finder.ts";
+import type { ListEnds } from "../jobs/second-look.ts";
 import { readWhy } from "../letters/dead-letter.ts";
 import { none, open, type Found, type OutcomeShelf } from "./found.ts";
+
+/** More are not named in each look at a page. */
+const mostNamed = 100;
 
 /** What became of the jobs of a plain queue: everything is on Valkey. What has not ended is found only by looking through the queue. */
 export class OutcomesOnValkey implements OutcomeShelf {
@@ -15,8 +21,15 @@ export class OutcomesOnValkey implements OutcomeShelf {
     return (await this.#store.outcomes.find(ids)).map(toFound);
   }
 
-  async seek(ids: ReadonlySet<string>): Promise<ReadonlyMap<string, boolean>> {
+  async seek(ids: ReadonlySet<string>, ends: ListEnds): Promise<ReadonlyMap<string, boolean>> {
     const there = new Map<string, boolean>();
+    if (ids.size <= mostNamed) {
+      for (const { raw } of await this.#findFew([...ids], ends)) {
+        const { id, keepMs = 0 } = decodeElement(raw);
+        there.set(id, keepMs > 0);
+      }
+      return there;
+    }
     await readEverywhere(this.#store, async (key) => {
       if (there.size === ids.size) return;
       for await (const found of this.#store.reads.seek(key)) {
@@ -25,6 +38,14 @@ export class OutcomesOnValkey implements OutcomeShelf {
       }
     });
     return there;
+  }
+
+  async #findFew(ids: readonly string[], ends: ListEnds): Promise<FoundElement[]> {
+    const [first, ...others] = ids;
+    if (first === undefined) return [];
+    if (others.length > 0) return findElements(this.#store, ids, ends);
+    const found = await findElement(this.#store, first, ends);
+    return found ? [found] : [];
   }
 }
 

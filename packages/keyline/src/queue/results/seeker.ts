@@ -2,6 +2,7 @@ import { performance } from "../../runtime/clock.ts";
 import { toError } from "../../runtime/errors.ts";
 import type { Logger } from "../../runtime/logger.ts";
 import { delay, retryDelay } from "../../runtime/waiting.ts";
+import { ListEnds } from "../jobs/second-look.ts";
 import { none, type Found, type OutcomeShelf } from "./found.ts";
 
 interface SeekerParts {
@@ -16,15 +17,19 @@ interface SeekerParts {
 const patienceMs = 1_000;
 // A job can move behind the look, but not again and again.
 const misses = 2;
+/** A look costs the server a fifth of the time that it takes. */
+const pauses = 1;
 const findPage = 250;
 
-/** Looks through a plain queue whether jobs are there: one look at a time, for all who ask, and with pauses four times as long as it took. */
+/** Looks through a plain queue whether jobs are there: one look at a time, for all who ask, and between two with pauses as long as it took. */
 export class Seeker {
   readonly #parts: SeekerParts;
   /** How often each was not found. */
   readonly #sought = new Map<string, number>();
   #patience = new AbortController();
   #isSeeking = false;
+  /** Of the last look. */
+  #ends = new ListEnds();
 
   constructor(parts: SeekerParts) {
     this.#parts = parts;
@@ -42,6 +47,11 @@ export class Seeker {
     this.#sought.delete(id);
   }
 
+  /** All of them were looked for, and not found. */
+  get #areMissed(): boolean {
+    return [...this.#sought.values()].every((count) => count > 0);
+  }
+
   async #run(): Promise<void> {
     const { signal, logger } = this.#parts;
     await delay(patienceMs, AbortSignal.any([signal, this.#patience.signal]), { mayEnd: true });
@@ -54,7 +64,8 @@ export class Seeker {
         logger.debug({ error: toError(error).message }, "a queue could not be looked through; it is tried again");
         await delay(retryDelay(failures++, { first: 50 }), signal);
       }
-      if (this.#sought.size > 0) await delay(4 * (performance.now() - begun), signal);
+      // The second look is a short one.
+      if (this.#sought.size > 0 && !this.#areMissed) await delay(pauses * (performance.now() - begun), signal);
     }
     this.#isSeeking = false;
     this.#patience = new AbortController();
@@ -63,7 +74,8 @@ export class Seeker {
   async #look(): Promise<void> {
     const { shelf, found, gone } = this.#parts;
     const ids = new Set(this.#sought.keys());
-    const there = await shelf.seek(ids);
+    if (!this.#areMissed) this.#ends = new ListEnds();
+    const there = await shelf.seek(ids, this.#ends);
     for (const [id, isKept] of there) {
       this.#sought.delete(id);
       found(id, { state: "open", isKept });

@@ -1,6 +1,7 @@
 import type { ValkeyConnection } from "../client/connection.ts";
 import { scriptsBeside } from "../client/script.ts";
-import { nextPlace, type JobFilterValues, type Place, type WalkPlace } from "./cancels.ts";
+import { mostElements, nextPlace, type JobFilterValues, type Place, type WalkPlace } from "./cancels.ts";
+import { DirectPages, filterOf } from "./direct-pages.ts";
 import type { QueueKeys } from "./keys.ts";
 
 const script = scriptsBeside(import.meta.url);
@@ -16,6 +17,14 @@ export interface FoundJob {
   readonly due: number | undefined;
   /** Where to go on behind it. */
   readonly behind: string;
+}
+
+/** Those of a page that fit, and where to go on if there is more. */
+interface JobPage {
+  readonly found: readonly FoundJob[];
+  readonly next: WalkPlace | undefined;
+  /** All elements of the page, where they came here. */
+  readonly seen?: readonly string[];
 }
 
 /** What comes in the place of an element, and where that goes. */
@@ -35,18 +44,42 @@ export type AnyPlace = Place | `held:${string}`;
 export class JobPages {
   readonly #connection: ValkeyConnection;
   readonly #keys: QueueKeys;
+  readonly #direct: DirectPages;
 
   constructor(connection: ValkeyConnection, keys: QueueKeys) {
     this.#connection = connection;
     this.#keys = keys;
+    this.#direct = new DirectPages(connection, keys);
   }
 
   /** Those of a page that fit, and where to go on if there is more. */
-  async read(
-    place: AnyPlace,
-    { from, size, shifts }: WalkPlace,
-    filter: JobFilterValues,
-  ): Promise<{ readonly found: readonly FoundJob[]; readonly next: WalkPlace | undefined }> {
+  async read(place: AnyPlace, at: WalkPlace, filter: JobFilterValues): Promise<JobPage> {
+    // Once it is known that elements are small.
+    const isDirect = at.size === mostElements && (place.startsWith("waiting") || place === "scheduled" || place.startsWith("line:"));
+    return (isDirect ? await this.#readDirect(place, at, filter) : undefined) ?? (await this.#readByScript(place, at, filter));
+  }
+
+  async #readDirect(place: AnyPlace, at: WalkPlace, filter: JobFilterValues): Promise<JobPage | undefined> {
+    const fits = filterOf(filter);
+    const page = fits && (await this.#direct.read(place, at));
+    if (!page) return undefined;
+    const { members, from, next, shifts } = page;
+    const found: FoundJob[] = [];
+    const seen: string[] = [];
+    let length = 0;
+    members.forEach(([member, score], index) => {
+      length += member.length;
+      const inLine = place.startsWith("line:") ? member.indexOf("|") : -1;
+      const raw = member.slice(inLine + 1);
+      seen.push(raw);
+      if (!fits(raw)) return;
+      const due = inLine < 0 ? score : member.slice(0, inLine);
+      found.push({ raw, due: due === undefined || due === "0" ? undefined : Number(due), behind: String(from + index + 1) });
+    });
+    return { found, seen, next: next === undefined ? undefined : nextPlace(String(next), length / members.length, shifts) };
+  }
+
+  async #readByScript(place: AnyPlace, { from, size, shifts }: WalkPlace, filter: JobFilterValues): Promise<JobPage> {
     const reply = await readPage.run(this.#connection, [this.#keys.workers, place, from, size, shifts, ...filter]);
     const [next, taken, bytes, ...rest] = reply as [string, number, number, ...string[]];
     const found: FoundJob[] = [];

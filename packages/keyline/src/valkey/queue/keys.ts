@@ -21,6 +21,7 @@ export class QueueKeys {
   readonly epoch: string;
   readonly run: string;
   readonly rights: string;
+  readonly #base: string;
   readonly #heldPrefix: string;
   readonly #progressPrefix: string;
   readonly #linePrefix: string;
@@ -68,9 +69,15 @@ export class QueueKeys {
     this.run = `${base}run`;
     /** There for as long as it is looked what this user may do; see client/rights.ts. */
     this.rights = `${base}rights`;
+    this.#base = base;
     this.#heldPrefix = `${base}held:`;
     this.#progressPrefix = `${base}progress:`;
     this.#linePrefix = `${base}line:`;
+  }
+
+  /** Where jobs wait, as scripts/look.lua names it. */
+  at(place: string): string {
+    return this.#base + place;
   }
 
   /** Sorted set: jobs of a group that wait for their turn and have a place of their own among all; see scripts/groups.lua. */

@@ -25,9 +25,13 @@ async function loadOf(work: () => Promise<void>): Promise<Load> {
   const before = await cpuUs();
   await work();
   const used = (await cpuUs()) - before;
-  const calls = Number(/cmdstat_evalsha:calls=(\d+)/.exec(await stage.valkey.info("commandstats"))?.[1]);
+  const stats = await stage.valkey.info("commandstats");
+  const calls = [...stats.matchAll(/cmdstat_(?:evalsha|lrange|zrange|lindex):calls=(\d+)/g)].reduce(
+    (sum, [, count]) => sum + Number(count),
+    0,
+  );
   const entries = (await stage.valkey.slowlog("GET", 10_000)) as [number, number, number, string[]][];
-  const slow = entries.filter(([, , , words]) => words[0]?.toLowerCase() === "evalsha").map(([, , us]) => us);
+  const slow = entries.filter(([, , , words]) => !/^(?:info|slowlog|config)$/i.test(words[0] ?? "")).map(([, , us]) => us);
   return { calls, meanUs: used / calls, slow: slow.length, longestUs: Math.max(0, ...slow) };
 }
 
@@ -41,7 +45,10 @@ test("on a queue of a million jobs no call keeps Valkey for longer than a millis
   const queue = stage.keyline().queue<string>("long");
   const base = `${stage.prefix}:{long}:`;
   const data = "x".repeat(40);
-  const elementOf = (index: number): string => `{"id":"job-${index}","at":${1_700_000_000_000 + index},"data":"${data}"}`;
+  // As Keyline makes them, but for every third one.
+  const idOf = (index: number): string =>
+    index % 3 === 0 ? `job-${index}` : `${(1_700_000_000_000 + index).toString(36).padStart(9, "0")}000millions`.slice(0, 20);
+  const elementOf = (index: number): string => `{"id":"${idOf(index)}","at":${1_700_000_000_000 + index},"data":"${data}"}`;
   for (let first = 0; first < million; first += 5_000) {
     await stage.valkey.lpush(`${base}waiting`, ...Array.from({ length: 5_000 }, (_, index) => elementOf(first + index)));
   }
@@ -54,17 +61,24 @@ test("on a queue of a million jobs no call keeps Valkey for longer than a millis
 
   const load = await loadOf(async () => {
     expect(await queue.counts()).toMatchObject({ waiting: million, scheduled: 100_000 });
-    for (const index of [999_999, 400_000, million + 50_000]) expect(await queue.job(`job-${index}`)).toMatchObject({ id: `job-${index}` });
+    for (const index of [999_999, 400_000, 400_001, 2, 999_998, million + 50_000]) {
+      expect(await queue.job(idOf(index))).toMatchObject({ id: idOf(index), addedAt: 1_700_000_000_000 + index });
+    }
+    for (const unknown of [idOf(3_000_001), "job-none"]) {
+      expect(await queue.job(unknown)).toBeUndefined();
+      await expect(queue.waitFor(unknown)).rejects.toMatchObject({ code: "JOB_UNKNOWN" });
+    }
+    expect(await queue.update(idOf(700_001), { data: "y" })).toEqual({ updated: true, state: "waiting" });
     let listed = 0;
     for await (const job of queue.jobs({ limit: 120_000 })) if (job.state !== "dead") listed++;
     expect(listed).toBe(120_000);
-    for (const index of [3, 500_000, 999_990]) expect(await queue.cancel(`job-${index}`)).toBe("waiting");
-    expect(await queue.cancel(`job-${million + 70_000}`)).toBe("scheduled");
+    for (const index of [3, 500_000, 999_990]) expect(await queue.cancel(idOf(index))).toBe("waiting");
+    expect(await queue.cancel(idOf(million + 70_000))).toBe("scheduled");
     expect(await queue.cancel({ after: 1_700_000_000_000 + 700_000, before: 1_700_000_000_000 + 700_300 })).toBe(300);
     expect(await queue.counts()).toMatchObject({ waiting: million - 303, scheduled: 99_999 });
   });
   expect(load.calls).toBeGreaterThan(10_000);
-  expect(load.meanUs).toBeLessThan(thresholdUs / 2);
-  expect(load.slow).toBeLessThan(load.calls / 10);
+  expect(load.meanUs).toBeLessThan(thresholdUs / 4);
+  expect(load.slow).toBeLessThan(load.calls / 20);
   expect(load.longestUs).toBeLessThan(500_000);
 });
