@@ -11,7 +11,7 @@ const promotePage = script(1, ...looking, "promote-page");
 const replacePage = script(1, ...looking, "replace-page");
 
 /** A job as it was found. */
-export interface FoundJob {
+interface FoundJob {
   readonly raw: string;
   /** When it is due, in the server's milliseconds, where that is known. */
   readonly due: number | undefined;
