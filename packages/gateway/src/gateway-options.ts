@@ -3,14 +3,14 @@ import type { AccessOptions } from "./access/token-verifier.ts";
 import type { ChannelExposures } from "./channels/exposures.ts";
 import type { GatewayLimits } from "./limits/options.ts";
 import type { MetricsOptions } from "./operations/metrics-routes.ts";
-import type { GatewayQueue } from "./queues/queue-routes.ts";
+import type { GatewayQueue } from "./queues/queue-access.ts";
 import type { StreamExposures } from "./streams/exposures.ts";
 
 /** What the gateway serves, and to whom. What is not named here does not exist for its clients. */
 export interface GatewayOptions {
   /** It stays yours: close it after the gateway. */
   readonly keyline: Keyline;
-  /** Queues to which tokens that list them in their claim `queues` may add. Default: none. */
+  /** Queues: tokens that list them in their claim `queues` may add, and those that list them in `jobs.see` and `jobs.change` see and change their jobs. Default: none. */
   readonly queues?: readonly GatewayQueue[];
   /** Channels, or a function that finds one by its name. Default: none. */
   readonly channels?: ChannelExposures;

@@ -25,6 +25,9 @@ import { Metrics } from "./operations/metrics.ts";
 import { addMetricsRoutes } from "./operations/metrics-routes.ts";
 import { addOpenapiRoute, describeRoutes } from "./operations/openapi.ts";
 import { ReadinessCheck } from "./operations/readiness.ts";
+import { addJobFeedRoutes } from "./queues/job-feed-routes.ts";
+import { addJobRoutes } from "./queues/job-routes.ts";
+import { QueueAccess } from "./queues/queue-access.ts";
 import { addQueueRoutes } from "./queues/queue-routes.ts";
 import { listenOnLoopbackOnly } from "./server/loopback.ts";
 import { countUnanswered } from "./server/pipelining.ts";
@@ -133,7 +136,7 @@ export class Gateway {
       streams: new StreamAccess(this.#access, this.#options.streams ?? []),
       counts,
       connections: this.#connections,
-      queues,
+      queues: new QueueAccess(this.#access, queues),
       sockets,
       underWay: new ConnectionLimit(Infinity, this.#limits.connectionsPerVisitor),
       requests: new RequestLimit({ keyline, logger: this.#logger, ...this.#limits.requests }),
@@ -143,7 +146,7 @@ export class Gateway {
       follows: new FollowDesk(counts, this.#logError),
       logError: this.#logError,
     };
-    const metrics = new Metrics(parts);
+    const metrics = new Metrics({ ...parts, queues });
     const { bodyBytes } = this.#limits;
     scope.addHook("onRoute", (route) => void (route.bodyLimit ??= bodyBytes));
     furnishScope(scope, parts);
@@ -161,6 +164,7 @@ export class Gateway {
       addGuard(requests, parts);
       addTicketRoutes(requests, parts.access);
       addQueueRoutes(requests, parts);
+      addJobRoutes(requests, parts);
       addPublishRoutes(requests, parts);
       addAppendRoutes(requests, parts);
     });
@@ -168,6 +172,7 @@ export class Gateway {
       answerEventSources(streams, this.#logError);
       addGuard(streams, parts, { opensConnections: () => true, reconnects: true });
       addStreamRoutes(streams, parts);
+      addJobFeedRoutes(streams, parts);
     });
     await scope.register(async (events: Routes) => {
       metrics.watchSome(events, (request) => !wantsEvents(request));

@@ -8,5 +8,5 @@ export type { AccessOptions } from "./access/token-verifier.ts";
 export type { ChannelExposure, ChannelExposures } from "./channels/exposures.ts";
 export type { GatewayLimits } from "./limits/options.ts";
 export type { MetricsOptions } from "./operations/metrics-routes.ts";
-export type { GatewayQueue } from "./queues/queue-routes.ts";
+export type { GatewayQueue } from "./queues/queue-access.ts";
 export type { GatewayStream, StreamExposure, StreamExposures } from "./streams/exposures.ts";

@@ -16,10 +16,12 @@ const storedToken = z.object({
   expiresAt: z.number(),
   subscribe: names,
   publish: names,
-  // Those of a gateway from before streams have neither.
+  // Those of an older gateway have not all of these.
   read: names.default([]),
   append: names.default([]),
   queues: names,
+  seeJobs: names.default([]),
+  changeJobs: names.default([]),
 });
 const usedTicket = z.object({ visitor: z.string(), token: storedToken });
 

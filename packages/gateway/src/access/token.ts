@@ -11,10 +11,11 @@ const claims = z.object({
   channels: z.object({ subscribe: namePatterns.optional(), publish: namePatterns.optional() }).optional(),
   streams: z.object({ read: namePatterns.optional(), append: namePatterns.optional() }).optional(),
   queues: namePatterns.optional(),
+  jobs: z.object({ see: namePatterns.optional(), change: namePatterns.optional() }).optional(),
 });
 
-/** To subscribe and publish on channels, to read and append to streams, to add to queues. */
-export type Right = "subscribe" | "publish" | "read" | "append" | "queues";
+/** To subscribe and publish on channels, to read and append to streams, to add to queues, to see jobs of queues and to change them. */
+export type Right = "subscribe" | "publish" | "read" | "append" | "queues" | "seeJobs" | "changeJobs";
 
 /** A token that was found good, reduced to what is asked of it. */
 export interface Token {
@@ -28,6 +29,8 @@ export interface Token {
   readonly read: readonly string[];
   readonly append: readonly string[];
   readonly queues: readonly string[];
+  readonly seeJobs: readonly string[];
+  readonly changeJobs: readonly string[];
 }
 
 const none: readonly string[] = [];
@@ -46,6 +49,8 @@ export function toToken(payload: unknown): Token | undefined {
     read: data.streams?.read ?? none,
     append: data.streams?.append ?? none,
     queues: data.queues ?? none,
+    seeJobs: data.jobs?.see ?? none,
+    changeJobs: data.jobs?.change ?? none,
   };
 }
 

@@ -3,7 +3,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import type { LiveConnections } from "../live/connections.ts";
 import { EventStream } from "../live/event-stream.ts";
 import type { Feeds } from "../live/feeds.ts";
-import type { GatewayQueue } from "../queues/queue-routes.ts";
+import type { GatewayQueue } from "../queues/queue-access.ts";
 import type { StreamCounts } from "../streams/stream-counts.ts";
 
 interface MetricsSources {

@@ -1,19 +1,8 @@
-import type { AddResult, QueueStatus } from "keyline";
 import { z } from "zod";
-import type { Access } from "../access/access.ts";
-import { checkName } from "../access/names.ts";
-import { allows, type Visitor } from "../access/token.ts";
 import { visitorOf } from "../access/visitor.ts";
-import { Problem } from "../server/problem.ts";
 import { problemAnswers } from "../server/shapes.ts";
 import type { Routes } from "../server/zod-schemas.ts";
-
-/** What the gateway needs of a queue: every `Queue` of Keyline, plain or transactional, fits. */
-export interface GatewayQueue {
-  readonly name: string;
-  add(data: never, options?: object): Promise<AddResult>;
-  counts(): Promise<QueueStatus>;
-}
+import type { QueueAccess } from "./queue-access.ts";
 
 /** Those of Keyline's options that can come from outside; Keyline itself checks their values. */
 const addOptions = z.strictObject({
@@ -29,20 +18,7 @@ const addOptions = z.strictObject({
 const queueName = z.object({ queue: z.string().describe("1 to 200 of A-Z a-z 0-9 . _ : -") });
 const count = z.number();
 
-export function addQueueRoutes(
-  routes: Routes,
-  { access, queues }: { readonly access: Access; readonly queues: readonly GatewayQueue[] },
-): void {
-  const byName = new Map(queues.map((queue) => [queue.name, queue]));
-  const find = (visitor: Visitor, name: string): GatewayQueue => {
-    checkName("queue", name);
-    // First: whoever may not use a queue does not learn whether there is one.
-    access.require(visitor, "queues", name);
-    const queue = byName.get(name);
-    if (queue) return queue;
-    throw new Problem({ title: `There is no queue ${name}`, status: 404, code: "UNKNOWN_QUEUE" });
-  };
-
+export function addQueueRoutes(routes: Routes, { queues }: { readonly queues: QueueAccess }): void {
   routes.get(
     "/v1/queues",
     {
@@ -52,10 +28,7 @@ export function addQueueRoutes(
         response: { 200: z.object({ queues: z.array(z.string()) }), ...problemAnswers },
       },
     },
-    (request) => {
-      const { token } = visitorOf(request);
-      return { queues: [...byName.keys()].filter((name) => !access.hasKey || allows(token, "queues", name)) };
-    },
+    (request) => ({ queues: queues.namesFor(visitorOf(request)) }),
   );
 
   routes.get(
@@ -77,7 +50,7 @@ export function addQueueRoutes(
       },
     },
     async (request) => {
-      const queue = find(visitorOf(request), request.params.queue);
+      const queue = queues.find(visitorOf(request), request.params.queue, "queues");
       const { waiting, running, scheduled, blocked, parked, dead, paused, oldestWaitingAt } = await queue.counts();
       return { counts: { waiting, running, scheduled, blocked, parked, dead }, paused, oldestWaitingAt };
     },
@@ -96,7 +69,7 @@ export function addQueueRoutes(
       },
     },
     async (request, reply) => {
-      const queue = find(visitorOf(request), request.params.queue);
+      const queue = queues.find(visitorOf(request), request.params.queue, "queues");
       const { data, options = {} } = request.body;
       // The queue's own schema says whether the data is its kind.
       const { id, added } = await queue.add(data as never, options);

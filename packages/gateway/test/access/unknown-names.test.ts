@@ -36,6 +36,13 @@ const requests: Record<string, (name: string) => { readonly path: string; readon
   "appending to a stream": (name) => ({ path: `streams/${name}/events`, body }),
   "looking at a queue": (name) => ({ path: `queues/${name}` }),
   "adding to a queue": (name) => ({ path: `queues/${name}/jobs`, body }),
+  "listing the jobs of a queue": (name) => ({ path: `queues/${name}/jobs` }),
+  "looking at a job": (name) => ({ path: `queues/${name}/jobs/some` }),
+  "following the events of a queue": (name) => ({ path: `queues/${name}/events` }),
+  "cancelling a job": (name) => ({ path: `queues/${name}/jobs/some/cancel`, body: {} }),
+  "promoting a job": (name) => ({ path: `queues/${name}/jobs/some/promote`, body: {} }),
+  "changing a job": (name) => ({ path: `queues/${name}/jobs/some/update`, body }),
+  "sending a job a signal": (name) => ({ path: `queues/${name}/jobs/some/signal`, body: { name: "go" } }),
 };
 
 const frames: Record<string, (name: string) => object> = {
@@ -49,7 +56,12 @@ const frames: Record<string, (name: string) => object> = {
 
 const claims = {
   "nobody known": undefined,
-  "a token for something else": { channels: { subscribe: ["other"], publish: ["other"] }, streams: { read: ["other"] }, queues: ["other"] },
+  "a token for something else": {
+    channels: { subscribe: ["other"], publish: ["other"] },
+    streams: { read: ["other"] },
+    queues: ["other"],
+    jobs: { see: ["other"] },
+  },
 };
 
 /** Everything that an answer says, with the name that was asked for left out. */
@@ -85,7 +97,12 @@ describe.each(Object.entries(claims))("to %s what is private looks like what is 
 });
 
 test("a token that lists the name is told that there is nothing of it", async () => {
-  const all = { channels: { subscribe: ["*"], publish: ["*"] }, streams: { read: ["*"], append: ["*"] }, queues: ["*"] };
+  const all = {
+    channels: { subscribe: ["*"], publish: ["*"] },
+    streams: { read: ["*"], append: ["*"] },
+    queues: ["*"],
+    jobs: { see: ["*"], change: ["*"] },
+  };
   const headers = bearer(await signToken(all));
   for (const ask of Object.values(requests)) {
     const { path, ...rest } = ask("nowhere");

@@ -1,0 +1,24 @@
+import type { JobsOptions, QueuedJob } from "keyline";
+import type { GatewayQueue } from "./queue-access.ts";
+
+const mostBytes = 1_048_576;
+
+interface JobPage {
+  readonly jobs: readonly QueuedJob[];
+  /** The cursor of the next page, or null. */
+  readonly next: string | null;
+}
+
+/** A page of jobs, which ends earlier where it would be too large. */
+export async function readJobs(queue: GatewayQueue, options: JobsOptions & { readonly limit: number }): Promise<JobPage> {
+  const jobs: QueuedJob[] = [];
+  let bytes = 0;
+  for await (const job of queue.jobs(options)) {
+    bytes += JSON.stringify(job).length;
+    if (jobs.length > 0 && bytes > mostBytes) break;
+    jobs.push(job);
+    if (jobs.length === options.limit) break;
+  }
+  const isFull = jobs.length === options.limit || bytes > mostBytes;
+  return { jobs, next: isFull ? (jobs.at(-1)?.cursor ?? null) : null };
+}

@@ -1,0 +1,202 @@
+import type { Keyline, Queue } from "keyline";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { eventually, openStage, type Stage } from "../../../keyline/test/support/stage.ts";
+import type { StandaloneGateway } from "../../src/index.ts";
+import { EventSourceReader } from "../support/event-source.ts";
+import { bearer, openGateway, request, signToken } from "../support/gateway.ts";
+
+let stage: Stage;
+let keyline: Keyline;
+let gateway: StandaloneGateway;
+let headers: Record<string, string>;
+
+beforeAll(async () => {
+  stage = await openStage();
+  keyline = stage.keyline();
+  await keyline.migrate();
+  const queues = [
+    keyline.queue("plain", { backoff: () => 60_000, maxPayloadBytes: 100_000 }),
+    keyline.queue("recorded", { transactional: true }),
+    keyline.queue("events"),
+    keyline.queue<string>("large"),
+  ];
+  gateway = await openGateway({ keyline, queues, limits: { requests: { max: 10_000, perMs: 60_000 } } });
+  const names = ["plain", "recorded", "events", "large", "nowhere"];
+  headers = bearer(await signToken({ jobs: { see: names, change: names } }));
+});
+afterAll(async () => {
+  await gateway.close();
+  await stage.close();
+});
+
+const get = (path: string, more: Record<string, string> = headers) => request(`${gateway.url}/v1/queues/${path}`, { headers: more });
+const post = (path: string, body?: unknown, more: Record<string, string> = headers) =>
+  request(`${gateway.url}/v1/queues/${path}`, { method: "POST", headers: more, ...(body !== undefined && { body }) });
+
+describe.each(["plain", "recorded"])("a job of the queue %s", (name) => {
+  const queue = (): Queue<unknown> => keyline.queue(name);
+
+  test("is shown, changed, promoted and cancelled", async () => {
+    const { id } = await queue().add({ to: "a" }, { delay: 60_000 });
+    await eventually("it is there", async () => (await queue().counts()).scheduled === 1);
+    const path = `${name}/jobs/${id}`;
+    expect(await get(path)).toMatchObject({
+      status: 200,
+      body: { id, state: "scheduled", data: { to: "a" }, attempts: 0, priority: "normal", history: [], dueAt: expect.any(Number) },
+    });
+    const changes = { data: { to: "b" }, runAt: Date.now() + 90_000, priority: "high" };
+    expect(await post(`${path}/update`, changes)).toMatchObject({ status: 200, body: { updated: true, state: "scheduled" } });
+    expect(await get(path)).toMatchObject({ body: { data: { to: "b" }, priority: "high" } });
+    expect(await post(`${path}/promote`)).toMatchObject({ status: 200, body: { promoted: true } });
+    expect(await post(`${path}/promote`)).toMatchObject({ status: 200, body: { promoted: false } });
+    expect(await get(path)).toMatchObject({ body: { state: "waiting" } });
+    expect(await post(`${path}/cancel`)).toMatchObject({ status: 200, body: { was: "waiting" } });
+    expect(await get(path)).toMatchObject({ status: 200, body: { id, state: "cancelled" } });
+    expect(await post(`${path}/update`, { data: 1 })).toMatchObject({ status: 200, body: { updated: false, state: "cancelled" } });
+    expect(await post(`${path}/cancel`)).toMatchObject({ status: 200, body: { was: "unknown" } });
+  });
+
+  test("is listed, page by page, by its state and its group", async () => {
+    await queue().addMany(Array.from({ length: 7 }, (_, data) => ({ data, group: `g${data % 2}`, delay: 60_000 })));
+    await eventually("all are there", async () => {
+      const { scheduled, blocked } = await queue().counts();
+      return scheduled === 2 && blocked === 5;
+    });
+    const seen: unknown[] = [];
+    for (let cursor: string | null | undefined; cursor !== null;) {
+      const { status, body } = await get(`${name}/jobs?limit=3${cursor === undefined ? "" : `&cursor=${cursor}`}`);
+      expect(status).toBe(200);
+      const page = body as unknown as { readonly jobs: readonly { readonly data: unknown }[]; readonly next: string | null };
+      expect(page.jobs.length).toBeLessThanOrEqual(3);
+      seen.push(...page.jobs.map(({ data }) => data));
+      cursor = page.next;
+    }
+    expect(new Set(seen)).toEqual(new Set([0, 1, 2, 3, 4, 5, 6]));
+    const dataOf = ({ body }: { readonly body: object }): Set<unknown> =>
+      new Set((body as { jobs: { data: unknown }[] }).jobs.map(({ data }) => data));
+    expect(dataOf(await get(`${name}/jobs?state=scheduled`))).toEqual(new Set([0, 1]));
+    expect(dataOf(await get(`${name}/jobs?group=g1`))).toEqual(new Set([1, 3, 5]));
+    await queue().cancel({ all: true });
+  });
+
+  test.each([
+    ["a job that is not there", () => get(`${name}/jobs/never`), 404, "JOB_UNKNOWN"],
+    ["an id that is none", () => get(`${name}/jobs/a%20b`), 400, "INVALID_ID"],
+    ["a queue that is not there", () => get("nowhere/jobs/never"), 404, "UNKNOWN_QUEUE"],
+    ["a state that is none", () => get(`${name}/jobs?state=gone`), 400, "INVALID_REQUEST"],
+    ["too many at once", () => get(`${name}/jobs?limit=201`), 400, "INVALID_REQUEST"],
+    ["a cursor that is none", () => get(`${name}/jobs?cursor=nonsense`), 400, "INVALID_CURSOR"],
+    ["nothing to change", () => post(`${name}/jobs/never/update`, {}), 400, "INVALID_OPTION"],
+    ["a delay and a time", () => post(`${name}/jobs/never/update`, { delay: 1, runAt: 1 }), 400, "INVALID_OPTION"],
+    ["an unknown change", () => post(`${name}/jobs/never/update`, { group: "g" }), 400, "INVALID_REQUEST"],
+    ["a negative delay", () => post(`${name}/jobs/never/update`, { delay: -1 }), 400, "INVALID_OPTION"],
+    ["a key that pollutes prototypes", () => post(`${name}/jobs/never/update`, '{"data":{"__proto__":{"a":1}}}'), 400, "FORBIDDEN_KEY"],
+    [
+      "a body of 10,000 levels",
+      () => post(`${name}/jobs/never/update`, `{"data":${"[".repeat(9_999)}${"]".repeat(9_999)}}`),
+      400,
+      "NESTED_TOO_DEEPLY",
+    ],
+    [
+      "a body that is too large",
+      () => post(`${name}/jobs/never/signal`, `{"name":"n","data":"${"x".repeat(300_000)}"}`),
+      413,
+      "BODY_TOO_LARGE",
+    ],
+    ["a body that is no JSON", () => post(`${name}/jobs/never/update`, "{"), 400, "INVALID_JSON"],
+    ["a signal without a name", () => post(`${name}/jobs/never/signal`, { data: 1 }), 400, "INVALID_REQUEST"],
+    ["to cancel an id that is none", () => post(`${name}/jobs/%00/cancel`), 400, "INVALID_ID"],
+    ["to promote an id that is none", () => post(`${name}/jobs/${"x".repeat(99)}%22/promote`), 400, "INVALID_ID"],
+  ])("refuses %s", async (_, ask, status, code) => {
+    expect(await ask()).toMatchObject({ status, body: { code } });
+  });
+});
+
+test("a page of large jobs ends earlier, and the next one goes on behind it", async () => {
+  const queue = keyline.queue<string>("large");
+  await queue.addMany(Array.from({ length: 30 }, (_, index) => ({ data: `${index} ${"x".repeat(90_000)}` })));
+  let count = 0;
+  for (let cursor = ""; ;) {
+    const { body } = await get(`large/jobs?limit=200${cursor && `&cursor=${cursor}`}`);
+    const page = body as unknown as { readonly jobs: readonly object[]; readonly next: string | null };
+    expect(page.jobs.length).toBeLessThan(15);
+    count += page.jobs.length;
+    if (page.next === null) break;
+    cursor = page.next;
+  }
+  expect(count).toBe(30);
+});
+
+test("a signal reaches the job that waits for it; a plain queue has none", async () => {
+  const queue = keyline.queue("recorded", { transactional: true });
+  const got = Promise.withResolvers<unknown>();
+  const worker = queue.work(async (job) => got.resolve(await job.signalled("approved")));
+  const { id } = await queue.add(1);
+  expect(await post(`recorded/jobs/${id}/signal`, { name: "approved", data: { by: "ann" } })).toMatchObject({
+    status: 200,
+    body: { sent: true },
+  });
+  expect(await got.promise).toEqual({ by: "ann" });
+  expect(await post("recorded/jobs/never/signal", { name: "approved" })).toMatchObject({ status: 200, body: { sent: false } });
+  expect(await post("plain/jobs/never/signal", { name: "approved" })).toMatchObject({ status: 400, body: { code: "NOT_TRANSACTIONAL" } });
+  await worker.stop();
+});
+
+test("who may add to a queue may neither see its jobs nor change them, and who may see them may not change them", async () => {
+  const { id } = await keyline.queue("plain").add("private", { delay: 60_000 });
+  const adding = bearer(await signToken({ queues: ["plain"] }));
+  const seeing = bearer(await signToken({ jobs: { see: ["plain"] } }));
+  const reads = [`plain/jobs`, `plain/jobs/${id}`, "plain/events"];
+  const changes = ["cancel", "promote", "update", "signal"].map((what) => `plain/jobs/${id}/${what}`);
+  for (const path of reads) {
+    expect(await get(path, {})).toMatchObject({ status: 401, body: { code: "TOKEN_MISSING" } });
+    expect(await get(path, adding)).toMatchObject({ status: 403, body: { code: "FORBIDDEN" } });
+  }
+  for (const path of changes) {
+    const body = { data: 1, name: "x" };
+    expect(await post(path, path.endsWith("e") || path.endsWith("l") ? body : undefined, {})).toMatchObject({ status: expect.any(Number) });
+    for (const who of [adding, seeing]) {
+      const answer = await post(path, path.endsWith("update") ? { data: 1 } : path.endsWith("signal") ? { name: "x" } : undefined, who);
+      expect(answer).toMatchObject({ status: 403, body: { code: "FORBIDDEN" } });
+    }
+  }
+  expect(await get("plain/jobs", seeing)).toMatchObject({ status: 200 });
+  expect(await keyline.queue("plain").job(id)).toMatchObject({ state: "scheduled", data: "private" });
+  await keyline.queue("plain").cancel(id);
+});
+
+test("what becomes of jobs is followed as an event stream, and resumed by its last id", async () => {
+  const queue = keyline.queue("events");
+  const url = `${gateway.url}/v1/queues/events/events`;
+  const reader = await EventSourceReader.open(url, headers);
+  await eventually(
+    "somebody is known to follow",
+    async () => (await stage.valkey.hget(`${stage.prefix}:{events}:events:state`, "ready")) === "1",
+  );
+  const worker = queue.work((job) => job.progress({ done: 1 }));
+  await new Promise((resolve) => setTimeout(resolve, 1_100));
+  const { id } = await queue.add(1);
+  const [completed] = await reader.receive("completed");
+  expect(completed?.data).toMatchObject({ type: "completed", id, attempt: 1, at: expect.any(Number) });
+  expect((await reader.receive("progress"))[0]?.data).toMatchObject({ id, progress: { done: 1 } });
+  const last = reader.lastEventId;
+  expect(last).toMatch(/^\d+\.\d+$/);
+  reader.close();
+  const second = await queue.add(2);
+  const again = await EventSourceReader.open(url, { ...headers, "last-event-id": last });
+  expect((await again.receive("completed"))[0]?.data).toMatchObject({ id: second.id });
+  again.close();
+  await worker.stop();
+});
+
+test("a place in the events that is none is refused, and told as a gap to an EventSource that shows its last id", async () => {
+  expect(await get("events/events?since=nonsense")).toMatchObject({ status: 400, body: { code: "INVALID_CURSOR" } });
+  const accept = "text/event-stream";
+  const reader = await EventSourceReader.open(`${gateway.url}/v1/queues/events/events`, {
+    ...headers,
+    accept,
+    "last-event-id": "nonsense",
+  });
+  expect((await reader.receive("gap"))[0]?.data).toEqual({ reason: "lost", missed: null });
+  reader.close();
+});
