@@ -1,6 +1,7 @@
 import { startValkeyCluster, startValkeySentinel } from "@keyline/embedded";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { Keyline } from "keyline";
+import { ownerOf } from "../support/owner-of.ts";
 import { eventually, openStage, type Stage } from "../support/stage.ts";
 
 type N = { readonly n: number };
@@ -84,21 +85,3 @@ describe("on a cluster", () => {
     await cluster.stop();
   }, 180_000);
 });
-
-/** The primary that owns the key's slot. */
-async function ownerOf<Node extends { readonly host: string; readonly port: number }>(key: string, nodes: readonly Node[]): Promise<Node> {
-  const { Valkey } = await import("iovalkey");
-  for (const node of nodes) {
-    const client = new Valkey(node.port, node.host);
-    try {
-      await client.lpush(key, "");
-      await client.lrem(key, 1, "");
-      return node;
-    } catch (error) {
-      if (!String(error).includes("MOVED")) throw error;
-    } finally {
-      client.disconnect();
-    }
-  }
-  throw new Error(`no node owns ${key}`);
-}

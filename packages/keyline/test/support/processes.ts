@@ -12,10 +12,10 @@ export interface TestProcess {
   signal(signal: NodeJS.Signals): void;
 }
 
-/** Starts `script` of this folder with Node and the settings as its argument. */
-export function startProcess(script: string, settings: object): TestProcess {
+/** Starts `script` of this folder with Node, which may have options of its own, and the settings as its argument. */
+export function startProcess(script: string, settings: object, nodeOptions: readonly string[] = []): TestProcess {
   const path = fileURLToPath(new URL(script, import.meta.url));
-  const child = spawn(process.execPath, ["--conditions=development", path, JSON.stringify(settings)], {
+  const child = spawn(process.execPath, ["--conditions=development", ...nodeOptions, path, JSON.stringify(settings)], {
     stdio: ["ignore", "pipe", "inherit"],
   });
   const lines: Line[] = [];

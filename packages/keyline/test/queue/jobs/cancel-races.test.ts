@@ -190,6 +190,29 @@ describe.each([{ transactional: false }, { transactional: true }])("cancel (tran
   });
 });
 
+test("a job that fails before its worker has heard that it was cancelled is not tried again", async () => {
+  const queue = keyline.queue<number>("fails-first", { limits: { concurrency: 100 }, backoff: () => 3_600_000 });
+  const begun = gate();
+  const failing = gate();
+  const worker = queue.work(async () => {
+    begun.open();
+    await failing.opened;
+    throw new Error("no");
+  });
+  const told = new Promise<string>((resolve) => worker.on("cancelled", ({ id }) => resolve(id)));
+  const { id } = await queue.add(1);
+  await begun.opened;
+  // What the first step of a call leaves, without its signal.
+  await stage.valkey.hset(`${baseOf(queue.name)}cancelled`, id, `plain ${Date.now()} tag`);
+  await stage.valkey.hincrby(`${baseOf(queue.name)}gates`, "cancels", 1);
+  failing.open();
+  expect(await told).toBe(id);
+  await eventually("it is nowhere", () => isEmpty(queue));
+  expect(await stage.valkey.exists(`${baseOf(queue.name)}cancelled`)).toBe(0);
+  await expect(queue.waitFor(id, { timeout: 10_000 })).rejects.toMatchObject({ code: "JOB_CANCELLED" });
+  await worker.stop();
+});
+
 test("a cancel races with a settle: exactly one of them wins, and both are told", async () => {
   const queue = keyline.queue<number>("settles", { transactional: true, backoff: () => 10 });
   const settled = new Map<string, boolean | string>();
