@@ -1,7 +1,7 @@
 import type { RunningWorker } from "./plain-queue.ts";
 
-/** Whether a handler's writes are made for many jobs at a time, for each job in a transaction of its own, or in a step that the job remembers. */
-export type EffectMode = "batch" | "single" | "step";
+/** Whether a handler's writes are made for many jobs at a time, for each job by itself (by a function, or as statements), or in a step that the job remembers. */
+export type EffectMode = "batch" | "single" | "statements" | "step";
 
 /** What the tasks need of a queue whose handlers write to PostgreSQL; one implementation per contender. */
 export interface EffectQueue {

@@ -32,6 +32,14 @@ const workers: Readonly<Record<EffectMode, Work>> = {
       },
       { concurrency: 20 },
     ),
+  statements: (queue, onHandled) =>
+    queue.work(
+      async (job, { settle }) => {
+        await settle({ text: insertEffect, values: [job.data.seq] });
+        onHandled(1);
+      },
+      { concurrency: 20 },
+    ),
   step: (queue, onHandled) =>
     queue.work(
       async (job, { step }) => {

@@ -3,6 +3,7 @@ import type { EffectQueue, EffectQueueOptions, OpenEffectQueue } from "./effect-
 /** Loaded on demand: a contender's process never imports another contender. */
 const implementations: Readonly<Record<string, () => Promise<OpenEffectQueue>>> = {
   keyline: async () => (await import("./keyline-transactional.ts")).open,
+  "keyline-statements": async () => (await import("./keyline-transactional.ts")).open,
   "keyline-steps": async () => (await import("./keyline-transactional.ts")).open,
   "pg-boss": async () => (await import("./pg-boss.ts")).open,
   "graphile-worker": async () => (await import("./graphile-worker.ts")).open,

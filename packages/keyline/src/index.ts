@@ -5,6 +5,7 @@ export { Discard, Snooze } from "./work/outcome.ts";
 export type { ChildrenOptions, ChildResult } from "./queue/families/familial.ts";
 export { Parked } from "./queue/steps/parked.ts";
 export type { HandlerContext, Settle } from "./queue/worker/job-settle.ts";
+export type { SettleEffects, SettleStatement } from "./postgres/settle/settle-statement.ts";
 export type { Step } from "./queue/steps/steps.ts";
 export type { BatchHandlerContext, BatchSettle, BatchSettlement } from "./queue/worker/batch-settle.ts";
 export type { FailedAttempt } from "./queue/worker/attempt-history.ts";

@@ -42,7 +42,7 @@ export function rollBack(client: PoolClient): Promise<boolean> {
  * Returns when the transaction was committed, throws when it was not. An id that nothing durable was written under is given again after a crash:
  * then "committed" may be said of somebody else's transaction, and is no answer.
  */
-async function findOut(
+export async function findOut(
   database: Database,
   { client, xid, cause }: { readonly client: PoolClient; readonly xid: string | undefined; readonly cause: KeylineError },
 ): Promise<void> {

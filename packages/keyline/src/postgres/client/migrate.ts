@@ -17,6 +17,7 @@ const migrations = [
   "0011-result",
   "0012-step",
   "0013-family",
+  "0014-settle-all",
 ] as const;
 
 const createSchema = `

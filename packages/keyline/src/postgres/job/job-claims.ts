@@ -2,9 +2,9 @@ import type { PoolClient } from "pg";
 import type { Database } from "../client/database.ts";
 import type { Statement } from "../client/statement.ts";
 import { isOutage } from "../client/failures.ts";
-import { joinIds, separator, settle, settleChildren, settleKept, settleOne, type JobTable } from "./job-table.ts";
+import { joinIds, separator, settle, settleAll, settleChildren, settleKept, settleOne, type JobTable } from "./job-table.ts";
 import { columnsOf, type ResultRow } from "./outcome-table.ts";
-import type { Claim, Claims, HeldRow } from "../settle/settlement.ts";
+import type { Claim, Claims, HeldRow, WholeClaims } from "../settle/settlement.ts";
 
 interface SettledRow {
   readonly settled: number;
@@ -42,6 +42,18 @@ export class JobClaims implements Claims {
       throw table.database.explain(error, client);
     }
   }
+
+  readonly whole: WholeClaims<HeldRow> = {
+    claim: async (client, jobs) => {
+      const table = this.#table;
+      const { rows } = await client.query<{ xid: string | null }>(table.database.prepared(settleAll, valuesOf(table, jobs)));
+      return rows[0]?.xid ?? undefined;
+    },
+    findEnded: async (ids) => {
+      const [open, cancelled] = await Promise.all([this.#table.findOpen(ids), this.#table.cancelled.areCancelled(ids)]);
+      return new Set(ids.filter((id) => !open.has(id) && !cancelled.has(id)));
+    },
+  };
 }
 
 /** A job that ends without effects, and its result where that is kept. */

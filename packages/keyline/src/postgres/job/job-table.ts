@@ -46,6 +46,9 @@ export const settleChildren: Statement = {
   text: "SELECT settled, missing, xid FROM keyline.settle_children($1, $2, $3, $4::text[], $5::json[], $6::bigint[], $7::text[], $8::json[])",
 };
 
+/** Fails where not all of them are there. */
+export const settleAll: Statement = { name: "keyline-settle-all", text: "SELECT keyline.settle_all($1, $2, $3) AS xid" };
+
 export const settleOne: Statement = { name: "keyline-settle-one", text: "SELECT keyline.settle_job($1, $2, $3) AS xid" };
 
 const findOpen: Statement = {

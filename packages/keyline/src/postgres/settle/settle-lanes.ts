@@ -18,7 +18,8 @@
 import { clearTimeout, performance, setImmediate, setTimeout } from "../../runtime/clock.ts";
 import { toError } from "../../runtime/errors.ts";
 import { commit, rollBack } from "../client/commit.ts";
-import { settleRows, writeWithin, type Claims, type HeldRow, type Settlement } from "./settlement.ts";
+import { settleInPacket, type PacketEnd } from "./settle-packet.ts";
+import { isFirst, settleRows, writeWithin, type Claims, type HeldRow, type Settlement, type WholeClaims } from "./settlement.ts";
 
 interface Request<Row extends HeldRow> extends Settlement<Row> {
   readonly resolve: (settled: ReadonlySet<string>) => void;
@@ -40,6 +41,8 @@ export class SettleLanes<Row extends HeldRow = HeldRow> {
   #lanes = 0;
   #carried = 0;
   #isOpening = false;
+  /** Connections are not known to send one statement at a time. */
+  #mayPack = true;
   #timer: NodeJS.Timeout | undefined;
   /** How long the effects of one settle have taken lately: a moving average. */
   #usualMs = 1;
@@ -49,14 +52,14 @@ export class SettleLanes<Row extends HeldRow = HeldRow> {
   }
 
   /** Ends the jobs together with their effects. Returns the ids of those that this call ended; the others were settled before. */
-  settle({ rows, effects, signal }: Settlement<Row>): Promise<ReadonlySet<string>> {
+  settle({ rows, effects, signal, statements }: Settlement<Row>): Promise<ReadonlySet<string>> {
     const timedEffects: Settlement["effects"] = async (tx, owed) => {
       const begun = performance.now();
       await effects(tx, owed);
       this.#noteDuration(performance.now() - begun);
     };
     return new Promise((resolve, reject) => {
-      this.#waiting.push({ rows, effects: timedEffects, signal, resolve, reject });
+      this.#waiting.push({ rows, effects: timedEffects, signal, statements, resolve, reject });
       this.#openLanesSoon();
     });
   }
@@ -104,17 +107,22 @@ export class SettleLanes<Row extends HeldRow = HeldRow> {
     };
     this.#lanes++;
     this.#carried += length;
-    if (length === 1 && first) await this.#settleAlone(first, { mayGuess: true, leave });
+    const { whole } = this.#claims;
+    if (first?.statements && whole && this.#mayPack) await this.#settleInPacket(group, whole, leave);
+    else if (length === 1 && first) await this.#settleAlone(first, { mayGuess: true, leave });
     else await this.#settleTogether(group, leave);
     leave();
   }
 
   /** How many of those that wait share the next transaction. */
   #fitting(): number {
+    const isPacket = this.#waiting[0]?.statements !== undefined;
     const share = Math.ceil(this.#waiting.length / (this.#mostLanes() - this.#lanes));
     const most = Math.min(share, Math.floor(groupMs / this.#usualMs), largestGroup);
     let rows = 0;
-    const end = this.#waiting.findIndex((request) => (rows += request.rows.length) > largestGroupRows);
+    const end = this.#waiting.findIndex(
+      (request) => (rows += request.rows.length) > largestGroupRows || (request.statements !== undefined) !== isPacket,
+    );
     return Math.max(1, end < 0 ? most : Math.min(most, end));
   }
 
@@ -125,6 +133,48 @@ export class SettleLanes<Row extends HeldRow = HeldRow> {
     };
     try {
       request.resolve(await settleRows(this.#claims, { ...request, effects }, { mayGuess }));
+    } catch (error) {
+      request.reject(toError(error));
+    }
+  }
+
+  /** Settles whose effects are statements. */
+  async #settleInPacket(group: readonly Request<Row>[], whole: WholeClaims<Row>, leave: () => void): Promise<void> {
+    const begun = performance.now();
+    const end = await this.#sendPacket(group, whole);
+    if (end === "unsent") {
+      this.#mayPack = false;
+      return this.#settleTogether([...group], leave);
+    }
+    if (end !== "committed") {
+      await Promise.all(group.map((request) => this.#settleAgain(request, end === "unknown" ? whole : undefined)));
+      return;
+    }
+    this.#noteDuration((performance.now() - begun) / group.length);
+    for (const { rows, resolve } of group) resolve(new Set(rows.map(({ id }) => id)));
+  }
+
+  async #sendPacket(group: readonly Request<Row>[], whole: WholeClaims<Row>): Promise<PacketEnd> {
+    const { database } = this.#claims;
+    const rows = group.flatMap((request) => request.rows);
+    // What was delivered before may be settled, and would take its neighbours down.
+    if (!database.isAvailable || !rows.every(isFirst) || group.some(({ signal }) => signal?.aborted)) return "failed";
+    const statements = group.flatMap((request) => request.statements ?? []);
+    try {
+      return await settleInPacket(database, { claim: (client) => whole.claim(client, rows), statements });
+    } catch {
+      // There is no connection: whoever is alone waits for one.
+      return "failed";
+    }
+  }
+
+  /** Alone. With `whole` it may have been settled by a packet of which nothing was heard. */
+  async #settleAgain(request: Request<Row>, whole: WholeClaims<Row> | undefined): Promise<void> {
+    try {
+      const settled = await settleRows(this.#claims, request, { mayGuess: false });
+      const missing = request.rows.map(({ id }) => id).filter((id) => !settled.has(id));
+      const before = whole && missing.length > 0 ? await whole.findEnded(missing) : [];
+      request.resolve(new Set([...settled, ...before]));
     } catch (error) {
       request.reject(toError(error));
     }

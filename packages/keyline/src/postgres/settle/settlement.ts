@@ -8,6 +8,7 @@ import { isConflict, isOutage, isReadOnly, isUnreachable } from "../client/failu
 import { lend } from "../client/lent-client.ts";
 import { StatementForgotten } from "../client/statement.ts";
 import { begin } from "../client/transaction-watch.ts";
+import type { SettleStatement } from "./settle-statement.ts";
 
 /** What is to be settled, as its worker or consumer holds it. */
 export interface HeldRow {
@@ -27,6 +28,8 @@ export interface Settlement<Row extends HeldRow = HeldRow> {
   readonly effects: Effects;
   /** Aborted when nobody waits for the effects any more. */
   readonly signal: AbortSignal | undefined;
+  /** What `effects` sends, where that is known beforehand. */
+  readonly statements?: readonly SettleStatement[] | undefined;
 }
 
 /** What a claim came to: the ids that were not settled before, and the transaction's id if there were any. */
@@ -43,6 +46,15 @@ export interface Claims<Row extends HeldRow = HeldRow> {
    * comes meanwhile waits for this one's end.
    */
   claim(client: PoolClient, held: readonly Row[]): Promise<Claim>;
+  /** For a transaction that is sent as a whole; where it is left out none is. */
+  readonly whole?: WholeClaims<Row>;
+}
+
+export interface WholeClaims<Row extends HeldRow> {
+  /** Ends all of them, or fails. Returns the transaction's id. */
+  claim(client: PoolClient, held: readonly Row[]): Promise<string | undefined>;
+  /** Those of them that are gone as a transaction would leave them that had ended them. */
+  findEnded(ids: readonly string[]): Promise<ReadonlySet<string>>;
 }
 
 interface Written extends Claim {
@@ -154,11 +166,12 @@ export async function writeWithin<Row extends HeldRow>(
 }
 
 // One that was delivered or has failed before is the likeliest to be settled by now.
-function isFirst({ attempts, isAgain }: HeldRow): boolean {
+export function isFirst({ attempts, isAgain }: HeldRow): boolean {
   return attempts === 0 && isAgain !== true;
 }
 
-function isPipelining(client: PoolClient): boolean {
+/** Whether what is sent on it goes out before what was sent earlier is answered. */
+export function isPipelining(client: PoolClient): boolean {
   return "pipeline" in client && client.pipeline;
 }
 
@@ -174,7 +187,7 @@ function unlessAborted(work: Promise<unknown>, signal: AbortSignal | undefined):
 }
 
 /** What `work` sends before it first waits leaves in one packet, where the connection shows its stream: one write, and the server wakes once. */
-function inOnePacket<Result>(client: PoolClient, work: () => Result): Result {
+export function inOnePacket<Result>(client: PoolClient, work: () => Result): Result {
   const stream = streamOf(client);
   stream?.cork();
   try {

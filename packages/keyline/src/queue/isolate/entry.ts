@@ -4,6 +4,7 @@
  */
 import { parentPort, Worker, workerData } from "node:worker_threads";
 import type { Transaction } from "../../postgres/client/options.ts";
+import type { SettleStatement } from "../../postgres/settle/settle-statement.ts";
 import { KeylineError } from "../../runtime/errors.ts";
 import { toJson } from "../../runtime/json.ts";
 import type { ChildrenPage } from "../families/familial.ts";
@@ -68,7 +69,8 @@ class Isolated {
       },
     });
     const context = {
-      settle: (effects: Effects) => this.#call("settle", [], effects),
+      settle: (effects: Effects | SettleStatement | readonly SettleStatement[]) =>
+        typeof effects === "function" ? this.#call("settle", [], effects) : this.#call("settle", [effects]),
       step: (name: string, effects: Effects) => this.#call("step", [name], effects),
     };
     const end = await endOf(async () => (await this.#load)(job, context));

@@ -1,4 +1,5 @@
 import type { Transaction } from "../../postgres/client/options.ts";
+import type { SettleEffects } from "../../postgres/settle/settle-statement.ts";
 import { setTimeout } from "../../runtime/clock.ts";
 import { KeylineError } from "../../runtime/errors.ts";
 import type { Job } from "../job.ts";
@@ -121,7 +122,7 @@ export class Isolate {
     };
     switch (name) {
       case "settle":
-        return context.settle(effects);
+        return context.settle(values.length > 0 ? (values[0] as SettleEffects) : effects);
       case "step":
         return context.step(values[0] as string, effects);
       case "sleep":

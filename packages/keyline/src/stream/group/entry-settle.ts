@@ -1,4 +1,4 @@
-import type { Transaction } from "../../postgres/client/options.ts";
+import { readEffects, type SettleEffects } from "../../postgres/settle/settle-statement.ts";
 import { KeylineError } from "../../runtime/errors.ts";
 import type { Outcome } from "../../work/outcome.ts";
 import { SettleOnce } from "../../work/settle-once.ts";
@@ -7,17 +7,15 @@ import type { EntryAttempt } from "./entry-attempt.ts";
 import type { GroupRecord } from "./group-record.ts";
 import type { HeldEntry } from "./held-entry.ts";
 
-type EntryEffects = (tx: Transaction) => Promise<void>;
-
 /**
  * Commits the end of the entry together with what `effects` writes, in one short transaction. Resolves to true when this call did it,
  * to false when the entry was settled before: then `effects` was not called, or what it wrote was rolled back. Throws what
  * `effects` throws, LEASE_LOST when the entry was given to somebody else, and NOT_TRANSACTIONAL on a plain stream.
  *
- * `effects` may be called again after a conflict or a lost connection, so it should only write through `tx`. Settles of the same
+ * `effects` may be statements instead, which are done one after the other. A function may be called again after a conflict or a lost connection, so it should only write through `tx`. Settles of the same
  * moment may share a transaction, one after the other: what is set with SET LOCAL there can be seen by the next.
  */
-type SettleEntry = (effects: (tx: Transaction) => Promise<void>) => Promise<boolean>;
+type SettleEntry = (effects: SettleEffects) => Promise<boolean>;
 
 export interface ConsumeContext {
   readonly settle: SettleEntry;
@@ -46,14 +44,15 @@ export function settleOf<Data>(
   entry: EntryAttempt<Data>,
   { record, confirmLease }: SettleAccess,
 ): Settling<ConsumeContext> {
-  const once = new SettleOnce<EntryEffects>({
+  const once = new SettleOnce<SettleEffects>({
     name: `entry ${entry.id}`,
     commit: async (effects) => {
       if (!entry.abortReason) await confirmLease();
       if (entry.abortReason) throw entry.abortReason;
       if (held.phase !== "running") throw leaseLost(entry);
+      const { write } = readEffects(effects);
       const claimed = { id: held.id, attempts: held.attempts, isAgain: record.isDoubtful(held) };
-      return (await record.settle({ rows: [claimed], effects, signal: entry.signal })).has(held.id);
+      return (await record.settle({ rows: [claimed], effects: write, signal: entry.signal })).has(held.id);
     },
     settledElsewhere: () => settledElsewhere(entry),
   });
