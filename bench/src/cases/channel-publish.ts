@@ -1,5 +1,6 @@
 import { costsPerJob, runMetered } from "../process/metered.ts";
-import type { Case } from "../suite/case.ts";
+import type { Bench } from "../suite/bench.ts";
+import type { Case, Measurement } from "../suite/case.ts";
 import { expectRegular } from "./delivery.ts";
 import { inFlight, jobsFor, leadShare, payloadBytes, type JobsByContender } from "./plain.ts";
 
@@ -14,17 +15,19 @@ export const channelPublish: Case = {
   costsPer: "message",
   figures: { throughput: { label: "throughput", unit: "messages/s", better: "higher" } },
   goals: [],
-  run: async (contender, bench) => {
-    const options = { valkey: await bench.servers.freshValkey(), name: "publish", payloadBytes };
-    const messages = jobsFor(contender, messagesBy, bench, 2_000);
-    const lead = Math.round(messages * leadShare);
-    const tap = bench.start("tap", { valkey: options.valkey, messages });
-    await tap.ready();
-    const tapped = tap.run();
-    const published = await runMetered(bench.start("publish", { contender, options, messages, lead, inFlight }), bench);
-    await tapped;
-    expectRegular(await tap.dismiss());
-    const timed = messages - lead;
-    return { figures: { throughput: (timed * 1_000) / published.result.elapsedMs }, costs: costsPerJob(published, timed) };
-  },
+  run: (contender, bench) => bench.servers.withPatientSubscribers(() => publish(contender, bench)),
 };
+
+async function publish(contender: string, bench: Bench): Promise<Measurement> {
+  const options = { valkey: await bench.servers.freshValkey(), name: "publish", payloadBytes };
+  const messages = jobsFor(contender, messagesBy, bench, 2_000);
+  const lead = Math.round(messages * leadShare);
+  const tap = bench.start("tap", { valkey: options.valkey, messages });
+  await tap.ready();
+  const tapped = tap.run();
+  const published = await runMetered(bench.start("publish", { contender, options, messages, lead, inFlight }), bench);
+  await tapped;
+  expectRegular(await tap.dismiss());
+  const timed = messages - lead;
+  return { figures: { throughput: (timed * 1_000) / published.result.elapsedMs }, costs: costsPerJob(published, timed) };
+}

@@ -1,3 +1,5 @@
+import { during } from "../process/headway.ts";
+
 /** A run of job numbers: `from` included, `to` not. */
 export interface Range {
   readonly from: number;
@@ -10,14 +12,20 @@ export async function keepInFlight(range: Range, inFlight: number, add: (seq: nu
   const caller = async (): Promise<void> => {
     while (next < range.to) await add(next++);
   };
-  await Promise.all(Array.from({ length: Math.min(inFlight, range.to - range.from) }, caller));
+  const begun = (): number => next - range.from;
+  await during({ what: "calls have begun", of: range.to - range.from, done: begun }, async () => {
+    await Promise.all(Array.from({ length: Math.min(inFlight, range.to - range.from) }, caller));
+  });
 }
 
 /** Calls `addMany` with at most `size` numbers at a time, one call after the other. */
 export async function inChunks(range: Range, size: number, addMany: (sequence: readonly number[]) => Promise<unknown>): Promise<void> {
-  for (let from = range.from; from < range.to; from += size) {
-    await addMany(Array.from({ length: Math.min(size, range.to - from) }, (_, index) => from + index));
-  }
+  let from = range.from;
+  await during({ what: "were added", of: range.to - range.from, done: () => from - range.from }, async () => {
+    for (; from < range.to; from += size) {
+      await addMany(Array.from({ length: Math.min(size, range.to - from) }, (_, index) => from + index));
+    }
+  });
 }
 
 /** Calls `open` for every index below `count`, 100 of them at a time: no more than a server's backlog of new connections holds. */

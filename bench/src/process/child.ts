@@ -1,19 +1,25 @@
 import { fork, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { fileURLToPath } from "node:url";
+import type { Count } from "./headway.ts";
 import type { Order, Report } from "./stage.ts";
 
 const ownEntry = fileURLToPath(new URL("contender-process.ts", import.meta.url));
-const silenceLimitMs = 180_000;
+const lastWordsMs = 10_000;
 
 /** The bench's end of the channel to a contender's process. */
 export class Child {
   readonly #process: ChildProcess;
   readonly #reports: Report[] = [];
+  readonly #onReport: () => void;
+  /** What it waits for, as it last said. */
+  counts: readonly Count[] = [];
   #output = "";
   #wake: () => void = () => {};
 
-  constructor(entry = ownEntry) {
+  /** `onReport` hears of everything that comes from the process. */
+  constructor(onReport: () => void, entry = ownEntry) {
+    this.#onReport = onReport;
     this.#process = fork(entry, { stdio: ["ignore", "pipe", "pipe", "ipc"] });
     for (const stream of [this.#process.stdout, this.#process.stderr]) {
       stream?.on("data", (chunk: Buffer) => (this.#output = (this.#output + chunk.toString()).slice(-4_000)));
@@ -39,30 +45,41 @@ export class Child {
 
   /** Hangs up, at which the process ends. */
   async end(): Promise<void> {
-    if (this.#process.exitCode !== null || this.#process.signalCode !== null) return;
+    if (this.#hasEnded) return;
     const ended = once(this.#process, "exit");
     if (this.#process.connected) this.#process.disconnect();
+    const timer = setTimeout(() => this.#process.kill("SIGKILL"), lastWordsMs);
+    await ended;
+    clearTimeout(timer);
+  }
+
+  /** Ends the process whatever it does. */
+  async kill(): Promise<void> {
+    if (this.#hasEnded) return;
+    const ended = once(this.#process, "exit");
+    this.#process.kill("SIGKILL");
     await ended;
   }
 
+  get #hasEnded(): boolean {
+    return this.#process.exitCode !== null || this.#process.signalCode !== null;
+  }
+
   #receive(report: Report): void {
+    this.#onReport();
+    if (report.report === "headway") {
+      this.counts = report.counts;
+      return;
+    }
     this.#reports.push(report);
     this.#wake();
   }
 
   async #nextReport(): Promise<Report> {
-    const silence = setTimeout(
-      () => this.#receive({ report: "failed", reason: `No report for ${silenceLimitMs / 1_000} s.` }),
-      silenceLimitMs,
-    );
-    try {
-      for (;;) {
-        const report = this.#reports.shift();
-        if (report) return report;
-        await new Promise<void>((resolve) => (this.#wake = resolve));
-      }
-    } finally {
-      clearTimeout(silence);
+    for (;;) {
+      const report = this.#reports.shift();
+      if (report) return report;
+      await new Promise<void>((resolve) => (this.#wake = resolve));
     }
   }
 }

@@ -1,3 +1,5 @@
+import type { Count } from "./headway.ts";
+
 /** How a task tells the bench which part of it counts. */
 export interface Stage<Result> {
   /**
@@ -34,5 +36,7 @@ export type Report =
   | { readonly report: "serving"; readonly url: string }
   | { readonly report: "reading"; readonly reading: ProcessReading }
   | { readonly report: "done"; readonly result: unknown; readonly clientCpuUs: number }
+  /** Beside the others, whenever counts that are waited for have moved. */
+  | { readonly report: "headway"; readonly counts: readonly Count[] }
   | { readonly report: "closed"; readonly aftermath: unknown }
   | { readonly report: "failed"; readonly reason: string };

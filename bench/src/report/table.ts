@@ -8,7 +8,7 @@ export function printTable(results: readonly CaseResult[]): void {
   for (const result of results) {
     console.log(`\n${result.benchCase.name}: ${result.benchCase.title}`);
     console.log(alignColumns(figureRows(result)));
-    for (const failure of result.failures) console.log(`  FAILED ${failure}`);
+    for (const { contender, round, reason } of result.failures) console.log(`  ${contender}  FAILED in round ${round}: ${reason}`);
     for (const line of result.missing) console.log(`  left out ${line}`);
   }
   const goals = results.flatMap(goalRows);

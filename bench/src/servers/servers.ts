@@ -5,6 +5,9 @@ import { PeerMissing } from "../suite/peer-missing.ts";
 import { postgresCpuUs, processCpuUs } from "./process-cpu.ts";
 import { readValkey, type ValkeyReading } from "./valkey-meter.ts";
 
+// A server that does not answer must not keep the bench for ever.
+const patienceMs = 60_000;
+
 export interface MeterReading extends ValkeyReading {
   readonly postgresCpuUs: number | undefined;
   /** Undefined while no NATS runs. */
@@ -23,7 +26,7 @@ export class Servers {
   private constructor(valkey: Awaited<ReturnType<typeof startValkey>>, postgres: Awaited<ReturnType<typeof startPostgres>>) {
     this.#valkey = valkey;
     this.#postgres = postgres;
-    this.#observer = new Valkey(valkey.url);
+    this.#observer = new Valkey(valkey.url, { commandTimeout: patienceMs });
   }
 
   static async start(): Promise<Servers> {
@@ -63,6 +66,21 @@ export class Servers {
     } finally {
       await this.#nats.stop();
       this.#nats = undefined;
+    }
+  }
+
+  /**
+   * Calls `use` while Valkey keeps for its subscribers whatever they have not read, instead of cutting off one that is 32 MB behind: on a busy machine
+   * that happens to whoever only checks what is published.
+   */
+  async withPatientSubscribers<Result>(use: () => Promise<Result>): Promise<Result> {
+    const limit = "client-output-buffer-limit";
+    const [, before] = (await this.#observer.config("GET", limit)) as [string, string];
+    await this.#observer.config("SET", limit, "pubsub 0 0 0");
+    try {
+      return await use();
+    } finally {
+      await this.#observer.config("SET", limit, before);
     }
   }
 
@@ -111,7 +129,7 @@ export class Servers {
   }
 
   async #onPostgres<Result>(use: (client: pg.Client) => Promise<Result>): Promise<Result> {
-    const client = new pg.Client(this.#postgres.url);
+    const client = new pg.Client({ connectionString: this.#postgres.url, connectionTimeoutMillis: patienceMs, query_timeout: patienceMs });
     await client.connect();
     try {
       return await use(client);

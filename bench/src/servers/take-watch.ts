@@ -30,7 +30,7 @@ export class TakeWatch {
     return watch;
   }
 
-  /** Resolves with the server's time of each taking, in order, when there have been so many; rejects when none has for 20 seconds. */
+  /** Resolves with the server's time of each taking, in order, when there have been so many. */
   async reach(jobs: number): Promise<readonly number[]> {
     await this.#taken.reach(jobs, "jobs were seen to be taken");
     return this.#takenAtMs;

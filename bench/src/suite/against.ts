@@ -23,6 +23,8 @@ export function againstOlder(benchCase: Case, older: Older, percent: number): Ca
     contenders: own.flatMap((contender) => [contender, contender + suffix]),
     goals,
     run: (contender, bench) =>
-      contender.endsWith(suffix) ? benchCase.run(contender.slice(0, -suffix.length), older.bench) : benchCase.run(contender, bench),
+      contender.endsWith(suffix)
+        ? older.bench.watch(() => benchCase.run(contender.slice(0, -suffix.length), older.bench))
+        : benchCase.run(contender, bench),
   };
 }

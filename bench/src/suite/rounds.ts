@@ -1,5 +1,7 @@
 import type { Bench } from "./bench.ts";
 import type { Case, Costs, Measurement } from "./case.ts";
+import type { Count } from "../process/headway.ts";
+import { NoProgress } from "../process/watchdog.ts";
 import { median } from "./median.ts";
 import { PeerMissing } from "./peer-missing.ts";
 
@@ -11,11 +13,21 @@ export interface ContenderResult {
   readonly rounds: readonly Measurement[];
 }
 
+/** A contender without figures. */
+interface Failure {
+  readonly contender: string;
+  readonly round: number;
+  readonly reason: string;
+  /** How far it was, where it was ended because it came no further. */
+  readonly stoppedAt?: readonly Count[];
+  /** What it had: its rounds before. */
+  readonly rounds: readonly Measurement[];
+}
+
 export interface CaseResult {
   readonly benchCase: Case;
   readonly contenders: readonly ContenderResult[];
-  /** One line per contender that failed: no figure is reported for it. */
-  readonly failures: readonly string[];
+  readonly failures: readonly Failure[];
   /** One line per contender that this machine does not have: it was left out. */
   readonly missing: readonly string[];
 }
@@ -25,25 +37,30 @@ export type Progress = (line: string) => void;
 /** Runs the contenders one after the other, round by round, so that a slow minute of the machine hits all of them alike. */
 export async function runRounds(benchCase: Case, bench: Bench, rounds: number, progress: Progress): Promise<CaseResult> {
   const measured = new Map<string, Measurement[]>();
-  const failures: string[] = [];
+  const failures: Failure[] = [];
   const missing: string[] = [];
   for (let round = 1; round <= rounds; round++) {
     for (const contender of benchCase.contenders) {
-      if ([...failures, ...missing].some((line) => line.startsWith(`${contender}: `))) continue;
+      if (failures.some((failure) => failure.contender === contender) || missing.some((line) => line.startsWith(`${contender}: `)))
+        continue;
       try {
-        const measurement = await benchCase.run(contender, bench);
+        const measurement = await bench.watch(() => benchCase.run(contender, bench));
         measured.set(contender, [...(measured.get(contender) ?? []), measurement]);
         progress(`${benchCase.name} ${contender} ${round}/${rounds} ${describe(measurement)}`);
       } catch (error) {
-        const line = `${contender}: ${error instanceof Error ? error.message : String(error)}`;
-        if (error instanceof PeerMissing) missing.push(line);
-        else failures.push(line);
-        progress(`${benchCase.name} ${contender} ${round}/${rounds} ${error instanceof PeerMissing ? "left out" : "failed"}`);
+        const reason = error instanceof Error ? error.message : String(error);
+        if (error instanceof PeerMissing) missing.push(`${contender}: ${reason}`);
+        else failures.push({ contender, round, reason, ...stopOf(error), rounds: measured.get(contender) ?? [] });
+        progress(`${benchCase.name} ${contender} ${round}/${rounds} ${error instanceof PeerMissing ? "left out" : "failed"}: ${reason}`);
       }
     }
   }
   const contenders = [...measured].filter(([, all]) => all.length === rounds).map(([contender, all]) => summarize(contender, all));
   return { benchCase, contenders, failures, missing };
+}
+
+function stopOf(error: unknown): Pick<Failure, "stoppedAt"> {
+  return error instanceof NoProgress ? { stoppedAt: error.counts } : {};
 }
 
 function summarize(contender: string, rounds: readonly Measurement[]): ContenderResult {

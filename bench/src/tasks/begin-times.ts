@@ -1,6 +1,7 @@
 import { setTimeout as pause } from "node:timers/promises";
 import { openPlainQueue } from "../contenders/open-plain-queue.ts";
 import type { PlainQueueOptions } from "../contenders/plain-queue.ts";
+import { during } from "../process/headway.ts";
 import type { Task } from "../process/stage.ts";
 import { monotonicMs } from "./monotonic-ms.ts";
 
@@ -27,7 +28,9 @@ export const beginTimes: Task<BeginTimesParams, null, BeginTimes> = async ({ con
       begun.push([seq, monotonicMs()]);
       if (seq === slow.seq) await pause(slow.ms);
     }, 1);
-    while ((await queue.unfinished()) > 0) await pause(lookAgainMs);
+    await during({ what: "jobs began in this process", done: () => begun.length }, async () => {
+      while ((await queue.unfinished()) > 0) await pause(lookAgainMs);
+    });
     await worker.stop();
     return null;
   });

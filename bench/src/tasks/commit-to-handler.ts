@@ -1,6 +1,7 @@
 import { setTimeout as pause } from "node:timers/promises";
 import { Keyline } from "keyline";
 import pg from "pg";
+import { oneByOne } from "../process/headway.ts";
 import type { Task } from "../process/stage.ts";
 
 const untilIdleMs = 5;
@@ -66,10 +67,10 @@ export const commitToHandler: Task<CommitToHandlerParams, CommitToHandler, { rea
   let seq = 0;
   const alternate = async (times: number): Promise<CommitToHandler> => {
     const [ownMs, foreignMs]: [number[], number[]] = [[], []];
-    for (let turn = 0; turn < times; turn++) {
+    await oneByOne(times, "pairs of jobs were handled", async () => {
       ownMs.push(await own(seq++));
       foreignMs.push(await foreign(seq++));
-    }
+    });
     return { ownMs, foreignMs };
   };
   await alternate(lead);

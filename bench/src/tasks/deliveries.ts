@@ -42,12 +42,8 @@ export class Deliveries {
     this.#irregularity ??= irregularity;
   }
 
-  /** Resolves when that many messages have come to everybody; rejects when none has for 20 seconds. */
-  async reach(messages: number): Promise<void> {
-    try {
-      await this.#complete.reach(messages, "messages came to everybody");
-    } catch (error) {
-      throw new Error(this.#irregularity ?? "Nothing irregular came before.", { cause: error });
-    }
+  /** Resolves when that many messages have come to everybody. */
+  reach(messages: number): Promise<void> {
+    return this.#complete.reach(messages, "messages came to everybody", () => this.#irregularity);
   }
 }

@@ -1,5 +1,6 @@
 import { openPlainQueue } from "../contenders/open-plain-queue.ts";
 import type { PlainQueue, PlainQueueOptions } from "../contenders/plain-queue.ts";
+import { during } from "../process/headway.ts";
 import type { Task } from "../process/stage.ts";
 import { Ledger } from "./ledger.ts";
 
@@ -83,7 +84,7 @@ class RefilledQueue {
       lastAt = performance.now();
       finish();
     }, concurrency);
-    await finished;
+    await during({ what: "jobs of this run were delivered", of: jobs, done: () => this.#ledger.distinct - first }, () => finished);
     await worker.stop();
     return ((jobs - 1) * 1_000) / (lastAt - firstAt);
   }

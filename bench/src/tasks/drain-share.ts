@@ -1,6 +1,7 @@
 import { setTimeout as pause } from "node:timers/promises";
 import { openPlainQueue } from "../contenders/open-plain-queue.ts";
 import type { PlainQueueOptions } from "../contenders/plain-queue.ts";
+import { during } from "../process/headway.ts";
 import type { Task } from "../process/stage.ts";
 
 export interface DrainShareParams {
@@ -17,21 +18,16 @@ export interface Share {
 }
 
 const lookAgainMs = 50;
-const patienceMs = 20_000;
 
-/** Processes jobs that wait already, together with other processes, until none is left or nothing has moved for 20 seconds. */
+/** Processes jobs that wait already, together with other processes, until none is left. */
 export const drainShare: Task<DrainShareParams, null, Share> = async ({ contender, options, workers, concurrency }, stage) => {
   const queue = await openPlainQueue(contender, options);
   const handled: number[] = [];
   await stage.measure(async () => {
     const running = await Promise.all(Array.from({ length: workers }, () => queue.work((seq) => void handled.push(seq), concurrency)));
-    let left = Infinity;
-    for (let lastMove = performance.now(); left > 0 && performance.now() - lastMove < patienceMs;) {
-      await pause(lookAgainMs);
-      const now = await queue.unfinished();
-      if (now < left) lastMove = performance.now();
-      left = now;
-    }
+    await during({ what: "jobs came to this process", done: () => handled.length }, async () => {
+      while ((await queue.unfinished()) > 0) await pause(lookAgainMs);
+    });
     await Promise.all(running.map((worker) => worker.stop()));
     return null;
   });

@@ -2,11 +2,12 @@ import { setTimeout as pause } from "node:timers/promises";
 import { EffectsTable, type EffectCount } from "../contenders/effects-table.ts";
 import { openEffectQueue } from "../contenders/open-effect-queue.ts";
 import type { EffectMode, EffectQueueOptions } from "../contenders/effect-queue.ts";
+import { during } from "../process/headway.ts";
 import type { Task } from "../process/stage.ts";
 import type { Drained } from "./drain.ts";
+import { Progress } from "./progress.ts";
 
 const betweenLooksMs = 5;
-const silenceLimitMs = 20_000;
 
 export interface EffectsParams {
   readonly contender: string;
@@ -29,15 +30,18 @@ export const effects: Task<EffectsParams, Drained, { readonly effects: EffectCou
   const queue = await openEffectQueue(contender, options);
   await queue.addAll(jobs);
   await table.flushServer();
-  const handled = new Count();
-  const worker = await queue.work(mode, (count) => handled.add(count));
-  await handled.reach(lead);
+  const handled = new Progress();
+  const worker = await queue.work(mode, (count) => (handled.value += count));
+  await handled.reach(lead, "jobs were handled");
   await stage.measure(async () => {
     const start = performance.now();
     const timedJobs = jobs - handled.value;
-    await handled.reach(jobs);
+    await handled.reach(jobs, "jobs were handled");
     // Nobody looks at the table before every handler has run: the looks would cost the contender that is measured.
-    while ((await table.count()).total < jobs) await pause(betweenLooksMs);
+    let committed = 0;
+    await during({ what: "effects were committed", of: jobs, done: () => committed }, async () => {
+      while ((committed = (await table.count()).total) < jobs) await pause(betweenLooksMs);
+    });
     return { timedJobs, elapsedMs: performance.now() - start };
   });
   await worker.stop();
@@ -46,23 +50,3 @@ export const effects: Task<EffectsParams, Drained, { readonly effects: EffectCou
   await table.close();
   return found;
 };
-
-class Count {
-  value = 0;
-  #changedAt = performance.now();
-
-  add(count: number): void {
-    this.value += count;
-    this.#changedAt = performance.now();
-  }
-
-  /** Rejects when nothing has been added for 20 seconds. */
-  async reach(value: number): Promise<void> {
-    while (this.value < value) {
-      if (performance.now() - this.#changedAt > silenceLimitMs) {
-        throw new Error(`${this.value} of ${value} jobs were handled, then none for 20 s.`);
-      }
-      await pause(betweenLooksMs);
-    }
-  }
-}

@@ -3,6 +3,7 @@ import { Keyline, type Stream } from "keyline";
 import pg from "pg";
 import { inChunks } from "../contenders/in-flight.ts";
 import { payloadsOf, type Payload } from "../contenders/payload.ts";
+import { oneByOne } from "../process/headway.ts";
 import type { Task } from "../process/stage.ts";
 
 const untilIdleMs = 500;
@@ -38,9 +39,9 @@ export const histories: Task<HistoriesParams, Histories, { readonly irregularity
   await pause(untilIdleMs);
   const alternate = async (times: number): Promise<Histories> => {
     const latenciesMs: number[][] = streams.map(() => []);
-    for (let turn = 0; turn < times; turn++) {
+    await oneByOne(times, "histories of each stream were read", async () => {
       for (const [index, stream] of streams.entries()) latenciesMs[index]?.push(await stream.ask());
-    }
+    });
     return { latenciesMs };
   };
   await alternate(lead);

@@ -1,5 +1,6 @@
 import { setTimeout as pause } from "node:timers/promises";
 import { Keyline, type Stream } from "keyline";
+import { rest } from "../process/headway.ts";
 import type { Task } from "../process/stage.ts";
 import type { IdleParams } from "./idle.ts";
 
@@ -23,10 +24,10 @@ export const idleStream: Task<IdleParams, { readonly elapsedMs: number }, { read
     return Math.max(followed, consumed) - before;
   };
   await runOne();
-  await pause(params.settlingMs);
+  await rest(params.settlingMs);
   await stage.measure(async () => {
     const start = performance.now();
-    await pause(params.forMs);
+    await rest(params.forMs);
     return { elapsedMs: performance.now() - start };
   });
   const woken = await runOne();

@@ -1,5 +1,6 @@
 import { setTimeout as pause } from "node:timers/promises";
 import { Keyline } from "keyline";
+import { rest } from "../process/headway.ts";
 import type { Task } from "../process/stage.ts";
 
 export interface IdleParams {
@@ -25,10 +26,10 @@ export const idle: Task<IdleParams, { readonly elapsedMs: number }, { readonly w
     while (handled === before) await pause(5);
   };
   await runOne();
-  await pause(params.settlingMs);
+  await rest(params.settlingMs);
   await stage.measure(async () => {
     const start = performance.now();
-    await pause(params.forMs);
+    await rest(params.forMs);
     return { elapsedMs: performance.now() - start };
   });
   const before = handled;

@@ -32,7 +32,7 @@ export class Ledger {
     this.#distinct.value++;
   }
 
-  /** Resolves when that many distinct jobs were delivered; rejects when none has come for 20 seconds. */
+  /** Resolves when that many distinct jobs were delivered. */
   reach(distinct: number): Promise<void> {
     return this.#distinct.reach(distinct, "jobs were delivered");
   }

@@ -1,5 +1,6 @@
 import { setTimeout as pause } from "node:timers/promises";
 import { openResultQueue, type ResultQueueOptions } from "../contenders/result-queue.ts";
+import { oneByOne } from "../process/headway.ts";
 import type { Task } from "../process/stage.ts";
 
 /** Long enough for every contender's worker to block again. */
@@ -27,10 +28,10 @@ export const pingResult: Task<PingResultParams, { readonly latenciesMs: readonly
     if (result !== seq) throw new Error(`Got the result ${result}, not ${seq}.`);
     return took;
   };
-  for (let seq = 0; seq < lead; seq++) await askOne(seq);
+  await oneByOne(lead, "jobs before the clock starts had results", askOne);
   await stage.measure(async () => {
     const latenciesMs: number[] = [];
-    for (let seq = lead; seq < lead + jobs; seq++) latenciesMs.push(await askOne(seq));
+    await oneByOne(jobs, "jobs had results", async (index) => latenciesMs.push(await askOne(lead + index)));
     return { latenciesMs };
   });
   await queue.close();

@@ -1,6 +1,7 @@
 import { setTimeout as pause } from "node:timers/promises";
 import { openPlainQueue } from "../contenders/open-plain-queue.ts";
 import type { PlainQueueOptions } from "../contenders/plain-queue.ts";
+import { oneByOne } from "../process/headway.ts";
 import type { Task } from "../process/stage.ts";
 
 /** Long enough for every contender's worker to have completed the job before and to block again. */
@@ -38,10 +39,10 @@ export const ping: Task<PingParams, { readonly latenciesMs: readonly number[] },
     await added;
     return end - start;
   };
-  for (let seq = 0; seq < lead; seq++) await sendOne(seq);
+  await oneByOne(lead, "jobs before the clock starts were handled", sendOne);
   await stage.measure(async () => {
     const latenciesMs: number[] = [];
-    for (let seq = lead; seq < lead + jobs; seq++) latenciesMs.push(await sendOne(seq));
+    await oneByOne(jobs, "jobs were handled", async (index) => latenciesMs.push(await sendOne(lead + index)));
     return { latenciesMs };
   });
   await worker.stop();

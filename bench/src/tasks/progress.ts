@@ -1,4 +1,4 @@
-const silenceLimitMs = 20_000;
+import { during } from "../process/headway.ts";
 
 /** A count that somebody waits for. */
 export class Progress {
@@ -15,23 +15,14 @@ export class Progress {
     if (value >= this.#awaited) this.#reached();
   }
 
-  /** Resolves when it is that high; rejects when it has not moved for 20 seconds. `what` names what is counted. */
-  async reach(value: number, what: string): Promise<void> {
+  /** Resolves when it is that high. `what` names what is counted, and `remark` what else is known of it. */
+  async reach(value: number, what: string, remark: () => string | undefined = () => undefined): Promise<void> {
     if (this.#value >= value) return;
-    let before = -1;
-    let watchdog: NodeJS.Timeout | undefined;
-    try {
-      await new Promise<void>((resolve, reject) => {
-        this.#awaited = value;
-        this.#reached = resolve;
-        watchdog = setInterval(() => {
-          if (this.#value === before) reject(new Error(`${this.#value} of ${value} ${what}, then nothing for 20 s.`));
-          before = this.#value;
-        }, silenceLimitMs);
-      });
-    } finally {
-      this.#awaited = Infinity;
-      clearInterval(watchdog);
-    }
+    const reached = new Promise<void>((resolve) => {
+      this.#awaited = value;
+      this.#reached = resolve;
+    });
+    await during({ what, of: value, done: () => this.#value, remark }, () => reached);
+    this.#awaited = Infinity;
   }
 }

@@ -1,6 +1,7 @@
 import { setTimeout as pause } from "node:timers/promises";
 import { openPlainChannel } from "../contenders/open-plain-channel.ts";
 import type { PlainChannelOptions } from "../contenders/plain-channel.ts";
+import { oneByOne } from "../process/headway.ts";
 import type { Task } from "../process/stage.ts";
 import { monotonicMs } from "./monotonic-ms.ts";
 
@@ -21,11 +22,11 @@ export const publishSpaced: Task<PublishSpacedParams, { readonly sentAtMs: reado
   const channel = await openPlainChannel(contender, options);
   await stage.measure(async () => {
     const sentAtMs: number[] = [];
-    for (let seq = 0; seq < messages; seq++) {
+    await oneByOne(messages, "messages were published", async (seq) => {
       await pause(untilIdleMs);
       sentAtMs.push(monotonicMs());
       await channel.publish(seq);
-    }
+    });
     return { sentAtMs };
   });
   await channel.close();

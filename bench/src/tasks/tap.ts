@@ -18,6 +18,9 @@ export const tap: Task<TapParams, null, { readonly irregularity: string | undefi
   const deliveries = new Deliveries(1, messages);
   const scanner = new SequenceScanner();
   const socket = connect(Number(port), hostname);
+  let isDone = false;
+  socket.on("error", (error) => deliveries.note(`Nothing more came: ${error.message}`));
+  socket.on("close", () => isDone || deliveries.note("Nothing more came: the server closed the connection"));
   socket.write("PSUBSCRIBE *\r\n");
   await once(socket, "data");
   socket.on("data", (bytes: Buffer) => scanner.scan(bytes, (seq) => deliveries.record(0, seq)));
@@ -25,6 +28,7 @@ export const tap: Task<TapParams, null, { readonly irregularity: string | undefi
     await deliveries.reach(messages);
     return null;
   });
+  isDone = true;
   socket.destroy();
   return { irregularity: deliveries.irregularity };
 };
