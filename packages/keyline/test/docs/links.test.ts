@@ -27,6 +27,26 @@ test.each(documents)("%s links to files that are there", (file) => {
   expect(linksOf(textOf(file)).filter((target) => !existsSync(join(root, dirname(file), target)))).toEqual([]);
 });
 
+/** Headings as their anchors; what looks like one in a program is none. */
+function anchorsOf(text: string): ReadonlySet<string> {
+  const headings = text.replaceAll(/^```.*?^```/gms, "").matchAll(/^#+ (.*)$/gm);
+  return new Set(
+    Array.from(headings, ([, heading = ""]) =>
+      heading
+        .toLowerCase()
+        .replaceAll(/[^\w -]/g, "")
+        .trim()
+        .replaceAll(" ", "-"),
+    ),
+  );
+}
+
+test.each(documents)("%s links to headings that are there", (file) => {
+  const targets = [...textOf(file).matchAll(/\]\(([^)\s:]*)#([^)\s]+)\)/g)].filter(([, path = ""]) => path === "" || path.endsWith(".md"));
+  const isThere = (path: string, anchor: string): boolean => anchorsOf(textOf(path === "" ? file : join(dirname(file), path))).has(anchor);
+  expect(targets.filter(([, path = "", anchor = ""]) => !isThere(path, anchor)).map(([link]) => link)).toEqual([]);
+});
+
 test("every file that the internals name is there", () => {
   const named = [...textOf("docs/internals.md").matchAll(/`([a-z/-]+\.(?:ts|lua))`/g)].map(([, name = ""]) => name);
   expect(named.length).toBeGreaterThan(50);

@@ -85,9 +85,10 @@ describe.concurrent("every ts snippet runs, ends, and prints what it says", () =
       const stage = await openStage();
       await createTable(stage);
       const file = join(folder, `run-${snippet.index}.ts`);
-      // The snippets use the default prefix: each has a numbered database of Valkey to itself.
+      // Each has a numbered database of Valkey, and a prefix: what is published on a channel is heard in all databases.
       const valkeyUrl = `${stage.valkeyUrl.replace(/\/$/, "")}/${1 + (snippet.index % 63)}`;
       const program = toProgram(snippet)
+        .replaceAll("new Keyline({", `new Keyline({ prefix: "kl${snippet.index}",`)
         .replaceAll("valkey://localhost:6379", valkeyUrl)
         .replaceAll("postgres://localhost/sales", stage.databaseUrl);
       writeFileSync(file, program);

@@ -7,7 +7,7 @@ import { eventually, openStage, type Stage } from "../support/stage.ts";
 
 // The guide says which rights are enough. These are read out of it, and are all that the users here have.
 
-const guide = readFileSync(new URL("../../../../docs/guides/queue.md", import.meta.url), "utf8");
+const guide = readFileSync(new URL("../../../../docs/guides/queue-operate.md", import.meta.url), "utf8");
 const section = guide.slice(guide.indexOf("## Rights"), guide.indexOf("\n## ", guide.indexOf("## Rights") + 1));
 const blockOf = (language: string): string => new RegExp(`\`\`\`${language}\\n(.*?)\`\`\``, "s").exec(section)?.[1] ?? "";
 
