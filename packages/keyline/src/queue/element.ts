@@ -180,6 +180,12 @@ export function beginning(raw: string, element: Element | undefined): string {
   return raw;
 }
 
+/** Whether its result is kept, as the element says. */
+export function isKept(raw: string): boolean {
+  const dataAt = raw.indexOf(',"data":');
+  return /,"keep":[1-9]/.test(dataAt < 0 ? raw : raw.slice(0, dataAt));
+}
+
 /** What the beginning of an element shows, if Keyline wrote it. */
 export interface Head {
   readonly id: string;

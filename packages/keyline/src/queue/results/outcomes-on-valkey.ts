@@ -1,13 +1,9 @@
 import type { QueueStore } from "../../valkey/queue/queue-store.ts";
-import { readEverywhere } from "../add/everywhere.ts";
-import { decodeElement } from "../element.ts";
+import { isKept, readHead } from "../element.ts";
 import { findElement, findElements, type FoundElement } from "../jobs/job-finder.ts";
 import type { ListEnds } from "../jobs/second-look.ts";
 import { readWhy } from "../letters/dead-letter.ts";
 import { none, open, type Found, type OutcomeShelf } from "./found.ts";
-
-/** More are not named in each look at a page. */
-const mostNamed = 100;
 
 /** What became of the jobs of a plain queue: everything is on Valkey. What has not ended is found only by looking through the queue. */
 export class OutcomesOnValkey implements OutcomeShelf {
@@ -23,24 +19,11 @@ export class OutcomesOnValkey implements OutcomeShelf {
 
   async seek(ids: ReadonlySet<string>, ends: ListEnds): Promise<ReadonlyMap<string, boolean>> {
     const there = new Map<string, boolean>();
-    if (ids.size <= mostNamed) {
-      for (const { raw } of await this.#findFew([...ids], ends)) {
-        const { id, keepMs = 0 } = decodeElement(raw);
-        there.set(id, keepMs > 0);
-      }
-      return there;
-    }
-    await readEverywhere(this.#store, async (key) => {
-      if (there.size === ids.size) return;
-      for await (const found of this.#store.reads.seek(key)) {
-        for (const [id, isKept] of found) if (ids.has(id)) there.set(id, isKept);
-        if (there.size === ids.size) return;
-      }
-    });
+    for (const { raw } of await this.#findElements([...ids], ends)) there.set(readHead(raw)?.id ?? "", isKept(raw));
     return there;
   }
 
-  async #findFew(ids: readonly string[], ends: ListEnds): Promise<FoundElement[]> {
+  async #findElements(ids: readonly string[], ends: ListEnds): Promise<FoundElement[]> {
     const [first, ...others] = ids;
     if (first === undefined) return [];
     if (others.length > 0) return findElements(this.#store, ids, ends);

@@ -88,18 +88,9 @@ export class Reads {
   }
 
   /** The ids in `key` (waiting, scheduled, a held list, a line, or all lines) of jobs that Keyline wrote, in pages. */
-  ids(key: string): AsyncGenerator<readonly string[]> {
-    return this.#census(key, "");
-  }
-
-  /** The same, and of each whether its result is kept. */
-  async *seek(key: string): AsyncGenerator<ReadonlyMap<string, boolean>> {
-    for await (const ids of this.#census(key, "kept")) yield new Map(ids.map((id) => [id.slice(1), id.startsWith("1")]));
-  }
-
-  async *#census(key: string, what: string): AsyncGenerator<readonly string[]> {
+  async *ids(key: string): AsyncGenerator<readonly string[]> {
     for (let place = "0"; ;) {
-      const [next, ...ids] = (await census.run(this.#connection, [key, place, censusPage, what])) as [string, ...string[]];
+      const [next, ...ids] = (await census.run(this.#connection, [key, place, censusPage])) as [string, ...string[]];
       yield ids;
       if (next === "") return;
       place = next;

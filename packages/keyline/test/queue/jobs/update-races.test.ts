@@ -192,6 +192,30 @@ test("a job whose delivery is still under way runs with what it was changed to",
   await again.stop();
 });
 
+test("a job whose element is still to be moved is put back by the worker that takes it, for the rest of its time", async () => {
+  const through = stage.keyline({ valkey: `valkey://127.0.0.1:${proxy.port}` });
+  const queue = keyline.queue<number>("unmoved", { transactional: true });
+  const { id } = await queue.add(1);
+  await eventually("it waits", async () => (await queue.counts()).waiting === 1);
+  const late = gate();
+  const { held } = proxy;
+  proxy.holdRequest((bytes) => bytes.toString("latin1").includes("\r\ndelay\r\n"), late.opened);
+  const updating = through.queue<number>("unmoved", { transactional: true }).update(id, { data: 2, delay: 3_600_000 });
+  await eventually("it is about to be moved", () => proxy.held > held);
+  const ran: number[] = [];
+  const worker = queue.work(({ data }) => void ran.push(data));
+  await eventually("it was put back", async () => (await queue.counts()).scheduled === 1);
+  proxy.passAll();
+  late.open();
+  expect(await updating).toEqual({ updated: true, state: "scheduled" });
+  expect(ran).toEqual([]);
+  expect(await queue.counts()).toMatchObject({ scheduled: 1, waiting: 0, running: 0 });
+  expect(await queue.update(id, { delay: 0 })).toMatchObject({ updated: true });
+  await eventually("it ran", () => ran.length === 1);
+  expect(ran).toEqual([2]);
+  await worker.stop();
+});
+
 test("what was changed stays so when Valkey loses its memory", async () => {
   const queue = keyline.queue<number>("flushed", { transactional: true });
   const [first, second] = await queue.addMany([{ data: 1 }, { data: 2, delay: 3_600_000 }]);

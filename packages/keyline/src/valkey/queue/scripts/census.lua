@@ -2,7 +2,6 @@
 --
 -- KEYS  1 a list (waiting, held), sorted set (scheduled, a group's line) or hash (lines)
 -- ARGV  1 first place, or of a hash the cursor  2 how many
---       3 'kept': each id comes behind '1' where its element says that its result is kept, else behind '0'
 -- RETURN  { what the next page begins with, or '' at the end, id of each that Keyline wrote, ... }
 
 local kind = redis.call('TYPE', KEYS[1]).ok
@@ -11,10 +10,6 @@ local function read(found)
   -- In a group's line its due time may be in front.
   local element = string.match(found, '^%d+|(.*)$') or found
   local id = string.match(element, '^{"id":"([^"\\]+)"') or string.match(element, '^{"attempts":%d+,"id":"([^"\\]+)"')
-  if id and ARGV[3] == 'kept' then
-    local data_at = string.find(element, ',"data":', 1, true) or #element
-    id = (string.find(string.sub(element, 1, data_at), ',"keep":[1-9]') and '1' or '0') .. id
-  end
   if id then ids[#ids + 1] = id end
 end
 
