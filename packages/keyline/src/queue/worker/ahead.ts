@@ -76,8 +76,8 @@ export class Ahead<Data> {
     const allowance = isGated ? 0 : this.#allowance();
     const free = room() - expected();
     const places = free + allowance - this.#jobs.length;
-    // Nobody sends a command for a few jobs more that cannot begin yet.
-    if (free <= 0 && finished === 0 && places * 2 < allowance) return 0;
+    // What cannot begin yet is asked for by the command that hands in an end: whoever was just woken by one job has none to ask for.
+    if (free <= 0 && finished === 0) return 0;
     return Math.max(0, Math.min(places, largestTake + Math.ceil(allowance / 2)));
   }
 

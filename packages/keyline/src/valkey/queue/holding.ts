@@ -158,11 +158,14 @@ export class Holding {
     return reply === 2 ? "cancelled" : reply === 1 ? "done" : "missing";
   }
 
-  /** Puts jobs that have not begun back at the head of the queue, given with the newest first. False when the worker's lease is lost. */
+  /**
+   * Puts jobs that have not begun back at the head of the queue, given with the newest first. False when the worker's lease is lost. What the worker takes next must
+   * find them there: so it goes by its text, and not a second time behind that take where the server does not know the script.
+   */
   async giveBack(worker: string, places: readonly HeldPlace[]): Promise<boolean> {
     const { workers, waiting } = this.#keys;
     const values = [workers, this.#keys.held(worker), waiting, worker, ...places.flatMap(({ place, begins }) => [place, begins])];
-    return (await giveBack.run(this.#connection, values)) === 1;
+    return (await giveBack.runByText(this.#connection, values)) === 1;
   }
 
   /** Gives a grouped job back whose turn it is not. False when the worker does not hold it. */
