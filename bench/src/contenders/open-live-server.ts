@@ -6,6 +6,7 @@ const implementations: Readonly<Record<string, () => Promise<OpenLiveServer>>> =
   "keyline-history": async () => (await import("./keyline-gateway.ts")).openKept,
   "socket.io": async () => (await import("./socket-io-server.ts")).open,
   "bare-sse": async () => (await import("./bare-sse.ts")).open,
+  "bare-sse-history": async () => (await import("./bare-sse-history.ts")).open,
 };
 
 export async function openLiveServer(contender: string, options: LiveServerOptions): Promise<LiveServer> {
@@ -20,4 +21,8 @@ export function publisherFor(contender: string): string {
   return publishers[contender] ?? contender;
 }
 
-const publishers: Readonly<Record<string, string>> = { "bare-sse": "pub-sub", "socket.io": "socket.io-room" };
+const publishers: Readonly<Record<string, string>> = {
+  "bare-sse": "pub-sub",
+  "bare-sse-history": "pub-sub",
+  "socket.io": "socket.io-room",
+};

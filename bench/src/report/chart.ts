@@ -8,6 +8,7 @@ import { machineLine, type Machine } from "./machine.ts";
 
 const captions: Readonly<Record<string, string>> = {
   "bare-sse": "bare SSE, no library",
+  "bare-sse-history": "bare SSE, no library",
   blmove: "BLMOVE, no library",
   emmett: "Emmett",
   floor: "floor, no library",

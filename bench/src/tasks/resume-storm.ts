@@ -2,6 +2,7 @@ import { setTimeout as pause } from "node:timers/promises";
 import { EventParser } from "../contenders/event-parser.ts";
 import { EventStream } from "../contenders/event-stream.ts";
 import { inWaves } from "../contenders/in-flight.ts";
+import { publisherFor } from "../contenders/open-live-server.ts";
 import { openPlainChannel } from "../contenders/open-plain-channel.ts";
 import type { PlainChannelOptions } from "../contenders/plain-channel.ts";
 import type { Task } from "../process/stage.ts";
@@ -12,6 +13,8 @@ const publishEveryMs = 50;
 const mostMessages = 10_000;
 
 export interface ResumeStormParams {
+  /** Whose servers these are. */
+  readonly contender: string;
   readonly options: PlainChannelOptions;
   /** Where the clients are first, and where they come back to. */
   readonly urls: readonly [first: string, second: string];
@@ -29,10 +32,10 @@ export interface ResumedStorm {
 
 /** Clients of a channel with history, all of which are cut at once and come back with their cursors, while publishing goes on. */
 export const resumeStorm: Task<ResumeStormParams, ResumedStorm, { readonly irregularity: string | undefined }> = async (
-  { options, urls: [first, second], connections, awayMs },
+  { contender, options, urls: [first, second], connections, awayMs },
   stage,
 ) => {
-  const channel = await openPlainChannel("keyline-history", options);
+  const channel = await openPlainChannel(publisherFor(contender), options);
   const deliveries = new Deliveries(connections, mostMessages);
   const clients = Array.from({ length: connections }, (_, receiver) => new Client(receiver, options.name, deliveries));
   await inWaves(connections, (index) => connectTo(first, clients[index]));
