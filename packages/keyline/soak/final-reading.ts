@@ -8,6 +8,13 @@ interface EffectRow {
   readonly at: number;
 }
 
+interface TourEffect {
+  readonly msg: string;
+  /** A step, or `end`. */
+  readonly part: string;
+  readonly value: string;
+}
+
 interface DeadRow {
   readonly msg: string;
   readonly attempts: number;
@@ -25,6 +32,10 @@ export interface FinalReading {
   readonly orders: readonly string[];
   readonly effects: readonly EffectRow[];
   readonly ordersDead: readonly DeadRow[];
+  readonly tourEffects: readonly TourEffect[];
+  /** Tours that are remembered as cancelled. */
+  readonly toursCancelled: readonly string[];
+  readonly toursDead: readonly string[];
   readonly mailsDead: readonly string[];
   /** What the accounts say, and what the transfers come to. */
   readonly accounts: readonly { readonly total: number; readonly transfers: number }[];
@@ -53,6 +64,11 @@ export async function readFinal(stage: SoakStage): Promise<FinalReading> {
     orders: (await rows<{ msg: string }>("SELECT msg FROM orders")).map(({ msg }) => msg),
     effects: await rows<EffectRow>("SELECT msg, attempt, proc, (extract(epoch FROM at) * 1000)::float8 AS at FROM effects ORDER BY at"),
     ordersDead: await rows<DeadRow>("SELECT data->>'msg' AS msg, attempts FROM keyline.job WHERE queue = 'orders' AND state = 'dead'"),
+    tourEffects: await rows<TourEffect>("SELECT msg, part, value FROM tour_effects"),
+    toursCancelled: (await rows<{ id: string }>("SELECT id FROM keyline.outcome WHERE queue = 'tours' AND outcome = 'cancelled'")).map(
+      ({ id }) => id,
+    ),
+    toursDead: (await rows<{ id: string }>("SELECT id FROM keyline.job WHERE queue = 'tours' AND state = 'dead'")).map(({ id }) => id),
     mailsDead,
     accounts: await rows("SELECT total, (SELECT count(*)::integer FROM transfers WHERE account = id) AS transfers FROM accounts"),
     kept: (await messages("{news}:history")).map(({ msg }) => msg),
@@ -70,16 +86,21 @@ export async function readFinal(stage: SoakStage): Promise<FinalReading> {
 /** With all processes gone: what a queue has left, sessions in a transaction, rows that nobody will look at. */
 async function findResidue({ valkey, pool, shapes }: SoakStage): Promise<string[]> {
   const residue: string[] = [];
-  for (const queue of [shapes.orders, shapes.mails]) {
+  for (const queue of [shapes.orders, shapes.tours, shapes.mails]) {
     const { waiting, running, scheduled } = await queue.counts();
     if (waiting + running + scheduled > 0)
       residue.push(`queue ${queue.name} has ${waiting} waiting, ${running} running, ${scheduled} scheduled`);
   }
   for (const key of await valkey.keys(`${prefix}:{orders}:*`))
     if (!/:(epoch|gone|signals|rates:\d+|dead(:\w+)?)$/.test(key)) residue.push(`key ${key}`);
+  // A mark of a job that was cancelled stays for a while where the call or the worker was killed.
+  for (const key of await valkey.keys(`${prefix}:{tours}:*`))
+    if (!/:(epoch|gone|signals|ends|tracked|cancelled|gates|gated|rates:\d+|dead(:\w+)?)$/.test(key)) residue.push(`key ${key}`);
   for (const key of await valkey.keys(`${prefix}:{mails}:*`)) if (!/:(gone|rates:\d+|dead(:\w+)?)$/.test(key)) residue.push(`key ${key}`);
   const { rows } = await pool.query<{ what: string; count: number }>(
-    `SELECT 'open rows of jobs' AS what, count(*)::integer AS count FROM keyline.job WHERE state <> 'dead'
+    `SELECT 'open rows of jobs' AS what, count(*)::integer AS count FROM keyline.job WHERE state NOT IN ('dead', 'cancelled')
+     UNION ALL SELECT 'steps of jobs that have ended', count(*)::integer FROM keyline.step
+     UNION ALL SELECT 'signals to jobs that have ended', count(*)::integer FROM keyline.job_signal
      UNION ALL SELECT 'events without a place', count(*)::integer FROM keyline.event WHERE position < 0
      UNION ALL SELECT 'unpublished messages', count(*)::integer FROM keyline.message
      UNION ALL SELECT 'sessions idle in a transaction', count(*)::integer FROM pg_stat_activity WHERE state LIKE 'idle in transaction%'`,

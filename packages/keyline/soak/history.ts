@@ -2,12 +2,18 @@ import { openSync, readdirSync, readFileSync, writeSync } from "node:fs";
 import { join } from "node:path";
 
 /**
- * What somebody does, named after what it is done to: `orders` is the transactional queue, `mails` the plain one, `news` the channel,
+ * What somebody does, named after what it is done to: `orders` is the transactional queue, `tours` the one whose jobs go in steps, `mails` the plain one, `news` the channel,
  * `events` the transactional stream, `readings` the plain one.
  */
 export type Activity =
   | "orders.add"
   | "orders.run"
+  | "tours.add"
+  | "tours.run"
+  | "tours.step"
+  | "tours.cancel"
+  | "tours.signal"
+  | "tours.wait"
   | "mails.add"
   | "mails.run"
   | "news.publish"

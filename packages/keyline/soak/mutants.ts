@@ -192,4 +192,25 @@ export const mutants: readonly Mutant[] = [
     seeds: 4,
     edits: [{ find: "return { found: unknown, again, ended };", replace: "return { found: [], again: new Map(), ended };" }],
   },
+  {
+    name: "steps-forgotten",
+    what: "the effects of a step are committed, and that it was done is not remembered",
+    faults: ["kill"],
+    rules: ["I2"],
+    seeds: 1,
+    edits: [{ find: "await record.table.keep(tx, row, json);", replace: "" }],
+  },
+  {
+    name: "cancel-without-row",
+    what: "a cancel looks for the job on Valkey, and leaves its row as it is",
+    faults: ["kill"],
+    rules: ["I4"],
+    seeds: 2,
+    edits: [
+      {
+        find: "const found = await record.rows.cancel(ids);",
+        replace: `const found = new Map<string, "waiting" | "dead" | "cancelled">(ids.map((id) => [id, "waiting"]));`,
+      },
+    ],
+  },
 ];

@@ -32,6 +32,17 @@ export interface JobData {
   readonly work: number;
 }
 
+/**
+ * - `steps` ones do two steps and end, `flaky` ones fail once in between;
+ * - `sleeps` sleeps in between, and `signalled` waits for a signal, up to some seconds.
+ */
+type TourKind = "steps" | "flaky" | "sleeps" | "signalled";
+
+export interface TourData {
+  readonly msg: string;
+  readonly kind: TourKind;
+}
+
 export interface EventData {
   readonly msg: string;
   readonly key: string;
@@ -51,17 +62,19 @@ export interface Site {
   readonly history: HistoryWriter;
   readonly random: () => number;
   readonly orders: Queue<JobData, JobData, true>;
+  readonly tours: Queue<TourData, TourData, true>;
   readonly mails: Queue<JobData>;
   readonly news: Channel<{ readonly msg: string }>;
   readonly events: Stream<EventData, EventData, true>;
   readonly readings: Stream<EventData>;
 }
 
-export function openShapes(keyline: Keyline): Pick<Site, "orders" | "mails" | "news" | "events" | "readings"> {
+export function openShapes(keyline: Keyline): Pick<Site, "orders" | "tours" | "mails" | "news" | "events" | "readings"> {
   const rules = { lease: leaseMs, maxAttempts: 1_000, backoff };
   const key = (event: EventData): string => event.key;
   return {
     orders: keyline.queue<JobData>("orders", { ...rules, transactional: true }),
+    tours: keyline.queue<TourData>("tours", { ...rules, transactional: true, keepResult: 3_600_000 }),
     mails: keyline.queue<JobData>("mails", rules),
     news: keyline.channel<{ readonly msg: string }>("news", { history: { size: 1_000_000 } }),
     events: keyline.stream<EventData>("events", { transactional: true, key, retention: { maxLength: hotLength } }),

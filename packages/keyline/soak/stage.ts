@@ -19,6 +19,7 @@ export interface Line {
 const tables = `
   CREATE TABLE orders (msg text);
   CREATE TABLE effects (msg text, attempt integer, proc text, at timestamptz DEFAULT now());
+  CREATE TABLE tour_effects (msg text, part text, value text);
   CREATE TABLE accounts (id integer PRIMARY KEY, total integer);
   INSERT INTO accounts VALUES (1, 0), (2, 0);
   CREATE TABLE transfers (msg text, account integer);

@@ -4,12 +4,14 @@ import { checkMails } from "./mails.ts";
 import { checkNews } from "./news.ts";
 import { checkOrders } from "./orders.ts";
 import { checkEvents, checkReadings } from "./streams.ts";
+import { checkTours } from "./tours.ts";
 
 /** Everything that a run's history and the stores' last state contradict. */
 export function check(evidence: Evidence): Violation[] {
   return [
     ...checkCalm(evidence),
     ...checkOrders(evidence),
+    ...checkTours(evidence),
     ...checkMails(evidence),
     ...checkNews(evidence),
     ...checkEvents(evidence),

@@ -4,6 +4,12 @@ import type { Evidence } from "./evidence.ts";
 const activities: readonly Activity[] = [
   "orders.add",
   "orders.run",
+  "tours.add",
+  "tours.run",
+  "tours.step",
+  "tours.cancel",
+  "tours.signal",
+  "tours.wait",
   "mails.add",
   "mails.run",
   "news.publish",

@@ -3,6 +3,7 @@ import pg from "pg";
 import { setTimeout as sleep } from "node:timers/promises";
 import { connectionTo, deadlyAttempts, eventKeys, type EventData, type JobData, type JobKind, type Site } from "../site.ts";
 import type { Activity } from "../history.ts";
+import { TourGuide } from "./tours.ts";
 
 class RolledBack extends Error {}
 
@@ -23,22 +24,26 @@ export async function produce(site: Site, signal: AbortSignal): Promise<void> {
   const producer = new Producer(site, pool, signal);
   await Promise.all([
     ...["a", "b", "c"].map((thread) => producer.repeat(thread, "orders.add", (msg) => producer.addOrder(msg))),
+    ...["a", "b"].map((thread) => producer.repeat(thread, "tours.add", (msg) => producer.addTour(msg))),
     ...["a", "b"].map((thread) => producer.repeat(thread, "mails.add", (msg) => producer.addMail(msg))),
     producer.repeat("a", "news.publish", (msg) => producer.publish(msg)),
     producer.repeat("tx", "news.publish", (msg) => producer.publishWithin(msg)),
     ...["a", "b"].map((thread) => producer.repeat(thread, "events.append", (msg) => producer.appendEvent(msg))),
     producer.repeat("a", "readings.append", (msg) => producer.appendReading(msg)),
   ]);
+  await producer.guide.left();
   // A server that went away must not keep this from ending.
   await Promise.race([pool.end(), sleep(1_000)]);
 }
 
 class Producer {
+  readonly guide: TourGuide;
   readonly #site: Site;
   readonly #pool: pg.Pool;
   readonly #signal: AbortSignal;
 
   constructor(site: Site, pool: pg.Pool, signal: AbortSignal) {
+    this.guide = new TourGuide(site, signal);
     this.#site = site;
     this.#pool = pool;
     this.#signal = signal;
@@ -57,7 +62,7 @@ class Producer {
     const job = this.#job(msg);
     const options = isDeadly(job.kind) ? { maxAttempts: deadlyAttempts } : {};
     const dice = random();
-    if (dice < 0.2) return this.#try("orders.add", job, ofStatement, () => orders.add(job, options));
+    if (dice < 0.2) return void (await this.#try("orders.add", job, ofStatement, () => orders.add(job, options)));
     const within = async (tx: TransactionClient): Promise<void> => {
       await tx.query("INSERT INTO orders (msg) VALUES ($1)", [msg]);
       await orders.add(job, { ...options, tx });
@@ -65,9 +70,19 @@ class Producer {
       if (dice > 0.88) await sleep(300 + random() * 1_200);
       if (dice > 0.2 && dice < 0.28) throw new RolledBack("rolled back");
     };
-    if (dice < 0.7) return this.#try("orders.add", job, ofTransaction, () => keyline.transaction(within));
+    if (dice < 0.7) return void (await this.#try("orders.add", job, ofTransaction, () => keyline.transaction(within)));
     // Transactions of somebody else's: half of them on clients whose end cannot be seen.
     return this.#tryForeign(job, within, random() < 0.5);
+  }
+
+  async addTour(msg: string): Promise<void> {
+    const { keyline, tours, random } = this.#site;
+    const kind = (["steps", "flaky", "sleeps", "signalled"] as const)[Math.floor(random() * 4)] ?? "steps";
+    const tour = { msg: msg.replaceAll("/", ":"), kind };
+    const options = { id: tour.msg, ...(random() < 0.2 && { delay: Math.round(random() * 1_000) }) };
+    const add = async (): Promise<unknown> =>
+      random() < 0.5 ? tours.add(tour, options) : keyline.transaction((tx) => tours.add(tour, { ...options, tx }));
+    if (await this.#try("tours.add", tour, ofStatement, add)) await this.guide.follow(tour);
   }
 
   async addMail(msg: string): Promise<void> {
@@ -96,7 +111,7 @@ class Producer {
   async appendEvent(msg: string): Promise<void> {
     const { keyline, events, random } = this.#site;
     const event = this.#event(msg);
-    if (random() < 0.35) return this.#try("events.append", { msg }, ofStatement, () => events.append(event));
+    if (random() < 0.35) return void (await this.#try("events.append", { msg }, ofStatement, () => events.append(event)));
     await this.#try("events.append", { msg }, ofTransaction, () =>
       keyline.transaction(async (tx) => {
         await events.append(event, { tx });
@@ -146,15 +161,17 @@ class Producer {
     return { msg, kind, work: kind === "slow" ? Math.round(500 + random() * 2_000) : 0 };
   }
 
-  async #try(f: Activity, { msg, kind }: { msg: string; kind?: string }, endOf: EndOf, work: () => Promise<unknown>): Promise<void> {
+  async #try(f: Activity, { msg, kind }: { msg: string; kind?: string }, endOf: EndOf, work: () => Promise<unknown>): Promise<boolean> {
     const { history } = this.#site;
     history.write("invoke", { f, msg, kind });
     try {
       await work();
       history.write("ok", { f, msg, kind });
+      return true;
     } catch (error) {
       history.write(endOf(error), { f, msg, kind, note: `${codeOf(error)} ${String(error)}`.slice(0, 300) });
       if (!(error instanceof RolledBack)) await sleep(100);
+      return false;
     }
   }
 

@@ -1,12 +1,13 @@
-import type { Job, Transaction, Worker } from "keyline";
+import type { Job, Transaction } from "keyline";
 import { setTimeout as sleep } from "node:timers/promises";
 import { leaseMs, type JobData, type Site } from "../site.ts";
 import type { Activity } from "../history.ts";
+import { workOnTours } from "./tours.ts";
 
 const failure = new Error("this job fails");
 
 /** Works on both queues until it is stopped. Every second worker of the cast settles in batches. */
-export function work(site: Site): readonly Worker<JobData>[] {
+export function work(site: Site): void {
   const { orders, mails, history, settings } = site;
   const isBatch = Number(settings.slot.at(-1)) % 2 === 1;
   const workers = [
@@ -50,10 +51,9 @@ export function work(site: Site): readonly Worker<JobData>[] {
       { concurrency: 8 },
     ),
   ];
-  for (const worker of workers) {
+  for (const worker of [...workers, workOnTours(site)]) {
     worker.on("error", (error) => history.write("info", { f: "lease", note: error.message }));
   }
-  return workers;
 }
 
 async function begin({ history }: Site, f: Activity, { data, attempt }: Job<JobData>): Promise<void> {

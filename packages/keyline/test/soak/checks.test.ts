@@ -9,6 +9,9 @@ const clean: FinalReading = {
   orders: [],
   effects: [],
   ordersDead: [],
+  tourEffects: [],
+  toursCancelled: [],
+  toursDead: [],
   mailsDead: [],
   accounts: [],
   kept: [],
@@ -94,6 +97,64 @@ describe("of the transactional queue it is found", () => {
 
   test("that something is left behind", () => {
     expect(broken([], { residue: ["key soak:{orders}:held:x"] })).toEqual(["I5 something is left"]);
+  });
+});
+
+describe("of the queue whose jobs go in steps it is found", () => {
+  const tour = (msg: string, value = "b"): FinalReading["tourEffects"] => [
+    { msg, part: "out", value: "a" },
+    { msg, part: "back", value: "b" },
+    { msg, part: "end", value },
+  ];
+  const told = (f: Op["f"], note: string, rest: Partial<Op> = {}): Op => op("ok", f, { msg: "p-0", note, ...rest });
+  const adds = added("tours.add", "p-0");
+
+  test("nothing, where it has ended once, or was cancelled, and everybody was told so", () => {
+    const ops = [told("tours.step", "a", { token: "out" }), told("tours.wait", "value b"), told("tours.cancel", "unknown")];
+    expect(broken([...adds, ...ops], { tourEffects: tour("p-0") })).toEqual([]);
+    const cancelled = [told("tours.cancel", "running"), told("tours.wait", "JOB_CANCELLED")];
+    const settled = op("fail", "tours.run", { msg: "p-0", note: "JOB_CANCELLED" });
+    expect(broken([...adds, ...cancelled, settled], { tourEffects: tour("p-0").slice(0, 1), toursCancelled: ["p-0"] })).toEqual([]);
+    const lostAnswer = op("info", "tours.cancel", { msg: "p-0" });
+    expect(broken([...adds, lostAnswer, told("tours.cancel", "unknown")], { toursCancelled: ["p-0"] })).toEqual([]);
+  });
+
+  test("that one was lost, or a step was done twice or not at all", () => {
+    expect(broken(adds)).toEqual(["I1 1 acknowledged tours have neither come to their end nor been cancelled"]);
+    expect(broken(adds, { tourEffects: [...tour("p-0"), ...tour("p-0").slice(0, 1)] })).toEqual([
+      "I2 1 steps have their effect more than once",
+    ]);
+    expect(broken(adds, { tourEffects: tour("p-0").slice(1) })).toEqual(["I2 1 tours have come to their end without a step"]);
+    const other = told("tours.step", "c", { token: "out" });
+    expect(broken([...adds, other], { tourEffects: tour("p-0") })).toEqual(["I2 1 runs were given another value than that of the effects"]);
+  });
+
+  test("that a cancel and a settle have both won, or somebody was told what is not true", () => {
+    const cancelled = told("tours.cancel", "waiting");
+    expect(broken([...adds, cancelled], { tourEffects: tour("p-0"), toursCancelled: ["p-0"] })).toEqual([
+      "I4 1 tours are cancelled, and came to their end all the same",
+    ]);
+    expect(broken([...adds, cancelled], { tourEffects: tour("p-0") })).toEqual(["I4 1 cancels were told what is not true"]);
+    expect(broken([...adds, told("tours.cancel", "unknown")], { toursCancelled: ["p-0"] })).toEqual([
+      "I4 1 cancels were told what is not true",
+    ]);
+    expect(broken([...adds, cancelled, op("ok", "tours.run", { msg: "p-0" })], { toursCancelled: ["p-0"] })).toEqual([
+      "I4 1 settles were told what is not true",
+    ]);
+    expect(broken([...adds, told("tours.wait", "JOB_UNKNOWN")], { tourEffects: tour("p-0") })).toEqual([
+      "I4 1 those who waited were told what is not true",
+    ]);
+    expect(broken(adds, { tourEffects: tour("p-0", "b+go") })).toEqual(["I4 1 tours were signalled by nobody"]);
+    expect(broken(adds, { toursCancelled: ["p-0"] })).toEqual(["I3 1 tours are cancelled that nobody has cancelled"]);
+  });
+
+  test("that what was never added, or rolled back, took effect, or one is dead", () => {
+    expect(broken([], { tourEffects: tour("p-0") })).toEqual([
+      "I3 1 effects of tours that nobody added, or that were told not to be there",
+    ]);
+    expect(broken(adds, { toursCancelled: [], toursDead: ["p-0"], tourEffects: tour("p-0") })).toEqual([
+      "I7 1 tours are dead, whose attempts are not used up",
+    ]);
   });
 });
 
@@ -196,9 +257,8 @@ describe("of the streams it is found", () => {
 });
 
 describe("before the first fault", () => {
-  const again = op("invoke", "mails.run", { msg: "p-0", attempt: 2 });
-
   test("nothing is given to somebody else, unless the machine stood still", () => {
+    const again = op("invoke", "mails.run", { msg: "p-0", attempt: 2 });
     const ops = [...added("mails.add", "p-0"), again, op("ok", "mails.run", { msg: "p-0", attempt: 2 })];
     expect(broken(ops, {}, { faultsFrom: Infinity })).toEqual(["calm 1 jobs were given to somebody else without a reason"]);
     expect(broken([...ops, op("info", "stall")], {}, { faultsFrom: Infinity })).toEqual([]);

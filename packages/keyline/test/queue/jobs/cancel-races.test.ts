@@ -190,6 +190,27 @@ describe.each([{ transactional: false }, { transactional: true }])("cancel (tran
   });
 });
 
+/** What the first step of a call leaves, without its signal. */
+async function mark(queue: { readonly name: string }, id: string): Promise<void> {
+  await stage.valkey.hset(`${baseOf(queue.name)}cancelled`, id, `plain ${Date.now()} tag`);
+  await stage.valkey.hincrby(`${baseOf(queue.name)}gates`, "cancels", 1);
+}
+
+test("a job that is cancelled is not begun by the worker that takes it before the call has found it", async () => {
+  const queue = keyline.queue<number>("taken-first");
+  const { id } = await queue.add(1);
+  await queue.add(2);
+  await eventually("they wait", async () => (await queue.counts()).waiting === 2);
+  await mark(queue, id);
+  const ran: number[] = [];
+  const worker = queue.work(({ data }) => void ran.push(data));
+  await eventually("the other one ran", () => ran.includes(2));
+  await eventually("nothing is left", () => isEmpty(queue));
+  expect(ran).toEqual([2]);
+  await expect(queue.waitFor(id, { timeout: 10_000 })).rejects.toMatchObject({ code: "JOB_CANCELLED" });
+  await worker.stop();
+});
+
 test("a job that fails before its worker has heard that it was cancelled is not tried again", async () => {
   const queue = keyline.queue<number>("fails-first", { limits: { concurrency: 100 }, backoff: () => 3_600_000 });
   const begun = gate();
@@ -202,9 +223,7 @@ test("a job that fails before its worker has heard that it was cancelled is not 
   const told = new Promise<string>((resolve) => worker.on("cancelled", ({ id }) => resolve(id)));
   const { id } = await queue.add(1);
   await begun.opened;
-  // What the first step of a call leaves, without its signal.
-  await stage.valkey.hset(`${baseOf(queue.name)}cancelled`, id, `plain ${Date.now()} tag`);
-  await stage.valkey.hincrby(`${baseOf(queue.name)}gates`, "cancels", 1);
+  await mark(queue, id);
   failing.open();
   expect(await told).toBe(id);
   await eventually("it is nowhere", () => isEmpty(queue));
