@@ -1,13 +1,17 @@
 import { setTimeout as sleep } from "node:timers/promises";
+import { vanish } from "./vanishing.ts";
 
 const pages = ["/", "/shop", "/feed", "/reviews", "/api/shop/orders", "/api/reviews", "/healthz"];
 const visitSocketMs = 5_000;
+/** By then the gateway has given up a WebSocket that answers nothing. */
+const vanishedMs = 70_000;
 
-/** Browsers that come and go: they order, post and review, read pages, and stay on event streams and WebSockets for some seconds. */
+/** Browsers that come and go: they order, post and review, read pages, and stay on event streams and WebSockets for some seconds. Some vanish without closing. */
 export class Visitors {
   readonly #address: string;
   readonly #counts = new Map<string, number>();
   #visits: Promise<void>[] = [];
+  readonly #end = Promise.withResolvers<void>();
   #isOver = false;
 
   constructor(address: string) {
@@ -20,7 +24,11 @@ export class Visitors {
       this.#come(200, () => this.#talk());
     }
     for (let visitor = 0; visitor < 5; visitor++) this.#come(200, () => this.#listen("/v1/streams/Reviews/events?after=0-0"));
-    for (let visitor = 0; visitor < 3; visitor++) this.#come(500, () => this.#order());
+    for (let visitor = 0; visitor < 3; visitor++) {
+      this.#come(500, () => this.#vanish("event stream"));
+      this.#come(500, () => this.#vanish("WebSocket"));
+      this.#come(500, () => this.#order());
+    }
     this.#come(700, () => this.#post());
     this.#come(1_500, () => this.#review());
     this.#come(1_000, () => this.#browse());
@@ -28,6 +36,7 @@ export class Visitors {
 
   async end(): Promise<void> {
     this.#isOver = true;
+    this.#end.resolve();
     await Promise.all(this.#visits);
   }
 
@@ -93,6 +102,11 @@ export class Visitors {
     socket.send(JSON.stringify({ type: "subscribe", id: 1, channel: "tech_news" }));
     await sleep(500 + Math.random() * visitSocketMs);
     socket.close();
+  }
+
+  async #vanish(what: "event stream" | "WebSocket"): Promise<void> {
+    const visit = vanish(this.#address, what, vanishedMs);
+    this.#count(await Promise.race([visit, this.#end.promise.then(() => `${what} that has vanished, to the end`)]));
   }
 
   #send(path: string, body: unknown): Promise<Response> {
