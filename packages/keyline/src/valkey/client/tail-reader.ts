@@ -61,7 +61,9 @@ export class TailReader {
   wait(key: string, after: string, signal: AbortSignal): Promise<void> {
     const waiting = this.#waiters.wait(key, after, signal);
     this.#noteJoin(key, after);
-    return waiting;
+    return waiting.then(() => {
+      if (signal.aborted) this.#noteLeave();
+    });
   }
 
   join(key: string, waiter: TailWaiter): () => void {
@@ -69,8 +71,7 @@ export class TailReader {
     this.#noteJoin(key, waiter.after);
     return () => {
       leave();
-      // A read for nobody would keep the process alive.
-      if (this.#asked && this.#waiters.isEmpty) this.#interruptSoon();
+      this.#noteLeave();
     };
   }
 
@@ -83,6 +84,11 @@ export class TailReader {
   #noteJoin(key: string, after: string): void {
     if (!this.#asked) this.#joined.notify();
     else if (this.#waiters.isLeftOut(this.#asked, key, after)) this.#interruptSoon();
+  }
+
+  // A read for nobody would keep the process alive.
+  #noteLeave(): void {
+    if (this.#asked && this.#waiters.isEmpty) this.#interruptSoon();
   }
 
   #wakeAll(why: "broken" | "late"): void {

@@ -7,17 +7,18 @@ import { toTarget } from "../../../src/valkey/client/options.ts";
 import { StreamTails } from "../../../src/valkey/client/stream-tails.ts";
 import { eventually } from "../../support/stage.ts";
 
+function open(url: string): { readonly commands: ValkeyConnection; readonly tails: StreamTails } {
+  const connect = (silenceMs: number): ValkeyConnection => new ValkeyConnection(toTarget(url), { logger: silentLogger, silenceMs });
+  const commands = connect(5_000);
+  return {
+    commands,
+    tails: new StreamTails({ isCluster: false, commands, connect, isBefore: (a, b) => compareIds(a, b) < 0, logger: silentLogger }),
+  };
+}
+
 test("whoever begins to wait while the server is away goes on before it is back", async () => {
   const valkey = await startValkey();
-  const connect = (silenceMs: number): ValkeyConnection => new ValkeyConnection(toTarget(valkey.url), { logger: silentLogger, silenceMs });
-  const commands = connect(5_000);
-  const tails = new StreamTails({
-    isCluster: false,
-    commands,
-    connect,
-    isBefore: (a, b) => compareIds(a, b) < 0,
-    logger: silentLogger,
-  });
+  const { commands, tails } = open(valkey.url);
   const stopped = new AbortController();
   try {
     await commands.ensureReady(5_000);
@@ -34,3 +35,35 @@ test("whoever begins to wait while the server is away goes on before it is back"
     await valkey.stop();
   }
 }, 20_000);
+
+test("a read is ended when the last one who waited has gone, so that it does not keep the process", async () => {
+  const valkey = await startValkey();
+  const { commands, tails } = open(valkey.url);
+  const stopped = new AbortController();
+  const stayed = new AbortController();
+  const unblocked = async (): Promise<number> => {
+    const stats = await commands.client.info("commandstats");
+    return Number(/cmdstat_client\|unblock:calls=(\d+)/.exec(stats)?.[1] ?? 0);
+  };
+  const isReading = async (): Promise<boolean> => /cmd=xread/.test(String(await commands.client.client("LIST")));
+  try {
+    await commands.ensureReady(5_000);
+    // Whoever waits is woken early now and then.
+    const waitOn = async (signal: AbortSignal): Promise<void> => {
+      while (!signal.aborted) await tails.whenAfter("stream", "0-0", signal);
+    };
+    const waits = [waitOn(stopped.signal), waitOn(stayed.signal)];
+    await eventually("it reads", isReading);
+    const before = await unblocked();
+    stopped.abort();
+    await waits[0];
+    expect(await unblocked()).toBe(before);
+    stayed.abort();
+    await waits[1];
+    await eventually("the read is ended", async () => (await unblocked()) > before);
+  } finally {
+    tails.close();
+    commands.close();
+    await valkey.stop();
+  }
+}, 60_000);
