@@ -1,5 +1,5 @@
 import { walkBegin, type Place, type WalkPlace } from "../../valkey/queue/cancels.ts";
-import type { AnyPlace, Replacement } from "../../valkey/queue/job-pages.ts";
+import type { AnyPlace, ReplacedState, Replacement } from "../../valkey/queue/job-pages.ts";
 import type { QueueStore } from "../../valkey/queue/queue-store.ts";
 import { readHead } from "../element.ts";
 import { walk } from "./job-walk.ts";
@@ -69,7 +69,7 @@ export async function replaceFound(
   store: QueueStore,
   { place, from }: FoundElement,
   replacement: Replacement,
-): Promise<"waiting" | "scheduled" | "blocked" | undefined> {
+): Promise<ReplacedState | undefined> {
   // Others were added or taken out in front of it meanwhile.
   let next: WalkPlace | undefined = { ...walkBegin, from, shifts: Number.MAX_SAFE_INTEGER };
   for (let count = 0; next && count < mostPages; count++) {

@@ -14,6 +14,7 @@
  *
  * _A take at the same time:_ before 1 and 2 the job is found with its worker. After that the worker asks the row: before 3 it notes that it has begun, and 3 changes nothing; after 3
  * it gets the new data, or puts the job back for the rest of its time.
+ * _A cancel at the same time:_ one that comes first finds the job where it is, as a job that is marked is not moved; on a transactional queue its row is cancelled.
  * _A settle at the same time:_ the row is gone, at 1 or at 3.
  * _A failed attempt, a promotion, an element that moves:_ all of it is done once more. What waits for its next attempt can be updated too.
  * _A relay or a rebuild with the row as it was:_ what they deliver says `again`, so workers ask the row.
@@ -27,6 +28,7 @@ import type { UpdatedRows } from "../../postgres/job/updated-rows.ts";
 import { KeylineError, toError } from "../../runtime/errors.ts";
 import { randomTag } from "../../runtime/ids.ts";
 import { isConnectionError } from "../../valkey/client/connection.ts";
+import type { ReplacedState } from "../../valkey/queue/job-pages.ts";
 import type { QueueStore } from "../../valkey/queue/queue-store.ts";
 import { committedRow } from "../add/committed.ts";
 import type { JobOutlet } from "../add/job-outlet.ts";
@@ -47,8 +49,6 @@ interface UpdatesParts {
   readonly record:
     { readonly database: Database; readonly rows: UpdatedRows; readonly outlet: Pick<JobOutlet, "pushCommitted"> } | undefined;
 }
-
-type Waits = "waiting" | "scheduled" | "blocked";
 
 const readyWithinMs = 5_000;
 /** A job that has moved so often is in the hands of workers. */
@@ -89,7 +89,7 @@ export class JobUpdates {
     const replacement = { old: found.raw, element, due, isMoved: priority !== undefined };
     try {
       const state = await replaceFound(this.#store, found, replacement);
-      return state && { updated: true, state };
+      return state && { updated: state !== "cancelled", state };
     } catch (error) {
       if (!isConnectionError(error)) throw error;
       return this.#afterLostAnswer(id, element, toError(error));
@@ -150,8 +150,8 @@ export class JobUpdates {
   }
 
   /** 4. Returns where it is then. */
-  async #place(written: JobRow, { rows, outlet }: NonNullable<UpdatesParts["record"]>): Promise<Waits | undefined> {
-    let state: Waits | undefined;
+  async #place(written: JobRow, { rows, outlet }: NonNullable<UpdatesParts["record"]>): Promise<ReplacedState | undefined> {
+    let state: ReplacedState | undefined;
     let row: JobRow | undefined = written;
     for (let tried = 0; row && tried < tries; tried++) {
       const { id, delay, priority }: JobRow = row;

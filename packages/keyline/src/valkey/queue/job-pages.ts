@@ -37,6 +37,9 @@ export interface Replacement {
   readonly isMoved: boolean;
 }
 
+/** Where the element is then, or why it was not replaced. */
+export type ReplacedState = "waiting" | "scheduled" | "blocked" | "cancelled";
+
 /** Where jobs are: see scripts/look.lua. */
 export type AnyPlace = Place | `held:${string}`;
 
@@ -101,15 +104,15 @@ export class JobPages {
     return { isThere: isThere === 1, next: next === "" ? undefined : nextPlace(next, bytes, taken) };
   }
 
-  /** Puts another element in the place of one, if it is on a page of where jobs wait. Returns where it is then. */
+  /** Puts another element in the place of one, if it is on a page of where jobs wait. Returns where it is then, or that it was cancelled. */
   async replace(
     place: Place,
     { from, size, shifts }: WalkPlace,
     { old, element, due, isMoved }: Replacement,
-  ): Promise<{ readonly state: "waiting" | "scheduled" | "blocked" | undefined; readonly next: WalkPlace | undefined }> {
+  ): Promise<{ readonly state: ReplacedState | undefined; readonly next: WalkPlace | undefined }> {
     const when = due === undefined ? ["", ""] : "at" in due ? ["at", due.at] : ["delay", due.delayMs];
     const values = [this.#keys.workers, place, from, size, shifts, old, element, ...when, isMoved ? 1 : 0];
-    const reply = (await replacePage.run(this.#connection, values)) as [string, number, number, "" | "waiting" | "scheduled" | "blocked"];
+    const reply = (await replacePage.run(this.#connection, values)) as [string, number, number, "" | ReplacedState];
     const [next, taken, bytes, state] = reply;
     return { state: state === "" ? undefined : state, next: next === "" ? undefined : nextPlace(next, bytes, taken) };
   }

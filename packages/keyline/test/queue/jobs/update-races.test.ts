@@ -174,6 +174,32 @@ describe("with an own way to PostgreSQL", () => {
   });
 });
 
+test("a job that is being cancelled stays where it is, so that it is found there", async () => {
+  const queue = keyline.queue<number>("cancelling");
+  const { id } = await queue.add(1);
+  await stage.valkey.hset(keyOf("cancelling", "cancelled"), id, `plain ${Date.now()} somebody `);
+  expect(await queue.update(id, { delay: 60_000 })).toEqual({ updated: false, state: "cancelled" });
+  expect(await queue.counts()).toMatchObject({ waiting: 1, scheduled: 0 });
+});
+
+test("updates race with cancels: a job that was cancelled does not run, and none is left behind", async () => {
+  for (const transactional of [false, true]) {
+    const queue = keyline.queue<number>(`cancels-${transactional}`, { transactional } as { transactional: false });
+    const ids = (await queue.addMany(Array.from({ length: 120 }, (_, data) => ({ data, delay: data % 2 === 0 ? 3_600_000 : 0 })))).map(
+      ({ id }) => id,
+    );
+    await eventually("they are there", async () => (await queue.counts()).waiting === 60 && (await queue.counts()).scheduled === 60);
+    const answers = await Promise.all(
+      ids.flatMap((id, index) => [
+        queue.update(id, index % 4 < 2 ? { delay: 3_600_000 } : { delay: 0, priority: "high" }).then(() => undefined),
+        queue.cancel(id),
+      ]),
+    );
+    expect(answers.filter((was) => was === "unknown" || was === "running")).toEqual([]);
+    await eventually("nothing is left", () => isEmpty(queue));
+  }
+});
+
 test("a job whose delivery is still under way runs with what it was changed to", async () => {
   const queue = keyline.queue<number>("undelivered", { transactional: true });
   const { id } = await queue.add(1);

@@ -7,7 +7,7 @@
 --       7 when it is due: '' as before, 'delay' in so many milliseconds, 'at' in milliseconds since 1970  8 the number
 --       9 1 where it is to go to the list of its priority, if it waits
 -- RETURN  { from where the next page goes on or '', what was taken out by now, how many bytes each had on the average, '' where it was not there,
---         else where it is: 'waiting', 'scheduled' or 'blocked' }
+--         else where it is: 'waiting', 'scheduled' or 'blocked'; 'cancelled' where it is marked, and then it stays as it is: who cancels it finds it there }
 
 local place, old, new = ARGV[1], ARGV[5], ARGV[6]
 local members, next_from, from, keys = read_page(place, ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4]))
@@ -111,6 +111,10 @@ local bytes, state = 0, ''
 for index, member in ipairs(members) do
   bytes = bytes + #member
   if state == '' and element_in(member) == old then
+    if mark_of(id_in(head)) == 'plain' then
+      state = 'cancelled'
+      break
+    end
     if place == 'scheduled' then
       state = replace_in_schedule(member)
     elseif is_list(place) then
