@@ -165,11 +165,22 @@ export class JobUpdates {
       const replacement = { old: found.raw, element, due: { delayMs: delay }, isMoved: element !== found.raw };
       state = (await replaceFound(this.#store, found, replacement)) ?? state;
       const now: JobRow | undefined = await rows.read(id);
-      const isSame = now?.priority === priority && Math.abs(now.delay - delay) < 1_000;
+      if (!now) {
+        await this.#dropSoon(id);
+        return state;
+      }
+      const isSame = now.priority === priority && Math.abs(now.delay - delay) < 1_000;
       if (state && isSame) return state;
       row = now;
     }
     return state;
+  }
+
+  /** It has ended meanwhile, and may have been moved behind the look of who cancelled it. A worker that takes its element finds no row, and drops it. */
+  async #dropSoon(id: string): Promise<void> {
+    const found = await findElement(this.#store, id);
+    if (!found || isHeld(found)) return;
+    await replaceFound(this.#store, found, { old: found.raw, element: found.raw, due: { delayMs: 0 }, isMoved: false });
   }
 
   /** What is left of it; undefined where it is there. */

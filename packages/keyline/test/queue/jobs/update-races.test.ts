@@ -200,6 +200,28 @@ test("updates race with cancels: a job that was cancelled does not run, and none
   }
 });
 
+test("a row that is gone before its element was moved leaves nothing behind", async () => {
+  const through = stage.keyline({ valkey: `valkey://127.0.0.1:${proxy.port}` });
+  const queue = keyline.queue<number>("gone", { transactional: true });
+  const { id } = await queue.add(1, { group: "g" });
+  await queue.add(2, { group: "g" });
+  await eventually("they are there", async () => (await queue.counts()).waiting === 1 && (await queue.counts()).blocked === 1);
+  const late = gate();
+  const { held } = proxy;
+  proxy.holdRequest((bytes) => bytes.toString("latin1").includes("\r\ndelay\r\n"), late.opened);
+  const updating = through.queue<number>("gone", { transactional: true }).update(id, { delay: 3_600_000 });
+  await eventually("it is about to be moved", () => proxy.held > held);
+  await stage.pool.query("DELETE FROM keyline.job WHERE queue = 'gone' AND id = $1", [id]);
+  proxy.passAll();
+  late.open();
+  await updating;
+  const ran: number[] = [];
+  const worker = queue.work(({ data }) => void ran.push(data));
+  await eventually("nothing is left", () => isEmpty(queue));
+  expect(ran).toEqual([2]);
+  await worker.stop();
+});
+
 test("a job whose delivery is still under way runs with what it was changed to", async () => {
   const queue = keyline.queue<number>("undelivered", { transactional: true });
   const { id } = await queue.add(1);
