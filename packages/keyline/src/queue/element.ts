@@ -32,6 +32,12 @@ export interface Element {
   readonly parks: number;
   /** It is the child of another job, which is given what it returns. */
   readonly isChild: boolean;
+  /** On a plain queue: its mark as a child (scripts/family.lua). */
+  readonly parent: string | undefined;
+  /** On a plain queue: it has children, or had some. */
+  readonly isParent: boolean;
+  /** On a plain queue: why it is to die instead of being run, as a child of it is dead. */
+  readonly dies: string | undefined;
 }
 
 export interface NewElement {
@@ -53,6 +59,7 @@ export interface NewElement {
   readonly keepMs?: number | undefined;
   readonly parks?: number;
   readonly isChild?: boolean | undefined;
+  readonly isParent?: boolean | undefined;
 }
 
 export function encodeElement(job: NewElement): string {
@@ -73,6 +80,7 @@ export function encodeElement(job: NewElement): string {
     keepMs,
     parks = 0,
     isChild = false,
+    isParent = false,
   } = job;
   const head = attempts > 0 ? `{"attempts":${attempts},"id":"${id}"` : `{"id":"${id}"`;
   const options =
@@ -86,7 +94,8 @@ export function encodeElement(job: NewElement): string {
     (isLatest ? `,"latest":true` : "") +
     (schedule === undefined ? "" : `,"schedule":${schedule}`) +
     (keepMs === undefined ? "" : `,"keep":${keepMs}`) +
-    (isChild ? `,"child":true` : "");
+    (isChild ? `,"child":true` : "") +
+    (isParent ? `,"family":true` : "");
   return `${head},"at":${at}${parks > 0 ? `,"parks":${parks}` : ""}${options},"data":${dataJson}}`;
 }
 
@@ -109,6 +118,7 @@ export function withoutAttempts(raw: string): string {
   return raw.replace(countInFront, "{");
 }
 
+const markPattern = /^\S+ \d+ \S+ \S+$/;
 const stub = /^\{(?:"attempts":\d+,)?"cancelled":true,"id":"-"/;
 
 /** It stands for a job that was cancelled deep in a list: see cancel-page.lua. */
@@ -140,7 +150,10 @@ export function decodeElement(raw: string): Element {
     isLatest: fields["latest"] === true,
     schedule: fields["schedule"] === undefined ? undefined : readTick(fields["schedule"]),
     parks: typeof fields["parks"] === "number" ? fields["parks"] : 0,
-    isChild: fields["child"] === true,
+    isChild: fields["child"] === true || fields["parent"] !== undefined,
+    parent: typeof fields["parent"] === "string" && markPattern.test(fields["parent"]) ? fields["parent"] : undefined,
+    isParent: fields["family"] === true,
+    dies: typeof fields["dies"] === "string" ? fields["dies"] : undefined,
     keepMs: typeof fields["keep"] === "number" && fields["keep"] >= 0 ? Math.ceil(fields["keep"]) : undefined,
   };
 }

@@ -6,6 +6,9 @@ import type { Pausing } from "./steps/parked.ts";
 import type { Child } from "./options.ts";
 import type { Tick } from "./schedules/schedule-state.ts";
 
+/** Gives a job of a plain queue its family, where its handler asks for that. */
+export type FamilySource = (job: Job<unknown>, held: unknown) => Familial;
+
 /** One attempt at a unit of work, as its handler gets it. */
 export class Job<Data> extends Attempt {
   /** Unique within its queue; the caller's own or a new one. */
@@ -23,7 +26,10 @@ export class Job<Data> extends Attempt {
   /** @internal */
   isOver = false;
   readonly #note: ((job: Job<unknown>, value: unknown) => void) | undefined;
+  readonly #held: unknown;
+  readonly #source: FamilySource | undefined;
   #pausing: Pausing | undefined;
+  #own: Familial | undefined;
 
   /** @internal */
   constructor(fields: {
@@ -35,6 +41,9 @@ export class Job<Data> extends Attempt {
     readonly schedule: Tick | undefined;
     readonly group: string | undefined;
     readonly noteProgress?: (job: Job<unknown>, value: unknown) => void;
+    readonly family?: FamilySource | undefined;
+    /** What its worker has of it. */
+    readonly held?: unknown;
   }) {
     super();
     this.id = fields.id;
@@ -45,6 +54,8 @@ export class Job<Data> extends Attempt {
     this.schedule = fields.schedule;
     this.group = fields.group;
     this.#note = fields.noteProgress;
+    this.#source = fields.family;
+    this.#held = fields.held;
   }
 
   /**
@@ -79,7 +90,8 @@ export class Job<Data> extends Attempt {
   }
 
   /**
-   * What became of the job's children, in the order in which they were added, page by page as they are iterated. For handlers of `work` on transactional queues. Throws NOT_TRANSACTIONAL at once.
+   * What became of the job's children, in the order in which they were added, page by page as they are iterated. For handlers of `work`, and of `workBatch` on plain queues. Throws
+   * NOT_TRANSACTIONAL at once for those of `workBatch` on transactional queues.
    *
    * @example
    * for await (const { id, outcome, value } of job.children<number>()) total += value ?? 0;
@@ -89,10 +101,12 @@ export class Job<Data> extends Attempt {
   }
 
   /**
-   * Adds children within a step, so that a handler that is run again does not add them again: `childrenEnded` waits for them. Rejects, before anything is written, as `add` with `children`
-   * does; and with LEASE_LOST and NOT_TRANSACTIONAL.
+   * Adds children: on a transactional queue within a step, on a plain one under a `name`, so that a handler that is run again does not add them again. `childrenEnded` waits for them. Rejects,
+   * before anything is written, as `add` with `children` does, and where the name was used in this run; and with LEASE_LOST and NOT_TRANSACTIONAL.
    *
    * @example
+   * await job.addChildren(pages.map((page) => ({ queue: renders, data: page })), { name: "split" });
+   * // On a transactional queue:
    * await step("split", (tx) => job.addChildren(pages.map((page) => ({ queue: renders, data: page })), { tx }));
    * await job.childrenEnded();
    */
@@ -114,6 +128,7 @@ export class Job<Data> extends Attempt {
 
   get #family(): Familial {
     if (this.#pausing) return this.#pausing.family;
+    if (this.#source) return (this.#own ??= this.#source(this, this.#held));
     throw this.#refusal("have children");
   }
 

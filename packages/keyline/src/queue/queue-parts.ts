@@ -8,7 +8,8 @@ import type { StreamTails } from "../valkey/client/stream-tails.ts";
 import type { QueueStore } from "../valkey/queue/queue-store.ts";
 import type { Adder } from "./add/adder.ts";
 import type { JobOutlet } from "./add/job-outlet.ts";
-import type { QueueFamilies } from "./families/queue-families.ts";
+import type { PlainQueueFamilies } from "./families/plain-queue-families.ts";
+import type { OwnFamilies } from "./families/queue-families.ts";
 import type { Gatekeeper } from "./gates/gatekeeper.ts";
 import type { Canceller } from "./jobs/canceller.ts";
 import type { JobUpdates } from "./jobs/job-updates.ts";
@@ -27,13 +28,15 @@ import type { TransactionalAdder } from "./add/transactional-adder.ts";
 export interface QueueParts {
   readonly store: QueueStore;
   readonly adder: Adder;
-  /** These six only on a transactional queue. */
+  /** These five only on a transactional queue. */
   readonly record: JobRecord | undefined;
   readonly transactionalAdder: TransactionalAdder | undefined;
   readonly deadTable: DeadTable | undefined;
   readonly signals: JobSignals | undefined;
-  readonly families: QueueFamilies | undefined;
   readonly outlet: JobOutlet | undefined;
+  readonly families: OwnFamilies;
+  /** The same, only of a plain queue. */
+  readonly plainFamilies: PlainQueueFamilies | undefined;
   readonly scheduleBook: ScheduleBook;
   readonly rehearsal: Rehearsal | undefined;
   /** Where its dead letters are. */

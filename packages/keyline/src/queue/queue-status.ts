@@ -3,7 +3,7 @@ import { readHead } from "./element.ts";
 import type { QueueParts } from "./queue-parts.ts";
 
 export interface QueueStatus extends QueueCounts {
-  /** They sleep, or wait for a signal or for their children. Only on a transactional queue. */
+  /** They wait for their children; on a transactional queue also those that sleep, or wait for a signal. */
   readonly parked: number;
   /** When the next job to be taken was added, in milliseconds since 1970; undefined when none waits, or a foreign writer left it out. */
   readonly oldestWaitingAt: number | undefined;
@@ -13,7 +13,8 @@ export interface QueueStatus extends QueueCounts {
 export async function readStatus({ store, deadTable }: Pick<QueueParts, "store" | "deadTable">): Promise<QueueStatus> {
   await store.connection.ensureReady(5_000);
   const { first, scheduled, ...counts } = await store.reads.counts();
-  const { dead, dropped, parked } = (await deadTable?.counts()) ?? { dead: 0, dropped: 0, parked: 0 };
+  const { dead, dropped, ...rows } = (await deadTable?.counts()) ?? { dead: 0, dropped: 0, parked: 0 };
+  const parked = counts.parked + rows.parked;
   return {
     ...counts,
     // What is parked rests on the schedule; the two are not counted at the same moment.

@@ -5,7 +5,7 @@ import type { TransactionClient } from "../postgres/client/options.ts";
 import { checkInteger, checkOptionNames, checkTimeout } from "../runtime/options.ts";
 import { AddCheck, checkAddManyOptions, checkAddOptions, checkedChild } from "./add/add-check.ts";
 import { deathOf } from "./families/family-tree.ts";
-import { registerMember, type Member } from "./families/member.ts";
+import type { Member } from "./families/member.ts";
 import type { AddRequest } from "./add/adder.ts";
 import type { AddOptions, AddResult, FamilyOptions, TransactionalAddOptions, WorkBatchOptions, WorkOptions } from "./options.ts";
 import { BatchRunner, type BatchHandler, type SettlingBatchHandler } from "./worker/batch-runner.ts";
@@ -21,7 +21,7 @@ import { Worker, type WorkerSetup } from "./worker/worker.ts";
 export type Handler<Data> = (job: Job<Data>) => unknown;
 export type SettlingHandler<Data> = (job: Job<Data>, context: HandlerContext) => unknown;
 
-type AddOptionsOf<Transactional extends boolean> = Transactional extends true ? TransactionalAddOptions : AddOptions;
+type AddOptionsOf<Transactional extends boolean> = Transactional extends true ? TransactionalAddOptions : AddOptions & FamilyOptions;
 type HandlerOf<Data, Transactional extends boolean> = Transactional extends true ? SettlingHandler<Data> : Handler<Data>;
 type BatchHandlerOf<Data, Transactional extends boolean> = Transactional extends true ? SettlingBatchHandler<Data> : BatchHandler<Data>;
 
@@ -48,16 +48,16 @@ export class Queue<Input, Output = Input, Transactional extends boolean = false>
     this.name = name;
     this.#parts = parts;
     this.#check = check;
-    const { door, outlet, families } = parts;
+    const { door, store, outlet, families } = parts;
     const member: Member = {
       queue: name,
       door,
+      store,
       outlet,
       adds: parts.listening.adds,
       check: (data, options) => check.check(data as Input, checkedChild(options)),
     };
-    if (families) families.join(this, member);
-    else registerMember(this, member);
+    families.join(this, member);
   }
 
   /**
@@ -170,17 +170,12 @@ export class Queue<Input, Output = Input, Transactional extends boolean = false>
   }
 
   async #addFamily(data: Input, { children = [], onChildDead, tx, ...options }: TransactionalAddOptions): Promise<AddResult> {
-    const families = this.#parts.families ?? this.#refuseFamily();
     const request = await this.#check.check(data, options);
     if (Array.isArray(children) && children.length === 0) {
       deathOf(onChildDead);
       return this.#addChecked(request, tx);
     }
-    return families.add(request, { children, onChildDead, tx });
-  }
-
-  #refuseFamily(): never {
-    throw new KeylineError("NOT_TRANSACTIONAL", `Jobs of queue ${this.name} cannot have children: make it with { transactional: true }`);
+    return this.#parts.families.add(request, { children, onChildDead, tx });
   }
 
   #addChecked(request: AddRequest, tx: TransactionClient | undefined): Promise<AddResult> {
@@ -191,8 +186,21 @@ export class Queue<Input, Output = Input, Transactional extends boolean = false>
     takes: Pick<WorkerSetup<Output>, "largestTake" | "aheadOf">,
     createRunner: WorkerSetup<Output>["createRunner"],
   ): Worker<Output> {
-    const { store, record, scheduleBook, deadTable, policy, schema, logger, workers, tails, gatekeeper, listening, rehearsal } =
-      this.#parts;
+    const {
+      store,
+      record,
+      plainFamilies,
+      scheduleBook,
+      deadTable,
+      policy,
+      schema,
+      logger,
+      workers,
+      tails,
+      gatekeeper,
+      listening,
+      rehearsal,
+    } = this.#parts;
     this.#parts.door.checkOpen();
     // Shorter than the lease, so that nobody waits under a lease that has ended.
     const blockMs = Math.min(5_000, Math.floor(policy.leaseMs / 2));
@@ -203,6 +211,7 @@ export class Queue<Input, Output = Input, Transactional extends boolean = false>
       tails,
       gatekeeper,
       record,
+      plainFamilies,
       scheduleBook,
       rehearsal,
       deadTable,

@@ -36,9 +36,9 @@ import { OutcomesInRows } from "./results/outcomes-in-rows.ts";
 import { OutcomesOnValkey } from "./results/outcomes-on-valkey.ts";
 import { JobSignals } from "./steps/job-signals.ts";
 import { Queue } from "./queue.ts";
-import { FamilyTable } from "../postgres/job/family-table.ts";
-import { FamilyAdder } from "./families/family-adder.ts";
-import { FamilyReleaser, type FamilyQueue } from "./families/family-releaser.ts";
+import { RowFamilies } from "./families/row-families.ts";
+import { PlainFamilies } from "./families/plain-families.ts";
+import { PlainQueueFamilies } from "./families/plain-queue-families.ts";
 import { QueueFamilies } from "./families/queue-families.ts";
 import type { QueueParts } from "./queue-parts.ts";
 import { TransactionalAdder } from "./add/transactional-adder.ts";
@@ -67,10 +67,19 @@ export class Queues {
   readonly #outlets = new Set<JobOutlet>();
   readonly #listening = new Set<Listening>();
   #relay: JobRelay | undefined;
-  #families: { readonly adder: FamilyAdder; readonly releaser: FamilyReleaser } | undefined;
+  #families: RowFamilies | undefined;
+
+  readonly #plainFamilies: PlainFamilies;
 
   constructor(setup: QueuesSetup) {
     this.#setup = setup;
+    this.#plainFamilies = new PlainFamilies({
+      ...setup,
+      find: (queue) => {
+        const { store, canceller, listening } = this.parts.get(queue) ?? {};
+        return store && canceller && listening && { store, canceller, adds: listening.adds };
+      },
+    });
   }
 
   /** The queue of that name: always the same object. Throws INVALID_NAME, and INVALID_OPTION for other options than it was made with. */
@@ -98,7 +107,7 @@ export class Queues {
   /** Resolves when everything that was added and committed so far is on Valkey, also what only the relay brings there. */
   async delivered(): Promise<void> {
     await this.drained();
-    await this.#families?.releaser.settled();
+    await Promise.all([this.#families?.releaser.settled(), this.#plainFamilies.settled()]);
     await Promise.all([...this.#outlets].map((outlet) => outlet.flushed()));
     await this.#relay?.broughtAll();
   }
@@ -106,7 +115,7 @@ export class Queues {
   /** Writes what is left to write. */
   async close(): Promise<void> {
     await Promise.all([...this.#listening].map((listening) => listening.close()));
-    await this.#families?.releaser.stop();
+    await Promise.all([this.#families?.releaser.stop(), this.#plainFamilies.stop()]);
     await Promise.all([...this.#outlets].map((outlet) => outlet.flushed()));
     await this.#relay?.stop();
     await Promise.all([...this.#outlets].map((outlet) => outlet.notes.stop()));
@@ -152,16 +161,19 @@ export class Queues {
         transactionalAdder: undefined,
         deadTable: undefined,
         signals: undefined,
-        families: undefined,
         outlet: undefined,
       };
-      const canceller = new Canceller(store, { gatekeeper, record: undefined });
+      const plainFamilies = new PlainQueueFamilies(this.#plainFamilies);
+      const onCancelled = (): void => this.#plainFamilies.noteCancelled(name);
+      const canceller = new Canceller(store, { gatekeeper, record: undefined, onCancelled });
       const jobs = new PlainJobs(store, lettersOnValkey);
       const promotion = new Promotion(store, { record: undefined });
       const updates = new JobUpdates(store, { jobs, gatekeeper, record: undefined });
       return {
         ...common,
         ...onlyPlain,
+        families: plainFamilies,
+        plainFamilies,
         listening,
         gatekeeper,
         canceller,
@@ -192,7 +204,8 @@ export class Queues {
     const shelves = [new LettersInRows(deadTable, outlet), lettersOnValkey];
     const canceller = new Canceller(store, {
       gatekeeper,
-      record: { database, rows: table.cancelled, onCancelled: (ids) => releaser.noteCancelled(name, ids) },
+      record: { database, rows: table.cancelled },
+      onCancelled: (ids) => releaser.noteCancelled(name, ids),
     });
     const signals = new JobSignals(table.parked, outlet);
     const promotion = new Promotion(store, { record: { rows: new PromotedRows(database, name), outlet } });
@@ -213,25 +226,14 @@ export class Queues {
       deadTable,
       signals,
       families,
+      plainFamilies: undefined,
       outlet,
       shelves,
     };
   }
 
-  #familiesFor(database: Database, relay: JobRelay): { readonly adder: FamilyAdder; readonly releaser: FamilyReleaser } {
-    if (!this.#families) {
-      const table = new FamilyTable(database);
-      const find = (queue: string): FamilyQueue | undefined => {
-        const parts = this.parts.get(queue);
-        if (!parts?.outlet) return undefined;
-        const { store, canceller, outlet, listening } = parts;
-        return { store, canceller, outlet, teller: listening.teller, tally: listening.tally };
-      };
-      const releaser = new FamilyReleaser({ table, find, logger: this.#setup.logger });
-      releaser.start();
-      this.#families = { adder: new FamilyAdder(table, relay), releaser };
-    }
-    return this.#families;
+  #familiesFor(database: Database, relay: JobRelay): RowFamilies {
+    return (this.#families ??= new RowFamilies(database, relay, { find: (queue) => this.parts.get(queue), logger: this.#setup.logger }));
   }
 
   #relayFor(database: Database): JobRelay {

@@ -3,6 +3,7 @@ import { KeylineError, toError, ValidationError } from "../runtime/errors.ts";
 import { validate } from "../runtime/schema.ts";
 import type { Attempt } from "./attempt.ts";
 import type { Held } from "./held.ts";
+import { outcomeOf } from "./outcome.ts";
 import { sentence, type Trade } from "./trade.ts";
 import { verdictOf, type AttemptPolicy, type Verdict } from "./verdict.ts";
 
@@ -98,7 +99,7 @@ export class Intake<Unit extends Held<Work>, Work extends Attempt, Data> {
     if (isUnreadable || error instanceof ValidationError) {
       this.#events.refuse(unit, { kind: "bury", attempts: unit.attempts + (isUnreadable ? 0 : 1), error });
     } else {
-      this.#events.refuse(unit, verdictOf(unit.attempts, { kind: "failed", error }, this.#setup.policyOf(unit)));
+      this.#events.refuse(unit, verdictOf(unit.attempts, outcomeOf(error), this.#setup.policyOf(unit)));
     }
   }
 

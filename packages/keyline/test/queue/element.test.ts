@@ -1,3 +1,4 @@
+import { asChild, asParent, withoutDeath } from "../../src/queue/families/family-element.ts";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { beginning, decodeElement, encodeElement, readHead, withAttempts } from "../../src/queue/element.ts";
@@ -16,6 +17,7 @@ const elements = fc.record({
   isLatest: fc.boolean(),
   parks: fc.integer({ min: 0, max: 1_000 }),
   isChild: fc.boolean(),
+  isParent: fc.boolean(),
 });
 
 test("an element is read as it was written", () => {
@@ -35,6 +37,23 @@ test("its beginning shows id, attempts and time, and is what a script finds it b
       const begins = beginning(raw, decodeElement(raw));
       expect(raw.startsWith(begins)).toBe(true);
       expect(begins.endsWith(`"id":"${element.id}"`)).toBe(true);
+    }),
+  );
+});
+
+test("what families write into an element changes nothing else, and what says that it is to die goes again", () => {
+  fc.assert(
+    fc.property(elements, fc.string(), (element, reason) => {
+      const raw = encodeElement({ ...element, isChild: false });
+      const read = decodeElement(raw);
+      const mark = "batch 7 queue some-id@123";
+      expect(decodeElement(asChild(raw, mark))).toEqual({ ...read, isChild: true, parent: mark });
+      expect(decodeElement(asParent(raw))).toEqual({ ...read, isParent: true });
+      expect(asParent(asParent(raw))).toBe(asParent(raw));
+      const dying = raw.replace(',"data":', () => `,"dies":${JSON.stringify(reason)},"data":`);
+      expect(decodeElement(dying)).toEqual({ ...read, dies: reason });
+      expect(withoutDeath(dying)).toBe(raw);
+      expect(withoutDeath(raw)).toBe(raw);
     }),
   );
 });

@@ -303,26 +303,42 @@ test("bad options are refused", async () => {
     await expect(t.advance(ms)).rejects.toMatchObject({ code: "INVALID_OPTION" });
 });
 
-test("a drain runs children and then their parent, and what a handler adds below its own job", async () => {
-  const pages = t.keyline.queue<number>("pages", { transactional: true });
-  const reports = t.keyline.queue<string>("reports", { transactional: true });
-  pages.work((job) => job.data);
-  reports.work(async (job, { step }) => {
-    if (job.data === "adds") {
-      await step("split", (tx) => job.addChildren([{ queue: pages, data: 3 }], { tx }));
+test.each([{ transactional: false }, { transactional: true }])(
+  "a drain runs children and then their parent, and what a handler adds below its own job (transactional: $transactional)",
+  async ({ transactional }) => {
+    const rules = { transactional } as { transactional: true };
+    const pages = t.keyline.queue<number>("pages", rules);
+    const reports = t.keyline.queue<string>("reports", rules);
+    pages.work((job) => job.data);
+    reports.work(async (job, { step }) => {
+      if (job.data !== "adds") return;
+      const below = [{ queue: pages, data: 3 }];
+      if (transactional) await step("split", (tx) => job.addChildren(below, { tx }));
+      else await job.addChildren(below, { name: "split" });
       await job.childrenEnded();
-    }
-  });
-  const child = (data: number) => ({ queue: pages, data });
-  await reports.add("given", { children: [child(1), child(2)] });
-  await reports.add("adds");
-  const ran = told(await t.drain());
-  expect(ran.filter((one) => one.startsWith("pages")).toSorted()).toEqual([
-    "pages 1 1 completed",
-    "pages 2 1 completed",
-    "pages 3 1 completed",
-  ]);
-  const ended = ran.filter((one) => one.startsWith("reports") && one.endsWith("completed"));
-  expect(ended.toSorted()).toEqual(['reports "adds" 1 completed', 'reports "given" 1 completed']);
-  expect(ran.indexOf('reports "given" 1 completed')).toBeGreaterThan(ran.indexOf("pages 2 1 completed"));
+    });
+    const child = (data: number) => ({ queue: pages, data });
+    await reports.add("given", { children: [child(1), child(2)] });
+    await reports.add("adds");
+    const ran = told(await t.drain());
+    expect(ran.filter((one) => one.startsWith("pages")).toSorted()).toEqual([
+      "pages 1 1 completed",
+      "pages 2 1 completed",
+      "pages 3 1 completed",
+    ]);
+    const ended = ran.filter((one) => one.startsWith("reports") && one.endsWith("completed"));
+    expect(ended.toSorted()).toEqual(['reports "adds" 1 completed', 'reports "given" 1 completed']);
+    expect(ran.indexOf('reports "given" 1 completed')).toBeGreaterThan(ran.indexOf("pages 2 1 completed"));
+  },
+);
+
+test("a day that passes does not let a parent go whose children wait", async () => {
+  const pages = t.keyline.queue<number>("pages");
+  const reports = t.keyline.queue<string>("reports");
+  reports.work(() => undefined);
+  await reports.add("given", { children: [{ queue: pages, data: 1 }] });
+  await t.advance(86_400_000 * 400);
+  expect(await t.drain()).toEqual([]);
+  pages.work(() => undefined);
+  expect(told(await t.drain())).toEqual(["pages 1 1 completed", 'reports "given" 1 completed']);
 });

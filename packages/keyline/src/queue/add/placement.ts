@@ -73,6 +73,7 @@ export function placedElement(job: {
   readonly schedule?: string | undefined;
   readonly keepMs?: number | undefined;
   readonly isChild?: boolean | undefined;
+  readonly isParent?: boolean | undefined;
   /** Its place among all jobs, where that is known. */
   readonly order?: string | undefined;
 }): PlacedElement {

@@ -14,8 +14,10 @@ export interface ChildResult<Value = unknown> {
 }
 
 export interface ChildrenOptions extends Pick<FamilyOptions, "onChildDead"> {
-  /** The transaction that a step gives. */
-  readonly tx: TransactionClient;
+  /** On a transactional queue: the transaction that a step gives. */
+  readonly tx?: TransactionClient;
+  /** On a plain queue: by which a handler that is run again adds them only once. */
+  readonly name?: string;
 }
 
 /** Some of a job's children, in their order; `next` is where the others begin, if there may be more. */

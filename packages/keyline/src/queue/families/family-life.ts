@@ -33,13 +33,12 @@ export class FamilyLife<Data> implements Familial {
     return { results: rows.map(toResult), next: rows.length < pageSize ? undefined : String(rows.at(-1)?.number) };
   }
 
-  async add(children: readonly Child[], { tx, onChildDead }: ChildrenOptions): Promise<void> {
+  async add(children: readonly Child[], { tx, name, onChildDead }: ChildrenOptions): Promise<void> {
     const { held, job } = this.#parts;
     const { element } = held;
     if (!element) throw notHeld(job);
     checkUngrouped(job);
-    // oxlint-disable-next-line typescript/no-unnecessary-condition -- callers without types may leave it out
-    if (tx === undefined) {
+    if (tx === undefined || name !== undefined) {
       const how = 'step("name", (tx) => job.addChildren(children, { tx }))';
       throw new KeylineError(
         "INVALID_OPTION",

@@ -8,6 +8,7 @@ import type { JobOutlet } from "../add/job-outlet.ts";
 import type { EventTeller } from "../events/event-teller.ts";
 import type { Tally } from "../rates/tally.ts";
 import type { Canceller } from "../jobs/canceller.ts";
+import { idsRunning } from "./cancel-below.ts";
 import type { QueueStore } from "../../valkey/queue/queue-store.ts";
 
 /** A queue of this process, as far as families need it. */
@@ -200,13 +201,4 @@ async function tellDead({ store, outlet, teller, tally }: FamilyQueue, id: strin
     if (replaces !== undefined) await store.schedule.remove(replaces);
   }
   await store.ends.tell(id);
-}
-
-/** Those that some worker has taken. */
-async function idsRunning({ keys, reads, leases }: QueueStore): Promise<ReadonlySet<string>> {
-  const running = new Set<string>();
-  for (const worker of await leases.workers()) {
-    for await (const ids of reads.ids(keys.held(worker))) for (const id of ids) running.add(id);
-  }
-  return running;
 }

@@ -1,4 +1,5 @@
 import type { Door } from "../../runtime/door.ts";
+import type { QueueStore } from "../../valkey/queue/queue-store.ts";
 import type { AddRequest } from "../add/adder.ts";
 import type { JobOutlet } from "../add/job-outlet.ts";
 import type { AddWatch } from "../events/add-watch.ts";
@@ -9,6 +10,7 @@ export interface Member {
   readonly queue: string;
   /** Of its Keyline. */
   readonly door: Door;
+  readonly store: QueueStore;
   /** Only of a transactional queue. */
   readonly outlet: JobOutlet | undefined;
   readonly adds: AddWatch;

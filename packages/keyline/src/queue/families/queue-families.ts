@@ -6,14 +6,22 @@ import { registerMember, type Member } from "./member.ts";
 import type { AddRequest } from "../add/adder.ts";
 import type { AddResult, Child, FamilyOptions } from "../options.ts";
 
-interface NewChildren {
+export interface NewChildren {
   readonly children: readonly Child[];
   readonly onChildDead: FamilyOptions["onChildDead"];
   readonly tx: TransactionClient | undefined;
 }
 
+/** The families of one queue's jobs. */
+export interface OwnFamilies {
+  /** The queue is made. */
+  join(queue: object, member: Member): void;
+  /** Adds a job together with its children. */
+  add(request: AddRequest, children: NewChildren): Promise<AddResult>;
+}
+
 /** The families of one transactional queue's jobs. */
-export class QueueFamilies {
+export class QueueFamilies implements OwnFamilies {
   readonly adder: FamilyAdder;
   readonly releaser: FamilyReleaser;
   #member: Member | undefined;
@@ -23,7 +31,6 @@ export class QueueFamilies {
     this.releaser = releaser;
   }
 
-  /** The queue is made. */
   join(queue: object, member: Member): void {
     this.#member = member;
     registerMember(queue, member);
@@ -34,7 +41,6 @@ export class QueueFamilies {
     throw new Error("the queue of these families was not made");
   }
 
-  /** Adds a job together with its children. */
   async add(request: AddRequest, { children, onChildDead, tx }: NewChildren): Promise<AddResult> {
     const root = this.member;
     const death = deathOf(onChildDead);

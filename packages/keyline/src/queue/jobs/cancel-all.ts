@@ -31,6 +31,7 @@ async function cancelPlain(steps: CancelSteps, query: JobQuery, note: Note): Pro
     await steps.takeOut({ call, filter: valuesOf(query), range: rangeOf(query), was, enough: () => false, note: noteFound });
   } finally {
     await steps.store.cancels.end(call, ["*"]).catch(() => undefined);
+    steps.onCancelled([]);
   }
 }
 

@@ -18,8 +18,9 @@ export type Was = Map<string, CancelResult>;
 export interface CancelParts {
   readonly gatekeeper: Gatekeeper;
   /** Only of a transactional queue. */
-  readonly record:
-    { readonly database: Database; readonly rows: CancelledRows; readonly onCancelled: (ids: readonly string[]) => void } | undefined;
+  readonly record: { readonly database: Database; readonly rows: CancelledRows } | undefined;
+  /** These were cancelled, or some of them: what that means for others is seen to. */
+  readonly onCancelled: (ids: readonly string[]) => void;
 }
 
 const readyWithinMs = 5_000;
@@ -44,11 +45,13 @@ interface Search {
 export class CancelSteps {
   readonly store: QueueStore;
   readonly record: CancelParts["record"];
+  readonly onCancelled: CancelParts["onCancelled"];
   readonly #gatekeeper: Gatekeeper;
 
-  constructor(store: QueueStore, { gatekeeper, record }: CancelParts) {
+  constructor(store: QueueStore, { gatekeeper, record, onCancelled }: CancelParts) {
     this.store = store;
     this.record = record;
+    this.onCancelled = onCancelled;
     this.#gatekeeper = gatekeeper;
   }
 
@@ -97,7 +100,7 @@ export class CancelSteps {
   /** 1 and 3 to 5 of jobs whose rows are cancelled; where Valkey goes away meanwhile they are cancelled all the same. Returns what each was. */
   async followRows(call: CancelCall, rows: ReadonlyMap<string, RowWas>): Promise<Was> {
     const ids = [...rows.keys()];
-    this.record?.onCancelled(ids);
+    this.onCancelled(ids);
     const found: Was = new Map();
     try {
       await this.insist(async () => {

@@ -68,7 +68,9 @@ export class Canceller {
     await this.#steps.ready();
     const call = this.#steps.newCall();
     if (this.#steps.record) return this.#cancelRows(call, ids);
-    return this.#steps.insist((isAgain) => this.#cancelPlain(call, ids, isAgain));
+    const was = await this.#steps.insist((isAgain) => this.#cancelPlain(call, ids, isAgain));
+    if (was.size > 0) this.#steps.onCancelled(ids);
+    return was;
   }
 
   async #cancelPlain(call: CancelCall, ids: readonly string[], isAgain: boolean): Promise<Was> {

@@ -34,6 +34,7 @@ import { committedRow } from "../add/committed.ts";
 import type { JobOutlet } from "../add/job-outlet.ts";
 import { asLatest, inOrder, withData, withPriority } from "../element-text.ts";
 import { withoutAttempts } from "../element.ts";
+import { restsFromMs } from "../families/family-element.ts";
 import type { Gatekeeper } from "../gates/gatekeeper.ts";
 import { splitHistory } from "../worker/attempt-history.ts";
 import { insistOn } from "./cancel-steps.ts";
@@ -83,6 +84,7 @@ export class JobUpdates {
     const found = await this.#insist(() => findElement(this.#store, id));
     if (!found) return this.#ended(id);
     if (isHeld(found)) return beingRun;
+    if (found.due !== undefined && found.due > restsFromMs) return { updated: false, state: "parked" };
     const element = changed(inOrder(found.raw), changes);
     const { delayMs, runAt, priority } = changes;
     const due = delayMs !== undefined ? { delayMs } : runAt !== undefined ? { at: runAt } : undefined;

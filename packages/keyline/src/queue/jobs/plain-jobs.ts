@@ -1,6 +1,7 @@
 import { walkBegin, type Place, type WalkPlace } from "../../valkey/queue/cancels.ts";
 import type { AnyPlace } from "../../valkey/queue/job-pages.ts";
 import type { QueueStore } from "../../valkey/queue/queue-store.ts";
+import { restsFromMs } from "../families/family-element.ts";
 import { readHead } from "../letters/dead-letter.ts";
 import type { LetterShelf } from "../letters/letter-shelf.ts";
 import { findElement } from "./job-finder.ts";
@@ -47,7 +48,7 @@ export class PlainJobs {
 
   async *#placePages<Data>(
     place: AnyPlace,
-    { query: { group }, from, scan }: { readonly query: JobsQuery; readonly from: string; readonly scan: string },
+    { query: { group, state }, from, scan }: { readonly query: JobsQuery; readonly from: string; readonly scan: string },
   ): AsyncGenerator<readonly QueuedJob<Data>[]> {
     const filter = group === undefined ? [] : ["group", group];
     // Pages overlap a little.
@@ -58,7 +59,9 @@ export class PlainJobs {
       before = page.found.map(({ raw }) => raw);
       yield page.found.flatMap(({ raw, due, behind }) => {
         if (seen.has(raw)) return [];
-        return jobOfElement<Data>(raw, { state: stateAt(place), due, cursor: writeCursor([place, behind, scan]) }) ?? [];
+        const where = stateOf(place, due);
+        if (state !== undefined && where.state !== state) return [];
+        return jobOfElement<Data>(raw, { ...where, cursor: writeCursor([place, behind, scan]) }) ?? [];
       });
       ({ next } = page);
     }
@@ -66,7 +69,7 @@ export class PlainJobs {
 
   async #seek<Data>(id: string, ends: ListEnds): Promise<QueuedJob<Data> | undefined> {
     const found = await findElement(this.#store, id, ends);
-    return found && jobOfElement<Data>(found.raw, { state: stateAt(found.place), due: found.due, cursor: "" });
+    return found && jobOfElement<Data>(found.raw, { ...stateOf(found.place, found.due), cursor: "" });
   }
 
   async #ended<Data>(id: string): Promise<QueuedJob<Data> | undefined> {
@@ -87,7 +90,7 @@ export class PlainJobs {
       for await (const [place, scan] of this.#lines(query.group, isInLines ? at : "", groups)) yield [place, scan];
       isThere = true;
     }
-    if (wants("scheduled") && (isThere || at === "scheduled")) {
+    if (wants("scheduled", "parked") && (isThere || at === "scheduled")) {
       isThere = true;
       yield ["scheduled", "0"];
     }
@@ -132,6 +135,11 @@ export class PlainJobs {
       last = (heads.at(-1)?.place ?? 0) - 1;
     }
   }
+}
+
+function stateOf(place: AnyPlace, due: number | undefined): { readonly state: JobState; readonly due: number | undefined } {
+  if (place === "scheduled" && due !== undefined && due > restsFromMs) return { state: "parked", due: undefined };
+  return { state: stateAt(place), due };
 }
 
 function stateAt(place: AnyPlace): JobState {

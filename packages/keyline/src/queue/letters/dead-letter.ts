@@ -1,3 +1,4 @@
+import { withoutDeath } from "../families/family-element.ts";
 import type { FoundLetter, NewLetter } from "../../valkey/queue/letters.ts";
 import { describeError } from "../../work/verdict.ts";
 import { splitHistory, stackOf, withFailure, type FailedAttempt } from "../worker/attempt-history.ts";
@@ -58,7 +59,7 @@ export function writeLetter(job: HeldJob<unknown>, burial: Burial, failed: Faile
     group: element?.group,
   };
   const stack = stackAtEnd(job, burial);
-  const text = element ? withFailure(withoutAttempts(raw), failed) : raw;
+  const text = element ? withFailure(withoutDeath(withoutAttempts(raw)), failed) : raw;
   return {
     id: element?.id ?? "",
     why: JSON.stringify(why),

@@ -1,3 +1,4 @@
+import { asParent, familyOf } from "../families/family-element.ts";
 import { describeError, type Verdict } from "../../work/verdict.ts";
 import type { Failure } from "../../postgres/job/failed-rows.ts";
 import type { ResultRow } from "../../postgres/job/outcome-table.ts";
@@ -15,6 +16,8 @@ export type Disposal =
   | { readonly kind: "settle" }
   | { readonly kind: "retry"; readonly element: string; readonly delayMs: number; readonly noteScheduled?: () => void }
   | { readonly kind: "yield" }
+  /** It rests until its children have ended. */
+  | { readonly kind: "park"; readonly element: string; readonly family: string; readonly delayMs: number }
   | { readonly kind: "bury"; readonly letter: NewLetter | undefined };
 
 interface DisposalParts {
@@ -45,6 +48,9 @@ export async function disposalOf(
   if (!record) {
     if (verdict.kind === "settle") return { kind: "settle" };
     if (verdict.kind === "bury") return { kind: "bury", letter: writeLetter(job, verdict, failed) };
+    if (job.waits && job.element) {
+      return { kind: "park", element: asParent(job.raw), family: familyOf(job.element), delayMs: verdict.delayMs };
+    }
     const raw = failed ? withFailure(job.raw, failed) : job.raw;
     return { kind: "retry", element: withAttempts(raw, verdict.attempts), delayMs: verdict.delayMs };
   }

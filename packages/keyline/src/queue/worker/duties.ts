@@ -6,6 +6,7 @@
  *   ticker.ts                adds the ticks of the queue's schedules
  *   signal-watch.ts          hears what cannot wait for the next renewal of the lease
  *   cancel-watch.ts          aborts what was cancelled
+ *   family-duty.ts           sees to the families of a plain queue
  *   telling.ts               has those that tell what becomes of jobs
  *   letter-keeper.ts         drops dead letters that are too old or too many
  *   cancelled-row-keeper.ts  removes rows of jobs that were cancelled
@@ -18,6 +19,8 @@ import type { QueueStore } from "../../valkey/queue/queue-store.ts";
 import type { SignalKind } from "../../valkey/queue/signals.ts";
 import type { Lease } from "../../work/lease.ts";
 import type { ShiftDuty } from "../../work/shift-parts.ts";
+import { FamilyDuty } from "../families/family-duty.ts";
+import type { PlainQueueFamilies } from "../families/plain-queue-families.ts";
 import { CancelWatch } from "../jobs/cancel-watch.ts";
 import { CancelledRowKeeper } from "../jobs/cancelled-row-keeper.ts";
 import { LetterKeeper } from "../letters/letter-keeper.ts";
@@ -33,9 +36,11 @@ import { Rescuer } from "./rescuer.ts";
 import { SignalWatch } from "./signal-watch.ts";
 
 interface DutiesSetup<Data> {
+  readonly queue: string;
   readonly store: QueueStore;
   readonly tails: StreamTails;
   readonly record: JobRecord | undefined;
+  readonly plainFamilies: PlainQueueFamilies | undefined;
   readonly scheduleBook: ScheduleBook;
   readonly deadTable: DeadTable | undefined;
   readonly policy: QueuePolicy;
@@ -46,16 +51,18 @@ interface DutiesSetup<Data> {
 }
 
 export function createDuties<Data>(setup: DutiesSetup<Data>): readonly ShiftDuty<HeldJob<Data>, Beat>[] {
-  const { store, logger, lease, exchange, record, watch } = setup;
+  const { store, logger, lease, exchange, record, plainFamilies: families, watch } = setup;
   const promoter = new Promoter(store, logger);
   const ticker = new Ticker(setup.scheduleBook, logger);
   const cancels = new CancelWatch(store, { lease, held: () => exchange.held(), table: record?.table, logger });
+  const family = families && new FamilyDuty(setup.queue, families.families);
   const onSignals = (kinds: ReadonlySet<SignalKind>): void => {
     if (kinds.has("due")) promoter.look();
     if (kinds.has("ticks")) ticker.look();
     if (kinds.has("tracked")) watch.look();
     if (kinds.has("gates")) void exchange.lookAtGates();
     if (kinds.has("cancel")) cancels.look();
+    if (kinds.has("family")) family?.look();
   };
   return [
     new Rescuer(store, { table: record?.table, lease, logger }),
@@ -63,6 +70,7 @@ export function createDuties<Data>(setup: DutiesSetup<Data>): readonly ShiftDuty
     ticker,
     new LetterKeeper(store, { letters: setup.deadTable, kept: setup.policy.deadLetters, logger }),
     cancels,
+    ...(family ? [family] : []),
     ...(record ? [new CancelledRowKeeper(record.table.cancelled, logger)] : []),
     new SignalWatch(store, { tails: setup.tails, logger, onSignals }),
   ];

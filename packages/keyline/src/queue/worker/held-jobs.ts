@@ -4,7 +4,9 @@ import type { Held, Phase } from "../../work/held.ts";
 import type { Verdict } from "../../work/verdict.ts";
 import type { HeldPlace } from "../../valkey/queue/holding.ts";
 import { beginning, deathsOf, decodeElement, type Element } from "../element.ts";
+import type { ChildEnd } from "../families/child-end.ts";
 import type { Job } from "../job.ts";
+import type { Parked as ParkedError } from "../steps/parked.ts";
 
 /** What its handler waits for has its row parked: its next element, and how long that rests; "woken" when that is not this worker's to bring. */
 export type Parked = { readonly element: string; readonly delayMs: number; readonly parks: number } | "woken";
@@ -36,6 +38,12 @@ export class HeldJob<Data> implements Held<Job<Data>> {
   /** It was cancelled, whatever comes of its attempt. */
   isCancelled = false;
   parked: Parked | undefined;
+  /** On a plain queue: its handler has added children, in this run or before. */
+  hasFamily = false;
+  /** On a plain queue: what its parent is told. */
+  childEnd: ChildEnd | undefined;
+  /** On a plain queue: its attempt ends by this, until its children have ended. */
+  waits: ParkedError | undefined;
   /** The job is where another element says: that this one goes ends nothing. */
   isOutdated = false;
   /** How long it rests when it goes back before its turn. */

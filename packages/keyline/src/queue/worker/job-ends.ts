@@ -81,11 +81,23 @@ export class JobEnds<Data> {
     switch (disposal.kind) {
       case "retry":
         return this.#retry(worker, place, { job, disposal });
+      case "park":
+        return this.#park(worker, place, { job, disposal });
       case "yield":
         return store.holding.yieldTurn(worker, place, turnOf(job));
       case "bury":
         return store.holding.bury(worker, place, { letter: disposal.letter, kept: policy.deadLetters, ties: ties.of(job) });
     }
+  }
+
+  async #park(
+    worker: string,
+    place: HeldPlace,
+    { job, disposal }: { readonly job: HeldJob<Data>; readonly disposal: LoneDisposal & { readonly kind: "park" } },
+  ): Promise<boolean> {
+    const { store, ties } = this.#parts;
+    const told = ties.retried(job, disposal.delayMs);
+    return follow(job, await store.holding.park(worker, place, { ...disposal, told }));
   }
 
   async #retry(
@@ -101,8 +113,13 @@ export class JobEnds<Data> {
       isGated: gates.isGated,
       told: ties.retried(job, disposal.delayMs),
     });
-    // It was cancelled, and this worker had not heard of it.
-    if (came === "cancelled" && job.attempt) job.verdict = { kind: "drop", error: new JobCancelledError(job.attempt) };
-    return came !== "missing";
+    return follow(job, came);
   }
+}
+
+/** Returns whether the worker held it. */
+function follow(job: HeldJob<unknown>, came: "done" | "missing" | "cancelled"): boolean {
+  // It was cancelled, and this worker had not heard of it.
+  if (came === "cancelled" && job.attempt) job.verdict = { kind: "drop", error: new JobCancelledError(job.attempt) };
+  return came !== "missing";
 }

@@ -3,6 +3,7 @@ import { isStub, type Element } from "../element.ts";
 import type { ResultKeeper } from "../results/result-keeper.ts";
 import type { EventTeller } from "../events/event-teller.ts";
 import { eventTie, retriedText } from "../events/event-tie.ts";
+import { familyTies } from "../families/family-ties.ts";
 import { resultTie } from "../results/result-tie.ts";
 import type { Audience } from "./audience.ts";
 import type { HeldJob } from "./held-jobs.ts";
@@ -34,7 +35,8 @@ export class Ties {
     const isTold = keepMs > 0 || audience.awaitsEnds;
     // An attempt before this one may have left something.
     const hasProgress = job.hasProgress || element.attempts > 0 || element.parks > 0;
-    const isTied = element.hasOwnId || element.group !== undefined || element.key !== undefined;
+    const isKin = element.parent !== undefined || element.isParent || job.hasFamily;
+    const isTied = element.hasOwnId || element.group !== undefined || element.key !== undefined || isKin;
     if (!isTold && !isCancelled && !isTied && !hasProgress && !audience.followsEvents) return none;
     // First: whoever frees the id takes the mark away that says by whom it was cancelled.
     const ties: Tie[] = isCancelled ? [{ kind: "cancel", value: element.id }] : [];
@@ -43,6 +45,7 @@ export class Ties {
     if (group) ties.push(group);
     if (element.key !== undefined) ties.push({ kind: "key", value: `${element.id} ${element.key}` });
     if (hasProgress) ties.push({ kind: "progress", value: element.id });
+    if (isKin && !hasRecord) ties.push(...familyTies(job, element));
     if (isTold && !isCancelled) ties.push(resultTie(job, { keepMs, hasRecord }));
     if (audience.followsEvents) {
       // That it began goes before that it ended.

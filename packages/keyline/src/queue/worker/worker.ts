@@ -22,6 +22,7 @@ import type { Rehearsal } from "../../work/shift-parts.ts";
 import type { Runner } from "../../work/runner.ts";
 import { Shift } from "../../work/shift.ts";
 import type { Trade } from "../../work/trade.ts";
+import { Discard, type Outcome } from "../../work/outcome.ts";
 import { untilDone } from "../../work/until-done.ts";
 import { verdictOf, type AttemptPolicy, type Verdict } from "../../work/verdict.ts";
 import { failedAttempt } from "./attempt-history.ts";
@@ -30,7 +31,8 @@ import type { Takes } from "./ahead.ts";
 import { Exchange } from "./exchange.ts";
 import type { Gatekeeper } from "../gates/gatekeeper.ts";
 import type { HeldJob } from "./held-jobs.ts";
-import { Job } from "../job.ts";
+import type { PlainQueueFamilies } from "../families/plain-queue-families.ts";
+import { Job, type FamilySource } from "../job.ts";
 import type { JobRecord } from "./job-record.ts";
 import type { SettleAccess } from "./job-settle.ts";
 import type { Lease } from "../../work/lease.ts";
@@ -59,6 +61,7 @@ export interface WorkerSetup<Data> {
   readonly tails: StreamTails;
   readonly gatekeeper: Gatekeeper;
   readonly record: JobRecord | undefined;
+  readonly plainFamilies: PlainQueueFamilies | undefined;
   readonly scheduleBook: ScheduleBook;
   readonly rehearsal: Rehearsal | undefined;
   readonly deadTable: DeadTable | undefined;
@@ -82,6 +85,7 @@ export class Worker<Data> {
   readonly #events: Emitter<WorkerEvents<Data>>;
   readonly #report: Report<HeldJob<Data>, Job<Data>>;
   readonly #telling: Telling;
+  readonly #leaseName: () => string;
   readonly #shift: Shift<HeldJob<Data>, Job<Data>, Beat, Exchange<Data>>;
 
   /** @internal */
@@ -92,7 +96,8 @@ export class Worker<Data> {
     this.#setup = setup;
     this.#events = new Emitter(logger);
     this.#report = new Report<HeldJob<Data>, Job<Data>>(trade, { events: this.#events, logger });
-    this.#telling = new Telling({ ...setup, leaseName: () => lease?.name ?? "", onError: (error) => this.#report.error(error) });
+    this.#leaseName = () => lease?.name ?? "";
+    this.#telling = new Telling({ ...setup, leaseName: this.#leaseName, onError: (error) => this.#report.error(error) });
     const { results, ties, watch } = this.#telling;
     this.#shift = new Shift<HeldJob<Data>, Job<Data>, Beat, Exchange<Data>>({
       trade,
@@ -109,8 +114,9 @@ export class Worker<Data> {
       createRunner: (confirmLease) => this.#telling.over(setup.createRunner(record && { record, confirmLease, results })),
       createIntake: (events, signal) => new Intake(this.#intakeSetup(trade, signal), events),
       createDuties: (parts) => [...createDuties({ ...setup, ...parts, watch }), ...this.#telling.duties],
-      verdictOf: (held, outcome) => {
-        const { isCancelled, attempt } = held;
+      verdictOf: (held, ended) => {
+        const { isCancelled, attempt, waits } = held;
+        const outcome: Outcome = waits ? { kind: "snoozed", delayMs: waits.delayMs } : ended;
         const counted = this.#telling.judge(held, outcome);
         if (isCancelled && attempt && outcome.kind !== "settled") return { kind: "drop", error: new JobCancelledError(attempt) };
         return verdictOf(held.attempts, counted, policyOf(held, policy));
@@ -140,16 +146,21 @@ export class Worker<Data> {
   }
 
   #intakeSetup(trade: Trade<HeldJob<Data>>, signal: AbortSignal): IntakeSetup<HeldJob<Data>, Job<Data>, Data> {
-    const { record, schema, policy, queue } = this.#setup;
+    const { record, plainFamilies, schema, policy, queue } = this.#setup;
+    const family: FamilySource | undefined =
+      plainFamilies && ((job, held) => plainFamilies.life(held as HeldJob<unknown>, job, this.#leaseName));
     return {
       trade,
       schema,
       doubts: record && this.#doubtsOf(record, signal),
       read: ({ raw, element, problem, recordJson }) => {
         if (!element) throw isStub(raw) ? new NotToRun() : new KeylineError("INVALID_ELEMENT", problem);
+        // A child of it is dead: scripts/release.lua.
+        if (element.dies !== undefined) throw new Discard(element.dies);
         return recordJson === undefined ? element.data : parseJson(recordJson);
       },
-      createAttempt: ({ element, attempts, isCancelled }, data) => {
+      createAttempt: (held, data) => {
+        const { element, attempts, isCancelled } = held;
         const job = new Job({
           id: element?.id ?? "",
           queue,
@@ -159,6 +170,8 @@ export class Worker<Data> {
           group: element?.group,
           schedule: element?.schedule,
           noteProgress: this.#telling.noteProgress,
+          family,
+          held,
         });
         if (isCancelled) job.abort(new JobCancelledError(job));
         return job;

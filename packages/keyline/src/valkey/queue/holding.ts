@@ -7,7 +7,18 @@ const script = scriptsBeside(import.meta.url);
 // A job that is tied to something takes its end through further parts; one that is not does not pay for them.
 const placing = ["base", "place", "groups"] as const;
 const telling = ["tell-end", "tell-event", "tie-result", "tie-event", "tie-progress"] as const;
-const ties = [...placing, "leave-groups", "ties", "tie-own-id", "tie-key", ...telling, "cancelled", "tie-cancel"] as const;
+const ties = [
+  ...placing,
+  "leave-groups",
+  "ties",
+  "tie-own-id",
+  "tie-key",
+  ...telling,
+  "family",
+  "tie-family",
+  "cancelled",
+  "tie-cancel",
+] as const;
 const loosen = [...ties, "loosen"] as const;
 const loosenGated = [...ties, "forget-ids", "loosen"] as const;
 const gated = ["gates", "take-gated"] as const;
@@ -21,7 +32,7 @@ const settleScattered = {
   tied: script(3, "held", "settle-scattered", ...loosen, "take"),
   gated: script(3, "held", "settle-scattered", ...loosenGated, ...gated),
 };
-const gatedRetry = ["tell-end", "tell-event", "cancelled", "retry-unless-cancelled", "retry-grouped"] as const;
+const gatedRetry = ["tell-end", "tell-event", "family", "cancelled", "retry-unless-cancelled", "retry-grouped"] as const;
 const retry = {
   plain: script(4, "held", "holds", "retry", "done"),
   grouped: script(4, "held", "holds", ...placing, "retry-grouped", "retry", "done"),
@@ -33,6 +44,7 @@ const retry = {
 const giveBack = script(3, "held", "give-back");
 const toldKinds = { plain: "told", grouped: "groupedAndTold", gated: "gatedAndTold" } as const;
 const yieldTurn = script(2, "held", "holds", ...placing, "yield", "done");
+const park = script(2, "held", "holds", ...placing, "tell-end", "tell-event", "family", "cancelled", "release", "park", "done");
 const bury = script(3, "held", "letter", "holds", "bury", ...loosenGated, "buried", "forget-mark", "done");
 
 /** Where a job is in its worker's held list: a place, which may be out of date, and the text its element begins with, which decides. */
@@ -44,7 +56,7 @@ export interface HeldPlace {
 /** Something outside its held list that a job is tied to until it has ended for good. */
 export interface Tie {
   /** As the part of the scripts names it that loosens it: leave-groups.lua, tie-*.lua. */
-  readonly kind: "id" | "group" | "key" | "result" | "event" | "progress" | "cancel" | "stub";
+  readonly kind: "id" | "group" | "key" | "result" | "event" | "progress" | "cancel" | "stub" | "child" | "family";
   /** Of a group: the job's id, a space, the group. */
   readonly value: string;
 }
@@ -178,6 +190,17 @@ export class Holding {
     const { workers } = this.#keys;
     const values = [workers, this.#keys.held(worker), worker, held.place, held.begins, element, id, group, order, restMs];
     return (await yieldTurn.run(this.#connection, values)) === 1;
+  }
+
+  /** The job rests until its children have ended. What comes of it is as with a retry. */
+  async park(
+    worker: string,
+    { place, begins }: HeldPlace,
+    { element, family, told }: { readonly element: string; readonly family: string; readonly told: string | undefined },
+  ): Promise<"done" | "missing" | "cancelled"> {
+    const values = [this.#keys.workers, this.#keys.held(worker), worker, place, begins, element, family, told ?? ""];
+    const reply = await park.run(this.#connection, values);
+    return reply === 2 ? "cancelled" : reply === 1 ? "done" : "missing";
   }
 
   /** False when the worker does not hold the job. Without a `letter` it is only removed. */

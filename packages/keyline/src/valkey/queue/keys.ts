@@ -18,6 +18,8 @@ export class QueueKeys {
   readonly ids: string;
   readonly ends: string;
   readonly events: string;
+  readonly families: string;
+  readonly familyOwing: string;
   readonly epoch: string;
   readonly run: string;
   readonly rights: string;
@@ -25,6 +27,7 @@ export class QueueKeys {
   readonly #heldPrefix: string;
   readonly #progressPrefix: string;
   readonly #linePrefix: string;
+  readonly #childrenPrefix: string;
 
   constructor(prefix: string, queue: string) {
     const base = `${prefix}:{${queue}}:`;
@@ -63,6 +66,9 @@ export class QueueKeys {
     this.ends = `${base}ends`;
     /** Stream: what becomes of jobs, for those who follow it; see scripts/tell-event.lua. */
     this.events = `${base}events`;
+    /** Sorted set: parents that are to be looked after. Set: whose children have ended; see scripts/family.lua. */
+    this.families = `${base}families`;
+    this.familyOwing = `${base}family-owing`;
     /** String: the epoch, which is another one after the server lost its memory or a replica took over. */
     this.epoch = `${base}epoch`;
     /** String: what names the server's process for users who may not use INFO; see client/run-mark.ts. */
@@ -73,6 +79,7 @@ export class QueueKeys {
     this.#heldPrefix = `${base}held:`;
     this.#progressPrefix = `${base}progress:`;
     this.#linePrefix = `${base}line:`;
+    this.#childrenPrefix = `${base}family-children:`;
   }
 
   /** Where jobs wait, as scripts/look.lua names it. */
@@ -83,6 +90,11 @@ export class QueueKeys {
   /** Sorted set: jobs of a group that wait for their turn and have a place of their own among all; see scripts/groups.lua. */
   line(group: string): string {
     return this.#linePrefix + group;
+  }
+
+  /** Hash: children of a batch that have come to this queue; see scripts/family.lua. */
+  familyChildren(batch: string): string {
+    return this.#childrenPrefix + batch;
   }
 
   /** String: how far a job is, as JSON. */

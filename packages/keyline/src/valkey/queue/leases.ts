@@ -4,8 +4,8 @@ import { scriptsBeside } from "../client/script.ts";
 import type { QueueKeys } from "./keys.ts";
 
 const script = scriptsBeside(import.meta.url);
-const beat = script(4, "beat", "base", "beat-due", "beat-tick", "beat-gates", "beat-tracked", "beat-end");
-const returnHeld = script(4, "oom", "base", "place", "groups", "tell-end", "tell-event", "cancelled", "return-held");
+const beat = script(4, "beat", "base", "beat-due", "beat-tick", "beat-gates", "beat-tracked", "beat-families", "beat-end");
+const returnHeld = script(4, "oom", "base", "place", "groups", "tell-end", "tell-event", "family", "cancelled", "return-held");
 
 /** What a renewal of the lease tells a worker's duties: each part of the script adds what one of them needs. */
 export interface Beat {
@@ -19,6 +19,8 @@ export interface Beat {
   readonly tick?: number;
   /** The queue has gates. */
   readonly gates?: number;
+  /** Jobs of the queue are parents or children. */
+  readonly families?: number;
   /** Who listens to what becomes of jobs, separated by spaces. */
   readonly tracked?: string;
 }

@@ -3,6 +3,7 @@ import { Adds } from "./adds.ts";
 import { Cancels } from "./cancels.ts";
 import { Ends } from "./ends.ts";
 import { Events } from "./events.ts";
+import { Families } from "./families.ts";
 import { Gates } from "./gates.ts";
 import { Holding } from "./holding.ts";
 import { JobPages } from "./job-pages.ts";
@@ -39,6 +40,7 @@ export class QueueStore {
   readonly events: Events;
   readonly rates: Rates;
   readonly jobPages: JobPages;
+  readonly families: Families;
 
   constructor(connection: ValkeyConnection, keys: QueueKeys) {
     this.connection = connection;
@@ -60,5 +62,6 @@ export class QueueStore {
     this.events = new Events(connection, keys);
     this.rates = new Rates(connection, keys);
     this.jobPages = new JobPages(connection, keys);
+    this.families = new Families(connection, keys);
   }
 }

@@ -23,13 +23,15 @@ export interface QueueCounts {
   readonly dead: number;
   /** They stand in the lines of their groups, which are at their limit or paused. */
   readonly blocked: number;
+  /** Of the scheduled: they rest until their children have ended. */
+  readonly parked: number;
   /** Whether the queue is paused. */
   readonly paused: boolean;
   /** Dead letters that were dropped so far, because they were too old or too many. */
   readonly dropped: number;
 }
 
-type Reply = [...numbers: [number, number, number, number, number, number, number], first: string];
+type Reply = [...numbers: [number, number, number, number, number, number, number, number], first: string];
 
 /** What can be read of one queue. */
 export class Reads {
@@ -45,9 +47,9 @@ export class Reads {
   async counts(): Promise<QueueCounts & { readonly first: string }> {
     const keys = [this.#keys.workers, this.#keys.waiting, this.#keys.scheduled, this.#keys.dead];
     const reply = await counts.run(this.#connection, [...keys, this.#keys.held("")]);
-    const [waiting, running, scheduled, dead, dropped, blocked, paused, first] = reply as Reply;
+    const [waiting, running, scheduled, dead, dropped, blocked, paused, parked, first] = reply as Reply;
     const found = first.startsWith(stubBegins) ? await this.#nextWaiting() : first;
-    return { waiting, running, scheduled, dead, dropped, blocked, paused: paused === 1, first: found };
+    return { waiting, running, scheduled, dead, dropped, blocked, paused: paused === 1, parked, first: found };
   }
 
   /** What stands for jobs that were cancelled is taken next, and stands for none. */

@@ -3,7 +3,7 @@ import { scriptsBeside } from "../client/script.ts";
 import type { QueueKeys } from "./keys.ts";
 
 const script = scriptsBeside(import.meta.url);
-const promote = script(1, "oom", "base", "place", "groups", "tell-end", "tell-event", "cancelled", "promote");
+const promote = script(1, "oom", "base", "place", "groups", "tell-end", "tell-event", "family", "cancelled", "promote");
 
 /** The jobs of one queue that are due later. */
 export class Schedule {

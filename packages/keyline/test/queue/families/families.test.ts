@@ -264,15 +264,15 @@ describe("what is no family is refused before anything is written", () => {
     await expect(queue.add({ n: 0 }, { children })).rejects.toThrow(/has itself inside/);
   });
 
-  test("a child of a plain queue, and children of a plain job", async () => {
+  test("a child of another kind", async () => {
     const keyline = stage.keyline();
     const [plain, queue] = [keyline.queue<N>("plain-children"), keyline.queue<N>("parents-of-plain", { transactional: true })];
     await expect(queue.add({ n: 0 }, { children: [{ queue: plain, data: { n: 1 } }] })).rejects.toThrow(
       /children\[0\]\.queue is plain-children, which is not transactional/,
     );
-    await expect(plain.add({ n: 0 }, { children: [{ queue, data: { n: 1 } }] } as never)).rejects.toMatchObject({
-      code: "NOT_TRANSACTIONAL",
-    });
+    await expect(plain.add({ n: 0 }, { children: [{ queue, data: { n: 1 } }] })).rejects.toThrow(
+      /children\[0\]\.queue is parents-of-plain, which is transactional, and its parent is not/,
+    );
     const closed = stage.keyline();
     const gone = closed.queue<N>("closed", { transactional: true });
     await closed.close();

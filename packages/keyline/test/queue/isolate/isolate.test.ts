@@ -55,6 +55,20 @@ describe.each(["thread", "process"] as const)("in a %s", (isolate) => {
     expect(await stage.rowsOf(queue.name)).toEqual([]);
   });
 
+  test.each([{ transactional: false }, { transactional: true }])(
+    "a parent is given what its children came to, waits for those that it has, and adds none (transactional: $transactional)",
+    async ({ transactional }) => {
+      const keyline = stage.keyline();
+      const rules = { transactional } as { transactional: true };
+      const [parents, children] = [keyline.queue<Data>(`isolated${names++}`, rules), keyline.queue<Data>(`isolated${names++}`, rules)];
+      const workers = [parents.work(file("various"), { isolate }), children.work((job) => job.data.n)];
+      const below = [1, 2].map((n) => ({ queue: children, data: { do: "", n } }));
+      const { id } = await parents.add({ do: "family" }, { keepResult: 60_000, children: below });
+      expect(await parents.waitFor(id, { timeout: 30_000 })).toEqual({ values: [1, 2], refused: "INVALID_OPTION" });
+      await Promise.all(workers.map((worker) => worker.stop()));
+    },
+  );
+
   test("effects that throw are rolled back, and the error is the attempt's", async () => {
     const failed = run({ do: "bad effects" });
     await expect(failed).rejects.toMatchObject({ code: "JOB_DEAD" });

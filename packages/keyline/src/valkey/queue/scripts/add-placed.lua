@@ -7,11 +7,16 @@
 --         group  its group                    order  its place among all jobs, where that is known
 --         replaces  an element that may be on the schedule and is out of date: it goes, and this one has its turn in the group. One that is there already stays
 --         key, once, latest  one of them, a key: it is not added while a job with that is there (once.lua)
+--         child  the mark of a child of another job (family-arrival.lua goes before then): it is added once     until  in the server's ms: later it is not added any more
 --         window  for how many milliseconds, but for `key`
--- RETURN  for each: '' when it was added, else the id of the job that is there instead
+-- RETURN  for each: '' when it was added, else the id of the job that is there instead; for a child that has come before its mark; 'late'
 
 local function add(element, options)
   local due = 0
+  local batch, number, of
+  if options.child then batch, number, of = read_mark(options.child) end
+  if batch and has_come(batch, number) then return options.child end
+  if batch and comes_too_late(options['until']) then return 'late' end
   if options.delay then due = now() + options.delay elseif options.at then due = tonumber(options.at) end
   if options.replaces then
     redis.call('ZREM', base .. 'scheduled', options.replaces)
@@ -19,7 +24,11 @@ local function add(element, options)
   end
   local instead = find_instead(options, element, due)
   if instead then return instead end
-  if options.id and redis.call('SADD', base .. 'ids', options.id) == 0 then return options.id end
+  if options.id and redis.call('SADD', base .. 'ids', options.id) == 0 then
+    if batch then refuse_child(batch, number, of, options.id) end
+    return options.id
+  end
+  if batch then note_come(batch, { number }, of) end
   hold_key(options, element, due)
   local has_turn = options.replaces and options.group and is_admitted(options.group, id_in(head_of(element)))
   if options.group and not has_turn then

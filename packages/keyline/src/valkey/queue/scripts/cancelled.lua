@@ -39,6 +39,7 @@ local function end_cancelled(head, was, kind, tag)
   local key = string.match(head, ',"key":"([^"]*)"')
   if key and redis.call('HGET', base .. 'keys', key) == id then redis.call('HDEL', base .. 'keys', key) end
   note_cancelled(id, was, kind, tag)
+  end_cancelled_family(head)
   forget_mark(id)
   local group = string.match(head, ',"group":"([^"]*)"')
   if group then leave_group(group, id) end

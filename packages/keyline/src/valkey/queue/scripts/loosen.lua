@@ -18,6 +18,7 @@ local function loosen()
   for index = others_at, #ARGV, 3 do
     if not is_missing[ARGV[index]] then ties[ARGV[index + 1]](ARGV[index + 2]) end
   end
+  end_children()
   placed()
 end
 

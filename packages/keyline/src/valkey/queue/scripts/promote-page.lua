@@ -26,11 +26,17 @@ local function promote(member, element, key)
   placed()
 end
 
+-- A parent waits for its children, not for a time.
+local function waits_for_time(element)
+  return place ~= 'scheduled' or not string.find(head_of(element), ',"family":true', 1, true)
+    or tonumber(redis.call('ZSCORE', base .. place, element)) < 500000000000000
+end
+
 local bytes, is_there = 0, 0
 for index, member in ipairs(members) do
   bytes = bytes + #member
   local element = element_in(member)
-  if is_there == 0 and fits(element) then
+  if is_there == 0 and fits(element) and waits_for_time(element) then
     promote(member, element, key_at(place, index, member, from, keys))
     is_there = 1
   end

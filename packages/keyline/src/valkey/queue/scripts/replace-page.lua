@@ -107,10 +107,15 @@ local function follow_key()
   redis.call('SET', base .. 'latest:' .. key, (at or '') .. text_of(until_ms) .. '|' .. new, 'PX', until_ms - now())
 end
 
+-- A parent rests until its children have ended: family.lua.
+local function rests(member)
+  return place == 'scheduled' and tonumber(redis.call('ZSCORE', base .. place, member)) > 500000000000000
+end
+
 local bytes, state = 0, ''
 for index, member in ipairs(members) do
   bytes = bytes + #member
-  if state == '' and element_in(member) == old then
+  if state == '' and element_in(member) == old and not rests(member) then
     if mark_of(id_in(head)) == 'plain' then
       state = 'cancelled'
       break

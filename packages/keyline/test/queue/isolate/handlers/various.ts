@@ -39,6 +39,13 @@ export const handler: SettlingHandler<Data> = async (job, { settle, step }) => {
       });
       return undefined;
     }
+    case "family": {
+      await job.childrenEnded();
+      const values: unknown[] = [];
+      for await (const { value } of job.children()) values.push(value);
+      const refused = await job.addChildren([], { name: "more" }).catch((error: Error & { code?: string }) => error.code);
+      return { values, refused };
+    }
     case "bad effects":
       await settle(async (tx) => {
         await tx.query("INSERT INTO effects VALUES ($1, $2)", [job.queue, 9]);

@@ -1,0 +1,22 @@
+import { familyOf } from "./family-element.ts";
+import type { Tie } from "../../valkey/queue/holding.ts";
+import { describeError } from "../../work/verdict.ts";
+import { type Element } from "../element.ts";
+import type { HeldJob } from "../worker/held-jobs.ts";
+
+/** What the end of a job of a plain queue does that is a child, or a parent: see scripts/family.lua. */
+export function familyTies(job: HeldJob<unknown>, element: Element): Tie[] {
+  const { verdict, isCancelled, result, hasFamily } = job;
+  const how = verdict?.kind === "bury" ? "dead" : isCancelled ? "cancelled" : "completed";
+  const ties: Tie[] = [];
+  if (element.parent !== undefined) {
+    const [batch = "", number = "", queue = "", family = ""] = element.parent.split(" ");
+    const value = how === "completed" && result?.json !== undefined ? `,"value":${result.json}` : "";
+    const reason = verdict?.kind === "bury" ? `,"reason":${JSON.stringify(describeError(verdict.error).toWellFormed())}` : "";
+    const outcome = `{"outcome":"${how}"${value}${reason}}`;
+    job.childEnd = { batch, number, queue, family, outcome };
+    ties.push({ kind: "child", value: `${batch} ${number} ${outcome}` });
+  }
+  if (element.isParent || hasFamily) ties.push({ kind: "family", value: `${how} ${familyOf(element)}` });
+  return ties;
+}
