@@ -9,6 +9,7 @@ import { commitToHandler } from "./commit-to-handler.ts";
 import { addDelayed, delayedPrecision, processDelayed } from "./delayed.ts";
 import { effectsBatch, effectsSingle, step } from "./effects.ts";
 import { fairness } from "./fairness.ts";
+import { family } from "./family.ts";
 import { gatewayFanOut1000, gatewayFanOut5000 } from "./gateway-fan-out.ts";
 import { gatewayLatency } from "./gateway-latency.ts";
 import { gatewayMemory } from "./gateway-memory.ts";
@@ -48,6 +49,7 @@ export const cases: readonly Case[] = [
   effectsBatch,
   effectsSingle,
   step,
+  family,
   addTransactional,
   commitToHandler,
   memory,

@@ -9,6 +9,7 @@ export const tasks = {
   drain: async () => (await import("./drain.ts")).drain,
   drainAlternately: async () => (await import("./drain-alternately.ts")).drainAlternately,
   effects: async () => (await import("./effects.ts")).effects,
+  family: async () => (await import("./family.ts")).family,
   fanOut: async () => (await import("./fan-out.ts")).fanOut,
   drainShare: async () => (await import("./drain-share.ts")).drainShare,
   histories: async () => (await import("./histories.ts")).histories,
