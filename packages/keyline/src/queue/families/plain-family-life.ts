@@ -4,7 +4,6 @@ import { parseJson } from "../../runtime/json.ts";
 import { checkKey } from "../../runtime/names.ts";
 import { firstSize, nextSize } from "../../valkey/queue/families.ts";
 import { Discard } from "../../work/outcome.ts";
-import {} from "../element.ts";
 import type { Job } from "../job.ts";
 import type { Child } from "../options.ts";
 import { Parked } from "../steps/parked.ts";

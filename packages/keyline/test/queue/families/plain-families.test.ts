@@ -47,8 +47,9 @@ describe("a parent on a plain queue", () => {
     const { id, added } = await parents.add({ n: 0 }, { children: family(children, 3) });
     expect(added).toBe(true);
     expect(await parents.job(id)).toMatchObject({ state: "parked", dueAt: undefined });
-    expect(await parents.counts()).toMatchObject({ scheduled: 1, waiting: 0 });
+    expect(await parents.counts()).toMatchObject({ parked: 1, scheduled: 0, waiting: 0 });
     expect(await parents.promote(id)).toBe(false);
+    expect(await parents.update(id, { delay: 0 })).toEqual({ updated: false, state: "parked" });
     const waited = parents.waitFor(id);
     const childWorker = children.work((job) => {
       ran.push(`child ${job.data.n}`);
@@ -59,7 +60,7 @@ describe("a parent on a plain queue", () => {
     expect(results.map(({ queue, outcome, value }) => ({ queue, outcome, value }))).toEqual(
       [0, 10, 20].map((value) => ({ queue: children.name, outcome: "completed", value })),
     );
-    expect(await parents.counts()).toMatchObject({ waiting: 0, scheduled: 0 });
+    expect(await parents.counts()).toMatchObject({ waiting: 0, parked: 0 });
     await eventually("nothing is left of it", async () => (await leftOf(parents, children)).length === 0);
     await Promise.all([worker.stop(), childWorker.stop()]);
   });
@@ -159,7 +160,7 @@ describe("the death of a child", () => {
     expect(error).toMatchObject({ code: "JOB_DEAD" });
     expect(error?.message).toMatch(/Its child \S+ of queue \S+ is dead: .*too bad/);
     expect(results).toEqual([]);
-    expect(await parents.counts()).toMatchObject({ scheduled: 0, dead: 1 });
+    expect(await parents.counts()).toMatchObject({ parked: 0, dead: 1 });
     const outcomes: string[] = [];
     const worker = parents.work(async (job) => void outcomes.push(...(await resultsOf(job)).map(({ outcome }) => outcome)));
     expect(await parents.redrive({ ids: [id] })).toBe(1);
@@ -198,7 +199,7 @@ describe("a cancelled job", () => {
     await eventually("what ran has ended", async () => ended.length > 0 && (await children.counts()).running === 0);
     expect(ended[0]).toBe(0);
     expect(ended.length).toBeLessThan(5);
-    expect(await parents.counts()).toMatchObject({ scheduled: 0, waiting: 0, running: 0 });
+    expect(await parents.counts()).toMatchObject({ parked: 0, waiting: 0, running: 0 });
     await Promise.all([worker.stop(), parentWorker.stop()]);
   });
 
@@ -291,7 +292,7 @@ test("a child whose id is taken is refused before anything is written", async ()
   const child = { queue: children, data: { n: 1 }, options: { id: "taken" } };
   await expect(parents.add({ n: 0 }, { children: [child] })).rejects.toMatchObject({ code: "INVALID_OPTION" });
   expect(await leftOf(parents, children)).toEqual([]);
-  expect(await parents.counts()).toMatchObject({ scheduled: 0 });
+  expect(await parents.counts()).toMatchObject({ parked: 0 });
 });
 
 test("a child that died is told of by its reason, also where its handler discards it", async () => {

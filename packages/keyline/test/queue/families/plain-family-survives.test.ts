@@ -23,8 +23,8 @@ const family = (queue: Queue<N>, count: number): { queue: Queue<N>; data: N }[] 
   Array.from({ length: count }, (_, n) => ({ queue, data: { n } }));
 
 const isQuiet = async (queue: Queue<N>): Promise<boolean> => {
-  const { waiting, running, scheduled } = await queue.counts();
-  return waiting + running + scheduled === 0;
+  const { waiting, running, scheduled, parked } = await queue.counts();
+  return waiting + running + scheduled + parked === 0;
 };
 
 test("children that end at the same instant in two processes release their parent once, over and over", async () => {
@@ -276,7 +276,7 @@ describe("on a cluster, where parents and children are in different slots", () =
     await client.flushall();
     client.disconnect();
     expect(await children.counts()).toMatchObject({ waiting: 0 });
-    expect(await parents.counts()).toMatchObject({ scheduled: 10 });
+    expect(await parents.counts()).toMatchObject({ parked: 10 });
     const workers = [
       parents.work(async (job) => {
         let sum = 0;

@@ -89,7 +89,7 @@ describe.each([{ transactional: false }, { transactional: true }])(
     async function areEnded(queues: readonly EitherQueue<TreeData>[]): Promise<boolean> {
       if (transactional) return (await stage.pool.query("SELECT FROM keyline.job WHERE state <> 'dead'")).rowCount === 0;
       const counts = await Promise.all(queues.map((queue) => queue.counts()));
-      return counts.every(({ waiting, running, scheduled }) => waiting + running + scheduled === 0);
+      return counts.every(({ waiting, running, scheduled, parked }) => waiting + running + scheduled + parked === 0);
     }
 
     async function live(roots: readonly TreeNode[], queues: readonly EitherQueue<TreeData>[], isStruck: boolean): Promise<void> {
