@@ -166,8 +166,7 @@ export class Holding {
     else if (isGated) values.push("", "");
     if (told !== undefined) values.push(told);
     const kind = isGated ? "gated" : group ? "grouped" : "plain";
-    const reply = await (told === undefined ? retry[kind] : retry[toldKinds[kind]]).run(this.#connection, values);
-    return reply === 2 ? "cancelled" : reply === 1 ? "done" : "missing";
+    return retried(await (told === undefined ? retry[kind] : retry[toldKinds[kind]]).run(this.#connection, values));
   }
 
   /**
@@ -199,8 +198,7 @@ export class Holding {
     { element, family, told }: { readonly element: string; readonly family: string; readonly told: string | undefined },
   ): Promise<"done" | "missing" | "cancelled"> {
     const values = [this.#keys.workers, this.#keys.held(worker), worker, place, begins, element, family, told ?? ""];
-    const reply = await park.run(this.#connection, values);
-    return reply === 2 ? "cancelled" : reply === 1 ? "done" : "missing";
+    return retried(await park.run(this.#connection, values));
   }
 
   /** False when the worker does not hold the job. Without a `letter` it is only removed. */
@@ -233,6 +231,8 @@ function pushTies(values: (string | number)[], ties: readonly (readonly [index: 
   if (groups.length === ties.length) return;
   for (const [index, { kind, value }] of ties) if (kind !== "group") values.push(index + 1, kind, value);
 }
+
+const retried = (reply: unknown): "done" | "missing" | "cancelled" => (reply === 2 ? "cancelled" : reply === 1 ? "done" : "missing");
 
 function idAndGroup({ value }: Tie): readonly [id: string, group: string] {
   const end = value.indexOf(" ");
