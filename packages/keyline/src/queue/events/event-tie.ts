@@ -1,4 +1,4 @@
-import type { Tie } from "../../valkey/queue/holding.ts";
+import type { Tie } from "../../valkey/queue/tie.ts";
 import { describeError } from "../../work/verdict.ts";
 import type { HeldJob } from "../worker/held-jobs.ts";
 

@@ -1,5 +1,5 @@
 import { familyOf } from "./family-element.ts";
-import type { Tie } from "../../valkey/queue/holding.ts";
+import type { Tie } from "../../valkey/queue/tie.ts";
 import { describeError } from "../../work/verdict.ts";
 import { type Element } from "../element.ts";
 import type { HeldJob } from "../worker/held-jobs.ts";

@@ -1,4 +1,4 @@
-import type { Tie } from "../../valkey/queue/holding.ts";
+import type { Tie } from "../../valkey/queue/tie.ts";
 import { isStub, type Element } from "../element.ts";
 import type { ResultKeeper } from "../results/result-keeper.ts";
 import type { EventTeller } from "../events/event-teller.ts";

@@ -2,6 +2,7 @@ import type { ValkeyConnection } from "../client/connection.ts";
 import { scriptsBeside } from "../client/script.ts";
 import type { QueueKeys } from "./keys.ts";
 import type { LetterRetention, NewLetter } from "./letters.ts";
+import { idAndGroup, pushTies, type Tie } from "./tie.ts";
 
 const script = scriptsBeside(import.meta.url);
 // A job that is tied to something takes its end through further parts; one that is not does not pay for them.
@@ -51,14 +52,6 @@ const bury = script(3, "held", "letter", "holds", "bury", ...loosenGated, "burie
 export interface HeldPlace {
   readonly place: number;
   readonly begins: string;
-}
-
-/** Something outside its held list that a job is tied to until it has ended for good. */
-export interface Tie {
-  /** As the part of the scripts names it that loosens it: leave-groups.lua, tie-*.lua. */
-  readonly kind: "id" | "group" | "key" | "result" | "event" | "progress" | "cancel" | "stub" | "child" | "family";
-  /** Of a group: the job's id, a space, the group. */
-  readonly value: string;
 }
 
 /** What came of settling and taking: "lost" when the lease is, "moved" when the oldest held are others; nothing was done then. */
@@ -222,22 +215,7 @@ export class Holding {
   }
 }
 
-/** As loosen.lua takes them. */
-function pushTies(values: (string | number)[], ties: readonly (readonly [index: number, tie: Tie])[]): void {
-  if (ties.length === 0) return;
-  const groups = ties.filter(([, { kind }]) => kind === "group");
-  values.push(groups.length);
-  for (const [index, tie] of groups) values.push(index + 1, ...idAndGroup(tie));
-  if (groups.length === ties.length) return;
-  for (const [index, { kind, value }] of ties) if (kind !== "group") values.push(index + 1, kind, value);
-}
-
 const retried = (reply: unknown): "done" | "missing" | "cancelled" => (reply === 2 ? "cancelled" : reply === 1 ? "done" : "missing");
-
-function idAndGroup({ value }: Tie): readonly [id: string, group: string] {
-  const end = value.indexOf(" ");
-  return [value.slice(0, end), value.slice(end + 1)];
-}
 
 function readPlain(reply: PlainReply): SettleReply {
   if (typeof reply[0] !== "object") return { missing: none, taken: reply as string[] };
