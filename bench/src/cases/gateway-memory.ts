@@ -12,8 +12,8 @@ export const gatewayMemory: Case = {
   part: "Channels and gateway",
   figures: { perConnection: { label: "resident memory", unit: "KB", better: "lower" } },
   goals: [
-    { figure: "perConnection", atMost: 25 },
-    { figure: "perConnection", of: "keyline-history", atMost: 25 },
+    { figure: "perConnection", against: ["bare-sse"], atMost: 1.1 },
+    { figure: "perConnection", of: "keyline-history", against: ["bare-sse"], atMost: 1.1 },
   ],
   run: async (contender, bench) => {
     const connections = bench.size(5_000, 20);

@@ -17,6 +17,11 @@ export function visitorOf(request: Pick<FastifyRequest, "raw">): Visitor {
   throw new Error("The visitor is not known yet: the route is not behind the gateway's guard");
 }
 
+/** Who sent a request that is answered for as long as a connection lasts: from then on the connection knows. */
+export function forgetVisitor(raw: FastifyRequest["raw"]): void {
+  visitors.delete(raw);
+}
+
 /**
  * Whose ticket it is: what is the same whenever one EventSource connects, and of what others send not all. A browser that has changed its network is
  * another one.

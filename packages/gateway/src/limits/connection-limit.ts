@@ -1,11 +1,27 @@
 import { Problem } from "../server/problem.ts";
 
 /** The place of one connection, from its opening to its end. */
-export interface Seat {
+export class Seat {
+  readonly #limit: ConnectionLimit;
+  #owner: string | undefined;
+
+  constructor(limit: ConnectionLimit, owner: string) {
+    this.#limit = limit;
+    this.#owner = owner;
+  }
+
   /** Counts the connection for somebody else from now on. Throws a 429 problem when that one has too many, and changes nothing then. */
-  moveTo(visitor: string): void;
+  moveTo(visitor: string): void {
+    if (this.#owner === undefined || this.#owner === visitor) return;
+    this.#limit.move(this.#owner, visitor);
+    this.#owner = visitor;
+  }
+
   /** Makes room, once. */
-  leave(): void;
+  leave(): void {
+    if (this.#owner !== undefined) this.#limit.leave(this.#owner);
+    this.#owner = undefined;
+  }
 }
 
 /** How many live connections there are, in all and of each visitor. */
@@ -27,21 +43,18 @@ export class ConnectionLimit {
     }
     this.#add(visitor);
     this.#total++;
-    let owner: string | undefined = visitor;
-    return {
-      moveTo: (other) => {
-        if (owner === undefined || owner === other) return;
-        this.#add(other);
-        this.#remove(owner);
-        owner = other;
-      },
-      leave: () => {
-        if (owner === undefined) return;
-        this.#remove(owner);
-        this.#total--;
-        owner = undefined;
-      },
-    };
+    return new Seat(this, visitor);
+  }
+
+  /** For a seat alone, as `leave` is. */
+  move(from: string, to: string): void {
+    this.#add(to);
+    this.#remove(from);
+  }
+
+  leave(visitor: string): void {
+    this.#remove(visitor);
+    this.#total--;
   }
 
   #add(visitor: string): void {

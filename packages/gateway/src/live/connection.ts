@@ -92,6 +92,8 @@ export abstract class LiveConnection {
     return this.#drained;
   }
 
+  /** It is gone: what it held is free. */
+  abstract leave(): void;
   /** Tells the client why, and closes. Never called twice. */
   protected abstract sayGoodbye(code: EndCode, retryMs: number): void;
   /** Lets the client hear from the gateway; called at every beat, unless what was written before still waits. Ends a client that is not there. */

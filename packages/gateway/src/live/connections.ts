@@ -1,3 +1,4 @@
+import type { Duplex } from "node:stream";
 import type { ConnectionLimit, Seat } from "../limits/connection-limit.ts";
 import { Problem } from "../server/problem.ts";
 import { noteLive } from "../server/waiting-sockets.ts";
@@ -23,7 +24,7 @@ export class LiveConnections {
   readonly eventStreamMs: number;
   readonly #beatTicks: number;
   readonly #limit: ConnectionLimit;
-  readonly #all = new Set<LiveConnection>();
+  readonly #all = new Map<Duplex, LiveConnection>();
   readonly #ends = new Map<EndCode, number>();
   #slots = 0;
   #ticks = 0;
@@ -35,12 +36,21 @@ export class LiveConnections {
   /** Called at every beat of a connection. */
   onBeat: (connection: LiveConnection) => void = () => undefined;
 
+  /** Of all sockets: a listener of its own would hold on to what it can see, for each of thousands. */
+  readonly #forget: (this: Duplex) => void;
+
   constructor(limit: ConnectionLimit, { sendBufferBytes, beatMs, eventStreamMs }: Patience) {
     this.#limit = limit;
     this.sendBufferBytes = sendBufferBytes;
     this.#beatTicks = Math.max(1, Math.round(beatMs / tickMs));
     this.beatMs = this.#beatTicks * tickMs;
     this.eventStreamMs = eventStreamMs;
+    const all = this.#all;
+    this.#forget = function forget(this: Duplex): void {
+      const connection = all.get(this);
+      all.delete(this);
+      connection?.leave();
+    };
   }
 
   get isDraining(): boolean {
@@ -49,7 +59,7 @@ export class LiveConnections {
 
   count(isCounted: (connection: LiveConnection) => boolean): number {
     let count = 0;
-    for (const connection of this.#all) if (isCounted(connection)) count++;
+    for (const connection of this.#all.values()) if (isCounted(connection)) count++;
     return count;
   }
 
@@ -72,7 +82,7 @@ export class LiveConnections {
   stop(): void {
     this.#isStopped = true;
     clearInterval(this.#timer);
-    for (const { socket } of this.#all) socket.destroy();
+    for (const socket of this.#all.keys()) socket.destroy();
   }
 
   nextSlot(): number {
@@ -87,13 +97,10 @@ export class LiveConnections {
   }
 
   /** From now on `connection` is swept, until its socket is closed. */
-  add(connection: LiveConnection, onClosed: () => void): void {
-    this.#all.add(connection);
+  add(connection: LiveConnection): void {
+    this.#all.set(connection.socket, connection);
     noteLive(connection.socket);
-    connection.socket.once("close", () => {
-      this.#all.delete(connection);
-      onClosed();
-    });
+    connection.socket.on("close", this.#forget);
     // What happened while it was being opened it has not been told.
     setImmediate(() => {
       if (connection.socket.destroyed) return;
@@ -108,7 +115,7 @@ export class LiveConnections {
   }
 
   endRevoked(): void {
-    for (const connection of this.#all) if (this.isRevoked(connection)) connection.loseToken("TOKEN_REVOKED");
+    for (const connection of this.#all.values()) if (this.isRevoked(connection)) connection.loseToken("TOKEN_REVOKED");
   }
 
   /** No new ones; those there are told to come back at different times, so that the others do not get them all at once. */
@@ -117,14 +124,14 @@ export class LiveConnections {
     this.#isDraining = true;
     const { least, perConnection, most } = returnSpreadMs;
     const spread = Math.min(most, Math.max(least, this.#all.size * perConnection));
-    for (const connection of this.#all) connection.drain(quickestReturnMs + Math.floor(Math.random() * spread));
+    for (const connection of this.#all.values()) connection.drain(quickestReturnMs + Math.floor(Math.random() * spread));
   }
 
   /** Resolves when all are gone: after a drain, that takes no longer than their last words. */
   async whenEmpty(): Promise<void> {
     while (this.#all.size > 0) {
-      const [connection] = this.#all;
-      await new Promise<void>((resolve) => connection?.socket.once("close", () => resolve()));
+      const [socket] = this.#all.keys();
+      await new Promise<void>((resolve) => socket?.once("close", () => resolve()));
     }
   }
 
@@ -132,6 +139,6 @@ export class LiveConnections {
     this.#ticks++;
     const now = Date.now();
     const slot = this.#ticks % this.#beatTicks;
-    for (const connection of this.#all) connection.tick(now, connection.slot === slot);
+    for (const connection of this.#all.values()) connection.tick(now, connection.slot === slot);
   }
 }

@@ -26,6 +26,7 @@ export class Feed implements Source {
   #texts: string[] = [];
   #isFlushDue = false;
   #idleTicks = 0;
+  #hasBegun = false;
   #isOver = false;
   #deliveries = 0;
 
@@ -53,6 +54,11 @@ export class Feed implements Source {
     return this.#deliveries;
   }
 
+  /** What is published arrives. */
+  get hasBegun(): boolean {
+    return this.#hasBegun;
+  }
+
   get isOver(): boolean {
     return this.#isOver;
   }
@@ -73,11 +79,12 @@ export class Feed implements Source {
     return catchUp.start;
   }
 
-  leave(receiver: Receiver): void {
+  /** One function for all receivers. */
+  readonly leave = (receiver: Receiver): void => {
     this.#receivers.delete(receiver);
     this.#catchUps.get(receiver)?.stop();
     this.#catchUps.delete(receiver);
-  }
+  };
 
   moveIn(receiver: Receiver): void {
     this.#catchUps.delete(receiver);
@@ -114,6 +121,7 @@ export class Feed implements Source {
   async #begin(): Promise<void> {
     await Promise.all(this.#subscriptions.map((subscription) => subscription.ready));
     for (const [index, { cursor }] of this.#subscriptions.entries()) this.#cursors[index] = cursor;
+    this.#hasBegun = true;
   }
 
   #hear(message: Message, index: number): void {

@@ -1,6 +1,6 @@
 import type { FastifyReply, FastifyRequest } from "fastify";
 import { visitorKey } from "../access/token.ts";
-import { visitorOf } from "../access/visitor.ts";
+import { forgetVisitor, visitorOf } from "../access/visitor.ts";
 import { closeAtNextRequest, isPipelined } from "../server/pipelining.ts";
 import { Problem } from "../server/problem.ts";
 import type { LiveConnections } from "./connections.ts";
@@ -12,7 +12,8 @@ interface Filling {
   readonly place: string;
   /** Frames that come first. */
   readonly gaps?: string;
-  leave(): void;
+  /** The stream is gone. */
+  readonly leave: (stream: EventStream) => void;
 }
 
 interface Opening {
@@ -37,19 +38,24 @@ export async function openEventStream({ request, reply, connections, prepare }: 
     if (socket.destroyed || reply.raw.socket !== socket || isPipelined(socket)) {
       throw new Problem({ title: "An event stream needs a connection of its own", status: 400, code: "PIPELINED" });
     }
-    const stream = new EventStream(connections, { socket, visitor });
+    const stream = new EventStream(connections, { socket, visitor, seat });
     const { place, gaps = "", leave } = fill(stream);
     reply.hijack();
-    stream.begin(reply.raw, { headers: reply.getHeaders(), place, gaps });
+    stream.begin(leave, { headers: reply.getHeaders(), place, gaps });
     closeAtNextRequest(socket);
-    connections.add(stream, () => {
-      seat.leave();
-      leave();
-    });
+    letGoOf(request);
+    connections.add(stream);
   } catch (error) {
     seat.leave();
     throw error;
   }
+}
+
+/** Node holds the request for as long as its answer lasts, which here is for ever: what came twice, and what the stream knows, need not stay with it. */
+function letGoOf({ raw }: FastifyRequest): void {
+  forgetVisitor(raw);
+  // `headers` has them, and was read before.
+  raw.rawHeaders.length = 0;
 }
 
 /** The id from which a browser resumes; undefined where it has none. */

@@ -90,7 +90,7 @@ async function openStream(
     connections,
     prepare: async () => {
       const feed = await feeds.open(channels, eventStreamWire);
-      return (stream) => ({ ...enter(feed, stream, { place, mayBeStale }), leave: () => feed.leave(stream) });
+      return (stream) => ({ ...enter(feed, stream, { place, mayBeStale }), leave: feed.leave });
     },
   });
 }

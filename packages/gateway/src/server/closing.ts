@@ -15,10 +15,16 @@ export class ConnectionCloser {
 
   constructor(server: Server) {
     this.#server = server;
-    const noteAsked = ({ socket }: { readonly socket: Socket }): void => void this.#unasked.delete(socket);
+    const unasked = this.#unasked;
+    function forget(this: Socket): void {
+      unasked.delete(this);
+    }
+    const noteAsked = ({ socket }: { readonly socket: Socket }): void => {
+      if (unasked.delete(socket)) socket.off("close", forget);
+    };
     server.on("connection", (socket) => {
-      this.#unasked.add(socket);
-      socket.once("close", () => this.#unasked.delete(socket));
+      unasked.add(socket);
+      socket.on("close", forget);
     });
     server.on("request", noteAsked);
     server.on("upgrade", noteAsked);

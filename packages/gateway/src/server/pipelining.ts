@@ -7,7 +7,7 @@
  * connection that has more of them some thirty packets: whoever refuses each with an answer of its own does nothing else for many seconds.
  */
 import type { FastifyReply, FastifyRequest } from "fastify";
-import type { Server } from "node:http";
+import type { Server, ServerResponse } from "node:http";
 import type { Duplex } from "node:stream";
 
 const mostPipelined = 20;
@@ -21,8 +21,14 @@ export function countUnanswered(server: Server): void {
   counted.add(server);
   server.prependListener("request", ({ socket }, response) => {
     unanswered.set(socket, (unanswered.get(socket) ?? 0) + 1);
-    response.once("close", () => unanswered.set(socket, (unanswered.get(socket) ?? 1) - 1));
+    response.on("close", noteAnswered);
   });
+}
+
+// One listener for all: there are thousands of streams, and each would hold a function of its own, and what that can see.
+function noteAnswered(this: ServerResponse): void {
+  const { socket } = this.req;
+  unanswered.set(socket, (unanswered.get(socket) ?? 1) - 1);
 }
 
 /** True where more than one request waits for its answer. */
@@ -47,5 +53,9 @@ export function isBeingAnswered(socket: Duplex): boolean {
 
 /** From now on the client has nothing to say on this connection. */
 export function closeAtNextRequest(socket: Duplex): void {
-  socket.once("data", () => socket.destroy());
+  socket.on("data", destroy);
+}
+
+function destroy(this: Duplex): void {
+  this.destroy();
 }

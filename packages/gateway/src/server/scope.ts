@@ -77,13 +77,16 @@ export function addGuard(
       const ticket = isLive ? ticketOf(query) : undefined;
       // Looking for a ticket takes it away. Who guessed too often is not worth the question.
       if (ticket !== undefined && access.hasKey) requests.refuseBeyond(guesserKey(ip));
-      const holder = reconnects ? holderOf(request) : undefined;
+      const holder = reconnects && ticket !== undefined ? holderOf(request) : undefined;
       const visitor = await access.identify({ ip, authorization: headers.authorization, ticket, holder });
       setVisitor(request, visitor);
       if (isLive) requests.takeHere(visitorKey(visitor));
       else await requests.take(visitorKey(visitor));
       // An answer is held until its client has taken it.
-      if (!isLive) reply.raw.once("close", underWay.enter(visitorKey(visitor)).leave);
+      if (!isLive) {
+        const seat = underWay.enter(visitorKey(visitor));
+        reply.raw.once("close", () => seat.leave());
+      }
     } catch (error) {
       // Whoever guesses tokens is counted too.
       if (error instanceof Problem && error.body.status === 401) {

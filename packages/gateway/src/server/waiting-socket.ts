@@ -1,4 +1,4 @@
-import type { IncomingMessage, Server, ServerResponse } from "node:http";
+import type { IncomingMessage, Server } from "node:http";
 import type { Socket } from "node:net";
 
 const headPatienceMs = 10_000;
@@ -31,16 +31,18 @@ export class WaitingSocket {
     return !this.#isFresh && this.#unanswered === 0 && this.#socket.bytesRead === this.#heardBytes;
   }
 
-  noteRequest({ socket }: IncomingMessage, response: ServerResponse): void {
+  noteRequest({ socket }: IncomingMessage): void {
     this.#socket = socket;
     this.#isFresh = false;
     this.#unanswered++;
     this.#headSince = undefined;
-    response.once("close", () => {
-      this.#unanswered--;
-      this.#heardBytes = socket.bytesRead;
-      if (this.#unanswered === 0) this.#ours = undefined;
-    });
+  }
+
+  /** The answer to a request is out, or has nobody any more who would take it. */
+  noteAnswered({ socket }: IncomingMessage): void {
+    this.#unanswered--;
+    this.#heardBytes = socket.bytesRead;
+    if (this.#unanswered === 0) this.#ours = undefined;
   }
 
   noteOurs(request: IncomingMessage): void {

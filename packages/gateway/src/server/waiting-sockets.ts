@@ -9,7 +9,7 @@
  *
  * A proxy speaks for many: it is not counted once a request has shown that Fastify believes what it says of its clients.
  */
-import type { IncomingMessage, Server } from "node:http";
+import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import type { Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import { countedAddress } from "../access/address.ts";
@@ -22,6 +22,7 @@ const byEnds = new Map<string, WaitingSocket>();
 
 export class WaitingSockets {
   readonly #most: number;
+  readonly #sockets = new Set<WaitingSocket>();
   readonly #byAddress = new Map<string, Set<WaitingSocket>>();
   readonly #proxies = new Set<string>();
 
@@ -35,7 +36,12 @@ export class WaitingSockets {
   private constructor(server: Server, mostOfAddress: number) {
     this.#most = mostOfAddress;
     server.on("connection", (socket) => this.#enter(server, socket));
-    server.prependListener("request", (request, response) => find(request.socket)?.noteRequest(request, response));
+    server.prependListener("request", (request, response) => {
+      const waiting = find(request.socket);
+      if (!waiting) return;
+      waiting.noteRequest(request);
+      response.on("close", noteAnswered);
+    });
     // It belongs to whoever opens it, which need not be the gateway, and has its own limit of time until then.
     server.on("upgrade", (_request, socket) => noteLive(socket));
   }
@@ -52,13 +58,14 @@ export class WaitingSockets {
   /** Called every second. */
   readonly sweep = (): void => {
     const now = Date.now();
-    for (const socket of byEnds.values()) if (socket.isOverdue(now)) socket.cut();
+    for (const socket of this.#sockets) if (socket.isOverdue(now)) socket.cut();
   };
 
   #enter(server: Server, socket: Socket): void {
-    const ends = endsOf(socket);
     // A Unix socket has no address.
-    if (ends === undefined || socket.remoteAddress === undefined) return;
+    if (socket.remoteAddress === undefined) return;
+    // Asking for them takes a call into the kernel, for each connection.
+    const ends = "setSecureContext" in server ? endsOf(socket) : undefined;
     const address = countedAddress(socket.remoteAddress);
     const isProxy = this.#proxies.has(address);
     const others = this.#byAddress.get(address) ?? new Set();
@@ -68,29 +75,50 @@ export class WaitingSockets {
     }
     const waiting = new WaitingSocket({ server, socket, address, now: Date.now() });
     known.set(socket, waiting);
-    byEnds.set(ends, waiting);
+    this.#sockets.add(waiting);
+    if (ends !== undefined) byEnds.set(ends, waiting);
     leavings.set(waiting, () => {
-      if (byEnds.get(ends) === waiting) byEnds.delete(ends);
+      this.#sockets.delete(waiting);
+      if (ends !== undefined && byEnds.get(ends) === waiting) byEnds.delete(ends);
       others.delete(waiting);
       if (others.size === 0 && this.#byAddress.get(address) === others) this.#byAddress.delete(address);
     });
-    socket.once("close", () => leavings.get(waiting)?.());
+    socket.on("close", leaveAtClose);
     if (!isProxy) this.#byAddress.set(address, others.add(waiting));
   }
 }
 
 const leavings = new WeakMap<WaitingSocket, () => void>();
 
-/** It is a live connection from now on, which is counted and looked after as one. */
+/** It is a live connection from now on, which is counted and looked after as one. Nothing of what it was stays with it. */
 export function noteLive(socket: Duplex): void {
-  const waiting = find(socket);
-  if (waiting) leavings.get(waiting)?.();
+  leave(find(socket));
+  known.delete(socket);
+  socket.off("close", leaveAtClose);
+}
+
+function leave(waiting: WaitingSocket | undefined): void {
+  if (!waiting) return;
+  leavings.get(waiting)?.();
+  leavings.delete(waiting);
+}
+
+// Listeners that all connections share: each of its own would hold on to everything that it can see.
+
+function leaveAtClose(this: Duplex): void {
+  leave(known.get(this));
+}
+
+function noteAnswered(this: ServerResponse): void {
+  known.get(this.req.socket)?.noteAnswered(this.req);
 }
 
 function find(socket: Duplex): WaitingSocket | undefined {
-  const waiting = known.get(socket) ?? byEnds.get(("remotePort" in socket && endsOf(socket as Socket)) || "");
-  if (waiting) known.set(socket, waiting);
-  return waiting;
+  const waiting = known.get(socket);
+  if (waiting || byEnds.size === 0) return waiting;
+  const same = byEnds.get(("remotePort" in socket && endsOf(socket as Socket)) || "");
+  if (same) known.set(socket, same);
+  return same;
 }
 
 function endsOf({ localAddress, localPort, remoteAddress, remotePort }: Socket): string | undefined {

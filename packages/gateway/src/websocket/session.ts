@@ -58,6 +58,8 @@ export class Session extends LiveConnection implements Receiver {
   #unanswered = 0;
   /** Resolves when the frames that came so far are answered. */
   whenAnswered: () => Promise<void> = () => Promise.resolve();
+  /** Called when it is gone. */
+  onLeave: () => void = () => undefined;
   /** Looks whether the client finishes what it begins. */
   checkPatience: (now: number) => void = () => undefined;
 
@@ -100,6 +102,10 @@ export class Session extends LiveConnection implements Receiver {
     this.#seat.moveTo(visitorKey(visitor));
     this.visitor = visitor;
     this.#noticeEndsAt = 0;
+  }
+
+  leave(): void {
+    this.onLeave();
   }
 
   override tick(now: number, isBeat: boolean): void {

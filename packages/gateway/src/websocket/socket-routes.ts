@@ -54,11 +54,12 @@ export async function addSocketRoutes(routes: FastifyInstance, parts: SocketPart
       const { socket } = request.raw;
       const session = new Session(connections, { webSocket, socket, visitor: visitorOf(request), seat });
       const conversation = new Conversation(session, parts);
-      connections.add(session, () => {
+      session.onLeave = () => {
         session.leaveFeeds();
         presence.forget(session);
         follows.forget(session);
-      });
+      };
+      connections.add(session);
       webSocket.on("message", (data: Buffer, isBinary) => conversation.hear(data, isBinary));
       // Before the library, which listens to the same. Nothing has come yet: both hear all of it.
       socket.prependListener("data", (chunk: Buffer) => conversation.overhear(chunk));

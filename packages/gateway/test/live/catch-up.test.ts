@@ -113,7 +113,7 @@ test("a socket that holds a little, and will never tell of a drain, is waited fo
     server.close();
   });
   const connections = new LiveConnections(new ConnectionLimit(1, 1), defaultLimits);
-  const stream = new EventStream(connections, { socket, visitor: { ip: "", token: undefined } });
+  const stream = new EventStream(connections, { socket, visitor: { ip: "", token: undefined }, seat: connections.enter("somebody") });
   while (socket.writableLength === 0) {
     socket.write(Buffer.alloc(4_096));
     await new Promise(setImmediate);

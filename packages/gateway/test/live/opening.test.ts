@@ -106,9 +106,10 @@ describe("while a connection opens", () => {
     const client = connect({ port: (server.address() as AddressInfo).port, host: "127.0.0.1", allowHalfOpen: true });
     const [socket] = (await accepted) as [Socket];
     const connections = new LiveConnections(new ConnectionLimit(1, 1), defaultLimits);
+    const seat = connections.enter("somebody");
     connections.drain();
     connections.stop();
-    connections.add(new EventStream(connections, { socket, visitor: { ip: "", token: undefined } }), () => undefined);
+    connections.add(new EventStream(connections, { socket, visitor: { ip: "", token: undefined }, seat }));
     await once(socket, "close");
     expect(connections.size).toBe(0);
     client.destroy();

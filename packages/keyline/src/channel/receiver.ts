@@ -30,6 +30,7 @@ export class Receiver<Data> {
     readonly resolve: (result: IteratorResult<Message<Data>>) => void;
     readonly reject: (error: Error) => void;
   }[] = [];
+  #hasBegun = false;
   #isListening = false;
   #isClosed = false;
   #failure: KeylineError | undefined;
@@ -76,6 +77,7 @@ export class Receiver<Data> {
   /** It begins here: what comes after `cursor` will be offered. */
   begin(cursor: string | undefined): void {
     this.cursor ??= cursor;
+    this.#hasBegun = true;
     this.#ready.resolve();
   }
 
@@ -122,7 +124,9 @@ export class Receiver<Data> {
     this.#isClosed = true;
     this.#failure = error;
     this.#setup.signal?.removeEventListener("abort", this.#abort);
-    this.#ready.reject(error ?? new KeylineError("CLOSED", `The subscription to ${this.#setup.subject} was closed before it began`));
+    // Thousands that resume are closed once they have begun: an error that nobody gets would cost more than all the rest of that.
+    if (!this.#hasBegun)
+      this.#ready.reject(error ?? new KeylineError("CLOSED", `The subscription to ${this.#setup.subject} was closed before it began`));
     // A listener that was too slow gets what waits first, so that the cursor is behind all of it.
     if (!error || !this.#isListening) this.#closed.resolve(error);
     this.#setup.onClosed(this);
