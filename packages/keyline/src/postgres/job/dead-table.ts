@@ -102,7 +102,7 @@ const discard: Statement = {
 const status: Statement = {
   name: "keyline-dead-status",
   text: `SELECT (SELECT count(*) FROM keyline.job WHERE ${isDead})::float8 AS dead,
-    (SELECT count(*) FROM keyline.job WHERE queue = $1 AND parked IS NOT NULL AND (due_at IS NULL OR due_at > now()))::float8 AS parked,
+    (SELECT count(*) FROM keyline.job WHERE queue = $1 AND state = 'scheduled' AND parked IS NOT NULL AND (due_at IS NULL OR due_at > now()))::float8 AS parked,
     coalesce((SELECT dropped FROM keyline.dropped_letter WHERE queue = $1), 0)::float8 AS dropped`,
 };
 

@@ -308,3 +308,15 @@ test("a job that is parked can be cancelled: nothing of it is left", async () =>
   await expectNothingLeft(stage, name);
   await worker.stop();
 });
+
+test("of one whose cancel did not come to its end nothing is counted any more", async () => {
+  const name = nextName();
+  const queue = stage.keyline().queue<number>(name, options);
+  const worker = workOn(queue, (job) => job.signalled("go"));
+  const { id } = await queue.add(1);
+  await eventually("it is parked", async () => (await queue.counts()).parked === 1);
+  // Its caller dies here.
+  await stage.pool.query("SELECT keyline.cancel_jobs($1, ARRAY[$2], 3600000)", [name, id]);
+  expect((await queue.counts()).parked).toBe(0);
+  await worker.stop();
+});
