@@ -5,7 +5,9 @@ import { live } from "./lives/life.ts";
 import { lives, type Op } from "./lives/operations.ts";
 import { openSentinelServers, openServers } from "./lives/servers.ts";
 
-const numRuns = Number(process.env["LIVES"] ?? 2);
+// LIVES=20 has more of them, and SEED=... the same again.
+const { LIVES = "2", SEED } = process.env;
+const rules = { numRuns: Number(LIVES), endOnFailure: true, ...(SEED !== undefined && { seed: Number(SEED) }) };
 // No unique key: it would hide what took effect twice.
 const createTable = "CREATE TABLE lives (queue text, n integer, part text, value json, place bigserial)";
 
@@ -18,7 +20,7 @@ test("random lives on a transactional queue, with workers killed, Valkey flushed
       fc.asyncProperty(arbitrary, async (ops: Op[]) => {
         expect(judge(await live(ops, true, servers), true)).toEqual([]);
       }),
-      { numRuns, endOnFailure: true },
+      rules,
     );
   } finally {
     await servers.close();
@@ -32,7 +34,7 @@ test("random lives on a plain queue, with workers killed: whoever waits is told 
       fc.asyncProperty(lives({ transactional: false, faults: ["kill"] }), async (ops: Op[]) => {
         expect(judge(await live(ops, false, servers), false)).toEqual([]);
       }),
-      { numRuns, endOnFailure: true },
+      rules,
     );
   } finally {
     await servers.close();

@@ -7,6 +7,10 @@ import { live, type Lived } from "./places/life.ts";
 import { lives, type Op } from "./places/operations.ts";
 import { checkTicks, ticksOf, type Ticking } from "./places/tick-check.ts";
 
+// LIVES=20 has more of them, and SEED=... the same again.
+const { LIVES = "2", SEED } = process.env;
+const rules = { numRuns: Number(LIVES), endOnFailure: true, ...(SEED !== undefined && { seed: Number(SEED) }) };
+
 let valkey: EmbeddedValkey;
 let postgres: EmbeddedPostgres;
 let stage: Stage;
@@ -51,7 +55,7 @@ describe("random lives of jobs with places of their own, while workers are kille
         expectAll(lived, (numbers) => numbers);
         expectLimits(lived);
       }),
-      { numRuns: Number(process.env["LIVES"] ?? 2), endOnFailure: true },
+      rules,
     );
   }, 600_000);
 
@@ -64,7 +68,7 @@ describe("random lives of jobs with places of their own, while workers are kille
         expectAll(lived, (numbers, idOf) => numbers.filter((n, index) => numbers.indexOf(n) === index || !doubtful.has(idOf(n))));
         expectLimits(lived);
       }),
-      { numRuns: Number(process.env["LIVES"] ?? 2), endOnFailure: true },
+      rules,
     );
   }, 600_000);
 });

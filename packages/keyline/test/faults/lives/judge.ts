@@ -6,16 +6,23 @@ import { traits } from "./scripts.ts";
 export function judge({ jobs, effects, lines, left }: Evidence, transactional: boolean): string[] {
   const effectsOf = Map.groupBy(effects, ({ n }) => n);
   const linesOf = Map.groupBy(lines, ({ n }) => n as number);
+  const at = (n: number): Lived | undefined => jobs[n];
   return [
     ...left.map((what) => `${what} is left`),
     ...jobs.flatMap((job) => {
       const own = { job, effects: effectsOf.get(job.n) ?? [], lines: linesOf.get(job.n) ?? [] };
-      const found = [...judgeEnd(job), ...judgeCancels(own, transactional), ...(transactional ? judgeEffects(own) : judgeValue(job))];
+      const found = [
+        ...judgeEnd(job, at),
+        ...judgeCancels(own, transactional),
+        ...(transactional ? judgeEffects(own, at) : judgeValue(job)),
+      ];
       const cancels = job.cancels.map(({ was }) => was).join(" ");
       return found.map((what) => `${job.script} ${job.n}: ${what}${cancels === "" ? "" : `; cancels: ${cancels}`}`);
     }),
   ];
 }
+
+type At = (n: number) => Lived | undefined;
 
 interface Own {
   readonly job: Lived;
@@ -27,15 +34,32 @@ const codeOf = (told: Told): string => ("code" in told ? told.code : "completed"
 const isCancelled = ({ end }: Lived): boolean => codeOf(end) === "JOB_CANCELLED";
 
 /** It came to an end that it may have, and everybody who waited was told the same. */
-function judgeEnd(job: Lived): string[] {
+function judgeEnd(job: Lived, at: At): string[] {
   const { script, end, waits, cancels, isCancelledWithOthers } = job;
   const found = waits
     .filter((told) => !isDeepStrictEqual(told, end))
     .map((told) => `who waited was told ${JSON.stringify(told)}, and it is ${JSON.stringify(end)}`);
-  const rightful = traits[script].isDeadly ? "JOB_DEAD" : "completed";
+  const isDead = traits[script].isDeadly || (job.onChildDead === "die" && childrenOf(job, at).includes("dead"));
+  const rightful = isDead ? "JOB_DEAD" : "completed";
   if (!isCancelled(job) && codeOf(end) !== rightful) found.push(`it ended as ${JSON.stringify(end)}`);
-  if (isCancelled(job) && cancels.length === 0 && !isCancelledWithOthers) found.push("nobody has cancelled it");
+  if (isCancelled(job) && cancels.length === 0 && !isCancelledWithOthers && !isBelowCancelled(job, at))
+    found.push("nobody has cancelled it");
   return found;
+}
+
+/** What children came to, as their parent is told. */
+function childrenOf({ children }: Lived, at: At): string[] {
+  const words: Readonly<Record<string, string>> = { JOB_DEAD: "dead", JOB_CANCELLED: "cancelled" };
+  return children.map((n) => {
+    const code = codeOf(at(n)?.end ?? { code: "" });
+    return words[code] ?? code;
+  });
+}
+
+/** A parent takes with it what does not run below it. */
+function isBelowCancelled({ parent }: Lived, at: At): boolean {
+  const above = parent === undefined ? undefined : at(parent);
+  return above !== undefined && (isCancelled(above) || isBelowCancelled(above, at));
 }
 
 /** Each cancel was told the truth; what it took out has not begun afterwards. */
@@ -45,7 +69,7 @@ function judgeCancels({ job, lines }: Own, transactional: boolean): string[] {
     if (was === "dead") return end === "JOB_DEAD" ? [] : [`a cancel found it dead, and it is ${end}`];
     if (was === "unknown") {
       // Whoever comes second may find nothing.
-      const isOther = isAgain || job.isCancelledWithOthers || job.cancels.length > 1;
+      const isOther = isAgain || job.isCancelledWithOthers || job.cancels.length > 1 || job.parent !== undefined;
       return end === "completed" || (end === "JOB_CANCELLED" && isOther) ? [] : [`a cancel found nothing, and it is ${end}`];
     }
     const isFinal = transactional || was !== "running";
@@ -62,7 +86,7 @@ function judgeValue({ n, end }: Lived): string[] {
 }
 
 /** The effects of each step are there once, and every run was given their value; the last ones are there if it has completed, and the handler was told so. */
-function judgeEffects({ job, effects, lines }: Own): string[] {
+function judgeEffects({ job, effects, lines }: Own, at: At): string[] {
   const { n, script, end } = job;
   const found: string[] = [];
   const parts = Map.groupBy(effects, ({ part }) => part);
@@ -85,7 +109,7 @@ function judgeEffects({ job, effects, lines }: Own): string[] {
   const steps = [...parts.keys()].filter((part) => part !== "end").length;
   if (steps !== traits[script].steps) found.push(`${steps} steps, not ${traits[script].steps}`);
   const sum = effects.reduce((total, { part, value }) => (part === "end" ? total : total + Number(value)), 0);
-  const value = traits[script].isSignalled ? `go ${n}` : steps > 0 ? sum : n;
+  const value = traits[script].isParent ? childrenOf(job, at).join(" ") : traits[script].isSignalled ? `go ${n}` : steps > 0 ? sum : n;
   if (!isDeepStrictEqual(parts.get("end")?.[0]?.value, value))
     found.push(`its last effect has ${JSON.stringify(parts.get("end")?.[0]?.value)}`);
   if (!isDeepStrictEqual(end.value, { n, value })) found.push(`its result is ${JSON.stringify(end.value)}`);

@@ -14,6 +14,10 @@ export type Told = { readonly value: unknown } | { readonly code: string };
 export interface Lived {
   readonly n: number;
   readonly script: ScriptName;
+  /** Of a job with children: their numbers, and what the death of one does. */
+  readonly children: readonly number[];
+  readonly onChildDead: "die" | "value";
+  readonly parent: number | undefined;
   /** By every call that was made, `at` when it had resolved. One that was made again because its answer was lost proves less. */
   readonly cancels: { readonly was: CancelResult; readonly at: number; readonly isAgain: boolean }[];
   /** Whether it was among others that were cancelled in one call, which does not say which ones there were. */
@@ -86,6 +90,8 @@ class Life {
     switch (op.kind) {
       case "add":
         return this.#add(op);
+      case "family":
+        return this.#addFamily(op);
       case "cancel":
         return this.#beside(this.#chosen(op.of), (job) => this.#cancel(job));
       case "cancelMany": {
@@ -147,24 +153,37 @@ class Life {
 
   async #add({ script, delay, group }: Extract<Op, { kind: "add" }>): Promise<void> {
     for (let copy = 0; copy < copies; copy++) {
-      const job: Lived = {
-        n: this.#jobs.length,
-        script,
-        cancels: [],
-        isCancelledWithOthers: false,
-        waits: [],
-        signals: [],
-        end: { code: "" },
-      };
-      const options = {
-        id: idOf(job),
-        ...(delay > 0 && { delay }),
-        ...(group !== undefined && { group }),
-        ...(traits[script].isDeadly && { maxAttempts: 2 }),
-      };
+      const job = born({ n: this.#jobs.length, script });
+      const options = { ...optionsOf(job), ...(delay > 0 && { delay }), ...(group !== undefined && { group }) };
       await insist(() => this.#queues[0].add({ n: job.n, script }, options));
       this.#jobs.push(job);
     }
+  }
+
+  /** A parent with its children, the last of which may be a parent too: all in one call. */
+  async #addFamily({ onChildDead, children, nested }: Extract<Op, { kind: "family" }>): Promise<void> {
+    const [queue] = this.#queues;
+    const first = this.#jobs.length;
+    const hasNested = nested.length > 0;
+    const numbers = (from: number, count: number): number[] => Array.from({ length: count }, (_, index) => from + index);
+    const parent = born({ n: first, script: "parent", onChildDead, children: numbers(first + 1, children.length + (hasNested ? 1 : 0)) });
+    const own = children.map((script, index) => born({ n: first + 1 + index, script, parent: first }));
+    const last = first + 1 + own.length;
+    const nestedParent = hasNested
+      ? [born({ n: last, script: "parent", onChildDead, parent: first, children: numbers(last + 1, nested.length) })]
+      : [];
+    const below = nested.map((script, index) => born({ n: last + 1 + index, script, parent: last }));
+    const toChild = (job: Lived, options: object = {}) => ({
+      queue,
+      data: { n: job.n, script: job.script },
+      options: { ...optionsOf(job), ...options },
+    });
+    const all = [
+      ...own.map((job) => toChild(job)),
+      ...nestedParent.map((job) => toChild(job, { onChildDead, children: below.map((one) => toChild(one)) })),
+    ];
+    await insist(() => queue.add({ n: parent.n, script: "parent" }, { ...optionsOf(parent), children: all, onChildDead }));
+    this.#jobs.push(parent, ...own, ...nestedParent, ...below);
   }
 
   #chosen(of: number): Lived | undefined {
@@ -201,7 +220,7 @@ class Life {
     return (await this.#servers.stage.pool.query<Effect>(text, [this.#name])).rows;
   }
 
-  /** When nothing comes of it any more. */
+  /** When nothing comes of it any more. Rows of cancelled jobs go within minutes, where a call or a worker did not come to its end. */
   async #left(): Promise<string[]> {
     let left: string[] = [];
     await eventually(
@@ -216,19 +235,29 @@ class Life {
   }
 
   async #look(): Promise<string[]> {
-    const left: string[] = [];
     const { waiting, running, scheduled, blocked, parked } = await this.#queues[0].counts();
-    if (waiting + running + scheduled + blocked + parked > 0) left.push(JSON.stringify({ waiting, running, scheduled, blocked, parked }));
-    if (!this.#transactional) return left;
+    const left = waiting + running + blocked + parked > 0 ? [JSON.stringify({ waiting, running, blocked, parked })] : [];
+    if (!this.#transactional) return scheduled > 0 ? [...left, `${scheduled} scheduled`] : left;
+    // A second copy of one that waited for a signal may rest on the schedule; it is dropped when it is taken. What has a row is found below.
     const { rows } = await this.#servers.stage.pool.query<{ what: string }>(
       `WITH dead AS (SELECT id FROM keyline.job WHERE queue = $1 AND state = 'dead')
-       SELECT 'the row of ' || id || ', ' || state AS what FROM keyline.job WHERE queue = $1 AND state <> 'dead'
+       SELECT 'the row of ' || id || ', ' || state AS what FROM keyline.job WHERE queue = $1 AND state NOT IN ('dead', 'cancelled')
        UNION ALL SELECT 'a step of ' || job_id FROM keyline.step WHERE queue = $1 AND job_id NOT IN (SELECT id FROM dead)
-       UNION ALL SELECT 'a signal to ' || job_id FROM keyline.job_signal WHERE queue = $1 AND job_id NOT IN (SELECT id FROM dead)`,
+       UNION ALL SELECT 'a signal to ' || job_id FROM keyline.job_signal WHERE queue = $1 AND job_id NOT IN (SELECT id FROM dead)
+       UNION ALL SELECT 'the family of ' || job_id FROM keyline.family WHERE queue = $1 AND job_id NOT IN (SELECT id FROM dead)`,
       [this.#name],
     );
     return [...left, ...rows.map(({ what }) => what)];
   }
+}
+
+function born(job: Pick<Lived, "n" | "script"> & Partial<Lived>): Lived {
+  const unknown = { cancels: [], isCancelledWithOthers: false, waits: [], signals: [], end: { code: "" } };
+  return { children: [], onChildDead: "value", parent: undefined, ...unknown, ...job };
+}
+
+function optionsOf(job: Lived): { readonly id: string; readonly maxAttempts?: number } {
+  return { id: idOf(job), ...(traits[job.script].isDeadly && { maxAttempts: 2 }) };
 }
 
 function idOf({ n }: { readonly n: number }): string {

@@ -6,6 +6,13 @@ export type Fault = "kill" | "flush" | "failover" | "restart";
 /** `of` chooses a job among those that are there, the newest with 0. */
 export type Op =
   | { readonly kind: "add"; readonly script: ScriptName; readonly delay: number; readonly group: string | undefined }
+  /** `nested` are the children of a child. */
+  | {
+      readonly kind: "family";
+      readonly onChildDead: "die" | "value";
+      readonly children: readonly ScriptName[];
+      readonly nested: readonly ScriptName[];
+    }
   | { readonly kind: "cancel" | "wait" | "signal"; readonly of: number }
   | { readonly kind: "cancelMany"; readonly of: readonly number[] }
   | { readonly kind: "rest"; readonly ms: number }
@@ -22,7 +29,8 @@ export function lives({
   readonly transactional: boolean;
   readonly faults: readonly Fault[];
 }): fc.Arbitrary<Op[]> {
-  const names = (Object.keys(traits) as ScriptName[]).filter((name) => transactional || traits[name].onPlain);
+  const names = (Object.keys(traits) as ScriptName[]).filter((name) => !traits[name].isParent && (transactional || traits[name].onPlain));
+  const children = fc.array(fc.constantFrom(...names), { minLength: 1, maxLength: 4 });
   const of = fc.oneof({ weight: 3, arbitrary: fc.integer({ min: 0, max: 7 }) }, { weight: 1, arbitrary: fc.nat(60) });
   const op = fc.oneof<fc.WeightedArbitrary<Op>[]>(
     {
@@ -32,6 +40,15 @@ export function lives({
         script: fc.constantFrom(...names),
         delay: fc.oneof({ weight: 4, arbitrary: fc.constant(0) }, { weight: 1, arbitrary: fc.integer({ min: 1, max: 500 }) }),
         group: fc.oneof({ weight: 4, arbitrary: fc.constant(undefined) }, { weight: 1, arbitrary: fc.constantFrom("a", "b") }),
+      }),
+    },
+    {
+      weight: transactional ? 4 : 0,
+      arbitrary: fc.record({
+        kind: fc.constant("family"),
+        onChildDead: fc.constantFrom("die", "value"),
+        children,
+        nested: fc.oneof(fc.constant([]), children),
       }),
     },
     { weight: 8, arbitrary: fc.record({ kind: fc.constant("cancel"), of }) },

@@ -1,6 +1,5 @@
 /*
- * What jobs of these lives do. A script is one entry here, which both kinds of workers run, and one in what the model knows of it (`traits`). Families of jobs
- * would be scripts like the others.
+ * What jobs of these lives do. A script is one entry here, which both kinds of workers run, and one in what the model knows of it (`traits`).
  */
 import { Snooze, type Job } from "keyline";
 import { moment } from "../places/history.ts";
@@ -19,9 +18,11 @@ interface Traits {
   /** It waits for the signal `go`. */
   readonly isSignalled: boolean;
   readonly onPlain: boolean;
+  /** It has children, and waits for them. */
+  readonly isParent: boolean;
 }
 
-const simple = { steps: 0, isDeadly: false, isSignalled: false, onPlain: true };
+const simple = { steps: 0, isDeadly: false, isSignalled: false, onPlain: true, isParent: false };
 
 export const traits = {
   value: simple,
@@ -30,6 +31,7 @@ export const traits = {
   steps: { ...simple, steps: 3, onPlain: false },
   sleeps: { ...simple, steps: 2, onPlain: false },
   signalled: { ...simple, steps: 1, isSignalled: true, onPlain: false },
+  parent: { ...simple, onPlain: false, isParent: true },
 } as const satisfies Record<string, Traits>;
 
 /** What a script can do: on a plain queue only to come to its end. */
@@ -67,6 +69,11 @@ const scripts: Record<ScriptName, (stage: Stage) => Promise<unknown>> = {
     const data = await job.signalled("go");
     fail(job);
     return end(data);
+  },
+  async parent({ job, end }) {
+    const outcomes: string[] = [];
+    for await (const { outcome } of job.children()) outcomes.push(outcome);
+    return end(outcomes.join(" "));
   },
 };
 
