@@ -1,5 +1,6 @@
 import { spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
+import { existsSync, readFileSync } from "node:fs";
 import { get, type IncomingMessage } from "node:http";
 import { connect, createServer } from "node:net";
 import { fileURLToPath } from "node:url";
@@ -42,6 +43,12 @@ function isGroupAlive(pid: number): boolean {
   } catch {
     return false;
   }
+}
+
+/** Undefined where there is no /proc. */
+function residentMegabytes(pid: number): number | undefined {
+  const file = `/proc/${pid}/status`;
+  return existsSync(file) ? Number(/^VmRSS:\s+(\d+) kB/m.exec(readFileSync(file, "utf8"))?.[1]) / 1_000 : undefined;
 }
 
 function isListening(port: number): Promise<boolean> {
@@ -99,6 +106,8 @@ test("brings up everything with one command, and leaves nothing behind when it i
   expect((await fetch(`${url}/readyz`)).status).toBe(200);
   expect(await statusOfUpgrade(url, new URL(url).origin)).toBe(101);
   expect(await statusOfUpgrade(url, "http://example.com")).toBe(403);
+  const memory = residentMegabytes(main.pid);
+  if (memory !== undefined) expect(memory).toBeLessThan(200);
 
   main.process.kill("SIGTERM");
   expect(await main.exit).toBe(0);
