@@ -23,6 +23,7 @@ const options = { lease: 1_000, maxAttempts: 1_000, backoff: () => 5 };
 const say = (line: object): void => void process.stdout.write(`${JSON.stringify(line)}\n`);
 const rest = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, Math.random() * ms));
 
+/** Throws what `children` throws: in an attempt that is in vain, LEASE_LOST. */
 async function check(job: Job<TreeData>): Promise<void> {
   const { n, children } = job.data;
   const seen: string[] = [];

@@ -79,11 +79,19 @@ const release: Statement = {
 const sweep: Statement = { name: "keyline-sweep-families", text: "SELECT family, queue, id, answer FROM keyline.sweep_families($1, $2)" };
 const awaitChildren: Statement = { name: "keyline-await-children", text: "SELECT answer FROM keyline.await_children($1, $2, $3, $4, $5)" };
 
+// One row without a number where there are no more; none where the job has no family, or none any more.
 const read: Statement = {
   name: "keyline-read-children",
-  text: `SELECT number, child.queue, child.id, outcome, value::text AS value, reason FROM keyline.family
-    JOIN keyline.family_child AS child ON child.family = family.id
-    WHERE family.queue = $1 AND family.job_id = $2 AND family.ended IS NULL AND child.number > $3 ORDER BY child.number LIMIT $4`,
+  text: `SELECT child.* FROM keyline.family LEFT JOIN LATERAL (
+      SELECT number, queue, id, outcome, value::text AS value, reason FROM keyline.family_child AS one
+        WHERE one.family = family.id AND one.number > $3 ORDER BY one.number LIMIT $4
+    ) AS child ON true
+    WHERE family.queue = $1 AND family.job_id = $2 AND family.ended IS NULL ORDER BY child.number`,
+};
+
+const isThere: Statement = {
+  name: "keyline-is-there",
+  text: "SELECT FROM keyline.job WHERE queue = $1 AND id = $2 AND state IN ('waiting', 'scheduled')",
 };
 
 const keep: Statement = { name: "keyline-keep-for-parents", text: "SELECT keyline.keep_for_parents($1, $2::text[], $3::json[])" };
@@ -167,9 +175,20 @@ export class FamilyTable {
     return row?.answer ?? "lost";
   }
 
-  /** The children of a job in the order of adding, behind `after`. */
-  children(queue: string, id: string, { after, limit }: { readonly after: number; readonly limit: number }): Promise<ChildRow[]> {
-    return this.database.query<ChildRow & Record<string, unknown>>(read, [queue, id, after, limit]);
+  /** The children of a job in the order of adding, behind `after`; undefined where there is no such job any more. */
+  async children(
+    queue: string,
+    id: string,
+    { after, limit }: { readonly after: number; readonly limit: number },
+  ): Promise<ChildRow[] | undefined> {
+    const rows = await this.database.query<(ChildRow | { readonly number: null }) & Record<string, unknown>>(read, [
+      queue,
+      id,
+      after,
+      limit,
+    ]);
+    if (rows.length === 0 && (await this.database.query(isThere, [queue, id])).length === 0) return undefined;
+    return rows.flatMap((row) => (row.number === null ? [] : [row]));
   }
 
   /** What children came to, in the transaction that ends them. */

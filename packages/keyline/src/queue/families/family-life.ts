@@ -28,8 +28,11 @@ export class FamilyLife<Data> implements Familial {
   }
 
   async page(after: string): Promise<ChildrenPage> {
-    const { queue, id } = this.#parts.job;
-    const rows = await this.#families.adder.table.children(queue, id, { after: Number(after), limit: pageSize });
+    const { job, isSettled } = this.#parts;
+    const rows = await this.#families.adder.table.children(job.queue, job.id, { after: Number(after), limit: pageSize });
+    // Somebody else has ended it: an attempt that is in vain must not take a family that is over for one without children.
+    if (!rows && !isSettled()) throw (await this.#parts.isCancelled()) ? new JobCancelledError(job) : notHeld(job);
+    if (!rows) return { results: [], next: undefined };
     return { results: rows.map(toResult), next: rows.length < pageSize ? undefined : String(rows.at(-1)?.number) };
   }
 

@@ -235,6 +235,24 @@ describe("a handler", () => {
   });
 });
 
+test("an attempt whose job somebody else has ended is told so, and not that there are no children", async () => {
+  const [parents, children] = [stage.nextQueue(), stage.nextQueue()];
+  const codes: unknown[] = [];
+  const worker = parents.work(async (job) => {
+    await stage.pool.query("SELECT keyline.settle_job($1, $2, 0)", [parents.name, job.id]);
+    try {
+      for await (const child of job.children()) codes.push(child);
+    } catch (error) {
+      codes.push((error as { code?: string }).code);
+    }
+  });
+  await parents.add({ n: 0 }, { children: family(children, 2) });
+  const childWorker = children.work(() => undefined);
+  await eventually("it ran", () => codes.length > 0);
+  expect(codes).toEqual(["LEASE_LOST"]);
+  await Promise.all([worker.stop(), childWorker.stop()]);
+});
+
 describe("what is no family is refused before anything is written", () => {
   test.each([
     ["a queue of another Keyline", () => ({ children: [{ queue: stage.keyline().queue<N>("plain"), data: { n: 1 } }] }), /another Keyline/],
