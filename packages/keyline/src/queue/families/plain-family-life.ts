@@ -38,7 +38,12 @@ export class PlainFamilyLife implements Familial {
 
   async page(after: string): Promise<ChildrenPage> {
     const [batch = 1, number = 0, size = firstSize] = after === "" ? [] : after.split(":").map(Number);
-    const { rows, next } = await this.#parts.member.store.families.children(this.#family, [batch, number], size);
+    const { member, leaseName } = this.#parts;
+    const { families } = member.store;
+    const { rows, next } = await families.children(this.#family, [batch, number], size);
+    // Another worker may have ended it: an attempt that is in vain must not take a family that is over for one without children.
+    const isMissing = rows.length === 0 && (this.#held.element?.isParent === true || this.#held.hasFamily);
+    if (isMissing && !(await families.hasLease(leaseName()))) throw notHeld(this.#job);
     return { results: rows.flatMap(toResult), next: next && [...next, nextSize(rows)].join(":") };
   }
 

@@ -220,6 +220,11 @@ export class Families {
     await forget.run(this.#connection, [this.#keys.workers, family, ended]);
   }
 
+  /** Whether that worker's lease goes on. */
+  async hasLease(worker: string): Promise<boolean> {
+    return (await this.#connection.client.zscore(this.#keys.workers, worker)) !== null;
+  }
+
   /** The server's time. */
   async now(): Promise<number> {
     return (await clock.run(this.#connection, [this.#keys.workers])) as number;

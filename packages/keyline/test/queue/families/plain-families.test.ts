@@ -286,6 +286,26 @@ describe("a handler of a plain queue", () => {
   });
 });
 
+test("an attempt whose job another worker has ended is told so, and not that there are no children", async () => {
+  const [parents, children] = nextQueues();
+  const base = `${stage.prefix}:{${parents.name}}:`;
+  const codes: unknown[] = [];
+  const worker = parents.work(async (job) => {
+    // As it is once the lease of this worker has ended, and another one was through with the job.
+    await stage.valkey.del(`${base}workers`, ...(await stage.valkey.keys(`${base}family*`)));
+    try {
+      codes.push(await resultsOf(job));
+    } catch (error) {
+      codes.push((error as { code?: string }).code);
+    }
+  });
+  const childWorker = children.work(() => undefined);
+  await parents.add({ n: 0 }, { children: family(children, 2) });
+  await eventually("it ran", () => codes.length > 0);
+  expect(codes[0]).toBe("LEASE_LOST");
+  await Promise.all([worker.stop(), childWorker.stop()]);
+});
+
 test("a child whose id is taken is refused before anything is written", async () => {
   const [parents, children] = nextQueues();
   await children.add({ n: 1 }, { id: "taken" });
