@@ -154,11 +154,10 @@ class Life {
   async #add({ script, delay, group }: Extract<Op, { kind: "add" }>): Promise<void> {
     for (let copy = 0; copy < copies; copy++) {
       const job = born({ n: this.#jobs.length, script });
-      // Not of one that waits for a signal: after FLUSHALL an outdated element of it may rest on the schedule with the group's turn.
       const options = {
         ...optionsOf(job),
         ...(delay > 0 && { delay }),
-        ...(group !== undefined && !traits[script].isSignalled && { group }),
+        ...(group !== undefined && { group }),
       };
       await insist(() => this.#queues[0].add({ n: job.n, script }, options));
       this.#jobs.push(job);

@@ -295,6 +295,38 @@ test("Valkey loses everything while jobs are parked: they are there again, sleep
   await quiet.close();
 }, 90_000);
 
+test("Valkey loses everything while a job of a group is parked, and another one takes its turn: it is woken, and the group goes on", async () => {
+  const quiet = await openQuietStage();
+  const keyline = quiet.keyline();
+  await keyline.migrate();
+  const queue = keyline.queue<string>("turns", options);
+  const ended: string[] = [];
+  const held = gate();
+  const worker = queue.work(
+    async (job) => {
+      if (job.data === "waits") await job.signalled("go");
+      if (job.data === "takes its turn") await held.opened;
+      ended.push(job.data);
+    },
+    { concurrency: 5 },
+  );
+  worker.on("error", () => undefined);
+  const base = `${quiet.prefix}:{turns}`;
+  const { id } = await queue.add("waits", { group: "g" });
+  await eventually("it is parked", async () => (await quiet.valkey.zcard(`${base}:scheduled`)) === 1);
+  await quiet.valkey.flushall();
+  await queue.add("takes its turn", { group: "g" });
+  await eventually("it is there again, in the line", async () => (await quiet.valkey.zcard(`${base}:line:g`)) === 1, 30_000);
+  expect(await queue.signal(id, "go")).toBe(true);
+  await queue.add("comes later", { group: "g" });
+  held.open();
+  await eventually("all have ended", () => new Set(ended).size === 3, 30_000);
+  await expectNothingLeft(quiet, "turns");
+  await eventually("nobody stands in the line", async () => (await queue.counts()).blocked === 0);
+  await worker.stop();
+  await quiet.close();
+}, 120_000);
+
 test("a job that is parked can be cancelled: nothing of it is left", async () => {
   const name = nextName();
   const queue = stage.keyline().queue<number>(name, options);

@@ -11,6 +11,14 @@
 --         window  for how many milliseconds, but for `key`
 -- RETURN  for each: '' when it was added, else the id of the job that is there instead; for a child that has come before its mark; 'late'
 
+-- Where the memory of the group was lost, what is out of date may stand in its line.
+local function take_out_of_line(group, order, element)
+  local line = base .. 'line:' .. group
+  for _, text in ipairs(redis.call('ZRANGE', line, order, order, 'BYSCORE')) do
+    if string.match(text, '^%d+|(.*)$') == element and redis.call('ZREM', line, text) == 1 then redis.call('DECR', base .. 'blocked') end
+  end
+end
+
 local function add(element, options)
   local due = 0
   local batch, number, of
@@ -20,6 +28,7 @@ local function add(element, options)
   if options.delay then due = now() + options.delay elseif options.at then due = tonumber(options.at) end
   if options.replaces then
     redis.call('ZREM', base .. 'scheduled', options.replaces)
+    if options.group and options.order then take_out_of_line(options.group, options.order, options.replaces) end
     if redis.call('ZSCORE', base .. 'scheduled', element) then return '' end
   end
   local instead = find_instead(options, element, due)
