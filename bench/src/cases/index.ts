@@ -23,6 +23,9 @@ import { processPriority } from "./process-priority.ts";
 import { rateLimited } from "./rate-limited.ts";
 import { results } from "./results.ts";
 import { resumeStorm } from "./resume-storm.ts";
+import { scaleCluster } from "./scale-cluster.ts";
+import { scaleProcesses } from "./scale-processes.ts";
+import { scaleQueues } from "./scale-queues.ts";
 import { streamAppendTransactional } from "./stream-append-transactional.ts";
 import { streamFollowLatency } from "./stream-follow-latency.ts";
 import { streamHistory } from "./stream-history.ts";
@@ -57,6 +60,9 @@ export const cases: readonly Case[] = [
   backlog,
   idle,
   unusedFeatures,
+  scaleProcesses,
+  scaleQueues,
+  scaleCluster,
   streamAppend,
   streamConsume,
   streamAppendTransactional,

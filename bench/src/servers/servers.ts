@@ -7,6 +7,8 @@ import { readValkey, type ValkeyReading } from "./valkey-meter.ts";
 
 // A server that does not answer must not keep the bench for ever.
 const patienceMs = 60_000;
+// More than the default of 10,000, of which a case needs a few more; no more than many systems let a process have open.
+const mostClients = "12000";
 
 export interface MeterReading extends ValkeyReading {
   readonly postgresCpuUs: number | undefined;
@@ -30,7 +32,10 @@ export class Servers {
   }
 
   static async start(): Promise<Servers> {
-    const [valkey, postgres] = await Promise.all([startValkey({ persistence: false }), startPostgres()]);
+    const [valkey, postgres] = await Promise.all([
+      startValkey({ persistence: false, config: { maxclients: mostClients } }),
+      startPostgres(),
+    ]);
     return new Servers(valkey, postgres);
   }
 
@@ -96,6 +101,12 @@ export class Servers {
   async usedMemory(): Promise<number> {
     const info = await this.#observer.info("memory");
     return Number(/^used_memory:(\d+)/m.exec(info)?.[1]);
+  }
+
+  /** Connections of all clients but this one. */
+  async connections(): Promise<number> {
+    const info = await this.#observer.info("clients");
+    return Number(/^connected_clients:(\d+)/m.exec(info)?.[1]) - 1;
   }
 
   /** Subscriptions of all clients to channels and patterns. */

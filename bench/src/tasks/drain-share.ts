@@ -3,6 +3,7 @@ import { openPlainQueue } from "../contenders/open-plain-queue.ts";
 import type { PlainQueueOptions } from "../contenders/plain-queue.ts";
 import { during } from "../process/headway.ts";
 import type { Task } from "../process/stage.ts";
+import { monotonicMs } from "./monotonic-ms.ts";
 
 export interface DrainShareParams {
   readonly contender: string;
@@ -14,6 +15,9 @@ export interface DrainShareParams {
 export interface Share {
   /** The numbers of the jobs that came to this process. */
   readonly handled: readonly number[];
+  /** When the handlers of the first and of the last of them were called; undefined where none came. */
+  readonly span: readonly [firstAtMs: number, lastAtMs: number] | undefined;
+  readonly residentBytes: number;
   readonly unfinished: number;
 }
 
@@ -23,8 +27,15 @@ const lookAgainMs = 50;
 export const drainShare: Task<DrainShareParams, null, Share> = async ({ contender, options, workers, concurrency }, stage) => {
   const queue = await openPlainQueue(contender, options);
   const handled: number[] = [];
+  let firstAtMs: number | undefined;
+  let lastAtMs = 0;
+  const handle = (seq: number): void => {
+    handled.push(seq);
+    lastAtMs = monotonicMs();
+    firstAtMs ??= lastAtMs;
+  };
   await stage.measure(async () => {
-    const running = await Promise.all(Array.from({ length: workers }, () => queue.work((seq) => void handled.push(seq), concurrency)));
+    const running = await Promise.all(Array.from({ length: workers }, () => queue.work(handle, concurrency)));
     await during({ what: "jobs came to this process", done: () => handled.length }, async () => {
       while ((await queue.unfinished()) > 0) await pause(lookAgainMs);
     });
@@ -33,5 +44,6 @@ export const drainShare: Task<DrainShareParams, null, Share> = async ({ contende
   });
   const unfinished = await queue.unfinished();
   await queue.close();
-  return { handled, unfinished };
+  const span = firstAtMs === undefined ? undefined : ([firstAtMs, lastAtMs] as const);
+  return { handled, span, residentBytes: process.memoryUsage.rss(), unfinished };
 };

@@ -14,6 +14,7 @@ export const tasks = {
   drainShare: async () => (await import("./drain-share.ts")).drainShare,
   histories: async () => (await import("./histories.ts")).histories,
   holdConnections: async () => (await import("./hold-connections.ts")).holdConnections,
+  manyQueues: async () => (await import("./many-queues.ts")).manyQueues,
   idle: async () => (await import("./idle.ts")).idle,
   idleStream: async () => (await import("./idle-stream.ts")).idleStream,
   listen: async () => (await import("./listen.ts")).listen,
