@@ -18,6 +18,7 @@ const migrations = [
   "0012-step",
   "0013-family",
   "0014-settle-all",
+  "0015-add-jobs",
 ] as const;
 
 const createSchema = `

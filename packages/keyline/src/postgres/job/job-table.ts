@@ -30,7 +30,7 @@ const insertUnlessKnown: Statement = {
   text: `${insert.text} ON CONFLICT (queue, id) DO NOTHING RETURNING id`,
 };
 
-const insertInTransaction = `${insert.text} ON CONFLICT (queue, id) DO NOTHING RETURNING id, pg_current_xact_id()::text AS xid`;
+const insertInTransaction = "SELECT added AS id, xid FROM keyline.add_jobs($1, $2, $3, $4)";
 
 export const settle: Statement = { name: "keyline-settle", text: "SELECT settled, missing, xid FROM keyline.settle_jobs($1, $2, $3)" };
 
