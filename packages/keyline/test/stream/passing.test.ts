@@ -107,9 +107,11 @@ describe("waiting", () => {
       await own.valkey.xadd(`${own.prefix}:{foreign}:events`, "9999999999999-0", "data", "666");
       const commands = async (): Promise<number> => Number(/total_commands_processed:(\d+)/.exec(await own.valkey.info("stats"))?.[1] ?? 0);
       await new Promise((resolve) => setTimeout(resolve, 1_000));
+      const begun = performance.now();
       const before = await commands();
       await new Promise((resolve) => setTimeout(resolve, 1_000));
-      expect((await commands()) - before).toBeLessThan(200);
+      // A machine that is busy otherwise lets more time pass.
+      expect(((await commands()) - before) / (performance.now() - begun)).toBeLessThan(0.2);
       stop.abort();
       expect(await following).toEqual([1]);
     } finally {
