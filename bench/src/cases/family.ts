@@ -16,8 +16,7 @@ export const family: Case = {
   goals: [
     { figure: "throughput", against: ["bullmq"], atLeast: 5 },
     { figure: "ending", against: ["keyline-alone"], atMost: 3 },
-    // Which keeps each job in PostgreSQL as well.
-    { figure: "throughput", of: "keyline-transactional", against: ["bullmq"], atLeast: 2 },
+    { figure: "throughput", of: "keyline-transactional", against: ["bullmq"], atLeast: 5 },
     { figure: "ending", of: "keyline-transactional", against: ["keyline-transactional-alone"], atMost: 3 },
   ],
   run: async (contender, bench) => {

@@ -3,6 +3,7 @@ import { Valkey } from "iovalkey";
 import type { Keyline, Queue } from "keyline";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { N } from "../../support/effects-stage.ts";
+import { ownerOf } from "../../support/owner-of.ts";
 import { startProcess } from "../../support/processes.ts";
 import { eventually, gate, openStage, type Stage } from "../../support/stage.ts";
 
@@ -239,22 +240,6 @@ test("a replica takes over in the middle: no family is stuck", async () => {
 }, 180_000);
 
 describe("on a cluster, where parents and children are in different slots", () => {
-  async function ownerOf(key: string, nodes: readonly EmbeddedValkey[]): Promise<EmbeddedValkey> {
-    for (const node of nodes) {
-      const client = new Valkey(node.port, node.host);
-      try {
-        await client.lpush(key, "");
-        await client.lrem(key, 1, "");
-        return node;
-      } catch (error) {
-        if (!String(error).includes("MOVED")) throw error;
-      } finally {
-        client.disconnect();
-      }
-    }
-    throw new Error(`no node owns ${key}`);
-  }
-
   test("the slots of the children lose everything alone: they are added again, and their parents run", async () => {
     const cluster = await startValkeyCluster();
     const keyline = stage.keyline({ valkey: { cluster: cluster.nodes.map(({ host, port }) => ({ host, port })) } });
