@@ -2,12 +2,15 @@
  * DESIGN. The stream of ends is followed as long as somebody waits. The numbers of its entries are one after the other, so an entry that follows the
  * last one known proves that none was missed. Where that is not so (more ended at once than the stream keeps, the connection broke, Valkey was flushed, or a replica
  * took over that did not have the last ones and gave their numbers once more) the stream is read from the last entry on; is that not there any more,
- * as it was, then whoever waits has to look what became of his job.
+ * as it was, then whoever waits has to look what became of his job. The same where another memory answers after a break: what the one before has told last,
+ * nobody here may have heard, and then its numbers show nothing.
  */
 import { performance } from "../../runtime/clock.ts";
 import { toError } from "../../runtime/errors.ts";
+import { randomTag } from "../../runtime/ids.ts";
 import type { Logger } from "../../runtime/logger.ts";
 import { delay, retryDelay } from "../../runtime/waiting.ts";
+import { isConnectionError } from "../../valkey/client/connection.ts";
 import type { StreamTails } from "../../valkey/client/stream-tails.ts";
 import type { Wake } from "../../valkey/client/tail-waiters.ts";
 import { readEnd, type End } from "../../valkey/queue/ends.ts";
@@ -30,10 +33,13 @@ export class EndsTail {
   readonly #events: EndsEvents;
   readonly #stopping = new AbortController();
   #last: Pick<End, "entry" | "id"> = { entry: "0-0", id: "" };
+  /** The memory that the last entry is of; undefined where this user may not know. */
+  #memory: string | undefined;
   #leave: (() => void) | undefined;
   #toldAt = 0;
   #isReading = false;
   #isToRead = false;
+  #isBroken = false;
 
   constructor(store: QueueStore, parts: { readonly tails: StreamTails; readonly logger: Logger; readonly events: EndsEvents }) {
     this.#store = store;
@@ -44,16 +50,8 @@ export class EndsTail {
 
   /** Resolves when whatever ends from now on will be told. Rejects when Valkey refuses that. */
   async begin(): Promise<void> {
-    this.#last = await this.#store.ends.begin();
-    if (this.#stopping.signal.aborted) return;
-    const { key } = this.#store.ends;
-    const place = (): string => this.#last.entry;
-    this.#leave = this.#tails.follow(key, {
-      get after(): string {
-        return place();
-      },
-      wake: (why) => this.#wake(why),
-    });
+    await this.#beginAnew();
+    if (!this.#stopping.signal.aborted) this.#join();
   }
 
   stop(): void {
@@ -62,6 +60,7 @@ export class EndsTail {
   }
 
   #wake(why: Wake): void {
+    if (why === "broken") this.#isBroken = true;
     if (typeof why === "string") return this.#readSoon();
     const end = readEnd(...why);
     const distance = distanceOf(this.#last.entry, end.entry);
@@ -108,8 +107,9 @@ export class EndsTail {
 
   /** What came behind the last entry, if that is still there as it was. */
   async #read(): Promise<void> {
+    const isSame = !this.#isBroken || (await this.#isSameMemory());
     const asked = this.#last;
-    const ends = await this.#store.ends.from(asked.entry, page);
+    const ends = isSame ? await this.#store.ends.from(asked.entry, page) : [];
     if (this.#stopping.signal.aborted) return;
     const [first] = ends;
     const isUnbroken = first?.entry === asked.entry && first.id === asked.id;
@@ -119,8 +119,42 @@ export class EndsTail {
       if (ends.length === page) this.#isToRead = true;
       return;
     }
-    this.#last = await this.#store.ends.begin();
+    await this.#beginAnew();
+    if (this.#stopping.signal.aborted) return;
+    // Its place may be before the one that is waited behind.
+    this.#leave?.();
+    this.#join();
     this.#events.lookAgain();
+  }
+
+  async #isSameMemory(): Promise<boolean> {
+    const memory = await this.#readMemory();
+    this.#isBroken = false;
+    return memory !== undefined && memory === this.#memory;
+  }
+
+  // First the memory: one that is lost in between is noticed at the next break.
+  async #beginAnew(): Promise<void> {
+    [this.#memory, this.#last] = await Promise.all([this.#readMemory(), this.#store.ends.begin()]);
+  }
+
+  async #readMemory(): Promise<string | undefined> {
+    try {
+      return await this.#store.memory.epoch(randomTag(12));
+    } catch (error) {
+      if (isConnectionError(error)) throw error;
+      return undefined;
+    }
+  }
+
+  #join(): void {
+    const place = (): string => this.#last.entry;
+    this.#leave = this.#tails.follow(this.#store.ends.key, {
+      get after(): string {
+        return place();
+      },
+      wake: (why) => this.#wake(why),
+    });
   }
 }
 

@@ -1,4 +1,5 @@
 import { startValkeySentinel } from "@keyline/embedded";
+import { Valkey } from "iovalkey";
 import type { Job, Keyline } from "keyline";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { openEither, type EitherQueue } from "../../support/either-queue.ts";
@@ -244,6 +245,44 @@ test("a failover: the replica takes over, and who waits gets the result", async 
   expect(await Promise.all(waiting)).toEqual(["plain", "rows"]);
   await Promise.all(workers.map((worker) => worker.stop()));
   await through.close();
+  await shared.close();
+  await sentinel.stop();
+}, 120_000);
+
+test("a failover that loses an end which nobody who waits has heard of: the result is looked for", async () => {
+  const sentinel = await startValkeySentinel();
+  const shared = await openStage();
+  await shared.keyline().migrate();
+  const valkey = { sentinels: sentinel.sentinels.map(({ host, port }) => ({ host, port })), name: sentinel.name };
+  const open = (of: Keyline) => of.queue<string>("rows", { transactional: true, ...rules });
+  const working = shared.keyline({ valkey, prefix: "unheard" });
+  const release = gate();
+  const worker = open(working).work(async ({ data }) => {
+    if (data === "last") await release.opened;
+    return data;
+  });
+  const server = new Valkey(sentinel.primary.port, sentinel.primary.host);
+  const clients = async (): Promise<string[]> => [...String(await server.client("LIST")).matchAll(/^id=(\d+)/gm)].map(([, id]) => id ?? "");
+  expect(await open(working).waitFor((await open(working).add("first")).id)).toBe("first");
+  const others = new Set(await clients());
+  const waiting = open(shared.keyline({ valkey, prefix: "unheard" }));
+  expect(await waiting.waitFor((await open(working).add("second")).id)).toBe("second");
+  await working.command("WAIT", 1, 5_000);
+
+  // From here on the replica hears nothing, and nobody who is not connected already comes in.
+  await server.config("SET", "requirepass", "unknown");
+  await server.call("CLIENT", "KILL", "TYPE", "replica");
+  const { id } = await open(working).add("last");
+  const result = waiting.waitFor(id, { timeout: 60_000 });
+  await eventually("it runs", async () => (await open(working).counts()).running === 1);
+  for (const client of await clients()) if (!others.has(client)) await server.call("CLIENT", "KILL", "ID", client).catch(() => undefined);
+  const completed = new Promise((resolve) => void worker.on("completed", resolve));
+  release.open();
+  await completed;
+  server.disconnect();
+  await sentinel.primary.kill();
+  expect(await result).toBe("last");
+  await worker.stop();
   await shared.close();
   await sentinel.stop();
 }, 120_000);
