@@ -1,6 +1,8 @@
 import "./runtime/node-version.ts";
 export { Keyline, type KeylineOptions } from "./keyline.ts";
 export { KeylineError, ValidationError, type ErrorCode, type ValidationIssue } from "./runtime/errors.ts";
+export type { Audit } from "./audit/audit.ts";
+export type { AuditEnd, AuditEntry, AuditListOptions, NewAuditEntry } from "./audit/audit-entry.ts";
 export { Discard, Snooze } from "./work/outcome.ts";
 export type { ChildrenOptions, ChildResult } from "./queue/families/familial.ts";
 export { Parked } from "./queue/steps/parked.ts";

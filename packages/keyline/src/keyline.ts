@@ -1,4 +1,6 @@
 import type { StandardSchemaV1 } from "@standard-schema/spec";
+import type { Audit } from "./audit/audit.ts";
+import { createAudit } from "./audit/create-audit.ts";
 import type { Channel } from "./channel/channel.ts";
 import type { ChannelPattern } from "./channel/channel-pattern.ts";
 import { Channels } from "./channel/channels.ts";
@@ -55,6 +57,8 @@ export class Keyline {
   readonly #target: ValkeyTarget;
   /** The beginning of every key. */
   readonly prefix: string;
+  /** What people did with the help of tools: written down before an act begins. */
+  readonly audit: Audit;
   readonly #logger: Logger;
   readonly #commands: ValkeyConnection;
   readonly #database: Database | undefined;
@@ -96,6 +100,7 @@ export class Keyline {
       tails: this.#tails,
       rehearsal,
     };
+    this.audit = createAudit({ ...shared, database: this.#database });
     this.#queues = new Queues(shared);
     this.#channels = new Channels({
       ...shared,

@@ -19,6 +19,7 @@ const migrations = [
   "0013-family",
   "0014-settle-all",
   "0015-add-jobs",
+  "0016-audit",
 ] as const;
 
 const createSchema = `
