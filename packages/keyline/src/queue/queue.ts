@@ -100,12 +100,11 @@ export class Queue<Input, Output = Input, Transactional extends boolean = false>
     jobs: readonly ({ readonly data: Input } & AddOptions)[],
     options: Pick<TransactionalAddOptions, "tx"> = {},
   ): Promise<AddResult[]> {
-    const { door, adder } = this.#parts;
+    const { door } = this.#parts;
     if (options.tx === undefined || !isLent(options.tx)) door.check();
     checkAddManyOptions(options);
     const checked = this.#check.checkAll(jobs);
-    const { tx } = options;
-    return door.follow(checked.then((requests) => (tx ? this.#transactionalAdder().addWithin(tx, requests) : adder.addMany(requests))));
+    return door.follow(checked.then((requests) => this.#addAll(requests, options.tx)));
   }
 
   /**
@@ -179,7 +178,19 @@ export class Queue<Input, Output = Input, Transactional extends boolean = false>
   }
 
   #addChecked(request: AddRequest, tx: TransactionClient | undefined): Promise<AddResult> {
-    return tx === undefined ? this.#parts.adder.add(request) : this.#parts.door.follow(this.#addWithin(tx, request));
+    if (tx !== undefined) return this.#parts.door.follow(this.#addWithin(tx, request));
+    if (request.keepMs) this.#noteAdd(request);
+    return this.#parts.adder.add(request);
+  }
+
+  #addAll(requests: readonly AddRequest[], tx: TransactionClient | undefined): Promise<AddResult[]> {
+    if (tx !== undefined) return this.#transactionalAdder().addWithin(tx, requests);
+    for (const request of requests) if (request.keepMs) this.#noteAdd(request);
+    return this.#parts.adder.addMany(requests);
+  }
+
+  #noteAdd({ id, isOwnId }: AddRequest): void {
+    if (!isOwnId) this.#parts.listening.waits.noteAdd(id);
   }
 
   #startWorker(

@@ -6,6 +6,7 @@
  *   every end (`tracked`), and takes it for completed when it was there and is gone.
  * - On a plain queue nobody knows without a look through all of it whether a job is there at all. That look is made beside the wait, once for all who have begun
  *   to wait (seeker.ts).
+ * - A job that this process added while it followed the stream has not ended unheard: nobody looks for it (expected.ts).
  * - After a flush, a failover or a break that may have hidden something everybody's job is looked for once more.
  */
 import { clearTimeout, setImmediate, setTimeout } from "../../runtime/clock.ts";
@@ -22,9 +23,11 @@ import type { QueueStore } from "../../valkey/queue/queue-store.ts";
 import type { Tracker } from "../events/tracker.ts";
 import { Awaited } from "./awaited.ts";
 import { EndsTail } from "./ends-tail.ts";
+import { Expected } from "./expected.ts";
 import type { Found, OutcomeShelf } from "./found.ts";
 import { JobCancelledError, JobDeadError, unknownJob } from "./job-errors.ts";
 import { Seeker } from "./seeker.ts";
+import { UnkeptWatch } from "./unkept-watch.ts";
 import type { WaitOptions } from "./wait-options.ts";
 
 export interface WaitsParts {
@@ -42,8 +45,6 @@ const lookPage = 250;
 const readyWithinMs = 60_000;
 /** So long the stream is still followed when nobody waits any more: the next wait may begin soon. */
 const lingerMs = 1_000;
-const firstLookMs = 250;
-const lookAgainMs = 8_000;
 
 /** Everybody in this process who waits for jobs of one queue to end. */
 export class Waits {
@@ -52,16 +53,19 @@ export class Waits {
   readonly #closing = new AbortController();
   readonly #seeker: Seeker | undefined;
   readonly #hold = new ProcessHold();
+  readonly #expected = new Expected();
+  readonly #unkept: UnkeptWatch;
   #toLook = new Set<string>();
   #isLooking = false;
   #tail: { readonly tail: EndsTail; readonly begun: Promise<void> } | undefined;
   #linger: NodeJS.Timeout | undefined;
-  /** While somebody waits for a job whose result is not kept. */
-  #tracking: { readonly stop: () => void; timer: NodeJS.Timeout | undefined } | undefined;
 
   constructor(parts: WaitsParts) {
     this.#parts = parts;
-    const { shelf, logger } = parts;
+    const { shelf, tracker, logger } = parts;
+    this.#unkept = new UnkeptWatch(tracker, () => {
+      this.#lookSoon([...this.#awaited.values()].flatMap((one) => (one.isTracked ? [one.id] : [])));
+    });
     if (!shelf.seek) return;
     this.#seeker = new Seeker({
       shelf: { find: (ids) => shelf.find(ids), seek: shelf.seek.bind(shelf) },
@@ -80,8 +84,18 @@ export class Waits {
     const one = awaited;
     const waiting = one.wait(options, () => one.isOver && this.#awaited.get(id) === one && this.#drop(id));
     this.#begin();
-    this.#lookSoon([id]);
+    if (this.#expected.take(id)) {
+      one.wasThere = true;
+      one.isKept = true;
+    } else {
+      this.#lookSoon([id]);
+    }
     return waiting;
+  }
+
+  /** A job is about to be added whose result is kept, under an id that nobody knows yet. */
+  noteAdd(id: string): void {
+    this.#expected.note(id);
   }
 
   /** Nobody waits any longer. */
@@ -90,8 +104,7 @@ export class Waits {
     const error = new KeylineError("CLOSED", "This Keyline was closed while somebody waited for a job: the job goes on elsewhere");
     for (const awaited of this.#awaited.values()) awaited.reject(error);
     clearTimeout(this.#linger);
-    this.#tail?.tail.stop();
-    this.#tail = undefined;
+    this.#stopTail();
   }
 
   #begin(): void {
@@ -105,33 +118,41 @@ export class Waits {
     };
     const tail = new EndsTail(store, { tails, logger, events });
     const begun = this.#insist(() => tail.begin());
-    // Whoever looks hears of it.
-    begun.catch(() => undefined);
-    this.#tail = { tail, begun };
+    const own = { tail, begun };
+    this.#tail = own;
+    begun.then(
+      () => this.#tail === own && this.#expected.open(),
+      // Whoever looks hears of it.
+      () => undefined,
+    );
+  }
+
+  #stopTail(): void {
+    this.#tail?.tail.stop();
+    this.#tail = undefined;
+    this.#expected.close();
   }
 
   #drop(id: string): void {
     this.#awaited.delete(id);
     this.#seeker?.forget(id);
-    if (this.#tracking && ![...this.#awaited.values()].some((one) => one.isTracked)) this.#stopTracking();
+    if (this.#unkept.isOn && ![...this.#awaited.values()].some((one) => one.isTracked)) this.#unkept.stop();
     if (this.#awaited.size > 0) return;
     this.#hold.release();
     if (this.#closing.signal.aborted) return;
-    this.#linger = setTimeout(() => {
-      this.#tail?.tail.stop();
-      this.#tail = undefined;
-    }, lingerMs).unref();
+    this.#linger = setTimeout(() => this.#stopTail(), lingerMs).unref();
   }
 
   #noteEnd({ id, value }: End): void {
     const awaited = this.#awaited.get(id);
-    if (!awaited) return;
+    if (!awaited) return void this.#expected.take(id);
     awaited.wasThere = true;
     if (value === undefined) this.#lookSoon([id]);
     else awaited.resolve(value === "" ? undefined : parseJson(value));
   }
 
   #lookAgain(): void {
+    this.#expected.forget();
     for (const awaited of this.#awaited.values()) awaited.isDoubtful = true;
     this.#lookSoon(this.#awaited.keys());
   }
@@ -157,8 +178,7 @@ export class Waits {
       // It will not be allowed next time either.
       this.#toLook.clear();
       for (const awaited of this.#awaited.values()) awaited.reject(toError(error));
-      this.#tail?.tail.stop();
-      this.#tail = undefined;
+      this.#stopTail();
     } finally {
       this.#isLooking = false;
     }
@@ -224,23 +244,6 @@ export class Waits {
 
   #track(awaited: Awaited): void {
     awaited.isTracked = true;
-    if (this.#tracking) return;
-    this.#tracking = { stop: this.#parts.tracker.track("ends"), timer: undefined };
-    this.#lookAtTracked(firstLookMs);
-  }
-
-  // It may have ended before its worker knew that somebody waits.
-  #lookAtTracked(ms: number): void {
-    if (!this.#tracking) return;
-    this.#tracking.timer = setTimeout(() => {
-      this.#lookSoon([...this.#awaited.values()].flatMap((one) => (one.isTracked ? [one.id] : [])));
-      this.#lookAtTracked(lookAgainMs);
-    }, ms).unref();
-  }
-
-  #stopTracking(): void {
-    clearTimeout(this.#tracking?.timer);
-    this.#tracking?.stop();
-    this.#tracking = undefined;
+    this.#unkept.start();
   }
 }
