@@ -13,6 +13,7 @@ export type { BatchHandlerContext, BatchSettle, BatchSettlement } from "./queue/
 export type { FailedAttempt } from "./queue/worker/attempt-history.ts";
 export type { DeadLetter } from "./queue/letters/dead-letter.ts";
 export type { DeadLettersOptions, LetterActOptions, LetterFilter, LetterProgress } from "./queue/letters/letter-filter.ts";
+export type { CausesOptions, DeadLetterCause, DeadLetterCauses } from "./queue/letters/letter-causes.ts";
 export type { Job } from "./queue/job.ts";
 export type { QueueGroupStatus, PauseOptions } from "./queue/gates/gatekeeper.ts";
 export type { CancelResult } from "./queue/jobs/cancel-steps.ts";

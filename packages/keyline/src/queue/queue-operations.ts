@@ -4,6 +4,7 @@ import type { DeadLetter } from "./letters/dead-letter.ts";
 import { DeadLetters } from "./letters/dead-letters.ts";
 import { checkGroups, checkPause, type PauseOptions, type QueueGroupStatus } from "./gates/gatekeeper.ts";
 import type { DeadLettersOptions, LetterActOptions } from "./letters/letter-filter.ts";
+import type { CausesOptions, DeadLetterCauses } from "./letters/letter-causes.ts";
 import type { LimitChanges, Limits } from "./gates/limits.ts";
 import { checkId } from "../runtime/names.ts";
 import { JobOperations } from "./jobs/job-operations.ts";
@@ -135,8 +136,20 @@ export abstract class QueueOperations<Input> extends JobOperations<Input> {
   }
 
   /**
+   * What the dead letters died of: grouped by the kind of their error and its message, in which numbers, ids and quoted texts count as the same. It looks at the newest 10,000.
+   * Rejects with INVALID_OPTION before anything is sent.
+   *
+   * @example
+   * const { causes } = await emails.deadLetterCauses();
+   * if (causes[0]) await emails.redrive({ cause: causes[0].cause });
+   */
+  deadLetterCauses(options: CausesOptions = noOptions): Promise<DeadLetterCauses> {
+    return this.#letters.causes(options);
+  }
+
+  /**
    * Puts the dead letters that fit back on the queue, oldest first and page by page, with their attempts counted from zero again. Returns how many. A
-   * filter is required, or `all: true`. One that dies again meanwhile is not redriven a second time. On a plain queue one whose own id was added again
+   * filter is required, or `all: true`; `dryRun: true` only counts. One that dies again meanwhile is not redriven a second time. On a plain queue one whose own id was added again
    * meanwhile stays a dead letter. Rejects with INVALID_OPTION before anything is sent.
    *
    * @example
@@ -147,8 +160,8 @@ export abstract class QueueOperations<Input> extends JobOperations<Input> {
   }
 
   /**
-   * Removes the dead letters that fit for good, oldest first and page by page. Returns how many. A filter is required, or `all: true`. Rejects with
-   * INVALID_OPTION before anything is sent.
+   * Removes the dead letters that fit for good, oldest first and page by page. Returns how many. A filter is required, or `all: true`; `dryRun: true` only counts. Rejects
+   * with INVALID_OPTION before anything is sent.
    *
    * @example
    * await emails.discard({ before: Date.now() - 7 * 86_400_000 });

@@ -6,6 +6,7 @@ import type { DeadLetter } from "./dead-letter.ts";
 import { DeadLetterReading } from "./dead-letter-reading.ts";
 import { actOnLetters } from "./letter-acts.ts";
 import { checkDeadLettersOptions, checkLetterActOptions, type DeadLettersOptions, type LetterActOptions } from "./letter-filter.ts";
+import { causesOf, checkCauses, type CausesOptions, type DeadLetterCauses } from "./letter-causes.ts";
 import type { LetterShelf } from "./letter-shelf.ts";
 
 export interface DeadLettersParts {
@@ -40,6 +41,16 @@ export class DeadLetters {
       options.signal?.throwIfAborted();
       await this.#ready();
       return actOnLetters(shelves, { kind, query, options });
+    });
+  }
+
+  /** See `Queue.deadLetterCauses`. */
+  causes(options: CausesOptions): Promise<DeadLetterCauses> {
+    const { door, shelves } = this.#parts;
+    return door.accept(async () => {
+      const limit = checkCauses(options);
+      await this.#ready();
+      return causesOf(shelves, limit);
     });
   }
 

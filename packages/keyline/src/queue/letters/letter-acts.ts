@@ -5,15 +5,15 @@ import { LetterWalk } from "./letter-walk.ts";
 export interface LetterAct {
   readonly kind: "redrive" | "discard";
   readonly query: LetterQuery;
-  readonly options: Pick<LetterActOptions, "all" | "onProgress" | "signal">;
+  readonly options: Pick<LetterActOptions, "all" | "dryRun" | "onProgress" | "signal">;
 }
 
 /**
  * Redrives or discards the letters that fit, oldest first and page by page, and returns how many. Only those that are there when it begins: one that dies
- * again meanwhile has a later place.
+ * again meanwhile has a later place. A dry run only counts them.
  */
 export async function actOnLetters(shelves: readonly LetterShelf[], { kind, query, options }: LetterAct): Promise<number> {
-  const { onProgress, signal } = options;
+  const { dryRun = false, onProgress, signal } = options;
   const total = options.all ? await countAll(shelves, query.limit) : undefined;
   const ends = await Promise.all(shelves.map((shelf) => shelf.newestPlace()));
   let done = 0;
@@ -27,7 +27,7 @@ export async function actOnLetters(shelves: readonly LetterShelf[], { kind, quer
       for (let from = 0; from < heads.length && done < query.limit;) {
         const wanted = heads.slice(from, from + query.limit - done);
         from += wanted.length;
-        done += await shelf[kind](wanted);
+        done += dryRun ? wanted.length : await shelf[kind](wanted);
       }
       await onProgress?.({ done, total });
     }

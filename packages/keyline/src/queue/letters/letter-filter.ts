@@ -1,5 +1,6 @@
 import { KeylineError } from "../../runtime/errors.ts";
 import { checkInteger, checkOptionNames } from "../../runtime/options.ts";
+import { causeOf } from "./cause.ts";
 import type { LetterHead } from "./dead-letter.ts";
 
 /** Which dead letters are meant: those that fit everything that is given. */
@@ -8,6 +9,8 @@ export interface LetterFilter {
   readonly ids?: readonly string[];
   /** Whose `reason` has this text in it, or matches. */
   readonly error?: string | RegExp;
+  /** With this cause, as `deadLetterCauses` tells it. */
+  readonly cause?: string;
   /** Of jobs of this group. */
   readonly group?: string;
   /** That died before this time: a Date, or milliseconds since 1970. */
@@ -35,6 +38,8 @@ export interface LetterActOptions extends LetterFilter {
   readonly all?: true;
   /** How many at the most, oldest first. Default: all that fit. */
   readonly limit?: number;
+  /** Only counts those that fit: nothing is done to them. */
+  readonly dryRun?: boolean;
   /** Called after each page of up to 500; what it returns is awaited. */
   readonly onProgress?: (progress: LetterProgress) => unknown;
   /** Stops between two pages: the call rejects with its reason, and what was done stays done. */
@@ -50,11 +55,13 @@ export interface LetterQuery {
   fits(head: LetterHead): boolean;
 }
 
-const filterNames = ["ids", "error", "group", "before", "after"] as const satisfies (keyof LetterFilter)[];
+const filterNames = ["ids", "error", "cause", "group", "before", "after"] as const satisfies (keyof LetterFilter)[];
 const readNames = new Set<string>([...filterNames, "limit"]);
-const actNames = new Set<string>([...filterNames, "all", "limit", "onProgress", "signal"]);
+const actNames = new Set<string>([...filterNames, "all", "limit", "dryRun", "onProgress", "signal"]);
 const mostIds = 10_000;
 const lastPlace = Number.MAX_SAFE_INTEGER - 1;
+
+export const everyLetter: LetterQuery = { ids: undefined, first: 0, last: lastPlace, limit: Infinity, fits: () => true };
 
 /** Throws INVALID_OPTION. */
 export function checkDeadLettersOptions(options: DeadLettersOptions): LetterQuery {
@@ -67,13 +74,14 @@ export function checkDeadLettersOptions(options: DeadLettersOptions): LetterQuer
 export function checkLetterActOptions(what: "redrive" | "discard", options: LetterActOptions): LetterQuery {
   checkObject(what, options);
   checkOptionNames(what, options, actNames);
-  const { all, onProgress, signal } = options;
+  const { all, dryRun, onProgress, signal } = options;
   const given = filterNames.filter((name) => name in options);
   if ("all" in options && (all as unknown) !== true) throw refusal(`all must be true, or left out for a filter, not ${String(all)}`);
   if (all && given.length > 0) throw refusal(`all goes with no filter, and here is ${given.join(", ")}: leave one of them out`);
   if (!all && given.length === 0) {
     throw refusal(`${what} needs to know which dead letters are meant: one of ${filterNames.join(", ")}, or all: true`);
   }
+  if (dryRun !== undefined && typeof dryRun !== "boolean") throw refusal(`dryRun must be true or false, not ${String(dryRun)}`);
   if (onProgress !== undefined && typeof onProgress !== "function") throw refusal("onProgress must be a function");
   if (signal !== undefined && !(signal instanceof AbortSignal)) throw refusal("signal must be an AbortSignal");
   return toQuery(options);
@@ -82,12 +90,13 @@ export function checkLetterActOptions(what: "redrive" | "discard", options: Lett
 function toQuery(options: DeadLettersOptions): LetterQuery {
   // One that is there and undefined is a mistake: it would mean more letters than were meant.
   for (const name of filterNames) if (name in options && options[name] === undefined) throw refusal(`${name} must not be undefined`);
-  const { ids, error, group, before, after, limit } = options;
+  const { ids, error, cause, group, before, after, limit } = options;
   if (limit !== undefined) checkInteger("limit", limit, { min: 1 });
   const first = after === undefined ? 0 : checkTime("after", after) * 1_000;
   const last = before === undefined ? lastPlace : checkTime("before", before) * 1_000 - 1;
   if (after !== undefined && before !== undefined && first > last) throw refusal("after must be earlier than before");
   if (group !== undefined && (typeof group !== "string" || group === "")) throw refusal("group must be a text that is not empty");
+  if (cause !== undefined && typeof cause !== "string") throw refusal("cause must be a text, as deadLetterCauses tells it");
   const isError = error === undefined ? undefined : toTest(error);
   return {
     ids: ids === undefined ? undefined : checkIds(ids),
@@ -98,7 +107,8 @@ function toQuery(options: DeadLettersOptions): LetterQuery {
       head.place >= first &&
       head.place <= last &&
       (group === undefined || head.group === group) &&
-      (isError === undefined || isError(head.reason)),
+      (isError === undefined || isError(head.reason)) &&
+      (cause === undefined || causeOf(head.reason) === cause),
   };
 }
 

@@ -36,7 +36,7 @@ test.each(bad)("%j is refused", (options, message) => {
 
 const badActs: readonly (readonly [object | undefined, RegExp])[] = [
   [undefined, /^redrive takes its options as an object/],
-  [{}, /^redrive needs to know which dead letters are meant: one of ids, error, group, before, after, or all: true/],
+  [{}, /^redrive needs to know which dead letters are meant: one of ids, error, cause, group, before, after, or all: true/],
   [{ limit: 5 }, /^redrive needs to know/],
   [{ all: false }, /^all must be true/],
   [{ all: undefined }, /^all must be true/],
