@@ -21,10 +21,11 @@ test("queues, the channel and streams survive a short soak, which proves somethi
   for (let tries = 1; ; tries++) {
     const { verdict, violations, reasons, struck, folder } = await soakBriefly(23 + tries);
     expect(violations, `the histories are in ${folder}`).toEqual([]);
+    const proven = new Set(struck.filter(({ proof }) => proof !== undefined).map(({ kind }) => kind));
     // On a busy machine too little happens in some seconds: that proves nothing, neither way.
-    if (verdict === "unknown" && tries < mostTries) continue;
+    if ((verdict === "unknown" || proven.size < 2) && tries < mostTries) continue;
     expect({ verdict, reasons }).toEqual({ verdict: "valid", reasons: [] });
-    expect(new Set(struck.filter(({ proof }) => proof !== undefined).map(({ kind }) => kind)).size).toBeGreaterThan(1);
+    expect(proven.size).toBeGreaterThan(1);
     return;
   }
 }, 600_000);

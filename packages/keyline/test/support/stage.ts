@@ -97,6 +97,19 @@ export async function eventually(what: string, condition: () => boolean | Promis
   }
 }
 
+/** Asks until nothing is left, and fails with `what` when the number has not changed for `stillMs`: a busy machine may take as long as it needs. */
+export async function untilNoneIsLeft(what: string, left: () => Promise<number>, stillMs = 60_000): Promise<void> {
+  let last: number | undefined;
+  let changedAt = performance.now();
+  for (let now = await left(); now > 0; now = await left()) {
+    if (now !== last) changedAt = performance.now();
+    else if (performance.now() - changedAt > stillMs)
+      throw new Error(`${now} are left, and nothing has changed for ${stillMs} ms: ${what}`);
+    last = now;
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+}
+
 /** A promise with its resolve, to hold a handler until the test lets it go. */
 export function gate(): { readonly opened: Promise<void>; open(): void } {
   const { promise, resolve } = Promise.withResolvers<void>();

@@ -25,13 +25,13 @@ test("the tests in the guide have the right types and pass", async () => {
   expect(types).toEqual({ code: 0, output: "" });
   expect(tests, tests.output).toMatchObject({ code: 0 });
   expect(tests.output).toMatch(/Tests +1 passed/);
-});
+}, 250_000);
 
 function run(args: readonly string[]): Promise<{ readonly code: number; readonly output: string }> {
   return new Promise((resolve) => {
     // Not as a part of the run that this test belongs to.
     const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith("VITEST")));
-    execFile(process.execPath, [...args], { timeout: 55_000, env: { ...env, NO_COLOR: "1" } }, (error, stdout, stderr) => {
+    execFile(process.execPath, [...args], { timeout: 120_000, env: { ...env, NO_COLOR: "1" } }, (error, stdout, stderr) => {
       resolve({ code: error === null ? 0 : Number(error.code ?? -1), output: stdout + stderr });
     });
   });

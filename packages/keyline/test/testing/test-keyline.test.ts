@@ -64,7 +64,7 @@ test("with the addresses of servers that are there it uses those, and drops its 
   await t.close();
   expect(await databasesOf(inject("postgresUrl"))).not.toContain(new URL(t.databaseUrl).pathname.slice(1));
   await pool.end();
-});
+}, 180_000);
 
 test("without PostgreSQL", async () => {
   await using t = await createTestKeyline({ postgres: false });

@@ -16,7 +16,11 @@ type Handler = (job: Job<unknown>, context: object) => unknown;
 type Send = (message: FromIsolate) => void;
 
 const noChildren = "A handler in an isolate cannot add children: their queues are those of the worker's Keyline, which is not here";
-const watchParent = `const { ppid } = process; setInterval(() => process.ppid === ppid || process.kill(process.pid, "SIGKILL"), 1000)`;
+// The parent says who it is: it may have died before this thread asks for the first time.
+const watchParent = `
+  const { workerData } = require("node:worker_threads");
+  setInterval(() => process.ppid === workerData.parent || process.kill(process.pid, "SIGKILL"), 1000);
+`;
 
 function connect(listen: (message: ToIsolate) => void): { readonly handler: string; readonly send: Send } {
   if (parentPort) {
@@ -24,7 +28,7 @@ function connect(listen: (message: ToIsolate) => void): { readonly handler: stri
     port.on("message", listen);
     return { handler: (workerData as { readonly handler: string }).handler, send: (message) => port.postMessage(message) };
   }
-  new Worker(watchParent, { eval: true, execArgv: [] }).unref();
+  new Worker(watchParent, { eval: true, execArgv: [], workerData: { parent: Number(process.argv[3]) } }).unref();
   process.on("message", listen);
   process.on("disconnect", () => process.exit());
   return { handler: process.argv[2] ?? "", send: (message) => void process.send?.(message) };

@@ -36,7 +36,7 @@ function launchThread(handler: URL, events: VesselEvents): Vessel {
 }
 
 function launchProcess(handler: URL, events: VesselEvents): Vessel {
-  const child = fork(fileURLToPath(entry), [handler.href], { serialization: "advanced" });
+  const child = fork(fileURLToPath(entry), [handler.href, String(process.pid)], { serialization: "advanced" });
   let isOver = false;
   const end = (why: string): void => {
     if (isOver) return;
