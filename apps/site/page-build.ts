@@ -21,7 +21,7 @@ export interface PageSource {
   readonly alsoFrom?: readonly string[];
   /** Packages of this workspace that it imports. */
   readonly packages?: readonly string[];
-  /** Where the page is served: "/shop", or nothing for the start page. */
+  /** Where the page is served: "/shop", nothing for the start page, or "." for one that is served anywhere. */
   readonly path: string;
 }
 

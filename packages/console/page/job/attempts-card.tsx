@@ -1,0 +1,41 @@
+import type { ReactNode } from "react";
+import type { JobView } from "../../src/api/job.ts";
+import { formatDuration } from "../format/relative-time.ts";
+import { Card } from "../list/card.tsx";
+import { Empty } from "../parts/empty.tsx";
+import { When } from "../parts/when.tsx";
+import { texts } from "../texts.ts";
+import classes from "./job-view.module.css";
+
+const words = texts.attempts;
+
+/** The attempts that failed, the newest first, and the stack of what it died of. */
+export function AttemptsCard({ job: { history, attempts, stack, error } }: { readonly job: JobView }): ReactNode {
+  const newestFirst = history.toReversed();
+  return (
+    <Card title={words.title} aside={attempts > 0 && <span className={classes.note}>{words.count(attempts)}</span>}>
+      {newestFirst.length === 0 && error === null ? (
+        <Empty title={words.none} />
+      ) : (
+        <ol className={classes.attempts}>
+          {newestFirst.length === 0 && <li className={classes.attempt}>{<div className={classes.error}>{error}</div>}</li>}
+          {newestFirst.map((attempt, index) => (
+            <li key={`${attempt.at}-${history.length - index}`} className={classes.attempt}>
+              <div className={classes.error}>{attempt.error}</div>
+              <div className={classes.note}>
+                <When at={attempt.at} isStop />
+                {attempt.tookMs !== null && ` · ${words.took(formatDuration(attempt.tookMs))}`}
+              </div>
+            </li>
+          ))}
+        </ol>
+      )}
+      {stack !== null && (
+        // What scrolls must be reached with the keyboard.
+        <pre className={`${classes.stack} mono`} tabIndex={0} role="region" aria-label={words.stack}>
+          {stack}
+        </pre>
+      )}
+    </Card>
+  );
+}

@@ -1,0 +1,27 @@
+import { Link } from "wouter";
+import type { LetterRow } from "../../src/api/letter.ts";
+import type { Column } from "../list/list.tsx";
+import { Preview } from "../parts/preview.tsx";
+import { When } from "../parts/when.tsx";
+import { paths } from "../routes.ts";
+import { texts } from "../texts.ts";
+
+const words = texts.letters;
+
+export function letterColumns(queue: string): readonly Column<LetterRow>[] {
+  return [
+    {
+      header: texts.jobs.id,
+      isTitle: true,
+      cell: ({ id }) => (
+        <Link href={paths.job(queue, id)} className="mono">
+          {id}
+        </Link>
+      ),
+    },
+    { header: words.reason, isWide: true, cell: ({ reason }) => <Preview text={reason} isError /> },
+    { header: texts.jobs.group, cell: ({ group }) => group ?? "" },
+    { header: texts.jobs.attempts, isNumber: true, cell: ({ attempts }) => attempts },
+    { header: words.died, cell: ({ at }) => <When at={at} /> },
+  ];
+}

@@ -1,0 +1,89 @@
+import { Button, TextInput } from "@mantine/core";
+import { IconSearch } from "@tabler/icons-react";
+import { useState, type FormEvent, type ReactNode } from "react";
+import { useLocation } from "wouter";
+import type { QueueCounts } from "../../src/api/queue.ts";
+import { formatCount } from "../format/numbers.ts";
+import { FilterField } from "../list/filter-field.tsx";
+import { paths, type Filter } from "../routes.ts";
+import { texts } from "../texts.ts";
+import classes from "./jobs-filter.module.css";
+import { listedStates } from "./listed-states.ts";
+
+interface JobsFilterProps {
+  readonly queue: string;
+  readonly filter: Filter;
+  readonly onChange: (changes: Filter) => void;
+  readonly counts: QueueCounts | null | undefined;
+  readonly transactional: boolean;
+}
+
+const words = texts.jobs;
+
+/** States as one row of choices; a group, a text of the payload, and the way to a job by its id. */
+export function JobsFilter({ queue, filter, onChange, counts, transactional }: JobsFilterProps): ReactNode {
+  const [, navigate] = useLocation();
+  const [id, setId] = useState("");
+  const canSearch = transactional && (filter["state"] === "dead" || filter["state"] === "scheduled");
+  const toJob = (event: FormEvent): void => {
+    event.preventDefault();
+    if (id.trim() !== "") navigate(paths.job(queue, id.trim()));
+  };
+  return (
+    <div className={classes.filter}>
+      <div className={classes.states} role="group" aria-label={words.state}>
+        <State
+          name={words.all}
+          isChosen={filter["state"] === undefined}
+          onChoose={() => onChange({ state: undefined, contains: undefined })}
+        />
+        {listedStates.map((state) => (
+          <State
+            key={state}
+            name={texts.states[state]}
+            count={counts?.[state]}
+            isChosen={filter["state"] === state}
+            onChoose={() => onChange({ state, ...(state !== "dead" && state !== "scheduled" && { contains: undefined }) })}
+          />
+        ))}
+      </div>
+      <div className={classes.fields}>
+        <form onSubmit={toJob}>
+          <TextInput
+            size="sm"
+            data-find
+            aria-label={words.findById}
+            placeholder={words.findById}
+            leftSection={<IconSearch size={15} stroke={1.75} />}
+            spellCheck={false}
+            value={id}
+            onChange={(event) => setId(event.currentTarget.value)}
+          />
+        </form>
+        <FilterField label={words.byGroup} value={filter["group"]} onChange={(group) => onChange({ group })} />
+        {canSearch && <FilterField label={words.contains} value={filter["contains"]} onChange={(contains) => onChange({ contains })} />}
+        {(filter["group"] !== undefined || filter["contains"] !== undefined) && (
+          <Button size="sm" variant="subtle" onClick={() => onChange({ group: undefined, contains: undefined })}>
+            {words.clear}
+          </Button>
+        )}
+      </div>
+    </div>
+  );
+}
+
+interface StateProps {
+  readonly name: string;
+  readonly count?: number | undefined;
+  readonly isChosen: boolean;
+  readonly onChoose: () => void;
+}
+
+function State({ name, count, isChosen, onChoose }: StateProps): ReactNode {
+  return (
+    <button type="button" className={classes.state} aria-pressed={isChosen} onClick={onChoose}>
+      {name}
+      {count !== undefined && <span className={classes.count}>{formatCount(count)}</span>}
+    </button>
+  );
+}

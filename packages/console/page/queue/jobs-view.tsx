@@ -1,0 +1,88 @@
+import type { ReactNode } from "react";
+import { Link } from "wouter";
+import type { JobRow, JobsPage } from "../../src/api/job.ts";
+import { Card } from "../list/card.tsx";
+import { List, type Column } from "../list/list.tsx";
+import { More } from "../list/more.tsx";
+import { useFilter } from "../list/use-filter.ts";
+import { Answered } from "../parts/answered.tsx";
+import { Empty } from "../parts/empty.tsx";
+import { Preview } from "../parts/preview.tsx";
+import { StateTag } from "../parts/state-tag.tsx";
+import { When } from "../parts/when.tsx";
+import { paths } from "../routes.ts";
+import { usePages, useQueue } from "../server/queries.ts";
+import { useRefreshed } from "../server/use-live.ts";
+import { texts } from "../texts.ts";
+import { JobsFilter } from "./jobs-filter.tsx";
+import { QueueFrame } from "./queue-frame.tsx";
+
+const words = texts.jobs;
+
+/** A queue's jobs by their state, in pages; what is looked for stands in the address. */
+export function JobsView({ queue }: { readonly queue: string }): ReactNode {
+  const [{ state, group, contains }, setFilter] = useFilter();
+  const { data: view } = useQueue(queue);
+  const path = `queues/${queue}/jobs`;
+  const query = usePages<JobsPage>(path, { state, group, contains });
+  useRefreshed(`queue:${queue}`, ["pages", path]);
+  return (
+    <QueueFrame queue={queue}>
+      <JobsFilter
+        queue={queue}
+        filter={{ state, group, contains }}
+        onChange={setFilter}
+        counts={view?.counts}
+        transactional={view?.transactional === true}
+      />
+      <Card title={state === undefined ? words.all : (texts.states[state as keyof typeof texts.states] ?? state)} isFlush>
+        <Answered query={query}>
+          {({ pages }) => {
+            const rows = pages.flatMap(({ jobs }) => jobs);
+            if (rows.length === 0) return <Empty title={words.none}>{words.noneText}</Empty>;
+            return (
+              <>
+                <List label={words.title} rows={rows} columns={columnsOf(queue)} keyOf={({ id }) => id} />
+                <More shown={rows.length} query={query} />
+              </>
+            );
+          }}
+        </Answered>
+      </Card>
+    </QueueFrame>
+  );
+}
+
+function columnsOf(queue: string): readonly Column<JobRow>[] {
+  return [
+    {
+      header: words.id,
+      isTitle: true,
+      cell: ({ id }) => (
+        <Link href={paths.job(queue, id)} className="mono">
+          {id}
+        </Link>
+      ),
+    },
+    { header: words.state, cell: ({ state }) => <StateTag state={state} /> },
+    {
+      header: words.payload,
+      isWide: true,
+      cell: ({ payload, error }) => <Preview text={error ?? payload?.preview} isError={error !== null} />,
+    },
+    { header: words.group, cell: ({ group }) => group ?? "" },
+    { header: words.attempts, isNumber: true, cell: ({ attempts }) => attempts },
+    { header: words.when, cell: ({ addedAt, dueAt }) => <Times addedAt={addedAt} dueAt={dueAt} /> },
+  ];
+}
+
+function Times({ addedAt, dueAt }: { readonly addedAt: number | null; readonly dueAt: number | null }): ReactNode {
+  if (dueAt !== null) {
+    return (
+      <span>
+        {words.due} <When at={dueAt} />
+      </span>
+    );
+  }
+  return addedAt === null ? null : <When at={addedAt} />;
+}
