@@ -2,7 +2,8 @@ import { KeylineError } from "../runtime/errors.ts";
 import type { AddCheck } from "./add/add-check.ts";
 import type { DeadLetter } from "./letters/dead-letter.ts";
 import { DeadLetters } from "./letters/dead-letters.ts";
-import { checkGroups, checkPause, type PauseOptions, type QueueGroupStatus } from "./gates/gatekeeper.ts";
+import { checkPause, type PauseOptions } from "./gates/gatekeeper.ts";
+import { checkGroups, type GroupsOptions, type QueueGroupStatus } from "./gates/group-list.ts";
 import type { DeadLettersOptions, LetterActOptions } from "./letters/letter-filter.ts";
 import type { CausesOptions, DeadLetterCauses } from "./letters/letter-causes.ts";
 import type { LimitChanges, Limits } from "./gates/limits.ts";
@@ -113,15 +114,16 @@ export abstract class QueueOperations<Input> extends JobOperations<Input> {
   }
 
   /**
-   * The groups that have jobs, in no order: those in a `state`, or all. One that comes or goes meanwhile may be met or not.
+   * The groups that have jobs, in no order: those in a `state`, or all. One that comes or goes meanwhile may be met or not;
+   * `cursor` goes on behind one. Throws INVALID_OPTION and INVALID_CURSOR at once.
    *
    * @example
    * for await (const { name, waiting, blockedBy } of calls.groups({ state: "blocked" })) console.log(name, waiting, blockedBy);
    */
-  groups(options: { readonly state?: QueueGroupStatus["state"] } = {}): AsyncIterableIterator<QueueGroupStatus> {
-    const state = checkGroups(options);
+  groups(options: GroupsOptions = noOptions): AsyncIterableIterator<QueueGroupStatus> {
+    const query = checkGroups(options);
     this.#parts.door.check();
-    return this.#parts.gatekeeper.groups(state);
+    return this.#parts.gatekeeper.groups(query);
   }
 
   /**

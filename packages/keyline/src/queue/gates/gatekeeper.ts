@@ -6,27 +6,13 @@
  */
 import type { GateRow, GateTable } from "../../postgres/job/gate-table.ts";
 import { performance } from "../../runtime/clock.ts";
-import { KeylineError } from "../../runtime/errors.ts";
 import type { Logger } from "../../runtime/logger.ts";
 import { checkKey } from "../../runtime/names.ts";
-import { Iteration } from "../../runtime/iteration.ts";
 import { checkOptionNames } from "../../runtime/options.ts";
-import { PagedSource } from "../../runtime/paged-source.ts";
 import { delay } from "../../runtime/waiting.ts";
 import type { QueueStore } from "../../valkey/queue/queue-store.ts";
+import { groupPages, listGroups, type checkGroups, type QueueGroupStatus } from "./group-list.ts";
 import { gatesOf, limitsOf, type LimitChanges, type Limits } from "./limits.ts";
-
-export interface QueueGroupStatus {
-  readonly name: string;
-  /** `blocked`: jobs stand in its line, and as many run as may. */
-  readonly state: "blocked" | "paused" | "running";
-  /** Jobs that stand in its line. */
-  readonly waiting: number;
-  /** The job that the line waits for, of several the one that has been on the queue for longest. */
-  readonly blockedBy: string | undefined;
-  /** Since when that one has had its turn, in milliseconds since 1970. */
-  readonly since: number | undefined;
-}
 
 export interface PauseOptions {
   /** Only this group. */
@@ -35,10 +21,7 @@ export interface PauseOptions {
 
 const readyWithinMs = 5_000;
 const lookAgainMs = 5;
-const page = 200;
 const pauseNames = new Set(["group"]);
-const groupsNames = new Set(["state"]);
-const states = new Set(["blocked", "paused", "running"]);
 
 /** Sets what keeps jobs of one queue from being taken, and says what it is. */
 export class Gatekeeper {
@@ -101,20 +84,8 @@ export class Gatekeeper {
     await this.#store.events.tell([{ what: isPaused ? "paused" : "resumed", id: "", details }]).catch(() => undefined);
   }
 
-  groups(state: QueueGroupStatus["state"] | undefined): AsyncIterableIterator<QueueGroupStatus> {
-    let pages: AsyncGenerator<string[]> | undefined;
-    const read = async (): Promise<QueueGroupStatus[] | undefined> => {
-      if (!pages) await this.#ready();
-      pages ??= this.#groupPages();
-      const { done, value: names } = await pages.next();
-      if (done) return undefined;
-      const [rules, found] = await Promise.all([this.#store.gates.read(), this.#store.gates.states(names)]);
-      const most = Number(rules["group.concurrency"] ?? 1);
-      return found
-        .map(([admitted, waiting, isPaused], index) => statusOf(names[index] ?? "", { admitted, waiting, isPaused, most }))
-        .filter((status) => state === undefined || status.state === state);
-    };
-    return new Iteration(new PagedSource(read));
+  groups(query: ReturnType<typeof checkGroups>): AsyncIterableIterator<QueueGroupStatus> {
+    return listGroups(this.#store, query);
   }
 
   // Once, and before anything that comes later: the last one to say something counts.
@@ -156,17 +127,7 @@ export class Gatekeeper {
   }
 
   async #admitAll(): Promise<void> {
-    for await (const names of this.#groupPages()) await this.#store.gates.admit(names);
-  }
-
-  async *#groupPages(): AsyncGenerator<string[]> {
-    let names: string[] = [];
-    for await (const name of this.#store.reads.groups()) {
-      if (names.push(name) < page) continue;
-      yield names;
-      names = [];
-    }
-    if (names.length > 0) yield names;
+    for await (const groups of groupPages(this.#store)) await this.#store.gates.admit(groups.map(({ name }) => name));
   }
 
   /** Resolves when all workers have looked at the gates since the last change. */
@@ -189,25 +150,4 @@ export function checkPause(what: string, options: PauseOptions): PauseOptions {
   checkOptionNames(what, options, pauseNames);
   if (options.group !== undefined) checkKey("group", options.group);
   return options;
-}
-
-/** Throws INVALID_OPTION. */
-export function checkGroups(options: { readonly state?: QueueGroupStatus["state"] }): QueueGroupStatus["state"] | undefined {
-  checkOptionNames("groups", options, groupsNames);
-  const { state } = options;
-  if (state !== undefined && !states.has(state)) {
-    throw new KeylineError("INVALID_OPTION", `state must be "blocked", "paused" or "running", not ${JSON.stringify(state)}`);
-  }
-  return state;
-}
-
-function statusOf(
-  name: string,
-  found: { readonly admitted: string; readonly waiting: number; readonly isPaused: boolean; readonly most: number },
-): QueueGroupStatus {
-  const { admitted, waiting, isPaused, most } = found;
-  const words = admitted === "" ? [] : admitted.split(" ");
-  const isBlocked = waiting > 0 && words.length / 2 >= most;
-  const state = isPaused ? "paused" : isBlocked ? "blocked" : "running";
-  return { name, state, waiting, blockedBy: words[0], since: words[1] === undefined ? undefined : Number(words[1]) };
 }

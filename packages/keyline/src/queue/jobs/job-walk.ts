@@ -67,7 +67,7 @@ async function* lineParts(store: QueueStore, { group, isByGroup = false }: WalkR
   if ((await store.reads.counts()).blocked === 0) return;
   if (!isByGroup) yield ["lines"];
   let places: Place[] = [];
-  for await (const name of store.reads.groups()) {
+  for await (const { name } of store.reads.groups()) {
     places.push(...linesOf(name).slice(isByGroup ? 0 : 1));
     if (places.length < atOnce) continue;
     yield places;

@@ -79,13 +79,13 @@ export class Reads {
     return this.#connection.client.lrange(list, first, last);
   }
 
-  /** The groups that have jobs on the queue or in their lines. One that comes or goes meanwhile may be met or not. */
-  async *groups(): AsyncGenerator<string> {
-    for (let cursor = "0"; ;) {
-      const [next, found] = await this.#connection.client.hscan(this.#keys.groups, cursor, "COUNT", groupsPage);
-      for (let index = 0; index < found.length; index += 2) yield found[index] ?? "";
+  /** The groups that have jobs on the queue or in their lines, each with the place where the page that it is in begins. One that comes or goes meanwhile may be met or not. */
+  async *groups(from = "0"): AsyncGenerator<{ readonly name: string; readonly place: string }> {
+    for (let place = from; ;) {
+      const [next, found] = await this.#connection.client.hscan(this.#keys.groups, place, "COUNT", groupsPage);
+      for (let index = 0; index < found.length; index += 2) yield { name: found[index] ?? "", place };
       if (next === "0") return;
-      cursor = next;
+      place = next;
     }
   }
 

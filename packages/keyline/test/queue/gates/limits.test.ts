@@ -148,7 +148,9 @@ describe.each([{ transactional: false }, { transactional: true }])("limits (tran
     expect(ran).toEqual(["b1", "b2"]);
     const paused: unknown[] = [];
     for await (const group of queue.groups({ state: "paused" })) paused.push(group);
-    expect(paused).toEqual([{ name: "a", state: "paused", waiting: 2, blockedBy: undefined, since: undefined }]);
+    expect(paused).toEqual([
+      { name: "a", state: "paused", waiting: 2, blockedBy: undefined, since: undefined, cursor: expect.any(String) },
+    ]);
     expect(await queue.counts()).toMatchObject({ blocked: 2 });
     await queue.resume({ group: "a" });
     await eventually("it goes on", () => ran.length === 4);
@@ -164,7 +166,14 @@ describe.each([{ transactional: false }, { transactional: true }])("limits (tran
     await queue.add(2, { group: "g" });
     await eventually("one waits", async () => (await queue.counts()).blocked === 1);
     for await (const group of queue.groups({ state: "blocked" })) {
-      expect(group).toEqual({ name: "g", state: "blocked", waiting: 1, blockedBy: id, since: expect.any(Number) });
+      expect(group).toEqual({
+        name: "g",
+        state: "blocked",
+        waiting: 1,
+        blockedBy: id,
+        since: expect.any(Number),
+        cursor: expect.any(String),
+      });
     }
     held.open();
     await eventually("all have run", async () => (await queue.counts()).running === 0 && (await queue.counts()).blocked === 0);
