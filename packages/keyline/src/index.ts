@@ -17,6 +17,8 @@ export type { CausesOptions, DeadLetterCause, DeadLetterCauses } from "./queue/l
 export type { Job } from "./queue/job.ts";
 export type { PauseOptions } from "./queue/gates/gatekeeper.ts";
 export type { GroupsOptions, QueueGroupStatus } from "./queue/gates/group-list.ts";
+export type { FamilyNode, FamilyViewOptions, JobFamily } from "./queue/families/family-view.ts";
+export type { ChildCounts, JobPlace, JobStep, JobSurroundings } from "./queue/jobs/job-surroundings.ts";
 export type { CancelResult } from "./queue/jobs/cancel-steps.ts";
 export type { JobsOptions, ListedState } from "./queue/jobs/jobs-options.ts";
 export type { JobState, QueuedJob } from "./queue/jobs/queued-job.ts";

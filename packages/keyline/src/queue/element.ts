@@ -214,3 +214,12 @@ export function readHead(head: string): Head | undefined {
   const at = match[3] === undefined ? undefined : Number(match[3]);
   return { id, attempts: Number(match[1] ?? 0), at, parks: Number(match[4] ?? 0) };
 }
+
+/** The same; undefined for what is none. */
+export function elementIn(raw: string): Element | undefined {
+  try {
+    return decodeElement(raw);
+  } catch {
+    return undefined;
+  }
+}

@@ -23,7 +23,6 @@ import { Promotion } from "./jobs/promotion.ts";
 import { RowJobs } from "./jobs/row-jobs.ts";
 import { UpdatedRows } from "../postgres/job/updated-rows.ts";
 import { PromotedRows } from "../postgres/job/promoted-rows.ts";
-import { JobDetails } from "../postgres/job/job-details.ts";
 import { JobRecord } from "./worker/job-record.ts";
 import { LettersInRows } from "./letters/letters-in-rows.ts";
 import { LettersOnValkey } from "./letters/letters-on-valkey.ts";
@@ -166,7 +165,7 @@ export class Queues {
       const plainFamilies = new PlainQueueFamilies(this.#plainFamilies);
       const onCancelled = (): void => this.#plainFamilies.noteCancelled(name);
       const canceller = new Canceller(store, { gatekeeper, record: undefined, onCancelled });
-      const jobs = new PlainJobs(store, lettersOnValkey);
+      const jobs = new PlainJobs(store, { queue: name, shelf: lettersOnValkey, storeOf: (one) => this.#plainFamilies.storeOf(one) });
       const promotion = new Promotion(store, { record: undefined });
       const updates = new JobUpdates(store, { jobs, gatekeeper, record: undefined });
       return {
@@ -209,7 +208,7 @@ export class Queues {
     });
     const signals = new JobSignals(table.parked, outlet);
     const promotion = new Promotion(store, { record: { rows: new PromotedRows(database, name), outlet } });
-    const jobs = new RowJobs(store, { details: new JobDetails(database, name), outcomes: table.outcomes });
+    const jobs = RowJobs.of(store, { database, queue: name, outcomes: table.outcomes });
     const updates = new JobUpdates(store, { jobs, gatekeeper, record: { database, rows: new UpdatedRows(database, name), outlet } });
     const adders = { adder: transactionalAdder, transactionalAdder };
     return {

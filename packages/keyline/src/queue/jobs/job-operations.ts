@@ -1,5 +1,6 @@
 import { checkId } from "../../runtime/names.ts";
 import type { AddCheck } from "../add/add-check.ts";
+import { checkFamilyView, type FamilyViewOptions, type JobFamily } from "../families/family-view.ts";
 import type { QueueParts } from "../queue-parts.ts";
 import type { CancelResult } from "./cancel-steps.ts";
 import { checkCancelOptions, type CancelOptions } from "./job-filter.ts";
@@ -23,8 +24,8 @@ export abstract class JobOperations<Input> {
   }
 
   /**
-   * A job and where it is at this moment; undefined where there is none and nothing is remembered of it. On a plain queue it is looked for in all of the
-   * queue, page by page.
+   * A job and where it is at this moment, with what belongs to it: its worker, its steps, the job above it and those below it; undefined where there is none and nothing is
+   * remembered of it. On a plain queue it is looked for in all of the queue, page by page.
    *
    * @example
    * const job = await emails.job(id);
@@ -32,6 +33,19 @@ export abstract class JobOperations<Input> {
    */
   job(id: string): Promise<QueuedJob<Input> | undefined> {
     return this.#parts.door.accept(async () => this.#jobs.find(checkId(id)));
+  }
+
+  /**
+   * A job with what is below it, level by level up to `limit` jobs, and who is above it; undefined where there is no such job. `next` of each is where its further children
+   * begin. On a plain queue what is below a child is told until that one has ended, and who is above as far as parents wait for their children. Rejects with INVALID_ID, INVALID_OPTION
+   * and INVALID_CURSOR before anything is sent.
+   *
+   * @example
+   * const family = await orders.family(id);
+   * for (const child of family?.children ?? []) console.log(child.queue, child.id, child.state);
+   */
+  family(id: string, options: FamilyViewOptions = noOptions): Promise<JobFamily | undefined> {
+    return this.#parts.door.accept(async () => this.#jobs.family(checkId(id), checkFamilyView(options)));
   }
 
   /**

@@ -3,6 +3,7 @@ import { Iteration } from "../../runtime/iteration.ts";
 import { PagedSource } from "../../runtime/paged-source.ts";
 import type { QueueStore } from "../../valkey/queue/queue-store.ts";
 import { checkJobsOptions, type JobsOptions } from "./jobs-options.ts";
+import type { FamilyQuery, JobFamily } from "../families/family-view.ts";
 import type { PlainJobs } from "./plain-jobs.ts";
 import type { QueuedJob } from "./queued-job.ts";
 import type { RowJobs } from "./row-jobs.ts";
@@ -23,6 +24,12 @@ export class Jobs<Data> {
     const { jobs, store } = this.#parts;
     const [job, progress] = await Promise.all([jobs.job<Data>(id), store.events.progressOf(id)]);
     return job && progress !== undefined ? { ...job, progress } : job;
+  }
+
+  /** See `Queue.family`. */
+  async family(id: string, query: FamilyQuery): Promise<JobFamily | undefined> {
+    await this.#ready();
+    return this.#parts.jobs.family(id, query);
   }
 
   /** See `Queue.jobs`. */

@@ -1,29 +1,64 @@
 import { walkBegin, type Place, type WalkPlace } from "../../valkey/queue/cancels.ts";
 import type { AnyPlace } from "../../valkey/queue/job-pages.ts";
 import type { QueueStore } from "../../valkey/queue/queue-store.ts";
+import { FamilyViews } from "../../valkey/queue/family-views.ts";
+import { elementIn, type Element } from "../element.ts";
 import { restsFromMs } from "../families/family-element.ts";
-import { readHead } from "../letters/dead-letter.ts";
+import type { FamilyQuery, JobFamily } from "../families/family-view.ts";
+import { plainFamily } from "../families/plain-family-view.ts";
+import { readHead, readLetter } from "../letters/dead-letter.ts";
 import type { LetterShelf } from "../letters/letter-shelf.ts";
 import { findElement } from "./job-finder.ts";
 import { ListEnds } from "./second-look.ts";
 import { writeCursor, type JobsQuery } from "./jobs-options.ts";
+import { surroundingsOf } from "./plain-surroundings.ts";
 import { endedJob, jobOfElement, jobOfLetter, type JobState, type QueuedJob } from "./queued-job.ts";
 
 const letterPage = 50;
 const groupPage = 50;
 const onceAgain = 2;
 
+interface PlainJobsParts {
+  readonly queue: string;
+  readonly shelf: LetterShelf;
+  readonly storeOf: (queue: string) => QueueStore;
+}
+
+interface FoundJob<Data> {
+  readonly job: QueuedJob<Data>;
+  /** Undefined where nothing of it is left. */
+  readonly element: Element | undefined;
+}
+
 /** The jobs of a plain queue, as they are found on Valkey. */
 export class PlainJobs {
   readonly #store: QueueStore;
+  readonly #parts: PlainJobsParts;
   readonly #shelf: LetterShelf;
 
-  constructor(store: QueueStore, shelf: LetterShelf) {
+  constructor(store: QueueStore, parts: PlainJobsParts) {
     this.#store = store;
-    this.#shelf = shelf;
+    this.#parts = parts;
+    this.#shelf = parts.shelf;
   }
 
   async job<Data>(id: string): Promise<QueuedJob<Data> | undefined> {
+    const found = await this.#find<Data>(id);
+    if (!found?.element) return found?.job;
+    const { connection, keys } = this.#store;
+    return { ...found.job, ...(await surroundingsOf(new FamilyViews(connection, keys), found.element)) };
+  }
+
+  /** See `Queue.family`. */
+  async family(id: string, query: FamilyQuery): Promise<JobFamily | undefined> {
+    const found = await this.#find(id);
+    if (!found) return undefined;
+    const { queue, storeOf } = this.#parts;
+    const { state, error } = found.job;
+    return plainFamily(storeOf, { queue, id, state, reason: state === "dead" ? error : undefined, element: found.element }, query);
+  }
+
+  async #find<Data>(id: string): Promise<FoundJob<Data> | undefined> {
     // One that fails while it is looked for goes back to where it was looked for before.
     const ends = new ListEnds();
     for (let tried = 0; tried < onceAgain; tried++) {
@@ -67,18 +102,25 @@ export class PlainJobs {
     }
   }
 
-  async #seek<Data>(id: string, ends: ListEnds): Promise<QueuedJob<Data> | undefined> {
+  async #seek<Data>(id: string, ends: ListEnds): Promise<FoundJob<Data> | undefined> {
     const found = await findElement(this.#store, id, ends);
-    return found && jobOfElement<Data>(found.raw, { ...stateOf(found.place, found.due), cursor: "" });
+    const job = found && jobOfElement<Data>(found.raw, { ...stateOf(found.place, found.due), cursor: "" });
+    if (!job) return undefined;
+    const worker = found.place.startsWith("held:") ? found.place.slice("held:".length) : undefined;
+    return { job: worker === undefined ? job : { ...job, worker }, element: elementIn(found.raw) };
   }
 
-  async #ended<Data>(id: string): Promise<QueuedJob<Data> | undefined> {
-    const heads = (await this.#store.letters.of([id])).map(readHead);
-    const [letter] = await this.#shelf.read(heads.slice(-1));
-    if (letter) return jobOfLetter(letter, "");
-    const [text = ""] = await this.#store.outcomes.find([id]);
-    if (!text.startsWith("{")) return undefined;
-    return endedJob(id, text.startsWith('{"outcome":"cancelled"') ? "cancelled" : "completed");
+  async #ended<Data>(id: string): Promise<FoundJob<Data> | undefined> {
+    const head = (await this.#store.letters.of([id])).map(readHead).at(-1);
+    const [text = ""] = head ? await this.#store.letters.jobs([head.key]) : [];
+    if (head && text !== "") {
+      const letter = readLetter(head, text);
+      const job = jobOfLetter<Data>(letter, "");
+      return { job: { ...job, stack: letter.stack }, element: elementIn(text.slice(text.indexOf("\n") + 1)) };
+    }
+    const [outcome = ""] = await this.#store.outcomes.find([id]);
+    if (!outcome.startsWith("{")) return undefined;
+    return { job: endedJob(id, outcome.startsWith('{"outcome":"cancelled"') ? "cancelled" : "completed"), element: undefined };
   }
 
   /** Where the jobs that fit are, from `at` on, in the order in which jobs move; and where the scan of groups was that it came from. */

@@ -3,12 +3,13 @@ import { decodeElement, type Element } from "../element.ts";
 import { readHistory, splitHistory, type FailedAttempt } from "../worker/attempt-history.ts";
 import type { DeadLetter } from "../letters/dead-letter.ts";
 import type { Priority } from "../options.ts";
+import type { JobSurroundings } from "./job-surroundings.ts";
 
 /** Where a job is: see docs/job-lifecycle.md. */
 export type JobState = "waiting" | "scheduled" | "blocked" | "running" | "parked" | "dead" | "completed" | "cancelled";
 
-/** What is known of a job at the moment when it was looked at. */
-export interface QueuedJob<Data = unknown> {
+/** What is known of a job at the moment when it was looked at; what belongs to it only of one that was asked for by its id. */
+export interface QueuedJob<Data = unknown> extends JobSurroundings {
   readonly id: string;
   readonly state: JobState;
   /** Undefined where nothing of it is left: `completed` and `cancelled`. */

@@ -1,38 +1,78 @@
-import type { DetailFilter, JobDetail, JobDetails } from "../../postgres/job/job-details.ts";
+import type { Database } from "../../postgres/client/database.ts";
+import { JobDetails, type DetailFilter, type JobDetail } from "../../postgres/job/job-details.ts";
+import { SurroundingRows, type StepView, type SurroundingRow } from "../../postgres/job/surrounding-rows.ts";
 import type { OutcomeTable } from "../../postgres/job/outcome-table.ts";
 import type { QueueStore } from "../../valkey/queue/queue-store.ts";
+import type { FamilyQuery, JobFamily } from "../families/family-view.ts";
+import { rowFamily } from "../families/row-family-view.ts";
+import type { JobStep, JobSurroundings } from "./job-surroundings.ts";
 import { walk } from "./job-walk.ts";
 import { writeCursor, type JobsQuery } from "./jobs-options.ts";
 import { endedJob, jobOfRow, type JobState, type QueuedJob } from "./queued-job.ts";
 
 const page = 50;
 
+/** The jobs that workers hold, and which. */
+type Held = ReadonlyMap<string, string>;
+
+interface RowJobsParts {
+  readonly queue: string;
+  readonly details: JobDetails;
+  readonly outcomes: OutcomeTable;
+  readonly surroundings: SurroundingRows;
+}
+
 /** The jobs of a transactional queue: rows. Which of them run and which stand in lines only Valkey knows. */
 export class RowJobs {
   readonly #store: QueueStore;
   readonly #details: JobDetails;
-  readonly #outcomes: OutcomeTable;
+  readonly #parts: RowJobsParts;
 
-  constructor(store: QueueStore, { details, outcomes }: { readonly details: JobDetails; readonly outcomes: OutcomeTable }) {
+  static of(
+    store: QueueStore,
+    { database, queue, outcomes }: { readonly database: Database; readonly queue: string; readonly outcomes: OutcomeTable },
+  ): RowJobs {
+    return new RowJobs(store, { queue, details: new JobDetails(database, queue), outcomes, surroundings: new SurroundingRows(database) });
+  }
+
+  constructor(store: QueueStore, parts: RowJobsParts) {
     this.#store = store;
-    this.#details = details;
-    this.#outcomes = outcomes;
+    this.#details = parts.details;
+    this.#parts = parts;
   }
 
   async job<Data>(id: string): Promise<QueuedJob<Data> | undefined> {
+    const held = await this.#held();
+    const job = await this.#find<Data>(id, held);
+    // Nothing is left of one that has ended.
+    if (job?.data === undefined) return job;
+    const { surroundings, queue } = this.#parts;
+    const around = await surroundings.around(queue, id);
+    return { ...job, ...(around ? toSurroundings(around) : {}), ...(job.state === "running" ? { worker: held.get(id) } : {}) };
+  }
+
+  /** See `Queue.family`. */
+  async family(id: string, query: FamilyQuery): Promise<JobFamily | undefined> {
+    const job = await this.#find(id, await this.#held());
+    if (!job) return undefined;
+    const { surroundings, queue } = this.#parts;
+    return rowFamily(surroundings, { queue, id, state: job.state, reason: job.state === "dead" ? job.error : undefined }, query);
+  }
+
+  async #find<Data>(id: string, held: Held): Promise<QueuedJob<Data> | undefined> {
     const rows = await this.#details.of([id]);
-    const [state] = await this.#statesOf(rows, await this.#held());
+    const [state] = await this.#statesOf(rows, held);
     if (rows[0] && state) return jobOfRow(rows[0], { state, cursor: "" });
-    const [found] = await this.#outcomes.find([id]);
+    const [found] = await this.#parts.outcomes.find([id]);
     return found?.outcome ? endedJob(id, found.outcome) : undefined;
   }
 
   async *pages<Data>(query: JobsQuery): AsyncGenerator<readonly QueuedJob<Data>[]> {
     const filter = filterOf(query);
     for (let after = query.cursor[0] ?? "0"; ;) {
-      const held = query.state === "dead" ? new Set<string>() : await this.#held();
+      const held = query.state === "dead" ? new Map<string, string>() : await this.#held();
       // Few run, and many may wait.
-      const ids = query.state === "running" ? [...held] : undefined;
+      const ids = query.state === "running" ? [...held.keys()] : undefined;
       const rows = await this.#details.page({ ...filter, ids }, after, page);
       const states = await this.#statesOf(rows, held);
       yield rows.flatMap((row, index) => {
@@ -45,7 +85,7 @@ export class RowJobs {
     }
   }
 
-  async #statesOf(rows: readonly JobDetail[], held: ReadonlySet<string>): Promise<JobState[]> {
+  async #statesOf(rows: readonly JobDetail[], held: Held): Promise<JobState[]> {
     const groups = [...new Set(rows.flatMap(({ group_name: group, state }) => (group === null || state === "dead" ? [] : [group])))];
     const admitted = await this.#store.jobPages.admitted(groups);
     return rows.map(({ id, state, due, group_name: group, is_parked: isParked }) => {
@@ -59,21 +99,36 @@ export class RowJobs {
     });
   }
 
-  async #held(): Promise<ReadonlySet<string>> {
-    const held = new Set<string>();
+  async #held(): Promise<Held> {
+    const held = new Map<string, string>();
     await walk(
       this.#store,
       { scheduled: false, waiting: false, running: true, group: undefined },
       {
         wait: () => Promise.resolve(undefined),
         held: async (worker) => {
-          for await (const ids of this.#store.reads.ids(this.#store.keys.held(worker))) for (const id of ids) held.add(id);
+          for await (const ids of this.#store.reads.ids(this.#store.keys.held(worker))) for (const id of ids) held.set(id, worker);
           return undefined;
         },
       },
     );
     return held;
   }
+}
+
+function toSurroundings(row: SurroundingRow): JobSurroundings {
+  const { stack, steps, on_child_dead: onChildDead, total, open, dead, cancelled } = row;
+  const parent = row.parent_queue !== null && row.parent_id !== null ? { queue: row.parent_queue, id: row.parent_id } : undefined;
+  return {
+    ...(steps ? { steps: steps.map(toStep) } : {}),
+    ...(stack === null ? {} : { stack }),
+    ...(parent ? { parent } : {}),
+    ...(onChildDead === null ? {} : { onChildDead, children: { total, open, dead, cancelled } }),
+  };
+}
+
+function toStep({ until, outcome, value, ...step }: StepView): JobStep {
+  return { ...step, until: until ?? undefined, outcome: outcome ?? undefined, value: value ?? undefined };
 }
 
 function filterOf({ state, group }: JobsQuery): Omit<DetailFilter, "ids"> {
