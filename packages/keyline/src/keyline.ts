@@ -18,6 +18,7 @@ import { KeylineError } from "./runtime/errors.ts";
 import { silentLogger, type Logger } from "./runtime/logger.ts";
 import { checkName } from "./runtime/names.ts";
 import { checkOptionNames } from "./runtime/options.ts";
+import { createSeam } from "./runtime/probe.ts";
 import { compareIds } from "./stream/entry-id.ts";
 import type { StreamOptions } from "./stream/options.ts";
 import type { Stream } from "./stream/stream.ts";
@@ -97,6 +98,7 @@ export class Keyline {
       connect: (blockMs: number) => this.#connect(blockMs + 2_000),
       requireDatabase: (what: string) => this.#requireDatabase(what),
       door: this.#door,
+      seam: createSeam(this),
       tails: this.#tails,
       rehearsal,
     };

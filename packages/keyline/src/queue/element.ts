@@ -1,4 +1,5 @@
 import { parseJson } from "../runtime/json.ts";
+import { readTrace, traceJson } from "../runtime/probe.ts";
 import type { Tick } from "./schedules/schedule-state.ts";
 
 /**
@@ -60,6 +61,8 @@ export interface NewElement {
   readonly parks?: number;
   readonly isChild?: boolean | undefined;
   readonly isParent?: boolean | undefined;
+  /** Of whoever added it: runtime/probe.ts. */
+  readonly trace?: string | undefined;
 }
 
 export function encodeElement(job: NewElement): string {
@@ -81,6 +84,7 @@ export function encodeElement(job: NewElement): string {
     parks = 0,
     isChild = false,
     isParent = false,
+    trace,
   } = job;
   const head = attempts > 0 ? `{"attempts":${attempts},"id":"${id}"` : `{"id":"${id}"`;
   const options =
@@ -95,7 +99,8 @@ export function encodeElement(job: NewElement): string {
     (schedule === undefined ? "" : `,"schedule":${schedule}`) +
     (keepMs === undefined ? "" : `,"keep":${keepMs}`) +
     (isChild ? `,"child":true` : "") +
-    (isParent ? `,"family":true` : "");
+    (isParent ? `,"family":true` : "") +
+    (trace === undefined ? "" : `,"trace":${traceJson(trace)}`);
   return `${head},"at":${at}${parks > 0 ? `,"parks":${parks}` : ""}${options},"data":${dataJson}}`;
 }
 
@@ -191,6 +196,16 @@ export function beginning(raw: string, element: Element | undefined): string {
     if (raw.startsWith(counted)) return counted;
   }
   return raw;
+}
+
+const traceInFront = /^[^{]*\{[^{[]*?,"trace":"([\w-]*)"/;
+
+/** The trace in an element; of a foreign writer's too, which may have it anywhere. */
+export function traceOf(raw: string): string | undefined {
+  if (!raw.includes('"trace"')) return undefined;
+  const dataAt = raw.indexOf(',"data":');
+  const match = traceInFront.exec(dataAt < 0 ? raw : raw.slice(0, dataAt));
+  return match?.[1] ?? readTrace((parseJson(raw) as { readonly trace?: unknown }).trace);
 }
 
 /** Whether its result is kept, as the element says. */

@@ -2,6 +2,7 @@ import type { StandardSchemaV1 } from "@standard-schema/spec";
 import type { DeadTable } from "../postgres/job/dead-table.ts";
 import type { Door } from "../runtime/door.ts";
 import type { Logger } from "../runtime/logger.ts";
+import type { Seam } from "../runtime/probe.ts";
 import type { Rehearsal } from "../work/shift-parts.ts";
 import type { ValkeyConnection } from "../valkey/client/connection.ts";
 import type { StreamTails } from "../valkey/client/stream-tails.ts";
@@ -54,4 +55,5 @@ export interface QueueParts {
   createBlockingConnection(blockMs: number): ValkeyConnection;
   readonly workers: Set<{ stop(options?: { readonly timeout?: number }): Promise<void> }>;
   readonly door: Door;
+  readonly seam: Seam;
 }

@@ -1,8 +1,8 @@
-import type { StandardSchemaV1 } from "@standard-schema/spec";
 import { KeylineError, toError } from "../runtime/errors.ts";
 import { isLent } from "../postgres/client/lent-client.ts";
 import type { TransactionClient } from "../postgres/client/options.ts";
 import { checkInteger, checkOptionNames, checkTimeout } from "../runtime/options.ts";
+import { lengthOf } from "../runtime/probe.ts";
 import { AddCheck, checkAddManyOptions, checkAddOptions, checkedChild } from "./add/add-check.ts";
 import { deathOf } from "./families/family-tree.ts";
 import type { Member } from "./families/member.ts";
@@ -14,9 +14,13 @@ import { checkIsolate, IsolatedRunner } from "./isolate/isolated-runner.ts";
 import { QueueOperations } from "./queue-operations.ts";
 import type { QueueParts } from "./queue-parts.ts";
 import { SingleRunner } from "../work/single-runner.ts";
+import type { Watched } from "../work/watched.ts";
+import { describeJobs, errorOfJob } from "./worker/described.ts";
+import type { HeldJob } from "./worker/held-jobs.ts";
 import type { Job } from "./job.ts";
 import type { TransactionalAdder } from "./add/transactional-adder.ts";
-import { Worker, type WorkerSetup } from "./worker/worker.ts";
+import { startWorker } from "./worker/start-worker.ts";
+import type { Worker } from "./worker/worker.ts";
 
 export type Handler<Data> = (job: Job<Data>) => unknown;
 export type SettlingHandler<Data> = (job: Job<Data>, context: HandlerContext) => unknown;
@@ -48,10 +52,11 @@ export class Queue<Input, Output = Input, Transactional extends boolean = false>
     this.name = name;
     this.#parts = parts;
     this.#check = check;
-    const { door, store, outlet, families } = parts;
+    const { door, seam, store, outlet, families } = parts;
     const member: Member = {
       queue: name,
       door,
+      seam,
       store,
       outlet,
       adds: parts.listening.adds,
@@ -72,12 +77,18 @@ export class Queue<Input, Output = Input, Transactional extends boolean = false>
    */
   add(data: Input, options?: AddOptionsOf<Transactional>): Promise<AddResult>;
   add(data: Input, options: TransactionalAddOptions = noOptions): Promise<AddResult> {
+    const { probe } = this.#parts.seam;
+    if (!probe) return this.#add(data, options, undefined);
+    return probe.send({ place: this.name, count: undefined }, (trace) => this.#add(data, options, trace));
+  }
+
+  #add(data: Input, options: TransactionalAddOptions, trace: string | undefined): Promise<AddResult> {
     try {
       const { door } = this.#parts;
       if (options.tx === undefined || !isLent(options.tx)) door.check();
       if (options !== noOptions) checkAddOptions(options);
-      if (options.children !== undefined || options.onChildDead !== undefined) return door.follow(this.#addFamily(data, options));
-      const request = this.#check.check(data, options);
+      if (options.children !== undefined || options.onChildDead !== undefined) return door.follow(this.#addFamily(data, options, trace));
+      const request = this.#check.check(data, options, trace);
       if (request instanceof Promise) return door.follow(request.then((checked) => this.#addChecked(checked, options.tx)));
       return this.#addChecked(request, options.tx);
     } catch (error) {
@@ -96,14 +107,24 @@ export class Queue<Input, Output = Input, Transactional extends boolean = false>
     jobs: readonly ({ readonly data: Input } & AddOptions)[],
     options?: Omit<AddOptionsOf<Transactional>, keyof AddOptions | keyof FamilyOptions>,
   ): Promise<AddResult[]>;
-  async addMany(
+  addMany(
     jobs: readonly ({ readonly data: Input } & AddOptions)[],
-    options: Pick<TransactionalAddOptions, "tx"> = {},
+    options: Pick<TransactionalAddOptions, "tx"> = noOptions,
+  ): Promise<AddResult[]> {
+    const { probe } = this.#parts.seam;
+    if (!probe) return this.#addMany(jobs, options, undefined);
+    return probe.send({ place: this.name, count: lengthOf(jobs) }, (trace) => this.#addMany(jobs, options, trace));
+  }
+
+  async #addMany(
+    jobs: readonly ({ readonly data: Input } & AddOptions)[],
+    options: Pick<TransactionalAddOptions, "tx">,
+    trace: string | undefined,
   ): Promise<AddResult[]> {
     const { door } = this.#parts;
     if (options.tx === undefined || !isLent(options.tx)) door.check();
     checkAddManyOptions(options);
-    const checked = this.#check.checkAll(jobs);
+    const checked = this.#check.checkAll(jobs, trace);
     return door.follow(checked.then((requests) => this.#addAll(requests, options.tx)));
   }
 
@@ -125,11 +146,12 @@ export class Queue<Input, Output = Input, Transactional extends boolean = false>
     checkTimeout(timeout, 1);
     const takes = { largestTake: Math.min(largestTake, Math.ceil(concurrency / 2)), aheadOf: concurrency };
     if (handler instanceof URL || options.isolate !== undefined) return this.#workIsolated(handler, { ...options, concurrency });
-    return this.#startWorker(takes, (access) => {
+    return startWorker<Output>(this.name, this.#parts, takes, (access) => {
       return new SingleRunner({
         handler,
         concurrency,
         timeoutMs: timeout,
+        watched: this.#watched,
         noSettling,
         createSettling: access && ((held, job) => new JobContext(held, job, access)),
       });
@@ -152,15 +174,24 @@ export class Queue<Input, Output = Input, Transactional extends boolean = false>
     checkInteger("size", size, { min: 1, max: 1_000 });
     checkInteger("concurrency", concurrency, { min: 1, max: 100 });
     checkTimeout(timeout, 1);
-    return this.#startWorker({ largestTake: size, aheadOf: 0 }, (access) => {
-      return new BatchRunner({ handler, size, concurrency, timeoutMs: timeout, access });
+    return startWorker<Output>(this.name, this.#parts, { largestTake: size, aheadOf: 0 }, (access) => {
+      return new BatchRunner({ handler, size, concurrency, timeoutMs: timeout, watched: this.#watched, access });
     });
   }
 
   #workIsolated(handler: unknown, { isolate, concurrency, timeout }: WorkOptions & { readonly concurrency: number }): Worker<Output> {
     const file = checkIsolate(handler, isolate);
     const takes = { largestTake: Math.min(largestTake, concurrency), aheadOf: 0 };
-    return this.#startWorker(takes, (access) => new IsolatedRunner<Output>({ ...file, concurrency, timeoutMs: timeout }, access));
+    return startWorker<Output>(
+      this.name,
+      this.#parts,
+      takes,
+      (access) => new IsolatedRunner<Output>({ ...file, concurrency, timeoutMs: timeout, watched: this.#watched }, access),
+    );
+  }
+
+  get #watched(): Watched<HeldJob<Output>, Job<Output>> {
+    return { seam: this.#parts.seam, describe: describeJobs, errorOf: errorOfJob };
   }
 
   async #addWithin(tx: TransactionClient, request: AddRequest): Promise<AddResult> {
@@ -168,8 +199,12 @@ export class Queue<Input, Output = Input, Transactional extends boolean = false>
     return result ?? { id: request.id, added: false };
   }
 
-  async #addFamily(data: Input, { children = [], onChildDead, tx, ...options }: TransactionalAddOptions): Promise<AddResult> {
-    const request = await this.#check.check(data, options);
+  async #addFamily(
+    data: Input,
+    { children = [], onChildDead, tx, ...options }: TransactionalAddOptions,
+    trace: string | undefined,
+  ): Promise<AddResult> {
+    const request = await this.#check.check(data, options, trace);
     if (Array.isArray(children) && children.length === 0) {
       deathOf(onChildDead);
       return this.#addChecked(request, tx);
@@ -191,53 +226,6 @@ export class Queue<Input, Output = Input, Transactional extends boolean = false>
 
   #noteAdd({ id, isOwnId }: AddRequest): void {
     if (!isOwnId) this.#parts.listening.waits.noteAdd(id);
-  }
-
-  #startWorker(
-    takes: Pick<WorkerSetup<Output>, "largestTake" | "aheadOf">,
-    createRunner: WorkerSetup<Output>["createRunner"],
-  ): Worker<Output> {
-    const {
-      store,
-      record,
-      plainFamilies,
-      scheduleBook,
-      deadTable,
-      policy,
-      schema,
-      logger,
-      workers,
-      tails,
-      gatekeeper,
-      listening,
-      rehearsal,
-    } = this.#parts;
-    this.#parts.door.checkOpen();
-    // Shorter than the lease, so that nobody waits under a lease that has ended.
-    const blockMs = Math.min(5_000, Math.floor(policy.leaseMs / 2));
-    const worker = new Worker<Output>({
-      queue: this.name,
-      store,
-      blocking: this.#parts.createBlockingConnection(blockMs),
-      tails,
-      gatekeeper,
-      record,
-      plainFamilies,
-      scheduleBook,
-      rehearsal,
-      deadTable,
-      teller: listening.teller,
-      tally: listening.tally,
-      policy,
-      schema: schema as StandardSchemaV1<unknown, Output> | undefined,
-      logger,
-      ...takes,
-      blockMs,
-      createRunner,
-      onStopped: () => workers.delete(worker),
-    });
-    workers.add(worker);
-    return worker;
   }
 
   #transactionalAdder(): TransactionalAdder {

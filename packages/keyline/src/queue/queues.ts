@@ -7,6 +7,7 @@ import { JobTable } from "../postgres/job/job-table.ts";
 import { ScheduleTable } from "../postgres/job/schedule-table.ts";
 import type { Door } from "../runtime/door.ts";
 import { KnownByName } from "../runtime/known-by-name.ts";
+import type { Seam } from "../runtime/probe.ts";
 import type { Logger } from "../runtime/logger.ts";
 import type { ValkeyConnection } from "../valkey/client/connection.ts";
 import { QueueKeys } from "../valkey/queue/keys.ts";
@@ -52,6 +53,7 @@ export interface QueuesSetup {
   readonly tails: StreamTails;
   requireDatabase(what: string): Database;
   readonly door: Door;
+  readonly seam: Seam;
   readonly rehearsal: Rehearsal | undefined;
 }
 
@@ -142,6 +144,7 @@ export class Queues {
       createBlockingConnection: (blockMs: number) => this.#setup.connect(blockMs),
       workers: this.#workers,
       door: this.#setup.door,
+      seam: this.#setup.seam,
     };
     const listen = (shelf: OutcomeShelf): Listening => {
       const listening = new Listening({ queue: name, store, tails, shelf, policy, logger });

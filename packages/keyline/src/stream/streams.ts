@@ -6,6 +6,7 @@ import { ProjectionTable } from "../postgres/event/projection-table.ts";
 import type { Door } from "../runtime/door.ts";
 import { KnownByName } from "../runtime/known-by-name.ts";
 import type { Logger } from "../runtime/logger.ts";
+import type { Seam } from "../runtime/probe.ts";
 import { checkName } from "../runtime/names.ts";
 import type { ValkeyConnection } from "../valkey/client/connection.ts";
 import { ServerRun } from "../valkey/client/server-run.ts";
@@ -37,6 +38,7 @@ export interface StreamsParts {
   readonly tails: StreamTails;
   requireDatabase(what: string): Database;
   readonly door: Door;
+  readonly seam: Seam;
   readonly rehearsal: Rehearsal | undefined;
 }
 
@@ -127,6 +129,7 @@ export class Streams {
       rehearsal: this.#parts.rehearsal,
       logger,
       door: this.#parts.door,
+      seam: this.#parts.seam,
     });
     this.#groups.add(groups);
     return {

@@ -1,6 +1,7 @@
 import type { Emitter } from "../runtime/emitter.ts";
 import { KeylineError } from "../runtime/errors.ts";
 import type { Logger } from "../runtime/logger.ts";
+import type { Seam } from "../runtime/probe.ts";
 import type { Attempt } from "./attempt.ts";
 import type { Held } from "./held.ts";
 import { sentence, type Trade } from "./trade.ts";
@@ -29,16 +30,22 @@ export class Report<Unit extends Held<Work>, Work extends Attempt> {
   readonly #trade: Trade<Unit>;
   readonly #events: Emitter<ShiftEvents<Work>>;
   readonly #logger: Logger;
+  readonly #seam: Seam;
 
-  constructor(trade: Trade<Unit>, { events, logger }: { readonly events: Emitter<ShiftEvents<Work>>; readonly logger: Logger }) {
+  constructor(
+    trade: Trade<Unit>,
+    { events, logger, seam }: { readonly events: Emitter<ShiftEvents<Work>>; readonly logger: Logger; readonly seam: Seam },
+  ) {
     this.#trade = trade;
     this.#events = events;
     this.#logger = logger;
+    this.#seam = seam;
   }
 
   /** The verdict took effect. */
   ended(unit: Unit, verdict: Verdict): void {
     const { attempt } = unit;
+    if (attempt && this.#seam.probe) this.#seam.probe.settled(attempt, verdict.kind, "error" in verdict ? verdict.error : undefined);
     switch (verdict.kind) {
       case "settle":
         if (attempt) this.#events.emit("completed", attempt);
@@ -68,7 +75,9 @@ export class Report<Unit extends Held<Work>, Work extends Attempt> {
   leaseLost(unit: Unit): void {
     const { role } = this.#trade;
     const why = `its lease ended while the ${role} did not answer, and it was given to another one`;
-    this.error(new KeylineError("LEASE_LOST", `${sentence(this.#trade.nameOf(unit))} is not this ${role}'s any more: ${why}`));
+    const error = new KeylineError("LEASE_LOST", `${sentence(this.#trade.nameOf(unit))} is not this ${role}'s any more: ${why}`);
+    if (unit.attempt) this.#seam.probe?.settled(unit.attempt, "lost", error);
+    this.error(error);
   }
 
   /** Errors without a listener are logged. */

@@ -1,6 +1,7 @@
 import type { Attempt } from "./attempt.ts";
 import { isThenable, outcomeOf, outcomeWith, withTimeout, type Outcome } from "./outcome.ts";
 import type { Finish, Runner } from "./runner.ts";
+import type { Watched } from "./watched.ts";
 
 /** What a handler can do besides returning and throwing, and what it has done. */
 export interface Settling<Context> {
@@ -13,6 +14,7 @@ export interface SingleRunnerSetup<Unit, Work, Context> {
   readonly handler: (attempt: Work, context: Context) => unknown;
   readonly concurrency: number;
   readonly timeoutMs: number | undefined;
+  readonly watched: Watched<Unit, Work>;
   /** What a handler gets where nothing can be settled. */
   readonly noSettling: Context;
   /** Undefined where nothing can be settled. */
@@ -30,6 +32,15 @@ export class SingleRunner<Unit, Work extends Attempt, Context> implements Runner
   }
 
   run(unit: Unit, attempt: Work, finish: Finish<Unit>): void {
+    const { watched } = this.#setup;
+    const { probe } = watched.seam;
+    if (!probe) return this.#run(unit, attempt, finish);
+    probe.process(watched.describe([[unit, attempt]], false), (ended) =>
+      this.#run(unit, attempt, (_, outcome) => ended(watched.errorOf(outcome), () => finish(unit, outcome))),
+    );
+  }
+
+  #run(unit: Unit, attempt: Work, finish: Finish<Unit>): void {
     const { createSettling, timeoutMs } = this.#setup;
     if (createSettling || timeoutMs !== undefined) void this.#runWatched(unit, attempt, finish);
     else this.#runPlain(unit, attempt, finish);

@@ -1,6 +1,7 @@
 import type { StandardSchemaV1 } from "@standard-schema/spec";
 import { Door } from "../../src/runtime/door.ts";
 import { silentLogger } from "../../src/runtime/logger.ts";
+import { Seam } from "../../src/runtime/probe.ts";
 import { compareIds } from "../../src/stream/entry-id.ts";
 import { Groups } from "../../src/stream/group/groups.ts";
 import { ValkeyConnection } from "../../src/valkey/client/connection.ts";
@@ -45,6 +46,7 @@ export function openGroups(
     events: undefined,
     logger: silentLogger,
     door: new Door(),
+    seam: new Seam(),
   });
   return {
     groups,

@@ -20,6 +20,7 @@ const migrations = [
   "0014-settle-all",
   "0015-add-jobs",
   "0016-audit",
+  "0017-trace",
 ] as const;
 
 const createSchema = `

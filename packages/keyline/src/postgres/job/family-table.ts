@@ -19,7 +19,7 @@ export interface ChildJob extends PlacedJob {
 }
 
 /** The job above all. */
-export interface RootJob extends Pick<PlacedJob, "id" | "dataJson" | "maxAttempts" | "priority" | "keepMs"> {
+export interface RootJob extends Pick<PlacedJob, "id" | "dataJson" | "maxAttempts" | "priority" | "keepMs" | "trace"> {
   readonly queue: string;
   readonly death: ChildDeath;
 }
@@ -71,6 +71,9 @@ const add: Statement = {
   text: `${answer} keyline.add_family($1, $2, $3, $4, $5, $6::bigint, $7, ${lists(8)})`,
 };
 const addTo: Statement = { name: "keyline-add-to-family", text: `${answer} keyline.add_to_family($1, $2, $3, $4, $5, ${lists(6)})` };
+/** The same of jobs that have a trace: that of the call, for all of them. */
+const addTraced: Statement = { name: "keyline-add-family-traced", text: add.text.replace(/\)$/, ", $21)") };
+const addToTraced: Statement = { name: "keyline-add-to-family-traced", text: addTo.text.replace(/\)$/, ", $19)") };
 
 const release: Statement = {
   name: "keyline-release-parents",
@@ -130,8 +133,9 @@ export class FamilyTable {
 
   /** Adds a parent and everything below it, in the caller's transaction where there is one. */
   add(root: RootJob, children: readonly ChildJob[], tx: TransactionClient | undefined): Promise<FamilyAnswer> {
-    const { queue, id, dataJson, maxAttempts, priority, keepMs, death } = root;
-    return this.#add(add, [queue, id, dataJson, maxAttempts ?? null, priority ?? null, keepMs ?? null, death, ...listsOf(children)], tx);
+    const { queue, id, dataJson, maxAttempts, priority, keepMs, death, trace } = root;
+    const values = [queue, id, dataJson, maxAttempts ?? null, priority ?? null, keepMs ?? null, death, ...listsOf(children)];
+    return trace === undefined ? this.#add(add, values, tx) : this.#add(addTraced, [...values, trace], tx);
   }
 
   /** Adds children below a job that its worker holds. */
@@ -140,7 +144,9 @@ export class FamilyTable {
     death: ChildDeath | undefined,
     { children, tx }: { readonly children: readonly ChildJob[]; readonly tx: TransactionClient },
   ): Promise<FamilyAnswer> {
-    return this.#add(addTo, [queue, id, attempts, parks, death ?? null, ...listsOf(children)], tx);
+    const values = [queue, id, attempts, parks, death ?? null, ...listsOf(children)];
+    const trace = children[0]?.trace;
+    return trace === undefined ? this.#add(addTo, values, tx) : this.#add(addToTraced, [...values, trace], tx);
   }
 
   /** Asks, behind the COMMIT of their ends, whether parents of these jobs have what they wait for. Returns those that were woken or buried. */

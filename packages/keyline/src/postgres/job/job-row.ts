@@ -24,6 +24,7 @@ export interface JobRow {
   /** How often it was parked or woken. */
   readonly parks: number | null;
   readonly is_child: boolean | null;
+  readonly trace: string | null;
 }
 
 const delay = "greatest(0, ceil(extract(epoch FROM due_at - now()) * 1000))";
@@ -31,4 +32,4 @@ const delay = "greatest(0, ceil(extract(epoch FROM due_at - now()) * 1000))";
 /** The columns of such a row. */
 export const columns = `id, data::text AS data, attempts, max_attempts, floor(extract(epoch FROM added_at) * 1000)::float8 AS at,
   CASE WHEN parked IN ('signal', 'children') AND due_at IS NULL THEN ${longestRestMs} WHEN parked = 'signal' THEN least(${delay}, ${longestRestMs}) ELSE ${delay} END::float8 AS delay, priority, group_name, seq::text AS order,
-  schedule::text AS schedule, is_latest, keep_result::float8 AS keep, parks, is_child`;
+  schedule::text AS schedule, is_latest, keep_result::float8 AS keep, parks, is_child, trace`;

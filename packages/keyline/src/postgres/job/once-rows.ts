@@ -3,7 +3,7 @@ import type { Database } from "../client/database.ts";
 import type { TransactionClient } from "../client/options.ts";
 import type { Statement } from "../client/statement.ts";
 import { queryWithin } from "../client/tx-check.ts";
-import { valuesOfPlaced, type PlacedJob } from "./placed-rows.ts";
+import { areTraced, tracesOf, valuesOfPlaced, type PlacedJob } from "./placed-rows.ts";
 
 /** A job of which only one with its key is to be there; without `once`, one that is added beside such. */
 export interface OnceJob extends PlacedJob {
@@ -37,13 +37,9 @@ export interface BegunRow {
   readonly wait: number;
 }
 
-const add: Statement = {
-  name: "keyline-add-once",
-  text: `SELECT there, added, in_order AS order, sooner, pg_current_xact_id_if_assigned()::text AS xid FROM keyline.add_once(
-      $1, $2::text[], $3::text[], $4::integer[], $5::float8[], $6::float8[], $7::text[], $8::text[], $10::boolean[], $11::text[], $12::float8[], $13::text[],
-      $9::bigint[]
-    ) ORDER BY place`,
-};
+const add: Statement = { name: "keyline-add-once", text: addWith("") };
+/** Where some of them have a trace. */
+const addTraced: Statement = { name: "keyline-add-once-traced", text: addWith(", $14::text[]") };
 
 // What somebody is at is left out, instead of waiting for it: whoever replaces data may hold a transaction open for long.
 const begin: Statement = {
@@ -81,12 +77,14 @@ export class OnceRows {
 
   /** Adds those that nobody stands in the way of, in this order. Returns what became of each. */
   add(jobs: readonly OnceJob[]): Promise<OnceRow[]> {
-    return this.#database.query<OnceRow>(add, this.#valuesOf(jobs));
+    const [statement, values] = this.#addOf(jobs);
+    return this.#database.query<OnceRow>(statement, values);
   }
 
   /** The same in the caller's transaction. */
   async addWithin(tx: TransactionClient, jobs: readonly OnceJob[]): Promise<OnceRow[]> {
-    return (await queryWithin(tx, add.text, this.#valuesOf(jobs))) as OnceRow[];
+    const [{ text }, values] = this.#addOf(jobs);
+    return (await queryWithin(tx, text, values)) as OnceRow[];
   }
 
   /**
@@ -115,6 +113,11 @@ export class OnceRows {
     while ((await this.#database.query(sweep, [this.#queue])).length === sweepPage);
   }
 
+  #addOf(jobs: readonly OnceJob[]): readonly [Statement, unknown[]] {
+    const values = this.#valuesOf(jobs);
+    return areTraced(jobs) ? [addTraced, [...values, tracesOf(jobs)]] : [add, values];
+  }
+
   #valuesOf(jobs: readonly OnceJob[]): unknown[] {
     return [
       ...valuesOfPlaced(this.#queue, jobs),
@@ -124,4 +127,11 @@ export class OnceRows {
       jobs.map(({ once }) => (once?.windowMs === undefined ? null : once.keep)),
     ];
   }
+}
+
+function addWith(list: string): string {
+  return `SELECT there, added, in_order AS order, sooner, pg_current_xact_id_if_assigned()::text AS xid FROM keyline.add_once(
+      $1, $2::text[], $3::text[], $4::integer[], $5::float8[], $6::float8[], $7::text[], $8::text[], $10::boolean[], $11::text[], $12::float8[], $13::text[],
+      $9::bigint[]${list}
+    ) ORDER BY place`;
 }

@@ -15,6 +15,8 @@ export interface PlacedJob {
   readonly group?: string | undefined;
   /** For how many milliseconds its result is kept. */
   readonly keepMs?: number | undefined;
+  /** Of whoever added it. */
+  readonly trace?: string | undefined;
 }
 
 /** What PostgreSQL made of it. */
@@ -27,18 +29,9 @@ export interface PlacedRow {
 
 const columns = "id, data, max_attempts, delay, run_at, priority, group_name, keep_result";
 
-const insertPlaced: Statement = {
-  name: "keyline-insert-placed",
-  text: `INSERT INTO keyline.job (queue, id, data, max_attempts, due_at, state, priority, group_name, keep_result)
-    SELECT $1, id, data::json, max_attempts, due_at, CASE WHEN due_at > now() THEN 'scheduled' ELSE 'waiting' END, priority, group_name, keep_result
-    FROM (
-      SELECT ${columns}, place, coalesce(to_timestamp(run_at / 1000), statement_timestamp() + delay * interval '1 millisecond') AS due_at
-      FROM unnest($2::text[], $3::text[], $4::integer[], $5::float8[], $6::float8[], $7::text[], $8::text[], $9::bigint[]) WITH ORDINALITY
-        AS new (${columns}, place)
-    ) AS placed
-    ORDER BY place
-    ON CONFLICT (queue, id) DO NOTHING RETURNING id, seq::text AS order, pg_current_xact_id()::text AS xid`,
-};
+const insertPlaced: Statement = { name: "keyline-insert-placed", text: insertWith("", "") };
+/** Where some of them have a trace. */
+const insertTraced: Statement = { name: "keyline-insert-traced", text: insertWith(", trace", ", $10::text[]") };
 
 const findTurns: Statement = {
   name: "keyline-find-turns",
@@ -78,17 +71,24 @@ export class PlacedRows {
 
   /** Inserts those whose id is not known, in this order, and returns them. */
   insert(jobs: readonly PlacedJob[]): Promise<PlacedRow[]> {
-    return this.#database.query<PlacedRow>(insertPlaced, valuesOfPlaced(this.#queue, jobs));
+    const [statement, values] = this.#insertOf(jobs);
+    return this.#database.query<PlacedRow>(statement, values);
   }
 
   /** The same in the caller's transaction. */
   async insertWithin(tx: TransactionClient, jobs: readonly PlacedJob[]): Promise<PlacedRow[]> {
-    return (await queryWithin(tx, insertPlaced.text, valuesOfPlaced(this.#queue, jobs))) as PlacedRow[];
+    const [{ text }, values] = this.#insertOf(jobs);
+    return (await queryWithin(tx, text, values)) as PlacedRow[];
   }
 
   /** Those of the jobs that are not settled. */
   findTurns(ids: readonly string[]): Promise<Turn[]> {
     return this.#database.query<Turn>(findTurns, [this.#queue, ids]);
+  }
+
+  #insertOf(jobs: readonly PlacedJob[]): readonly [Statement, unknown[]] {
+    const values = valuesOfPlaced(this.#queue, jobs);
+    return areTraced(jobs) ? [insertTraced, [...values, tracesOf(jobs)]] : [insertPlaced, values];
   }
 }
 
@@ -105,4 +105,24 @@ export function valuesOfPlaced(queue: string, jobs: readonly PlacedJob[]): unkno
     jobs.map(({ group }) => group ?? null),
     jobs.map(({ keepMs }) => keepMs ?? null),
   ];
+}
+
+export function areTraced(jobs: readonly PlacedJob[]): boolean {
+  return jobs.some(({ trace }) => trace !== undefined);
+}
+
+export function tracesOf(jobs: readonly PlacedJob[]): (string | null)[] {
+  return jobs.map(({ trace }) => trace ?? null);
+}
+
+function insertWith(column: string, list: string): string {
+  return `INSERT INTO keyline.job (queue, id, data, max_attempts, due_at, state, priority, group_name, keep_result${column})
+    SELECT $1, id, data::json, max_attempts, due_at, CASE WHEN due_at > now() THEN 'scheduled' ELSE 'waiting' END, priority, group_name, keep_result${column}
+    FROM (
+      SELECT ${columns}${column}, place, coalesce(to_timestamp(run_at / 1000), statement_timestamp() + delay * interval '1 millisecond') AS due_at
+      FROM unnest($2::text[], $3::text[], $4::integer[], $5::float8[], $6::float8[], $7::text[], $8::text[], $9::bigint[]${list}) WITH ORDINALITY
+        AS new (${columns}${column}, place)
+    ) AS placed
+    ORDER BY place
+    ON CONFLICT (queue, id) DO NOTHING RETURNING id, seq::text AS order, pg_current_xact_id()::text AS xid`;
 }

@@ -45,11 +45,11 @@ export class AddCheck<Input> {
   }
 
   /** Throws, or rejects with, INVALID_OPTION, INVALID_ID, ValidationError, NOT_SERIALIZABLE, FORBIDDEN_KEY or PAYLOAD_TOO_LARGE. */
-  check(data: Input, options: AddOptions): AddRequest | Promise<AddRequest> {
-    if (!this.#schema) return this.#toRequest(data, options);
+  check(data: Input, options: AddOptions, trace?: string): AddRequest | Promise<AddRequest> {
+    if (!this.#schema) return this.#toRequest(data, options, trace);
     const valid = validate(this.#subject, this.#schema, data);
     // What is sent is what the caller gave: the worker validates it again, and gets what the schema makes of it.
-    return valid instanceof Promise ? valid.then(() => this.#toRequest(data, options)) : this.#toRequest(data, options);
+    return valid instanceof Promise ? valid.then(() => this.#toRequest(data, options, trace)) : this.#toRequest(data, options, trace);
   }
 
   /** The data of a job as JSON. Throws what `check` throws for it. */
@@ -58,19 +58,19 @@ export class AddCheck<Input> {
   }
 
   /** `check` for each of several. */
-  checkAll(jobs: readonly ({ readonly data: Input } & AddOptions)[]): Promise<AddRequest[]> {
+  checkAll(jobs: readonly ({ readonly data: Input } & AddOptions)[], trace?: string): Promise<AddRequest[]> {
     return Promise.all(
       jobs.map(async ({ data, ...options }) => {
         checkOptionNames("a job of addMany", options, jobOptionNames);
-        return this.check(data, options);
+        return this.check(data, options, trace);
       }),
     );
   }
 
-  #toRequest(data: Input, options: AddOptions): AddRequest {
+  #toRequest(data: Input, options: AddOptions, trace: string | undefined): AddRequest {
     const { id, maxAttempts, keepResult } = options;
     if (maxAttempts !== undefined) checkInteger("maxAttempts", maxAttempts, { min: 1, max: 1_000_000 });
-    return {
+    const request = {
       id: id === undefined ? newId() : checkId(id),
       isOwnId: id !== undefined,
       dataJson: toJson(this.#subject, data, this.#maxPayloadBytes),
@@ -78,6 +78,7 @@ export class AddCheck<Input> {
       placement: placementOf(options),
       keepMs: keepResult === undefined ? this.#keepMs : checkKeepResult(keepResult),
     };
+    return trace === undefined ? request : { ...request, trace };
   }
 }
 

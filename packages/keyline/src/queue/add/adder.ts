@@ -20,6 +20,8 @@ export interface AddRequest {
   readonly keepMs: number | undefined;
   /** It is the child of another job. */
   readonly isChild?: boolean;
+  /** Where somebody wants to know of it: runtime/probe.ts. */
+  readonly trace?: string;
 }
 
 /** The way in which a queue adds jobs: `adder.ts` to Valkey alone, `transactional-adder.ts` to PostgreSQL first. */
@@ -68,10 +70,10 @@ class PlainPage extends Page<void> {
     return this.#elements.count;
   }
 
-  add({ id, dataJson, maxAttempts, keepMs }: AddRequest): Promise<AddResult> {
+  add({ id, dataJson, maxAttempts, keepMs, trace }: AddRequest): Promise<AddResult> {
     const at = Date.now();
-    const isSimple = maxAttempts === undefined && keepMs === undefined;
-    const element = isSimple ? encodeSimple(id, dataJson, at) : encodeElement({ id, dataJson, at, maxAttempts, keepMs });
+    const isSimple = maxAttempts === undefined && keepMs === undefined && trace === undefined;
+    const element = isSimple ? encodeSimple(id, dataJson, at) : encodeElement({ id, dataJson, at, maxAttempts, keepMs, trace });
     // All but the data is ASCII, and the data is one flat string, which is quick to measure.
     this.#elements.add(element, element.length - dataJson.length + Buffer.byteLength(dataJson));
     return this.reply.then(() => ({ id, added: true }));
@@ -94,9 +96,9 @@ class OwnIdPage extends Page<readonly boolean[]> {
     return this.#idsAndElements.length / 2;
   }
 
-  add({ id, dataJson, maxAttempts, keepMs }: AddRequest): Promise<AddResult> {
+  add({ id, dataJson, maxAttempts, keepMs, trace }: AddRequest): Promise<AddResult> {
     const index = this.#idsAndElements.length / 2;
-    const element = encodeElement({ id, dataJson, at: Date.now(), maxAttempts, hasOwnId: true, keepMs });
+    const element = encodeElement({ id, dataJson, at: Date.now(), maxAttempts, hasOwnId: true, keepMs, trace });
     this.#idsAndElements.push(id, element);
     this.#length += element.length;
     return this.reply.then((added) => ({ id, added: added[index] === true }));

@@ -26,6 +26,7 @@ export function committedPlaced(job: {
   readonly order: string | undefined;
   readonly keepMs: number | undefined;
   readonly isChild?: boolean | undefined;
+  readonly trace?: string | undefined;
 }): Committed {
   // The record knows which keys are held.
   const { once, ...placement } = job.placement;
@@ -50,6 +51,7 @@ export function committedSooner({
   priority,
   delayMs,
   keepMs,
+  trace,
 }: {
   readonly id: string;
   readonly dataJson: string;
@@ -58,6 +60,7 @@ export function committedSooner({
   readonly priority: "high" | "low" | undefined;
   readonly delayMs: number | undefined;
   readonly keepMs: number | undefined;
+  readonly trace: string | undefined;
 }): Committed {
   const placed = placedElement({
     id,
@@ -68,6 +71,7 @@ export function committedSooner({
     isAgain: true,
     isLatest: true,
     keepMs,
+    trace,
     placement: { delayMs, priority },
   });
   return { id, element: placed.element, place: () => placed };
@@ -84,7 +88,8 @@ export function committedRow(row: JobRow, { isAgain = false } = {}): Committed {
   const keepMs = row.keep ?? undefined;
   const parks = row.parks ?? 0;
   const isChild = row.is_child ?? false;
-  const job = { id, dataJson, at, attempts, maxAttempts, isAgain: isAgain || parks > 0, isLatest, schedule, keepMs, parks, isChild };
+  const trace = row.trace ?? undefined;
+  const job = { id, dataJson, at, attempts, maxAttempts, isAgain: isAgain || parks > 0, isLatest, schedule, keepMs, parks, isChild, trace };
   if (delay === 0 && priority === null && group === null && parks === 0) return { id: row.id, element: encodeElement(job) };
   const placement: Placement = { delayMs: delay === 0 ? undefined : delay, priority: priority ?? undefined, group: group ?? undefined };
   const { element, options } = placedElement({ ...job, isOwnId: false, placement, order });

@@ -55,29 +55,29 @@ export function toNewJob({ id, dataJson, maxAttempts }: AddRequest): NewJob {
   return { id, dataJson, maxAttempts };
 }
 
-export function toPlacedJob({ id, dataJson, maxAttempts, keepMs, placement }: AddRequest): PlacedJob {
-  return { id, dataJson, maxAttempts, keepMs, ...placement };
+export function toPlacedJob({ id, dataJson, maxAttempts, keepMs, placement, trace }: AddRequest): PlacedJob {
+  return { id, dataJson, maxAttempts, keepMs, ...placement, trace };
 }
 
-export function toOnceJob({ id, isOwnId, dataJson, maxAttempts, keepMs, placement }: AddRequest): OnceJob {
-  return { id, isOwnId, dataJson, maxAttempts, keepMs, ...placement };
+export function toOnceJob({ id, isOwnId, dataJson, maxAttempts, keepMs, placement, trace }: AddRequest): OnceJob {
+  return { id, isOwnId, dataJson, maxAttempts, keepMs, ...placement, trace };
 }
 
 function toSooner(
-  { dataJson, placement }: AddRequest,
+  { dataJson, placement, trace }: AddRequest,
   id: string,
   { at, maxAttempts, priority, keep }: NonNullable<OnceRow["sooner"]>,
 ): Committed {
   const rules = { maxAttempts: maxAttempts ?? undefined, priority: priority ?? undefined, keepMs: keep ?? undefined };
-  return committedSooner({ id, dataJson, at, ...rules, delayMs: placement?.delayMs });
+  return committedSooner({ id, dataJson, at, ...rules, delayMs: placement?.delayMs, trace });
 }
 
 /** The element of a job whose row was written. */
 export function toCommitted(
-  { id, dataJson, maxAttempts, keepMs, placement, isChild }: AddRequest,
+  { id, dataJson, maxAttempts, keepMs, placement, isChild, trace }: AddRequest,
   at: number,
   order: string | undefined,
 ): Committed {
-  if (placement) return committedPlaced({ id, dataJson, at, maxAttempts, placement, order, keepMs, isChild });
-  return { id, element: encodeElement({ id, dataJson, at, maxAttempts, keepMs, isChild }) };
+  if (placement) return committedPlaced({ id, dataJson, at, maxAttempts, placement, order, keepMs, isChild, trace });
+  return { id, element: encodeElement({ id, dataJson, at, maxAttempts, keepMs, isChild, trace }) };
 }

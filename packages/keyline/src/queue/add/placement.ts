@@ -74,6 +74,7 @@ export function placedElement(job: {
   readonly keepMs?: number | undefined;
   readonly isChild?: boolean | undefined;
   readonly isParent?: boolean | undefined;
+  readonly trace?: string | undefined;
   /** Its place among all jobs, where that is known. */
   readonly order?: string | undefined;
 }): PlacedElement {

@@ -236,8 +236,8 @@ function middleOf(batch: readonly Pending[]): number | undefined {
 }
 
 /** It has more than the columns that nearly all have. */
-function isPlaced({ placement, keepMs }: AddRequest): boolean {
-  return placement !== undefined || keepMs !== undefined;
+function isPlaced({ placement, keepMs, trace }: AddRequest): boolean {
+  return placement !== undefined || keepMs !== undefined || trace !== undefined;
 }
 
 function isOnce({ placement }: AddRequest): boolean {

@@ -51,8 +51,8 @@ export class FamilyAdder {
 
   async add(family: NewFamily, tx: TransactionClient | undefined): Promise<AddResult> {
     const { root, request, death, nodes } = family;
-    const { id, dataJson, maxAttempts, keepMs, placement } = request;
-    const rootJob = { queue: root.queue, id, dataJson, maxAttempts, keepMs, priority: placement?.priority, death };
+    const { id, dataJson, maxAttempts, keepMs, placement, trace } = request;
+    const rootJob = { queue: root.queue, id, dataJson, maxAttempts, keepMs, priority: placement?.priority, death, trace };
     const members = new Set([root, ...nodes.map(({ member }) => member)]);
     const insert = (): Promise<FamilyAnswer> => this.table.add(rootJob, nodes.map(toChildJob), tx);
     const answer = await this.#write(members, tx, async () => {
@@ -179,10 +179,10 @@ function elementsOf(nodes: readonly FamilyNode[], answer: FamilyAnswer): Batch[]
 }
 
 /** The element of a parent that waits for its children: the same text that its row gives, by which whoever wakes it takes it off the schedule. */
-function parkedElement({ id, dataJson, maxAttempts, placement, keepMs, isChild }: AddRequest, at: number): Committed {
+function parkedElement({ id, dataJson, maxAttempts, placement, keepMs, isChild, trace }: AddRequest, at: number): Committed {
   const parks = 1;
   const parked = { delayMs: longestRestMs, priority: placement?.priority };
-  const job = { id, dataJson, at, maxAttempts, keepMs, isChild, isOwnId: false, isAgain: true, parks, placement: parked };
+  const job = { id, dataJson, at, maxAttempts, keepMs, isChild, isOwnId: false, isAgain: true, parks, trace, placement: parked };
   const placed = placedElement(job);
   return { id, element: placed.element, parks, place: () => placed };
 }

@@ -9,7 +9,7 @@ import { JobCancelledError } from "../results/job-errors.ts";
 import type { Pauses } from "../steps/pauses.ts";
 import { notHeld } from "../steps/step-names.ts";
 import type { StepsParts } from "../steps/steps.ts";
-import { checkUngrouped, deathOf, readTree } from "./family-tree.ts";
+import { checkUngrouped, deathOf, readTree, sendChildren } from "./family-tree.ts";
 import type { ChildrenOptions, ChildrenPage, ChildResult, Familial } from "./familial.ts";
 import type { QueueFamilies } from "./queue-families.ts";
 
@@ -36,7 +36,11 @@ export class FamilyLife<Data> implements Familial {
     return { results: rows.map(toResult), next: rows.length < pageSize ? undefined : String(rows.at(-1)?.number) };
   }
 
-  async add(children: readonly Child[], { tx, name, onChildDead }: ChildrenOptions): Promise<void> {
+  add(children: readonly Child[], options: ChildrenOptions): Promise<void> {
+    return sendChildren(this.#families.member, children, (trace) => this.#add(children, options, trace));
+  }
+
+  async #add(children: readonly Child[], { tx, name, onChildDead }: ChildrenOptions, trace: string | undefined): Promise<void> {
     const { held, job } = this.#parts;
     const { element } = held;
     if (!element) throw notHeld(job);
@@ -49,7 +53,7 @@ export class FamilyLife<Data> implements Familial {
       );
     }
     const death = onChildDead === undefined ? undefined : deathOf(onChildDead);
-    const nodes = await readTree(this.#families.member, { id: job.id, children });
+    const nodes = await readTree(this.#families.member, { id: job.id, children, trace });
     this.#families.releaser.expect();
     await this.#families.adder.addTo({ queue: job.queue, element }, { nodes, death, tx });
   }

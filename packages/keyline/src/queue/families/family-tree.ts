@@ -1,5 +1,6 @@
 import { KeylineError } from "../../runtime/errors.ts";
 import { checkOptionNames } from "../../runtime/options.ts";
+import { lengthOf } from "../../runtime/probe.ts";
 import type { ChildDeath } from "../../postgres/job/family-table.ts";
 import type { AddRequest } from "../add/adder.ts";
 import type { Child, FamilyOptions } from "../options.ts";
@@ -28,6 +29,19 @@ interface Above {
 
 const childNames = new Set<string>(["queue", "data", "options"] satisfies (keyof Child)[]);
 const deaths = new Set<unknown>(["die", "ignore", "value"]);
+
+/** Adds children, and tells of it where somebody wants to know. */
+export function sendChildren(
+  { seam }: Member,
+  children: readonly Child[],
+  send: (trace: string | undefined) => Promise<void>,
+): Promise<void> {
+  const { probe } = seam;
+  if (!probe) return send(undefined);
+  const places = new Set(Array.isArray(children) ? children.map((child) => memberOf(child?.queue)?.queue) : []);
+  const [place] = places;
+  return probe.send({ place: places.size === 1 ? place : undefined, count: lengthOf(children) }, send);
+}
 
 /** What the death of a child does. Throws INVALID_OPTION. */
 export function deathOf(onChildDead: FamilyOptions["onChildDead"] = "die"): ChildDeath {
@@ -62,7 +76,7 @@ export function checkUngrouped({
  */
 export async function readTree(
   root: Member,
-  { id, children }: { readonly id: string; readonly children: readonly Child[] },
+  { id, children, trace }: { readonly id: string; readonly children: readonly Child[]; readonly trace: string | undefined },
 ): Promise<FamilyNode[]> {
   const nodes: FamilyNode[] = [];
   const known = new Map<string, string>([[`${root.queue}/${id}`, "the parent"]]);
@@ -71,7 +85,7 @@ export async function readTree(
     if (!Array.isArray(parent.children)) throw invalid(`${parent.path} must be an array of { queue, data, options }`);
     for (const [index, child] of parent.children.entries()) {
       const path = `${parent.path}[${index}]`;
-      const { node, below } = await readChild(root, { parent, child, path });
+      const { node, below } = await readChild(root, { parent, child, path, trace });
       if (nodes.push(node) > mostJobs) throw invalid(`A family may have ${mostJobs} jobs at the most: add the others from its handler`);
       const key = `${node.member.queue}/${node.request.id}`;
       const same = known.get(key);
@@ -86,7 +100,12 @@ export async function readTree(
 
 async function readChild(
   root: Member,
-  { parent, child, path }: { readonly parent: Above; readonly child: Child; readonly path: string },
+  {
+    parent,
+    child,
+    path,
+    trace,
+  }: { readonly parent: Above; readonly child: Child; readonly path: string; readonly trace: string | undefined },
 ): Promise<{ readonly node: FamilyNode; readonly below: Above | undefined }> {
   if (typeof child !== "object" || child === null) throw invalid(`${path} must be { queue, data, options }`);
   checkOptionNames(path, child, childNames);
@@ -106,7 +125,7 @@ async function readChild(
   const death = deathOf(onChildDead);
   const node: FamilyNode = {
     member,
-    request: { ...request, isChild: true },
+    request: trace === undefined ? { ...request, isChild: true } : { ...request, isChild: true, trace },
     parent,
     death: isParent ? death : undefined,
   };

@@ -1,4 +1,5 @@
 import type { Door } from "../../runtime/door.ts";
+import type { Seam } from "../../runtime/probe.ts";
 import type { QueueStore } from "../../valkey/queue/queue-store.ts";
 import type { AddRequest } from "../add/adder.ts";
 import type { JobOutlet } from "../add/job-outlet.ts";
@@ -10,6 +11,7 @@ export interface Member {
   readonly queue: string;
   /** Of its Keyline. */
   readonly door: Door;
+  readonly seam: Seam;
   readonly store: QueueStore;
   /** Only of a transactional queue. */
   readonly outlet: JobOutlet | undefined;

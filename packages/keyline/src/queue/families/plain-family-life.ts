@@ -9,7 +9,7 @@ import type { Child } from "../options.ts";
 import { Parked } from "../steps/parked.ts";
 import { notHeld } from "../steps/step-names.ts";
 import type { HeldJob } from "../worker/held-jobs.ts";
-import { checkUngrouped, deathOf, readTree } from "./family-tree.ts";
+import { checkUngrouped, deathOf, readTree, sendChildren } from "./family-tree.ts";
 import type { ChildrenOptions, ChildrenPage, ChildResult, Familial } from "./familial.ts";
 import type { Member } from "./member.ts";
 import type { PlainFamilyAdder } from "./plain-family-adder.ts";
@@ -47,7 +47,11 @@ export class PlainFamilyLife implements Familial {
     return { results: rows.flatMap(toResult), next: next && [...next, nextSize(rows)].join(":") };
   }
 
-  async add(children: readonly Child[], { tx, name, onChildDead }: ChildrenOptions): Promise<void> {
+  add(children: readonly Child[], options: ChildrenOptions): Promise<void> {
+    return sendChildren(this.#parts.member, children, (trace) => this.#add(children, options, trace));
+  }
+
+  async #add(children: readonly Child[], { tx, name, onChildDead }: ChildrenOptions, trace: string | undefined): Promise<void> {
     const { member, adder, leaseName } = this.#parts;
     const { id, queue } = this.#job;
     this.#checkRuns();
@@ -65,7 +69,7 @@ export class PlainFamilyLife implements Familial {
     if (this.#names.has(name))
       throw new KeylineError("INVALID_OPTION", `Job ${id} of queue ${queue} has added children under the name ${name} in this run`);
     const death = onChildDead === undefined ? undefined : deathOf(onChildDead);
-    const nodes = await readTree(member, { id, children });
+    const nodes = await readTree(member, { id, children, trace });
     this.#checkRuns();
     this.#names.add(name);
     if (nodes.length === 0) return;

@@ -36,7 +36,7 @@ export class PlainQueueFamilies implements OwnFamilies {
       );
     const death = deathOf(onChildDead);
     checkParent(request, "add: the job");
-    const nodes = await readTree(root, { id: request.id, children });
+    const nodes = await readTree(root, { id: request.id, children, trace: request.trace });
     return this.#adder.add({ root, request, death, nodes });
   }
 

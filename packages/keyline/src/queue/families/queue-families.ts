@@ -45,7 +45,7 @@ export class QueueFamilies implements OwnFamilies {
     const root = this.member;
     const death = deathOf(onChildDead);
     checkParent(request, "add: the job");
-    const nodes = await readTree(root, { id: request.id, children });
+    const nodes = await readTree(root, { id: request.id, children, trace: request.trace });
     this.releaser.expect();
     return this.adder.add({ root, request, death, nodes }, tx);
   }

@@ -2,6 +2,7 @@ import { existsSync } from "node:fs";
 import { KeylineError, toError } from "../../runtime/errors.ts";
 import type { Finish, Runner, RunnerEvents } from "../../work/runner.ts";
 import { SingleRunner } from "../../work/single-runner.ts";
+import type { Watched } from "../../work/watched.ts";
 import type { Job } from "../job.ts";
 import type { HeldJob } from "../worker/held-jobs.ts";
 import { JobContext, noSettling, type HandlerContext, type SettleAccess } from "../worker/job-settle.ts";
@@ -16,18 +17,26 @@ export interface IsolatedRunnerSetup {
   readonly timeoutMs: number | undefined;
 }
 
+interface Watching<Data> {
+  readonly watched: Watched<HeldJob<Data>, Job<Data>>;
+}
+
 /** Runs each attempt in a thread or a process. Nothing is taken before the handler was loaded once. */
 export class IsolatedRunner<Data> implements Runner<HeldJob<Data>, Job<Data>> {
   readonly #pool: IsolatePool;
   readonly #runner: SingleRunner<HeldJob<Data>, Job<Data>, HandlerContext>;
   #isOpen = false;
 
-  constructor({ handler, isolate, concurrency, timeoutMs }: IsolatedRunnerSetup, access: SettleAccess | undefined) {
+  constructor(
+    { handler, isolate, concurrency, timeoutMs, watched }: IsolatedRunnerSetup & Watching<Data>,
+    access: SettleAccess | undefined,
+  ) {
     this.#pool = new IsolatePool(isolate, handler);
     this.#runner = new SingleRunner({
       handler: this.#pool.run,
       concurrency,
       timeoutMs,
+      watched,
       noSettling,
       createSettling: access && ((held, job) => new JobContext(held, job, access)),
     });

@@ -1,5 +1,6 @@
 import { outcomeWith, withTimeout, type Outcome } from "../../work/outcome.ts";
 import type { Finish, Runner } from "../../work/runner.ts";
+import type { Watched } from "../../work/watched.ts";
 import { BatchSettles, type BatchHandlerContext, type RunningJob } from "./batch-settle.ts";
 import type { HeldJob } from "./held-jobs.ts";
 import type { Job } from "../job.ts";
@@ -13,6 +14,7 @@ export interface BatchRunnerSetup<Data> {
   readonly size: number;
   readonly concurrency: number;
   readonly timeoutMs: number | undefined;
+  readonly watched: Watched<HeldJob<Data>, Job<Data>>;
   readonly access: SettleAccess | undefined;
 }
 
@@ -43,20 +45,36 @@ export class BatchRunner<Data> implements Runner<HeldJob<Data>, Job<Data>> {
   flush(): void {
     const { concurrency, size } = this.#setup;
     while (this.#waiting.length > 0 && this.#batches < concurrency && this.#finish) {
-      void this.#runBatch(this.#waiting.splice(0, size), this.#finish);
+      this.#begin(this.#waiting.splice(0, size), this.#finish);
     }
   }
 
-  async #runBatch(batch: readonly RunningJob<Data>[], finish: Finish<HeldJob<Data>>): Promise<void> {
-    const { handler, access, timeoutMs } = this.#setup;
+  #begin(batch: readonly RunningJob<Data>[], finish: Finish<HeldJob<Data>>): void {
+    const { watched } = this.#setup;
+    const { probe } = watched.seam;
     this.#batches++;
+    if (!probe) return void this.#runBatch(batch, (_, end) => end(finish));
+    const begun = batch.map(({ held, job }) => [held, job] as const);
+    probe.process(
+      watched.describe(begun, true),
+      (ended) => void this.#runBatch(batch, (outcome, end) => ended(watched.errorOf(outcome), () => end(finish))),
+    );
+  }
+
+  async #runBatch(
+    batch: readonly RunningJob<Data>[],
+    ended: (outcome: Outcome, end: (finish: Finish<HeldJob<Data>>) => void) => void,
+  ): Promise<void> {
+    const { handler, access, timeoutMs } = this.#setup;
     const jobs = batch.map(({ job }) => job);
     const settles = access && new BatchSettles(batch, access);
     const abort = (reason: Error): void => jobs.forEach((job) => job.abort(reason));
     const outcome = await withTimeout(() => handler(jobs, settles ?? noSettling), abort, timeoutMs);
     const outcomes = await settles?.outcomes();
-    this.#batches--;
-    for (const { held, job } of batch) finish(held, outcomeWith(outcomes?.get(job), outcomeOfOne(job, outcome)));
+    ended(outcome, (finish) => {
+      this.#batches--;
+      for (const { held, job } of batch) finish(held, outcomeWith(outcomes?.get(job), outcomeOfOne(job, outcome)));
+    });
   }
 }
 

@@ -79,7 +79,9 @@ export class BatchSettles<Data> {
       return Promise.reject(toError(error));
     }
     for (const job of jobs) this.#claimed.add(job);
-    return this.#settleOpen(jobs, effects).finally(() => {
+    const { probe } = this.#access.seam;
+    const settling = probe ? probe.settle(jobs, (within) => this.#settleOpen(jobs, within(effects))) : this.#settleOpen(jobs, effects);
+    return settling.finally(() => {
       for (const job of jobs) if (this.#outcomes.get(job)?.kind !== "settled") this.#claimed.delete(job);
     });
   }

@@ -1,5 +1,6 @@
 import { readEffects, type SettleEffects } from "../../postgres/settle/settle-statement.ts";
 import { KeylineError } from "../../runtime/errors.ts";
+import type { Seam } from "../../runtime/probe.ts";
 import type { Outcome } from "../../work/outcome.ts";
 import { SettleOnce } from "../../work/settle-once.ts";
 import type { Settling } from "../../work/single-runner.ts";
@@ -40,6 +41,7 @@ export interface SettleAccess {
   /** Asks Valkey whether the worker's lease goes on, where that is in doubt. */
   confirmLease(): Promise<void>;
   readonly results: ResultKeeper;
+  readonly seam: Seam;
 }
 
 const notTransactional = (what: string) => (): Promise<never> => {
@@ -70,7 +72,11 @@ export class JobContext<Data> implements HandlerContext, Settling<HandlerContext
     this.#access = access;
     this.#once = new SettleOnce<SettleEffects>({
       name: `job ${job.id}`,
-      commit: (effects) => this.#commit(effects),
+      commit: (effects) => {
+        const { probe } = access.seam;
+        if (!probe) return this.#commit(effects);
+        return probe.settle([job], (within) => this.#commit(typeof effects === "function" ? within(effects) : effects));
+      },
       settledElsewhere: () => settledElsewhere(job),
     });
     job.allowPauses(this);

@@ -12,6 +12,7 @@ import { Emitter } from "../../runtime/emitter.ts";
 import { KeylineError } from "../../runtime/errors.ts";
 import { parseJson } from "../../runtime/json.ts";
 import type { Logger } from "../../runtime/logger.ts";
+import type { Seam } from "../../runtime/probe.ts";
 import type { ValkeyConnection } from "../../valkey/client/connection.ts";
 import type { Beat } from "../../valkey/queue/leases.ts";
 import type { QueueStore } from "../../valkey/queue/queue-store.ts";
@@ -70,6 +71,7 @@ export interface WorkerSetup<Data> {
   readonly policy: QueuePolicy;
   readonly schema: StandardSchemaV1<unknown, Data> | undefined;
   readonly logger: Logger;
+  readonly seam: Seam;
   readonly largestTake: Takes<Data>["largestTake"];
   readonly aheadOf: Takes<Data>["aheadOf"];
   readonly blockMs: number;
@@ -95,7 +97,7 @@ export class Worker<Data> {
     let lease: Lease<Beat> | undefined;
     this.#setup = setup;
     this.#events = new Emitter(logger);
-    this.#report = new Report<HeldJob<Data>, Job<Data>>(trade, { events: this.#events, logger });
+    this.#report = new Report<HeldJob<Data>, Job<Data>>(trade, { events: this.#events, logger, seam: setup.seam });
     this.#leaseName = () => lease?.name ?? "";
     this.#telling = new Telling({ ...setup, leaseName: this.#leaseName, onError: (error) => this.#report.error(error) });
     const { results, ties, watch } = this.#telling;
@@ -111,7 +113,7 @@ export class Worker<Data> {
         lease = parts.lease;
         return new Exchange<Data>({ ...setup, ...parts, trade, ties, maxAttemptsOf: (held) => policyOf(held, policy).maxAttempts });
       },
-      createRunner: (confirmLease) => this.#telling.over(setup.createRunner(record && { record, confirmLease, results })),
+      createRunner: (confirmLease) => this.#telling.over(setup.createRunner(record && { record, confirmLease, results, seam: setup.seam })),
       createIntake: (events, signal) => new Intake(this.#intakeSetup(trade, signal), events),
       createDuties: (parts) => [...createDuties({ ...setup, ...parts, watch }), ...this.#telling.duties],
       verdictOf: (held, ended) => {

@@ -13,6 +13,7 @@ import { Emitter } from "../../runtime/emitter.ts";
 import { KeylineError, toError } from "../../runtime/errors.ts";
 import { parseJson } from "../../runtime/json.ts";
 import type { Logger } from "../../runtime/logger.ts";
+import type { Seam } from "../../runtime/probe.ts";
 import type { GroupBeat, Loss } from "../../valkey/stream/group-leases.ts";
 import type { GroupLog } from "../../valkey/stream/group-log.ts";
 import { Intake, type Doubts, type IntakeSetup } from "../../work/intake.ts";
@@ -21,6 +22,7 @@ import { Report, type ShiftEvents } from "../../work/report.ts";
 import type { ShiftDuty } from "../../work/shift-parts.ts";
 import { Shift } from "../../work/shift.ts";
 import { SingleRunner } from "../../work/single-runner.ts";
+import { errorOf } from "../../work/watched.ts";
 import type { Trade } from "../../work/trade.ts";
 import { verdictOf, type Verdict } from "../../work/verdict.ts";
 import { BacklogFiller } from "./backlog-filler.ts";
@@ -31,6 +33,7 @@ import { Exchange } from "./exchange.ts";
 import { FloorMover } from "./floor-mover.ts";
 import { createGroupLease } from "./group-lease.ts";
 import type { GroupRecord } from "./group-record.ts";
+import { describeEntries } from "./described.ts";
 import type { Disposal, HeldEntry } from "./held-entry.ts";
 import type { Tails } from "./arrivals.ts";
 import type { ConsumePolicy } from "./options.ts";
@@ -57,6 +60,7 @@ export interface ConsumerSetup<Data> {
   readonly record: GroupRecord | undefined;
   readonly rehearsal: Rehearsal | undefined;
   readonly logger: Logger;
+  readonly seam: Seam;
   onStopped(): void;
 }
 
@@ -79,7 +83,7 @@ export class Consumer<Data> {
     this.#setup = setup;
     this.#trade = tradeOf(stream, log.name);
     this.#events = new Emitter(logger);
-    this.#report = new Report<HeldEntry<Data>, EntryAttempt<Data>>(this.#trade, { events: this.#events, logger });
+    this.#report = new Report<HeldEntry<Data>, EntryAttempt<Data>>(this.#trade, { events: this.#events, logger, seam: setup.seam });
     this.#shift = new Shift<HeldEntry<Data>, EntryAttempt<Data>, GroupBeat, Exchange<Data>>({
       trade: this.#trade,
       report: this.#report,
@@ -102,8 +106,9 @@ export class Consumer<Data> {
           handler,
           concurrency: policy.concurrency,
           timeoutMs: policy.timeoutMs,
+          watched: { seam: setup.seam, describe: describeEntries, errorOf },
           noSettling,
-          createSettling: record && ((held, entry) => settleOf(held, entry, { record, confirmLease })),
+          createSettling: record && ((held, entry) => settleOf(held, entry, { record, confirmLease, seam: setup.seam })),
         }),
       createIntake: (events, signal) => new Intake(this.#intakeSetup(signal), events),
       createDuties: ({ lease, exchange }) => [

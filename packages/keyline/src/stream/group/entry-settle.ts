@@ -1,5 +1,6 @@
 import { readEffects, type SettleEffects } from "../../postgres/settle/settle-statement.ts";
 import { KeylineError } from "../../runtime/errors.ts";
+import type { Seam } from "../../runtime/probe.ts";
 import type { Outcome } from "../../work/outcome.ts";
 import { SettleOnce } from "../../work/settle-once.ts";
 import type { Settling } from "../../work/single-runner.ts";
@@ -28,6 +29,7 @@ export interface SettleAccess {
   readonly record: GroupRecord;
   /** Asks Valkey whether the lease goes on, where that is in doubt. */
   confirmLease(): Promise<void>;
+  readonly seam: Seam;
 }
 
 /** What handlers of a plain stream's group get. */
@@ -42,17 +44,22 @@ export const noSettling: ConsumeContext = {
 export function settleOf<Data>(
   held: HeldEntry<Data>,
   entry: EntryAttempt<Data>,
-  { record, confirmLease }: SettleAccess,
+  { record, confirmLease, seam }: SettleAccess,
 ): Settling<ConsumeContext> {
+  const commit = async (effects: SettleEffects): Promise<boolean> => {
+    if (!entry.abortReason) await confirmLease();
+    if (entry.abortReason) throw entry.abortReason;
+    if (held.phase !== "running") throw leaseLost(entry);
+    const { write } = readEffects(effects);
+    const claimed = { id: held.id, attempts: held.attempts, isAgain: record.isDoubtful(held) };
+    return (await record.settle({ rows: [claimed], effects: write, signal: entry.signal })).has(held.id);
+  };
   const once = new SettleOnce<SettleEffects>({
     name: `entry ${entry.id}`,
-    commit: async (effects) => {
-      if (!entry.abortReason) await confirmLease();
-      if (entry.abortReason) throw entry.abortReason;
-      if (held.phase !== "running") throw leaseLost(entry);
-      const { write } = readEffects(effects);
-      const claimed = { id: held.id, attempts: held.attempts, isAgain: record.isDoubtful(held) };
-      return (await record.settle({ rows: [claimed], effects: write, signal: entry.signal })).has(held.id);
+    commit: (effects) => {
+      const { probe } = seam;
+      if (!probe) return commit(effects);
+      return probe.settle([entry], (within) => commit(typeof effects === "function" ? within(effects) : effects));
     },
     settledElsewhere: () => settledElsewhere(entry),
   });

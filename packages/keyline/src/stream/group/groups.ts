@@ -1,6 +1,7 @@
 import type { StandardSchemaV1 } from "@standard-schema/spec";
 import type { Door } from "../../runtime/door.ts";
 import type { Logger } from "../../runtime/logger.ts";
+import type { Seam } from "../../runtime/probe.ts";
 import { checkName } from "../../runtime/names.ts";
 import type { ValkeyConnection } from "../../valkey/client/connection.ts";
 import type { Rehearsal } from "../../work/shift-parts.ts";
@@ -29,6 +30,7 @@ export interface GroupsParts {
   readonly rehearsal?: Rehearsal | undefined;
   readonly logger: Logger;
   readonly door: Door;
+  readonly seam: Seam;
 }
 
 /** The consumer groups of one stream. */
@@ -59,6 +61,7 @@ export class Groups {
       schema: this.#parts.schema as StandardSchemaV1<unknown, Data> | undefined,
       handler,
       logger,
+      seam: this.#parts.seam,
       onStopped: () => this.#consumers.delete(consumer),
     });
     this.#consumers.add(consumer);

@@ -9,6 +9,8 @@ export class HeldEntry<Data> implements Held<EntryAttempt<Data>> {
   readonly key: string | undefined;
   /** As the stream has it; undefined where a foreign writer left it out. */
   readonly data: string | undefined;
+  /** Of whoever appended it, where it came with one. */
+  readonly trace: string | undefined;
   readonly attempts: number;
   /** It is kept in `again`, not pending on the log. */
   isAgain: boolean;
@@ -18,10 +20,11 @@ export class HeldEntry<Data> implements Held<EntryAttempt<Data>> {
   /** A command that ended it went out, and its answer got lost. */
   isUnsure = false;
 
-  constructor({ id, key, data, attempt, isAgain }: HandedEntry) {
+  constructor({ id, key, data, trace, attempt, isAgain }: HandedEntry) {
     this.id = id;
     this.key = key;
     this.data = data;
+    this.trace = trace;
     this.attempts = attempt - 1;
     this.isAgain = isAgain;
   }

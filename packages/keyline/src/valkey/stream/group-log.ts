@@ -11,6 +11,8 @@ export interface HandedEntry {
   readonly key: string | undefined;
   /** The field `data`; undefined where a foreign writer left it out. */
   readonly data: string | undefined;
+  /** Of whoever appended it, where it came with one. */
+  readonly trace?: string | undefined;
   /** The attempt that begins now, 1 for the first. */
   readonly attempt: number;
   /** It was handed out before, and is kept in `again` until it ends. */

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { Door } from "../../../src/runtime/door.ts";
 import { silentLogger } from "../../../src/runtime/logger.ts";
+import { Seam } from "../../../src/runtime/probe.ts";
 import { Groups } from "../../../src/stream/group/groups.ts";
 import { wakeKeyOf } from "../../../src/valkey/stream/group-wake.ts";
 import { StreamKeys } from "../../../src/valkey/stream/keys.ts";
@@ -34,6 +35,7 @@ test.each([false, true])("a redriven entry is taken at once, whatever the lease 
     hasKeys,
     logger: silentLogger,
     door: new Door(),
+    seam: new Seam(),
   });
   let isMended = false;
   const attempts: number[] = [];
@@ -73,6 +75,7 @@ test("what a consumer gives back as it stops is taken at once by one that waits"
     hasKeys: false,
     logger: silentLogger,
     door: new Door(),
+    seam: new Seam(),
   });
   await site.append([1]);
   const [began, idle] = [gate(), gate()];

@@ -1,0 +1,2 @@
+import "../runtime/node-version.ts";
+export { instrument, type InstrumentOptions } from "./instrument.ts";

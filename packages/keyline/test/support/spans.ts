@@ -1,0 +1,43 @@
+import { metrics } from "@opentelemetry/api";
+import { AggregationTemporality, InMemoryMetricExporter, MeterProvider, PeriodicExportingMetricReader } from "@opentelemetry/sdk-metrics";
+import { InMemorySpanExporter, NodeTracerProvider, SimpleSpanProcessor, type ReadableSpan } from "@opentelemetry/sdk-trace-node";
+
+/** The real SDK, registered for the process: what it was given can be looked at. */
+export interface Telescope {
+  readonly exporter: InMemorySpanExporter;
+  /** The spans of that name that have ended, oldest first. */
+  spans(name: string): ReadableSpan[];
+  /** The sum of a counter, or the number of a histogram's values, of those that have these attributes. */
+  measured(name: string, attributes?: Readonly<Record<string, unknown>>): Promise<number>;
+  close(): Promise<void>;
+}
+
+export function openTelescope(): Telescope {
+  const exporter = new InMemorySpanExporter();
+  const provider = new NodeTracerProvider({ spanProcessors: [new SimpleSpanProcessor(exporter)] });
+  provider.register();
+  const metricExporter = new InMemoryMetricExporter(AggregationTemporality.CUMULATIVE);
+  const reader = new PeriodicExportingMetricReader({ exporter: metricExporter, exportIntervalMillis: 3_600_000 });
+  const meterProvider = new MeterProvider({ readers: [reader] });
+  metrics.setGlobalMeterProvider(meterProvider);
+  return {
+    exporter,
+    spans: (name) => exporter.getFinishedSpans().filter((span) => span.name === name),
+    measured: async (name, attributes = {}) => {
+      const { resourceMetrics } = await reader.collect();
+      const found = resourceMetrics.scopeMetrics.flatMap((scope) => scope.metrics).filter(({ descriptor }) => descriptor.name === name);
+      let sum = 0;
+      for (const { dataPoints } of found) {
+        for (const { value, attributes: has } of dataPoints) {
+          if (!Object.entries(attributes).every(([key, wanted]) => has[key] === wanted)) continue;
+          sum += typeof value === "number" ? value : (value.count ?? 0);
+        }
+      }
+      return sum;
+    },
+    close: async () => {
+      await provider.shutdown();
+      await meterProvider.shutdown();
+    },
+  };
+}
