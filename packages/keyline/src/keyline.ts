@@ -5,6 +5,7 @@ import type { Channel } from "./channel/channel.ts";
 import type { ChannelPattern } from "./channel/channel-pattern.ts";
 import { Channels } from "./channel/channels.ts";
 import type { ChannelOptions } from "./channel/options.ts";
+import { readHealth, type Health } from "./health/health.ts";
 import { keepInsides } from "./insides.ts";
 import { Database } from "./postgres/client/database.ts";
 import { migrate } from "./postgres/client/migrate.ts";
@@ -189,6 +190,11 @@ export class Keyline {
     this.#door.check();
     const database = this.#requireDatabase("keyline.transaction");
     return this.#door.accept(() => runTransaction(database, work));
+  }
+
+  /** How both stores are, as this process sees them, and what endangers data or speed. Bounded; a store that is away, or refuses to tell, is told of and not thrown. */
+  health(): Promise<Health> {
+    return this.#door.accept(() => readHealth(this.#commands, this.#database));
   }
 
   /** Creates or upgrades the schema `keyline` in the database. Safe to call from many processes at once, and at every start. */

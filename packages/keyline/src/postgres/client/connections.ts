@@ -17,6 +17,12 @@ interface ConnectionEvents {
   broke(error: Error): void;
 }
 
+export interface PoolLoad {
+  readonly size: number;
+  readonly busy: number;
+  readonly waiting: number;
+}
+
 /** The connections to PostgreSQL: a pool of our own, or the caller's. */
 export class Connections {
   readonly #pool: Promise<Pool>;
@@ -72,6 +78,12 @@ export class Connections {
   /** The error by which the connection broke; undefined when it did not. */
   breakOf(client: object): Error | undefined {
     return this.#broken.get(client);
+  }
+
+  /** How large the pool may become, how many connections are in use, and how many callers wait for one. */
+  async load(): Promise<PoolLoad> {
+    const pool = await this.#pool;
+    return { size: mostOf(pool), busy: pool.totalCount - pool.idleCount, waiting: pool.waitingCount };
   }
 
   async close(): Promise<void> {

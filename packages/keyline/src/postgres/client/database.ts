@@ -3,7 +3,7 @@ import { KeylineError, toError } from "../../runtime/errors.ts";
 import { withoutPassword, type Logger } from "../../runtime/logger.ts";
 import { delay, retryDelay } from "../../runtime/waiting.ts";
 import { Availability } from "./availability.ts";
-import { Connections } from "./connections.ts";
+import { Connections, type PoolLoad } from "./connections.ts";
 import { asUnsent, inOurWords, isAnswer, isAnswerLost, isConflict, isReadOnly, isServers, isUnavailable } from "./failures.ts";
 import type { PostgresOptions } from "./options.ts";
 import { checkServer } from "./server-check.ts";
@@ -115,6 +115,10 @@ export class Database {
   /** Resolves when PostgreSQL answers and takes writes, or when `signal` or the end of this Keyline says not to wait. With `mayEnd` the process may end meanwhile. */
   whenAvailable(signal?: AbortSignal, how?: { readonly mayEnd: boolean }): Promise<void> {
     return this.#availability.wait(signal, how);
+  }
+
+  poolLoad(): Promise<PoolLoad> {
+    return this.#connections.load();
   }
 
   async close(): Promise<void> {

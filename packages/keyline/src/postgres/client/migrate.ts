@@ -3,7 +3,7 @@ import { KeylineError } from "../../runtime/errors.ts";
 import type { Database } from "./database.ts";
 import { beginOwn } from "./transaction-watch.ts";
 
-const migrations = [
+export const migrations = [
   "0001-job",
   "0002-message",
   "0003-event",
@@ -21,6 +21,7 @@ const migrations = [
   "0015-add-jobs",
   "0016-audit",
   "0017-trace",
+  "0017-figures",
 ] as const;
 
 const createSchema = `

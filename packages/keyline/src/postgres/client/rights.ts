@@ -27,9 +27,15 @@ const checked = new WeakSet<Database>();
 /** Throws NOT_PERMITTED when the role lacks a right to the schema `keyline`. A database that was checked is not checked again. */
 export async function checkDatabaseRights(database: Database): Promise<void> {
   if (checked.has(database)) return;
-  const [missing] = await database.query<{ what: string }>(findMissing, []);
-  if (missing) {
-    throw new KeylineError("NOT_PERMITTED", `The role of PostgreSQL lacks ${missing.what}: give it the rights that the guide names`);
+  const missing = await findMissingRight(database);
+  if (missing !== undefined) {
+    throw new KeylineError("NOT_PERMITTED", `The role of PostgreSQL lacks ${missing}: give it the rights that the guide names`);
   }
   checked.add(database);
+}
+
+/** The first right to the schema `keyline` that the role lacks. */
+export async function findMissingRight(database: Database): Promise<string | undefined> {
+  const [missing] = await database.query<{ what: string }>(findMissing, []);
+  return missing?.what;
 }

@@ -1,0 +1,76 @@
+import { performance } from "../../runtime/clock.ts";
+import { KeylineError } from "../../runtime/errors.ts";
+import type { Database } from "./database.ts";
+import { migrations } from "./migrate.ts";
+import { findMissingRight } from "./rights.ts";
+import type { Statement } from "./statement.ts";
+
+/** How PostgreSQL stands with Keyline. */
+export interface DatabaseReport {
+  /** As the server names it. */
+  readonly version: string;
+  readonly major: number;
+  readonly roundTripMs: number;
+  readonly clockSkewMs: number;
+  /** How many migrations were made; undefined where this role may not look. */
+  readonly migratedTo: number | undefined;
+  /** What is committed and nobody is known to have brought to Valkey; undefined without the schema, or without the right to look. */
+  readonly undelivered: { readonly count: number; readonly oldestMs: number | undefined } | undefined;
+  /** The first right that this role lacks. */
+  readonly missingRight: string | undefined;
+}
+
+/** How many migrations this library knows. */
+export const newestMigration = migrations.length;
+
+/** Counting ends there. */
+const mostUndelivered = 10_000;
+
+const readServer: Statement = {
+  name: "keyline-report-server",
+  text: `SELECT current_setting('server_version') AS version, current_setting('server_version_num')::integer / 10000 AS major,
+      (extract(epoch FROM clock_timestamp()) * 1000)::float8 AS now_ms`,
+};
+
+const readMigration: Statement = {
+  name: "keyline-report-migration",
+  text: "SELECT coalesce(max(version), 0)::integer AS version FROM keyline.migration",
+};
+
+const readUndelivered: Statement = {
+  name: "keyline-report-undelivered",
+  text: `SELECT count, (extract(epoch FROM clock_timestamp() - oldest) * 1000)::float8 AS oldest_ms FROM keyline.report_undelivered($1)`,
+};
+
+/** Throws what `Database.query` throws where PostgreSQL is away. */
+export async function readDatabase(database: Database): Promise<DatabaseReport> {
+  const begun = performance.now();
+  const [server] = await database.query<{ version: string; major: number; now_ms: number }>(readServer, []);
+  const roundTripMs = performance.now() - begun;
+  const aheadMs = (server?.now_ms ?? 0) - (Date.now() - roundTripMs / 2);
+  const migration = await unlessRefused(database.query<{ version: number }>(readMigration, []));
+  const undelivered = await unlessRefused(database.query<{ count: number; oldest_ms: number | null }>(readUndelivered, [mostUndelivered]));
+  const found = undelivered === "refused" || undelivered === "not migrated" ? undefined : undelivered[0];
+  return {
+    version: server?.version ?? "",
+    major: server?.major ?? 0,
+    roundTripMs,
+    clockSkewMs: Math.abs(aheadMs) <= roundTripMs / 2 ? 0 : Math.round(aheadMs),
+    migratedTo: migration === "refused" ? undefined : migration === "not migrated" ? 0 : (migration[0]?.version ?? 0),
+    undelivered: found && {
+      count: Math.min(found.count, mostUndelivered),
+      oldestMs: found.oldest_ms === null ? undefined : Math.max(0, found.oldest_ms),
+    },
+    missingRight: await findMissingRight(database),
+  };
+}
+
+async function unlessRefused<Row>(rows: Promise<Row[]>): Promise<Row[] | "refused" | "not migrated"> {
+  try {
+    return await rows;
+  } catch (error) {
+    if (error instanceof KeylineError && error.code === "NOT_PERMITTED") return "refused";
+    if (error instanceof KeylineError && error.code === "NOT_MIGRATED") return "not migrated";
+    throw error;
+  }
+}
