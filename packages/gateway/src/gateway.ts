@@ -11,6 +11,7 @@ import { Origins } from "./access/origins.ts";
 import type { Revocation } from "./access/revocations.ts";
 import { addTicketRoutes } from "./access/ticket-routes.ts";
 import { ChannelAccess } from "./channels/channel-access.ts";
+import { listChannels } from "./channels/list-channels.ts";
 import { addPublishRoutes } from "./channels/publish-routes.ts";
 import type { GatewayOptions } from "./gateway-options.ts";
 import { ConnectionLimit } from "./limits/connection-limit.ts";
@@ -146,6 +147,7 @@ export class Gateway {
       follows: new FollowDesk(counts, this.#logError),
       logError: this.#logError,
     };
+    listChannels(this.#options.channels ?? []);
     const metrics = new Metrics({ ...parts, queues });
     const { bodyBytes } = this.#limits;
     scope.addHook("onRoute", (route) => void (route.bodyLimit ??= bodyBytes));

@@ -1,5 +1,6 @@
 import "./runtime/node-version.ts";
 export { Keyline, type KeylineOptions } from "./keyline.ts";
+export type { ChannelEntry, Directory, QueueEntry, StreamEntry } from "./directory/directory.ts";
 export { KeylineError, ValidationError, type ErrorCode, type ValidationIssue } from "./runtime/errors.ts";
 export type { Audit } from "./audit/audit.ts";
 export type { AuditEnd, AuditEntry, AuditListOptions, NewAuditEntry } from "./audit/audit-entry.ts";

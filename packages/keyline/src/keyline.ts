@@ -6,6 +6,7 @@ import type { ChannelPattern } from "./channel/channel-pattern.ts";
 import { Channels } from "./channel/channels.ts";
 import type { ChannelOptions } from "./channel/options.ts";
 import { readHealth, type Health } from "./health/health.ts";
+import { Directory } from "./directory/directory.ts";
 import { keepInsides } from "./insides.ts";
 import { Database } from "./postgres/client/database.ts";
 import { migrate } from "./postgres/client/migrate.ts";
@@ -61,6 +62,8 @@ export class Keyline {
   readonly prefix: string;
   /** What people did with the help of tools: written down before an act begins. */
   readonly audit: Audit;
+  /** What there is behind the prefix: queues, streams and channels, whichever process uses them. */
+  readonly directory: Directory;
   readonly #logger: Logger;
   readonly #commands: ValkeyConnection;
   readonly #database: Database | undefined;
@@ -111,6 +114,8 @@ export class Keyline {
       database: this.#database,
     });
     this.#streams = new Streams(shared);
+    const shapes = { queues: this.#queues, streams: this.#streams, channels: this.#channels };
+    this.directory = new Directory({ ...shapes, database: this.#database, door: this.#door, logger });
     if (rehearsal) keepInsides(this, { queues: this.#queues, streams: this.#streams, commands: this.#commands, database: this.#database });
   }
 

@@ -23,6 +23,7 @@ export interface ChannelParts {
   readonly transactionalPublisher: TransactionalPublisher | undefined;
   readonly history: History<unknown> | undefined;
   presence(): Presence;
+  list(): Promise<void>;
   createReceiver(options: SubscribeOptions, listener: MessageListener<unknown> | undefined): Receiver<unknown>;
   readonly door: Door;
 }
@@ -118,6 +119,17 @@ export class Channel<Input, Output = Input> {
    */
   history(options: HistoryReadOptions = {}): Promise<HistoryRead<Output>> {
     return this.#parts.door.accept(() => this.#readHistory(options));
+  }
+
+  /**
+   * Has the channel be in `keyline.directory` while this process runs, and for 30 days. Only channels that somebody lists are there, as an application may have a name
+   * for each of its users. It is there when this resolves, as far as this user of Valkey may write it. Throws VALKEY_UNAVAILABLE.
+   *
+   * @example
+   * await news.list();
+   */
+  list(): Promise<void> {
+    return this.#parts.door.accept(() => this.#parts.list());
   }
 
   async #readHistory({ limit = 100, since }: HistoryReadOptions): Promise<HistoryRead<Output>> {

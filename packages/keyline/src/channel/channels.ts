@@ -16,9 +16,11 @@ import type { Door } from "../runtime/door.ts";
 import { randomTag } from "../runtime/ids.ts";
 import type { Logger } from "../runtime/logger.ts";
 import { checkName, checkPattern } from "../runtime/names.ts";
-import { ChannelLog } from "../valkey/channel/channel-log.ts";
+import { ChannelLog, type HistoryRule } from "../valkey/channel/channel-log.ts";
 import type { ValkeyConnection } from "../valkey/client/connection.ts";
 import { ChannelKeys, channelOfLive, livePattern } from "../valkey/channel/keys.ts";
+import { historyTrait, NameSet } from "../valkey/directory/name-set.ts";
+import { Sightings, type Sighting } from "../valkey/directory/sightings.ts";
 import { PresenceSet } from "../valkey/channel/presence-set.ts";
 import { ServerRun } from "../valkey/client/server-run.ts";
 import type { Subscriptions } from "../valkey/channel/subscriptions.ts";
@@ -30,7 +32,7 @@ import { KeptTopic } from "./kept-topic.ts";
 import { KnownChannels, type ChannelRules } from "./known-channels.ts";
 import { LiveTopic } from "./live-topic.ts";
 import { MessageReader } from "./message.ts";
-import type { ChannelOptions } from "./options.ts";
+import { toChannelPolicy, type ChannelOptions } from "./options.ts";
 import { OutboxOutlet } from "./outbox-outlet.ts";
 import { Presence } from "./presence.ts";
 import { Publisher } from "./publisher.ts";
@@ -57,6 +59,10 @@ export class Channels {
   readonly #publishers = new Set<Publisher>();
   readonly #presences = new Set<Presence>();
   readonly #topics: Topics;
+  readonly sightings: Sightings;
+  readonly #listed = new Map<string, Sighting>();
+  /** What was opened without being known, by its history and name. */
+  readonly #opened = new Map<string, Channel<unknown>>();
   #subscriptions: Subscriptions | undefined;
   #relay: MessageRelay | undefined;
   #transactionalPublisher: TransactionalPublisher | undefined;
@@ -64,6 +70,7 @@ export class Channels {
   constructor(setup: ChannelsSetup) {
     this.#setup = setup;
     this.#run = new ServerRun(setup.commands, `${setup.prefix}:run`);
+    this.sightings = new Sightings(new NameSet(setup.commands, { prefix: setup.prefix, kind: "channels" }), setup.logger);
     this.#topics = new Topics(() => this.#subscribed(), setup.logger);
   }
 
@@ -72,7 +79,21 @@ export class Channels {
     const known = this.#channels.get(name);
     if (known && Object.keys(options).length === 0) return known;
     const rules = this.#channels.rulesFor(checkName("channel", name), options);
-    return known ?? this.#make(name, rules);
+    if (known) return known;
+    const channel = this.#make(name, rules);
+    this.#channels.add(channel, rules);
+    return channel;
+  }
+
+  /** The channel that is known by that name, else a handle with that history: it is known to nobody who asks by name. */
+  open(name: string, history: HistoryRule | undefined): Channel<unknown> {
+    const known = this.#channels.get(checkName("channel", name));
+    if (known) return known;
+    const rules = { schema: undefined, policy: { ...toChannelPolicy({}), history } };
+    const kind = `${history ? historyTrait(history) : ""} ${name}`;
+    const opened = this.#opened.get(kind) ?? this.#make(name, rules);
+    this.#opened.set(kind, opened);
+    return opened;
   }
 
   /** Throws INVALID_NAME. */
@@ -95,6 +116,7 @@ export class Channels {
     const topics = this.#topics.close();
     await Promise.all([...this.#publishers].map((publisher) => publisher.drained()));
     await Promise.all([...this.#presences].map((presence) => presence.stop()));
+    await this.sightings.stop();
     await this.#relay?.stop();
     await this.#subscriptions?.close();
     await topics;
@@ -115,6 +137,7 @@ export class Channels {
       history: history && new History<unknown>(name, { log, reader, logger }),
       presence: () => (presence ??= this.#createPresence(channel, log)),
       door: this.#setup.door,
+      list: () => this.#list(name, history),
       createReceiver: (options, listener) => {
         const since = options.since === undefined || options.since === "earliest" ? options.since : parseCursor(options.since);
         return this.#topics.join(source, { options, listener, since });
@@ -130,8 +153,16 @@ export class Channels {
       subscribe: (subscriptions, topic) => subscriptions.subscribe(log.keys.live, topic),
       unsubscribe: (subscriptions) => subscriptions.unsubscribe(log.keys.live),
     };
-    this.#channels.add(channel, rules);
     return channel;
+  }
+
+  async #list(name: string, history: HistoryRule | undefined): Promise<void> {
+    const traits = history ? [historyTrait(history)] : [];
+    const sighting = this.#listed.get(name) ?? this.sightings.of({ name, traits });
+    if (this.#listed.has(name)) sighting.touch();
+    else sighting.hold();
+    this.#listed.set(name, sighting);
+    await this.sightings.flush();
   }
 
   #createPresence(channel: Channel<unknown>, { keys }: ChannelLog): Presence {

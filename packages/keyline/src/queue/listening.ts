@@ -1,5 +1,6 @@
 import type { Logger } from "../runtime/logger.ts";
 import type { StreamTails } from "../valkey/client/stream-tails.ts";
+import type { Sighting } from "../valkey/directory/sightings.ts";
 import type { QueueStore } from "../valkey/queue/queue-store.ts";
 import { AddWatch } from "./events/add-watch.ts";
 import { followEvents } from "./events/event-reader.ts";
@@ -18,6 +19,7 @@ interface ListeningParts {
   readonly tails: StreamTails;
   readonly shelf: OutcomeShelf;
   readonly policy: QueuePolicy;
+  readonly sighting: Sighting;
   readonly logger: Logger;
 }
 
@@ -32,11 +34,11 @@ export class Listening {
   readonly #closing = new AbortController();
 
   constructor(parts: ListeningParts) {
-    const { queue, store, tails, shelf, policy, logger } = parts;
+    const { queue, store, tails, shelf, policy, sighting, logger } = parts;
     this.#parts = parts;
     this.teller = new EventTeller(store, logger);
     this.tally = new Tally(store, logger);
-    this.adds = new AddWatch(store, { teller: this.teller, tally: this.tally, logger });
+    this.adds = new AddWatch(store, { teller: this.teller, tally: this.tally, sighting, logger });
     this.#tracker = new Tracker(store, { leaseMs: policy.leaseMs, logger });
     this.waits = new Waits({ queue, store, shelf, tails, tracker: this.#tracker, keepMs: policy.keepResultMs, logger });
   }

@@ -183,7 +183,10 @@ export abstract class QueueOperations<Input> extends JobOperations<Input> {
    * await reports.schedule("nightly", { cron: "0 3 * * *", timezone: "Europe/Berlin", data: { kind: "sales" } });
    */
   schedule(name: string, options: ScheduleOptions<Input>): Promise<Schedule<Input>> {
-    return this.#parts.door.accept(() => this.#schedules.declare(name, options));
+    return this.#parts.door.accept(() => {
+      this.#parts.sighting.touch();
+      return this.#schedules.declare(name, options);
+    });
   }
 
   /** The queue's schedules by their names, those included whose last tick was made. */

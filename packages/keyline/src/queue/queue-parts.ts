@@ -6,6 +6,7 @@ import type { Seam } from "../runtime/probe.ts";
 import type { Rehearsal } from "../work/shift-parts.ts";
 import type { ValkeyConnection } from "../valkey/client/connection.ts";
 import type { StreamTails } from "../valkey/client/stream-tails.ts";
+import type { Sighting } from "../valkey/directory/sightings.ts";
 import type { QueueStore } from "../valkey/queue/queue-store.ts";
 import type { Adder } from "./add/adder.ts";
 import type { JobOutlet } from "./add/job-outlet.ts";
@@ -49,6 +50,7 @@ export interface QueueParts {
   readonly gatekeeper: Gatekeeper;
   readonly canceller: Canceller;
   readonly listening: Listening;
+  readonly sighting: Sighting;
   readonly jobs: PlainJobs | RowJobs;
   readonly promotion: Promotion;
   readonly updates: JobUpdates;

@@ -16,6 +16,10 @@ export class KnownByName<Thing> {
     this.#kind = kind;
   }
 
+  find(name: string): Thing | undefined {
+    return this.#known.get(name)?.thing;
+  }
+
   /** Makes it where it is not known. Without options it is as it was made; throws INVALID_NAME, and INVALID_OPTION for other options. */
   get(name: string, options: object, prepare: () => Making<Thing>): Thing {
     const known = this.#known.get(checkName(this.#kind, name));

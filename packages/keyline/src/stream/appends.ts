@@ -1,6 +1,7 @@
 import { isLent } from "../postgres/client/lent-client.ts";
 import type { Door } from "../runtime/door.ts";
 import { KeylineError, toError } from "../runtime/errors.ts";
+import type { Sighting } from "../valkey/directory/sightings.ts";
 import type { Appended, OutgoingEntry } from "../valkey/stream/stream-log.ts";
 import type { Appender } from "./appender.ts";
 import { checkEvent, type CheckedEvent, type EventRules } from "./event-check.ts";
@@ -11,6 +12,7 @@ import type { TransactionalAppender } from "./transactional-appender.ts";
 export interface AppendsParts {
   readonly policy: StreamPolicy;
   readonly rules: EventRules;
+  readonly sighting: Sighting;
   readonly appender: Appender | TransactionalAppender;
   /** Only on a transactional stream. */
   readonly transactionalAppender: TransactionalAppender | undefined;
@@ -83,7 +85,8 @@ export class Appends {
   }
 
   async #send(entries: readonly OutgoingEntry[], { tx }: Within): Promise<Appended[]> {
-    const { appender, transactionalAppender } = this.#parts;
+    const { appender, transactionalAppender, sighting } = this.#parts;
+    sighting.touch();
     if (tx === undefined) return appender.append(entries);
     if (!transactionalAppender) {
       throw new KeylineError(

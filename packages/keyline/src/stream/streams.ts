@@ -1,68 +1,52 @@
-import type { Database } from "../postgres/client/database.ts";
 import { EventKeeper } from "../postgres/event/event-keeper.ts";
 import { EventRelay } from "../postgres/event/event-relay.ts";
-import { EventTable } from "../postgres/event/event-table.ts";
-import { ProjectionTable } from "../postgres/event/projection-table.ts";
-import type { Door } from "../runtime/door.ts";
+import type { EventTable } from "../postgres/event/event-table.ts";
 import { KnownByName } from "../runtime/known-by-name.ts";
-import type { Logger } from "../runtime/logger.ts";
-import type { Seam } from "../runtime/probe.ts";
 import { checkName } from "../runtime/names.ts";
-import type { ValkeyConnection } from "../valkey/client/connection.ts";
 import { ServerRun } from "../valkey/client/server-run.ts";
-import { StreamKeys } from "../valkey/stream/keys.ts";
-import { RecordLog } from "../valkey/stream/record-log.ts";
-import { StreamLog } from "../valkey/stream/stream-log.ts";
-import type { StreamTails } from "../valkey/client/stream-tails.ts";
-import type { Rehearsal } from "../work/shift-parts.ts";
-import { Appender } from "./appender.ts";
-import { EntryReader } from "./entry-reader.ts";
-import type { EventRules } from "./event-check.ts";
-import { Groups } from "./group/groups.ts";
-import { HotWindow } from "./hot-window.ts";
-import { toStreamPolicy, type StreamOptions, type StreamPolicy } from "./options.ts";
-import { PlainReading } from "./plain-reading.ts";
-import { Projection } from "./projection.ts";
-import { RecordReading } from "./record-reading.ts";
-import { SharedPages } from "./shared-pages.ts";
-import { Stream, type StreamParts } from "./stream.ts";
-import { TransactionalAppender } from "./transactional-appender.ts";
-import { Trimmer } from "./trimmer.ts";
+import { NameSet } from "../valkey/directory/name-set.ts";
+import { Sightings } from "../valkey/directory/sightings.ts";
+import type { StreamKeys } from "../valkey/stream/keys.ts";
+import { createParts, type SharedParts, type StreamsSetup } from "./create-parts.ts";
+import { toStreamPolicy, type StreamOptions } from "./options.ts";
+import { Stream } from "./stream.ts";
 
-export interface StreamsParts {
-  readonly prefix: string;
-  readonly commands: ValkeyConnection;
-  /** A connection that stays silent for up to `blockMs`. */
-  connect(blockMs: number): ValkeyConnection;
-  readonly logger: Logger;
-  readonly tails: StreamTails;
-  requireDatabase(what: string): Database;
-  readonly door: Door;
-  readonly seam: Seam;
-  readonly rehearsal: Rehearsal | undefined;
+interface OpenedKind {
+  readonly transactional: boolean;
+  readonly hasKeys: boolean;
 }
 
 /** All streams of one Keyline, and what they share. */
 export class Streams {
-  readonly #parts: StreamsParts;
+  readonly #setup: StreamsSetup;
   readonly #known = new KnownByName<Stream<unknown, unknown, boolean>>("stream");
-  readonly #run: ServerRun;
-  readonly #tails: StreamTails;
+  /** What was opened without being known, by kind and name. */
+  readonly #opened = new Map<string, Stream<unknown, unknown, boolean>>();
+  readonly #shared: SharedParts;
   readonly #closing = new AbortController();
-  readonly #trimmers = new Set<Trimmer>();
-  readonly #appenders = new Set<{ drained(): Promise<void> }>();
-  readonly #groups = new Set<Groups>();
   /** The keys of those that were made so far, by their names. */
   readonly keys = new Map<string, StreamKeys>();
-  readonly #projections = new Set<Projection<unknown>>();
   #relay: EventRelay | undefined;
   #keeper: EventKeeper | undefined;
 
-  constructor(parts: StreamsParts) {
-    const { commands } = parts;
-    this.#parts = parts;
-    this.#run = new ServerRun(commands, `${parts.prefix}:run`);
-    this.#tails = parts.tails;
+  readonly sightings: Sightings;
+
+  constructor(setup: StreamsSetup) {
+    this.#setup = setup;
+    this.sightings = new Sightings(new NameSet(setup.commands, { prefix: setup.prefix, kind: "streams" }), setup.logger);
+    this.#shared = {
+      setup,
+      sightings: this.sightings,
+      run: new ServerRun(setup.commands, `${setup.prefix}:run`),
+      closing: this.#closing.signal,
+      keys: this.keys,
+      trimmers: new Set(),
+      appenders: new Set(),
+      groups: new Set(),
+      projections: new Set(),
+      relayFor: (table) => this.#relayFor(table),
+      keep: (stream, maxAgeMs) => this.#keeper?.add(stream, maxAgeMs),
+    };
   }
 
   /** The stream of that name: always the same object. Throws INVALID_NAME, and INVALID_OPTION for other options than it was made with. */
@@ -70,117 +54,55 @@ export class Streams {
     return this.#known.get(name, options, () => {
       const policy = toStreamPolicy(options);
       const rules = { ...policy, key: options.key, schema: options.schema, transactional: options.transactional === true };
-      return { rules, make: () => new Stream<unknown, unknown, boolean>(name, this.#create(name, options, policy)) };
+      return {
+        rules,
+        make: () => new Stream<unknown, unknown, boolean>(name, createParts(name, { options, policy, isServed: true }, this.#shared)),
+      };
     });
   }
 
+  /**
+   * The stream that is known by that name, else a handle of that kind with options that nobody gave: it is known to nobody who asks by name, and trims nothing. Throws
+   * POSTGRES_REQUIRED.
+   */
+  open(name: string, { transactional, hasKeys }: OpenedKind): Stream<unknown, unknown, boolean> {
+    const known = this.#known.find(checkName("stream", name));
+    if (known) return known;
+    const options: StreamOptions = { transactional, ...(hasKeys ? { key: unknownKey } : {}) };
+    const kind = `${transactional} ${hasKeys} ${name}`;
+    const opened =
+      this.#opened.get(kind) ??
+      new Stream(name, createParts(name, { options, policy: toStreamPolicy(options), isServed: false }, this.#shared));
+    this.#opened.set(kind, opened);
+    return opened;
+  }
+
   get areWorking(): boolean {
-    return this.#projections.size > 0 || [...this.#groups].some((groups) => groups.areWorking);
+    return this.#shared.projections.size > 0 || [...this.#shared.groups].some((groups) => groups.areWorking);
   }
 
   async stopWorking(options: { readonly timeout?: number } = {}): Promise<void> {
-    const projections = [...this.#projections].map((projection) => projection.stop());
-    await Promise.all([...projections, ...[...this.#groups].map((groups) => groups.stopWorking(options))]);
+    const projections = [...this.#shared.projections].map((projection) => projection.stop());
+    await Promise.all([...projections, ...[...this.#shared.groups].map((groups) => groups.stopWorking(options))]);
   }
 
   /** Resolves when everything that was appended and committed so far is on Valkey. */
   async delivered(): Promise<void> {
-    await Promise.all([...this.#appenders].map((appender) => appender.drained()));
+    await Promise.all([...this.#shared.appenders].map((appender) => appender.drained()));
     await this.#relay?.broughtAll();
   }
 
   /** Writes what is left to write, and ends all iterations. */
   async close(): Promise<void> {
     this.#closing.abort();
-    await Promise.all([...this.#appenders].map((appender) => appender.drained()));
-    await Promise.all([...this.#trimmers].map((trimmer) => trimmer.stop()));
+    await Promise.all([...this.#shared.appenders].map((appender) => appender.drained()));
+    await this.sightings.stop();
+    await Promise.all([...this.#shared.trimmers].map((trimmer) => trimmer.stop()));
     await Promise.all([this.#relay?.stop(), this.#keeper?.stop()]);
   }
 
-  #create(name: string, options: StreamOptions, policy: StreamPolicy): StreamParts {
-    const { prefix, commands, logger } = this.#parts;
-    const keys = new StreamKeys(prefix, name);
-    this.keys.set(name, keys);
-    const log = new StreamLog(commands, keys, this.#run);
-    const { schema } = options;
-    const reader = new EntryReader<unknown>(name, { schema, logger });
-    const rules: EventRules = { subject: `stream ${name}`, schema, key: options.key, maxPayloadBytes: policy.maxPayloadBytes };
-    const table = options.transactional ? new EventTable(this.#parts.requireDatabase(`the transactional stream ${name}`), name) : undefined;
-    const reading = table ? new RecordReading(log, table, logger) : new PlainReading(log);
-    const window = table && new HotWindow(new RecordLog(commands, keys), { table, policy, logger });
-    const trimmer = new Trimmer(() => (window ? window.trim() : log.trim(policy)), { maxLength: policy.maxLength, stream: name, logger });
-    const noteAppended = (entries: number): void => trimmer.noteAppended(entries);
-    if (table || policy.maxLength || policy.maxAgeMs || policy.hardMaxLength || policy.hardMaxAgeMs) {
-      this.#trimmers.add(trimmer);
-      trimmer.start();
-    }
-    const transactionalAppender =
-      table && window && new TransactionalAppender({ table, outlet: window, relay: this.#relayFor(table, window, policy), noteAppended });
-    const appender = transactionalAppender ?? new Appender(name, { log, noteAppended });
-    this.#appenders.add(appender);
-    const groups = new Groups({
-      stream: name,
-      keys,
-      connection: commands,
-      tails: this.#tails,
-      schema,
-      hasKeys: options.key !== undefined,
-      events: table,
-      rehearsal: this.#parts.rehearsal,
-      logger,
-      door: this.#parts.door,
-      seam: this.#parts.seam,
-    });
-    this.#groups.add(groups);
-    return {
-      policy,
-      rules,
-      appender,
-      transactionalAppender,
-      table,
-      reading,
-      reader,
-      following: {
-        stream: name,
-        eventsKey: keys.events,
-        reading,
-        pages: new SharedPages(reading),
-        tails: this.#tails,
-        reader,
-        connection: commands,
-        closing: this.#closing.signal,
-        logger,
-      },
-      groups,
-      project: (projection, handler, projectOptions) => {
-        const projectionName = checkName("projection", projection);
-        const position = new ProjectionTable(this.#parts.requireDatabase(`projection ${projection} of stream ${name}`), {
-          stream: name,
-          name: projectionName,
-        });
-        const parts = {
-          stream: name,
-          name: projectionName,
-          eventsKey: keys.events,
-          table: position,
-          reading,
-          reader,
-          tails: this.#tails,
-          record: table,
-          connection: commands,
-          logger,
-          onStopped: () => void this.#projections.delete(running),
-        };
-        const running: Projection<unknown> = new Projection<unknown>(parts, handler, projectOptions);
-        this.#projections.add(running);
-        return running;
-      },
-      door: this.#parts.door,
-    };
-  }
-
-  #relayFor(table: EventTable, window: HotWindow, { recordMaxAgeMs }: StreamPolicy): EventRelay {
-    const { commands, logger } = this.#parts;
+  #relayFor(table: EventTable): EventRelay {
+    const { commands, logger } = this.#setup;
     if (!this.#relay) {
       const relay = new EventRelay(table.database, logger);
       this.#relay = relay;
@@ -189,8 +111,10 @@ export class Streams {
       this.#keeper = new EventKeeper(table.database, logger);
       this.#keeper.start();
     }
-    this.#relay.add(window);
-    this.#keeper?.add(table.stream, recordMaxAgeMs);
     return this.#relay;
   }
+}
+
+function unknownKey(): never {
+  throw new Error("nobody has told this process what its keys are; make the stream with { key } to append to it");
 }

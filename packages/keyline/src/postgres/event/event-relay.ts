@@ -98,6 +98,10 @@ export class EventRelay implements Duty {
     this.lookSoon(outlet.table.stream);
   }
 
+  serves(stream: string): boolean {
+    return this.#passes.has(stream);
+  }
+
   /** Events of this stream were committed that are not on Valkey yet. */
   lookSoon(stream: string): void {
     const pass = this.#passes.get(stream);

@@ -67,6 +67,10 @@ export class JobRelay implements Duty {
     this.lookAtEpochs();
   }
 
+  serves(queue: string): boolean {
+    return this.#outlets.has(queue);
+  }
+
   start(): void {
     this.#alarm.set(0);
   }

@@ -73,6 +73,7 @@ export class TransactionalAdder implements Adder {
     if (requests.length === 0) return [];
     const check = checkTransaction(tx);
     if (check) await check;
+    this.#adds.noteUse();
     if (!this.#outlet.isChecked) await this.#outlet.check({ isInTransaction: true });
     const watch = TransactionWatch.on(tx);
     const { answers, committed, xid } = await this.#insertWithin(tx, requests).catch((error: unknown) => {

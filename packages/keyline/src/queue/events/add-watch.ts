@@ -1,6 +1,7 @@
 import { performance } from "../../runtime/clock.ts";
 import { toError } from "../../runtime/errors.ts";
 import type { Logger } from "../../runtime/logger.ts";
+import type { Sighting } from "../../valkey/directory/sightings.ts";
 import type { QueueStore } from "../../valkey/queue/queue-store.ts";
 import type { Tally } from "../rates/tally.ts";
 import type { EventTeller } from "./event-teller.ts";
@@ -10,6 +11,7 @@ const lookEveryMs = 1_000;
 interface AddWatchParts {
   readonly teller: EventTeller;
   readonly tally: Tally;
+  readonly sighting: Sighting;
   readonly logger: Logger;
 }
 
@@ -41,7 +43,13 @@ export class AddWatch {
     );
   }
 
+  /** The queue is used, whatever becomes of it. */
+  noteUse(): void {
+    this.#parts.sighting.touch();
+  }
+
   count(added: number): void {
+    this.#parts.sighting.touch();
     this.#parts.tally.noteAdded(added);
   }
 

@@ -23,8 +23,12 @@ export function startWorker<Data>(
     schema: schema as StandardSchemaV1<unknown, Data> | undefined,
     blockMs,
     createRunner,
-    onStopped: () => workers.delete(worker),
+    onStopped: () => {
+      workers.delete(worker);
+      letGo();
+    },
   });
+  const letGo = parts.sighting.hold();
   workers.add(worker);
   return worker;
 }

@@ -4,6 +4,7 @@ import type { Logger } from "../../runtime/logger.ts";
 import type { Seam } from "../../runtime/probe.ts";
 import { checkName } from "../../runtime/names.ts";
 import type { ValkeyConnection } from "../../valkey/client/connection.ts";
+import type { Sighting } from "../../valkey/directory/sightings.ts";
 import type { Rehearsal } from "../../work/shift-parts.ts";
 import { GroupAdmin } from "../../valkey/stream/group-admin.ts";
 import { GroupLog } from "../../valkey/stream/group-log.ts";
@@ -27,6 +28,7 @@ export interface GroupsParts {
   readonly hasKeys: boolean;
   /** Only on a transactional stream. */
   readonly events?: RecordedEvents | undefined;
+  readonly sighting?: Sighting | undefined;
   readonly rehearsal?: Rehearsal | undefined;
   readonly logger: Logger;
   readonly door: Door;
@@ -62,8 +64,12 @@ export class Groups {
       handler,
       logger,
       seam: this.#parts.seam,
-      onStopped: () => this.#consumers.delete(consumer),
+      onStopped: () => {
+        this.#consumers.delete(consumer);
+        release?.();
+      },
     });
+    const release = this.#parts.sighting?.hold();
     this.#consumers.add(consumer);
     return consumer;
   }

@@ -1,0 +1,253 @@
+import { startValkey } from "@keyline/embedded";
+import { Keyline } from "keyline";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { eventually, openStage, type Stage } from "../support/stage.ts";
+
+let stage: Stage;
+let here: Keyline;
+let operator: Keyline;
+beforeAll(async () => {
+  stage = await openStage();
+  here = stage.keyline();
+  operator = stage.keyline();
+  await here.migrate();
+});
+afterAll(() => stage.close());
+
+async function queueOf(
+  name: string,
+  keyline = operator,
+): Promise<{ name: string; transactional: boolean; lastSeenAt: number | undefined } | undefined> {
+  return (await keyline.directory.queues()).find((entry) => entry.name === name);
+}
+
+async function listed(name: string, kind: "queues" | "streams" | "channels" = "queues"): Promise<void> {
+  await eventually(`${name} is in the directory`, async () => {
+    return (await operator.directory[kind]()).some((entry) => entry.name === name && entry.lastSeenAt !== undefined);
+  });
+}
+
+describe("a queue is in the directory of every process", () => {
+  test("once a job was added to it, with its kind and when that was", async () => {
+    const before = Date.now();
+    await here.queue("added").add(1);
+    await here.queue("committed", { transactional: true }).add(1);
+    await listed("added");
+    await listed("committed");
+    expect(await queueOf("added")).toMatchObject({ name: "added", transactional: false });
+    expect(await queueOf("committed")).toMatchObject({ name: "committed", transactional: true });
+    const { lastSeenAt = 0 } = (await queueOf("added")) ?? {};
+    expect(lastSeenAt).toBeGreaterThan(before - 60_000);
+    expect(lastSeenAt).toBeLessThan(Date.now() + 60_000);
+  });
+
+  test("once a worker waits for jobs, a schedule was declared, or a job was added within a transaction", async () => {
+    const worker = here.queue("worked").work(() => undefined);
+    await here.queue("scheduled").schedule("nightly", { cron: "0 3 * * *", data: 1 });
+    await here.transaction(async (tx) => {
+      await here.queue("within", { transactional: true }).add(1, { tx });
+    });
+    for (const name of ["worked", "scheduled", "within"]) await listed(name);
+    await worker.stop();
+  });
+
+  test("at once for the process that has just added to it", async () => {
+    await here.queue("just_added").add(1);
+    expect(await queueOf("just_added", here)).toBeDefined();
+  });
+
+  test("in the order of the names", async () => {
+    for (const name of ["b_order", "a_order", "c_order"]) await here.queue(name).add(1);
+    const names = (await here.directory.queues()).map(({ name }) => name);
+    expect(names).toEqual(names.toSorted());
+    expect(names).toEqual(expect.arrayContaining(["a_order", "b_order", "c_order"]));
+  });
+
+  test("and not when somebody only looks at it", async () => {
+    await operator.queue("looked_at").counts();
+    expect(await queueOf("looked_at")).toBeUndefined();
+  });
+
+  test("after its process has closed, at once", async () => {
+    const dying = stage.keyline();
+    await dying.queue("left_behind").add(1);
+    await dying.close();
+    expect(await queueOf("left_behind")).toMatchObject({ transactional: false });
+  });
+
+  test("of its prefix, and of no other", async () => {
+    await here.queue("of_this_prefix").add(1);
+    expect(await queueOf("of_this_prefix", here)).toBeDefined();
+    expect(await queueOf("of_this_prefix", stage.keyline({ prefix: `${stage.prefix}_other` }))).toBeUndefined();
+  });
+});
+
+describe("streams and channels are in it too", () => {
+  test("a stream once something was appended, or a consumer waits", async () => {
+    await here.stream("appended").append({ n: 1 });
+    await here.stream<{ id: string }>("keyed", { key: ({ id }) => id, transactional: true }).append({ id: "7" });
+    const consumer = here.stream("consumed").consume("mailer", () => undefined);
+    for (const name of ["appended", "keyed", "consumed"]) await listed(name, "streams");
+    const streams = await operator.directory.streams();
+    expect(streams.find(({ name }) => name === "appended")).toMatchObject({ transactional: false, hasKeys: false });
+    expect(streams.find(({ name }) => name === "keyed")).toMatchObject({ transactional: true, hasKeys: true });
+    await consumer.stop();
+  });
+
+  test("a stream has keys although one that only consumes does not say so", async () => {
+    await here.stream<{ id: string }>("half_known", { key: ({ id }) => id }).append({ id: "7" });
+    await listed("half_known", "streams");
+    const consumer = operator.stream("half_known").consume("mailer", () => undefined);
+    await eventually("the consumer's process has written it too", async () => {
+      return (
+        (await stage.valkey.zcard(`${stage.prefix}:directory:streams`)) > 0 &&
+        (await operator.directory.streams()).some(({ name }) => name === "half_known")
+      );
+    });
+    expect((await operator.directory.streams()).find(({ name }) => name === "half_known")).toMatchObject({ hasKeys: true });
+    await consumer.stop();
+  });
+
+  test("a channel only if somebody lists it, with its history", async () => {
+    await here.channel("for_one_user").publish(1);
+    await here.channel("live_news").list();
+    await here.channel("kept_news", { history: { size: 7, ttl: 60_000 } }).list();
+    expect(await operator.directory.channels()).toMatchObject([
+      { name: "kept_news", hasHistory: true },
+      { name: "live_news", hasHistory: false },
+    ]);
+  });
+});
+
+describe("what is opened", () => {
+  const open = async (name: string, keyline: Keyline) => (await keyline.directory.queues()).find((entry) => entry.name === name)?.open();
+
+  test("is the object that this process has by that name", async () => {
+    const queue = here.queue("known", { maxAttempts: 3 });
+    await queue.add(1);
+    expect(await open("known", here)).toBe(queue);
+  });
+
+  test("is known to nobody who asks by name: the application may give its own options afterwards", async () => {
+    await here.queue("foreign", { maxAttempts: 3 }).add({ n: 1 });
+    await listed("foreign");
+    const handle = await open("foreign", operator);
+    expect(handle?.name).toBe("foreign");
+    expect(await open("foreign", operator)).toBe(handle);
+    expect(await handle?.counts()).toMatchObject({ waiting: 1 });
+    await handle?.add({ n: 2 });
+    const own = operator.queue("foreign", { maxAttempts: 7 });
+    expect(own).not.toBe(handle);
+    expect(await open("foreign", operator)).toBe(own);
+    expect(await own.counts()).toMatchObject({ waiting: 2 });
+  });
+
+  test("works for a transactional queue, whose jobs are delivered and settled", async () => {
+    await here.queue("foreign_rows", { transactional: true }).add({ n: 1 });
+    await listed("foreign_rows");
+    const handle = await open("foreign_rows", operator);
+    await handle?.add({ n: 2 });
+    const seen: unknown[] = [];
+    const worker = handle?.work(({ data }: { data: unknown }) => void seen.push(data));
+    await eventually("both ran", () => seen.length === 2);
+    await worker?.stop();
+    expect(seen).toEqual([{ n: 1 }, { n: 2 }]);
+  });
+
+  test("needs PostgreSQL where the queue is transactional", async () => {
+    await here.queue("needs_rows", { transactional: true }).add(1);
+    await listed("needs_rows");
+    await using withoutPostgres = new Keyline({ valkey: stage.valkeyUrl, prefix: stage.prefix });
+    await expect(open("needs_rows", withoutPostgres)).rejects.toMatchObject({ code: "POSTGRES_REQUIRED" });
+  });
+
+  test("of a stream with keys reads a key, redrives in its order, and appends nothing", async () => {
+    await here.stream<{ id: string }>("handled", { key: ({ id }) => id }).append({ id: "7" });
+    await listed("handled", "streams");
+    const handle = (await operator.directory.streams()).find(({ name }) => name === "handled")?.open();
+    expect(await handle?.history("7")).toMatchObject([{ data: { id: "7" }, key: "7" }]);
+    await expect(handle?.append({ id: "8" })).rejects.toMatchObject({ code: "INVALID_KEY" });
+    const own = operator.stream<{ id: string }>("handled", { key: ({ id }) => id });
+    await own.append({ id: "8" });
+    expect((await operator.directory.streams()).find(({ name }) => name === "handled")?.open()).toBe(own);
+  });
+
+  test("of a transactional stream appends within a transaction too, and what it appends arrives", async () => {
+    const own = here.stream("foreign_events", { transactional: true });
+    await own.append({ n: 1 });
+    await listed("foreign_events", "streams");
+    const handle = (await operator.directory.streams()).find(({ name }) => name === "foreign_events")?.open();
+    await operator.transaction(async (tx) => void (await handle?.append({ n: 2 }, { tx })));
+    for await (const { data } of own.follow({ after: "-" })) if ((data as { n: number }).n === 2) break;
+  });
+
+  test("of a channel keeps the history that the channel has", async () => {
+    const own = here.channel<number>("short", { history: { size: 3 } });
+    await own.list();
+    for (let n = 1; n <= 3; n++) await own.publish(n);
+    const handle = (await operator.directory.channels()).find(({ name }) => name === "short")?.open();
+    await handle?.publish(4);
+    expect((await own.history()).messages.map(({ data }) => data)).toEqual([2, 3, 4]);
+    expect(operator.channel("short", { history: { size: 5 } })).not.toBe(handle);
+  });
+
+  test("is refused where somebody else has written what is no name", async () => {
+    await stage.valkey.zadd(`${stage.prefix}:directory:queues`, Date.now(), " {evil}");
+    const handle = (await operator.directory.queues()).find(({ name }) => name === "{evil}");
+    expect(() => handle?.open()).toThrow(expect.objectContaining({ code: "INVALID_NAME" }));
+  });
+});
+
+test("what nobody has used for 30 days is dropped", async () => {
+  const day = 86_400_000;
+  await stage.valkey.zadd(`${stage.prefix}:directory:queues`, Date.now() - 31 * day, " forgotten", Date.now() - 29 * day, " remembered");
+  await here.queue("newest").add(1);
+  await listed("newest");
+  expect(await queueOf("forgotten")).toBeUndefined();
+  expect(await queueOf("remembered")).toBeDefined();
+});
+
+test("a queue that became transactional is what it was last", async () => {
+  await stage.valkey.zadd(`${stage.prefix}:directory:queues`, Date.now() - 1_000, " turned", Date.now(), "transactional turned");
+  expect(await queueOf("turned")).toMatchObject({ transactional: true });
+  expect((await operator.directory.queues()).filter(({ name }) => name === "turned")).toHaveLength(1);
+});
+
+describe("where a store was emptied, or is away", () => {
+  test("transactional queues and streams are found in PostgreSQL, also those that only an older version used", async () => {
+    await here.queue("recorded_a", { transactional: true }).add(1);
+    await here.queue("recorded_b", { transactional: true }).addMany([{ data: 1 }, { data: 2 }]);
+    await here.stream<{ id: string }>("recorded_s", { transactional: true, key: ({ id }) => id }).append({ id: "7" });
+    const empty = stage.keyline({ prefix: `${stage.prefix}_empty` });
+    const queues = await empty.directory.queues();
+    expect(queues).toEqual(
+      expect.arrayContaining(
+        ["recorded_a", "recorded_b"].map(
+          (name) => expect.objectContaining({ name, transactional: true, lastSeenAt: undefined }) as unknown,
+        ),
+      ),
+    );
+    expect(await empty.directory.streams()).toContainEqual(
+      expect.objectContaining({ name: "recorded_s", transactional: true, hasKeys: true }),
+    );
+  });
+
+  test("Valkey's half is left out while it is away, and an error without PostgreSQL", async () => {
+    const valkey = await startValkey();
+    const both = stage.keyline({ valkey: valkey.url });
+    await using alone = new Keyline({ valkey: valkey.url, prefix: stage.prefix });
+    await both.queue("plain_only").add(1);
+    await both.queue("with_rows", { transactional: true }).add(1);
+    await valkey.stop();
+    expect((await both.directory.queues()).map(({ name }) => name)).toContain("with_rows");
+    await expect(alone.directory.queues()).rejects.toMatchObject({ code: "VALKEY_UNAVAILABLE" });
+  });
+
+  test("PostgreSQL's half is left out while it has no schema", async () => {
+    const bare = await openStage();
+    const keyline = bare.keyline();
+    await keyline.queue("plain").add(1);
+    expect(await keyline.directory.queues()).toMatchObject([{ name: "plain" }]);
+    await bare.close();
+  });
+});
