@@ -2,7 +2,7 @@ import cors from "@fastify/cors";
 import websocketPlugin from "@fastify/websocket";
 import { fastify } from "fastify";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { openStage, type Stage } from "../../keyline/test/support/stage.ts";
+import { eventually, openStage, type Stage } from "../../keyline/test/support/stage.ts";
 import { gateway, type ChannelExposure } from "../src/index.ts";
 import { EventSourceReader } from "./support/event-source.ts";
 import { bearer, request, secret, signToken } from "./support/gateway.ts";
@@ -28,6 +28,17 @@ describe("the plugin", () => {
     const failing = await request(`${url}/own/failing`);
     expect(failing.body).toMatchObject({ message: "own failure" });
     expect(failing.headers.get("content-security-policy")).toBeNull();
+    await app.close();
+  });
+
+  test("has operators find the channels that it was given as a list", async () => {
+    const keyline = stage.keyline();
+    const app = fastify();
+    await app.register(gateway, { keyline, access: { secret }, channels: [{ channel: keyline.channel("listed"), access: "public" }] });
+    await app.ready();
+    await eventually("it is in the directory", async () => {
+      return (await stage.keyline().directory.channels()).some(({ name }) => name === "listed");
+    });
     await app.close();
   });
 
