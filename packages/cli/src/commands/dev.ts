@@ -1,0 +1,50 @@
+import type { Command } from "commander";
+import { action } from "../context.ts";
+import { interruption } from "../interruption.ts";
+
+interface Options {
+  readonly migrate: boolean;
+}
+
+export function define(command: Command): void {
+  command.option("--no-migrate", "leave the database empty").action(
+    action(async ({ output }, { migrate }: Options) => {
+      const signal = interruption();
+      const { startPostgres, startValkey } = await import("@keyline/embedded");
+      const log = (line: string): void => output.note(line);
+      const [valkey, postgres] = await Promise.all([startValkey({ log }), startPostgres({ log })]);
+      try {
+        const urls = { VALKEY_URL: valkey.url, DATABASE_URL: await postgres.createDatabase("keyline") };
+        if (migrate) await migrateDatabase(urls);
+        if (output.isJson) await output.line(urls, "");
+        else for (const [name, url] of Object.entries(urls)) await output.text(`export ${name}='${url}'`);
+        output.note("Paste the two lines into another terminal. Ctrl-C stops both servers, and their data goes.");
+        await aborted(signal);
+      } finally {
+        await Promise.all([valkey.stop(), postgres.stop()]);
+      }
+    }),
+  );
+}
+
+async function migrateDatabase({
+  VALKEY_URL,
+  DATABASE_URL,
+}: {
+  readonly VALKEY_URL: string;
+  readonly DATABASE_URL: string;
+}): Promise<void> {
+  const { Keyline } = await import("keyline");
+  await using keyline = new Keyline({ valkey: VALKEY_URL, postgres: DATABASE_URL });
+  await keyline.migrate();
+}
+
+/** Nothing of what is waited for keeps a process alive by itself, so that this has to. */
+async function aborted(signal: AbortSignal): Promise<void> {
+  const timer = setInterval(() => undefined, 60_000);
+  await new Promise<void>((resolve) => {
+    if (signal.aborted) resolve();
+    else signal.addEventListener("abort", () => resolve(), { once: true });
+  });
+  clearInterval(timer);
+}

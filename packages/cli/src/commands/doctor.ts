@@ -1,0 +1,68 @@
+import type { Command } from "commander";
+import type { Health } from "keyline";
+import { action, type Context } from "../context.ts";
+import { exitCodes } from "../exit-codes.ts";
+import type { Output } from "../output/output.ts";
+
+interface Options {
+  readonly ignore?: readonly string[];
+}
+
+export function define(command: Command): void {
+  command
+    .description("Look for what endangers data or speed here, and say what to do. Exits with 3 if there is anything.")
+    .option("--ignore <codes...>", "pass over these warnings, such as NO_PERSISTENCE")
+    .action(
+      action(async ({ output, session }: Context, { ignore = [] }: Options) => {
+        const health = await (await session.keyline()).health();
+        const warnings = health.warnings.filter(({ code }) => !ignore.includes(code));
+        if (output.isJson) await output.result({ healthy: warnings.length === 0, ...health, warnings }, "");
+        else await tell(output, { ...health, warnings }, session.addresses.options.postgres !== undefined);
+        return warnings.length === 0 ? exitCodes.done : exitCodes.unhealthy;
+      }),
+    );
+}
+
+async function tell(output: Output, { valkey, postgres, warnings }: Health, hasPostgres: boolean): Promise<void> {
+  await output.details({}, [
+    ["Valkey", valkey.state === "ok" ? [valkey.server, valkey.version, topology(valkey)].filter(Boolean).join(" ") : "away"],
+    ["  round trip", milliseconds(valkey.roundTripMs)],
+    ["  memory", memory(valkey.memory)],
+    ["  persistence", persistence(valkey.persistence)],
+    ["  clock", valkey.clockSkewMs === undefined ? undefined : `${Math.round(valkey.clockSkewMs)} ms ahead of this machine`],
+    ["PostgreSQL", hasPostgres ? (postgres.state === "ok" ? (postgres.version ?? "") : "away") : "not used here (DATABASE_URL is not set)"],
+    ["  round trip", milliseconds(postgres.roundTripMs)],
+    ["  schema", postgres.migration && `version ${postgres.migration.at} of ${postgres.migration.newest}`],
+    ["  relay", postgres.relay && `${postgres.relay.backlog} are not on Valkey yet`],
+  ]);
+  for (const { code, message, advice } of warnings) {
+    await output.text(`\n${output.paint("yellow", code)}  ${message}\n  To do: ${advice}`);
+  }
+  if (warnings.length === 0)
+    await output.text(output.paint("green", "\nNothing endangers data or speed, as far as can be seen from here."));
+}
+
+function topology({ isCluster, servers, role }: Health["valkey"]): string {
+  if (isCluster) return `(cluster of ${servers})`;
+  return role === "replica" ? "(a replica)" : "";
+}
+
+function milliseconds(ms: number | undefined): string | undefined {
+  return ms === undefined ? undefined : `${ms.toFixed(1)} ms`;
+}
+
+function memory(found: Health["valkey"]["memory"]): string | undefined {
+  if (!found) return undefined;
+  const used = `${mebibytes(found.usedBytes)} used`;
+  return `${used} of ${found.maxBytes === 0 ? "what the machine has" : mebibytes(found.maxBytes)}, ${found.policy}`;
+}
+
+function mebibytes(bytes: number): string {
+  return `${(bytes / 1_048_576).toFixed(1)} MiB`;
+}
+
+function persistence(found: Health["valkey"]["persistence"]): string | undefined {
+  if (!found) return undefined;
+  const kinds = [found.appendOnly && "append-only log", found.snapshots && "snapshots"].filter(Boolean);
+  return kinds.length === 0 ? "none" : kinds.join(", ");
+}

@@ -1,0 +1,48 @@
+import type { Command } from "commander";
+import type { QueueStatus } from "keyline";
+import { action } from "../context.ts";
+import type { Column } from "../output/table.ts";
+import { exact, relative } from "../output/times.ts";
+
+interface QueueLine extends QueueStatus {
+  readonly name: string;
+  readonly transactional: boolean;
+  readonly lastSeenAt: number | undefined;
+}
+
+const atATime = 16;
+
+export function define(command: Command): void {
+  command.action(
+    action(async ({ output, session }) => {
+      const { directory } = await session.keyline();
+      const entries = await directory.queues();
+      const read = async ({ name, transactional, lastSeenAt, open }: (typeof entries)[number]): Promise<QueueLine> => {
+        return { name, transactional, lastSeenAt, ...(await open().counts()) };
+      };
+      const lines = async function* (): AsyncGenerator<QueueLine> {
+        for (let first = 0; first < entries.length; first += atATime) {
+          yield* await Promise.all(entries.slice(first, first + atATime).map(read));
+        }
+      };
+      if ((await output.list(columns, lines())) === 0) output.hint("No queue was used in the last 30 days.");
+    }),
+  );
+}
+
+const columns: readonly Column<QueueLine>[] = [
+  { title: "NAME", text: ({ name }) => name, isKey: true },
+  { title: "KIND", text: ({ transactional }) => (transactional ? "transactional" : "plain") },
+  { title: "WAITING", text: ({ waiting }) => waiting, align: "right" },
+  { title: "RUNNING", text: ({ running }) => running, align: "right" },
+  { title: "SCHEDULED", text: ({ scheduled }) => scheduled, align: "right" },
+  { title: "BLOCKED", text: ({ blocked }) => blocked, align: "right" },
+  { title: "PARKED", text: ({ parked }) => parked, align: "right" },
+  { title: "DEAD", text: ({ dead }) => dead, align: "right", style: ({ dead }) => (dead > 0 ? "red" : undefined) },
+  { title: "PAUSED", text: ({ paused }) => (paused ? "paused" : ""), style: () => "yellow" },
+  {
+    title: "OLDEST",
+    text: ({ oldestWaitingAt }) => oldestWaitingAt && relative(oldestWaitingAt),
+    plain: ({ oldestWaitingAt }) => oldestWaitingAt && exact(oldestWaitingAt),
+  },
+];

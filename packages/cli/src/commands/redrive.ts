@@ -1,0 +1,12 @@
+import type { Command } from "commander";
+import { actOnLetters } from "../acts/letters.ts";
+import { action } from "../context.ts";
+import { defineLetterOptions, type LetterOptions } from "../input/letters.ts";
+
+export function define(command: Command): void {
+  defineLetterOptions(command).action(
+    action((context, name: string, ids: string[], options: LetterOptions) =>
+      actOnLetters(context, { what: "redrive", name, ids, options }),
+    ),
+  );
+}

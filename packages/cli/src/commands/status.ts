@@ -1,0 +1,101 @@
+import { InvalidArgumentError, type Command } from "commander";
+import { setTimeout as delay } from "node:timers/promises";
+import { action, type Context } from "../context.ts";
+import { exitCodes, type ExitCode } from "../exit-codes.ts";
+import { duration } from "../input/parse.ts";
+import { interruption } from "../interruption.ts";
+import type { Output } from "../output/output.ts";
+import type { Column } from "../output/table.ts";
+import { exact, relative } from "../output/times.ts";
+import type { Item } from "../status/item.ts";
+import { takeSnapshot, type Snapshot, type StoreState } from "../status/snapshot.ts";
+
+interface Options {
+  readonly watch?: number | true;
+  readonly check?: boolean;
+  readonly maxAge: number;
+}
+
+const defaultSeconds = 2;
+const fiveMinutes = 300_000;
+// Lines around the table: the stores, the heading, and where the next line will be.
+const otherLines = 4;
+
+export function define(command: Command): void {
+  command
+    .option("--watch [seconds]", `again every ${defaultSeconds} seconds, until Ctrl-C`, secondsOf)
+    .option("--check", "exit with 3 if anything is not as it should be")
+    .option("--max-age <time>", "what waits for longer is a problem", duration, fiveMinutes)
+    .action(
+      action(async (context, { watch, check, maxAge }: Options) => {
+        if (watch !== undefined) return watchStatus(context, { everyMs: (watch === true ? defaultSeconds : watch) * 1_000, maxAge });
+        const snapshot = await takeSnapshot(await context.session.keyline(), maxAge);
+        await show(context.output, snapshot);
+        return check && !snapshot.healthy ? exitCodes.unhealthy : exitCodes.done;
+      }),
+    );
+}
+
+async function watchStatus(
+  { output, session }: Context,
+  { everyMs, maxAge }: { readonly everyMs: number; readonly maxAge: number },
+): Promise<ExitCode> {
+  const signal = interruption();
+  const keyline = await session.keyline();
+  const isScreen = output.terminal.isOutput && !output.isJson;
+  while (!signal.aborted) {
+    const snapshot = await takeSnapshot(keyline, maxAge);
+    // Home, and everything below it away: what was above stays in the terminal's memory.
+    if (isScreen) process.stdout.write("\u001b[H\u001b[2J");
+    await show(output, snapshot, isScreen ? output.terminal.height - otherLines : undefined);
+    await delay(everyMs, undefined, { signal }).catch(() => undefined);
+  }
+  return exitCodes.done;
+}
+
+async function show(output: Output, snapshot: Snapshot, most = Infinity): Promise<void> {
+  if (output.isJson) return output.result(snapshot, "");
+  if (output.terminal.isOutput) await output.text(snapshot.stores.map((store) => storeText(output, store)).join("   "));
+  else for (const store of snapshot.stores) if (store.state === "away") output.note(plainStoreText(store));
+  const items = snapshot.items.slice(0, most);
+  const found = await output.list(columns, items);
+  if (found < snapshot.items.length) await output.text(`and ${snapshot.items.length - found} more`);
+  if (found === 0 && snapshot.healthy) output.hint("No queue and no stream was used in the last 30 days.");
+}
+
+function storeText(output: Output, store: StoreState): string {
+  return output.paint(store.state === "ok" ? "green" : "red", plainStoreText(store));
+}
+
+function plainStoreText({ store, state, version, roundTripMs, error }: StoreState): string {
+  const name = store === "valkey" ? "Valkey" : "PostgreSQL";
+  return state === "away"
+    ? `${name} is away: ${error ?? "it does not answer"}`
+    : `${name} ${version ?? ""} ${(roundTripMs ?? 0).toFixed(1)} ms`;
+}
+
+const columns: readonly Column<Item>[] = [
+  { title: "KIND", text: ({ kind }) => kind },
+  { title: "NAME", text: ({ name }) => name, isKey: true },
+  { title: "WAITING", text: ({ waiting }) => waiting, align: "right" },
+  { title: "RUNNING", text: ({ running }) => running, align: "right" },
+  { title: "SCHEDULED", text: ({ scheduled }) => scheduled, align: "right" },
+  { title: "DEAD", text: ({ dead }) => dead, align: "right", style: ({ dead }) => (dead > 0 ? "red" : undefined) },
+  { title: "OLDEST", text: ({ oldestAt }) => oldestAt && relative(oldestAt), plain: ({ oldestAt }) => oldestAt && exact(oldestAt) },
+  { title: "IN/MIN", text: ({ inPerMinute }) => inPerMinute, align: "right" },
+  { title: "OUT/MIN", text: ({ outPerMinute }) => outPerMinute, align: "right" },
+  { title: "FAILED/MIN", text: ({ failedPerMinute }) => failedPerMinute, align: "right" },
+  { title: "WORKERS", text: ({ workers }) => workers, align: "right" },
+  {
+    title: "PROBLEM",
+    text: ({ problems }) => problems.map(({ text }) => text).join("; "),
+    isLong: true,
+    style: () => "yellow",
+  },
+];
+
+function secondsOf(text: string): number {
+  const seconds = Number(text);
+  if (seconds >= 0.1 && seconds <= 86_400) return seconds;
+  throw new InvalidArgumentError("It must be a number of seconds of at least 0.1.");
+}

@@ -1,0 +1,44 @@
+import { setTimeout as delay } from "node:timers/promises";
+import type { Command } from "commander";
+import { Option } from "@bomb.sh/tab";
+import tab from "@bomb.sh/tab/commander";
+import { readAddresses } from "./connection/addresses.ts";
+import { Session } from "./connection/session.ts";
+
+type Names = Readonly<Record<string, readonly string[]>>;
+
+// Whoever has pressed the key waits for it.
+const withinMs = 1_500;
+
+/** What may come next behind `words`, for the shell: commands, options, and names of what there is on the stores. */
+export async function complete(program: Command, words: readonly string[]): Promise<void> {
+  const globals = program.options;
+  const root = tab(program);
+  const names = words.length > 1 && !words.at(-1)?.startsWith("-") ? await readNames().catch((): Names => ({})) : {};
+  for (const command of root.commands.values()) {
+    for (const { long, description, required } of globals) {
+      const name = long?.slice(2);
+      if (name !== undefined && !command.options.has(name)) {
+        command.options.set(name, new Option(command, name, description, required ? () => undefined : undefined, undefined, !required));
+      }
+    }
+    for (const argument of command.arguments.values()) {
+      const known = names[argument.name];
+      if (known) argument.handler = (tell) => known.forEach((name) => tell(name, ""));
+    }
+  }
+  root.parse([...words]);
+  // A connection that is still being made is not waited for.
+  process.exit();
+}
+
+/** None where the stores do not answer at once. */
+async function readNames(): Promise<Names> {
+  const { directory } = await new Session(readAddresses({}, process.env)).keyline();
+  const asked = async (): Promise<Names> => {
+    const [queues, streams, channels] = await Promise.all([directory.queues(), directory.streams(), directory.channels()]);
+    const named = (entries: readonly { readonly name: string }[]): string[] => entries.map(({ name }) => name);
+    return { queue: named(queues), stream: named(streams), channel: named(channels) };
+  };
+  return Promise.race([asked(), delay(withinMs, {})]);
+}

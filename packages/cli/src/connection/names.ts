@@ -1,0 +1,81 @@
+import type { Channel, ChannelOptions, Keyline, Queue, Stream } from "keyline";
+import { WrongUse } from "../exit-codes.ts";
+import { nearest } from "../input/nearest.ts";
+import type { Session } from "./session.ts";
+
+export type AnyQueue = Queue<unknown, unknown, boolean>;
+export type AnyStream = Stream<unknown, unknown, boolean>;
+
+/** What to do about a name that nobody has used yet. */
+export interface CreateOptions {
+  readonly create?: boolean;
+  readonly transactional?: boolean;
+}
+
+interface Named {
+  readonly name: string;
+  readonly transactional: boolean;
+}
+
+const mostListed = 20;
+
+/** The queue of that name. One that nobody has used is refused with those that there are, unless it is said what it is to be. */
+export async function openQueue(session: Session, name: string, { create, transactional }: CreateOptions = {}): Promise<AnyQueue> {
+  const keyline = await session.keyline();
+  const entries = await keyline.directory.queues();
+  const found = entries.find((entry) => entry.name === name);
+  if (found) {
+    checkKind("Queue", found, transactional);
+    return found.open();
+  }
+  if (transactional) return keyline.queue(name, { transactional: true });
+  if (create) return keyline.queue(name);
+  throw unknownName("queue", name, entries);
+}
+
+/** The stream of that name, in the same way. With a `key` it finds the entries of a key, and appends with one. */
+export async function openStream(
+  session: Session,
+  name: string,
+  { create, transactional, key }: CreateOptions & { readonly key?: (event: unknown) => string } = {},
+): Promise<AnyStream> {
+  const keyline = await session.keyline();
+  const entries = await keyline.directory.streams();
+  const found = entries.find((entry) => entry.name === name);
+  if (found) checkKind("Stream", found, transactional);
+  else if (!create && !transactional) throw unknownName("stream", name, entries);
+  if (found && !key) return found.open();
+  return streamOf(keyline, name, { transactional: found?.transactional ?? transactional ?? false, key });
+}
+
+/** The channel of that name: it need not be known, as most are not listed. With a history it is one that keeps messages, as far as nobody said otherwise. */
+export async function openChannel(session: Session, name: string, { history }: Pick<ChannelOptions, "history">): Promise<Channel<unknown>> {
+  const keyline = await session.keyline();
+  const found = (await keyline.directory.channels()).find((entry) => entry.name === name);
+  if (found && (found.hasHistory || !history)) return found.open();
+  return keyline.channel(name, history ? { history } : {});
+}
+
+function streamOf(
+  keyline: Keyline,
+  name: string,
+  { transactional, key }: { readonly transactional: boolean; readonly key: ((event: unknown) => string) | undefined },
+): AnyStream {
+  // How much is kept is for its application to say: nothing is dropped here.
+  const rules = { ...(key && { key }), retention: { maxLength: Number.MAX_SAFE_INTEGER } };
+  return transactional ? keyline.stream(name, { ...rules, transactional: true }) : keyline.stream(name, rules);
+}
+
+function checkKind(what: string, { name, transactional }: Named, isWanted: boolean | undefined): void {
+  if (isWanted && !transactional)
+    throw new WrongUse(`${what} ${name} is there already, and is not transactional: leave --transactional out.`);
+}
+
+function unknownName(kind: "queue" | "stream", name: string, entries: readonly Named[]): WrongUse {
+  if (entries.length === 0) return new WrongUse(`There is no ${kind} ${name}, nor any other: none was used in the last 30 days.`);
+  const names = entries.map((entry) => entry.name);
+  const near = nearest(name, names);
+  const listed = names.slice(0, mostListed).join(", ");
+  const rest = names.length > mostListed ? `, and ${names.length - mostListed} more` : "";
+  return new WrongUse(`There is no ${kind} ${name}.${near === undefined ? "" : ` Did you mean ${near}?`} There are: ${listed}${rest}.`);
+}

@@ -1,0 +1,14 @@
+/** What the command ends with; docs/guides/command-line.md explains them. */
+export const exitCodes = { done: 0, failed: 1, wrongUse: 2, unhealthy: 3 } as const;
+
+export type ExitCode = (typeof exitCodes)[keyof typeof exitCodes];
+
+/** The command line asks for something that there is not, or in a way that cannot be meant: whoever typed it has to change it. */
+export class WrongUse extends Error {
+  override readonly name = "WrongUse";
+}
+
+/** It was tried, and did not come to what was asked for. The message says all there is to say. */
+export class Failure extends Error {
+  override readonly name = "Failure";
+}

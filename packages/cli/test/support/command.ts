@@ -1,0 +1,117 @@
+import { spawn, spawnSync, type ChildProcess } from "node:child_process";
+import { once } from "node:events";
+import type { Readable } from "node:stream";
+import { text } from "node:stream/consumers";
+import { fileURLToPath } from "node:url";
+
+/** What a process of the command came to. */
+export interface Ended {
+  readonly code: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+type Env = Readonly<Record<string, string | undefined>>;
+
+interface Options {
+  readonly env?: Env;
+  /** What comes on standard input. */
+  readonly input?: string;
+}
+
+const main = fileURLToPath(new URL("../../src/main.ts", import.meta.url));
+const nodeArgs = ["--conditions=development", "--disable-warning=ExperimentalWarning", main];
+
+/** Begins it with these servers in its environment, and nothing of ours that would change what it says. */
+export function start(args: readonly string[], { env = {} }: Pick<Options, "env"> = {}): ChildProcess {
+  return spawn(process.execPath, [...nodeArgs, ...args], { env: cleanEnv(env), stdio: ["pipe", "pipe", "pipe"] });
+}
+
+/** Runs it to its end. */
+export async function keyline(args: readonly string[], { env, input = "" }: Options = {}): Promise<Ended> {
+  const child = start(args, env ? { env } : {});
+  child.stdin?.on("error", () => undefined).end(input);
+  return ended(child);
+}
+
+export async function ended(child: ChildProcess): Promise<Ended> {
+  const exit = once(child, "close") as Promise<[number | null]>;
+  const read = (stream: Readable | null): Promise<string> => (stream ? text(stream) : Promise.resolve(""));
+  const [stdout, stderr] = await Promise.all([read(child.stdout), read(child.stderr)]);
+  return { code: (await exit)[0], stdout, stderr };
+}
+
+/** Resolves when what it has printed fits; rejects when it ends before. */
+export function printed(child: ChildProcess, pattern: RegExp, stream: "stdout" | "stderr" = "stdout"): Promise<string> {
+  return new Promise((resolve, reject) => {
+    let seen = "";
+    child[stream]?.setEncoding("utf8").on("data", (chunk: string) => {
+      seen += chunk;
+      if (pattern.test(seen)) resolve(seen);
+    });
+    child.once("close", () => reject(new Error(`It ended, and had printed ${JSON.stringify(seen)}`)));
+  });
+}
+
+/** Whether `script` is there, which runs a command on a terminal of its own. */
+export const hasTerminals = spawnSync("script", ["--version"]).status === 0;
+
+/** The same on a terminal, of which standard output and standard error are one. `answers` are typed when they are asked for. */
+export async function onTerminal(
+  args: readonly string[],
+  {
+    env = {},
+    columns = 100,
+    rows = 24,
+    answers = [],
+  }: Pick<Options, "env"> & { columns?: number; rows?: number; answers?: readonly string[] } = {},
+): Promise<Ended & { readonly lines: readonly string[] }> {
+  const child = startOnTerminal(args, { env, columns, rows });
+  const left = [...answers];
+  let seen = "";
+  child.stdout?.setEncoding("utf8").on("data", (chunk: string) => {
+    seen += chunk;
+    if (/\[y\/N\]/.test(chunk) && left.length > 0) child.stdin?.write(`${left.shift()}\n`);
+  });
+  const [code] = (await once(child, "close")) as [number | null];
+  return { code, stdout: seen, stderr: "", lines: plain(seen).split(/\r?\n/) };
+}
+
+export function startOnTerminal(
+  args: readonly string[],
+  { env = {}, columns = 100, rows = 24 }: Pick<Options, "env"> & { columns?: number; rows?: number } = {},
+): ChildProcess {
+  const words = [process.execPath, ...nodeArgs, ...args].map((word) => `'${word.replaceAll("'", `'\\''`)}'`);
+  const command = `stty cols ${columns} rows ${rows}; exec ${words.join(" ")}`;
+  return spawn("script", ["-qec", command, "/dev/null"], { env: cleanEnv({ TERM: "xterm", ...env }), stdio: ["pipe", "pipe", "pipe"] });
+}
+
+/** Without colours and movements. */
+export function plain(text: string): string {
+  // oxlint-disable-next-line no-control-regex -- they are what is taken out
+  return text.replaceAll(/\u001b\[[0-9;?]*[A-Za-z]/g, "");
+}
+
+/** The objects that were printed, one a line. */
+export function objects({ stdout }: Pick<Ended, "stdout">): Record<string, unknown>[] {
+  return stdout
+    .trimEnd()
+    .split("\n")
+    .filter((line) => line !== "")
+    .map((line) => JSON.parse(line) as Record<string, unknown>);
+}
+
+function cleanEnv(env: Env): NodeJS.ProcessEnv {
+  const ours = new Set([
+    "VALKEY_URL",
+    "VALKEY_SENTINEL",
+    "DATABASE_URL",
+    "KEYLINE_PREFIX",
+    "NO_COLOR",
+    "FORCE_COLOR",
+    "VITEST",
+    "NODE_OPTIONS",
+  ]);
+  const rest = Object.fromEntries(Object.entries(process.env).filter(([name]) => !ours.has(name)));
+  return { ...rest, ...env };
+}
