@@ -102,4 +102,5 @@ export type {
   ProjectionProgress,
   RebuildProgress,
 } from "./stream/projection-options.ts";
+export type { StreamInfo } from "./stream/reading.ts";
 export type { Stream } from "./stream/stream.ts";

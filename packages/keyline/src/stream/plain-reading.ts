@@ -2,7 +2,7 @@ import type { StreamLog } from "../valkey/stream/stream-log.ts";
 import type { RawEntry } from "./entry.ts";
 import { lastId } from "./entry-id.ts";
 import { findGap, memoryOf } from "./plain-gap.ts";
-import type { NextPage, PageSize, Range, Reading, ReadPlace } from "./reading.ts";
+import type { NextPage, PageSize, Range, Reading, ReadPlace, StreamInfo } from "./reading.ts";
 
 const readyWithinMs = 5_000;
 
@@ -38,6 +38,11 @@ export class PlainReading implements Reading {
     if (!connection.isReady) await connection.ensureReady(readyWithinMs);
     const page = await this.#log.read({ from: "+", to: "+", limit: 0, reverse: false });
     return { after: page.newest, epoch: memoryOf(page), added: page.added };
+  }
+
+  async info(): Promise<StreamInfo> {
+    await this.#log.connection.ensureReady(readyWithinMs);
+    return { ...(await this.#log.info()), isLengthExact: true };
   }
 
   count(): Promise<number> {

@@ -46,6 +46,16 @@ export interface ReadPlace {
   readonly added?: number | undefined;
 }
 
+/** How much a stream has. */
+export interface StreamInfo {
+  /** How many entries there are; of a transactional stream those in PostgreSQL. */
+  readonly length: number;
+  /** False as long as a record has so many that they were not all counted yet; the next looks of this process go on counting. */
+  readonly isLengthExact: boolean;
+  readonly firstId: string | undefined;
+  readonly lastId: string | undefined;
+}
+
 /** How a stream is read, wherever its entries are. */
 export interface Reading {
   /** Entries within a range, in their order or backwards; fewer than its limit only where there are no more. */
@@ -56,6 +66,7 @@ export interface Reading {
   history(key: string, options: { readonly limit: number; readonly reverse: boolean }): Promise<readonly RawEntry[]>;
   /** The place behind everything there is. */
   end(): Promise<ReadPlace>;
+  info(): Promise<StreamInfo>;
   /** How many entries there are. */
   count(): Promise<number>;
 }

@@ -17,19 +17,22 @@ import { pageBytes, type EventTable } from "../postgres/event/event-table.ts";
 import { toError } from "../runtime/errors.ts";
 import type { Logger } from "../runtime/logger.ts";
 import type { LogPage, StreamLog } from "../valkey/stream/stream-log.ts";
+import { BehindCounter, countInRecord } from "./behind-counter.ts";
 import type { RawEntry } from "./entry.ts";
 import { compareIds, idBefore } from "./entry-id.ts";
 import { behind } from "./plain-reading.ts";
-import type { NextPage, PageSize, Range, Reading, ReadPlace } from "./reading.ts";
+import type { NextPage, PageSize, Range, Reading, ReadPlace, StreamInfo } from "./reading.ts";
 
 export class RecordReading implements Reading {
   readonly #log: StreamLog;
   readonly #table: EventTable;
   readonly #logger: Logger;
+  readonly #counter: BehindCounter;
 
   constructor(log: StreamLog, table: EventTable, logger: Logger) {
     this.#log = log;
     this.#table = table;
+    this.#counter = new BehindCounter(countInRecord(table));
     this.#logger = logger;
   }
 
@@ -75,6 +78,13 @@ export class RecordReading implements Reading {
 
   async end(): Promise<ReadPlace> {
     return { after: (await this.#table.place(0x7fffffff)).last, epoch: "" };
+  }
+
+  async info(): Promise<StreamInfo> {
+    const [firstId, { last }] = await Promise.all([this.#table.first(), this.#table.status()]);
+    if (firstId === undefined) return { length: 0, isLengthExact: true, firstId: undefined, lastId: undefined };
+    const { entries, isExact } = await this.#counter.behind(idBefore(firstId), last);
+    return { length: entries, isLengthExact: isExact, firstId, lastId: last };
   }
 
   async count(): Promise<number> {

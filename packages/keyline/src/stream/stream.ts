@@ -26,7 +26,7 @@ import type { ConsumeOptions } from "./group/options.ts";
 import type { ConsumeHandler } from "./group/entry-settle.ts";
 import type { Projection } from "./projection.ts";
 import type { ProjectionHandler, ProjectOptions } from "./projection-options.ts";
-import type { Reading } from "./reading.ts";
+import type { Reading, StreamInfo } from "./reading.ts";
 
 /** What `Streams` gives a stream to work with. */
 export interface StreamParts extends AppendsParts {
@@ -140,6 +140,11 @@ export class Stream<Input, Output = Input, Transactional extends boolean = false
    */
   consume(group: string, handler: ConsumeHandler<Output>, options: ConsumeOptions = noOptions): Consumer<Output> {
     return this.#parts.groups.consume(group, handler, options);
+  }
+
+  /** How many entries there are, and which is the first and the last. */
+  info(): Promise<StreamInfo> {
+    return this.#parts.door.accept(() => this.#parts.reading.info());
   }
 
   /** All consumer groups: how far each is, and what it has under way. */

@@ -21,7 +21,7 @@ export const migrations = [
   "0015-add-jobs",
   "0016-audit",
   "0017-trace",
-  "0017-figures",
+  "0018-figures",
 ] as const;
 
 const createSchema = `

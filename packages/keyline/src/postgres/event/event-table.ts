@@ -80,6 +80,16 @@ const count: Statement = {
   name: "keyline-count-events",
   text: "SELECT count(*)::integer AS events FROM keyline.event WHERE stream = $1 AND position > $2 AND position <= $3",
 };
+const countPage: Statement = {
+  name: "keyline-count-page-of-events",
+  text: `SELECT count(*)::integer AS entries, coalesce(max(position), 0)::text AS last FROM (
+      SELECT position FROM keyline.event WHERE stream = $1 AND position > $2 AND position <= $3 ORDER BY position LIMIT $4
+    ) AS page`,
+};
+const first: Statement = {
+  name: "keyline-first-event",
+  text: "SELECT position::text AS position FROM keyline.event WHERE stream = $1 AND position > 0 ORDER BY position LIMIT 1",
+};
 // The newest event that is not among the `$2` newest, nor younger than `$3`.
 const beforeNewest: Statement = {
   name: "keyline-event-before-newest",
@@ -170,6 +180,22 @@ export class EventTable {
   }
 
   /** How many events there are after one and up to another. */
+  /** Counts up to `limit` events after one and up to another, or "+". */
+  async countPage(
+    after: string,
+    { to, limit }: { readonly to: string; readonly limit: number },
+  ): Promise<{ readonly entries: number; readonly last: string }> {
+    const values = [this.stream, toPosition(after), toPosition(to === "+" ? endOfIds : to), limit];
+    const [row] = await this.database.query<{ entries: number; last: string }>(countPage, values);
+    return row && row.entries > 0 ? { entries: row.entries, last: toEventId(row.last) } : { entries: 0, last: "" };
+  }
+
+  /** The oldest event that has its place. */
+  async first(): Promise<string | undefined> {
+    const [row] = await this.database.query<{ position: string }>(first, [this.stream]);
+    return row && toEventId(row.position);
+  }
+
   async count(after: string, to: string): Promise<number> {
     const [row] = await this.database.query<{ events: number }>(count, [this.stream, toPosition(after), toPosition(to)]);
     return row?.events ?? 0;

@@ -29,8 +29,11 @@ import type { HeldEntry } from "./held-entry.ts";
 export interface RecordedEvents {
   readonly database: Database;
   readAfter(after: string, limit: number): Promise<readonly RawEntry[]>;
-  /** How many events there are after one and up to another. */
-  count(after: string, to: string): Promise<number>;
+  /** Counts up to `limit` events after one and up to another, or "+". */
+  countPage(
+    after: string,
+    range: { readonly to: string; readonly limit: number },
+  ): Promise<{ readonly entries: number; readonly last: string }>;
   /** The last event, and the last one that retention dropped. */
   status(): Promise<{ readonly last: string; readonly dropped: string }>;
 }

@@ -4,17 +4,20 @@ import { KeylineError } from "../../runtime/errors.ts";
 import type { Logger } from "../../runtime/logger.ts";
 import { checkInteger, checkOptionNames } from "../../runtime/options.ts";
 import type { ValkeyConnection } from "../../valkey/client/connection.ts";
-import type { GroupAdmin, GroupState } from "../../valkey/stream/group-admin.ts";
+import type { GroupAdmin } from "../../valkey/stream/group-admin.ts";
 import { GroupLog } from "../../valkey/stream/group-log.ts";
 import type { StreamKeys } from "../../valkey/stream/keys.ts";
-import { compareIds, lastId, timeOf } from "../entry-id.ts";
+import { compareIds, timeOf } from "../entry-id.ts";
 import { dataOf, readLetter, type GroupDeadLetter } from "./dead-letter.ts";
+import type { GroupLags } from "./group-lags.ts";
 import { GroupRecord, type RecordedEvents } from "./group-record.ts";
 
 export interface GroupStatus {
   readonly name: string;
   /** Entries that were not handed out yet. */
   readonly lag: number;
+  /** False as long as there are so many that they were not all counted yet; the next looks of this process go on counting. */
+  readonly isLagExact: boolean;
   /** Entries that were handed out and have not ended: they run, wait in the line of their key, or wait for their next attempt. */
   readonly pending: number;
   /** When the earliest of those was appended, in milliseconds since 1970; undefined when there is none. */
@@ -39,6 +42,8 @@ export interface GroupParts {
   /** Both only on a transactional stream. */
   readonly table: GroupTable | undefined;
   readonly events: RecordedEvents | undefined;
+  /** What was counted of the group's lag so far. */
+  readonly lags: GroupLags;
   readonly logger: Logger;
   readonly door: Door;
 }
@@ -138,17 +143,18 @@ export class Group {
 }
 
 /** Undefined where there is no such group. */
-export async function readStatus(name: string, { admin, table, events }: GroupParts): Promise<GroupStatus | undefined> {
+export async function readStatus(name: string, { admin, table, lags }: GroupParts): Promise<GroupStatus | undefined> {
   const [state, place] = await Promise.all([admin.state(name), table?.place()]);
   // One that Valkey has lost goes on behind its floor.
   const known = state ?? (place && { ...lostState, mode: "backlog", filled: place.floor });
   if (!known) return undefined;
   const { pending, retrying, consumers, lost, lastSeenAt } = known;
   const oldest = [known.firstPending, known.firstRetrying].filter((id) => id !== "").sort(compareIds)[0];
-  const inRecord = known.mode === "backlog" && events ? await events.count(known.filled, lastId) : 0;
+  const lag = await lags.lagOf(name, known, admin);
   return {
     name,
-    lag: inRecord + (await lagOf(name, known, admin)),
+    lag: lag.entries,
+    isLagExact: lag.isExact,
     pending: pending + retrying,
     oldestPendingAt: oldest === undefined ? undefined : timeOf(oldest),
     retrying,
@@ -166,6 +172,7 @@ const lostState = {
   lag: 0,
   length: 0,
   first: "",
+  newest: "0-0",
   retrying: 0,
   firstRetrying: "",
   dead: 0,
@@ -173,10 +180,3 @@ const lostState = {
   consumers: 0,
   lastSeenAt: undefined,
 } as const;
-
-/** The server counts from what was ever added: that is right as long as nothing was removed that the group had not been handed out. */
-async function lagOf(name: string, { first, cursor, length, lag, mode }: GroupState, admin: GroupAdmin): Promise<number> {
-  if (first === "" || compareIds(first, cursor) > 0) return length;
-  if (lag >= 0) return lag;
-  return admin.countAfter(mode === "backlog" ? admin.keys.group(name).backlog : admin.keys.events, cursor);
-}

@@ -12,6 +12,7 @@ import type { StreamKeys } from "../../valkey/stream/keys.ts";
 import { GroupTable, listGroups } from "../../postgres/event/group-table.ts";
 import { Consumer } from "./consumer.ts";
 import { GroupRecord, type RecordedEvents } from "./group-record.ts";
+import { GroupLags } from "./group-lags.ts";
 import { Group, readStatus, type GroupParts, type GroupStatus } from "./group.ts";
 import type { Tails } from "./arrivals.ts";
 import { toPolicy, type ConsumeOptions } from "./options.ts";
@@ -39,11 +40,13 @@ export interface GroupsParts {
 export class Groups {
   readonly #parts: GroupsParts;
   readonly #admin: GroupAdmin;
+  readonly #lags: GroupLags;
   readonly #consumers = new Set<{ stop(options?: { readonly timeout?: number }): Promise<void> }>();
 
   constructor(parts: GroupsParts) {
     this.#parts = parts;
     this.#admin = new GroupAdmin(parts.connection, parts.keys);
+    this.#lags = new GroupLags(parts.events);
   }
 
   /** Runs `handler` for each entry that the group has not finished, until the consumer is stopped. Throws INVALID_NAME and INVALID_OPTION. */
@@ -93,7 +96,7 @@ export class Groups {
   }
 
   #partsOf(name: string): GroupParts {
-    return { ...this.#parts, events: this.#parts.events, admin: this.#admin, table: this.#tableOf(name) };
+    return { ...this.#parts, events: this.#parts.events, admin: this.#admin, lags: this.#lags, table: this.#tableOf(name) };
   }
 
   #tableOf(group: string): GroupTable | undefined {

@@ -5,6 +5,7 @@ import type { GroupKeys, StreamKeys } from "./keys.ts";
 import { wakeKeyOf } from "./group-wake.ts";
 
 const status = groupScript(8, "group-status");
+const count = groupScript(1, "group-count");
 const redrive = groupScript(4, "group-redrive");
 const remove = groupScript(8, "group-remove");
 
@@ -26,9 +27,38 @@ export interface GroupState {
   readonly mode: GroupMode;
   /** Up to where the backlog has what the record has, in that mode. */
   readonly filled: string;
+  /** The newest id of the log. */
+  readonly newest: string;
 }
 
-type StatusReply = [number, string, string, number, number, string, number, string, number, number, number, string, GroupMode, string];
+export interface CountRange {
+  readonly after: string;
+  readonly to: string;
+  readonly limit: number;
+}
+
+export interface CountedPage {
+  readonly entries: number;
+  /** The last that was counted, "" where there was none. */
+  readonly last: string;
+}
+
+type StatusReply = [
+  number,
+  string,
+  string,
+  number,
+  number,
+  string,
+  number,
+  string,
+  number,
+  number,
+  number,
+  string,
+  GroupMode,
+  ...ids: [string, string],
+];
 
 /** The consumer groups of one stream, as those look at them who do not consume. */
 export class GroupAdmin {
@@ -57,21 +87,32 @@ export class GroupAdmin {
     const all = [this.keys.events, ofMode, keys.consumers, keys.again, keys.entries, keys.dead, keys.state, this.keys.groups];
     const reply = (await status.run(this.connection, [...all, name])) as StatusReply | null;
     if (!reply) return undefined;
-    const [pending, firstPending, cursor, lag, length, first, retrying, firstRetrying, dead, lost, consumers, seen, mode, filled] = reply;
+    const [pending, firstPending, cursor, lag, length, first, retrying, firstRetrying, dead, lost, consumers, seen, mode, filled, newest] =
+      reply;
     const lastSeenAt = seen === "" ? undefined : Number(seen);
-    return { pending, firstPending, cursor, lag, length, first, retrying, firstRetrying, dead, lost, consumers, lastSeenAt, mode, filled };
+    return {
+      pending,
+      firstPending,
+      cursor,
+      lag,
+      length,
+      first,
+      retrying,
+      firstRetrying,
+      dead,
+      lost,
+      consumers,
+      lastSeenAt,
+      mode,
+      filled,
+      newest,
+    };
   }
 
-  /** Counts the entries of a log after `cursor`, page by page. */
-  async countAfter(log: string, cursor: string): Promise<number> {
-    let count = 0;
-    for (let from = `(${cursor}`; ;) {
-      const page = await this.connection.client.xrange(log, from, "+", "COUNT", 1_000);
-      count += page.length;
-      const last = page.at(-1);
-      if (page.length < 1_000 || !last) return count;
-      from = `(${last[0]}`;
-    }
+  /** Counts a page of a log's entries behind `after`, up to `to` or "+". */
+  async countPage(log: string, { after, to, limit }: CountRange): Promise<CountedPage & { readonly bytes: number }> {
+    const [entries, last, bytes] = (await count.run(this.connection, [log, after, to, limit])) as [number, string, number];
+    return { entries, last, bytes };
   }
 
   /** The newest dead letters. */

@@ -80,6 +80,7 @@ const append = script(2, "client/eras", "stream-state", "stream-append");
 const page = script(2, "client/eras", "stream-state", "stream-page");
 const history = script(2, "stream-history");
 const keyPage = script(2, "client/eras", "stream-state", "stream-key-page");
+const info = script(1, "stream-info");
 const trim = script(3, "freeing", "client/eras", "stream-state", "stream-trim");
 
 const trimPage = 500;
@@ -137,6 +138,11 @@ export class StreamLog {
       isPlaceThere: isThere === 1,
       eras: eras === "" ? [] : eras.split(" ").map(toEra),
     };
+  }
+
+  async info(): Promise<{ readonly length: number; readonly firstId: string | undefined; readonly lastId: string | undefined }> {
+    const [length, firstId, lastId] = (await info.run(this.connection, [this.keys.events])) as [number, string, string];
+    return { length, firstId: firstId || undefined, lastId: lastId || undefined };
   }
 
   length(): Promise<number> {

@@ -49,6 +49,48 @@ local function is_first_in_line(line_prefix, key, id)
   return not first or first == id
 end
 
+-- The time in the id of an entry, by which `again:order` has it.
+local function time_of(id)
+  return string.match(id, '^%d+')
+end
+
+-- Puts an entry into `again`, due at `due`, or replaces it there.
+local function put_again(place, id, text, due)
+  redis.call('HSET', place.entries, id, text)
+  redis.call('ZADD', place.again, due, id)
+  redis.call('ZADD', place.again .. ':order', time_of(id), id)
+end
+
+-- The earliest entry of `again` behind the id `after`: its id and true; where very many are of one millisecond an id that is not behind any of them, and false.
+local function first_of_again(again, entries, after)
+  local order = again .. ':order'
+  local found
+  for _ = 1, 100 do
+    local page = redis.call('ZRANGE', order, time_of(after), '+inf', 'BYSCORE', 'LIMIT', 0, 100, 'WITHSCORES')
+    local gone = {}
+    for i = 1, #page, 2 do
+      local id = page[i]
+      if found and page[i + 1] ~= found.score then return found.id, true end
+      if is_before(after, id) then
+        if redis.call('HEXISTS', entries, id) == 0 then
+          gone[#gone + 1] = id
+        elseif not found or is_before(id, found.id) then
+          found = { id = id, score = page[i + 1] }
+        end
+      end
+    end
+    if #gone == 0 then
+      if #page < 200 then return found and found.id, true end
+      -- All of a page are of that millisecond, or nearly.
+      local first = time_of(page[1]) .. '-0'
+      return is_before(after, first) and first or after, false
+    end
+    redis.call('ZREM', order, unpack(gone))
+    found = nil
+  end
+  return after, false
+end
+
 -- Moves a pending entry to `again`, due at `due`, or when it is the first of its line; only the first can have begun an attempt. An entry
 -- that is not in the log any more is gone.
 local function move_to_again(place, id, attempts, due)
@@ -56,8 +98,7 @@ local function move_to_again(place, id, attempts, due)
   redis.call('XACK', place.log, place.group, id)
   if not is_there then return false end
   local is_first = is_first_in_line(place.line_prefix, key, id)
-  redis.call('HSET', place.entries, id, again_text(is_first and attempts or 0, '', key, data))
-  redis.call('ZADD', place.again, is_first and due or 'inf', id)
+  put_again(place, id, again_text(is_first and attempts or 0, '', key, data), is_first and due or 'inf')
   return true
 end
 
@@ -79,6 +120,7 @@ local function remove_ended(place, id, consumer)
   if by ~= '' and by ~= consumer then return 'taken' end
   redis.call('HDEL', place.entries, id)
   redis.call('ZREM', place.again, id)
+  redis.call('ZREM', place.again .. ':order', id)
   return 'ended'
 end
 

@@ -22,8 +22,7 @@ if has_letter and end_of_it ~= 'ended' then redis.call('LPOP', KEYS[5]) end
 if end_of_it ~= 'taken' then
   if ARGV[6] == 'retry' and end_of_it == 'ended' and text then
     local _, _, rest = again_parts(text)
-    redis.call('HSET', place.entries, id, again_head(tonumber(ARGV[7]), '') .. rest)
-    redis.call('ZADD', place.again, now + ARGV[8], id)
+    put_again(place, id, again_head(tonumber(ARGV[7]), '') .. rest, now + ARGV[8])
   else
     release_line(place, key, id, now)
   end

@@ -4,13 +4,13 @@
 -- ARGV  1 group  2 the floor that is known: what is handed out again of below is there once more
 -- RETURNS  { an id, 1 when everything up to it and it itself is finished, 0 when it itself is not }, or nil when that cannot be said
 
-if redis.call('ZCARD', KEYS[2]) > 10000 then return false end
+-- Without an order, as one that an older version has left, it cannot be said what is the earliest.
+if redis.call('ZCARD', KEYS[2] .. ':order') < redis.call('HLEN', KEYS[3]) then return false end
 local summary = redis.pcall('XPENDING', KEYS[1], ARGV[1])
 if summary.err then return false end
 local first = summary[2]
-for _, id in ipairs(redis.call('HKEYS', KEYS[3])) do
-  if is_before(ARGV[2], id) and (not first or is_before(id, first)) then first = id end
-end
+local again = first_of_again(KEYS[2], KEYS[3], ARGV[2])
+if again and (not first or is_before(again, first)) then first = again end
 if first then return { first, 0 } end
 for _, reply in ipairs(redis.call('XINFO', 'GROUPS', KEYS[1])) do
   local info = {}

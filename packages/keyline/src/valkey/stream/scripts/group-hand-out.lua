@@ -25,8 +25,7 @@ for i = 3, #ARGV, 3 do
   if not is_under_way and not is_before(handed_out, id) then
     local line = ARGV[2] ~= '' and key and ARGV[2] .. key
     local is_first = not line or redis.call('LINDEX', line, 0) == id or redis.call('RPUSH', line, id) == 1
-    redis.call('HSET', KEYS[5], id, again_text(0, '', key, ARGV[i + 2]))
-    redis.call('ZADD', KEYS[4], is_first and now or 'inf', id)
+    put_again({ again = KEYS[4], entries = KEYS[5] }, id, again_text(0, '', key, ARGV[i + 2]), is_first and now or 'inf')
     moved = moved + 1
   end
 end

@@ -22,5 +22,5 @@ for i = 1, 2 do
   end
 end
 if redis.pcall('XGROUP', 'DESTROY', KEYS[1], ARGV[1]) == 1 then existed = 1 end
-redis.call('DEL', KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6], KEYS[7])
+redis.call('DEL', KEYS[2], KEYS[3], KEYS[4], KEYS[4] .. ':order', KEYS[5], KEYS[6], KEYS[7])
 return existed

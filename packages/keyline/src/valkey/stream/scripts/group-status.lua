@@ -4,7 +4,7 @@
 -- ARGV  1 group
 -- RETURNS  nil when there is no such group, else { pending on the log, the first of them or '', its cursor, the lag as the server knows it or
 --       -1, length of the log, its first id or '', entries in again, the earliest of them or '', dead letters, lost, consumers whose lease goes
---       on, when it was last seen or '', the mode, up to where the backlog was filled or '' }
+--       on, when it was last seen or '', the mode, up to where the backlog was filled or '', the newest id of the log }
 
 local group = {}
 local groups = redis.pcall('XINFO', 'GROUPS', KEYS[2])
@@ -18,14 +18,12 @@ if not group.name and not seen then return false end
 
 local first_pending, first_again, first = '', '', ''
 if group.pending and group.pending > 0 then first_pending = redis.call('XPENDING', KEYS[2], ARGV[1])[2] end
-for _, id in ipairs(redis.call('HKEYS', KEYS[5])) do
-  if first_again == '' or is_before(id, first_again) then first_again = id end
-end
+first_again = first_of_again(KEYS[4], KEYS[5], '0-0') or ''
 local oldest = redis.call('XRANGE', KEYS[2], '-', '+', 'COUNT', 1)[1]
 if oldest then first = oldest[1] end
 local state = redis.call('HMGET', KEYS[7], 'lost', 'mode', 'filled', 'cursor')
 return {
   group.pending or 0, first_pending, group['last-delivered-id'] or '0-0', group.lag or -1, redis.call('XLEN', KEYS[2]), first,
   redis.call('ZCARD', KEYS[4]), first_again, redis.call('LLEN', KEYS[6]), tonumber(state[1] or '0'),
-  redis.call('ZCOUNT', KEYS[3], '(' .. string.format('%.0f', now_ms()), '+inf'), seen or '', state[2] or '', state[3] or state[4] or ''
+  redis.call('ZCOUNT', KEYS[3], '(' .. string.format('%.0f', now_ms()), '+inf'), seen or '', state[2] or '', state[3] or state[4] or '', newest_id(KEYS[2])
 }

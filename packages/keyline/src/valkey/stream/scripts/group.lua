@@ -6,7 +6,8 @@
 --
 --   pending list of the group on the log    it is delivered for the first time
 --   again                                   everything else: it waits for its next attempt, or runs it, or waits in its line. The score is when it
---                                           is due; while it runs, the end of the lease of the consumer that runs it; "inf" in a line
+--                                           is due; while it runs, the end of the lease of the consumer that runs it; "inf" in a line. The same ids are in
+--                                           `again:entries` with their texts, and in `again:order` by the time in them
 --
 -- An entry is in one of the two, and every script moves it from one to the other in one step. The log is the stream's entries, or the
 -- group's backlog: both have the group as a native one.
