@@ -1,6 +1,7 @@
 import { isLent } from "../postgres/client/lent-client.ts";
 import type { Door } from "../runtime/door.ts";
 import { KeylineError, toError } from "../runtime/errors.ts";
+import { lengthOf, type Seam } from "../runtime/probe.ts";
 import type { Sighting } from "../valkey/directory/sightings.ts";
 import type { Appended, OutgoingEntry } from "../valkey/stream/stream-log.ts";
 import type { Appender } from "./appender.ts";
@@ -17,6 +18,7 @@ export interface AppendsParts {
   /** Only on a transactional stream. */
   readonly transactionalAppender: TransactionalAppender | undefined;
   readonly door: Door;
+  readonly seam: Seam;
 }
 
 type Within = Pick<TransactionalAppendOptions, "tx">;
@@ -34,18 +36,31 @@ export class Appends {
   }
 
   append(event: unknown, options: TransactionalAppendOptions = noOptions): Promise<AppendResult> {
+    const { probe } = this.#parts.seam;
+    if (!probe) return this.#append(event, options, undefined);
+    return probe.send({ place: this.#stream, count: undefined }, (trace) => this.#append(event, options, trace));
+  }
+
+  appendMany(events: readonly unknown[], options: Within = noOptions): Promise<AppendResult[]> {
+    const { probe } = this.#parts.seam;
+    if (!probe) return this.#appendMany(events, options, undefined);
+    return probe.send({ place: this.#stream, count: lengthOf(events) }, (trace) => this.#appendMany(events, options, trace));
+  }
+
+  #append(event: unknown, options: TransactionalAppendOptions, trace: string | undefined): Promise<AppendResult> {
     try {
       const { door } = this.#parts;
       if (options.tx === undefined || !isLent(options.tx)) door.check();
       if (options !== noOptions) checkAppendOptions(options);
       const checked = checkEvent(this.#parts.rules, event);
-      return checked instanceof Promise ? door.follow(this.#appendSoon(checked, options)) : this.#appendChecked(checked, options);
+      if (checked instanceof Promise) return door.follow(this.#appendSoon(checked, options, trace));
+      return this.#appendChecked(checked, options, trace);
     } catch (error) {
       return Promise.reject(toError(error));
     }
   }
 
-  appendMany(events: readonly unknown[], options: Within = noOptions): Promise<AppendResult[]> {
+  #appendMany(events: readonly unknown[], options: Within, trace: string | undefined): Promise<AppendResult[]> {
     try {
       const { door } = this.#parts;
       if (options.tx === undefined || !isLent(options.tx)) door.check();
@@ -53,33 +68,41 @@ export class Appends {
       if ("idempotencyKey" in options)
         throw new KeylineError("INVALID_OPTION", "appendMany takes no idempotencyKey: a key is for one event");
       const checked = events.map((event) => checkEvent(this.#parts.rules, event));
-      if (checked.every((event): event is CheckedEvent => !(event instanceof Promise))) return this.#sendMany(checked, options);
-      return door.follow(this.#sendManySoon(checked, options));
+      if (checked.every((event): event is CheckedEvent => !(event instanceof Promise))) return this.#sendMany(checked, options, trace);
+      return door.follow(this.#sendManySoon(checked, options, trace));
     } catch (error) {
       return Promise.reject(toError(error));
     }
   }
 
-  async #appendSoon(event: Promise<CheckedEvent>, options: TransactionalAppendOptions): Promise<AppendResult> {
-    return this.#appendChecked(await event, options);
+  async #appendSoon(event: Promise<CheckedEvent>, options: TransactionalAppendOptions, trace: string | undefined): Promise<AppendResult> {
+    return this.#appendChecked(await event, options, trace);
   }
 
-  async #appendChecked(event: CheckedEvent, { idempotencyKey, tx }: TransactionalAppendOptions): Promise<AppendResult> {
+  async #appendChecked(
+    event: CheckedEvent,
+    { idempotencyKey, tx }: TransactionalAppendOptions,
+    trace: string | undefined,
+  ): Promise<AppendResult> {
     const once = idempotencyKey === undefined ? undefined : { key: idempotencyKey, windowMs: this.#parts.policy.idempotencyWindowMs };
-    const [result] = await this.#send([{ ...event, once }], { tx });
+    const [result] = await this.#send([trace === undefined ? { ...event, once } : { ...event, once, trace }], { tx });
     if (!result) throw new Error("an append was not answered");
     return result;
   }
 
-  async #sendManySoon(events: readonly (CheckedEvent | Promise<CheckedEvent>)[], options: Within): Promise<AppendResult[]> {
-    return this.#sendMany(await Promise.all(events.map(async (event) => event)), options);
+  async #sendManySoon(
+    events: readonly (CheckedEvent | Promise<CheckedEvent>)[],
+    options: Within,
+    trace: string | undefined,
+  ): Promise<AppendResult[]> {
+    return this.#sendMany(await Promise.all(events.map(async (event) => event)), options, trace);
   }
 
-  async #sendMany(events: readonly CheckedEvent[], options: Within): Promise<AppendResult[]> {
+  async #sendMany(events: readonly CheckedEvent[], options: Within, trace: string | undefined): Promise<AppendResult[]> {
     return events.length === 0
       ? []
       : this.#send(
-          events.map((event) => ({ ...event, once: undefined })),
+          events.map((event) => (trace === undefined ? { ...event, once: undefined } : { ...event, once: undefined, trace })),
           options,
         );
   }

@@ -68,7 +68,7 @@ interface Made {
 
 /** What a stream of that name does its work with. Throws POSTGRES_REQUIRED. */
 export function createParts(name: string, { options, policy, isServed }: Made, shared: SharedParts): StreamParts {
-  const { prefix, commands, logger, tails, door, rehearsal } = shared.setup;
+  const { prefix, commands, logger, tails, door, seam, rehearsal } = shared.setup;
   const keys = new StreamKeys(prefix, name);
   if (isServed) shared.keys.set(name, keys);
   const log = new StreamLog(commands, keys, shared.run);
@@ -110,7 +110,7 @@ export function createParts(name: string, { options, policy, isServed }: Made, s
     rehearsal,
     logger,
     door,
-    seam: shared.setup.seam,
+    seam,
   });
   shared.groups.add(groups);
   return {
@@ -151,6 +151,7 @@ export function createParts(name: string, { options, policy, isServed }: Made, s
         record: table,
         connection: commands,
         logger,
+        seam,
         onStopped: () => {
           shared.projections.delete(running);
           release();
@@ -162,6 +163,7 @@ export function createParts(name: string, { options, policy, isServed }: Made, s
       return running;
     },
     door,
+    seam,
   };
 }
 

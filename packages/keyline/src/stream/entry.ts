@@ -18,4 +18,6 @@ export interface RawEntry {
   readonly key: string | undefined;
   /** The field `data`, as JSON; undefined where a foreign writer left it out. */
   readonly data: string | undefined;
+  /** Of whoever appended it, where it came with one. */
+  readonly trace?: string | undefined;
 }

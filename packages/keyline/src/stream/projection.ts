@@ -14,6 +14,7 @@ import type { ProjectionPlace, ProjectionTable } from "../postgres/event/project
 import { clearTimeout, setTimeout } from "../runtime/clock.ts";
 import { Emitter } from "../runtime/emitter.ts";
 import { KeylineError, toError } from "../runtime/errors.ts";
+import type { Seam } from "../runtime/probe.ts";
 import type { Logger } from "../runtime/logger.ts";
 import { delay, Notice, retryDelay } from "../runtime/waiting.ts";
 import type { ValkeyConnection } from "../valkey/client/connection.ts";
@@ -32,6 +33,7 @@ import {
   type ProjectOptions,
   type RebuildOptions,
 } from "./projection-options.ts";
+import { projectPage } from "./projected.ts";
 import { ProjectionReader } from "./projection-reader.ts";
 import type { Reading } from "./reading.ts";
 import { TailWait } from "./tail-wait.ts";
@@ -48,6 +50,7 @@ export interface ProjectionParts<Data> {
   readonly record: EventTable | undefined;
   readonly connection: ValkeyConnection;
   readonly logger: Logger;
+  readonly seam: Seam;
   onStopped(): void;
 }
 
@@ -202,7 +205,9 @@ export class Projection<Data> {
     }, timeoutMs);
     const next = { position, entries: place.entries + raws.length };
     try {
-      const work = (tx: Transaction): Promise<void> => (entries.length > 0 ? this.#handler(tx, entries) : Promise.resolve());
+      const projected = { stream: this.#parts.stream, projection: name, page: raws };
+      const work = (tx: Transaction): Promise<void> =>
+        entries.length > 0 ? projectPage(this.#parts.seam, projected, () => this.#handler(tx, entries)) : Promise.resolve();
       const isOurs = await table.advance(place.position, next, work, overdue.signal);
       this.#place = isOurs ? next : undefined;
       if (!isOurs) return await this.#awaitTurn(place, signal);

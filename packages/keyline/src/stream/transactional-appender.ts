@@ -164,7 +164,7 @@ export class TransactionalAppender {
     const { outlet, relay, table, noteAppended } = this.#parts;
     noteAppended(entries.length);
     if (others > 0 || !outlet.isOpen) return relay.lookSoon(table.stream);
-    const events = entries.map(({ dataJson, key }, index) => ({ id: ids[index] ?? "", key, data: dataJson }));
+    const events = entries.map(({ dataJson, key, trace }, index) => ({ id: ids[index] ?? "", key, data: dataJson, trace }));
     void outlet.append(before, events).then(
       (end) => end !== ids.at(-1) && relay.lookSoon(table.stream),
       () => relay.lookSoon(table.stream),

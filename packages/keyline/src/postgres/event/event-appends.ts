@@ -7,6 +7,8 @@ import { toEventId } from "./event-position.ts";
 export interface NewEvent {
   readonly dataJson: string;
   readonly key: string | undefined;
+  /** Of whoever appends it. */
+  readonly trace?: string | undefined;
 }
 
 export interface Once {
@@ -31,6 +33,18 @@ const appendOnce: Statement = {
   name: "keyline-append-event-once",
   text: "SELECT known, before::text, placed, first::text FROM keyline.append_event_once($1, $2, $3, $4, $5)",
 };
+/** Where some of them have a trace. */
+const appendTraced: Statement = {
+  name: "keyline-append-traced-events",
+  text: "SELECT before::text, placed, first::text FROM keyline.append_events($1, $2, $3, $4)",
+};
+const appendTracedOnce: Statement = {
+  name: "keyline-append-traced-event-once",
+  text: "SELECT known, before::text, placed, first::text FROM keyline.append_event_once($1, $2, $3, $4, $5, $6)",
+};
+const insertTracedWithin = `INSERT INTO keyline.event (stream, key, data, row_id, trace)
+  SELECT $1, key, data, row_id, trace FROM unnest($2::text[], $3::text[], $4::text[], $5::text[]) AS new (data, key, row_id, trace)
+  RETURNING pg_current_xact_id()::text AS xid`;
 const insertWithin = `INSERT INTO keyline.event (stream, key, data, row_id)
   SELECT $1, key, data, row_id FROM unnest($2::text[], $3::text[], $4::text[]) AS new (data, key, row_id)
   RETURNING pg_current_xact_id()::text AS xid`;
@@ -48,16 +62,21 @@ export class EventAppends {
 
   /** Appends events in a transaction of their own. */
   async append(events: readonly NewEvent[]): Promise<Placed> {
-    const values = [this.#stream, events.map((event) => event.dataJson), events.map((event) => event.key ?? null)];
-    const [row] = await this.#database.query<{ before: string; placed: number; first: string }>(append, values);
+    const traces = tracesOf(events);
+    const values = [this.#stream, events.map((event) => event.dataJson), events.map((event) => event.key ?? null), ...traces];
+    const statement = traces.length > 0 ? appendTraced : append;
+    const [row] = await this.#database.query<{ before: string; placed: number; first: string }>(statement, values);
     if (!row) throw new Error("append_events returned nothing");
     return { before: toEventId(row.before), others: row.placed, ids: idsFrom(row.first, events.length) };
   }
 
   /** The same for one event, unless its idempotency key is known: then the id of the event that has it. */
-  async appendOnce({ dataJson, key }: NewEvent, once: Once): Promise<Placed | string> {
-    const values = [this.#stream, dataJson, key ?? null, once.key, once.windowMs];
-    const [row] = await this.#database.query<{ known: string | null; before: string; placed: number; first: string }>(appendOnce, values);
+  async appendOnce({ dataJson, key, trace }: NewEvent, once: Once): Promise<Placed | string> {
+    const values = [this.#stream, dataJson, key ?? null, once.key, once.windowMs, ...(trace === undefined ? [] : [trace])];
+    const [row] = await this.#database.query<{ known: string | null; before: string; placed: number; first: string }>(
+      trace === undefined ? appendOnce : appendTracedOnce,
+      values,
+    );
     if (!row) throw new Error("append_event_once returned nothing");
     return row.known ?? { before: toEventId(row.before), others: row.placed, ids: idsFrom(row.first, 1) };
   }
@@ -70,7 +89,8 @@ export class EventAppends {
       events.map((event) => event.key ?? null),
       events.map((event) => event.rowId),
     ];
-    const rows = await queryWithin(tx, insertWithin, values);
+    const traces = tracesOf(events);
+    const rows = await queryWithin(tx, traces.length > 0 ? insertTracedWithin : insertWithin, [...values, ...traces]);
     return (rows as { xid: string }[])[0]?.xid ?? "";
   }
 
@@ -79,6 +99,11 @@ export class EventAppends {
     const rows = await queryWithin(tx, claimOnce, [this.#stream, once.key, rowId, once.windowMs]);
     return (rows as { known: string | null }[])[0]?.known ?? undefined;
   }
+}
+
+/** A list of them, where some have one. */
+function tracesOf(events: readonly NewEvent[]): (string | null)[][] {
+  return events.some(({ trace }) => trace !== undefined) ? [events.map(({ trace }) => trace ?? null)] : [];
 }
 
 function idsFrom(first: string, length: number): string[] {

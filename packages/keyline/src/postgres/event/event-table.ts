@@ -7,6 +7,8 @@ export interface EventRow {
   readonly id: string;
   readonly key: string | undefined;
   readonly data: string;
+  /** Of whoever appended it. */
+  readonly trace?: string | undefined;
 }
 
 export interface EventRange {
@@ -30,6 +32,7 @@ interface Row {
   readonly id: string;
   readonly key: string | null;
   readonly data: string;
+  readonly trace?: string | null;
 }
 
 const place: Statement = { name: "keyline-place-events", text: "SELECT placed, last::text FROM keyline.place_committed($1, $2)" };
@@ -38,14 +41,14 @@ const rangeBackwards: Statement = { name: "keyline-read-events-backwards", text:
 // One row at least, for `is_known`: without an id where nothing comes behind.
 const behind: Statement = {
   name: "keyline-read-events-behind",
-  text: `SELECT is_known, page.id, page.key, page.data FROM (
+  text: `SELECT is_known, page.id, page.key, page.data, page.trace FROM (
       SELECT $2::bigint <= coalesce((SELECT dropped_position FROM keyline.stream WHERE name = $1), 0)
         OR EXISTS (SELECT FROM keyline.event WHERE stream = $1 AND position = $2) AS is_known
     ) AS place LEFT JOIN LATERAL (${pageOf("position")}) AS page ON true`,
 };
 const readCommitted: Statement = {
   name: "keyline-read-committed-events",
-  text: "SELECT id, key, data FROM keyline.read_committed_events($1, $2, $3, $4, $6, $5)",
+  text: "SELECT id, key, data, trace FROM keyline.read_committed_events($1, $2, $3, $4, $6, $5)",
 };
 const beginBehind: Statement = {
   name: "keyline-begin-behind",
@@ -66,7 +69,7 @@ const keyRange: Statement = { name: "keyline-read-key-range", text: keyRangeBy("
 const keyRangeBackwards: Statement = { name: "keyline-read-key-range-backwards", text: keyRangeBy("position DESC") };
 const find: Statement = {
   name: "keyline-find-events",
-  text: `SELECT ${eventId} AS id, key, data FROM keyline.event WHERE stream = $1 AND position = ANY($2::bigint[])`,
+  text: `SELECT ${eventId} AS id, key, data, trace FROM keyline.event WHERE stream = $1 AND position = ANY($2::bigint[])`,
 };
 const findRow: Statement = {
   name: "keyline-find-event-row",
@@ -216,9 +219,9 @@ const mostEvents = 0x7fffffff;
 
 /** SQL: a page of a stream's events behind $2 and up to $3, at most $4, that ends with the one that makes it larger than $5 bytes. */
 function pageOf(order: string): string {
-  return `SELECT ${eventId} AS id, key, data FROM (
+  return `SELECT ${eventId} AS id, key, data, trace FROM (
       SELECT *, sum(octet_length(data)) OVER (ORDER BY ${order} ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS size_before FROM (
-        SELECT position, key, data FROM keyline.event WHERE stream = $1 AND position > $2 AND position <= $3 ORDER BY ${order} LIMIT $4
+        SELECT position, key, data, trace FROM keyline.event WHERE stream = $1 AND position > $2 AND position <= $3 ORDER BY ${order} LIMIT $4
       ) AS found
     ) AS page WHERE size_before IS NULL OR size_before < $5 ORDER BY ${order}`;
 }
@@ -229,5 +232,5 @@ function keyRangeBy(order: string): string {
 }
 
 function toEventRows(rows: readonly Row[]): EventRow[] {
-  return rows.map(({ id, key, data }) => ({ id, key: key ?? undefined, data }));
+  return rows.map(({ id, key, data, trace }) => ({ id, key: key ?? undefined, data, trace: trace ?? undefined }));
 }

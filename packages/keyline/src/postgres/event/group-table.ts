@@ -12,14 +12,17 @@ export interface DeadEvent {
   readonly key: string | undefined;
   /** As JSON; undefined where retention dropped the event. */
   readonly data: string | undefined;
+  /** Of whoever appended it, where it is to be handed out again. */
+  readonly trace?: string | undefined;
   readonly reason: string;
   readonly attempts: number;
   readonly at: number;
 }
 
-interface DeadRow extends Omit<DeadEvent, "key" | "data"> {
+interface DeadRow extends Omit<DeadEvent, "key" | "data" | "trace"> {
   readonly key: string | null;
   readonly data: string | null;
+  readonly trace?: string | null;
 }
 
 const begin: Statement = {
@@ -77,7 +80,7 @@ const listDead: Statement = {
 };
 const listRedriven: Statement = {
   name: "keyline-list-redriven",
-  text: `${letters} AND redriven AND settled.position > $4 ORDER BY settled.position LIMIT $3`,
+  text: `${letters.replace("event.data,", "event.data, event.trace,")} AND redriven AND settled.position > $4 ORDER BY settled.position LIMIT $3`,
 };
 const countDead: Statement = {
   name: "keyline-count-dead-events",
@@ -200,7 +203,10 @@ export class GroupTable implements Claims {
 
   /** Dead letters that are to be handed out again, oldest first. */
   async listRedriven(after: string, limit: number): Promise<DeadEvent[]> {
-    return (await this.database.query<DeadRow>(listRedriven, [...this.#names, limit, toPosition(after)])).map(toDeadEvent);
+    return (await this.database.query<DeadRow>(listRedriven, [...this.#names, limit, toPosition(after)])).map((row) => ({
+      ...toDeadEvent(row),
+      trace: row.trace ?? undefined,
+    }));
   }
 
   async remove(): Promise<void> {
@@ -224,6 +230,6 @@ export function isUnknownGroup(error: unknown): boolean {
   return error instanceof Error && "code" in error && error.code === "P0002";
 }
 
-function toDeadEvent(row: DeadRow): DeadEvent {
+function toDeadEvent({ trace: _, ...row }: DeadRow): DeadEvent {
   return { ...row, key: row.key ?? undefined, data: row.data ?? undefined };
 }

@@ -16,10 +16,10 @@ export interface GroupDeadLetter {
 
 /** A dead letter as a plain stream keeps it on Valkey. */
 export function letterOf(
-  { id, key, data }: HeldEntry<unknown>,
+  { id, key, data, trace }: HeldEntry<unknown>,
   { error, attempts }: { readonly error: Error; readonly attempts: number },
 ): string {
-  return JSON.stringify({ id, key, data, reason: describeError(error), attempts, at: Date.now() });
+  return JSON.stringify({ id, key, data, trace, reason: describeError(error), attempts, at: Date.now() });
 }
 
 /** Reads it; undefined for a text that is none, which somebody else put there. */

@@ -36,7 +36,7 @@ export interface Turn {
 export type GroupMode = "" | "backlog";
 
 type TurnReply = [EndOfEntry[], stoppedBy: string, nextDueMs: number, Taken[], wokenUpTo: string];
-type Taken = [id: string, text: string] | [id: string, key: string | null, data: string | null];
+type Taken = [id: string, text: string] | [id: string, key: string | null, data: string | null, trace?: string];
 
 const turn = groupScript(5, "group-turn");
 const fail = groupScript(5, "group-fail");
@@ -117,8 +117,8 @@ export class GroupLog {
     const reply = await this.connection.client.sendCommand(new WrittenCommand("xreadgroup", routing, wire));
     const entries = (reply as [key: string, entries: WireEntry[]][] | null)?.[0]?.[1] ?? [];
     return entries.map((entry) => {
-      const { id, key, data } = toKeptEntry(entry);
-      return { id, key, data, attempt: 1, isAgain: false };
+      const { id, key, data, trace } = toKeptEntry(entry);
+      return { id, key, data, trace, attempt: 1, isAgain: false };
     });
   }
 
@@ -184,12 +184,20 @@ export class GroupLog {
   }
 }
 
+/** An entry as `again` has it. */
+interface Kept {
+  readonly attempts: number;
+  readonly key?: string;
+  readonly data?: string;
+  readonly trace?: string;
+}
+
 function toHanded(taken: Taken): HandedEntry {
   if (taken.length === 2) {
     const [id, text] = taken;
-    const { attempts, key, data } = JSON.parse(text) as { readonly attempts: number; readonly key?: string; readonly data?: string };
-    return { id, key, data, attempt: attempts, isAgain: true };
+    const { attempts, key, data, trace } = JSON.parse(text) as Kept;
+    return { id, key, data, trace, attempt: attempts, isAgain: true };
   }
-  const [id, key, data] = taken;
-  return { id, key: key ?? undefined, data: data ?? undefined, attempt: 1, isAgain: false };
+  const [id, key, data, trace] = taken;
+  return { id, key: key ?? undefined, data: data ?? undefined, trace, attempt: 1, isAgain: false };
 }

@@ -7,6 +7,7 @@ interface RecordedEntry {
   readonly id: string;
   readonly key: string | undefined;
   readonly data: string | undefined;
+  readonly trace?: string | undefined;
 }
 
 const floor = groupScript(3, "group-floor");
@@ -36,7 +37,7 @@ export class GroupRecordLog {
     most: number,
   ): Promise<{ readonly last: string; readonly room: number; readonly hasReached: boolean } | undefined> {
     const { name, keys, connection } = this.#log;
-    const values = [keys.backlog, keys.state, keys.stream.state, name, after, most, ...entries.flatMap(valuesOf)];
+    const values = [keys.backlog, keys.state, keys.stream.state, name, after, most, ...valuesOf(entries)];
     const reply = (await fill.run(connection, values)) as [string, number, number] | null;
     return reply ? { last: reply[0], room: reply[1], hasReached: reply[2] === 1 } : undefined;
   }
@@ -64,10 +65,17 @@ export class GroupRecordLog {
     const { name, keys, connection, linePrefix } = this.#log;
     const { stream, backlog, state, again } = keys;
     const all = [stream.events, backlog, state, again, keys.entries, wakeKeyOf(stream)];
-    return (await handOut.run(connection, [...all, name, linePrefix, ...entries.flatMap(valuesOf)])) as number;
+    return (await handOut.run(connection, [...all, name, linePrefix, ...valuesOf(entries)])) as number;
   }
 }
 
-function valuesOf({ id, key, data }: RecordedEntry): string[] {
-  return [id, key ?? "", data ?? "null"];
+/** How many values each has, and these. */
+function valuesOf(entries: readonly RecordedEntry[]): (string | number)[] {
+  const isTraced = entries.some(({ trace }) => trace !== undefined);
+  const values: (string | number)[] = [isTraced ? 4 : 3];
+  for (const { id, key = "", data = "null", trace = "" } of entries) {
+    values.push(id, key, data);
+    if (isTraced) values.push(trace);
+  }
+  return values;
 }

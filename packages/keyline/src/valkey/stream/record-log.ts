@@ -37,18 +37,22 @@ export class RecordLog {
 
   /** Where the stream ends. Where it is not there it begins behind `beginAfter`, if that is given. */
   async end(beginAfter = ""): Promise<RecordEnd> {
-    return this.#run(["", beginAfter, this.#keys.groupPrefix, ""]);
+    return this.#run(["", beginAfter, this.#keys.groupPrefix, "", 3]);
   }
 
   /** Takes the stream away if it ends with `unknown`, which the record does not have: of its events up to there, `known` is the newest. */
   async disown(unknown: string, known: string): Promise<RecordEnd> {
-    return this.#run([known, "", this.#keys.groupPrefix, unknown]);
+    return this.#run([known, "", this.#keys.groupPrefix, unknown, 3]);
   }
 
   /** Appends those of the events that are not there yet, unless there would be a hole after `before`, the event before the first of them. */
   async append(before: string, events: readonly KeptEntry[]): Promise<RecordEnd> {
-    const values = [before, "", this.#keys.groupPrefix, ""];
-    for (const { id, key = "", data = "" } of events) values.push(id, key, data);
+    const isTraced = events.some(({ trace }) => trace !== undefined);
+    const values: (string | number)[] = [before, "", this.#keys.groupPrefix, "", isTraced ? 4 : 3];
+    for (const { id, key = "", data = "", trace = "" } of events) {
+      values.push(id, key, data);
+      if (isTraced) values.push(trace);
+    }
     return this.#run(values);
   }
 
@@ -59,7 +63,7 @@ export class RecordLog {
     return dropped === trimPage;
   }
 
-  async #run(values: readonly string[]): Promise<RecordEnd> {
+  async #run(values: readonly (string | number)[]): Promise<RecordEnd> {
     const { events, state, foreign } = this.#keys;
     const reply = await this.#ordered.run(append, [events, state, foreign, ...values]);
     const [last, moved, wasUnknown] = reply as [string, number, number];

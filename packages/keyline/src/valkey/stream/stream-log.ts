@@ -11,6 +11,8 @@ export interface OutgoingEntry {
   readonly dataJson: string;
   readonly key: string | undefined;
   readonly once: { readonly key: string; readonly windowMs: number } | undefined;
+  /** Where somebody wants to know of it: runtime/probe.ts. */
+  readonly trace?: string | undefined;
 }
 
 export interface Appended {
@@ -25,6 +27,8 @@ export interface KeptEntry {
   readonly key: string | undefined;
   /** The field `data`; undefined where a foreign writer left it out. */
   readonly data: string | undefined;
+  /** The field `trace`, where there is one. */
+  readonly trace?: string | undefined;
 }
 
 /** A page of entries, and what a reader's place in the stream is judged by; see stream-state.lua. */
@@ -105,14 +109,15 @@ export class StreamLog {
   /** Appends entries in one step, in this order. */
   async append(entries: readonly OutgoingEntry[]): Promise<Appended[]> {
     const { events, state } = this.keys;
-    const width = entries.some((entry) => entry.once) ? 4 : entries.some((entry) => entry.key !== undefined) ? 2 : 1;
+    const width = widthOf(entries);
     const { connects } = this.#run;
     const server = this.#toldOf === connects ? "" : this.#run.known || "?";
     const values: (string | number)[] = [events, state, this.keys.historyOf(""), this.keys.once(""), server, width];
-    for (const { dataJson, key = "", once } of entries) {
+    for (const { dataJson, key = "", once, trace = "" } of entries) {
       values.push(dataJson);
       if (width > 1) values.push(key);
-      if (width === 4) values.push(once?.key ?? "", once?.windowMs ?? 0);
+      if (width > 2) values.push(once?.key ?? "", once?.windowMs ?? 0);
+      if (width > 4) values.push(trace);
     }
     const ids = (await this.#ordered.run(append, values)) as string[];
     this.#toldOf = connects;
@@ -174,6 +179,16 @@ export class StreamLog {
   }
 }
 
+function widthOf(entries: readonly OutgoingEntry[]): 1 | 2 | 4 | 5 {
+  let width: 1 | 2 | 4 = 1;
+  for (const { key, once, trace } of entries) {
+    if (trace !== undefined) return 5;
+    if (once) width = 4;
+    else if (key !== undefined && width === 1) width = 2;
+  }
+  return width;
+}
+
 type PageReply = [
   epoch: string,
   began: string,
@@ -198,9 +213,11 @@ export type WireEntry = [id: string, fields: string[] | null];
 export function toKeptEntry([id, fields]: WireEntry): KeptEntry {
   let data: string | undefined;
   let key: string | undefined;
+  let trace: string | undefined;
   for (let index = 0; fields && index < fields.length; index += 2) {
     if (fields[index] === "data") data = fields[index + 1];
     else if (fields[index] === "key") key = fields[index + 1];
+    else if (fields[index] === "trace") trace = fields[index + 1];
   }
-  return { id, data, key };
+  return { id, data, key, trace };
 }

@@ -18,24 +18,25 @@ local function again_key(text)
   return quoted and cjson.decode('[' .. quoted .. ']')[1]
 end
 
-local function again_text(attempts, by, key, data)
+local function again_text(attempts, by, key, data, trace)
   local text = again_head(attempts, by)
   if key then text = text .. ',"key":' .. cjson.encode(key) end
   if data then text = text .. ',"data":' .. cjson.encode(data) end
+  if trace then text = text .. ',"trace":' .. cjson.encode(trace) end
   return text .. '}'
 end
 
--- The key and the data among the fields of an entry.
+-- The key, the data and the trace among the fields of an entry.
 local function key_and_data(fields)
-  local key, data
+  local key, data, trace
   for i = 1, #fields, 2 do
-    if fields[i] == 'key' then key = fields[i + 1] elseif fields[i] == 'data' then data = fields[i + 1] end
+    if fields[i] == 'key' then key = fields[i + 1] elseif fields[i] == 'data' then data = fields[i + 1] elseif fields[i] == 'trace' then trace = fields[i + 1] end
   end
   if key == '' then key = nil end
-  return key, data
+  return key, data, trace
 end
 
--- Whether the entry is in the log, its key and its data.
+-- Whether the entry is in the log, its key, its data and its trace.
 local function read_entry(log, id)
   local entry = redis.call('XRANGE', log, id, id)[1]
   if not entry then return false end
@@ -94,11 +95,11 @@ end
 -- Moves a pending entry to `again`, due at `due`, or when it is the first of its line; only the first can have begun an attempt. An entry
 -- that is not in the log any more is gone.
 local function move_to_again(place, id, attempts, due)
-  local is_there, key, data = read_entry(place.log, id)
+  local is_there, key, data, trace = read_entry(place.log, id)
   redis.call('XACK', place.log, place.group, id)
   if not is_there then return false end
   local is_first = is_first_in_line(place.line_prefix, key, id)
-  put_again(place, id, again_text(is_first and attempts or 0, '', key, data), is_first and due or 'inf')
+  put_again(place, id, again_text(is_first and attempts or 0, '', key, data, trace), is_first and due or 'inf')
   return true
 end
 
@@ -143,8 +144,8 @@ local function advance_line(place, key, id)
       return first, text
     end
     if redis.call('XPENDING', place.log, place.group, first, first, 1)[1] then
-      local is_there, its_key, data = read_entry(place.log, first)
-      if is_there then return first, nil, its_key, data end
+      local is_there, its_key, data, trace = read_entry(place.log, first)
+      if is_there then return first, nil, its_key, data, trace end
       redis.call('XACK', place.log, place.group, first)
     end
     -- It was trimmed or deleted while it waited.

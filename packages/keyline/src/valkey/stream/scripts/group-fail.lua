@@ -11,8 +11,8 @@ local key = ARGV[5] ~= '' and ARGV[5] or nil
 local now = now_ms()
 local text = redis.call('HGET', place.entries, id)
 if not text and ARGV[6] == 'retry' and redis.call('XPENDING', place.log, place.group, id, id, 1)[1] then
-  local is_there, its_key, data = read_entry(place.log, id)
-  if is_there then text = again_text(0, consumer, its_key, data) end
+  local is_there, its_key, data, trace = read_entry(place.log, id)
+  if is_there then text = again_text(0, consumer, its_key, data, trace) end
 end
 -- Written first: a letter that is refused leaves the entry where it is.
 local has_letter = ARGV[6] == 'bury' and ARGV[8] ~= ''

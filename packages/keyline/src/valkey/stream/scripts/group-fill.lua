@@ -1,7 +1,8 @@
 -- Brings older entries from the record to a group that is behind what the stream keeps on Valkey.
 --
 -- KEYS  1 backlog  2 state of the group  3 state of the stream
--- ARGV  1 group  2 the id after which these come, '' to ask only  3 most entries to hold  4 and on: id, key or '' and data of each
+-- ARGV  1 group  2 the id after which these come, '' to ask only  3 most entries to hold  4 values of each: 3 (id, key or '', data) or 4 (and its trace or '')
+--       5 and on: those of each
 -- RETURNS  { the last id that is there, how many more it may be given, 1 when all that follows is in the stream }, or nil when the group does
 --       not read its backlog
 
@@ -10,8 +11,11 @@ if redis.call('HGET', KEYS[2], 'mode') ~= 'backlog' then return false end
 if redis.pcall('XGROUP', 'CREATE', KEYS[1], ARGV[1], '0-0', 'MKSTREAM').ok then redis.call('HDEL', KEYS[2], 'filled') end
 local last = redis.call('HGET', KEYS[2], 'filled') or redis.call('HGET', KEYS[2], 'cursor')
 if ARGV[2] == last then
-  for i = 4, #ARGV, 3 do
-    if ARGV[i + 1] == '' then
+  local width = tonumber(ARGV[4])
+  for i = 5, #ARGV, width do
+    if width == 4 and ARGV[i + 3] ~= '' then
+      redis.call('XADD', KEYS[1], ARGV[i], 'data', ARGV[i + 2], 'trace', ARGV[i + 3], unpack(ARGV[i + 1] ~= '' and { 'key', ARGV[i + 1] } or {}))
+    elseif ARGV[i + 1] == '' then
       redis.call('XADD', KEYS[1], ARGV[i], 'data', ARGV[i + 2])
     else
       redis.call('XADD', KEYS[1], ARGV[i], 'key', ARGV[i + 1], 'data', ARGV[i + 2])

@@ -2,7 +2,7 @@
 -- behind them will be handed them out by its log.
 --
 -- KEYS  1 events  2 backlog  3 state  4 again  5 texts of again  6 wake
--- ARGV  1 group  2 prefix of the lines  3 and on: id, key or '' and data of each
+-- ARGV  1 group  2 prefix of the lines  3 values of each: 3 (id, key or '', data) or 4 (and its trace or '')  4 and on: those of each
 -- RETURNS  how many; 0 while the group is not there
 
 local now = now_ms()
@@ -19,13 +19,14 @@ for i = 1, groups.err and 0 or #groups do
 end
 if groups.err or not handed_out then return 0 end
 
-for i = 3, #ARGV, 3 do
+local width = tonumber(ARGV[3])
+for i = 4, #ARGV, width do
   local id, key = ARGV[i], ARGV[i + 1] ~= '' and ARGV[i + 1] or nil
   local is_under_way = redis.call('HEXISTS', KEYS[5], id) == 1 or redis.pcall('XPENDING', log, ARGV[1], id, id, 1)[1]
   if not is_under_way and not is_before(handed_out, id) then
     local line = ARGV[2] ~= '' and key and ARGV[2] .. key
     local is_first = not line or redis.call('LINDEX', line, 0) == id or redis.call('RPUSH', line, id) == 1
-    put_again({ again = KEYS[4], entries = KEYS[5] }, id, again_text(0, '', key, ARGV[i + 2]), is_first and now or 'inf')
+    put_again({ again = KEYS[4], entries = KEYS[5] }, id, again_text(0, '', key, ARGV[i + 2], width == 4 and ARGV[i + 3] ~= '' and ARGV[i + 3]), is_first and now or 'inf')
     moved = moved + 1
   end
 end

@@ -8,8 +8,8 @@ local taken, next_start = {}, ''
 local place = { log = KEYS[1], group = ARGV[1], line_prefix = ARGV[3] }
 local pending = redis.call('XPENDING', place.log, place.group, ARGV[4], '+', ARGV[5], ARGV[2])
 for _, entry in ipairs(pending) do
-  local is_there, key, data = read_entry(place.log, entry[1])
-  if is_there and is_first_in_line(place.line_prefix, key, entry[1]) then taken[#taken + 1] = { entry[1], key or false, data or false } end
+  local is_there, key, data, trace = read_entry(place.log, entry[1])
+  if is_there and is_first_in_line(place.line_prefix, key, entry[1]) then taken[#taken + 1] = { entry[1], key or false, data or false, trace } end
 end
 if #pending == tonumber(ARGV[5]) then next_start = behind(pending[#pending][1]) or '' end
 

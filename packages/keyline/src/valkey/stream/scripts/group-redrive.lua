@@ -12,7 +12,7 @@ for _ = 1, tonumber(ARGV[2]) do
   local is_letter, letter = pcall(cjson.decode, text)
   if is_letter and type(letter) == 'table' and type(letter.id) == 'string' then
     local is_first = ARGV[1] == '' or not letter.key or redis.call('RPUSH', ARGV[1] .. letter.key, letter.id) == 1
-    put_again({ again = KEYS[1], entries = KEYS[2] }, letter.id, again_text(0, '', letter.key, letter.data), is_first and now or 'inf')
+    put_again({ again = KEYS[1], entries = KEYS[2] }, letter.id, again_text(0, '', letter.key, letter.data, letter.trace), is_first and now or 'inf')
     -- Last: one that is refused stays a dead letter.
     redis.call('RPOP', KEYS[3])
     moved = moved + 1

@@ -6,7 +6,7 @@
 --       9 its key or ''
 -- RETURNS  0 when the lease is lost, else { what became of the ended ('ended', 'taken' by somebody else, 'gone'), the newest id of the log when
 --       there was nothing new, 'full' when too much is pending, else '', milliseconds until the next is due again or -1,
---       the taken: { id, text } of one that is handed out again, { id, key or nil, data or nil } of a new one, and where there was nothing
+--       the taken: { id, text } of one that is handed out again, { id, key or nil, data or nil, its trace if it has one } of a new one, and where there was nothing
 --       new the newest id of `wake`, else '' }
 
 if not redis.call('ZSCORE', KEYS[2], ARGV[2]) then return 0 end
@@ -26,13 +26,13 @@ for i = 8, #ARGV, 2 do
     if places <= 0 then
       release_line(place, key, id, now)
     else
-      local next_id, text, its_key, data = advance_line(place, key, id)
+      local next_id, text, its_key, data, trace = advance_line(place, key, id)
       if text then
         taken[#taken + 1] = { next_id, take_again(place, next_id, text, consumer, until_ms) }
       elseif next_id then
         -- Who read it may die: then it must not be taken for one of his.
         redis.call('XCLAIM', place.log, place.group, consumer, 0, next_id, 'JUSTID')
-        taken[#taken + 1] = { next_id, its_key or false, data or false }
+        taken[#taken + 1] = { next_id, its_key or false, data or false, trace }
       end
       if next_id then places = places - 1 end
     end
@@ -69,9 +69,9 @@ while places > 0 and looked < 1000 do
   looked = looked + #entries
   pending = pending + #entries
   for _, entry in ipairs(entries) do
-    local key, data = key_and_data(entry[2])
+    local key, data, trace = key_and_data(entry[2])
     if place.line_prefix == '' or not key or redis.call('RPUSH', place.line_prefix .. key, entry[1]) == 1 then
-      taken[#taken + 1] = { entry[1], key or false, data or false }
+      taken[#taken + 1] = { entry[1], key or false, data or false, trace }
       places = places - 1
     end
   end

@@ -2,7 +2,7 @@
 --
 -- KEYS  events, state, foreign
 -- ARGV  the event before the first of these, or '' to ask only; where to begin when the stream is not there, or ''; prefix of the
---       groups' keys; '' or an end that the record does not have; then id, key or '' and data of each event
+--       groups' keys; '' or an end that the record does not have; values an event has: 3 (id, key or '', data) or 4 (and its trace or ''); then those of each
 -- Returns the newest event of the record that is there then ('' when the stream is not there), how many foreign entries were taken
 -- out, and 1 when the end of what was there was not in the record, else 0
 local before, begin, prefix, unknown = unpack(ARGV, 1, 4)
@@ -12,7 +12,7 @@ local last = state[1]
 
 -- Nothing comes between two events that follow each other. What is there, then, was appended to a record that had forgotten it when it gave
 -- the next positions: PostgreSQL was restored from a backup.
-local first = ARGV[5]
+local first = ARGV[6]
 local is_unknown = last and (last == unknown or (before ~= '' and first and is_before(before, last) and is_before(last, first)))
 local moved = 0
 if (last or newest ~= '0-0') and (is_unknown or not (last and is_whole_record(KEYS[1], newest, last, state[2], state[3]))) then
@@ -47,9 +47,12 @@ if not last and begin ~= '' then
 end
 if not last then return { '', moved, is_unknown and 1 or 0 } end
 if before ~= '' and not is_before(last, before) then
-  for i = 5, #ARGV, 3 do
+  local width = tonumber(ARGV[5])
+  for i = 6, #ARGV, width do
     if is_before(last, ARGV[i]) then
-      if ARGV[i + 1] == '' then
+      if width == 4 and ARGV[i + 3] ~= '' then
+        redis.call('XADD', KEYS[1], ARGV[i], 'data', ARGV[i + 2], 'trace', ARGV[i + 3], unpack(ARGV[i + 1] ~= '' and { 'key', ARGV[i + 1] } or {}))
+      elseif ARGV[i + 1] == '' then
         redis.call('XADD', KEYS[1], ARGV[i], 'data', ARGV[i + 2])
       else
         redis.call('XADD', KEYS[1], ARGV[i], 'data', ARGV[i + 2], 'key', ARGV[i + 1])
