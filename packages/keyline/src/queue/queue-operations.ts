@@ -8,29 +8,24 @@ import type { DeadLettersOptions, LetterActOptions } from "./letters/letter-filt
 import type { CausesOptions, DeadLetterCauses } from "./letters/letter-causes.ts";
 import type { LimitChanges, Limits } from "./gates/limits.ts";
 import { checkId } from "../runtime/names.ts";
-import { JobOperations } from "./jobs/job-operations.ts";
+import { ScheduleOperations } from "./schedules/schedule-operations.ts";
 import type { QueueParts } from "./queue-parts.ts";
 import { readStatus, type QueueStatus } from "./queue-status.ts";
 import type { EventsOptions, QueueEvent } from "./events/queue-event.ts";
 import { checkRates, type QueueRates, type RatesOptions } from "./rates/rate-summary.ts";
 import { checkWait, type WaitOptions } from "./results/wait-options.ts";
-import type { ScheduleOptions } from "./schedules/schedule-spec.ts";
-import type { Schedule } from "./schedules/schedule-state.ts";
-import { Schedules } from "./schedules/schedules.ts";
 
 const noOptions = {};
 
 /** What can be asked of a queue, and done to it, besides adding jobs and running them. */
-export abstract class QueueOperations<Input> extends JobOperations<Input> {
+export abstract class QueueOperations<Input> extends ScheduleOperations<Input> {
   readonly #parts: QueueParts;
   readonly #letters: DeadLetters;
-  readonly #schedules: Schedules<Input>;
 
   protected constructor(parts: QueueParts, check: AddCheck<Input>) {
     super(parts, check);
     this.#parts = parts;
     this.#letters = new DeadLetters(parts);
-    this.#schedules = new Schedules(parts.scheduleBook, check);
   }
 
   /** How many jobs wait, run, are scheduled, blocked, parked and dead, and how many dead letters were dropped. On a transactional queue `dead` counts rows; running jobs are not settled yet. */
@@ -170,34 +165,6 @@ export abstract class QueueOperations<Input> extends JobOperations<Input> {
    */
   discard(options: LetterActOptions): Promise<number> {
     return this.#letters.act("discard", options);
-  }
-
-  /**
-   * Declares a schedule: at each of its times one job is added, as long as the queue has a worker. Declaring it again in the same way changes nothing, so
-   * every process may declare it whenever it starts; another declaration under the same name replaces it, for all processes.
-   *
-   * Throws, before anything is written, INVALID_NAME, INVALID_OPTION, and for the data what `add` throws; and the same as `add` when the store cannot be
-   * reached: the same call can be made again.
-   *
-   * @example
-   * await reports.schedule("nightly", { cron: "0 3 * * *", timezone: "Europe/Berlin", data: { kind: "sales" } });
-   */
-  schedule(name: string, options: ScheduleOptions<Input>): Promise<Schedule<Input>> {
-    return this.#parts.door.accept(() => {
-      this.#parts.sighting.touch();
-      return this.#schedules.declare(name, options);
-    });
-  }
-
-  /** The queue's schedules by their names, those included whose last tick was made. */
-  schedules(): AsyncIterableIterator<Schedule<Input>> {
-    this.#parts.door.check();
-    return this.#schedules.list();
-  }
-
-  /** Ends a schedule: it has no more ticks. The jobs of those it had stay. Returns false when there was none of that name. */
-  unschedule(name: string): Promise<boolean> {
-    return this.#parts.door.accept(() => this.#schedules.remove(name));
   }
 
   /**

@@ -35,6 +35,7 @@ export const errorCodes = [
   "SLOW_RECEIVER",
   "GAP",
   "UNKNOWN_GROUP",
+  "UNKNOWN_SCHEDULE",
   "LEASE_LOST",
   "ALREADY_SETTLED",
   "JOB_UNKNOWN",

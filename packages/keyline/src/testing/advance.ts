@@ -6,6 +6,7 @@
 import type { Insides } from "../insides.ts";
 import { passTime as passTimeInDatabase } from "../postgres/client/pass-time.ts";
 import type { QueueParts } from "../queue/queue-parts.ts";
+import { dueAt } from "../queue/schedules/schedule-state.ts";
 import { graceMs } from "../queue/schedules/ticker.ts";
 import { passTime as passTimeOfQueue } from "../valkey/queue/pass-time.ts";
 import { passTime as passTimeOfStream } from "../valkey/stream/pass-time.ts";
@@ -47,7 +48,7 @@ async function nextTickMs({ scheduleBook }: QueueParts): Promise<number> {
   let next = Infinity;
   const read = scheduleBook.pages();
   for (let states = await read(); states; states = await read()) {
-    for (const { nextAt } of states) next = Math.min(next, nextAt ?? Infinity);
+    for (const state of states) next = Math.min(next, dueAt(state) ?? Infinity);
   }
   return next - now;
 }

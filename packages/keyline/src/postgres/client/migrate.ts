@@ -22,6 +22,7 @@ export const migrations = [
   "0016-audit",
   "0017-trace",
   "0018-figures",
+  "0019-schedule-pause",
 ] as const;
 
 const createSchema = `

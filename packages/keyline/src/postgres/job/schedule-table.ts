@@ -8,7 +8,11 @@ export interface ScheduleRow {
   readonly spec: string;
   readonly data: string;
   readonly declared_at: number;
+  /** NULL also while it is paused. */
   readonly next_at: number | null;
+  readonly paused: boolean;
+  /** The tick that waits while it is paused. */
+  readonly waiting_at: number | null;
   readonly last_at: number | null;
   readonly ticks: number;
 }
@@ -35,7 +39,7 @@ const time = (value: string): string => `(timestamptz 'epoch' + ${value}::float8
 const ms = (column: string): string => `round(extract(epoch FROM ${column}) * 1000)::float8`;
 
 const columns = `name, revision, spec::text AS spec, data::text AS data, ${ms("declared_at")} AS declared_at, ${ms("next_at")} AS next_at,
-  ${ms("last_at")} AS last_at, ticks::float8 AS ticks`;
+  paused, ${ms("waiting_at")} AS waiting_at, ${ms("last_at")} AS last_at, ticks::float8 AS ticks`;
 // Rounded down, so that nothing is due before its time.
 const now = "floor(extract(epoch FROM now()) * 1000)::float8 AS now";
 
@@ -47,15 +51,15 @@ const read: Statement = {
 
 const insert: Statement = {
   name: "keyline-insert-schedule",
-  text: `INSERT INTO keyline.schedule (queue, name, revision, spec, data, declared_at, next_at, last_at, ticks)
-    VALUES ($1, $2, $3, $4, $5, ${time("$6")}, ${time("$7")}, ${time("$8")}, $9) ON CONFLICT (queue, name) DO NOTHING RETURNING name`,
+  text: `INSERT INTO keyline.schedule (queue, name, revision, spec, data, declared_at, next_at, last_at, ticks, paused, waiting_at)
+    VALUES ($1, $2, $3, $4, $5, ${time("$6")}, ${time("$7")}, ${time("$8")}, $9, $10, ${time("$11")}) ON CONFLICT (queue, name) DO NOTHING RETURNING name`,
 };
 
 const update: Statement = {
   name: "keyline-update-schedule",
   text: `UPDATE keyline.schedule SET revision = $3, spec = $4, data = $5, declared_at = ${time("$6")}, next_at = ${time("$7")},
-      last_at = ${time("$8")}, ticks = $9
-    WHERE queue = $1 AND name = $2 AND revision = $10 AND ${ms("next_at")} IS NOT DISTINCT FROM $11::float8 RETURNING name`,
+      last_at = ${time("$8")}, ticks = $9, paused = $10, waiting_at = ${time("$11")}
+    WHERE queue = $1 AND name = $2 AND revision = $12 AND ${ms("next_at")} IS NOT DISTINCT FROM $13::float8 RETURNING name`,
 };
 
 // One statement, so that nothing waits under a lock for a process that may be gone. Who comes second waits for the first, and then finds other times. Rows
@@ -79,6 +83,12 @@ const tick: Statement = {
       ORDER BY tick.place ON CONFLICT (queue, id) DO NOTHING RETURNING id
     )
     SELECT ARRAY(SELECT name FROM moved) AS names, ARRAY(SELECT id FROM added) AS ids`,
+};
+
+const run: Statement = {
+  name: "keyline-run-schedule",
+  text: `INSERT INTO keyline.job (queue, id, data, schedule)
+    SELECT $1, $4, data, $5::json FROM keyline.schedule WHERE queue = $1 AND name = $2 AND revision = $3 RETURNING id`,
 };
 
 const remove: Statement = {
@@ -117,8 +127,8 @@ export class ScheduleTable {
 
   /** False when the row is not as it was before. */
   async write(before: RowBefore | undefined, row: ScheduleRow): Promise<boolean> {
-    const { name, revision, spec, data, declared_at, next_at, last_at, ticks } = row;
-    const values = [this.#queue, name, revision, spec, data, declared_at, next_at, last_at, ticks];
+    const { name, revision, spec, data, declared_at, next_at, paused, waiting_at, last_at, ticks } = row;
+    const values = [this.#queue, name, revision, spec, data, declared_at, next_at, last_at, ticks, paused, waiting_at];
     const written = before
       ? await this.database.query(update, [...values, before.revision, before.next_at])
       : await this.database.query(insert, values);
@@ -142,6 +152,11 @@ export class ScheduleTable {
     ];
     const [made] = await this.database.query<{ names: string[]; ids: string[] }>(tick, values);
     return made ?? { names: [], ids: [] };
+  }
+
+  /** Adds a job of a schedule that has this revision. False where there is none. */
+  async run(name: string, revision: string, { id, schedule }: { readonly id: string; readonly schedule: string }): Promise<boolean> {
+    return (await this.database.query(run, [this.#queue, name, revision, id, schedule])).length === 1;
   }
 
   async remove(name: string): Promise<boolean> {

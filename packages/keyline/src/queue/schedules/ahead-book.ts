@@ -1,5 +1,5 @@
-import type { DueSchedules, ScheduleBook, TickedSchedule } from "./schedule-book.ts";
-import type { ScheduleState } from "./schedule-state.ts";
+import type { DueSchedules, ScheduleBook, ScheduleRun, TickedSchedule } from "./schedule-book.ts";
+import { dueAt, type ScheduleState } from "./schedule-state.ts";
 
 /** A book in which it is later than on the server that has it: schedules are declared, and tick, by that time. For rehearsals. */
 export class AheadBook implements ScheduleBook {
@@ -25,6 +25,10 @@ export class AheadBook implements ScheduleBook {
     return this.#book.tick(schedules, now - this.#clock.aheadMs);
   }
 
+  run(state: ScheduleState, run: ScheduleRun): Promise<boolean> {
+    return this.#book.run(state, { ...run, now: run.now - this.#clock.aheadMs });
+  }
+
   remove(name: string): Promise<boolean> {
     return this.#book.remove(name);
   }
@@ -43,9 +47,10 @@ export class AheadBook implements ScheduleBook {
     const read = this.#book.pages();
     for (let page = await read(); page; page = await read()) {
       for (const state of page) {
-        if (state.nextAt === undefined) continue;
-        if (state.nextAt <= now) due.push(state);
-        else next = Math.min(next, state.nextAt);
+        const at = dueAt(state);
+        if (at === undefined) continue;
+        if (at <= now) due.push(state);
+        else next = Math.min(next, at);
       }
     }
     return { now, due, nextMs: next === Infinity ? there.nextMs : next - now };

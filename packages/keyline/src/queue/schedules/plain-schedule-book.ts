@@ -4,8 +4,8 @@ import type { Logger } from "../../runtime/logger.ts";
 import { explainSend } from "../../valkey/client/faults.ts";
 import type { QueueStore } from "../../valkey/queue/queue-store.ts";
 import { encodeElement } from "../element.ts";
-import type { DueSchedules, ScheduleBook, TickedSchedule } from "./schedule-book.ts";
-import { tickId, type ScheduleState } from "./schedule-state.ts";
+import type { DueSchedules, ScheduleBook, ScheduleRun, TickedSchedule } from "./schedule-book.ts";
+import { dueAt, tickId, type ScheduleState } from "./schedule-state.ts";
 
 const page = 50;
 const readyWithinMs = 5_000;
@@ -30,13 +30,19 @@ export class PlainScheduleBook implements ScheduleBook {
 
   declare(before: ScheduleState | undefined, after: ScheduleState): Promise<boolean> {
     return this.#insure("declared", () =>
-      this.#store.ticks.keep(after.name, { begins: before ? beginning(before) : "", text: encode(after), nextAt: after.nextAt }),
+      this.#store.ticks.keep(after.name, { begins: before ? beginning(before) : "", text: encode(after), nextAt: dueAt(after) }),
     );
   }
 
   async tick(schedules: readonly TickedSchedule[], now: number): Promise<ReadonlySet<string>> {
     const made = await Promise.all(schedules.map((one) => this.#tick(one, now)));
     return new Set(schedules.flatMap(({ after: { name } }, index) => (made[index] === true ? [name] : [])));
+  }
+
+  run(state: ScheduleState, { id, tick, now }: ScheduleRun): Promise<boolean> {
+    const element = encodeElement({ id, dataJson: state.dataJson, at: now, schedule: JSON.stringify(tick) });
+    const unchanged = { begins: beginning(state), text: encode(state), nextAt: dueAt(state) };
+    return this.#insure("run", () => this.#store.ticks.keep(state.name, unchanged, [element]));
   }
 
   remove(name: string): Promise<boolean> {
@@ -65,12 +71,13 @@ export class PlainScheduleBook implements ScheduleBook {
     return this.#store.ticks.keep(after.name, { begins: beginning(before), text: encode(after), nextAt: after.nextAt }, elements);
   }
 
-  async #insure<Result>(done: string, send: () => Promise<Result>): Promise<Result> {
+  async #insure<Result>(done: "declared" | "run" | "removed", send: () => Promise<Result>): Promise<Result> {
     await this.#store.connection.ensureReady(readyWithinMs);
     try {
       return await send();
     } catch (error) {
-      const unknown = `The connection to Valkey broke while a schedule of queue ${this.#queue} was ${done}: it is, or it is not. The same call can be made again`;
+      const advice = done === "run" ? "Another call may add another job" : "The same call can be made again";
+      const unknown = `The connection to Valkey broke while a schedule of queue ${this.#queue} was ${done}: it is, or it is not. ${advice}`;
       throw explainSend(error, unknown);
     }
   }
@@ -94,22 +101,24 @@ function beginning({ revision, nextAt }: ScheduleState): string {
 }
 
 function encode(state: ScheduleState): string {
-  const { lastAt, ticks, since, spec, dataJson } = state;
-  const head = `${beginning(state)}"lastAt":${lastAt ?? "null"},"ticks":${ticks},"since":${since}`;
+  const { paused, lastAt, ticks, since, spec, dataJson } = state;
+  const head = `${beginning(state)}"lastAt":${lastAt ?? "null"},"ticks":${ticks},"since":${since}${paused ? ',"paused":true' : ""}`;
   return `${head},"spec":${JSON.stringify(spec)},"data":${dataJson}}`;
 }
 
 function decode(name: string, text: string): ScheduleState {
-  const fields = parseJson(text) as Omit<ScheduleState, "name" | "nextAt" | "lastAt" | "dataJson"> & {
+  const fields = parseJson(text) as Omit<ScheduleState, "name" | "nextAt" | "paused" | "lastAt" | "dataJson"> & {
     readonly nextAt: number | null;
     readonly lastAt: number | null;
+    readonly paused?: boolean;
     readonly data: unknown;
   };
-  const { revision, nextAt, lastAt, ticks, since, spec, data } = fields;
+  const { revision, nextAt, paused, lastAt, ticks, since, spec, data } = fields;
   const state = {
     name,
     revision,
     nextAt: nextAt ?? undefined,
+    paused: paused === true,
     lastAt: lastAt ?? undefined,
     ticks,
     since,

@@ -17,6 +17,14 @@ export interface TickedSchedule {
   readonly ticks: readonly Tick[];
 }
 
+/** A job of a schedule besides its ticks. */
+export interface ScheduleRun {
+  readonly id: string;
+  readonly tick: Tick;
+  /** The server's time. */
+  readonly now: number;
+}
+
 /**
  * Where the schedules of a queue are kept. It is one step on its server that a tick is noted and its job added, and that step does nothing
  * when somebody else took it. So a process may die anywhere, and many may try the same.
@@ -27,6 +35,8 @@ export interface ScheduleBook {
   declare(before: ScheduleState | undefined, after: ScheduleState): Promise<boolean>;
   /** Notes ticks of schedules that are as `before`, and adds their jobs. Returns the names of these; for all others nothing is done. */
   tick(schedules: readonly TickedSchedule[], now: number): Promise<ReadonlySet<string>>;
+  /** Adds a job of a schedule that is as `state`, and leaves its ticks as they are. False when it is not as it was: nothing was added then. */
+  run(state: ScheduleState, run: ScheduleRun): Promise<boolean>;
   /** False when there was none. */
   remove(name: string): Promise<boolean>;
   /** What reads all of them by their names, a page with each call, until there is none. */

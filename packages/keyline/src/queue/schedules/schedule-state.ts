@@ -17,6 +17,8 @@ export interface ScheduleState {
   readonly revision: string;
   /** Undefined when its last tick was made. */
   readonly nextAt: number | undefined;
+  /** It makes no ticks: the one at `nextAt` waits. */
+  readonly paused: boolean;
   readonly lastAt: number | undefined;
   /** How many were made. */
   readonly ticks: number;
@@ -37,8 +39,10 @@ export interface Schedule<Data> {
   readonly endAt: number | undefined;
   readonly limit: number | undefined;
   readonly missed: Missed;
-  /** When its next tick is due; undefined when its last was made. */
+  /** When its next tick is due; undefined when its last was made. Of one that is paused the tick that waits, which may be past. */
   readonly nextAt: number | undefined;
+  /** It makes no ticks until it is resumed. */
+  readonly paused: boolean;
   /** The time of its latest tick. */
   readonly lastAt: number | undefined;
   /** How many ticks were made. */
@@ -51,12 +55,24 @@ export function declared(
   { name, spec, dataJson, now }: { readonly name: string; readonly spec: ScheduleSpec; readonly dataJson: string; readonly now: number },
 ): ScheduleState {
   if (!before || !haveSameTimes(before.spec, spec, now)) {
-    const begun = { name, revision: randomTag(12), lastAt: undefined, ticks: 0, since: now, spec, dataJson };
+    // Whoever has paused it resumes it: no start of a process does.
+    const isPaused = before?.paused ?? false;
+    const begun = { name, revision: randomTag(12), paused: isPaused, lastAt: undefined, ticks: 0, since: now, spec, dataJson };
     return { ...begun, nextAt: firstTick(begun, undefined, now) };
   }
   if (before.dataJson === dataJson && JSON.stringify(before.spec) === JSON.stringify(spec)) return before;
   const changed = { ...before, revision: randomTag(12), spec, dataJson };
   return { ...changed, nextAt: firstTick(changed, before.nextAt, now) };
+}
+
+/** The state as it is paused, or not any more; the state itself where it is so already. */
+export function withPause(state: ScheduleState, paused: boolean): ScheduleState {
+  return state.paused === paused ? state : { ...state, revision: randomTag(12), paused };
+}
+
+/** When a tick is to be made; undefined when none is. */
+export function dueAt({ nextAt, paused }: ScheduleState): number | undefined {
+  return paused ? undefined : nextAt;
 }
 
 /** The state once these ticks are made. */

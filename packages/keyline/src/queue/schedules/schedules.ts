@@ -1,10 +1,12 @@
+import { KeylineError } from "../../runtime/errors.ts";
+import { newId } from "../../runtime/ids.ts";
 import { Iteration } from "../../runtime/iteration.ts";
 import { parseJson } from "../../runtime/json.ts";
 import { PagedSource } from "../../runtime/paged-source.ts";
 import type { AddCheck } from "../add/add-check.ts";
 import type { ScheduleBook } from "./schedule-book.ts";
 import { checkScheduleName, toScheduleSpec, type ScheduleOptions } from "./schedule-spec.ts";
-import { declared, type Schedule, type ScheduleState } from "./schedule-state.ts";
+import { declared, withPause, type Schedule, type ScheduleState } from "./schedule-state.ts";
 
 /** The schedules of one queue, as its users see them. */
 export class Schedules<Input> {
@@ -32,13 +34,35 @@ export class Schedules<Input> {
     return new Iteration(new PagedSource(async () => (await read())?.map(toSchedule<Input>)));
   }
 
+  /** False when there is none of that name. */
+  async pause(name: string, paused: boolean): Promise<boolean> {
+    checkScheduleName(name);
+    for (;;) {
+      const { state } = await this.#book.read(name);
+      if (!state) return false;
+      const after = withPause(state, paused);
+      if (after === state || (await this.#book.declare(state, after))) return true;
+    }
+  }
+
+  async run(name: string): Promise<{ readonly id: string }> {
+    checkScheduleName(name);
+    for (;;) {
+      const { now, state } = await this.#book.read(name);
+      if (!state) throw new KeylineError("UNKNOWN_SCHEDULE", `There is no schedule ${name}: schedules() lists those that there are`);
+      // No id of a tick, which ends with its time.
+      const id = `${name}:${newId()}`;
+      if (await this.#book.run(state, { id, tick: { name, at: now }, now })) return { id };
+    }
+  }
+
   async remove(name: string): Promise<boolean> {
     return this.#book.remove(checkScheduleName(name));
   }
 }
 
-function toSchedule<Data>({ name, spec, dataJson, nextAt, lastAt, ticks }: ScheduleState): Schedule<Data> {
+function toSchedule<Data>({ name, spec, dataJson, nextAt, paused, lastAt, ticks }: ScheduleState): Schedule<Data> {
   const { cron, timezone, every, startAt, endAt, limit, missed } = spec;
   const data = parseJson(dataJson) as Data;
-  return { name, cron, timezone, every, data, startAt, endAt, limit, missed, nextAt, lastAt, ticks };
+  return { name, cron, timezone, every, data, startAt, endAt, limit, missed, nextAt, paused, lastAt, ticks };
 }

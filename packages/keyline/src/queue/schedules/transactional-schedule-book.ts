@@ -1,13 +1,14 @@
-import { toError } from "../../runtime/errors.ts";
+import { KeylineError, toError } from "../../runtime/errors.ts";
 import { parseJson } from "../../runtime/json.ts";
 import type { Logger } from "../../runtime/logger.ts";
+import { isAnswerLost } from "../../postgres/client/failures.ts";
 import { nameRefused } from "../../postgres/client/refused-data.ts";
 import type { RowBefore, ScheduleRow, ScheduleTable } from "../../postgres/job/schedule-table.ts";
 import type { QueueStore } from "../../valkey/queue/queue-store.ts";
 import { encodeElement } from "../element.ts";
 import type { JobOutlet } from "../add/job-outlet.ts";
-import type { DueSchedules, ScheduleBook, TickedSchedule } from "./schedule-book.ts";
-import { tickId, type ScheduleState } from "./schedule-state.ts";
+import type { DueSchedules, ScheduleBook, ScheduleRun, TickedSchedule } from "./schedule-book.ts";
+import { dueAt, tickId, type ScheduleState } from "./schedule-state.ts";
 import type { ScheduleSpec } from "./schedule-times.ts";
 
 const duePage = 20;
@@ -70,6 +71,19 @@ export class TransactionalScheduleBook implements ScheduleBook {
     return new Set(names);
   }
 
+  async run({ name, revision, dataJson }: ScheduleState, { id, tick, now }: ScheduleRun): Promise<boolean> {
+    const schedule = JSON.stringify(tick);
+    try {
+      if (!(await this.#table.run(name, revision, { id, schedule }))) return false;
+    } catch (error) {
+      if (!isAnswerLost(error)) throw error;
+      const message = `PostgreSQL did not answer when schedule ${name} of queue ${this.#queue} was run: its job is added, or it is not. Another call may add another job`;
+      throw new KeylineError("OUTCOME_UNKNOWN", message, { cause: error });
+    }
+    this.#outlet.pushCommitted([{ id, element: encodeElement({ id, dataJson, at: now, schedule }) }]);
+    return true;
+  }
+
   remove(name: string): Promise<boolean> {
     return this.#table.remove(name);
   }
@@ -104,15 +118,21 @@ export class TransactionalScheduleBook implements ScheduleBook {
   }
 }
 
-function toRow({ name, revision, nextAt, lastAt, ticks }: ScheduleState): Omit<ScheduleRow, "spec" | "data" | "declared_at"> & RowBefore {
-  return { name, revision, next_at: nextAt ?? null, last_at: lastAt ?? null, ticks };
+function toRow(state: ScheduleState): Omit<ScheduleRow, "spec" | "data" | "declared_at"> & RowBefore {
+  const { name, revision, nextAt, paused, lastAt, ticks } = state;
+  const waitingAt = paused ? (nextAt ?? null) : null;
+  return { name, revision, next_at: dueAt(state) ?? null, paused, waiting_at: waitingAt, last_at: lastAt ?? null, ticks };
 }
 
-function toState({ name, revision, spec, data, declared_at, next_at, last_at, ticks }: ScheduleRow): ScheduleState {
+function toState(row: ScheduleRow): ScheduleState {
+  const { name, revision, spec, data, declared_at, next_at, waiting_at, last_at, ticks } = row;
+  // An older version of the library, which knows no pauses, may have declared it anew.
+  const paused = row.paused && next_at === null;
   return {
     name,
     revision,
-    nextAt: next_at ?? undefined,
+    nextAt: (paused ? waiting_at : next_at) ?? undefined,
+    paused,
     lastAt: last_at ?? undefined,
     ticks,
     since: declared_at,

@@ -46,6 +46,7 @@ describe.each(kinds)("schedules of $kind", ({ transactional }) => {
       limit: 4,
       missed: "all",
       nextAt: first,
+      paused: false,
       lastAt: undefined,
       ticks: 0,
     });

@@ -27,7 +27,17 @@ function bookOf(first: ScheduleState, now: number): { readonly book: ScheduleBoo
 }
 
 function missedSince(nextAt: number, dataJson: string): ScheduleState {
-  return { name: "s", revision: "r", nextAt, lastAt: undefined, ticks: 0, since: 0, spec: { every: 1_000, missed: "all" }, dataJson };
+  return {
+    name: "s",
+    revision: "r",
+    nextAt,
+    paused: false,
+    lastAt: undefined,
+    ticks: 0,
+    since: 0,
+    spec: { every: 1_000, missed: "all" },
+    dataJson,
+  };
 }
 
 test.each([
