@@ -36,7 +36,8 @@ function describe(error: unknown, addresses: Addresses | undefined): Explained {
   if (!(error instanceof Error)) return { text: String(error), exitCode: exitCodes.failed };
   const code = "code" in error && typeof error.code === "string" ? error.code : undefined;
   const advice = adviceFor(code, addresses);
-  const said = code === "POSTGRES_REQUIRED" ? "This needs PostgreSQL." : error.message;
+  const said =
+    code === "POSTGRES_REQUIRED" ? "This needs PostgreSQL." : code === "WRONG_TOPOLOGY" ? topology(error.message) : error.message;
   const text = advice === undefined ? said : `${said}\n${advice}`;
   return {
     text: code === undefined ? text : `${text} (${code})`,
@@ -48,6 +49,8 @@ function adviceFor(code: string | undefined, addresses: Addresses | undefined): 
   switch (code) {
     case "VALKEY_UNAVAILABLE":
       return `Asked was ${addresses?.valkeyName ?? "no server"}. Is it running? Another one: --valkey URL, or VALKEY_URL.`;
+    case "WRONG_TOPOLOGY":
+      return "Of a cluster name several nodes, as in --valkey valkey://a:6379,valkey://b:6379; of sentinels their addresses, with --sentinel NAME.";
     case "POSTGRES_UNAVAILABLE":
     case "NO_SUCH_DATABASE":
       return `Asked was ${addresses?.postgresName ?? "no server"}. Another one: --postgres URL, or DATABASE_URL.`;
@@ -61,6 +64,11 @@ function adviceFor(code: string | undefined, addresses: Addresses | undefined): 
     default:
       return undefined;
   }
+}
+
+/** Without what its message advises to programmers. */
+function topology(message: string): string {
+  return message.replace(/\): name a single server.*$/s, ").");
 }
 
 function withoutSecrets(text: string, secrets: readonly string[]): string {

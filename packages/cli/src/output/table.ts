@@ -30,7 +30,8 @@ export function plainLine<Row>(columns: readonly Column<Row>[], row: Row): strin
 export async function drawTable<Row>(all: readonly Column<Row>[], rows: readonly Row[], terminal: Terminal): Promise<string> {
   const { default: Table } = await import("cli-table3");
   const columns = all.filter((column) => rows.some((row) => cellText(column.text(row)) !== ""));
-  const cells = rows.map((row) => columns.map((column) => cellText(column.text(row))));
+  // A cell is never wider than the terminal: of a payload of a mebibyte only the beginning goes any further.
+  const cells = rows.map((row) => columns.map((column) => cellText(column.text(row)).slice(0, terminal.width + 1)));
   const widths = fit(
     columns.map((column, index) => ({
       width: Math.max(column.title.length, ...cells.map((line) => line[index]?.length ?? 0)),
