@@ -22,6 +22,7 @@ const wrongUse = new Set([
   "POSTGRES_REQUIRED",
   "NOT_TRANSACTIONAL",
   "UNKNOWN_GROUP",
+  "UNKNOWN_SCHEDULE",
 ]);
 
 /** What an error is for whoever typed the command: one or two lines, without a password. */

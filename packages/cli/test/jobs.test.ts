@@ -86,6 +86,37 @@ test("whoever waits is told the result, or why there is none", async () => {
   await worker.stop();
 });
 
+test("a job is shown with what belongs to it, and its family as a tree", async () => {
+  const { run, app } = shop;
+  const trips = app.queue<string>("trips", { maxAttempts: 1 });
+  const child = (data: string, id: string): { queue: typeof trips; data: string; options: { id: string } } => ({
+    queue: trips,
+    data,
+    options: { id },
+  });
+  await trips.add("trip", { id: "trip-1", children: [child("flight", "flight-1"), child("hotel", "hotel-1")], onChildDead: "ignore" });
+  await shop.known();
+  const [tree, json] = await Promise.all([
+    run("job", "trips", "trip-1", "--family"),
+    run("job", "trips", "trip-1", "--family", "--json=id,state"),
+  ]);
+  expect(tree).toEqual({
+    code: 0,
+    stdout: "trip-1 of trips, parked\n  flight-1 of trips, open\n  hotel-1 of trips, open\n",
+    stderr: "",
+  });
+  expect(objects(json)).toEqual([{ id: "trip-1", state: "parked" }]);
+  const worker = trips.work((job) => {
+    if (job.data === "hotel") throw new Error("no room");
+  });
+  await new Promise<void>((resolve) => worker.on("dead", () => resolve()));
+  await worker.stop();
+  const hotel = await run("job", "trips", "hotel-1");
+  expect(hotel.stdout).toMatch(/^state\tdead$/m);
+  expect(hotel.stdout).toMatch(/^error\tError: no room$/m);
+  expect(hotel.stdout).toMatch(/^stack\tError: no room .*jobs\.test\.ts/m);
+});
+
 test("a queue and its groups are paused and resumed, its limits are set", async () => {
   const { run, app } = shop;
   const queue = app.queue("calls");

@@ -92,7 +92,7 @@ test.runIf(hasTerminals)("whoever sits at a terminal is asked before something i
   expect((await queue.counts()).dead).toBe(1);
   const yes = await onTerminal(["discard", "asked", "--all"], { env: shop.env, answers: ["y"] });
   expect(yes.code).toBe(0);
-  expect(yes.stdout).toContain("Discarded 1 dead letter of asked.");
+  expect(yes.stdout).toMatch(/Discarding [█░]+ 1\/1 .*Discarded 1 dead letter of asked\./s);
   expect((await queue.counts()).dead).toBe(0);
 });
 

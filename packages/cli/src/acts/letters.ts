@@ -21,20 +21,24 @@ const words = {
 
 /** Puts dead letters back, or removes them: counts first, asks where something is lost, and can be stopped between two pages. */
 export async function actOnLetters({ output, session }: Context, { what, name, ids, options }: LetterAct): Promise<void> {
-  const filter = letterFilter(ids, options);
+  const meant = letterFilter(ids, options);
   const queue = await openQueue(session, name);
   const { doing, done } = words[what];
-  const fit = options.dryRun || (what === "discard" && !options.yes) ? await queue[what]({ ...filter, dryRun: true }) : undefined;
+  const isAsked = what === "discard" && !options.yes && !options.dryRun;
+  const filter = isAsked ? untilNow(meant) : meant;
+  // Counted for whoever is asked, and for the bar of whoever looks on.
+  const isCounted = isAsked || options.dryRun || output.terminal.isError;
+  const fit = isCounted ? await queue[what]({ ...filter, dryRun: true }) : undefined;
   if (options.dryRun) {
     return output.result({ queue: name, fit, dryRun: true }, `Would ${what} ${plural(fit ?? 0)} of ${name}.`);
   }
-  if (fit !== undefined && fit > 0) await confirm(output, `Remove ${plural(fit)} of ${name} for good`, options.yes);
+  if (isAsked && fit !== 0) await confirm(output, `Remove ${plural(fit ?? 0)} of ${name} for good`, options.yes);
   const progress = await startProgress(output, doing, fit);
   let reached = 0;
   const asked: LetterActOptions = {
     ...filter,
     signal: interruption(),
-    onProgress: ({ done: number, total }) => progress.update((reached = number), total),
+    onProgress: ({ done: number, total }) => progress.update((reached = number), total ?? fit),
   };
   try {
     const act = { action: what, target: `queue:${name}`, details: detailsOf(filter) };
@@ -51,6 +55,11 @@ export async function actOnLetters({ output, session }: Context, { what, name, i
     if (reached > 0) output.note(`${done} ${plural(reached)} of ${name} before that.`);
     throw error;
   }
+}
+
+/** Those that die while somebody thinks about the answer are not meant. */
+function untilNow({ all: _, ...filter }: LetterActOptions): LetterActOptions {
+  return { ...filter, before: filter.before ?? Date.now() };
 }
 
 function detailsOf({ error, ...filter }: LetterActOptions): object {

@@ -2,6 +2,7 @@ import { InvalidArgumentError, type Command } from "commander";
 import { setTimeout as delay } from "node:timers/promises";
 import { action, type Context } from "../context.ts";
 import { exitCodes, type ExitCode } from "../exit-codes.ts";
+import { explain } from "../explain-error.ts";
 import { duration } from "../input/parse.ts";
 import { interruption } from "../interruption.ts";
 import type { Output } from "../output/output.ts";
@@ -44,10 +45,12 @@ async function watchStatus(
   const keyline = await session.keyline();
   const isScreen = output.terminal.isOutput && !output.isJson;
   while (!signal.aborted) {
-    const snapshot = await takeSnapshot(keyline, maxAge);
+    const snapshot = await takeSnapshot(keyline, maxAge).catch((error: unknown) => error);
     // Home, and everything below it away: what was above stays in the terminal's memory.
     if (isScreen) process.stdout.write("\u001b[H\u001b[2J");
-    await show(output, snapshot, isScreen ? output.terminal.height - otherLines : undefined);
+    // A store that goes away comes back, and whoever watches is there for it.
+    if (snapshot instanceof Error) output.note(explain(snapshot, session.addresses).text);
+    else await show(output, snapshot as Snapshot, isScreen ? output.terminal.height - otherLines : undefined);
     await delay(everyMs, undefined, { signal }).catch(() => undefined);
   }
   return exitCodes.done;
