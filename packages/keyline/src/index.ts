@@ -54,6 +54,7 @@ export type { BatchHandler, SettlingBatchHandler } from "./queue/worker/batch-ru
 export type { Handler, Queue, SettlingHandler } from "./queue/queue.ts";
 export type { QueueStatus } from "./queue/queue-status.ts";
 export type { Worker, WorkerEvents } from "./queue/worker/worker.ts";
+export type { RunningJob, WorkerInfo } from "./queue/worker/worker-info.ts";
 export type { PostgresOptions, Transaction, TransactionClient } from "./postgres/client/options.ts";
 export type { Backoff } from "./runtime/backoff.ts";
 export type { Logger } from "./runtime/logger.ts";
@@ -77,6 +78,7 @@ export type { MessageListener } from "./channel/receiver.ts";
 export type { Subscription } from "./channel/subscription.ts";
 export type { Entry } from "./stream/entry.ts";
 export type { Consumer, ConsumerEvents } from "./stream/group/consumer.ts";
+export type { ConsumerInfo } from "./stream/group/consumer-info.ts";
 export type { GroupDeadLetter } from "./stream/group/dead-letter.ts";
 export type { EntryAttempt } from "./stream/group/entry-attempt.ts";
 export type { Group, GroupStatus } from "./stream/group/group.ts";

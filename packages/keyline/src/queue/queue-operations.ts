@@ -14,6 +14,7 @@ import { readStatus, type QueueStatus } from "./queue-status.ts";
 import type { EventsOptions, QueueEvent } from "./events/queue-event.ts";
 import { checkRates, type QueueRates, type RatesOptions } from "./rates/rate-summary.ts";
 import { checkWait, type WaitOptions } from "./results/wait-options.ts";
+import { readWorkers, type WorkerInfo } from "./worker/worker-info.ts";
 
 const noOptions = {};
 
@@ -72,6 +73,17 @@ export abstract class QueueOperations<Input> extends ScheduleOperations<Input> {
    */
   rates(options: RatesOptions = noOptions): Promise<QueueRates> {
     return this.#parts.door.accept(async () => this.#parts.listening.rates(checkRates(options)));
+  }
+
+  /**
+   * Who works on the queue: workers of all processes whose lease goes on, what they are, and what they run. They tell what they run while somebody asks, so it is known a moment
+   * after the first call. Throws VALKEY_UNAVAILABLE.
+   *
+   * @example
+   * for (const { host, pid, running, concurrency } of await emails.workers()) console.log(host, pid, running, concurrency);
+   */
+  workers(): Promise<WorkerInfo[]> {
+    return this.#parts.door.accept(() => readWorkers(this.#parts.store));
   }
 
   /**

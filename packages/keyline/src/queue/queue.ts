@@ -144,7 +144,7 @@ export class Queue<Input, Output = Input, Transactional extends boolean = false>
     const { concurrency = 1, timeout } = options;
     checkInteger("concurrency", concurrency, { min: 1, max: 10_000 });
     checkTimeout(timeout, 1);
-    const takes = { largestTake: Math.min(largestTake, Math.ceil(concurrency / 2)), aheadOf: concurrency };
+    const takes = { largestTake: Math.min(largestTake, Math.ceil(concurrency / 2)), aheadOf: concurrency, concurrency };
     if (handler instanceof URL || options.isolate !== undefined) return this.#workIsolated(handler, { ...options, concurrency });
     return startWorker<Output>(this.name, this.#parts, takes, (access) => {
       return new SingleRunner({
@@ -174,14 +174,14 @@ export class Queue<Input, Output = Input, Transactional extends boolean = false>
     checkInteger("size", size, { min: 1, max: 1_000 });
     checkInteger("concurrency", concurrency, { min: 1, max: 100 });
     checkTimeout(timeout, 1);
-    return startWorker<Output>(this.name, this.#parts, { largestTake: size, aheadOf: 0 }, (access) => {
+    return startWorker<Output>(this.name, this.#parts, { largestTake: size, aheadOf: 0, concurrency: size * concurrency }, (access) => {
       return new BatchRunner({ handler, size, concurrency, timeoutMs: timeout, watched: this.#watched, access });
     });
   }
 
   #workIsolated(handler: unknown, { isolate, concurrency, timeout }: WorkOptions & { readonly concurrency: number }): Worker<Output> {
     const file = checkIsolate(handler, isolate);
-    const takes = { largestTake: Math.min(largestTake, concurrency), aheadOf: 0 };
+    const takes = { largestTake: Math.min(largestTake, concurrency), aheadOf: 0, concurrency };
     return startWorker<Output>(
       this.name,
       this.#parts,

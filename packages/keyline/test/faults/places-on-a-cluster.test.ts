@@ -91,6 +91,26 @@ describe.each([{ transactional: false }, { transactional: true }])("on a cluster
   });
 });
 
+test("on a cluster operators find what there is, and who works on it", async () => {
+  const other = stage.keyline({ valkey: { cluster: cluster.nodes.map(({ host, port }) => ({ host, port })) } });
+  const held = Promise.withResolvers<void>();
+  const worker = keyline.queue("operated").work(() => held.promise, { concurrency: 2 });
+  const consumer = keyline.stream("operated").consume("group", () => undefined);
+  await keyline.queue("operated").add(1);
+  await keyline.channel("operated").list();
+  const { directory } = other;
+  await eventually("all three are listed", async () => {
+    const found = await Promise.all([directory.queues(), directory.streams(), directory.channels()]);
+    return found.every((entries) => entries.some(({ name, lastSeenAt }) => name === "operated" && lastSeenAt !== undefined));
+  });
+  const queue = (await directory.queues()).find(({ name }) => name === "operated")?.open();
+  await eventually("its job is seen to run", async () => (await queue?.workers())?.[0]?.jobs.length === 1);
+  const group = other.stream("operated").group("group");
+  await eventually("its consumer is seen", async () => (await group.consumers())[0]?.concurrency === 1);
+  held.resolve();
+  await Promise.all([worker.stop(), consumer.stop()]);
+});
+
 async function slotsOf(queue: string): Promise<number[]> {
   const slots = new Set<number>();
   for (const { host, port } of cluster.nodes) {

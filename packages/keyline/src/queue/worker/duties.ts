@@ -6,6 +6,7 @@
  *   ticker.ts                adds the ticks of the queue's schedules
  *   signal-watch.ts          hears what cannot wait for the next renewal of the lease
  *   cancel-watch.ts          aborts what was cancelled
+ *   roster-duty.ts (work)    says what this worker is, and what it runs while somebody asks
  *   family-duty.ts           sees to the families of a plain queue
  *   telling.ts               has those that tell what becomes of jobs
  *   letter-keeper.ts         drops dead letters that are too old or too many
@@ -17,7 +18,9 @@ import type { StreamTails } from "../../valkey/client/stream-tails.ts";
 import type { Beat } from "../../valkey/queue/leases.ts";
 import type { QueueStore } from "../../valkey/queue/queue-store.ts";
 import type { SignalKind } from "../../valkey/queue/signals.ts";
+import { aboutMe } from "../../work/about.ts";
 import type { Lease } from "../../work/lease.ts";
+import { RosterDuty } from "../../work/roster-duty.ts";
 import type { ShiftDuty } from "../../work/shift-parts.ts";
 import { FamilyDuty } from "../families/family-duty.ts";
 import type { PlainQueueFamilies } from "../families/plain-queue-families.ts";
@@ -34,6 +37,7 @@ import type { JobRecord } from "./job-record.ts";
 import { Promoter } from "./promoter.ts";
 import { Rescuer } from "./rescuer.ts";
 import { SignalWatch } from "./signal-watch.ts";
+import { describeRunning } from "./worker-info.ts";
 
 interface DutiesSetup<Data> {
   readonly queue: string;
@@ -44,6 +48,7 @@ interface DutiesSetup<Data> {
   readonly scheduleBook: ScheduleBook;
   readonly deadTable: DeadTable | undefined;
   readonly policy: QueuePolicy;
+  readonly concurrency: number;
   readonly logger: Logger;
   readonly watch: AudienceWatch;
   readonly lease: Lease<Beat>;
@@ -56,6 +61,9 @@ export function createDuties<Data>(setup: DutiesSetup<Data>): readonly ShiftDuty
   const ticker = new Ticker(setup.scheduleBook, logger);
   const cancels = new CancelWatch(store, { lease, held: () => exchange.held(), table: record?.table, logger });
   const family = families && new FamilyDuty(setup.queue, families.families);
+  const { leaseMs } = setup.policy;
+  const describe = (): string => describeRunning(exchange.held());
+  const roster = new RosterDuty({ roster: store.roster, lease, leaseMs, about: aboutMe(setup.concurrency), describe, logger });
   const onSignals = (kinds: ReadonlySet<SignalKind>): void => {
     if (kinds.has("due")) promoter.look();
     if (kinds.has("ticks")) ticker.look();
@@ -63,6 +71,7 @@ export function createDuties<Data>(setup: DutiesSetup<Data>): readonly ShiftDuty
     if (kinds.has("gates")) void exchange.lookAtGates();
     if (kinds.has("cancel")) cancels.look();
     if (kinds.has("family")) family?.look();
+    if (kinds.has("watched")) roster.look();
   };
   return [
     new Rescuer(store, { table: record?.table, lease, logger }),
@@ -70,6 +79,7 @@ export function createDuties<Data>(setup: DutiesSetup<Data>): readonly ShiftDuty
     ticker,
     new LetterKeeper(store, { letters: setup.deadTable, kept: setup.policy.deadLetters, logger }),
     cancels,
+    roster,
     ...(family ? [family] : []),
     ...(record ? [new CancelledRowKeeper(record.table.cancelled, logger)] : []),
     new SignalWatch(store, { tails: setup.tails, logger, onSignals }),

@@ -6,7 +6,7 @@ import type { SignalKind } from "../../valkey/queue/signals.ts";
 import type { StreamTails } from "../../valkey/client/stream-tails.ts";
 import type { ShiftDuty } from "../../work/shift-parts.ts";
 
-const all: ReadonlySet<SignalKind> = new Set(["due", "gates", "ticks", "tracked", "cancel", "family"]);
+const all: ReadonlySet<SignalKind> = new Set(["due", "gates", "ticks", "tracked", "cancel", "family", "watched"]);
 
 /**
  * The duty that hears what a worker has to know at once, and not with the next renewal of its lease. All workers of a process wait on one

@@ -6,7 +6,7 @@ import { Worker, type WorkerSetup } from "./worker.ts";
 export function startWorker<Data>(
   queue: string,
   parts: QueueParts,
-  takes: Pick<WorkerSetup<Data>, "largestTake" | "aheadOf">,
+  takes: Pick<WorkerSetup<Data>, "largestTake" | "aheadOf" | "concurrency">,
   createRunner: WorkerSetup<Data>["createRunner"],
 ): Worker<Data> {
   const { policy, schema, workers, listening, door } = parts;

@@ -74,6 +74,8 @@ export interface WorkerSetup<Data> {
   readonly seam: Seam;
   readonly largestTake: Takes<Data>["largestTake"];
   readonly aheadOf: Takes<Data>["aheadOf"];
+  /** How many jobs it runs at a time at the most. */
+  readonly concurrency: number;
   readonly blockMs: number;
   createRunner(access: SettleAccess | undefined): Runner<HeldJob<Data>, Job<Data>>;
   onStopped(): void;

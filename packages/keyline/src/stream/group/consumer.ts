@@ -4,6 +4,7 @@
  *   exchange.ts        takes entries for this consumer and ends them                    (Valkey)
  *   group-record.ts    writes down dead letters, and knows what is settled already      (PostgreSQL)
  *   group-lease.ts     keeps what it took its own
+ *   roster-duty.ts     says what this consumer is, and what it runs while somebody asks (work)
  *   rescuer.ts         has handed out again what consumers had that are gone
  *   floor-mover.ts     moves the group's floor in the record
  *   backlog-filler.ts  brings older entries from the record to a group that is behind
@@ -26,6 +27,7 @@ import { errorOf } from "../../work/watched.ts";
 import type { Trade } from "../../work/trade.ts";
 import { verdictOf, type Verdict } from "../../work/verdict.ts";
 import { BacklogFiller } from "./backlog-filler.ts";
+import { rosterDuty } from "./consumer-info.ts";
 import { letterOf } from "./dead-letter.ts";
 import { EntryAttempt } from "./entry-attempt.ts";
 import { noSettling, settleOf, type ConsumeContext, type ConsumeHandler } from "./entry-settle.ts";
@@ -112,6 +114,7 @@ export class Consumer<Data> {
         }),
       createIntake: (events, signal) => new Intake(this.#intakeSetup(signal), events),
       createDuties: ({ lease, exchange }) => [
+        rosterDuty(log, { lease, policy, held: () => exchange.held(), logger }),
         new Rescuer(log, { logger, lease, onSwept: () => exchange.doubt() }),
         lossDuty((loss) => this.#noteLoss(loss)),
         ...(record ? this.#recordDuties(record, exchange) : []),

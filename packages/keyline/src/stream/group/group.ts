@@ -6,9 +6,11 @@ import { checkInteger, checkOptionNames } from "../../runtime/options.ts";
 import type { ValkeyConnection } from "../../valkey/client/connection.ts";
 import type { GroupAdmin } from "../../valkey/stream/group-admin.ts";
 import { GroupLog } from "../../valkey/stream/group-log.ts";
+import { groupRoster } from "../../valkey/stream/group-roster.ts";
 import type { StreamKeys } from "../../valkey/stream/keys.ts";
 import { compareIds, timeOf } from "../entry-id.ts";
 import { dataOf, readLetter, type GroupDeadLetter } from "./dead-letter.ts";
+import { readConsumers, type ConsumerInfo } from "./consumer-info.ts";
 import type { GroupLags } from "./group-lags.ts";
 import { GroupRecord, type RecordedEvents } from "./group-record.ts";
 
@@ -69,6 +71,16 @@ export class Group {
   async #status(): Promise<GroupStatus> {
     await this.#ready();
     return (await readStatus(this.name, this.#parts)) ?? this.#refuse();
+  }
+
+  /** Who consumes for the group: consumers of all processes whose lease goes on, and what they are. Throws VALKEY_UNAVAILABLE. */
+  consumers(): Promise<ConsumerInfo[]> {
+    return this.#parts.door.accept(async () => {
+      const { connection, keys } = this.#parts;
+      const consumers = await readConsumers(groupRoster(connection, this.name, keys.group(this.name)));
+      if (consumers.length === 0) await this.#status();
+      return consumers;
+    });
   }
 
   /** The newest dead letters, up to `limit` (default 100). */

@@ -23,6 +23,7 @@ export class QueueKeys {
   readonly epoch: string;
   readonly run: string;
   readonly rights: string;
+  readonly watched: string;
   readonly #base: string;
   readonly #heldPrefix: string;
   readonly #progressPrefix: string;
@@ -75,11 +76,18 @@ export class QueueKeys {
     this.run = `${base}run`;
     /** There for as long as it is looked what this user may do; see client/rights.ts. */
     this.rights = `${base}rights`;
+    /** String: there while somebody asks what workers run. */
+    this.watched = `${base}watched`;
     this.#base = base;
     this.#heldPrefix = `${base}held:`;
     this.#progressPrefix = `${base}progress:`;
     this.#linePrefix = `${base}line:`;
     this.#childrenPrefix = `${base}family-children:`;
+  }
+
+  /** String: what a worker has said of itself; with `:jobs` what it runs, while somebody asks. */
+  worker(name: string): string {
+    return `${this.#base}worker:${name}`;
   }
 
   /** Where jobs wait, as scripts/look.lua names it. */

@@ -4,7 +4,7 @@ import { scriptsBeside } from "../client/script.ts";
 import type { QueueKeys } from "./keys.ts";
 
 const script = scriptsBeside(import.meta.url);
-const beat = script(4, "beat", "base", "beat-due", "beat-tick", "beat-gates", "beat-tracked", "beat-families", "beat-end");
+const beat = script(4, "beat", "base", "beat-due", "beat-tick", "beat-gates", "beat-tracked", "beat-families", "beat-roster", "beat-end");
 const returnHeld = script(4, "oom", "base", "place", "groups", "tell-end", "tell-event", "family", "cancelled", "return-held");
 
 /** What a renewal of the lease tells a worker's duties: each part of the script adds what one of them needs. */
@@ -21,6 +21,10 @@ export interface Beat {
   readonly gates?: number;
   /** Jobs of the queue are parents or children. */
   readonly families?: number;
+  /** What the worker has said of itself is gone. */
+  readonly unknown?: number;
+  /** Somebody asks what workers run. */
+  readonly watched?: number;
   /** Who listens to what becomes of jobs, separated by spaces. */
   readonly tracked?: string;
 }

@@ -1,4 +1,5 @@
 import type { ValkeyConnection } from "../client/connection.ts";
+import type { Roster } from "../client/roster.ts";
 import { Adds } from "./adds.ts";
 import { Cancels } from "./cancels.ts";
 import { Ends } from "./ends.ts";
@@ -14,6 +15,7 @@ import { Memory } from "./memory.ts";
 import { Outcomes } from "./outcomes.ts";
 import { Rates } from "./rates.ts";
 import { Reads } from "./reads.ts";
+import { queueRoster } from "./roster.ts";
 import { Schedule } from "./schedule.ts";
 import { Signals } from "./signals.ts";
 import { Ticks } from "./ticks.ts";
@@ -41,6 +43,7 @@ export class QueueStore {
   readonly rates: Rates;
   readonly jobPages: JobPages;
   readonly families: Families;
+  readonly roster: Roster;
 
   constructor(connection: ValkeyConnection, keys: QueueKeys) {
     this.connection = connection;
@@ -63,5 +66,6 @@ export class QueueStore {
     this.rates = new Rates(connection, keys);
     this.jobPages = new JobPages(connection, keys);
     this.families = new Families(connection, keys);
+    this.roster = queueRoster(connection, keys);
   }
 }

@@ -1,7 +1,7 @@
 import type { ValkeyConnection } from "../client/connection.ts";
 import type { QueueKeys } from "./keys.ts";
 
-export type SignalKind = "due" | "gates" | "ticks" | "tracked" | "cancel" | "family";
+export type SignalKind = "due" | "gates" | "ticks" | "tracked" | "cancel" | "family" | "watched";
 
 /** Something that workers of the queue are to know at once. */
 export interface Signal {

@@ -10,6 +10,9 @@ export interface GroupBeat {
   readonly goneConsumer: string;
   readonly mode: GroupMode;
   readonly loss: Loss | undefined;
+  /** What the consumer has said of itself is gone; somebody asks what consumers run: 1 or 0. */
+  readonly unknown: number;
+  readonly watched: number;
 }
 
 /** Entries that trimming took before the group had finished them. */
@@ -18,6 +21,8 @@ export interface Loss {
   readonly to: string;
   readonly entries: number;
 }
+
+type BeatReply = [number, number, string, GroupMode, number, string, string, number, number];
 
 const beat = groupScript(6, "group-beat");
 const rescue = groupScript(5, "group-rescue");
@@ -41,9 +46,9 @@ export class GroupLeases {
     const { connection, workKeys, keys, name } = this.#log;
     const reply = await beat.run(connection, [...workKeys, keys.state, keys.stream.groups, name, consumer, leaseMs, ...running]);
     if (reply === 0) return undefined;
-    const [pending, nextDueMs, goneConsumer, mode, lost, from, to] = reply as [number, number, string, GroupMode, number, string, string];
+    const [pending, nextDueMs, goneConsumer, mode, lost, from, to, unknown, watched] = reply as BeatReply;
     const loss = lost > 0 ? { from: from === "" ? undefined : from, to, entries: lost } : undefined;
-    return { pending, nextDueMs, goneConsumer, mode, loss };
+    return { pending, nextDueMs, goneConsumer, mode, loss, unknown, watched };
   }
 
   /** Has a page of what a consumer has handed out again. Undefined when its lease goes on. */

@@ -50,6 +50,8 @@ export class GroupKeys {
   readonly backlog: string;
   readonly rights: string;
   readonly linePrefix: string;
+  readonly watched: string;
+  readonly #consumerPrefix: string;
 
   constructor(stream: StreamKeys, base: string) {
     this.stream = stream;
@@ -69,5 +71,13 @@ export class GroupKeys {
     this.rights = `${base}rights`;
     /** Of the lists with the ids that are under way of one key, in their order; the first of them runs. */
     this.linePrefix = `${base}line:`;
+    /** String: there while somebody asks what consumers run. */
+    this.watched = `${base}watched`;
+    this.#consumerPrefix = `${base}consumer:`;
+  }
+
+  /** String: what a consumer has said of itself; with `:running` what it runs, while somebody asks. */
+  consumer(name: string): string {
+    return this.#consumerPrefix + name;
   }
 }

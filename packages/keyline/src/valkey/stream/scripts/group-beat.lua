@@ -4,7 +4,8 @@
 -- ARGV  1 group  2 consumer  3 lease in milliseconds  4 and on: ids of `again` that it runs
 -- RETURNS  0 when the lease is lost (it is not begun again: others may have what it had), else { entries pending with it, -1 when the group is
 --       not there, milliseconds until the next is due again or -1, a consumer that is gone or '', the mode, entries lost to trimming since
---       the last report, the first and the last of them }
+--       the last report, the first and the last of them,
+--       1 where what it has said of itself is gone, 1 where somebody asks what consumers run }
 
 if not redis.call('ZSCORE', KEYS[2], ARGV[2]) then return 0 end
 local group, consumer, lease = ARGV[1], ARGV[2], tonumber(ARGV[3])
@@ -35,6 +36,11 @@ else
   end
 end
 
+local base = string.match(KEYS[2], '^(.*)consumers$')
+local unknown = redis.pcall('PEXPIRE', base .. 'consumer:' .. consumer, 2 * lease) == 0 and 1 or 0
+local watched = redis.pcall('EXISTS', base .. 'watched') == 1 and 1 or 0
+
 local state = redis.call('HMGET', KEYS[5], 'mode', 'unreported', 'unreported_from', 'unreported_to')
 if state[2] then redis.call('HDEL', KEYS[5], 'unreported', 'unreported_from', 'unreported_to') end
-return { pending, next_due_ms(KEYS[3], now), gone, state[1] or '', tonumber(state[2] or '0'), state[3] or '', state[4] or '' }
+return { pending, next_due_ms(KEYS[3], now), gone, state[1] or '', tonumber(state[2] or '0'), state[3] or '', state[4] or '',
+  unknown, watched }
