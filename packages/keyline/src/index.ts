@@ -45,7 +45,8 @@ export type {
 } from "./queue/options.ts";
 export { JobCancelledError, JobDeadError } from "./queue/results/job-errors.ts";
 export type { EventsOptions, QueueEvent, QueueEventGap } from "./queue/events/queue-event.ts";
-export type { Durations, QueueRates, RateCounts, RateMinute, RatesOptions } from "./queue/rates/rate-summary.ts";
+export type { RatesOptions } from "./figures/figures.ts";
+export type { Depth, Durations, QueueRates, RateCounts, RateSpan } from "./queue/rates/rate-summary.ts";
 export type { WaitOptions } from "./queue/results/wait-options.ts";
 export type { ScheduleOptions } from "./queue/schedules/schedule-spec.ts";
 export type { Schedule, Tick } from "./queue/schedules/schedule-state.ts";

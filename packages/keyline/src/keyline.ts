@@ -101,17 +101,17 @@ export class Keyline {
       // The answer comes when the block time is over; two seconds later it is overdue.
       connect: (blockMs: number) => this.#connect(blockMs + 2_000),
       requireDatabase: (what: string) => this.#requireDatabase(what),
+      database: this.#database,
       door: this.#door,
       seam: createSeam(this),
       tails: this.#tails,
       rehearsal,
     };
-    this.audit = createAudit({ ...shared, database: this.#database });
+    this.audit = createAudit(shared);
     this.#queues = new Queues(shared);
     this.#channels = new Channels({
       ...shared,
       createSubscriptions: () => createSubscriptions(this.#target, { prefix: this.prefix, commands: this.#commands, logger, silenceMs }),
-      database: this.#database,
     });
     this.#streams = new Streams(shared);
     const shapes = { queues: this.#queues, streams: this.#streams, channels: this.#channels };

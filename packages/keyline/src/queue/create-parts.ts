@@ -1,4 +1,6 @@
 import type { Database } from "../postgres/client/database.ts";
+import { Figures } from "../figures/figures.ts";
+import { FigureTable } from "../postgres/figures/figure-table.ts";
 import { DeadTable } from "../postgres/job/dead-table.ts";
 import { DeliveryNotes } from "../postgres/job/delivery-notes.ts";
 import { GateTable } from "../postgres/job/gate-table.ts";
@@ -51,6 +53,7 @@ export interface QueuesSetup {
   readonly logger: Logger;
   readonly tails: StreamTails;
   requireDatabase(what: string): Database;
+  readonly database: Database | undefined;
   readonly door: Door;
   readonly seam: Seam;
   readonly rehearsal: Rehearsal | undefined;
@@ -94,8 +97,10 @@ export function createParts(name: string, { options, policy, isServed }: Made, s
     door: shared.setup.door,
     seam: shared.setup.seam,
   };
-  const listen = (shelf: OutcomeShelf, sighting: Sighting): Listening => {
-    const listening = new Listening({ queue: name, store, tails, shelf, policy, sighting, logger });
+  const listen = (shelf: OutcomeShelf, sighting: Sighting, deadTable?: DeadTable): Listening => {
+    const { database } = shared.setup;
+    const figures = new Figures(store.figures, { table: database && new FigureTable(database, "queue", name), logger });
+    const listening = new Listening({ queue: name, store, tails, shelf, policy, sighting, figures, deadTable, logger });
     shared.listening.add(listening);
     return listening;
   };
@@ -116,7 +121,7 @@ export function createParts(name: string, { options, policy, isServed }: Made, s
     };
     const plainFamilies = new PlainQueueFamilies(shared.plainFamilies);
     const onCancelled = (): void => shared.plainFamilies.noteCancelled(name);
-    const canceller = new Canceller(store, { gatekeeper, record: undefined, onCancelled });
+    const canceller = new Canceller(store, { gatekeeper, record: undefined, onCancelled, count: countCancelled(listening) });
     const jobs = new PlainJobs(store, { queue: name, shelf: lettersOnValkey, storeOf: (one) => shared.plainFamilies.storeOf(one) });
     const promotion = new Promotion(store, { record: undefined });
     const updates = new JobUpdates(store, { jobs, gatekeeper, record: undefined });
@@ -149,19 +154,20 @@ export function createParts(name: string, { options, policy, isServed }: Made, s
     { name, traits: [transactionalTrait] },
     isServed ? undefined : () => relay.serves(name) || relay.add(outlet),
   );
-  const listening = listen(new OutcomesInRows(table.outcomes, store), sighting);
+  const deadTable = new DeadTable(database, name);
+  const listening = listen(new OutcomesInRows(table.outcomes, store), sighting, deadTable);
   const transactionalAdder = new TransactionalAdder(table, { outlet, relay, adds: listening.adds, logger });
   shared.adders.add(transactionalAdder);
   const { adder: familyAdder, releaser } = shared.familiesFor(database, relay);
   const families = new QueueFamilies(familyAdder, releaser);
   const record = new JobRecord(table, { notes, store, families, logger });
   const scheduleBook = new TransactionalScheduleBook(new ScheduleTable(database, name), { outlet, store, queue: name, logger });
-  const deadTable = new DeadTable(database, name);
   const shelves = [new LettersInRows(deadTable, outlet), lettersOnValkey];
   const canceller = new Canceller(store, {
     gatekeeper,
     record: { database, rows: table.cancelled },
     onCancelled: (ids) => releaser.noteCancelled(name, ids),
+    count: countCancelled(listening),
   });
   const signals = new JobSignals(table.parked, outlet);
   const promotion = new Promotion(store, { record: { rows: new PromotedRows(database, name), outlet } });
@@ -188,3 +194,8 @@ export function createParts(name: string, { options, policy, isServed }: Made, s
     shelves,
   };
 }
+
+const countCancelled =
+  ({ tally }: Listening) =>
+  (cancelled: number): void =>
+    tally.noteCancelled(cancelled);

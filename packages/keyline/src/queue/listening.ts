@@ -1,3 +1,5 @@
+import type { Figures, RateRange } from "../figures/figures.ts";
+import type { DeadTable } from "../postgres/job/dead-table.ts";
 import type { Logger } from "../runtime/logger.ts";
 import type { StreamTails } from "../valkey/client/stream-tails.ts";
 import type { Sighting } from "../valkey/directory/sightings.ts";
@@ -8,6 +10,7 @@ import { EventTeller } from "./events/event-teller.ts";
 import type { EventsOptions, QueueEvent } from "./events/queue-event.ts";
 import { Tracker } from "./events/tracker.ts";
 import type { QueuePolicy } from "./options.ts";
+import { DepthSampler } from "./rates/depth-sampler.ts";
 import { toRates, type QueueRates } from "./rates/rate-summary.ts";
 import { Tally } from "./rates/tally.ts";
 import type { OutcomeShelf } from "./results/found.ts";
@@ -20,6 +23,9 @@ interface ListeningParts {
   readonly shelf: OutcomeShelf;
   readonly policy: QueuePolicy;
   readonly sighting: Sighting;
+  readonly figures: Figures;
+  /** Only of a transactional queue. */
+  readonly deadTable: DeadTable | undefined;
   readonly logger: Logger;
 }
 
@@ -34,10 +40,11 @@ export class Listening {
   readonly #closing = new AbortController();
 
   constructor(parts: ListeningParts) {
-    const { queue, store, tails, shelf, policy, sighting, logger } = parts;
+    const { queue, store, tails, shelf, policy, sighting, figures, deadTable, logger } = parts;
     this.#parts = parts;
     this.teller = new EventTeller(store, logger);
-    this.tally = new Tally(store, logger);
+    const sampler = new DepthSampler(store, { deadTable, noteTime: (now) => figures.noteTime(now), logger });
+    this.tally = new Tally(figures, { sampler, logger });
     this.adds = new AddWatch(store, { teller: this.teller, tally: this.tally, sighting, logger });
     this.#tracker = new Tracker(store, { leaseMs: policy.leaseMs, logger });
     this.waits = new Waits({ queue, store, shelf, tails, tracker: this.#tracker, keepMs: policy.keepResultMs, logger });
@@ -48,10 +55,15 @@ export class Listening {
     return followEvents({ queue, store, tails, tracker: this.#tracker, closing: this.#closing.signal, logger }, options);
   }
 
-  async rates(minutes: number): Promise<QueueRates> {
-    const { store } = this.#parts;
-    await store.connection.ensureReady(5_000);
-    return toRates(await store.rates.read(minutes));
+  async rates(range: RateRange): Promise<QueueRates> {
+    const { figures, store } = this.#parts;
+    const spans = await figures.read(range);
+    if (range.unit === "hours") return toRates(spans, range);
+    const depths = await store.depthSamples.read(range.count, spans.at(-1)?.at ?? 0);
+    return toRates(
+      spans.map((span, index) => ({ ...span, depth: depths[index] })),
+      range,
+    );
   }
 
   /** Nobody listens any longer; what is left to write is written. */

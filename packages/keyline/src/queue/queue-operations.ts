@@ -12,7 +12,8 @@ import { ScheduleOperations } from "./schedules/schedule-operations.ts";
 import type { QueueParts } from "./queue-parts.ts";
 import { readStatus, type QueueStatus } from "./queue-status.ts";
 import type { EventsOptions, QueueEvent } from "./events/queue-event.ts";
-import { checkRates, type QueueRates, type RatesOptions } from "./rates/rate-summary.ts";
+import { checkRates, type RatesOptions } from "../figures/figures.ts";
+import type { QueueRates } from "./rates/rate-summary.ts";
 import { checkWait, type WaitOptions } from "./results/wait-options.ts";
 import { readWorkers, type WorkerInfo } from "./worker/worker-info.ts";
 
@@ -65,8 +66,8 @@ export abstract class QueueOperations<Input> extends ScheduleOperations<Input> {
   }
 
   /**
-   * How many jobs were added, completed, tried in vain and dead, minute by minute, and how long they waited and ran: of the last hour, or of as many `minutes`, up to a
-   * day. Every process writes it down every few seconds, so it is a little behind. Throws INVALID_OPTION and VALKEY_UNAVAILABLE.
+   * How many jobs were added, completed, tried in vain, dead and cancelled, how long they waited and ran, and how many there were: minute by minute, of the last hour or of as many `minutes`, up to two
+   * days, or by `hours`, up to ninety days. Every process writes it down every few seconds, so it is a little behind. Throws INVALID_OPTION and VALKEY_UNAVAILABLE.
    *
    * @example
    * const { total } = await emails.rates({ minutes: 15 });

@@ -142,7 +142,8 @@ export class PlainFamilies {
     if (known) return known.canceller;
     const store = this.storeOf(queue);
     const gatekeeper = new Gatekeeper(store, { table: undefined, leaseMs: defaultLeaseMs, limits: undefined, logger: this.#parts.logger });
-    return new Canceller(store, { gatekeeper, record: undefined, onCancelled: () => this.noteCancelled(queue) });
+    // Whoever cancelled the parent has counted; of this queue nothing is counted here.
+    return new Canceller(store, { gatekeeper, record: undefined, onCancelled: () => this.noteCancelled(queue), count: () => undefined });
   }
 
   #carrierOf(queue: string): FamilyCarrier {

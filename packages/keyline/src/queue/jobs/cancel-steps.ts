@@ -21,6 +21,8 @@ export interface CancelParts {
   readonly record: { readonly database: Database; readonly rows: CancelledRows } | undefined;
   /** These were cancelled, or some of them: what that means for others is seen to. */
   readonly onCancelled: (ids: readonly string[]) => void;
+  /** So many were cancelled. */
+  readonly count: (cancelled: number) => void;
 }
 
 const readyWithinMs = 5_000;
@@ -46,12 +48,14 @@ export class CancelSteps {
   readonly store: QueueStore;
   readonly record: CancelParts["record"];
   readonly onCancelled: CancelParts["onCancelled"];
+  readonly count: CancelParts["count"];
   readonly #gatekeeper: Gatekeeper;
 
-  constructor(store: QueueStore, { gatekeeper, record, onCancelled }: CancelParts) {
+  constructor(store: QueueStore, { gatekeeper, record, onCancelled, count }: CancelParts) {
     this.store = store;
     this.record = record;
     this.onCancelled = onCancelled;
+    this.count = count;
     this.#gatekeeper = gatekeeper;
   }
 

@@ -43,7 +43,9 @@ export class Canceller {
   }
 
   async cancel(id: string): Promise<CancelResult> {
-    return (await this.#cancelNamed([id])).get(id) ?? "unknown";
+    const was = (await this.#cancelNamed([id])).get(id) ?? "unknown";
+    if (was !== "unknown" && was !== "dead") this.#steps.count(1);
+    return was;
   }
 
   /** Returns how many were cancelled. */
@@ -51,6 +53,7 @@ export class Canceller {
     let done = 0;
     const note = async (count: number): Promise<void> => {
       done += count;
+      this.#steps.count(count);
       if (count > 0) await onProgress?.({ done });
       signal?.throwIfAborted();
     };

@@ -2,7 +2,7 @@ import type { Duty } from "../../runtime/duty.ts";
 import type { Beat } from "../../valkey/queue/leases.ts";
 import type { ShiftDuty } from "../../work/shift-parts.ts";
 import type { HeldJob } from "../worker/held-jobs.ts";
-import type { Tally } from "./tally.ts";
+import type { AttemptEnd, Tally } from "./tally.ts";
 
 /** The duty that counts what becomes of a worker's attempts. */
 export class RateDuty implements ShiftDuty<HeldJob<unknown>, Beat>, Duty {
@@ -20,6 +20,10 @@ export class RateDuty implements ShiftDuty<HeldJob<unknown>, Beat>, Duty {
     // The tally is its queue's.
   }
 
+  follow(): void {
+    this.#tally.look();
+  }
+
   noteEnded(job: HeldJob<unknown>): void {
     const { verdict, attempt } = job;
     if (!attempt || !verdict) return;
@@ -32,14 +36,14 @@ export class RateDuty implements ShiftDuty<HeldJob<unknown>, Beat>, Duty {
 }
 
 /** Undefined for an attempt that counts as none. */
-function endOf(verdict: NonNullable<HeldJob<unknown>["verdict"]>): "completed" | "failed" | "dead" | undefined {
+function endOf(verdict: NonNullable<HeldJob<unknown>["verdict"]>): AttemptEnd | undefined {
   switch (verdict.kind) {
     case "settle":
       return "completed";
     case "drop":
       return verdict.error ? undefined : "completed";
     case "retry":
-      return verdict.error ? "failed" : undefined;
+      return verdict.error ? "retried" : undefined;
     case "bury":
       return "dead";
     case "yield":

@@ -1,10 +1,5 @@
-import { checkInteger, checkOptionNames } from "../../runtime/options.ts";
-import type { CountedMinute } from "../../valkey/queue/rates.ts";
-
-export interface RatesOptions {
-  /** How many minutes, the present one included; up to 1,440. Default 60. */
-  readonly minutes?: number;
-}
+import type { CountedSpan, Counts } from "../../valkey/figures/figure-log.ts";
+import type { RateRange } from "../../figures/figures.ts";
 
 /** How long something took, in milliseconds. It is counted by powers of two, so each number is the upper end of what it may be; undefined where nothing was counted. */
 export interface Durations {
@@ -22,53 +17,73 @@ export interface RateCounts {
   readonly completed: number;
   /** Attempts that failed, the last one of a job that died included. */
   readonly failed: number;
+  /** Those of them behind which the job is tried again. */
+  readonly retried: number;
   /** Jobs that became dead letters. */
   readonly dead: number;
+  readonly cancelled: number;
   /** How long attempts ran. */
   readonly run: Durations;
   /** How long jobs had been there when their first attempt began, delays included. */
   readonly wait: Durations;
 }
 
-export interface RateMinute extends RateCounts {
-  /** When the minute began, in milliseconds since 1970. */
+/** How many jobs there were when somebody looked. */
+export interface Depth {
+  readonly waiting: number;
+  readonly running: number;
+  readonly scheduled: number;
+  readonly blocked: number;
+  readonly dead: number;
+}
+
+/** A minute, or an hour. */
+export interface RateSpan extends RateCounts {
+  /** When it began, in milliseconds since 1970. */
   readonly at: number;
+  /** How much there was, at a look in the minute; of an hour the look at which most jobs waited. Undefined where nobody looked, or the queue had no jobs for long. */
+  readonly depth: Depth | undefined;
+  /** For how many milliseconds the job that was next to be taken had waited then. */
+  readonly oldestWaitingMs: number | undefined;
 }
 
 export interface QueueRates {
-  /** Oldest first; the last one is not over yet. */
-  readonly minutes: readonly RateMinute[];
+  /** Oldest first; the last one is not over yet. Empty where hours were asked for. */
+  readonly minutes: readonly RateSpan[];
+  /** The same of hours. */
+  readonly hours: readonly RateSpan[];
   /** All of them together. */
   readonly total: RateCounts;
 }
 
-const names = new Set<string>(["minutes"] satisfies (keyof RatesOptions)[]);
-
-/** Throws INVALID_OPTION. */
-export function checkRates(options: RatesOptions): number {
-  checkOptionNames("rates", options, names);
-  return checkInteger("minutes", options.minutes ?? 60, { min: 1, max: 1_440 });
-}
-
-export function toRates(minutes: readonly CountedMinute[]): QueueRates {
+export function toRates(spans: readonly CountedSpan[], { unit }: RateRange): QueueRates {
   const total = new Map<string, number>();
-  for (const { counts } of minutes) for (const [name, count] of counts) total.set(name, (total.get(name) ?? 0) + count);
-  return { minutes: minutes.map(({ minute, counts }) => ({ at: minute * 60_000, ...toCounts(counts) })), total: toCounts(total) };
+  for (const { counts } of spans) for (const [name, count] of counts) total.set(name, (total.get(name) ?? 0) + count);
+  const found = spans.map(({ at, counts, depth }) => ({ at, ...toCounts(counts), ...toDepth(depth) }));
+  return { minutes: unit === "minutes" ? found : [], hours: unit === "hours" ? found : [], total: toCounts(total) };
 }
 
-function toCounts(counts: ReadonlyMap<string, number>): RateCounts {
+function toDepth(sample: string | undefined): Pick<RateSpan, "depth" | "oldestWaitingMs"> {
+  if (sample === undefined) return { depth: undefined, oldestWaitingMs: undefined };
+  const [waiting = 0, running = 0, scheduled = 0, blocked = 0, dead = 0, age = NaN] = sample.split(" ").map(Number);
+  return { depth: { waiting, running, scheduled, blocked, dead }, oldestWaitingMs: Number.isNaN(age) ? undefined : age };
+}
+
+function toCounts(counts: Counts): RateCounts {
   const of = (name: string): number => counts.get(name) ?? 0;
   return {
     added: of("added"),
     completed: of("completed"),
     failed: of("failed"),
+    retried: of("retried"),
     dead: of("dead"),
+    cancelled: of("cancelled"),
     run: toDurations(counts, "r"),
     wait: toDurations(counts, "w"),
   };
 }
 
-function toDurations(counts: ReadonlyMap<string, number>, letter: "r" | "w"): Durations {
+function toDurations(counts: Counts, letter: "r" | "w"): Durations {
   const buckets = [...counts]
     .filter(([name]) => name.startsWith(letter) && /^\d+$/.test(name.slice(1)))
     .map(([name, count]) => ({ belowMs: 2 ** Number(name.slice(1)), count }))

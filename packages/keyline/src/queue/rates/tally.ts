@@ -1,86 +1,82 @@
-import { Alarm } from "../../runtime/alarm.ts";
-import { toError } from "../../runtime/errors.ts";
+import type { Figures } from "../../figures/figures.ts";
+import { Flusher } from "../../figures/flusher.ts";
 import type { Logger } from "../../runtime/logger.ts";
-import type { QueueStore } from "../../valkey/queue/queue-store.ts";
+import type { DepthSampler } from "./depth-sampler.ts";
 
-const writeEveryMs = 5_000;
 const buckets = 42;
+
+/** How an attempt ended, as far as it counts: it failed and there is another, or it was the last one. */
+export type AttemptEnd = "completed" | "retried" | "dead";
 
 /** What this process does on a queue, counted in memory and written down every few seconds. What it has not written is lost with it. */
 export class Tally {
-  readonly #store: QueueStore;
-  readonly #logger: Logger;
-  readonly #alarm = new Alarm(() => this.#write(), { mayEnd: true });
+  readonly #flusher: Flusher;
+  readonly #sampler: DepthSampler;
   readonly #ran: number[] = Array.from({ length: buckets }, () => 0);
   readonly #waited: number[] = Array.from({ length: buckets }, () => 0);
-  #isDirty = false;
   #added = 0;
   #completed = 0;
   #failed = 0;
+  #retried = 0;
   #dead = 0;
+  #cancelled = 0;
 
-  constructor(store: QueueStore, logger: Logger) {
-    this.#store = store;
-    this.#logger = logger;
+  constructor(figures: Figures, { sampler, logger }: { readonly sampler: DepthSampler; readonly logger: Logger }) {
+    this.#sampler = sampler;
+    this.#flusher = new Flusher(figures, { take: () => this.#take(), logger });
   }
 
   noteAdded(count: number): void {
     this.#added += count;
-    this.#touch();
+    this.#flusher.touch();
   }
 
   /** An attempt has ended, after `ranMs`; of a first one it is known how long the job had waited. */
-  noteAttempt(end: "completed" | "failed" | "dead", ranMs: number, waitedMs: number | undefined): void {
+  noteAttempt(end: AttemptEnd, ranMs: number, waitedMs: number | undefined): void {
     if (end === "completed") this.#completed++;
     else this.#failed++;
-    if (end === "dead") this.#dead++;
+    if (end === "retried") this.#retried++;
+    else if (end === "dead") this.#dead++;
     count(this.#ran, ranMs);
     if (waitedMs !== undefined) count(this.#waited, waitedMs);
-    this.#touch();
+    this.#flusher.touch();
   }
 
   /** A job died without an attempt. */
   noteDead(): void {
     this.#dead++;
-    this.#touch();
+    this.#flusher.touch();
+  }
+
+  noteCancelled(count: number): void {
+    if (count === 0) return;
+    this.#cancelled += count;
+    this.#flusher.touch();
+  }
+
+  /** A process is here that can look how many jobs there are; it does once a minute. */
+  look(): void {
+    this.#sampler.look();
   }
 
   /** Writes what there is. */
   async stop(): Promise<void> {
-    await this.#alarm.stop();
-    await this.#write();
-  }
-
-  #touch(): void {
-    if (this.#isDirty) return;
-    this.#isDirty = true;
-    this.#alarm.set(writeEveryMs);
-  }
-
-  async #write(): Promise<void> {
-    if (!this.#isDirty) return;
-    // What could not be written goes with the next.
-    if (!this.#store.connection.isReady) return this.#alarm.set(writeEveryMs);
-    this.#isDirty = false;
-    const counts = this.#take();
-    if (counts.size === 0) return;
-    try {
-      await this.#store.rates.add(counts);
-    } catch (error) {
-      this.#logger.debug({ error: toError(error).message }, "the rates of a queue could not be written");
-    }
+    await Promise.all([this.#flusher.stop(), this.#sampler.stop()]);
   }
 
   #take(): Map<string, number> {
+    this.#sampler.look();
     const counts = new Map<string, number>();
     const note = (name: string, number: number): void => void (number > 0 && counts.set(name, number));
     note("added", this.#added);
     note("completed", this.#completed);
     note("failed", this.#failed);
+    note("retried", this.#retried);
     note("dead", this.#dead);
+    note("cancelled", this.#cancelled);
     this.#ran.forEach((number, index) => note(`r${index}`, number));
     this.#waited.forEach((number, index) => note(`w${index}`, number));
-    this.#added = this.#completed = this.#failed = this.#dead = 0;
+    this.#added = this.#completed = this.#failed = this.#retried = this.#dead = this.#cancelled = 0;
     this.#ran.fill(0);
     this.#waited.fill(0);
     return counts;

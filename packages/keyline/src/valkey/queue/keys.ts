@@ -24,6 +24,7 @@ export class QueueKeys {
   readonly run: string;
   readonly rights: string;
   readonly watched: string;
+  readonly rates: string;
   readonly #base: string;
   readonly #heldPrefix: string;
   readonly #progressPrefix: string;
@@ -78,6 +79,8 @@ export class QueueKeys {
     this.rights = `${base}rights`;
     /** String: there while somebody asks what workers run. */
     this.watched = `${base}watched`;
+    /** Hashes: what was done in a minute, rates:<minute>, or an hour, rates:hour:<hour>; and how much there was in each minute of an hour, rates:depth:<hour>. */
+    this.rates = `${base}rates:`;
     this.#base = base;
     this.#heldPrefix = `${base}held:`;
     this.#progressPrefix = `${base}progress:`;

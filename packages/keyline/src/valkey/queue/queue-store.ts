@@ -13,7 +13,8 @@ import { Leases } from "./leases.ts";
 import { Letters } from "./letters.ts";
 import { Memory } from "./memory.ts";
 import { Outcomes } from "./outcomes.ts";
-import { Rates } from "./rates.ts";
+import { FigureLog } from "../figures/figure-log.ts";
+import { DepthSamples } from "./depth-samples.ts";
 import { Reads } from "./reads.ts";
 import { queueRoster } from "./roster.ts";
 import { Schedule } from "./schedule.ts";
@@ -40,7 +41,9 @@ export class QueueStore {
   readonly tracked: Tracked;
   readonly cancels: Cancels;
   readonly events: Events;
-  readonly rates: Rates;
+  /** What was done, minute by minute and hour by hour. */
+  readonly figures: FigureLog;
+  readonly depthSamples: DepthSamples;
   readonly jobPages: JobPages;
   readonly families: Families;
   readonly roster: Roster;
@@ -63,7 +66,8 @@ export class QueueStore {
     this.tracked = new Tracked(connection, keys);
     this.cancels = new Cancels(connection, keys);
     this.events = new Events(connection, keys);
-    this.rates = new Rates(connection, keys);
+    this.figures = new FigureLog(connection, keys.rates);
+    this.depthSamples = new DepthSamples(this.figures, keys);
     this.jobPages = new JobPages(connection, keys);
     this.families = new Families(connection, keys);
     this.roster = queueRoster(connection, keys);

@@ -3,7 +3,7 @@ import { scriptsBeside } from "../client/script.ts";
 import type { QueueKeys } from "./keys.ts";
 
 const script = scriptsBeside(import.meta.url);
-const counts = script(4, "base", "counts");
+const counts = script(4, "base", "count-jobs", "counts");
 const nextWaiting = script(1, "next-waiting");
 const census = script(1, "census");
 

@@ -23,3 +23,14 @@ BEGIN
   FROM (SELECT added_at FROM firsts LIMIT at_most) AS found;
 END
 $$;
+
+-- What was counted in hours that are over, of queues, streams and channels: it outlives what Valkey remembers.
+CREATE TABLE keyline.figure (
+  shape text NOT NULL CHECK (shape IN ('queue', 'stream', 'channel')),
+  name text COLLATE "C" NOT NULL,
+  -- Since 1970.
+  hour integer NOT NULL,
+  -- Numbers by their names, as they are on Valkey.
+  counts json NOT NULL,
+  PRIMARY KEY (shape, name, hour)
+);

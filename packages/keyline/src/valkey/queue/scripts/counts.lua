@@ -5,20 +5,9 @@
 -- RETURN  { waiting, running, scheduled, dead, dead letters that were dropped, blocked, 1 while it is paused, how many of the scheduled rest until their children have ended (family.lua), beginning of the element that is taken
 --         next or '' }
 
-local running = 0
-for _, worker in ipairs(redis.call('ZRANGE', KEYS[1], 0, -1)) do
-  running = running + redis.call('LLEN', ARGV[1] .. worker)
-end
-local waiting = 0
-local first
-for _, list in ipairs({ 'waiting:high', 'waiting', 'waiting:low' }) do
-  waiting = waiting + redis.call('LLEN', base .. list)
-  first = first or redis.call('LINDEX', base .. list, -1)
-end
--- What stands for jobs that were cancelled is none; for a moment one of these may be held already.
-local stubs = tonumber(redis.call('GET', base .. 'stubs') or 0)
+local waiting, running, first = count_jobs(ARGV[1])
 return {
-  math.max(0, waiting - stubs),
+  waiting,
   running,
   redis.call('ZCARD', KEYS[3]),
   redis.call('ZCARD', KEYS[4]),
