@@ -55,7 +55,7 @@ export type { BatchHandler, SettlingBatchHandler } from "./queue/worker/batch-ru
 export type { Handler, Queue, SettlingHandler } from "./queue/queue.ts";
 export type { QueueStatus } from "./queue/queue-status.ts";
 export type { Worker, WorkerEvents } from "./queue/worker/worker.ts";
-export type { RunningJob, WorkerInfo } from "./queue/worker/worker-info.ts";
+export type { RunningJob, WorkerInfo, WorkersOptions } from "./queue/worker/worker-info.ts";
 export type { PostgresOptions, Transaction, TransactionClient } from "./postgres/client/options.ts";
 export type { Backoff } from "./runtime/backoff.ts";
 export type { Logger } from "./runtime/logger.ts";

@@ -15,7 +15,7 @@ import type { EventsOptions, QueueEvent } from "./events/queue-event.ts";
 import { checkRates, type RatesOptions } from "../figures/figures.ts";
 import type { QueueRates } from "./rates/rate-summary.ts";
 import { checkWait, type WaitOptions } from "./results/wait-options.ts";
-import { readWorkers, type WorkerInfo } from "./worker/worker-info.ts";
+import { readWorkers, type WorkerInfo, type WorkersOptions } from "./worker/worker-info.ts";
 
 const noOptions = {};
 
@@ -78,13 +78,13 @@ export abstract class QueueOperations<Input> extends ScheduleOperations<Input> {
 
   /**
    * Who works on the queue: workers of all processes whose lease goes on, what they are, and what they run. They tell what they run while somebody asks, so it is known a moment
-   * after the first call. Throws VALKEY_UNAVAILABLE.
+   * after the first call. Throws INVALID_OPTION and VALKEY_UNAVAILABLE.
    *
    * @example
    * for (const { host, pid, running, concurrency } of await emails.workers()) console.log(host, pid, running, concurrency);
    */
-  workers(): Promise<WorkerInfo[]> {
-    return this.#parts.door.accept(() => readWorkers(this.#parts.store));
+  workers(options: WorkersOptions = noOptions): Promise<WorkerInfo[]> {
+    return this.#parts.door.accept(() => readWorkers(this.#parts.store, options));
   }
 
   /**

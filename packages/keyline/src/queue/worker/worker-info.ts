@@ -1,3 +1,4 @@
+import { checkOptionNames } from "../../runtime/options.ts";
 import { parseJson } from "../../runtime/json.ts";
 import type { QueueStore } from "../../valkey/queue/queue-store.ts";
 import { readAbout, type About } from "../../work/about.ts";
@@ -20,12 +21,18 @@ export interface WorkerInfo extends About {
   readonly jobs: readonly RunningJob[];
 }
 
+export interface WorkersOptions {
+  /** False asks no worker what it runs, for who only counts them, such as in a list of all queues: `jobs` is what others have asked for lately. Default true. */
+  readonly jobs?: boolean;
+}
+
 interface Report {
   readonly running: number;
   readonly jobs: readonly (readonly [id: string, attempt: number, startedAt: number])[];
 }
 
 const mostJobs = 20;
+const optionNames = new Set<string>(["jobs"] satisfies (keyof WorkersOptions)[]);
 
 /** What a worker tells of what it runs. */
 export function describeRunning(held: Iterable<HeldJob<unknown>>): string {
@@ -35,9 +42,10 @@ export function describeRunning(held: Iterable<HeldJob<unknown>>): string {
   return JSON.stringify({ running: running.length, jobs } satisfies Report);
 }
 
-/** The workers of a queue, those first that began first. */
-export async function readWorkers({ roster }: QueueStore): Promise<WorkerInfo[]> {
-  const workers = (await roster.read()).map(({ name, about, report, held }) => {
+/** The workers of a queue, those first that began first. Throws INVALID_OPTION. */
+export async function readWorkers({ roster }: QueueStore, options: WorkersOptions): Promise<WorkerInfo[]> {
+  checkOptionNames("workers", options, optionNames);
+  const workers = (await roster.read({ isAsking: options.jobs ?? true })).map(({ name, about, report, held }) => {
     const said = readAbout(name, about);
     const { running = Math.min(held, said.concurrency ?? held), jobs = [] } = readReport(report) ?? {};
     return { ...said, running, jobs: jobs.map(([id, attempt, startedAt]) => ({ id, attempt, startedAt })) };

@@ -35,7 +35,7 @@ function describeRunning(held: Iterable<HeldEntry<unknown>>): string {
 
 /** The consumers of a group, those first that began first. */
 export async function readConsumers(roster: Roster): Promise<ConsumerInfo[]> {
-  const consumers = (await roster.read()).map(({ name, about, report, held }) => {
+  const consumers = (await roster.read({ isAsking: true })).map(({ name, about, report, held }) => {
     const said = readAbout(name, about);
     return { ...said, running: report === "" ? Math.min(held, said.concurrency ?? held) : Number(report) };
   });

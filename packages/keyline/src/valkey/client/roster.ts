@@ -66,12 +66,10 @@ export class Roster {
     return lastingFaultOf(error) !== undefined;
   }
 
-  /** Those whose lease goes on. They are asked to tell what they run; who may only read gets what others have asked for. */
-  async read(): Promise<RosterLine[]> {
+  /** Those whose lease goes on. With `isAsking` they are to tell what they run; who may only read gets what others have asked for. */
+  async read({ isAsking }: { readonly isAsking: boolean }): Promise<RosterLine[]> {
     await this.#connection.ensureReady(5_000);
-    const asked = this.#commands.watch().catch((error: unknown) => {
-      if (!lastingFaultOf(error)) throw error;
-    });
+    const asked = isAsking && this.#ask();
     const [names] = await Promise.all([this.#names(), asked]);
     const lines: RosterLine[] = [];
     for (let first = 0; first < names.length; first += page) {
@@ -83,6 +81,14 @@ export class Roster {
       });
     }
     return lines;
+  }
+
+  async #ask(): Promise<void> {
+    try {
+      await this.#commands.watch();
+    } catch (error) {
+      if (!lastingFaultOf(error)) throw error;
+    }
   }
 
   async #names(): Promise<string[]> {

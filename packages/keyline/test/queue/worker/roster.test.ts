@@ -120,6 +120,9 @@ describe("what nobody asks for is not written", () => {
       Number(/cmdstat_pexpire:calls=(\d+)/.exec(await quiet.valkey.info("commandstats"))?.[1] ?? 0);
     await eventually("five beats have passed", async () => (await beats()) >= 5);
     expect(await reports()).toEqual([]);
+    expect(await queue.workers({ jobs: false })).toMatchObject([{ pid: process.pid, running: 1, jobs: [] }]);
+    expect(await quiet.valkey.exists(`${quiet.prefix}:{quiet}:watched`)).toBe(0);
+    await expect(queue.workers({ job: false } as object)).rejects.toMatchObject({ code: "INVALID_OPTION" });
     await queue.workers();
     await eventually("it is told", async () => (await reports()).length === 1);
     expect(await quiet.valkey.pttl(`${quiet.prefix}:{quiet}:watched`)).toBeGreaterThan(0);
