@@ -23,6 +23,7 @@ export const migrations = [
   "0017-trace",
   "0018-figures",
   "0019-schedule-pause",
+  "0020-group-reset",
 ] as const;
 
 const createSchema = `

@@ -31,7 +31,7 @@ const begin: Statement = {
 };
 const read: Statement = {
   name: "keyline-read-group",
-  text: `SELECT floor::text AS floor, lost::float8 AS lost, coalesce(
+  text: `SELECT floor::text AS floor, lost::float8 AS lost, resets, coalesce(
       (SELECT max(position) FROM keyline.settled_event WHERE stream = $1 AND group_name = $2), 0
     )::text AS last FROM keyline.consumer_group WHERE stream = $1 AND name = $2`,
 };
@@ -66,7 +66,7 @@ const findSettled: Statement = {
 };
 const moveFloor: Statement = {
   name: "keyline-move-floor",
-  text: "UPDATE keyline.consumer_group SET floor = $3 WHERE stream = $1 AND name = $2 AND floor < $3",
+  text: "UPDATE keyline.consumer_group SET floor = $3 WHERE stream = $1 AND name = $2 AND floor < $3 AND resets = $4",
 };
 const forget: Statement = { name: "keyline-forget-settled", text: "SELECT keyline.forget_settled($1, $2) AS forgotten" };
 
@@ -120,10 +120,12 @@ export class GroupTable implements Claims {
     this.#names = [stream, group];
   }
 
-  /** The floor, the last event that is known to be settled, and how many were ever lost. Undefined where there is no such group. */
-  async place(): Promise<{ readonly floor: string; readonly lastSettled: string; readonly lost: number } | undefined> {
-    const [row] = await this.database.query<{ floor: string; last: string; lost: number }>(read, this.#names);
-    return row && { floor: toEventId(row.floor), lastSettled: toEventId(row.last), lost: row.lost };
+  /** The floor, the last event that is known to be settled, how many were ever lost, and how often it was reset. Undefined where there is no such group. */
+  async place(): Promise<
+    { readonly floor: string; readonly lastSettled: string; readonly lost: number; readonly resets: number } | undefined
+  > {
+    const [row] = await this.database.query<{ floor: string; last: string; lost: number; resets: number }>(read, this.#names);
+    return row && { floor: toEventId(row.floor), lastSettled: toEventId(row.last), lost: row.lost, resets: row.resets };
   }
 
   /** What retention dropped before the group had finished it, of which nobody was told yet. */
@@ -177,9 +179,9 @@ export class GroupTable implements Claims {
     return new Set(rows.flatMap(({ position }) => byPosition.get(position) ?? []));
   }
 
-  /** Notes that everything up to `floor` is finished. */
-  async moveFloor(floor: string): Promise<void> {
-    await this.database.query(moveFloor, [...this.#names, toPosition(floor)]);
+  /** Notes that everything up to `floor` is finished, unless the group was reset more often than that. */
+  async moveFloor(floor: string, resets: number): Promise<void> {
+    await this.database.query(moveFloor, [...this.#names, toPosition(floor), resets]);
   }
 
   /** Forgets what is settled and below the floor, as soon as nobody needs it. Returns how many events that were. */

@@ -146,7 +146,7 @@ export class Consumer<Data> {
   async #attach(): Promise<void> {
     const { log, policy, record } = this.#setup;
     if (record) await record.attach(policy.start);
-    else await log.attach(policy.start, { hasRecord: false });
+    else if ((await log.attach(policy.start, { hasRecord: false })) === undefined) throw new Error("the group is being reset");
     this.#backlog?.look();
   }
 

@@ -24,6 +24,7 @@ export class FloorMover implements ShiftDuty<unknown, GroupBeat> {
   readonly #alarm = new Alarm(() => this.#run());
   #rounds = 0;
   #floor = "0-0";
+  #resets = 0;
   #nextMinute = 0;
 
   constructor(record: GroupRecord, { logger, onLost }: { readonly logger: Logger; readonly onLost: (loss: Loss) => void }) {
@@ -58,10 +59,13 @@ export class FloorMover implements ShiftDuty<unknown, GroupBeat> {
   }
 
   async #move(): Promise<void> {
+    const { resets } = this.#record;
+    if (resets !== this.#resets) this.#floor = "0-0";
+    this.#resets = resets;
     const floor = await this.#record.log.floor(this.#floor);
     if (floor) {
       const id = floor.isFinished ? floor.id : idBefore(floor.id);
-      await this.#record.table.moveFloor(id);
+      await this.#record.table.moveFloor(id, resets);
       this.#floor = id;
     }
     await this.#record.table.forget();

@@ -49,6 +49,8 @@ export class GroupRecord {
   readonly #lanes: SettleLanes;
   readonly #logger: Logger;
   #doubtUpTo = "0-0";
+  /** How often the group was reset, as of the last attach. */
+  resets = 0;
 
   constructor(
     log: GroupLog,
@@ -71,11 +73,13 @@ export class GroupRecord {
     let place = await this.table.place();
     if (!place) {
       await this.table.begin(await this.#floorOf(start));
-      place = (await this.table.place()) ?? { floor: "0-0", lastSettled: "0-0", lost: 0 };
+      place = (await this.table.place()) ?? { floor: "0-0", lastSettled: "0-0", lost: 0, resets: 0 };
     }
     const { floor, lastSettled } = place;
     const isNew = await this.#log.attach(floor, { hasRecord: true });
-    if (isNew === undefined) throw new Error("the stream is not on Valkey yet: it is begun from its record");
+    if (isNew === undefined) throw new Error("the stream is not on Valkey yet: it is begun from its record; or the group is being reset");
+    // Behind it: a floor that is read from now on is that of the group as it is after so many.
+    this.resets = (await this.table.place())?.resets ?? 0;
     this.#doubtUpTo = compareIds(floor, lastSettled) > 0 ? floor : lastSettled;
     if (isNew) this.#logger.debug({ group: this.#log.name, floor }, "a consumer group begins on Valkey, behind its floor in the record");
     await this.handOutRedriven();

@@ -13,6 +13,7 @@ import { dataOf, readLetter, type GroupDeadLetter } from "./dead-letter.ts";
 import { readConsumers, type ConsumerInfo } from "./consumer-info.ts";
 import type { GroupLags } from "./group-lags.ts";
 import { GroupRecord, type RecordedEvents } from "./group-record.ts";
+import { resetGroup, startOf, type ResetPlace } from "./group-reset.ts";
 
 export interface GroupStatus {
   readonly name: string;
@@ -116,6 +117,24 @@ export class Group {
       count += await admin.redrive(this.name, Math.min(redrivePage, left), hasKeys);
     }
     return count;
+  }
+
+  /**
+   * Sets the group to another place: `"start"`, `"end"`, the id of an entry or a Date, from which on its entries are handed out (again). What the group had been handed out and has not finished is dropped, and what
+   * runs at that moment is aborted with LEASE_LOST and counts for nothing; consumers need not be stopped, and go on there by themselves. So this takes until their leases are over, 10 seconds by default. Dead
+   * letters stay, but on a transactional stream those from that place on go, as their entries are handed out again.
+   *
+   * Rejects with INVALID_ID before anything is done; with CONFLICT when somebody else resets the same group meanwhile; and with VALKEY_UNAVAILABLE or POSTGRES_UNAVAILABLE: look where the group is, and call it again.
+   *
+   * @example
+   * await orders.group("totals").reset(new Date("2026-11-01"));
+   */
+  reset(place: ResetPlace): Promise<void> {
+    return this.#parts.door.accept(async () => {
+      const start = startOf(place);
+      await this.#ready();
+      if (!(await resetGroup(this.name, this.#parts, start))) this.#refuse();
+    });
   }
 
   /** Removes the group with everything it knows. Stop its consumers first: a running one makes it again. */

@@ -4,8 +4,19 @@
 -- ARGV  1 group  2 the id after which a new group begins, or '$' for the end  3 '1' on a transactional stream  4 the epoch in which the
 --       group was there, '' where that is not known  5 the newest id that was there then
 -- RETURNS  { the mode: '' or 'backlog', 1 when the group was made now, the epoch of a plain stream or '' }, or nil while the transactional
---       stream is not there yet
+--       stream is not there yet, or the group is being reset
 
+local reset = redis.call('HMGET', KEYS[4], 'reset_until', 'reset_to')
+if reset[1] then
+  if now_ms() < tonumber(reset[1]) then return false end
+  redis.call('HDEL', KEYS[4], 'reset', 'reset_until', 'reset_to')
+  if reset[2] then
+    -- Whoever knows nothing of resets may have made it meanwhile.
+    redis.pcall('XGROUP', 'DESTROY', KEYS[1], ARGV[1])
+    redis.call('HDEL', KEYS[4], 'mode', 'cursor', 'filled')
+    redis.call('DEL', KEYS[5])
+  end
+end
 local epoch = ''
 if ARGV[3] ~= '1' then
   open_state(KEYS[2], KEYS[1])
@@ -23,7 +34,7 @@ if redis.call('HGET', KEYS[4], 'mode') == 'backlog' then
 end
 if not redis.pcall('XPENDING', KEYS[1], ARGV[1]).err then return { '', 0, epoch } end
 
-local start = ARGV[2]
+local start = reset[2] or ARGV[2]
 if ARGV[3] == '1' and redis.call('HEXISTS', KEYS[2], 'last') == 0 then return false end
 -- What a transactional stream does not keep here is in its record.
 if ARGV[3] == '1' and is_before(start, redis.call('HGET', KEYS[2], 'trimmed')) then
@@ -41,7 +52,7 @@ end
 -- Went the group with its stream, all that is there came since: in another epoch, and where what was newest is ahead, or is not there although
 -- nothing was ever removed.
 local is_gone = ARGV[5] ~= '0-0' and (is_before(newest_id(KEYS[1]), ARGV[5]) or (added == length and #redis.call('XRANGE', KEYS[1], ARGV[5], ARGV[5]) == 0))
-if ARGV[4] ~= '' and (ARGV[4] ~= epoch or is_gone) then start = '0-0' end
+if not reset[2] and ARGV[4] ~= '' and (ARGV[4] ~= epoch or is_gone) then start = '0-0' end
 -- With the right count the server knows the lag without counting.
 local options = {}
 if start == '0-0' then options = { 'ENTRIESREAD', added - length } elseif start == '$' then options = { 'ENTRIESREAD', added } end
