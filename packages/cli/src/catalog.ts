@@ -16,6 +16,7 @@ export const catalog: readonly CommandEntry[] = [
     load: () => import("./commands/status.ts"),
   },
   { name: "queues", summary: "list the queues", load: () => import("./commands/queues.ts") },
+  { name: "workers", summary: "list who works on a queue, and on what", load: () => import("./commands/workers.ts") },
   { name: "jobs", summary: "list the jobs of a queue", load: () => import("./commands/jobs.ts") },
   { name: "job", summary: "show a job with all that is known of it", load: () => import("./commands/job.ts") },
   { name: "add", summary: "add a job, or one for each line of standard input", load: () => import("./commands/add.ts") },

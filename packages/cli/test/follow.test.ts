@@ -1,6 +1,6 @@
 import { once } from "node:events";
 import { afterAll, beforeAll, expect, test, vi } from "vitest";
-import { ended, objects, printed, start } from "./support/command.ts";
+import { ended, hasTerminals, objects, onTerminal, printed, start } from "./support/command.ts";
 import { openShop, type Shop } from "./support/shop.ts";
 
 // Each process of the command takes a moment to start, and much longer on a busy machine.
@@ -57,6 +57,19 @@ test("a channel's messages and a stream's entries are followed, and SIGTERM ends
   expect(objects(second ?? { stdout: "" })[0]).toEqual({ channel: "news", data: { hello: 1 } });
   // It ended by itself.
   expect(third).toEqual({ code: 0, stdout: '{"data":1}\n{"data":2}\n', stderr: "" });
+});
+
+test.runIf(hasTerminals)("at a terminal the time of day stands in front, and nothing of a payload is obeyed", async () => {
+  const stream = shop.app.stream<string>("shown");
+  await stream.appendMany(["one", "\u009b2Jtwo"]);
+  await shop.known();
+  const { code, stdout, lines } = await onTerminal(["tail", "stream", "shown", "--after", "-", "--limit", "2"], { env: shop.env });
+  expect(code).toBe(0);
+  expect(lines.filter((line) => line !== "")).toEqual([
+    expect.stringMatching(/^\d\d:\d\d:\d\d {2}\d+-\d {2}"one"$/) as string,
+    expect.stringMatching(/^\d\d:\d\d:\d\d {2}\d+-\d {2}"\\u009b2Jtwo"$/) as string,
+  ]);
+  expect(stdout).toContain("\u001b[2m");
 });
 
 test("whoever has read enough is no failure", async () => {

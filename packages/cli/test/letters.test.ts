@@ -96,7 +96,7 @@ test.runIf(hasTerminals)("whoever sits at a terminal is asked before something i
   expect((await queue.counts()).dead).toBe(0);
 });
 
-test("schedules are listed and removed, on queues of both kinds", async () => {
+test("schedules are listed, run, paused, resumed and removed, on queues of both kinds", async () => {
   const { run, app } = shop;
   for (const transactional of [false, true]) {
     const name = transactional ? "reports-recorded" : "reports";
@@ -108,10 +108,13 @@ test("schedules are listed and removed, on queues of both kinds", async () => {
       code: 0,
       stdout: expect.stringMatching(/^nightly\t0 3 \* \* \* Europe\/Berlin\t\S+Z\t\t0\t\{"kind":"sales"\}\n$/) as string,
     });
-    const [unknown, unsure] = await Promise.all([
-      run("schedules", "remove", name, "daily", "--yes"),
-      run("schedules", "remove", name, "nightly"),
-    ]);
+    const ran = objects(await run("schedules", "run", name, "nightly", "--json"));
+    expect(ran).toEqual([{ queue: name, schedule: "nightly", action: "run", id: expect.any(String) as string }]);
+    expect((await queue.job(String(ran[0]?.["id"])))?.data).toEqual({ kind: "sales" });
+    expect(await run("schedules", "pause", name, "nightly")).toMatchObject({ code: 0, stdout: `Paused schedule nightly of ${name}.\n` });
+    expect(objects(await run("schedules", "list", name, "--json=name,paused"))).toEqual([{ name: "nightly", paused: true }]);
+    expect((await run("schedules", "resume", name, "nightly")).code).toBe(0);
+    const [unknown, unsure] = await Promise.all([run("schedules", "pause", name, "daily"), run("schedules", "remove", name, "nightly")]);
     expect(unknown).toMatchObject({ code: 2, stderr: expect.stringContaining(`Queue ${name} has no schedule daily`) as string });
     expect(unsure).toMatchObject({ code: 2, stderr: expect.stringContaining("say --yes") as string });
     expect((await run("schedules", "remove", name, "nightly", "--yes")).code).toBe(0);

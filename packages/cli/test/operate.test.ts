@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Keyline } from "keyline";
 import { afterAll, beforeAll, expect, test, vi } from "vitest";
-import { eventually, openStage } from "../../keyline/test/support/stage.ts";
+import { eventually, gate, openStage } from "../../keyline/test/support/stage.ts";
 import { ended, hasTerminals, keyline, objects, plain, printed, start, startOnTerminal } from "./support/command.ts";
 import { openShop, type Shop } from "./support/shop.ts";
 
@@ -20,8 +20,9 @@ afterAll(() => shop.close());
 test("the overview puts first what is not as it should be, and --check says so with its exit code", async () => {
   const { app, run } = shop;
   const worked = app.queue<number>("worked");
-  const worker = worked.work(() => undefined);
-  await worked.add(1);
+  const { opened, open } = gate();
+  const worker = worked.work(() => opened, { concurrency: 3 });
+  const { id } = await worked.add(1);
   await app.stream<number>("events").append(1);
   await shop.known();
   const healthy = objects(await run("status", "--check", "--json"))[0];
@@ -35,22 +36,21 @@ test("the overview puts first what is not as it should be, and --check says so w
 
   await app.queue<number>("orders", { transactional: true }).addMany([{ data: 1 }, { data: 2 }]);
   await eventually("they are on Valkey", async () => (await app.queue("orders", { transactional: true }).counts()).waiting === 2);
-  await app.queue("orders", { transactional: true }).pause();
   await shop.known();
   const [status, json, unchecked, queues] = await Promise.all([
     run("status", "--check"),
     run("status", "--check", "--json"),
     run("status"),
-    run("queues", "--json=name,transactional,waiting"),
+    run("queues", "--json=name,transactional,waiting,workers"),
   ]);
   expect(status.code).toBe(3);
-  expect(status.stdout.split("\n")[0]).toMatch(/^queue\torders\t2\t0\t0\t0\t\S+Z\t.*\tit is paused, and 2 wait$/);
+  expect(status.stdout.split("\n")[0]).toMatch(/^queue\torders\t2\t0\t0\t0\t\S+Z\t.*\t0\t2 wait, and it has no worker$/);
   expect(json.code).toBe(3);
   expect(objects(json)).toMatchObject([
     {
       healthy: false,
       items: [
-        { kind: "queue", name: "orders", transactional: true, waiting: 2, problems: [{ code: "PAUSED" }] },
+        { kind: "queue", name: "orders", transactional: true, waiting: 2, workers: 0, problems: [{ code: "NO_WORKER" }] },
         { kind: expect.any(String) as string },
         { kind: expect.any(String) as string },
       ],
@@ -58,9 +58,13 @@ test("the overview puts first what is not as it should be, and --check says so w
   ]);
   expect(unchecked.code).toBe(0);
   expect(objects(queues)).toEqual([
-    { name: "orders", transactional: true, waiting: 2 },
-    { name: "worked", transactional: false, waiting: 0 },
+    { name: "orders", transactional: true, waiting: 2, workers: 0 },
+    { name: "worked", transactional: false, waiting: 0, workers: 1 },
   ]);
+  const [told] = objects(await run("workers", "worked", "--json"));
+  expect(told).toMatchObject({ pid: process.pid, concurrency: 3, running: 1, jobs: [{ id, attempt: 1 }] });
+  expect((await run("workers", "worked")).stdout).toMatch(new RegExp(`\\t${process.pid}\\t.*\\t3\\t1\\t${id} for \\d+`));
+  open();
   await worker.stop();
 });
 
@@ -76,7 +80,7 @@ test("it is watched until Ctrl-C, line by line in a pipe, and on a terminal in i
   if (!hasTerminals) return;
   const screen = startOnTerminal(["status", "--watch", "0.2"], { env });
   const seen = await printed(screen, /(?:\[H\S\[2J[^]*){2}KIND/);
-  expect(plain(seen)).toMatch(/Valkey \S+ \d+\.\d ms {3}PostgreSQL \S+ \d+\.\d ms/);
+  expect(plain(seen)).toMatch(/Valkey \S+ \d+\.\d ms {3}PostgreSQL \S+ \d+\.\d ms\r\norders: 2 wait, and it has no worker\r\nKIND/);
   // What Ctrl-C is on a terminal.
   screen.stdin?.write("\u0003");
   expect((await once(screen, "close"))[0]).toBe(0);

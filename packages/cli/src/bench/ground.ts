@@ -2,13 +2,19 @@ import { randomBytes } from "node:crypto";
 import type { Keyline } from "keyline";
 import type { Session } from "../connection/session.ts";
 
+interface Names {
+  readonly plain: string;
+  readonly plainQuick: string;
+  readonly recorded: string;
+  readonly recordedQuick: string;
+  readonly channel: string;
+  readonly stream: string;
+}
+
 /** Names that nobody else uses, and what is left behind under them. */
 export interface Ground {
   readonly keyline: Keyline;
-  readonly queue: string;
-  readonly transactionalQueue: string;
-  readonly channel: string;
-  readonly stream: string;
+  readonly names: Names;
   /** Takes away what there is, and closes the connections. */
   clear(): Promise<void>;
 }
@@ -26,15 +32,24 @@ export async function openGround(session: Session): Promise<Ground> {
   const tag = `bench-${randomBytes(6).toString("hex")}`;
   const keyline = await session.open(`${session.addresses.options.prefix ?? "kl"}:${tag}`);
   const began = Date.now();
-  const ground = { keyline, queue: `${tag}-plain`, transactionalQueue: `${tag}-recorded`, channel: `${tag}-news`, stream: `${tag}-log` };
+  const names: Names = {
+    plain: `${tag}-plain`,
+    plainQuick: `${tag}-plain-quick`,
+    recorded: `${tag}-recorded`,
+    recordedQuick: `${tag}-recorded-quick`,
+    channel: `${tag}-news`,
+    stream: `${tag}-log`,
+  };
   return {
-    ...ground,
+    keyline,
+    names,
     clear: async () => {
       const cleaner = await session.open(keyline.prefix);
       await keyline.close();
       try {
-        await removeKeys(cleaner, ground, began);
+        // The rows first: whoever else uses the database may deliver them.
         if (session.hasPostgres) await removeRows(cleaner, tag);
+        await removeKeys(cleaner, names, began);
       } finally {
         await cleaner.close();
       }
@@ -42,17 +57,14 @@ export async function openGround(session: Session): Promise<Ground> {
   };
 }
 
-type Names = Omit<Ground, "clear">;
-
-async function removeKeys(cleaner: Keyline, { queue, transactionalQueue, channel, stream }: Names, began: number): Promise<void> {
+async function removeKeys(cleaner: Keyline, { channel, stream, ...queues }: Names, began: number): Promise<void> {
   const { prefix } = cleaner;
   const minutes: string[] = [];
   for (let at = Math.floor(began / minuteMs); at <= Math.floor(Date.now() / minuteMs) + 1; at++) minutes.push(`rates:${at}`);
-  const below = (base: string, names: readonly string[]): string[] => names.map((name) => `${prefix}:${base}:${name}`);
-  await cleaner.command("UNLINK", ...below(`{${queue}}`, [...queueKeys, ...minutes]));
-  await cleaner.command("UNLINK", ...below(`{${transactionalQueue}}`, [...queueKeys, ...minutes]));
-  await cleaner.command("UNLINK", ...below(`{${stream}}`, [...streamKeys, ...minutes]));
-  await cleaner.command("UNLINK", ...below(`{${channel}}`, ["history", "history-state", ...minutes]));
+  const below = (base: string, names: readonly string[]): string[] => names.map((name) => `${prefix}:{${base}}:${name}`);
+  for (const queue of Object.values(queues)) await cleaner.command("UNLINK", ...below(queue, [...queueKeys, ...minutes]));
+  await cleaner.command("UNLINK", ...below(stream, [...streamKeys, ...minutes]));
+  await cleaner.command("UNLINK", ...below(channel, ["history", "history-state", ...minutes]));
   // Each in a slot of its own.
   for (const kind of ["queues", "streams", "channels"]) await cleaner.command("UNLINK", `${prefix}:directory:${kind}`);
 }

@@ -1,3 +1,4 @@
+import { setTimeout as delay } from "node:timers/promises";
 import type { Queue } from "keyline";
 import type { Ground } from "./ground.ts";
 import { countCalls, rate, spread, timeEach, type Measure } from "./measure.ts";
@@ -9,8 +10,6 @@ interface Settings {
   readonly signal: AbortSignal;
 }
 
-type Work = (job: { readonly id: string }) => unknown;
-
 const inFlight = 100;
 const batch = 100;
 const payload = { orderId: 1, to: "ada@example.com" };
@@ -18,84 +17,107 @@ const payload = { orderId: 1, to: "ada@example.com" };
 /** What an installation does, one measure after the other, from this process. */
 export async function* measureAll(ground: Ground, { seconds, hasRecord, signal }: Settings): AsyncGenerator<Measure> {
   const { keyline } = ground;
-  const steps: (() => Promise<Measure> | AsyncGenerator<Measure>)[] = [
-    () => timeEach("Valkey: round trip", seconds, () => keyline.command("PING")),
-    () =>
-      queueMeasures("plain queue", keyline.queue(ground.queue), {
-        seconds,
-        signal,
-        work: (seen) => keyline.queue(ground.queue).work(seen, { concurrency: inFlight }),
-      }),
-    () => publishing(ground, seconds),
-    () => timeEach("stream: append", seconds, () => keyline.stream(ground.stream).append(payload)),
+  const steps: (() => AsyncIterable<Measure> | Iterable<Promise<Measure>>)[] = [
+    () => [timeEach("Valkey: round trip", seconds, () => keyline.command("PING"))],
+    () => queueMeasures(plainQueues(ground), { seconds, signal }),
+    () => [publishing(ground, seconds)],
+    () => [timeEach("stream: append", seconds, () => keyline.stream(ground.names.stream).append(payload))],
   ];
-  if (hasRecord) {
-    const recorded = (): Queue<unknown, unknown, true> => keyline.queue(ground.transactionalQueue, { transactional: true });
+  if (hasRecord)
     steps.push(
-      () => roundTrips(ground, seconds),
-      () =>
-        queueMeasures("transactional queue", recorded(), {
-          seconds,
-          signal,
-          work: (seen) =>
-            recorded().work((job, { settle }) => settle(async (tx) => void (await tx.query("SELECT 1"))).then(() => seen(job)), {
-              concurrency: inFlight,
-            }),
-        }),
+      () => [roundTrips(ground, seconds)],
+      () => queueMeasures(transactionalQueues(ground), { seconds, signal }),
     );
-  }
   for (const step of steps) {
     signal.throwIfAborted();
-    const measured = step();
-    if (measured instanceof Promise) yield await measured;
-    else yield* measured;
+    yield* step();
   }
 }
 
-interface QueueSettings {
-  readonly seconds: number;
-  readonly signal: AbortSignal;
-  work(seen: Work): { stop(): Promise<void> };
+interface Queues {
+  readonly kind: string;
+  readonly working: string;
+  /** The one that is filled and worked on. */
+  readonly filled: Queue<unknown, unknown, boolean>;
+  /** Another one, on which one job after the other goes its way. */
+  readonly quick: Queue<unknown, unknown, boolean>;
+  work(name: "filled" | "quick", handled: () => void): { stop(): Promise<void> };
 }
 
-/** Adding, then working off what was added, then one job after the other from its add to its end. */
+function plainQueues({ keyline, names }: Ground): Queues {
+  const [filled, quick] = [keyline.queue(names.plain), keyline.queue(names.plainQuick)];
+  const work: Queues["work"] = (name, handled) => (name === "filled" ? filled : quick).work(handled, { concurrency: inFlight });
+  return { kind: "plain queue", working: "work", filled, quick, work };
+}
+
+function transactionalQueues({ keyline, names }: Ground): Queues {
+  const [filled, quick] = [names.recorded, names.recordedQuick].map((name) => keyline.queue(name, { transactional: true }));
+  if (!filled || !quick) throw new Error("there are two names");
+  const work: Queues["work"] = (name, handled) =>
+    (name === "filled" ? filled : quick).work(
+      async (_, { settle }) => {
+        await settle(async (tx) => void (await tx.query("SELECT 1")));
+        handled();
+      },
+      { concurrency: inFlight },
+    );
+  return { kind: "transactional queue", working: "work and settle", filled, quick, work };
+}
+
+/** Adding, then working on what was added, then one job after the other from its add to its end. What is left goes with the names. */
 async function* queueMeasures(
-  name: string,
-  queue: Queue<unknown, unknown, boolean>,
-  { seconds, signal, work }: QueueSettings,
+  { kind, working, filled, quick, work }: Queues,
+  { seconds, signal }: Pick<Settings, "seconds" | "signal">,
 ): AsyncGenerator<Measure> {
-  const single = await countCalls(`${name}: add`, { seconds, inFlight }, () => queue.add(payload));
+  const single = await countCalls(`${kind}: add`, { seconds, inFlight }, () => filled.add(payload));
   yield single;
   const jobs = Array.from({ length: batch }, () => ({ data: payload }));
-  const many = await countCalls(`${name}: addMany of ${batch}`, { seconds, inFlight: 4, each: batch }, () => queue.addMany(jobs));
+  const many = await countCalls(`${kind}: addMany of ${batch}`, { seconds, inFlight: 4, each: batch }, () => filled.addMany(jobs));
   yield many;
   signal.throwIfAborted();
-  let left = single.count + many.count;
+  yield await countHandled(`${kind}: ${working}`, { seconds, most: single.count + many.count }, (handled) => work("filled", handled));
+  signal.throwIfAborted();
   let ended: (() => void) | undefined;
-  const began = performance.now();
-  const drained = Promise.withResolvers<void>();
-  signal.addEventListener("abort", () => drained.reject(signal.reason as Error), { once: true });
-  const worker = work(() => {
-    if (--left === 0) drained.resolve();
-    ended?.();
-  });
+  const worker = work("quick", () => ended?.());
   try {
-    await drained.promise;
-    yield rate(`${name}: work${name.startsWith("t") ? " and settle" : ""}`, single.count + many.count, performance.now() - began);
-    const once = async (): Promise<void> => {
+    yield await timeEach(`${kind}: from add to handled`, seconds, async () => {
       const end = Promise.withResolvers<void>();
       ended = end.resolve;
-      await queue.add(payload);
+      await quick.add(payload);
       await end.promise;
-    };
-    yield await timeEach(`${name}: from add to handled`, seconds, once);
+    });
   } finally {
     await worker.stop();
   }
 }
 
-async function publishing({ keyline, channel: name }: Ground, seconds: number): Promise<Measure> {
-  const channel = keyline.channel<number>(name);
+/** How many are handled in the time, or until there are no more. */
+async function countHandled(
+  measure: string,
+  { seconds, most }: { readonly seconds: number; readonly most: number },
+  work: (handled: () => void) => { stop(): Promise<void> },
+): Promise<Measure> {
+  let count = 0;
+  let began = 0;
+  // A worker that begins makes connections and looks around: the time runs from the first job on.
+  const first = Promise.withResolvers<void>();
+  const all = Promise.withResolvers<void>();
+  const worker = work(() => {
+    if (++count === 1) {
+      began = performance.now();
+      first.resolve();
+    }
+    if (count === most) all.resolve();
+  });
+  await first.promise;
+  await Promise.race([all.promise, delay(seconds * 1_000)]);
+  const measured = rate(measure, count, performance.now() - began);
+  await worker.stop();
+  return measured;
+}
+
+async function publishing({ keyline, names }: Ground, seconds: number): Promise<Measure> {
+  const channel = keyline.channel<number>(names.channel);
   let arrived: (() => void) | undefined;
   const subscription = channel.subscribe(() => arrived?.());
   await subscription.ready;

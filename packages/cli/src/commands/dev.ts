@@ -16,7 +16,7 @@ export function define(command: Command): void {
       try {
         const urls = { VALKEY_URL: valkey.url, DATABASE_URL: await postgres.createDatabase("keyline") };
         if (migrate) await migrateDatabase(urls);
-        if (output.isJson) await output.line(urls, "");
+        if (output.isJson) await output.result(urls, "");
         else for (const [name, url] of Object.entries(urls)) await output.text(`export ${name}='${url}'`);
         output.note("Paste the two lines into another terminal. Ctrl-C stops both servers, and their data goes.");
         await aborted(signal);

@@ -7,6 +7,7 @@ import { exact, relative } from "../output/times.ts";
 interface QueueLine extends QueueStatus {
   readonly name: string;
   readonly transactional: boolean;
+  readonly workers: number;
   readonly lastSeenAt: number | undefined;
 }
 
@@ -18,7 +19,9 @@ export function define(command: Command): void {
       const { directory } = await session.keyline();
       const entries = await directory.queues();
       const read = async ({ name, transactional, lastSeenAt, open }: (typeof entries)[number]): Promise<QueueLine> => {
-        return { name, transactional, lastSeenAt, ...(await open().counts()) };
+        const queue = open();
+        const [counts, workers] = await Promise.all([queue.counts(), queue.workers()]);
+        return { name, transactional, lastSeenAt, ...counts, workers: workers.length };
       };
       const lines = async function* (): AsyncGenerator<QueueLine> {
         for (let first = 0; first < entries.length; first += atATime) {
@@ -39,6 +42,7 @@ const columns: readonly Column<QueueLine>[] = [
   { title: "BLOCKED", text: ({ blocked }) => blocked, align: "right" },
   { title: "PARKED", text: ({ parked }) => parked, align: "right" },
   { title: "DEAD", text: ({ dead }) => dead, align: "right", style: ({ dead }) => (dead > 0 ? "red" : undefined) },
+  { title: "WORKERS", text: ({ workers }) => workers, align: "right" },
   { title: "PAUSED", text: ({ paused }) => (paused ? "paused" : ""), style: () => "yellow" },
   {
     title: "OLDEST",

@@ -20,6 +20,9 @@ export function define(command: Command): void {
         if ((await output.list(columns, queue.schedules())) === 0) output.hint(`Queue ${name} has no schedules.`);
       }),
     );
+  defineAct(command, { name: "run", summary: "Make a job like that of a tick, at once.", act: runNow });
+  defineAct(command, { name: "pause", summary: "Make no ticks until it is resumed.", act: pause });
+  defineAct(command, { name: "resume", summary: "End the pause of a schedule.", act: resume });
   defineAct(command, { name: "remove", summary: "End a schedule. The jobs of its ticks stay.", act: remove, isDestructive: true });
 }
 
@@ -49,6 +52,19 @@ function defineAct(parent: Command, { name: verb, summary, isDestructive, act }:
   );
 }
 
+async function runNow(queue: AnyQueue, schedule: string): ReturnType<ScheduleAct["act"]> {
+  const { id } = await queue.runSchedule(schedule);
+  return { id, sentence: `Added ${id} to ${queue.name}.` };
+}
+
+async function pause(queue: AnyQueue, schedule: string): ReturnType<ScheduleAct["act"]> {
+  return (await queue.pauseSchedule(schedule)) ? { sentence: `Paused schedule ${schedule} of ${queue.name}.` } : undefined;
+}
+
+async function resume(queue: AnyQueue, schedule: string): ReturnType<ScheduleAct["act"]> {
+  return (await queue.resumeSchedule(schedule)) ? { sentence: `Resumed schedule ${schedule} of ${queue.name}.` } : undefined;
+}
+
 async function remove(queue: AnyQueue, schedule: string): ReturnType<ScheduleAct["act"]> {
   return (await queue.unschedule(schedule)) ? { sentence: `Removed schedule ${schedule} of ${queue.name}.` } : undefined;
 }
@@ -66,6 +82,7 @@ function timesOf({ cron, timezone, every }: Schedule<unknown>): string {
   return cron === undefined ? `every ${duration(every ?? 0)}` : `${cron} ${timezone ?? ""}`.trim();
 }
 
-function nextOf({ nextAt }: Schedule<unknown>, format: (at: number) => string): string {
+function nextOf({ paused, nextAt }: Schedule<unknown>, format: (at: number) => string): string {
+  if (paused) return "paused";
   return nextAt === undefined ? "over" : format(nextAt);
 }

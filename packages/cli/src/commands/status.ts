@@ -6,6 +6,7 @@ import { explain } from "../explain-error.ts";
 import { duration } from "../input/parse.ts";
 import { interruption } from "../interruption.ts";
 import type { Output } from "../output/output.ts";
+import { oneLine } from "../output/printable.ts";
 import type { Column } from "../output/table.ts";
 import { exact, relative } from "../output/times.ts";
 import type { Item } from "../status/item.ts";
@@ -21,6 +22,7 @@ const defaultSeconds = 2;
 const fiveMinutes = 300_000;
 // Lines around the table: the stores, the heading, and where the next line will be.
 const otherLines = 4;
+const mostProblems = 10;
 
 export function define(command: Command): void {
   command
@@ -58,19 +60,28 @@ async function watchStatus(
 
 async function show(output: Output, snapshot: Snapshot, most = Infinity): Promise<void> {
   if (output.isJson) return output.result(snapshot, "");
-  if (output.terminal.isOutput) await output.text(snapshot.stores.map((store) => storeText(output, store)).join("   "));
-  else for (const store of snapshot.stores) if (store.state === "away") output.note(plainStoreText(store));
-  const items = snapshot.items.slice(0, most);
-  const found = await output.list(columns, items);
+  const problems = output.terminal.isOutput ? await showAbove(output, snapshot) : showAway(output, snapshot);
+  const items = snapshot.items.slice(0, Math.max(1, most - problems));
+  const found = await output.list(output.terminal.isOutput ? columns : [...columns, problemColumn], items);
   if (found < snapshot.items.length) await output.text(`and ${snapshot.items.length - found} more`);
   if (found === 0 && snapshot.healthy) output.hint("No queue and no stream was used in the last 30 days.");
 }
 
-function storeText(output: Output, store: StoreState): string {
-  return output.paint(store.state === "ok" ? "green" : "red", plainStoreText(store));
+/** The stores, and what is not as it should be, each with why. Returns how many lines the latter took. */
+async function showAbove(output: Output, { stores, items }: Snapshot): Promise<number> {
+  await output.text(stores.map((store) => output.paint(store.state === "ok" ? "green" : "red", storeText(store))).join("   "));
+  const lines = items.flatMap(({ name, problems }) => problems.map(({ text }) => `${name}: ${text}`));
+  const shown = lines.length > mostProblems ? [...lines.slice(0, mostProblems - 1), `and ${lines.length - mostProblems + 1} more`] : lines;
+  for (const line of shown) await output.text(output.paint("yellow", oneLine(line)));
+  return shown.length;
 }
 
-function plainStoreText({ store, state, version, roundTripMs, error }: StoreState): string {
+function showAway(output: Output, { stores }: Snapshot): number {
+  for (const store of stores) if (store.state === "away") output.note(storeText(store));
+  return 0;
+}
+
+function storeText({ store, state, version, roundTripMs, error }: StoreState): string {
   const name = store === "valkey" ? "Valkey" : "PostgreSQL";
   return state === "away"
     ? `${name} is away: ${error ?? "it does not answer"}`
@@ -89,13 +100,12 @@ const columns: readonly Column<Item>[] = [
   { title: "OUT/MIN", text: ({ outPerMinute }) => outPerMinute, align: "right" },
   { title: "FAILED/MIN", text: ({ failedPerMinute }) => failedPerMinute, align: "right" },
   { title: "WORKERS", text: ({ workers }) => workers, align: "right" },
-  {
-    title: "PROBLEM",
-    text: ({ problems }) => problems.map(({ text }) => text).join("; "),
-    isLong: true,
-    style: () => "yellow",
-  },
 ];
+
+const problemColumn: Column<Item> = {
+  title: "PROBLEM",
+  text: ({ problems }) => problems.map(({ text }) => text).join("; "),
+};
 
 function secondsOf(text: string): number {
   const seconds = Number(text);

@@ -6,7 +6,6 @@ import { count, place } from "../input/parse.ts";
 import { interruption } from "../interruption.ts";
 import type { Output } from "../output/output.ts";
 import { jsonLine } from "../output/printable.ts";
-import { exact } from "../output/times.ts";
 
 interface TailOptions {
   readonly since?: string;
@@ -27,7 +26,7 @@ export function define(command: Command): void {
         const queue = await openQueue(session, name);
         const onGap = (gap: object): void => tellGap(output, gap);
         const events = queue.events({ ...(since !== undefined && { since }), onGap, signal: interruption() });
-        await follow(events, most, (event) => output.line(event, eventText(event, output)));
+        await follow(events, most, (event) => output.line(event, event.at, eventText(event)));
       }),
     );
   command
@@ -38,7 +37,8 @@ export function define(command: Command): void {
     .option(...limit, count)
     .action(
       action(async ({ output, session }, name: string, { since, limit: most }: TailOptions) => {
-        const shared = { onGap: (gap: Gap): void => tellGap(output, gap), signal: interruption() };
+        // Whoever reads more slowly than it comes is told what was left out.
+        const shared = { onGap: (gap: Gap): void => tellGap(output, gap), signal: interruption(), whenFull: "drop-oldest" } as const;
         const isPattern = /[*?]/.test(name);
         const subscription: Subscription = isPattern
           ? (await session.keyline()).channels(name).subscribe(shared)
@@ -46,9 +46,7 @@ export function define(command: Command): void {
         const channelOf = (message: Message): string => (isPattern ? `${message.channel}  ` : "");
         await subscription.ready;
         output.hint(`Listening to ${name}. Ctrl-C ends it.`);
-        await follow(subscription, most, (message) =>
-          output.line(message, `${timeText(message.at, output)}  ${channelOf(message)}${jsonLine(message.data)}`),
-        );
+        await follow(subscription, most, (message) => output.line(message, message.at, `${channelOf(message)}${jsonLine(message.data)}`));
       }),
     );
   command
@@ -63,10 +61,7 @@ export function define(command: Command): void {
         const onGap = (gap: object): void => tellGap(output, gap);
         const entries = stream.follow({ ...(after !== undefined && { after }), onGap, signal: interruption() });
         await follow(entries, most, (entry) =>
-          output.line(
-            entry,
-            `${timeText(entry.at, output)}  ${entry.id}${entry.key === undefined ? "" : `  ${entry.key}`}  ${jsonLine(entry.data)}`,
-          ),
+          output.line(entry, entry.at, `${entry.id}${entry.key === undefined ? "" : `  ${entry.key}`}  ${jsonLine(entry.data)}`),
         );
       }),
     );
@@ -82,18 +77,13 @@ async function follow<Item>(items: AsyncIterable<Item>, most: number | undefined
 
 function tellGap(output: Output, gap: object): void {
   // Those who read JSON have to see it in its place.
-  if (output.isJson) void output.line({ gap }, "");
+  if (output.isJson) void output.line({ gap }, 0, "");
   else output.note(`Something is missing here: ${jsonLine(gap)}`);
 }
 
-function eventText(event: QueueEvent, output: Output): string {
-  const { type, at, cursor: _, ...rest } = event;
+function eventText(event: QueueEvent): string {
+  const { type, at: _, cursor: __, ...rest } = event;
   const { id, ...more } = "id" in rest ? rest : { id: undefined, ...rest };
   const details = Object.entries(more).flatMap(([name, value]) => (value === undefined ? [] : [`${name}=${jsonLine(value)}`]));
-  return [timeText(at, output), type.padEnd(9), id, ...details].filter((part) => part !== undefined).join("  ");
-}
-
-/** The time of day is enough for somebody who looks on. */
-function timeText(at: number, output: Output): string {
-  return output.terminal.isOutput ? output.paint("dim", new Date(at).toTimeString().slice(0, 8)) : exact(at);
+  return [type.padEnd(9), id, ...details].filter((part) => part !== undefined).join("  ");
 }

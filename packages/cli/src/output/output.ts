@@ -1,6 +1,7 @@
 import { once } from "node:events";
 import { WrongUse } from "../exit-codes.ts";
 import { jsonLine, oneLine, printable } from "./printable.ts";
+import { exact } from "./times.ts";
 import { drawTable, plainLine, type Column } from "./table.ts";
 import { paint, readTerminal, type Terminal } from "./terminal.ts";
 
@@ -74,10 +75,12 @@ export class Output {
     else await this.#write(printable(sentence));
   }
 
-  /** A line of something that is followed. Its fields differ from line to line. */
-  async line(record: Shape, text: string): Promise<void> {
-    if (this.isJson) await this.#writeJson(record, false);
-    else await this.#write(oneLine(text));
+  /** A line of something that is followed, behind when it was. Its fields differ from line to line. */
+  async line(record: Shape, at: number, text: string): Promise<void> {
+    if (this.isJson) return this.#writeJson(record, false);
+    // The time of day is enough for somebody who looks on.
+    const time = this.terminal.isOutput ? this.paint("dim", new Date(at).toTimeString().slice(0, 8)) : exact(at);
+    await this.#write(`${time}  ${oneLine(text)}`);
   }
 
   /** Text that is neither, such as a script. */

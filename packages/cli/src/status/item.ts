@@ -26,9 +26,9 @@ type StreamEntry = Awaited<ReturnType<Directory["streams"]>>[number];
 
 export async function queueItem({ name, transactional, open }: QueueEntry, maxAgeMs: number): Promise<Item> {
   const queue = open();
-  const [counts, rates] = await Promise.all([queue.counts(), queue.rates({ minutes: latelyMinutes })]);
+  const [counts, rates, workers] = await Promise.all([queue.counts(), queue.rates({ minutes: latelyMinutes }), queue.workers()]);
   const { total } = rates;
-  const seen = { died: total.dead, now: Date.now(), maxAgeMs };
+  const seen = { workers: workers.length, died: total.dead, now: Date.now(), maxAgeMs };
   return {
     kind: "queue",
     name,
@@ -41,7 +41,7 @@ export async function queueItem({ name, transactional, open }: QueueEntry, maxAg
     inPerMinute: aMinute(total.added),
     outPerMinute: aMinute(total.completed),
     failedPerMinute: aMinute(total.failed),
-    workers: undefined,
+    workers: workers.length,
     problems: queueProblems(counts, seen),
   };
 }

@@ -3,11 +3,12 @@ import { duration } from "../output/times.ts";
 
 /** Why something is not as it should be. */
 export interface Problem {
-  readonly code: "NO_CONSUMER" | "PAUSED" | "OLD" | "DYING";
+  readonly code: "NO_WORKER" | "NO_CONSUMER" | "PAUSED" | "OLD" | "DYING";
   readonly text: string;
 }
 
 interface Seen {
+  readonly workers: number;
   /** How many died lately. */
   readonly died: number;
   readonly now: number;
@@ -18,10 +19,11 @@ interface Seen {
 /** The time in which a dead letter counts as one that died lately. */
 export const latelyMinutes = 5;
 
-export function queueProblems({ waiting, paused, oldestWaitingAt }: QueueStatus, { died, now, maxAgeMs }: Seen): Problem[] {
+export function queueProblems({ waiting, paused, oldestWaitingAt }: QueueStatus, { workers, died, now, maxAgeMs }: Seen): Problem[] {
   const age = waiting > 0 && oldestWaitingAt !== undefined ? now - oldestWaitingAt : 0;
   const problems: Problem[] = [];
   if (waiting > 0 && paused) problems.push({ code: "PAUSED", text: `it is paused, and ${waiting} wait` });
+  else if (waiting > 0 && workers === 0) problems.push({ code: "NO_WORKER", text: `${waiting} wait, and it has no worker` });
   if (age > maxAgeMs) problems.push({ code: "OLD", text: `the oldest has waited for ${duration(age)}` });
   if (died > 0) problems.push({ code: "DYING", text: `${died} died in the last ${latelyMinutes} minutes` });
   return problems;

@@ -10,8 +10,7 @@ const listeners = new Set<() => void>();
 /** The server did not take this token. An answer to one that was replaced meanwhile says nothing. */
 export function refuseToken(token: string | undefined): void {
   if (token !== readToken()) return;
-  // Who was never let in has no token that could have ended.
-  if (access !== "wanted") set(token === undefined ? "wanted" : "ended");
+  set(token === undefined ? "wanted" : "ended");
 }
 
 export function grantAccess(): void {

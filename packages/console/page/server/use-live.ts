@@ -49,7 +49,9 @@ export function useRefreshed(topic: string | undefined, ...keys: readonly QueryK
         if (isDue) hear();
       }, quietMs);
     };
-    const stop = feed.hear(topic, hear);
+    const stop = feed.hear(topic, ({ type }) => {
+      if (type === "change") hear();
+    });
     return () => {
       clearTimeout(timer);
       stop();
