@@ -71,6 +71,7 @@ export class Sightings implements Duty {
   readonly #logger: Logger;
   readonly #alarm = new Alarm(() => this.#ring(), { mayEnd: true });
   readonly #due = new Set<Sighting>();
+  readonly #underWay = new Set<Promise<void>>();
   readonly #held = new Map<Sighting, number>();
   readonly #stopListening: () => void;
   readonly #roundMs: number;
@@ -110,13 +111,14 @@ export class Sightings implements Duty {
   /** Writes all that is due. Throws VALKEY_UNAVAILABLE; what is not permitted is left. */
   async flush(): Promise<void> {
     await this.#names.connection.ensureReady(readyWithinMs);
-    await this.#write([...this.#due]);
+    await Promise.all([this.#write([...this.#due]), ...this.#underWay]);
   }
 
   /** All names of this kind, whoever uses them; those that this process has just used included. Throws VALKEY_UNAVAILABLE. */
   async read(withinMs = readyWithinMs): Promise<SeenName[]> {
     await this.#names.connection.ensureReady(withinMs);
-    await this.#write(this.#new());
+    // Also what is on its way: a script that the server does not know is sent twice, and would come behind.
+    await Promise.all([this.#write(this.#new()), ...this.#underWay]);
     return this.#names.read();
   }
 
@@ -164,7 +166,13 @@ export class Sightings implements Duty {
   }
 
   /** Never rejects. */
-  async #write(sightings: readonly Sighting[]): Promise<void> {
+  #write(sightings: readonly Sighting[]): Promise<void> {
+    const writing = this.#send(sightings).finally(() => this.#underWay.delete(writing));
+    this.#underWay.add(writing);
+    return writing;
+  }
+
+  async #send(sightings: readonly Sighting[]): Promise<void> {
     if (sightings.length === 0 || !this.#names.connection.isReady) return;
     for (const sighting of sightings) {
       this.#due.delete(sighting);

@@ -101,6 +101,17 @@ test("what is used while Valkey is away is noted when it is back", async () => {
   await again.stop();
 });
 
+test("what was just used is read at once, also where the server has to be told the script first", async () => {
+  const sightings = Array.from({ length: 20 }, () => open(3_600_000));
+  for (const [turns, one] of sightings.entries()) {
+    await one.flush();
+    await valkey.script("FLUSH");
+    one.of({ name: `fresh_${turns}`, traits: [] }).touch();
+    for (let turn = 0; turn < turns; turn++) await new Promise((resolve) => setImmediate(resolve));
+    expect((await one.read()).map(({ name }) => name)).toContain(`fresh_${turns}`);
+  }
+});
+
 test("two processes that note the same names at once do no harm, and neither takes the other's", async () => {
   const [one, other] = [open(50), open(50)];
   for (let n = 0; n < 700; n++) one.of({ name: `shared_${n}`, traits: [] }).hold();
