@@ -1,4 +1,5 @@
 import { useCallback, useSyncExternalStore } from "react";
+import { serverNow } from "../server/server-clock.ts";
 
 const tickMs = 1_000;
 const listeners = new Set<() => void>();
@@ -19,6 +20,6 @@ function subscribe(listener: () => void): () => void {
 
 /** What is made of the time, once a second; whoever uses it is drawn again only when that is something else. */
 export function useOfNow<Value extends string | number | boolean>(of: (now: number) => Value): Value {
-  const read = useCallback(() => of(Date.now()), [of]);
+  const read = useCallback(() => of(serverNow()), [of]);
   return useSyncExternalStore(subscribe, read);
 }

@@ -7,6 +7,7 @@ import { formatCount } from "../format/numbers.ts";
 import { messageOf } from "../server/api-failed.ts";
 import { queryClient } from "../server/query-client.ts";
 import { post } from "../server/request.ts";
+import { serverNow } from "../server/server-clock.ts";
 import { texts } from "../texts.ts";
 
 export interface Bulk {
@@ -31,7 +32,7 @@ const words = texts.letters;
  * the server: the dock at the page's end shows how far it is.
  */
 export function BulkDialog({ path, bulk, onClose, onBegun }: BulkDialogProps): ReactNode {
-  const [before] = useState(() => bulk.before ?? Date.now());
+  const [before] = useState(() => bulk.before ?? serverNow());
   const { act } = bulk;
   const body = { ...(bulk.ids ? { ids: bulk.ids } : { filter: bulk.filter ?? {} }), before };
   const rehearsal = useQuery({

@@ -2,6 +2,7 @@ import { Button, Select } from "@mantine/core";
 import type { ReactNode } from "react";
 import type { Filter } from "../routes.ts";
 import { FilterField } from "../list/filter-field.tsx";
+import { serverNow } from "../server/server-clock.ts";
 import { texts } from "../texts.ts";
 import classes from "./causes-card.module.css";
 
@@ -27,7 +28,7 @@ export function LettersFilter({ filter, onChange }: LettersFilterProps): ReactNo
         clearButtonProps={{ "aria-label": texts.jobs.clear }}
         data={Object.keys(spans).map((value) => ({ value, label: words.spans[value as keyof typeof words.spans] }))}
         value={spanOf(filter["after"])}
-        onChange={(value) => onChange({ after: value === null ? undefined : String(Date.now() - (spans[value] ?? 0)) })}
+        onChange={(value) => onChange({ after: value === null ? undefined : String(serverNow() - (spans[value] ?? 0)) })}
       />
       {filter["cause"] !== undefined && (
         <span className={classes.note}>
@@ -50,6 +51,6 @@ export function LettersFilter({ filter, onChange }: LettersFilterProps): ReactNo
 /** The span that a time in the address came from, as near as that can be told. */
 function spanOf(after: string | undefined): string | null {
   if (after === undefined) return null;
-  const away = Date.now() - Number(after);
+  const away = serverNow() - Number(after);
   return Object.entries(spans).find(([, ms]) => away < ms * 2)?.[0] ?? "week";
 }

@@ -2,6 +2,7 @@ import { texts } from "../texts.ts";
 import { ApiFailed, readFailure } from "./api-failed.ts";
 import { base } from "./base.ts";
 import { refuseToken } from "./access.ts";
+import { noteServerTime } from "./server-clock.ts";
 import { readToken } from "./session.ts";
 
 export type Query = Readonly<Record<string, string | number | boolean | undefined>>;
@@ -41,6 +42,7 @@ export async function send(
     if (init.signal?.aborted === true) throw error;
     throw new ApiFailed(texts.failed.noAnswer, { status: 0, detail: texts.failed.noAnswerDetail });
   }
+  noteServerTime(response.headers.get("date"));
   if (response.status === 401) refuseToken(token);
   if (!response.ok) throw await readFailure(response);
   return response;

@@ -1,5 +1,5 @@
 import { Button, Checkbox, TextInput } from "@mantine/core";
-import { useState, type ReactNode } from "react";
+import { useEffect, useState, type ReactNode } from "react";
 import type { EntriesPage, EntryRow } from "../../src/api/stream.ts";
 import { localTimeField, timeOfField } from "../format/local-time-field.ts";
 import { Card } from "../list/card.tsx";
@@ -75,8 +75,11 @@ export function EntriesCard({ stream, hasKeys }: EntriesCardProps): ReactNode {
 }
 
 function TimeField({ at, onChange }: { readonly at: string | undefined; readonly onChange: (at: string | undefined) => void }): ReactNode {
-  const [text, setText] = useState(at === undefined ? "" : localTimeField(Number(at)));
+  const shown = at === undefined ? "" : localTimeField(Number(at));
+  const [text, setText] = useState(shown);
+  useEffect(() => setText(shown), [shown]);
   const submit = (): void => {
+    if (text === shown) return;
     const time = timeOfField(text);
     onChange(time === undefined ? undefined : String(time));
   };
