@@ -75,7 +75,7 @@ export type {
 } from "./channel/options.ts";
 export type { EnterOptions, Presence } from "./channel/presence.ts";
 export type { Member, PresenceChange, PresenceListener, PresenceWatch } from "./channel/presence-member.ts";
-export type { MessageListener } from "./channel/receiver.ts";
+export type { MessageListener } from "./channel/hear.ts";
 export type { Subscription } from "./channel/subscription.ts";
 export type { Entry } from "./stream/entry.ts";
 export type { Consumer, ConsumerEvents } from "./stream/group/consumer.ts";

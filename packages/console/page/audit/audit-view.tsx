@@ -22,11 +22,11 @@ import { pathOfTarget } from "./target-path.ts";
 const words = texts.audit;
 
 const columns: readonly Column<AuditEntry>[] = [
-  { header: words.action, isTitle: true, cell: ({ action, error }) => <Act action={action} error={error} /> },
+  { header: words.action, isTitle: true, isNarrow: true, cell: ({ action, error }) => <Act action={action} error={error} /> },
   { header: words.target, cell: ({ target }) => <Target target={target} /> },
   { header: words.who, cell: ({ who }) => who },
   { header: words.count, isNumber: true, cell: ({ count }) => (count === null ? "–" : formatCount(count)) },
-  { header: words.at, cell: ({ at }) => <When at={at} /> },
+  { header: words.at, isNarrow: true, cell: ({ at }) => <When at={at} /> },
   { header: words.details, isWide: true, cell: ({ details }) => <Details details={details} /> },
 ];
 

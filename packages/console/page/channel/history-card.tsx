@@ -16,7 +16,7 @@ import { texts } from "../texts.ts";
 const words = texts.channel;
 
 const columns: readonly Column<MessageRow>[] = [
-  { header: words.at, cell: ({ at }) => <When at={at} /> },
+  { header: words.at, isNarrow: true, cell: ({ at }) => <When at={at} /> },
   {
     header: words.message,
     isWide: true,
@@ -37,7 +37,8 @@ export function HistoryCard({ channel }: { readonly channel: string }): ReactNod
     <Card title={words.history} isFlush>
       <Answered query={query}>
         {({ pages }) => {
-          const rows = pages.flatMap(({ messages }) => messages);
+          // The newest on top: a page has them as they were said.
+          const rows = pages.flatMap(({ messages }) => messages).toReversed();
           if (rows.length === 0) return <Empty title={words.noHistory} />;
           return (
             <>

@@ -2,7 +2,7 @@ import { Button } from "@mantine/core";
 import { IconPlayerPause, IconPlayerPlay } from "@tabler/icons-react";
 import { useEffect, useRef, useState, type ReactNode } from "react";
 import type { MessageRow } from "../../src/api/channel.ts";
-import { clockTime } from "../format/absolute-time.ts";
+import { formatClock } from "../format/absolute-time.ts";
 import { formatCount } from "../format/numbers.ts";
 import { useTimeChoice, zoneOf } from "../format/time-choice.ts";
 import { Card } from "../list/card.tsx";
@@ -62,7 +62,7 @@ export function TailCard({ channel }: { readonly channel: string }): ReactNode {
           "message" in line ? (
             <li key={line.key} className={classes.message}>
               <time className={classes.time} dateTime={new Date(line.message.at).toISOString()}>
-                {clockTime(line.message.at, zone)}
+                {formatClock(line.message.at, zone)}
               </time>
               <Preview text={line.message.payload.preview} />
             </li>

@@ -1,5 +1,5 @@
 import { ActionIcon, Menu } from "@mantine/core";
-import { IconCheck, IconClock, IconKeyboard, IconLogout } from "@tabler/icons-react";
+import { IconClock, IconKeyboard, IconLogout } from "@tabler/icons-react";
 import type { ReactNode } from "react";
 import { chooseTimes, ownZone, useTimeChoice, type TimeChoice } from "../format/time-choice.ts";
 import { useMe } from "../server/queries.ts";
@@ -22,17 +22,13 @@ export function TimesMenu({ onHelp }: { readonly onHelp: () => void }): ReactNod
       </Menu.Target>
       <Menu.Dropdown>
         <Menu.Label>{texts.time.label}</Menu.Label>
-        {choices.map((choice) => (
-          <Menu.Item
-            key={choice}
-            role="menuitemradio"
-            aria-checked={choice === chosen}
-            leftSection={choice === chosen ? <IconCheck size={16} /> : <span style={{ display: "inline-block", width: 16 }} />}
-            onClick={() => chooseTimes(choice)}
-          >
-            {texts.time.choices[choice](ownZone)}
-          </Menu.Item>
-        ))}
+        <Menu.RadioGroup value={chosen} onChange={(choice) => chooseTimes(choice as TimeChoice)}>
+          {choices.map((choice) => (
+            <Menu.RadioItem key={choice} value={choice} closeMenuOnClick>
+              {texts.time.choices[choice](ownZone)}
+            </Menu.RadioItem>
+          ))}
+        </Menu.RadioGroup>
         <Menu.Divider />
         <Menu.Item leftSection={<IconKeyboard size={16} />} onClick={onHelp}>
           {texts.help.title}

@@ -48,7 +48,7 @@ function Warnings({ warnings }: { readonly warnings: Health["warnings"] }): Reac
           <IconAlertTriangle size={20} stroke={1.75} role="img" aria-label={texts.severities.warning} />
           <div>
             <div className={classes.message}>{message}</div>
-            <div>{advice}</div>
+            <div className={classes.advice}>{advice}</div>
           </div>
         </li>
       ))}

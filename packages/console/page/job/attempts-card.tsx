@@ -2,7 +2,6 @@ import type { ReactNode } from "react";
 import type { JobView } from "../../src/api/job.ts";
 import { formatDuration } from "../format/relative-time.ts";
 import { Card } from "../list/card.tsx";
-import { Empty } from "../parts/empty.tsx";
 import { When } from "../parts/when.tsx";
 import { texts } from "../texts.ts";
 import classes from "./job-view.module.css";
@@ -14,9 +13,7 @@ export function AttemptsCard({ job: { history, attempts, stack, error } }: { rea
   const newestFirst = history.toReversed();
   return (
     <Card title={words.title} aside={attempts > 0 && <span className={classes.note}>{words.count(attempts)}</span>}>
-      {newestFirst.length === 0 && error === null ? (
-        <Empty title={words.none} />
-      ) : (
+      {(newestFirst.length > 0 || error !== null) && (
         <ol className={classes.attempts}>
           {newestFirst.length === 0 && <li className={classes.attempt}>{<div className={classes.error}>{error}</div>}</li>}
           {newestFirst.map((attempt, index) => (

@@ -1,6 +1,8 @@
 import type { ReactNode } from "react";
+import { useLocation } from "wouter";
 import type { JobView } from "../../src/api/job.ts";
 import { ActButton } from "../acts/act-button.tsx";
+import { paths } from "../routes.ts";
 import { queryClient } from "../server/query-client.ts";
 import { post } from "../server/request.ts";
 import { texts } from "../texts.ts";
@@ -12,6 +14,7 @@ const words = texts.job;
 /** What can be done with it where it is now. */
 export function JobActs({ job }: { readonly job: JobView }): ReactNode {
   const { queue, id, can } = job;
+  const [, navigate] = useLocation();
   const act = async <Answer,>(what: string): Promise<Answer> => {
     const answer = await post<Answer>(`queues/${queue}/jobs/${id}/${what}`);
     await queryClient.invalidateQueries({ queryKey: ["live", `job:${queue}/${id}`] });
@@ -51,7 +54,12 @@ export function JobActs({ job }: { readonly job: JobView }): ReactNode {
           variant="light"
           label={words.discard}
           question={{ title: words.discardTitle(id), text: words.discardText, button: words.discard }}
-          run={async () => ((await act<{ count: number }>("discard")).count > 0 ? words.discarded : words.tooLate)}
+          run={async () => {
+            const { count } = await post<{ count: number }>(`queues/${queue}/jobs/${id}/discard`);
+            // Nothing is left here to be looked at.
+            navigate(paths.letters(queue));
+            return count > 0 ? words.discarded : words.tooLate;
+          }}
         />
       )}
     </>

@@ -59,7 +59,7 @@ function Known({ job }: { readonly job: View }): ReactNode {
             <JsonView label={texts.job.payload} value={payload.isWhole ? payload.data : payload.preview} bytes={payload.bytes} />
           )}
         </Card>
-        <AttemptsCard job={job} />
+        {(job.history.length > 0 || job.error !== null || job.stack !== null) && <AttemptsCard job={job} />}
         {steps.length > 0 && <StepsCard steps={steps} />}
         {(children !== null || parent !== null) && <FamilyCard job={job} />}
       </div>

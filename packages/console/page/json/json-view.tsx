@@ -30,7 +30,7 @@ export function JsonView({ label, value, bytes, maxHeight = 420 }: JsonViewProps
         style={{ height }}
         tabIndex={0}
         role="region"
-        aria-label={label}
+        aria-label={texts.json.of(label)}
         onScroll={(event) => setTop(event.currentTarget.scrollTop)}
       >
         <pre className={classes.lines} style={{ height: lines.length * lineHeight }}>

@@ -41,10 +41,12 @@ export function CausesCard({ queue, chosen, onChoose, onBulk }: CausesCardProps)
       ),
     },
     { header: words.count, isNumber: true, cell: ({ count }) => formatCount(count) },
-    { header: words.first, cell: ({ firstAt }) => <When at={firstAt} /> },
-    { header: words.last, cell: ({ lastAt }) => <When at={lastAt} /> },
+    { header: words.first, isNarrow: true, cell: ({ firstAt }) => <When at={firstAt} /> },
+    { header: words.last, isNarrow: true, cell: ({ lastAt }) => <When at={lastAt} /> },
     {
       header: texts.acts.column,
+      isActs: true,
+      isNarrow: true,
       cell: ({ cause }) => (
         <span className={classes.acts}>
           <OperatorButton

@@ -8,8 +8,8 @@ import { texts } from "../texts.ts";
 
 const words = texts.letters;
 
-export function letterColumns(queue: string): readonly Column<LetterRow>[] {
-  return [
+export function letterColumns(queue: string, rows: readonly LetterRow[]): readonly Column<LetterRow>[] {
+  const all: readonly (Column<LetterRow> | false)[] = [
     {
       header: texts.jobs.id,
       isTitle: true,
@@ -20,8 +20,9 @@ export function letterColumns(queue: string): readonly Column<LetterRow>[] {
       ),
     },
     { header: words.reason, isWide: true, cell: ({ reason }) => <Preview text={reason} isError /> },
-    { header: texts.jobs.group, cell: ({ group }) => group ?? "" },
+    rows.some(({ group }) => group !== null) && { header: texts.jobs.group, cell: ({ group }) => group ?? "" },
     { header: texts.jobs.attempts, isNumber: true, cell: ({ attempts }) => attempts },
-    { header: words.died, cell: ({ at }) => <When at={at} /> },
+    { header: words.died, isNarrow: true, cell: ({ at }) => <When at={at} /> },
   ];
+  return all.filter((column) => column !== false);
 }

@@ -43,7 +43,7 @@ export function LettersView({ queue }: { readonly queue: string }): ReactNode {
             if (rows.length === 0) return <Empty title={words.none}>{words.noneText}</Empty>;
             return (
               <>
-                <List label={words.title} rows={rows} columns={letterColumns(queue)} keyOf={({ id }) => id} selection={selection} />
+                <List label={words.title} rows={rows} columns={letterColumns(queue, rows)} keyOf={({ id }) => id} selection={selection} />
                 <More shown={rows.length} query={query} />
               </>
             );

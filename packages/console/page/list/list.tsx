@@ -7,10 +7,14 @@ export interface Column<Row> {
   readonly header: string;
   readonly cell: (row: Row) => ReactNode;
   readonly isNumber?: boolean;
+  /** No wider than what is in it: times, tags and buttons. */
+  readonly isNarrow?: boolean;
   /** Takes what room there is, and is cut at its end. */
   readonly isWide?: boolean;
   /** On a phone the cell has the whole line, without its header. */
   readonly isTitle?: boolean;
+  /** What can be done with the row. */
+  readonly isActs?: boolean;
 }
 
 export interface Selection {
@@ -40,8 +44,8 @@ export function List<Row>({ label, rows, columns, keyOf, selection, toneOf }: Li
               <SelectAll selection={selection} ids={rows.map(keyOf)} />
             </th>
           )}
-          {columns.map(({ header, isNumber, isWide }) => (
-            <th key={header} role="columnheader" scope="col" data-number={isNumber} data-wide={isWide}>
+          {columns.map(({ header, isNumber, isNarrow, isWide }) => (
+            <th key={header} role="columnheader" scope="col" data-number={isNumber} data-narrow={isNarrow} data-wide={isWide}>
               {header}
             </th>
           ))}
@@ -69,8 +73,17 @@ export function List<Row>({ label, rows, columns, keyOf, selection, toneOf }: Li
                   />
                 </td>
               )}
-              {columns.map(({ header, cell, isNumber, isWide, isTitle }) => (
-                <td key={header} role="cell" data-label={header} data-number={isNumber} data-wide={isWide} data-title={isTitle}>
+              {columns.map(({ header, cell, isNumber, isNarrow, isWide, isTitle, isActs }) => (
+                <td
+                  key={header}
+                  role="cell"
+                  data-label={header}
+                  data-number={isNumber}
+                  data-narrow={isNarrow}
+                  data-wide={isWide}
+                  data-title={isTitle}
+                  data-acts={isActs}
+                >
                   {cell(row)}
                 </td>
               ))}

@@ -26,7 +26,7 @@ const name: ItemColumn = {
   ),
 };
 
-const hour: ItemColumn = { header: words.hour, cell: ({ spark }) => <Sparkline points={spark} /> };
+const hour: ItemColumn = { header: words.hour, isNarrow: true, cell: ({ spark }) => <Sparkline points={spark} /> };
 
 function figure(header: string, of: (item: OverviewItem) => number | null, format: (value: number) => string): ItemColumn {
   return { header, isNumber: true, cell: (item) => <Known value={of(item)} format={format} /> };

@@ -1,4 +1,4 @@
-import type { ReactNode } from "react";
+import { useEffect, useRef, type ReactNode } from "react";
 import { Link, useLocation } from "wouter";
 import classes from "./tabs.module.css";
 
@@ -11,8 +11,14 @@ interface Tab {
 /** Links to the views of one thing: each has an address of its own. */
 export function Tabs({ label, tabs }: { readonly label: string; readonly tabs: readonly Tab[] }): ReactNode {
   const [location] = useLocation();
+  const nav = useRef<HTMLElement>(null);
+  // On a phone the one that is open may be out of sight.
+  useEffect(() => {
+    const open = nav.current?.querySelector<HTMLElement>("[aria-current]");
+    if (open && nav.current) nav.current.scrollLeft = open.offsetLeft - (nav.current.clientWidth - open.offsetWidth) / 2;
+  }, [location]);
   return (
-    <nav aria-label={label} className={classes.tabs}>
+    <nav ref={nav} aria-label={label} className={classes.tabs}>
       {tabs.map(({ text, to, count }) => (
         <Link key={to} href={to} aria-current={to === location ? "page" : undefined}>
           {text}

@@ -76,7 +76,7 @@ function columnsOf(queue: string): readonly Column<QueueGroup>[] {
         ),
     },
     { header: words.since, cell: ({ since }) => (since === null ? null : <When at={since} />) },
-    { header: texts.acts.column, cell: (group) => <PauseGroup queue={queue} group={group} /> },
+    { header: texts.acts.column, isActs: true, isNarrow: true, cell: (group) => <PauseGroup queue={queue} group={group} /> },
   ];
 }
 

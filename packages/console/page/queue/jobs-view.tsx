@@ -35,14 +35,19 @@ export function JobsView({ queue }: { readonly queue: string }): ReactNode {
         counts={view?.counts}
         transactional={view?.transactional === true}
       />
-      <Card title={state === undefined ? words.all : (texts.states[state as keyof typeof texts.states] ?? state)} isFlush>
+      <Card title={titleOf(state)} isFlush>
         <Answered query={query}>
           {({ pages }) => {
             const rows = pages.flatMap(({ jobs }) => jobs);
             if (rows.length === 0) return <Empty title={words.none}>{words.noneText}</Empty>;
             return (
               <>
-                <List label={words.title} rows={rows} columns={columnsOf(queue)} keyOf={({ id }) => id} />
+                <List
+                  label={words.title}
+                  rows={rows}
+                  columns={columnsOf(queue, { rows, isOfOneState: state !== undefined })}
+                  keyOf={({ id }) => id}
+                />
                 <More shown={rows.length} query={query} />
               </>
             );
@@ -53,8 +58,18 @@ export function JobsView({ queue }: { readonly queue: string }): ReactNode {
   );
 }
 
-function columnsOf(queue: string): readonly Column<JobRow>[] {
-  return [
+function titleOf(state: string | undefined): string {
+  return words.titles[(state ?? "all") as keyof typeof words.titles] ?? words.title;
+}
+
+interface Listed {
+  readonly rows: readonly JobRow[];
+  readonly isOfOneState: boolean;
+}
+
+/** What says nothing in any row is left out. */
+function columnsOf(queue: string, { rows, isOfOneState }: Listed): readonly Column<JobRow>[] {
+  const all: readonly (Column<JobRow> | false)[] = [
     {
       header: words.id,
       isTitle: true,
@@ -64,16 +79,17 @@ function columnsOf(queue: string): readonly Column<JobRow>[] {
         </Link>
       ),
     },
-    { header: words.state, cell: ({ state }) => <StateTag state={state} /> },
+    !isOfOneState && { header: words.state, isNarrow: true, cell: ({ state }) => <StateTag state={state} /> },
     {
       header: words.payload,
       isWide: true,
       cell: ({ payload, error }) => <Preview text={error ?? payload?.preview} isError={error !== null} />,
     },
-    { header: words.group, cell: ({ group }) => group ?? "" },
-    { header: words.attempts, isNumber: true, cell: ({ attempts }) => attempts },
-    { header: words.when, cell: ({ addedAt, dueAt }) => <Times addedAt={addedAt} dueAt={dueAt} /> },
+    rows.some(({ group }) => group !== null) && { header: words.group, cell: ({ group }) => group ?? "" },
+    rows.some(({ attempts }) => attempts > 0) && { header: words.attempts, isNumber: true, cell: ({ attempts }) => attempts },
+    { header: words.when, isNarrow: true, cell: ({ addedAt, dueAt }) => <Times addedAt={addedAt} dueAt={dueAt} /> },
   ];
+  return all.filter((column) => column !== false);
 }
 
 function Times({ addedAt, dueAt }: { readonly addedAt: number | null; readonly dueAt: number | null }): ReactNode {

@@ -2,7 +2,7 @@ import { IconPlayerPause, IconPlayerPlay, IconTrash } from "@tabler/icons-react"
 import type { ReactNode } from "react";
 import type { ScheduleRow } from "../../src/api/schedule.ts";
 import { ActButton } from "../acts/act-button.tsx";
-import { formatAbsolute } from "../format/absolute-time.ts";
+import { formatTick } from "../format/absolute-time.ts";
 import { formatCount } from "../format/numbers.ts";
 import { formatDuration } from "../format/relative-time.ts";
 import { ownZone } from "../format/time-choice.ts";
@@ -58,7 +58,7 @@ function Ahead({ schedule: { ahead, timezone, cron, paused } }: { readonly sched
       <thead>
         <tr>
           <th scope="col">{words.next}</th>
-          <th scope="col">{ownZone}</th>
+          <th scope="col">{words.yourTime(ownZone)}</th>
           {zone !== undefined && zone !== ownZone && <th scope="col">{zone}</th>}
         </tr>
       </thead>
@@ -68,8 +68,8 @@ function Ahead({ schedule: { ahead, timezone, cron, paused } }: { readonly sched
             <td>
               <When at={at} />
             </td>
-            <td>{formatAbsolute(at, undefined)}</td>
-            {zone !== undefined && zone !== ownZone && <td>{formatAbsolute(at, zone)}</td>}
+            <td>{formatTick(at, undefined)}</td>
+            {zone !== undefined && zone !== ownZone && <td>{formatTick(at, zone)}</td>}
           </tr>
         ))}
       </tbody>

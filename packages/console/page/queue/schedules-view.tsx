@@ -35,7 +35,7 @@ export function SchedulesView({ queue }: { readonly queue: string }): ReactNode 
                   <ScheduleCard key={schedule.name} queue={queue} schedule={schedule} />
                 ))}
               </ul>
-              <More shown={schedules.length} query={query} />
+              {query.hasNextPage && <More shown={schedules.length} query={query} />}
             </>
           );
         }}

@@ -10,7 +10,8 @@ const listeners = new Set<() => void>();
 /** The server did not take this token. An answer to one that was replaced meanwhile says nothing. */
 export function refuseToken(token: string | undefined): void {
   if (token !== readToken()) return;
-  set(token === undefined ? "wanted" : "ended");
+  // Who was never let in has no token that could have ended.
+  if (access !== "wanted") set(token === undefined ? "wanted" : "ended");
 }
 
 export function grantAccess(): void {

@@ -49,9 +49,7 @@ export function useRefreshed(topic: string | undefined, ...keys: readonly QueryK
         if (isDue) hear();
       }, quietMs);
     };
-    const stop = feed.hear(topic, ({ type }) => {
-      if (type === "change") hear();
-    });
+    const stop = feed.hear(topic, hear);
     return () => {
       clearTimeout(timer);
       stop();

@@ -102,9 +102,9 @@ function TimeField({ at, onChange }: { readonly at: string | undefined; readonly
 
 function columnsOf(stream: string, hasKeys: boolean): readonly Column<EntryRow>[] {
   return [
-    { header: words.id, isTitle: true, cell: ({ id }) => <span className="mono">{id}</span> },
-    ...(hasKeys ? [{ header: words.key, cell: ({ key }: EntryRow) => key ?? "" }] : []),
-    { header: words.at, cell: ({ at }) => <When at={at} /> },
+    { header: words.id, isTitle: true, isNarrow: true, cell: ({ id }) => <span className="mono">{id}</span> },
+    ...(hasKeys ? [{ header: words.key, isNarrow: true, cell: ({ key }: EntryRow) => key ?? "" }] : []),
+    { header: words.at, isNarrow: true, cell: ({ at }) => <When at={at} /> },
     {
       header: words.payload,
       isWide: true,

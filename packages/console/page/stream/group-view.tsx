@@ -106,7 +106,7 @@ function Consumers({ group: { consumers, consumerCount } }: { readonly group: St
   return (
     <Card title={words.consumers} aside={<span>{formatCount(consumerCount)}</span>} isFlush>
       {consumers.length === 0 ? (
-        <Empty title={words.noConsumers} />
+        <Empty title={consumerCount === 0 ? words.noConsumers : words.unknownConsumers} />
       ) : (
         <List label={words.consumers} rows={consumers} columns={columns} keyOf={({ id }) => id} />
       )}

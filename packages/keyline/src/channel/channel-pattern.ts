@@ -1,7 +1,8 @@
 import type { Door } from "../runtime/door.ts";
 import { KeylineError } from "../runtime/errors.ts";
 import type { PatternSubscribeOptions } from "./options.ts";
-import type { MessageListener, Receiver } from "./receiver.ts";
+import type { Receiver } from "./receiver.ts";
+import type { MessageListener } from "./hear.ts";
 import { Subscription } from "./subscription.ts";
 
 interface ChannelPatternParts {

@@ -5,12 +5,14 @@ import { KeylineError } from "../runtime/errors.ts";
 import { newId } from "../runtime/ids.ts";
 import { toJson } from "../runtime/json.ts";
 import { checkInteger } from "../runtime/options.ts";
+import type { Seam } from "../runtime/probe.ts";
 import { validate } from "../runtime/schema.ts";
 import type { History, HistoryRead, HistoryReadOptions } from "./history.ts";
 import { checkPublishOptions, type ChannelPolicy, type PublishOptions, type PublishResult, type SubscribeOptions } from "./options.ts";
 import type { Presence } from "./presence.ts";
 import type { Publisher } from "./publisher.ts";
-import type { MessageListener, Receiver } from "./receiver.ts";
+import type { Receiver } from "./receiver.ts";
+import type { MessageListener } from "./hear.ts";
 import { Subscription } from "./subscription.ts";
 import type { TransactionalPublisher } from "./transactional-publisher.ts";
 
@@ -26,6 +28,7 @@ export interface ChannelParts {
   list(): Promise<void>;
   createReceiver(options: SubscribeOptions, listener: MessageListener<unknown> | undefined): Receiver<unknown>;
   readonly door: Door;
+  readonly seam: Seam;
 }
 
 const noOptions = {};
@@ -62,14 +65,20 @@ export class Channel<Input, Output = Input> {
    * @example
    * const { id, receivers } = await news.publish({ text: "Valkey 9 is out" });
    */
-  async publish(data: Input, options: PublishOptions = noOptions): Promise<PublishResult> {
-    const { schema, door } = this.#parts;
-    if (options.tx === undefined || !isLent(options.tx)) door.check();
-    if (!schema && options.tx === undefined) return this.#publish(data, options);
-    return door.follow(this.#publish(data, options));
+  publish(data: Input, options: PublishOptions = noOptions): Promise<PublishResult> {
+    const { probe } = this.#parts.seam;
+    if (!probe) return this.#publishSoon(data, options, undefined);
+    return probe.send({ place: this.name, count: undefined }, (trace) => this.#publishSoon(data, options, trace));
   }
 
-  async #publish(data: Input, options: PublishOptions): Promise<PublishResult> {
+  async #publishSoon(data: Input, options: PublishOptions, trace: string | undefined): Promise<PublishResult> {
+    const { schema, door } = this.#parts;
+    if (options.tx === undefined || !isLent(options.tx)) door.check();
+    if (!schema && options.tx === undefined) return this.#publish(data, options, trace);
+    return door.follow(this.#publish(data, options, trace));
+  }
+
+  async #publish(data: Input, options: PublishOptions, trace: string | undefined): Promise<PublishResult> {
     if (options !== noOptions) checkPublishOptions(options);
     const { tx } = options;
     const { schema, policy, publisher, transactionalPublisher } = this.#parts;
@@ -77,11 +86,14 @@ export class Channel<Input, Output = Input> {
     if (schema) await validate(this.#subject, schema, data);
     const dataJson = toJson(this.#subject, data, policy.maxPayloadBytes);
     const id = newId();
-    if (tx === undefined) return { id, ...(await publisher.publish({ id, dataJson, at: Date.now() })) };
+    if (tx === undefined) {
+      const at = Date.now();
+      return { id, ...(await publisher.publish(trace === undefined ? { id, dataJson, at } : { id, dataJson, at, trace })) };
+    }
     if (!transactionalPublisher) {
       throw new KeylineError("POSTGRES_REQUIRED", `publish with tx needs PostgreSQL: give new Keyline({ postgres: "postgres://..." })`);
     }
-    await transactionalPublisher.publish(tx, { channel: this.name, id, dataJson, history: policy.history });
+    await transactionalPublisher.publish(tx, { channel: this.name, id, dataJson, history: policy.history, trace });
     return { id, receivers: undefined, cursor: undefined };
   }
 

@@ -16,6 +16,7 @@ import type { Door } from "../runtime/door.ts";
 import { randomTag } from "../runtime/ids.ts";
 import type { Logger } from "../runtime/logger.ts";
 import { checkName, checkPattern } from "../runtime/names.ts";
+import type { Seam } from "../runtime/probe.ts";
 import { ChannelLog, type HistoryRule } from "../valkey/channel/channel-log.ts";
 import type { ValkeyConnection } from "../valkey/client/connection.ts";
 import { ChannelKeys, channelOfLive, livePattern } from "../valkey/channel/keys.ts";
@@ -47,6 +48,7 @@ export interface ChannelsSetup {
   readonly database: Database | undefined;
   readonly logger: Logger;
   readonly door: Door;
+  readonly seam: Seam;
 }
 
 const presenceLeaseMs = 10_000;
@@ -71,7 +73,7 @@ export class Channels {
     this.#setup = setup;
     this.#run = new ServerRun(setup.commands, `${setup.prefix}:run`);
     this.sightings = new Sightings(new NameSet(setup.commands, { prefix: setup.prefix, kind: "channels" }), setup.logger);
-    this.#topics = new Topics(() => this.#subscribed(), setup.logger);
+    this.#topics = new Topics(() => this.#subscribed(), setup);
   }
 
   /** The channel of that name: always the same object. Throws INVALID_NAME, and INVALID_OPTION for other options than it was made with. */
@@ -137,6 +139,7 @@ export class Channels {
       history: history && new History<unknown>(name, { log, reader, logger }),
       presence: () => (presence ??= this.#createPresence(channel, log)),
       door: this.#setup.door,
+      seam: this.#setup.seam,
       list: () => this.#list(name, history),
       createReceiver: (options, listener) => {
         const since = options.since === undefined || options.since === "earliest" ? options.since : parseCursor(options.since);

@@ -4,7 +4,13 @@ import type { Gap } from "./message.ts";
 
 /** One step of a reader through a history. Behind it the reader stands at `position`. */
 export type Step =
-  | { readonly kind: "message"; readonly position: Position; readonly id: string; readonly data: string }
+  | {
+      readonly kind: "message";
+      readonly position: Position;
+      readonly id: string;
+      readonly data: string;
+      readonly trace: string | undefined;
+    }
   | { readonly kind: "gap"; readonly position: Position; readonly gap: Gap };
 
 export interface Walk {
@@ -33,7 +39,7 @@ export function walk(
     steps.push({ kind: "gap", position, gap: { channel, reason, missed, cursor: formatCursor(position) } });
   };
   const isLost = since !== "earliest" && !isKnown;
-  for (const { entryId, era, count, id, data } of entries) {
+  for (const { entryId, era, count, id, data, trace } of entries) {
     // The place right before this message, as far as ids are known.
     const before = { epoch: end.epoch, era, count: count - 1, last: at?.last ?? "0-0" };
     if (isLost && !at) pass("lost", before);
@@ -45,7 +51,7 @@ export function walk(
       continue;
     }
     at = { epoch: end.epoch, era, count, last: entryId };
-    steps.push({ kind: "message", position: at, id, data });
+    steps.push({ kind: "message", position: at, id, data, trace });
   }
   if (!isEnd) return { steps, position: at ?? { ...end, count: 0, last: "0-0" } };
   // What came after the last entry has expired, or an era has begun in which nothing was published yet.

@@ -3,6 +3,7 @@ import { toError } from "../runtime/errors.ts";
 import { newId } from "../runtime/ids.ts";
 import { parseJson } from "../runtime/json.ts";
 import type { Logger } from "../runtime/logger.ts";
+import { readTrace } from "../runtime/probe.ts";
 import { validate } from "../runtime/schema.ts";
 import type { Position } from "../valkey/channel/channel-log.ts";
 import { formatCursor, isCursor } from "./cursor.ts";
@@ -41,6 +42,15 @@ export interface RawMessage {
   readonly at: number;
   readonly cursor: string | undefined;
   readonly data: unknown;
+  /** Of whoever published it, where it came with one. */
+  readonly trace?: string | undefined;
+}
+
+const traces = new WeakMap<object, string>();
+
+/** The trace that the message came with. It is no part of what a receiver gets. */
+export function traceOfMessage(message: Message): string | undefined {
+  return traces.get(message);
 }
 
 /** What a pub/sub channel carried: JSON, at least `{"data":...}`. Undefined, and a line in the log, for anything else. */
@@ -51,7 +61,8 @@ export function readMessage(channel: string, text: string, logger: Logger): RawM
     const { data } = value;
     const cursor = "cursor" in value && typeof value.cursor === "string" && isCursor(value.cursor) ? value.cursor : undefined;
     const at = "at" in value && typeof value.at === "number" ? value.at : atOf(cursor);
-    return { id: "id" in value && typeof value.id === "string" ? value.id : newId(), at, cursor, data };
+    const id = "id" in value && typeof value.id === "string" ? value.id : newId();
+    return "trace" in value ? { id, at, cursor, data, trace: readTrace(value.trace) } : { id, at, cursor, data };
   } catch (error) {
     logger.warn({ channel, error: toError(error).message }, "a message that is not in the wire format was skipped");
     return undefined;
@@ -61,11 +72,17 @@ export function readMessage(channel: string, text: string, logger: Logger): RawM
 /** The same for an entry of the history. */
 export function readEntry(
   channel: string,
-  { id, data, position }: { readonly id: string; readonly data: string; readonly position: Position },
+  {
+    id,
+    data,
+    trace,
+    position,
+  }: { readonly id: string; readonly data: string; readonly trace?: string | undefined; readonly position: Position },
   logger: Logger,
 ): RawMessage | undefined {
   try {
-    return { id, at: Number.parseInt(position.last, 10), cursor: formatCursor(position), data: parseJson(data) };
+    const raw = { id, at: Number.parseInt(position.last, 10), cursor: formatCursor(position), data: parseJson(data) };
+    return trace === undefined ? raw : { ...raw, trace: readTrace(parseJson(trace)) };
   } catch (error) {
     logger.warn({ channel, error: toError(error).message }, "an entry of a history that is not in the wire format was skipped");
     return undefined;
@@ -94,7 +111,18 @@ export class MessageReader<Data = unknown> {
   }
 
   /** The message; undefined, and a line in the log, for data that the schema rejects. */
-  read({ id, at, cursor, data }: RawMessage): Message<Data> | undefined | Promise<Message<Data> | undefined> {
+  read(raw: RawMessage): Message<Data> | undefined | Promise<Message<Data> | undefined> {
+    if (raw.trace === undefined) return this.#read(raw);
+    const { trace } = raw;
+    const keep = (message: Message<Data> | undefined): Message<Data> | undefined => {
+      if (message) traces.set(message, trace);
+      return message;
+    };
+    const message = this.#read(raw);
+    return message instanceof Promise ? message.then(keep) : keep(message);
+  }
+
+  #read({ id, at, cursor, data }: RawMessage): Message<Data> | undefined | Promise<Message<Data> | undefined> {
     const channel = this.#channel;
     if (!this.#schema) return { channel, id, data: data as Data, at, cursor };
     try {

@@ -25,7 +25,7 @@ export class OutboxOutlet implements MessageOutlet {
     for (const page of pagesOf(rows)) {
       const [first] = page;
       if (!first) continue;
-      const messages = page.map(({ id, data, at, number }) => ({ id, dataJson: data, at, number }));
+      const messages = page.map(({ id, data, at, number, trace }) => ({ id, dataJson: data, at, number, trace: trace ?? undefined }));
       const { outbox, history_size: size, history_ttl: ttl } = first;
       if (size === null) await log.publish(messages, outbox);
       else await log.publishKept(messages, { size, ttlMs: Number(ttl) }, outbox);

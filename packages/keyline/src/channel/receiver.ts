@@ -1,11 +1,11 @@
 import { queueMicrotask } from "../runtime/clock.ts";
 import { KeylineError, toError } from "../runtime/errors.ts";
 import type { Logger } from "../runtime/logger.ts";
+import type { Seam } from "../runtime/probe.ts";
 import { createBuffer, type Item, type ReceiverBuffer } from "./buffer.ts";
+import { hear, type MessageListener } from "./hear.ts";
 import type { Gap, Message } from "./message.ts";
 import { checkSubscribeOptions, type SubscribeOptions } from "./options.ts";
-
-export type MessageListener<Data> = (message: Message<Data>) => void | Promise<void>;
 
 export interface ReceiverSetup<Data> extends SubscribeOptions {
   /** The channel or the pattern. */
@@ -13,6 +13,7 @@ export interface ReceiverSetup<Data> extends SubscribeOptions {
   /** Undefined for one that is iterated. */
   readonly listener: MessageListener<Data> | undefined;
   readonly logger: Logger;
+  readonly seam: Seam;
   /** Called once, when it has ended. */
   readonly onClosed: (receiver: Receiver<Data>) => void;
 }
@@ -152,10 +153,17 @@ export class Receiver<Data> {
     return item;
   }
 
+  #hear(message: Message<Data>): void | Promise<void> {
+    const { listener, seam } = this.#setup;
+    if (!listener) return undefined;
+    const { probe } = seam;
+    return probe ? hear(probe, listener, message) : listener(message);
+  }
+
   #call(message: Message<Data>): void {
     this.#note(message);
     try {
-      const result = this.#setup.listener?.(message);
+      const result = this.#hear(message);
       if (result) void this.#listen(result);
     } catch (error) {
       this.#noteFailure(error);
@@ -177,7 +185,7 @@ export class Receiver<Data> {
       }
       this.#note(item.message);
       try {
-        await this.#setup.listener?.(item.message);
+        await this.#hear(item.message);
       } catch (error) {
         this.#noteFailure(error);
       }

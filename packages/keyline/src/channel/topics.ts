@@ -1,10 +1,12 @@
 import { clearTimeout, queueMicrotask, setTimeout } from "../runtime/clock.ts";
 import type { Logger } from "../runtime/logger.ts";
+import type { Seam } from "../runtime/probe.ts";
 import { ProcessHold } from "../runtime/process-hold.ts";
 import type { Subscriptions } from "../valkey/channel/subscriptions.ts";
 import type { Position } from "../valkey/channel/channel-log.ts";
 import { checkSubscribeOptionNames, type PatternSubscribeOptions } from "./options.ts";
-import { Receiver, type MessageListener } from "./receiver.ts";
+import { Receiver } from "./receiver.ts";
+import type { MessageListener } from "./hear.ts";
 import type { Topic } from "./topic.ts";
 
 /** How a topic is made and taken off Valkey again. */
@@ -31,14 +33,16 @@ const lingerMs = 10_000;
 export class Topics {
   readonly #subscriptions: () => Subscriptions;
   readonly #logger: Logger;
+  readonly #seam: Seam;
   readonly #topics = new Map<string, Topic<unknown>>();
   readonly #receivers = new Set<Receiver<unknown>>();
   readonly #hold = new ProcessHold();
   readonly #lingering = new Map<string, NodeJS.Timeout>();
 
-  constructor(subscriptions: () => Subscriptions, logger: Logger) {
+  constructor(subscriptions: () => Subscriptions, { logger, seam }: { readonly logger: Logger; readonly seam: Seam }) {
     this.#subscriptions = subscriptions;
     this.#logger = logger;
+    this.#seam = seam;
   }
 
   /** A new receiver of the topic. Throws INVALID_OPTION. */
@@ -50,6 +54,7 @@ export class Topics {
       subject,
       listener,
       logger: this.#logger,
+      seam: this.#seam,
       onClosed: (closed) => {
         this.#receivers.delete(closed);
         if (this.#receivers.size === 0) this.#hold.release();

@@ -6,6 +6,7 @@ import { KeptTopic } from "../../src/channel/kept-topic.ts";
 import { MessageReader } from "../../src/channel/message.ts";
 import { Receiver } from "../../src/channel/receiver.ts";
 import { silentLogger } from "../../src/runtime/logger.ts";
+import { Seam } from "../../src/runtime/probe.ts";
 import type { ChannelLog, HistoryPage } from "../../src/valkey/channel/channel-log.ts";
 import { eventually, openStage, type Stage } from "../support/stage.ts";
 
@@ -123,7 +124,14 @@ describe("a topic", () => {
     const receive = (since?: string): number[] => {
       const got: number[] = [];
       const listener = (message: Message): void => void got.push(message.data as number);
-      const receiver = new Receiver<unknown>({ subject: "c", listener, logger: silentLogger, since, onClosed: () => undefined });
+      const receiver = new Receiver<unknown>({
+        subject: "c",
+        listener,
+        logger: silentLogger,
+        seam: new Seam(),
+        since,
+        onClosed: () => undefined,
+      });
       topic.attach(receiver, since === undefined ? since : parseCursor(since));
       return got;
     };

@@ -9,6 +9,8 @@ export interface NewMessage {
   readonly dataJson: string;
   /** What the channel's history keeps; undefined without one. */
   readonly history: { readonly size: number; readonly ttlMs: number } | undefined;
+  /** Of whoever publishes it. */
+  readonly trace?: string | undefined;
 }
 
 /** A committed message that is to be published. */
@@ -24,9 +26,13 @@ export interface MessageRow {
   readonly at: number;
   readonly history_size: number | null;
   readonly history_ttl: string | null;
+  readonly trace: string | null;
 }
 
 const insert = `INSERT INTO keyline.message (channel, id, data, history_size, history_ttl) VALUES ($1, $2, $3, $4, $5)
+  RETURNING pg_current_xact_id()::text AS xid`;
+
+const insertTraced = `INSERT INTO keyline.message (channel, id, data, history_size, history_ttl, trace) VALUES ($1, $2, $3, $4, $5, $6)
   RETURNING pg_current_xact_id()::text AS xid`;
 
 const take: Statement = {
@@ -45,8 +51,9 @@ export class MessageTable {
   }
 
   /** Writes a message within the caller's transaction, and returns that one's id. */
-  async insertWithin(tx: TransactionClient, { channel, id, dataJson, history }: NewMessage): Promise<string> {
-    const rows = await queryWithin(tx, insert, [channel, id, dataJson, history?.size ?? null, history?.ttlMs ?? null]);
+  async insertWithin(tx: TransactionClient, { channel, id, dataJson, history, trace }: NewMessage): Promise<string> {
+    const values = [channel, id, dataJson, history?.size ?? null, history?.ttlMs ?? null];
+    const rows = await (trace === undefined ? queryWithin(tx, insert, values) : queryWithin(tx, insertTraced, [...values, trace]));
     return (rows as { xid: string }[])[0]?.xid ?? "";
   }
 

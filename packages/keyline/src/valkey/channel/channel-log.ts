@@ -1,5 +1,6 @@
 import type { ValkeyConnection } from "../client/connection.ts";
 import type { ChannelKeys } from "./keys.ts";
+import { traceJson } from "../../runtime/probe.ts";
 import { scriptsBeside } from "../client/script.ts";
 import { OrderedRuns } from "../client/ordered-runs.ts";
 import type { ServerRun } from "../client/server-run.ts";
@@ -14,6 +15,8 @@ export interface OutgoingMessage {
   readonly at: number;
   /** Number in an outbox of PostgreSQL, which grows; undefined for what never was there. */
   readonly number?: string | undefined;
+  /** Where somebody wants to know of it: runtime/probe.ts. */
+  readonly trace?: string | undefined;
 }
 
 /** How much a history keeps. */
@@ -46,6 +49,8 @@ interface HistoryEntry {
   readonly count: number;
   readonly id: string;
   readonly data: string;
+  /** As JSON. */
+  readonly trace?: string | undefined;
 }
 
 export interface HistoryPage {
@@ -103,7 +108,12 @@ export class ChannelLog {
     const alsoForPatterns = isCluster && (await this.#hasPatterns());
     const values: (string | number)[] = [state, history, this.keys.outbox(outbox), live, await this.#run.tag(), size, ttlMs];
     values.push(isCluster ? "SPUBLISH" : "PUBLISH", alsoForPatterns ? "1" : "0");
-    for (const { number = "", id, dataJson } of messages) values.push(number, id, dataJson);
+    const isTraced = messages.some(({ trace }) => trace !== undefined);
+    values.push(isTraced ? 4 : 3);
+    for (const { number = "", id, dataJson, trace } of messages) {
+      values.push(number, id, dataJson);
+      if (isTraced) values.push(trace === undefined ? "" : traceJson(trace));
+    }
     const replies = (await this.#ordered.run(publishKept, values)) as (number | string | null)[];
     return messages.map((_, index) => {
       const receivers = replies[2 * index];
@@ -132,12 +142,13 @@ export class ChannelLog {
 
 type Reply = [epoch: string, era: string, count: number, last: string, isKnown: number, entries: [string, string[]][]];
 
-function toText({ id, at, dataJson }: OutgoingMessage): string {
+function toText({ id, at, dataJson, trace }: OutgoingMessage): string {
+  if (trace !== undefined) return `{"id":"${id}","at":${at},"trace":${traceJson(trace)},"data":${dataJson}}`;
   return `{"id":"${id}","at":${at},"data":${dataJson}}`;
 }
 
 function toEntry([entryId, fields]: [string, string[]]): HistoryEntry {
-  const [, id = "", , data = "", , place = ""] = fields;
+  const [, id = "", , data = "", , place = "", , trace] = fields;
   const [era = "", count = ""] = place.split(".");
-  return { entryId, id, data, era, count: Number(count) };
+  return { entryId, id, data, trace, era, count: Number(count) };
 }
