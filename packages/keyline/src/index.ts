@@ -60,6 +60,8 @@ export type { PostgresOptions, Transaction, TransactionClient } from "./postgres
 export type { Backoff } from "./runtime/backoff.ts";
 export type { Logger } from "./runtime/logger.ts";
 export type { ValkeyNode, ValkeyOptions } from "./valkey/client/options.ts";
+export type { Span, Spans } from "./figures/spans.ts";
+export type { ChannelRates } from "./channel/channel-rates.ts";
 export type { Channel } from "./channel/channel.ts";
 export type { ChannelPattern } from "./channel/channel-pattern.ts";
 export type { HistoryRead, HistoryReadOptions } from "./channel/history.ts";
@@ -106,5 +108,6 @@ export type {
   ProjectionProgress,
   RebuildProgress,
 } from "./stream/projection-options.ts";
+export type { StreamRates } from "./stream/stream-rates.ts";
 export type { StreamInfo } from "./stream/reading.ts";
 export type { Stream } from "./stream/stream.ts";

@@ -1,11 +1,18 @@
+import type { ChannelTally } from "./channel-tally.ts";
 import type { Gap, Message } from "./message.ts";
 import type { Receiver } from "./receiver.ts";
 
 /** The receivers in this process that follow a channel live. */
 export class Audience<Data> {
   readonly #receivers = new Set<Receiver<Data>>();
+  readonly #tally: ChannelTally | undefined;
   /** Those who come while a message is handed out: it is not for them. */
   #joining: Receiver<Data>[] | undefined;
+
+  /** Without a `tally` nothing is counted. */
+  constructor(tally?: ChannelTally) {
+    this.#tally = tally;
+  }
 
   get isEmpty(): boolean {
     return this.#receivers.size === 0 && !this.#joining;
@@ -23,6 +30,7 @@ export class Audience<Data> {
 
   /** `count` is the message's number, where it has one. */
   offer(message: Message<Data>, count = Number.MAX_SAFE_INTEGER): void {
+    this.#tally?.noteReceived(this.#receivers.size);
     this.#round((receiver) => {
       if (count > receiver.skipTo) receiver.offer(message);
     });

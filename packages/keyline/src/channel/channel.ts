@@ -7,6 +7,8 @@ import { toJson } from "../runtime/json.ts";
 import { checkInteger } from "../runtime/options.ts";
 import type { Seam } from "../runtime/probe.ts";
 import { validate } from "../runtime/schema.ts";
+import type { Figures, RatesOptions } from "../figures/figures.ts";
+import { readChannelRates, type ChannelRates } from "./channel-rates.ts";
 import type { History, HistoryRead, HistoryReadOptions } from "./history.ts";
 import { checkPublishOptions, type ChannelPolicy, type PublishOptions, type PublishResult, type SubscribeOptions } from "./options.ts";
 import type { Presence } from "./presence.ts";
@@ -24,6 +26,7 @@ export interface ChannelParts {
   /** Undefined without PostgreSQL. */
   readonly transactionalPublisher: TransactionalPublisher | undefined;
   readonly history: History<unknown> | undefined;
+  readonly figures: Figures;
   presence(): Presence;
   list(): Promise<void>;
   createReceiver(options: SubscribeOptions, listener: MessageListener<unknown> | undefined): Receiver<unknown>;
@@ -142,6 +145,14 @@ export class Channel<Input, Output = Input> {
    */
   list(): Promise<void> {
     return this.#parts.door.accept(() => this.#parts.list());
+  }
+
+  /**
+   * How many messages were published and received: minute by minute, of the last hour or of as many `minutes`, up to two days, or by `hours`, up to ninety days. Only channels that are listed
+   * (`list()`) are counted. Every process writes it down every few seconds. Throws INVALID_OPTION and VALKEY_UNAVAILABLE.
+   */
+  rates(options: RatesOptions = noOptions): Promise<ChannelRates> {
+    return this.#parts.door.accept(() => readChannelRates(this.#parts.figures, options));
   }
 
   async #readHistory({ limit = 100, since }: HistoryReadOptions): Promise<HistoryRead<Output>> {

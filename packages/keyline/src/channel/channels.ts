@@ -25,6 +25,10 @@ import { Sightings, type Sighting } from "../valkey/directory/sightings.ts";
 import { PresenceSet } from "../valkey/channel/presence-set.ts";
 import { ServerRun } from "../valkey/client/server-run.ts";
 import type { Subscriptions } from "../valkey/channel/subscriptions.ts";
+import { Figures } from "../figures/figures.ts";
+import { FigureTable } from "../postgres/figures/figure-table.ts";
+import { FigureLog } from "../valkey/figures/figure-log.ts";
+import { ChannelTally, ListedChannels } from "./channel-tally.ts";
 import { Channel } from "./channel.ts";
 import { ChannelPattern } from "./channel-pattern.ts";
 import { parseCursor } from "./cursor.ts";
@@ -62,6 +66,7 @@ export class Channels {
   readonly #presences = new Set<Presence>();
   readonly #topics: Topics;
   readonly sightings: Sightings;
+  readonly #listedChannels: ListedChannels;
   readonly #listed = new Map<string, Sighting>();
   /** What was opened without being known, by its history and name. */
   readonly #opened = new Map<string, Channel<unknown>>();
@@ -72,7 +77,9 @@ export class Channels {
   constructor(setup: ChannelsSetup) {
     this.#setup = setup;
     this.#run = new ServerRun(setup.commands, `${setup.prefix}:run`);
-    this.sightings = new Sightings(new NameSet(setup.commands, { prefix: setup.prefix, kind: "channels" }), setup.logger);
+    const names = new NameSet(setup.commands, { prefix: setup.prefix, kind: "channels" });
+    this.sightings = new Sightings(names, setup.logger);
+    this.#listedChannels = new ListedChannels(names, setup.logger);
     this.#topics = new Topics(() => this.#subscribed(), setup);
   }
 
@@ -118,7 +125,7 @@ export class Channels {
     const topics = this.#topics.close();
     await Promise.all([...this.#publishers].map((publisher) => publisher.drained()));
     await Promise.all([...this.#presences].map((presence) => presence.stop()));
-    await this.sightings.stop();
+    await Promise.all([this.sightings.stop(), this.#listedChannels.stop()]);
     await this.#relay?.stop();
     await this.#subscriptions?.close();
     await topics;
@@ -131,11 +138,14 @@ export class Channels {
     const log = this.#createLog(name);
     const reader = new MessageReader<unknown>(name, { schema, logger });
     let presence: Presence | undefined;
+    const figures = this.#figuresOf(name, log.keys);
+    const tally = this.#tallyOf(name, figures);
     const channel: Channel<unknown> = new Channel<unknown>(name, {
       policy,
       schema,
-      publisher: new Publisher(name, { log, history, busy: this.#publishers }),
+      publisher: new Publisher(name, { log, history, busy: this.#publishers, tally }),
       transactionalPublisher: database && this.#transactional(database),
+      figures,
       history: history && new History<unknown>(name, { log, reader, logger }),
       presence: () => (presence ??= this.#createPresence(channel, log)),
       door: this.#setup.door,
@@ -151,8 +161,8 @@ export class Channels {
       owner: channel,
       make: (): Topic<unknown> =>
         history
-          ? new KeptTopic<unknown>({ channel: name, log, reader, logger })
-          : new LiveTopic<unknown>(name, { readerOf: () => ({ channel: name, reader }), logger }),
+          ? new KeptTopic<unknown>({ channel: name, log, reader, tally, logger })
+          : new LiveTopic<unknown>(name, { readerOf: () => ({ channel: name, reader }), tally, logger }),
       subscribe: (subscriptions, topic) => subscriptions.subscribe(log.keys.live, topic),
       unsubscribe: (subscriptions) => subscriptions.unsubscribe(log.keys.live),
     };
@@ -165,6 +175,7 @@ export class Channels {
     if (this.#listed.has(name)) sighting.touch();
     else sighting.hold();
     this.#listed.set(name, sighting);
+    this.#listedChannels.add(name);
     await this.sightings.flush();
   }
 
@@ -178,6 +189,15 @@ export class Channels {
       busy: this.#presences,
       door: this.#setup.door,
     });
+  }
+
+  #figuresOf(name: string, keys: ChannelKeys): Figures {
+    const { commands, database, logger } = this.#setup;
+    return new Figures(new FigureLog(commands, keys.rates), { table: database && new FigureTable(database, "channel", name), logger });
+  }
+
+  #tallyOf(name: string, figures: Figures): ChannelTally {
+    return new ChannelTally(name, { listed: this.#listedChannels, figures, logger: this.#setup.logger });
   }
 
   #readerOf(live: string): { readonly channel: string; readonly reader: MessageReader } {
@@ -202,7 +222,15 @@ export class Channels {
   #transactional(database: Database): TransactionalPublisher {
     if (!this.#transactionalPublisher) {
       const table = new MessageTable(database);
-      const outlet = new OutboxOutlet(this.#setup.commands, (channel) => this.#createLog(channel));
+      const tallies = new Map<string, ChannelTally>();
+      const noteOut = (name: string, messages: number): void => {
+        // Whoever relays need not know the channel; those that are listed are few.
+        if (!this.#listedChannels.has(name)) return;
+        const tally = tallies.get(name) ?? this.#tallyOf(name, this.#figuresOf(name, new ChannelKeys(this.#setup.prefix, name)));
+        tallies.set(name, tally);
+        tally.notePublished(messages);
+      };
+      const outlet = new OutboxOutlet(this.#setup.commands, { logOf: (channel) => this.#createLog(channel), noteOut });
       this.#relay = new MessageRelay(table, { outlet, logger: this.#setup.logger });
       this.#relay.start();
       this.#transactionalPublisher = new TransactionalPublisher(table, this.#relay);

@@ -1,5 +1,6 @@
 import type { HistoryPage, Position } from "../valkey/channel/channel-log.ts";
 import { Audience } from "./audience.ts";
+import type { ChannelTally } from "./channel-tally.ts";
 import { formatCursor } from "./cursor.ts";
 import { InOrder } from "./in-order.ts";
 import type { Gap, Message, MessageReader, RawMessage } from "./message.ts";
@@ -12,12 +13,13 @@ import { Window } from "./window.ts";
  */
 export class KeptAudience<Data> {
   readonly #reader: MessageReader<Data>;
-  readonly #live = new Audience<Data>();
+  readonly #live: Audience<Data>;
   readonly #window = new Window<Data>();
   readonly #inOrder = new InOrder();
 
-  constructor(reader: MessageReader<Data>) {
+  constructor(reader: MessageReader<Data>, tally?: ChannelTally) {
     this.#reader = reader;
+    this.#live = new Audience<Data>(tally);
   }
 
   get isEmpty(): boolean {

@@ -23,6 +23,7 @@ import type { ChannelLog, HistoryPage, Position } from "../valkey/channel/channe
 import { formatCursor } from "./cursor.ts";
 import { EarlyMessages, type LiveMessage } from "./early-messages.ts";
 import { walk, type Step } from "./history-walk.ts";
+import type { ChannelTally } from "./channel-tally.ts";
 import { KeptAudience } from "./kept-audience.ts";
 import { readEntry, readMessage, type Message, type MessageReader } from "./message.ts";
 import type { Receiver } from "./receiver.ts";
@@ -33,6 +34,7 @@ export interface KeptTopicSetup<Data> {
   readonly channel: string;
   readonly log: ChannelLog;
   readonly reader: MessageReader<Data>;
+  readonly tally?: ChannelTally;
   readonly logger: Logger;
 }
 
@@ -57,7 +59,7 @@ export class KeptTopic<Data> implements Topic<Data> {
 
   constructor(setup: KeptTopicSetup<Data>) {
     this.#setup = setup;
-    this.#audience = new KeptAudience<Data>(setup.reader);
+    this.#audience = new KeptAudience<Data>(setup.reader, setup.tally);
     this.#replays = new Replays<Data>({
       ...setup,
       signal: this.#stopping.signal,

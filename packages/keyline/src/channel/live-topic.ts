@@ -1,6 +1,7 @@
 import type { KeylineError } from "../runtime/errors.ts";
 import type { Logger } from "../runtime/logger.ts";
 import type { PubSubListener } from "../valkey/channel/subscriber.ts";
+import type { ChannelTally } from "./channel-tally.ts";
 import { Audience } from "./audience.ts";
 import { InOrder } from "./in-order.ts";
 import { readMessage, type MessageReader } from "./message.ts";
@@ -12,7 +13,7 @@ export class LiveTopic<Data> implements Topic<Data>, PubSubListener {
   readonly #subject: string;
   readonly #readerOf: (pubSubChannel: string) => { readonly channel: string; readonly reader: MessageReader<Data> };
   readonly #logger: Logger;
-  readonly #audience = new Audience<Data>();
+  readonly #audience: Audience<Data>;
   readonly #waiting = new Set<Receiver<Data>>();
   readonly #inOrder = new InOrder();
   #isConnected = false;
@@ -25,14 +26,17 @@ export class LiveTopic<Data> implements Topic<Data>, PubSubListener {
     subject: string,
     {
       readerOf,
+      tally,
       logger,
     }: {
       readonly readerOf: (pubSubChannel: string) => { readonly channel: string; readonly reader: MessageReader<Data> };
+      readonly tally?: ChannelTally;
       readonly logger: Logger;
     },
   ) {
     this.#subject = subject;
     this.#readerOf = readerOf;
+    this.#audience = new Audience<Data>(tally);
     this.#logger = logger;
   }
 

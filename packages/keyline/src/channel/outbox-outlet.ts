@@ -10,10 +10,15 @@ const pageLength = 1_048_576;
 export class OutboxOutlet implements MessageOutlet {
   readonly #connection: ValkeyConnection;
   readonly #logOf: (channel: string) => ChannelLog;
+  readonly #noteOut: (channel: string, messages: number) => void;
 
-  constructor(connection: ValkeyConnection, logOf: (channel: string) => ChannelLog) {
+  constructor(
+    connection: ValkeyConnection,
+    parts: { readonly logOf: (channel: string) => ChannelLog; readonly noteOut: (channel: string, messages: number) => void },
+  ) {
     this.#connection = connection;
-    this.#logOf = logOf;
+    this.#logOf = parts.logOf;
+    this.#noteOut = parts.noteOut;
   }
 
   get isOpen(): boolean {
@@ -29,6 +34,7 @@ export class OutboxOutlet implements MessageOutlet {
       const { outbox, history_size: size, history_ttl: ttl } = first;
       if (size === null) await log.publish(messages, outbox);
       else await log.publishKept(messages, { size, ttlMs: Number(ttl) }, outbox);
+      this.#noteOut(channel, page.length);
     }
   }
 }

@@ -1,5 +1,6 @@
 import { setImmediate } from "../runtime/clock.ts";
 import { toError } from "../runtime/errors.ts";
+import type { ChannelTally } from "./channel-tally.ts";
 import { explainSend } from "../valkey/client/faults.ts";
 import type { ChannelLog, HistoryRule, OutgoingMessage, Published } from "../valkey/channel/channel-log.ts";
 
@@ -12,6 +13,7 @@ interface PublisherSetup {
   readonly history: HistoryRule | undefined;
   /** Has this publisher in it while something of it is under way. */
   readonly busy: Set<Publisher>;
+  readonly tally: ChannelTally;
 }
 
 interface Pending {
@@ -29,14 +31,16 @@ export class Publisher {
   readonly #log: ChannelLog;
   readonly #history: HistoryRule | undefined;
   readonly #busy: Set<Publisher>;
+  readonly #tally: ChannelTally;
   #pending: Pending[] = [];
   readonly #underWay = new Set<Promise<void>>();
 
-  constructor(channel: string, { log, history, busy }: PublisherSetup) {
+  constructor(channel: string, { log, history, busy, tally }: PublisherSetup) {
     this.#channel = channel;
     this.#log = log;
     this.#history = history;
     this.#busy = busy;
+    this.#tally = tally;
   }
 
   publish(message: OutgoingMessage): Promise<Published> {
@@ -90,6 +94,7 @@ export class Publisher {
       const published = await this.#insure(() =>
         this.#history ? this.#log.publishKept(messages, this.#history) : this.#log.publish(messages),
       );
+      this.#tally.notePublished(page.length);
       for (const [index, { resolve }] of page.entries()) resolve(published[index] ?? unheard);
     } catch (error) {
       for (const { reject } of page) reject(toError(error));

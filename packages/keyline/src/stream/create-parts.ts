@@ -1,5 +1,7 @@
 import type { Database } from "../postgres/client/database.ts";
 import type { EventRelay } from "../postgres/event/event-relay.ts";
+import { Figures } from "../figures/figures.ts";
+import { FigureTable } from "../postgres/figures/figure-table.ts";
 import { EventTable } from "../postgres/event/event-table.ts";
 import { ProjectionTable } from "../postgres/event/projection-table.ts";
 import type { Door } from "../runtime/door.ts";
@@ -7,6 +9,7 @@ import type { Logger } from "../runtime/logger.ts";
 import type { Seam } from "../runtime/probe.ts";
 import { checkName } from "../runtime/names.ts";
 import type { ValkeyConnection } from "../valkey/client/connection.ts";
+import { FigureLog } from "../valkey/figures/figure-log.ts";
 import type { ServerRun } from "../valkey/client/server-run.ts";
 import type { StreamTails } from "../valkey/client/stream-tails.ts";
 import { keysTrait, transactionalTrait } from "../valkey/directory/name-set.ts";
@@ -27,6 +30,7 @@ import { RecordReading } from "./record-reading.ts";
 import { SharedPages } from "./shared-pages.ts";
 import type { StreamParts } from "./stream.ts";
 import { TransactionalAppender } from "./transactional-appender.ts";
+import { StreamTally } from "./stream-tally.ts";
 import { Trimmer } from "./trimmer.ts";
 
 export interface StreamsSetup {
@@ -37,6 +41,7 @@ export interface StreamsSetup {
   readonly logger: Logger;
   readonly tails: StreamTails;
   requireDatabase(what: string): Database;
+  readonly database: Database | undefined;
   readonly door: Door;
   readonly seam: Seam;
   readonly rehearsal: Rehearsal | undefined;
@@ -53,6 +58,7 @@ export interface SharedParts {
   readonly trimmers: Set<Trimmer>;
   readonly appenders: Set<{ drained(): Promise<void> }>;
   readonly groups: Set<Groups>;
+  readonly tallies: Set<StreamTally>;
   readonly projections: Set<Projection<unknown>>;
   relayFor(table: EventTable): EventRelay;
   /** Keeps the record of a stream for so long; for ever where that is undefined. */
@@ -92,7 +98,15 @@ export function createParts(name: string, { options, policy, isServed }: Made, s
     shared.trimmers.add(trimmer);
     trimmer.start();
   }
+  const { database } = shared.setup;
+  const figures = new Figures(new FigureLog(commands, keys.rates), {
+    table: database && new FigureTable(database, "stream", name),
+    logger,
+  });
+  const tally = new StreamTally(figures, logger);
+  shared.tallies.add(tally);
   const noteAppended = (entries: number): void => {
+    tally.noteAppended(entries);
     if (isServed) trimmer.noteAppended(entries);
   };
   const transactionalAppender = table && window && relay && new TransactionalAppender({ table, outlet: window, relay, noteAppended });
@@ -107,6 +121,7 @@ export function createParts(name: string, { options, policy, isServed }: Made, s
     hasKeys: options.key !== undefined,
     events: table,
     sighting,
+    tally,
     rehearsal,
     logger,
     door,
@@ -122,6 +137,7 @@ export function createParts(name: string, { options, policy, isServed }: Made, s
     table,
     reading,
     reader,
+    figures,
     following: {
       stream: name,
       eventsKey: keys.events,

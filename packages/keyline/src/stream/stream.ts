@@ -24,9 +24,11 @@ import type { Group, GroupStatus } from "./group/group.ts";
 import type { Groups } from "./group/groups.ts";
 import type { ConsumeOptions } from "./group/options.ts";
 import type { ConsumeHandler } from "./group/entry-settle.ts";
+import type { Figures, RatesOptions } from "../figures/figures.ts";
 import type { Projection } from "./projection.ts";
 import type { ProjectionHandler, ProjectOptions } from "./projection-options.ts";
 import type { Reading, StreamInfo } from "./reading.ts";
+import { readStreamRates, type StreamRates } from "./stream-rates.ts";
 
 /** What `Streams` gives a stream to work with. */
 export interface StreamParts extends AppendsParts {
@@ -34,6 +36,7 @@ export interface StreamParts extends AppendsParts {
   readonly table: EventTable | undefined;
   readonly reading: Reading;
   readonly reader: EntryReader<unknown>;
+  readonly figures: Figures;
   readonly following: FollowerParts<unknown>;
   readonly groups: Groups;
   project(name: string, handler: ProjectionHandler<unknown>, options: ProjectOptions): Projection<unknown>;
@@ -145,6 +148,14 @@ export class Stream<Input, Output = Input, Transactional extends boolean = false
   /** How many entries there are, and which is the first and the last. */
   info(): Promise<StreamInfo> {
     return this.#parts.door.accept(() => this.#parts.reading.info());
+  }
+
+  /**
+   * How many entries were appended, consumed, tried in vain and dead: minute by minute, of the last hour or of as many `minutes`, up to two days, or by `hours`, up to ninety days. Every process writes
+   * it down every few seconds. Throws INVALID_OPTION and VALKEY_UNAVAILABLE.
+   */
+  rates(options: RatesOptions = noOptions): Promise<StreamRates> {
+    return this.#parts.door.accept(() => readStreamRates(this.#parts.figures, options));
   }
 
   /** All consumer groups: how far each is, and what it has under way. */

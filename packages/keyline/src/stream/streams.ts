@@ -43,6 +43,7 @@ export class Streams {
       trimmers: new Set(),
       appenders: new Set(),
       groups: new Set(),
+      tallies: new Set(),
       projections: new Set(),
       relayFor: (table) => this.#relayFor(table),
       keep: (stream, maxAgeMs) => this.#keeper?.add(stream, maxAgeMs),
@@ -96,7 +97,7 @@ export class Streams {
   async close(): Promise<void> {
     this.#closing.abort();
     await Promise.all([...this.#shared.appenders].map((appender) => appender.drained()));
-    await this.sightings.stop();
+    await Promise.all([this.sightings.stop(), ...[...this.#shared.tallies].map((tally) => tally.stop())]);
     await Promise.all([...this.#shared.trimmers].map((trimmer) => trimmer.stop()));
     await Promise.all([this.#relay?.stop(), this.#keeper?.stop()]);
   }

@@ -38,7 +38,8 @@ export interface TransactionalAppenderParts {
 export class TransactionalAppender {
   readonly #parts: TransactionalAppenderParts;
   readonly #appends: EventAppends;
-  readonly #watched = new Set<TransactionWatch>();
+  /** Transactions that are open, and how many entries each has appended. */
+  readonly #watched = new Map<TransactionWatch, number>();
   #pending: Pending[] = [];
   #sending: Promise<void> | undefined;
 
@@ -75,8 +76,12 @@ export class TransactionalAppender {
     });
     noteTransactionId(tx, xid);
     // The end may have come with the same packet as the answer.
-    if (!watch || !mayBeInTransaction(tx)) relay.expectEvents(table.stream);
-    else this.#bringAtEnd(watch);
+    if (!watch || !mayBeInTransaction(tx)) {
+      relay.expectEvents(table.stream);
+      this.#parts.noteAppended(rows.length);
+    } else {
+      this.#bringAtEnd(watch, rows.length);
+    }
     return results;
   }
 
@@ -85,11 +90,13 @@ export class TransactionalAppender {
     while (this.#sending) await this.#sending;
   }
 
-  #bringAtEnd(watch: TransactionWatch): void {
-    if (this.#watched.has(watch)) return;
-    this.#watched.add(watch);
-    const { relay, table } = this.#parts;
+  #bringAtEnd(watch: TransactionWatch, entries: number): void {
+    const known = this.#watched.get(watch);
+    this.#watched.set(watch, (known ?? 0) + entries);
+    if (known !== undefined) return;
+    const { relay, table, noteAppended } = this.#parts;
     watch.onEnd((end) => {
+      if (end !== "rolled-back") noteAppended(this.#watched.get(watch) ?? 0);
       this.#watched.delete(watch);
       if (end === "unsure") relay.expectEvents(table.stream);
       else if (end === "committed") relay.lookSoon(table.stream);

@@ -38,6 +38,7 @@ import type { GroupRecord } from "./group-record.ts";
 import { describeEntries } from "./described.ts";
 import type { Disposal, HeldEntry } from "./held-entry.ts";
 import type { Tails } from "./arrivals.ts";
+import type { StreamTally } from "../stream-tally.ts";
 import type { ConsumePolicy } from "./options.ts";
 import { Rescuer } from "./rescuer.ts";
 
@@ -58,6 +59,7 @@ export interface ConsumerSetup<Data> {
   readonly policy: ConsumePolicy;
   readonly schema: StandardSchemaV1<unknown, Data> | undefined;
   readonly handler: ConsumeHandler<Data>;
+  readonly tally: StreamTally | undefined;
   /** Only on a transactional stream. */
   readonly record: GroupRecord | undefined;
   readonly rehearsal: Rehearsal | undefined;
@@ -117,6 +119,7 @@ export class Consumer<Data> {
         rosterDuty(log, { lease, policy, held: () => exchange.held(), logger }),
         new Rescuer(log, { logger, lease, onSwept: () => exchange.doubt() }),
         lossDuty((loss) => this.#noteLoss(loss)),
+        ...(setup.tally ? [setup.tally.duty<Data, GroupBeat>()] : []),
         ...(record ? this.#recordDuties(record, exchange) : []),
       ],
       verdictOf: (held, outcome) => verdictOf(held.attempts, outcome, policy),

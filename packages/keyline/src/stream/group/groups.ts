@@ -15,6 +15,7 @@ import { GroupRecord, type RecordedEvents } from "./group-record.ts";
 import { GroupLags } from "./group-lags.ts";
 import { Group, readStatus, type GroupParts, type GroupStatus } from "./group.ts";
 import type { Tails } from "./arrivals.ts";
+import type { StreamTally } from "../stream-tally.ts";
 import { toPolicy, type ConsumeOptions } from "./options.ts";
 import type { ConsumeHandler } from "./entry-settle.ts";
 
@@ -30,6 +31,7 @@ export interface GroupsParts {
   /** Only on a transactional stream. */
   readonly events?: RecordedEvents | undefined;
   readonly sighting?: Sighting | undefined;
+  readonly tally?: StreamTally | undefined;
   readonly rehearsal?: Rehearsal | undefined;
   readonly logger: Logger;
   readonly door: Door;
@@ -65,6 +67,7 @@ export class Groups {
       policy: toPolicy(options),
       schema: this.#parts.schema as StandardSchemaV1<unknown, Data> | undefined,
       handler,
+      tally: this.#parts.tally,
       logger,
       seam: this.#parts.seam,
       onStopped: () => {

@@ -6,6 +6,7 @@ export class ChannelKeys {
   readonly owners: string;
   readonly members: string;
   readonly presenceEvents: string;
+  readonly rates: string;
   readonly #presencePrefix: string;
   readonly #outboxPrefix: string;
 
@@ -23,6 +24,8 @@ export class ChannelKeys {
     this.members = `${base}presence:members`;
     /** Pub/sub channel: who joined and who left. */
     this.presenceEvents = `${base}presence:events`;
+    /** Hashes: what was done in a minute or an hour; see figures/scripts/figures-add.lua. */
+    this.rates = `${base}channel-rates:`;
     this.#presencePrefix = `${base}presence:of:`;
     this.#outboxPrefix = `${base}outbox:`;
   }

@@ -4,6 +4,7 @@ export class StreamKeys {
   readonly state: string;
   readonly foreign: string;
   readonly groups: string;
+  readonly rates: string;
   readonly groupPrefix: string;
   readonly #historyPrefix: string;
   readonly #oncePrefix: string;
@@ -18,6 +19,8 @@ export class StreamKeys {
     this.foreign = `${base}foreign`;
     /** Hash: consumer group -> when it was last seen, in the server's milliseconds. */
     this.groups = `${base}groups`;
+    /** Hashes: what was done in a minute or an hour; see figures/scripts/figures-add.lua. A queue of the same name has others. */
+    this.rates = `${base}stream-rates:`;
     this.#historyPrefix = `${base}history:`;
     this.#oncePrefix = `${base}once:`;
     /** Of the keys of all consumer groups. */
