@@ -15,6 +15,19 @@ interface TourEffect {
   readonly value: string;
 }
 
+interface LegEffect {
+  readonly msg: string;
+  readonly leg: number;
+  readonly value: string;
+}
+
+interface TripEffect {
+  readonly msg: string;
+  /** How many children it was to have, and what it was told of those it had. */
+  readonly legs: number;
+  readonly told: readonly string[];
+}
+
 interface DeadRow {
   readonly msg: string;
   readonly attempts: number;
@@ -36,6 +49,10 @@ export interface FinalReading {
   /** Tours that are remembered as cancelled. */
   readonly toursCancelled: readonly string[];
   readonly toursDead: readonly string[];
+  readonly legEffects: readonly LegEffect[];
+  readonly tripEffects: readonly TripEffect[];
+  /** Trips and their children. */
+  readonly tripsDead: readonly string[];
   readonly mailsDead: readonly string[];
   /** What the accounts say, and what the transfers come to. */
   readonly accounts: readonly { readonly total: number; readonly transfers: number }[];
@@ -69,6 +86,11 @@ export async function readFinal(stage: SoakStage): Promise<FinalReading> {
       ({ id }) => id,
     ),
     toursDead: (await rows<{ id: string }>("SELECT id FROM keyline.job WHERE queue = 'tours' AND state = 'dead'")).map(({ id }) => id),
+    legEffects: await rows<LegEffect>("SELECT msg, leg, value FROM leg_effects"),
+    tripEffects: await rows<TripEffect>("SELECT msg, legs, told FROM trip_effects"),
+    tripsDead: (
+      await rows<{ id: string }>("SELECT queue || '/' || id AS id FROM keyline.job WHERE queue IN ('trips', 'legs') AND state = 'dead'")
+    ).map(({ id }) => id),
     mailsDead,
     accounts: await rows("SELECT total, (SELECT count(*)::integer FROM transfers WHERE account = id) AS transfers FROM accounts"),
     kept: (await messages("{news}:history")).map(({ msg }) => msg),
@@ -86,7 +108,7 @@ export async function readFinal(stage: SoakStage): Promise<FinalReading> {
 /** With all processes gone: what a queue has left, sessions in a transaction, rows that nobody will look at. */
 async function findResidue({ valkey, pool, shapes }: SoakStage): Promise<string[]> {
   const residue: string[] = [];
-  for (const queue of [shapes.orders, shapes.tours, shapes.mails]) {
+  for (const queue of [shapes.orders, shapes.tours, shapes.trips, shapes.legs, shapes.mails]) {
     const { waiting, running, scheduled } = await queue.counts();
     if (waiting + running + scheduled > 0)
       residue.push(`queue ${queue.name} has ${waiting} waiting, ${running} running, ${scheduled} scheduled`);
@@ -104,6 +126,7 @@ async function findResidue({ valkey, pool, shapes }: SoakStage): Promise<string[
     `SELECT 'open rows of jobs' AS what, count(*)::integer AS count FROM keyline.job WHERE state NOT IN ('dead', 'cancelled')
      UNION ALL SELECT 'steps of jobs that have ended', count(*)::integer FROM keyline.step
      UNION ALL SELECT 'signals to jobs that have ended', count(*)::integer FROM keyline.job_signal
+     UNION ALL SELECT 'children of jobs that have ended', count(*)::integer FROM keyline.family_child
      UNION ALL SELECT 'events without a place', count(*)::integer FROM keyline.event WHERE position < 0
      UNION ALL SELECT 'unpublished messages', count(*)::integer FROM keyline.message
      UNION ALL SELECT 'sessions idle in a transaction', count(*)::integer FROM pg_stat_activity WHERE state LIKE 'idle in transaction%'`,

@@ -2,7 +2,7 @@ import { openSync, readdirSync, readFileSync, writeSync } from "node:fs";
 import { join } from "node:path";
 
 /**
- * What somebody does, named after what it is done to: `orders` is the transactional queue, `tours` the one whose jobs go in steps, `mails` the plain one, `news` the channel,
+ * What somebody does, named after what it is done to: `orders` is the transactional queue, `tours` the one whose jobs go in steps, `trips` the one whose jobs have children on `legs`, `mails` the plain one, `news` the channel,
  * `events` the transactional stream, `readings` the plain one.
  */
 export type Activity =
@@ -14,6 +14,9 @@ export type Activity =
   | "tours.cancel"
   | "tours.signal"
   | "tours.wait"
+  | "trips.add"
+  | "trips.run"
+  | "legs.run"
   | "mails.add"
   | "mails.run"
   | "news.publish"

@@ -213,4 +213,30 @@ export const mutants: readonly Mutant[] = [
       },
     ],
   },
+  {
+    name: "parent-too-early",
+    what: "a parent goes when one of its children has ended, and not the last",
+    faults: ["kill"],
+    rules: ["I4"],
+    seeds: 1,
+    edits: [
+      {
+        find: "PERFORM FROM keyline.family_child AS child WHERE child.family = of_family AND child.outcome IS NULL ORDER BY child.number DESC LIMIT 1;",
+        replace: "PERFORM FROM keyline.family_child AS child WHERE false;",
+      },
+    ],
+  },
+  {
+    name: "children-without-values",
+    what: "a child has ended, and what it came to is not kept for its parent",
+    faults: ["kill"],
+    rules: ["I4"],
+    seeds: 1,
+    edits: [
+      {
+        find: "UPDATE keyline.family_child SET value = kept.value FROM",
+        replace: "UPDATE keyline.family_child SET value = family_child.value FROM",
+      },
+    ],
+  },
 ];

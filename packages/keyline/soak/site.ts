@@ -43,6 +43,21 @@ export interface TourData {
   readonly kind: TourKind;
 }
 
+/** The children of `given` ones are added with them, those of `split` ones by a step of their handler. */
+export interface TripData {
+  readonly msg: string;
+  readonly kind: "given" | "split";
+  /** How many children it is to have. */
+  readonly legs: number;
+}
+
+/** A child of a trip. `flaky` ones fail once. */
+export interface LegData {
+  readonly msg: string;
+  readonly leg: number;
+  readonly kind: "plain" | "flaky";
+}
+
 export interface EventData {
   readonly msg: string;
   readonly key: string;
@@ -63,18 +78,22 @@ export interface Site {
   readonly random: () => number;
   readonly orders: Queue<JobData, JobData, true>;
   readonly tours: Queue<TourData, TourData, true>;
+  readonly trips: Queue<TripData, TripData, true>;
+  readonly legs: Queue<LegData, LegData, true>;
   readonly mails: Queue<JobData>;
   readonly news: Channel<{ readonly msg: string }>;
   readonly events: Stream<EventData, EventData, true>;
   readonly readings: Stream<EventData>;
 }
 
-export function openShapes(keyline: Keyline): Pick<Site, "orders" | "tours" | "mails" | "news" | "events" | "readings"> {
+export function openShapes(keyline: Keyline): Pick<Site, "orders" | "tours" | "trips" | "legs" | "mails" | "news" | "events" | "readings"> {
   const rules = { lease: leaseMs, maxAttempts: 1_000, backoff };
   const key = (event: EventData): string => event.key;
   return {
     orders: keyline.queue<JobData>("orders", { ...rules, transactional: true }),
     tours: keyline.queue<TourData>("tours", { ...rules, transactional: true, keepResult: 3_600_000 }),
+    trips: keyline.queue<TripData>("trips", { ...rules, transactional: true }),
+    legs: keyline.queue<LegData>("legs", { ...rules, transactional: true }),
     mails: keyline.queue<JobData>("mails", rules),
     news: keyline.channel<{ readonly msg: string }>("news", { history: { size: 1_000_000 } }),
     events: keyline.stream<EventData>("events", { transactional: true, key, retention: { maxLength: hotLength } }),

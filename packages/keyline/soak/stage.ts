@@ -20,6 +20,8 @@ const tables = `
   CREATE TABLE orders (msg text);
   CREATE TABLE effects (msg text, attempt integer, proc text, at timestamptz DEFAULT now());
   CREATE TABLE tour_effects (msg text, part text, value text);
+  CREATE TABLE leg_effects (msg text, leg integer, value text);
+  CREATE TABLE trip_effects (msg text, legs integer, told text[]);
   CREATE TABLE accounts (id integer PRIMARY KEY, total integer);
   INSERT INTO accounts VALUES (1, 0), (2, 0);
   CREATE TABLE transfers (msg text, account integer);

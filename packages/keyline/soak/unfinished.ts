@@ -7,7 +7,7 @@ import type { SoakStage } from "./stage.ts";
 export async function findUnfinished(stage: SoakStage, history: HistoryReader): Promise<string[]> {
   const { shapes, pool } = stage;
   const left: string[] = [];
-  for (const queue of [shapes.orders, shapes.tours, shapes.mails]) {
+  for (const queue of [shapes.orders, shapes.tours, shapes.trips, shapes.legs, shapes.mails]) {
     const { waiting, running, scheduled, parked } = await queue.counts();
     if (waiting + running + scheduled + parked > 0) left.push(`${queue.name}: ${waiting} wait, ${running} run, ${scheduled} are scheduled`);
   }
@@ -18,6 +18,7 @@ export async function findUnfinished(stage: SoakStage, history: HistoryReader): 
   }
   const { rows } = await pool.query<{ what: string; count: number }>(
     `SELECT 'open rows of jobs' AS what, count(*)::integer AS count FROM keyline.job WHERE state NOT IN ('dead', 'cancelled')
+     UNION ALL SELECT 'families', count(*)::integer FROM keyline.family
      UNION ALL SELECT 'events without a place', count(*)::integer FROM keyline.event WHERE position < 0
      UNION ALL SELECT 'events without effects', (SELECT count(*)::integer FROM keyline.event) - (SELECT count(DISTINCT entry)::integer FROM event_effects)
      UNION ALL SELECT 'events outside the projection', (SELECT count(*)::integer FROM keyline.event) - (SELECT count(DISTINCT entry)::integer FROM mirror)

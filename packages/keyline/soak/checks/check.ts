@@ -5,6 +5,7 @@ import { checkNews } from "./news.ts";
 import { checkOrders } from "./orders.ts";
 import { checkEvents, checkReadings } from "./streams.ts";
 import { checkTours } from "./tours.ts";
+import { checkTrips } from "./trips.ts";
 
 /** Everything that a run's history and the stores' last state contradict. */
 export function check(evidence: Evidence): Violation[] {
@@ -12,6 +13,7 @@ export function check(evidence: Evidence): Violation[] {
     ...checkCalm(evidence),
     ...checkOrders(evidence),
     ...checkTours(evidence),
+    ...checkTrips(evidence),
     ...checkMails(evidence),
     ...checkNews(evidence),
     ...checkEvents(evidence),

@@ -1,8 +1,9 @@
 import { KeylineError, type TransactionClient } from "keyline";
 import pg from "pg";
 import { setTimeout as sleep } from "node:timers/promises";
-import { connectionTo, deadlyAttempts, eventKeys, type EventData, type JobData, type JobKind, type Site } from "../site.ts";
+import { connectionTo, deadlyAttempts, eventKeys, type EventData, type JobData, type JobKind, type Site, type TripData } from "../site.ts";
 import type { Activity } from "../history.ts";
+import { legsOf } from "./trips.ts";
 import { TourGuide } from "./tours.ts";
 
 class RolledBack extends Error {}
@@ -25,6 +26,7 @@ export async function produce(site: Site, signal: AbortSignal): Promise<void> {
   await Promise.all([
     ...["a", "b", "c"].map((thread) => producer.repeat(thread, "orders.add", (msg) => producer.addOrder(msg))),
     ...["a", "b"].map((thread) => producer.repeat(thread, "tours.add", (msg) => producer.addTour(msg))),
+    producer.repeat("a", "trips.add", (msg) => producer.addTrip(msg)),
     ...["a", "b"].map((thread) => producer.repeat(thread, "mails.add", (msg) => producer.addMail(msg))),
     producer.repeat("a", "news.publish", (msg) => producer.publish(msg)),
     producer.repeat("tx", "news.publish", (msg) => producer.publishWithin(msg)),
@@ -83,6 +85,19 @@ class Producer {
     const add = async (): Promise<unknown> =>
       random() < 0.5 ? tours.add(tour, options) : keyline.transaction((tx) => tours.add(tour, { ...options, tx }));
     if (await this.#try("tours.add", tour, ofStatement, add)) await this.guide.follow(tour);
+  }
+
+  async addTrip(msg: string): Promise<void> {
+    const { keyline, trips, legs, random } = this.#site;
+    const trip: TripData = { msg, kind: random() < 0.5 ? "given" : "split", legs: 1 + Math.floor(random() * 4) };
+    const options = trip.kind === "given" ? { children: legsOf(legs, trip, random) } : {};
+    if (random() < 0.5) return void (await this.#try("trips.add", trip, ofStatement, () => trips.add(trip, options)));
+    await this.#try("trips.add", trip, ofTransaction, () =>
+      keyline.transaction(async (tx) => {
+        await trips.add(trip, { ...options, tx });
+        if (random() < 0.1) throw new RolledBack("rolled back");
+      }),
+    );
   }
 
   async addMail(msg: string): Promise<void> {

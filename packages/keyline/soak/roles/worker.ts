@@ -3,6 +3,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { leaseMs, type JobData, type Site } from "../site.ts";
 import type { Activity } from "../history.ts";
 import { workOnTours } from "./tours.ts";
+import { workOnTrips } from "./trips.ts";
 
 const failure = new Error("this job fails");
 
@@ -51,7 +52,7 @@ export function work(site: Site): void {
       { concurrency: 8 },
     ),
   ];
-  for (const worker of [...workers, workOnTours(site)]) {
+  for (const worker of [...workers, workOnTours(site), ...workOnTrips(site)]) {
     worker.on("error", (error) => history.write("info", { f: "lease", note: error.message }));
   }
 }

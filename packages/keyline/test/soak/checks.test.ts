@@ -12,6 +12,9 @@ const clean: FinalReading = {
   tourEffects: [],
   toursCancelled: [],
   toursDead: [],
+  legEffects: [],
+  tripEffects: [],
+  tripsDead: [],
   mailsDead: [],
   accounts: [],
   kept: [],
@@ -154,6 +157,45 @@ describe("of the queue whose jobs go in steps it is found", () => {
     ]);
     expect(broken(adds, { toursCancelled: [], toursDead: ["p-0"], tourEffects: tour("p-0") })).toEqual([
       "I7 1 tours are dead, whose attempts are not used up",
+    ]);
+  });
+});
+
+describe("of the queue whose jobs have children it is found", () => {
+  const adds = added("trips.add", "p-0");
+  const legs = ["a", "b"].map((value, leg) => ({ msg: "p-0", leg, value }));
+  const trip = (...told: string[]): FinalReading["tripEffects"] => [{ msg: "p-0", legs: 2, told }];
+
+  test("nothing, where all of a family has ended once, and the parent was told what its children committed", () => {
+    const ops = [...adds, op("ok", "legs.run", { msg: "p-0 0" }), op("ok", "trips.run", { msg: "p-0" })];
+    expect(broken(ops, { legEffects: legs, tripEffects: trip("b", "a") })).toEqual([]);
+    expect(broken(added("trips.add", "p-0", "info"), {})).toEqual([]);
+  });
+
+  test("that an acknowledged one was lost, and that effects are there twice, or of nobody", () => {
+    expect(broken(adds, { legEffects: legs })).toEqual(["I1 1 acknowledged trips have not come to their end"]);
+    expect(broken(adds, { legEffects: [...legs, ...legs.slice(1)], tripEffects: trip("a", "b", "b") })).toContain(
+      "I2 1 trips, or children of theirs, have their effect more than once",
+    );
+    expect(broken([], { legEffects: legs, tripEffects: trip("a", "b") })).toEqual([
+      "I3 1 effects of families that nobody added, or that were told not to be there",
+    ]);
+  });
+
+  test("that a parent did not wait, or was told what is not true", () => {
+    const early = ["I4 1 parents have run before their children had ended, or were told something else than these had committed"];
+    expect(broken(adds, { legEffects: legs, tripEffects: trip("a", "open") })).toEqual(early);
+    expect(broken(adds, { legEffects: legs.slice(1), tripEffects: trip("a", "b") })).toEqual(early);
+    expect(broken(adds, { legEffects: legs, tripEffects: trip("a") })).toEqual(early);
+    const settled = op("ok", "legs.run", { msg: "p-0 1" });
+    expect(broken([...adds, settled], { legEffects: legs.slice(0, 1), tripEffects: [{ msg: "p-0", legs: 1, told: ["a"] }] })).toEqual([
+      "I4 1 settles in families were told what is not true",
+    ]);
+  });
+
+  test("that one is dead", () => {
+    expect(broken(adds, { legEffects: legs, tripEffects: trip("a", "b"), tripsDead: ["legs/x"] })).toEqual([
+      "I7 1 jobs of families are dead, whose attempts are not used up",
     ]);
   });
 });
