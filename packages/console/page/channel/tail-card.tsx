@@ -21,7 +21,7 @@ export function TailCard({ channel }: { readonly channel: string }): ReactNode {
   const [lines, setLines] = useState<readonly Line[]>([]);
   const [isHalted, setHalted] = useState(false);
   const zone = zoneOf(useTimeChoice());
-  const list = useRef<HTMLOListElement>(null);
+  const list = useRef<HTMLDivElement>(null);
   const isAtEnd = useRef(true);
   useTopic(`channel:${channel}`, {
     onTail: (tail) => {
@@ -45,7 +45,7 @@ export function TailCard({ channel }: { readonly channel: string }): ReactNode {
         </Button>
       }
     >
-      <ol
+      <div
         ref={list}
         className={classes.tail}
         role="log"
@@ -57,22 +57,22 @@ export function TailCard({ channel }: { readonly channel: string }): ReactNode {
           isAtEnd.current = scrollTop + clientHeight > scrollHeight - 24;
         }}
       >
-        {lines.length === 0 && <li className={classes.waiting}>{isHalted ? words.halted : words.listening}</li>}
+        {lines.length === 0 && <div className={classes.waiting}>{isHalted ? words.halted : words.listening}</div>}
         {lines.map((line) =>
           "message" in line ? (
-            <li key={line.key} className={classes.message}>
+            <div key={line.key} className={classes.message}>
               <time className={classes.time} dateTime={new Date(line.message.at).toISOString()}>
                 {formatClock(line.message.at, zone)}
               </time>
               <Preview text={line.message.payload.preview} />
-            </li>
+            </div>
           ) : (
-            <li key={line.key} className={classes.skipped}>
+            <div key={line.key} className={classes.skipped}>
               {line.skipped === null ? words.skippedSome : words.skipped(formatCount(line.skipped))}
-            </li>
+            </div>
           ),
         )}
-      </ol>
+      </div>
     </Card>
   );
 }

@@ -34,7 +34,8 @@ interface ListProps<Row> {
 }
 
 /** A table, whose rows are cards on a phone. `j` and `k` go from row to row, `x` selects, Enter opens: see frame/keys.ts. */
-export function List<Row>({ label, rows, columns, keyOf, selection, toneOf }: ListProps<Row>): ReactNode {
+export function List<Row>({ label, rows: all, columns, keyOf, selection, toneOf }: ListProps<Row>): ReactNode {
+  const rows = oncePerKey(all, keyOf);
   return (
     <table className={classes.list} aria-label={label} role="table" data-list>
       <thead role="rowgroup">
@@ -93,6 +94,11 @@ export function List<Row>({ label, rows, columns, keyOf, selection, toneOf }: Li
       </tbody>
     </table>
   );
+}
+
+/** What went from one page to the next while both were read is in both. */
+function oncePerKey<Row>(rows: readonly Row[], keyOf: (row: Row) => string): Row[] {
+  return [...new Map(rows.map((row) => [keyOf(row), row])).values()];
 }
 
 function SelectAll({ selection, ids }: { readonly selection: Selection; readonly ids: readonly string[] }): ReactNode {
