@@ -127,14 +127,14 @@ export class Gateway {
   }
 
   async #addScopes(scope: FastifyInstance, sockets: WaitingSockets): Promise<void> {
-    const { keyline, queues = [], origins = [] } = this.#options;
+    const { keyline, queues = [], channels = [], streams = [], origins = [] } = this.#options;
     const counts = new StreamCounts();
     const parts = {
       access: this.#access,
       origins: this.#origins,
-      channels: new ChannelAccess(this.#access, this.#options.channels ?? []),
+      channels: new ChannelAccess(this.#access, channels),
       feeds: this.#feeds,
-      streams: new StreamAccess(this.#access, this.#options.streams ?? []),
+      streams: new StreamAccess(this.#access, streams),
       counts,
       connections: this.#connections,
       queues: new QueueAccess(this.#access, queues),
@@ -147,8 +147,8 @@ export class Gateway {
       follows: new FollowDesk(counts, this.#logError),
       logError: this.#logError,
     };
-    listChannels(this.#options.channels ?? []);
-    const metrics = new Metrics({ ...parts, queues });
+    listChannels(channels);
+    const metrics = new Metrics({ ...parts, served: { keyline, queues, channels, streams } });
     const { bodyBytes } = this.#limits;
     scope.addHook("onRoute", (route) => void (route.bodyLimit ??= bodyBytes));
     furnishScope(scope, parts);

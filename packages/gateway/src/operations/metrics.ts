@@ -1,17 +1,26 @@
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from "prom-client";
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
+import type { Keyline } from "keyline";
+import { collectMetrics, type MeteredStream } from "keyline/metrics";
+import type { ChannelExposures } from "../channels/exposures.ts";
 import type { LiveConnections } from "../live/connections.ts";
 import { EventStream } from "../live/event-stream.ts";
 import type { Feeds } from "../live/feeds.ts";
 import type { GatewayQueue } from "../queues/queue-access.ts";
+import type { StreamExposures, GatewayStream } from "../streams/exposures.ts";
 import type { StreamCounts } from "../streams/stream-counts.ts";
 
 interface MetricsSources {
   readonly connections: LiveConnections;
   readonly feeds: Feeds;
   readonly counts: StreamCounts;
-  readonly queues: readonly GatewayQueue[];
-  readonly logError: (error: unknown, what: string) => void;
+  /** What it serves is told of; what a function finds is not, as there may be any number of it. */
+  readonly served: {
+    readonly keyline: Keyline;
+    readonly queues: readonly GatewayQueue[];
+    readonly channels: ChannelExposures;
+    readonly streams: StreamExposures;
+  };
 }
 
 const freshMs = 1_000;
@@ -45,7 +54,13 @@ export class Metrics {
       counterOf("keyline_gateway_appended_events_total", "Events that clients appended", () => counts.appended),
     );
     this.#registry.registerMetric(endCounter(sources));
-    this.#registry.registerMetric(jobGauge(sources));
+    const { keyline, queues, channels, streams } = sources.served;
+    collectMetrics(keyline, {
+      register: this.#registry,
+      queues,
+      streams: typeof streams === "function" ? [] : streams.map(({ stream }) => stream).filter(hasGroups),
+      channels: typeof channels === "function" ? [] : channels.map(({ channel }) => channel),
+    });
   }
 
   get contentType(): string {
@@ -136,23 +151,7 @@ function endCounter({ connections }: MetricsSources): Counter<"code"> {
   });
 }
 
-function jobGauge({ queues, logError }: MetricsSources): Gauge<"queue" | "state"> {
-  return new Gauge({
-    name: "keyline_queue_jobs",
-    help: "Jobs of each queue by state",
-    labelNames: ["queue", "state"],
-    registers: [],
-    async collect() {
-      this.reset();
-      const look = async (queue: GatewayQueue): Promise<void> => {
-        const { waiting, running, scheduled, blocked, parked, dead } = await queue.counts();
-        for (const [state, count] of Object.entries({ waiting, running, scheduled, blocked, parked, dead }))
-          this.set({ queue: queue.name, state }, count);
-      };
-      // While a store is away the other metrics are what one wants to see.
-      await Promise.all(
-        queues.map((queue) => look(queue).catch((error: unknown) => logError(error, `queue ${queue.name} was not counted`))),
-      );
-    },
-  });
+/** Every `Stream` has groups; what stands for one need not. */
+function hasGroups(stream: GatewayStream): stream is GatewayStream & MeteredStream {
+  return "groups" in stream && typeof stream.groups === "function";
 }

@@ -15,25 +15,31 @@ export interface ReceiverBuffer<Data> {
   shift(): Item<Data> | undefined;
 }
 
-export function createBuffer<Data>(
-  whenFull: WhenFull,
-  { size, key }: { readonly size: number; readonly key: (message: Message) => string },
-): ReceiverBuffer<Data> {
-  return whenFull === "latest" ? new LatestBuffer(size, key) : new QueueBuffer(size, whenFull === "drop-oldest");
+interface BufferSetup {
+  readonly size: number;
+  readonly key: (message: Message) => string;
+  /** A message was dropped, as there was no room. */
+  readonly onDropped: () => void;
+}
+
+export function createBuffer<Data>(whenFull: WhenFull, setup: BufferSetup): ReceiverBuffer<Data> {
+  return whenFull === "latest" ? new LatestBuffer(setup) : new QueueBuffer(setup, whenFull === "drop-oldest");
 }
 
 /** First in, first out. */
 class QueueBuffer<Data> implements ReceiverBuffer<Data> {
   readonly #size: number;
   readonly #dropsOldest: boolean;
+  readonly #onDropped: () => void;
   /** Gaps that come before everything else: what was dropped, and gaps that stood before it. */
   #front: Gap[] = [];
   #items: Item<Data>[] = [];
   #head = 0;
   #messages = 0;
 
-  constructor(size: number, dropsOldest: boolean) {
+  constructor({ size, onDropped }: BufferSetup, dropsOldest: boolean) {
     this.#size = size;
+    this.#onDropped = onDropped;
     this.#dropsOldest = dropsOldest;
   }
 
@@ -90,6 +96,7 @@ class QueueBuffer<Data> implements ReceiverBuffer<Data> {
       const { channel } = item.message;
       const before = this.#front.at(-1)?.reason === "dropped" ? this.#front.pop() : undefined;
       this.#front.push({ channel, reason: "dropped", missed: (before?.missed ?? 0) + 1, cursor: undefined });
+      this.#onDropped();
       return;
     }
   }
@@ -99,14 +106,16 @@ class QueueBuffer<Data> implements ReceiverBuffer<Data> {
 class LatestBuffer<Data> implements ReceiverBuffer<Data> {
   readonly #size: number;
   readonly #keyOf: (message: Message) => string;
+  readonly #onDropped: () => void;
   /** A gap has a key that no message has. */
   readonly #items = new Map<string | symbol, Item<Data>>();
   #messages = 0;
   #dropped: Gap | undefined;
 
-  constructor(size: number, keyOf: (message: Message) => string) {
+  constructor({ size, key, onDropped }: BufferSetup) {
     this.#size = size;
-    this.#keyOf = keyOf;
+    this.#keyOf = key;
+    this.#onDropped = onDropped;
   }
 
   get room(): number {
@@ -156,6 +165,7 @@ class LatestBuffer<Data> implements ReceiverBuffer<Data> {
       this.#messages--;
       const { channel } = item.message;
       this.#dropped = { channel, reason: "dropped", missed: (this.#dropped?.missed ?? 0) + 1, cursor: undefined };
+      this.#onDropped();
       return;
     }
   }

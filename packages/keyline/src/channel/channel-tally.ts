@@ -5,6 +5,7 @@
 import type { Figures } from "../figures/figures.ts";
 import { Flusher } from "../figures/flusher.ts";
 import { performance } from "../runtime/clock.ts";
+import { ChannelCounts } from "../runtime/counters.ts";
 import { toError } from "../runtime/errors.ts";
 import type { Logger } from "../runtime/logger.ts";
 import type { NameSet } from "../valkey/directory/name-set.ts";
@@ -54,6 +55,8 @@ export class ListedChannels {
 
 /** What this process does with a channel, counted in memory where the channel is listed. */
 export class ChannelTally {
+  /** The same of any channel, for whoever reads metrics: it is never written down. */
+  readonly counts = new ChannelCounts();
   readonly #name: string;
   readonly #listed: ListedChannels;
   readonly #flusher: Flusher;
@@ -70,6 +73,7 @@ export class ChannelTally {
   }
 
   notePublished(messages: number): void {
+    this.counts.published += messages;
     if (!this.#listed.has(this.#name)) return;
     this.#published += messages;
     this.#touch();
@@ -77,6 +81,7 @@ export class ChannelTally {
 
   /** One message was handed to so many subscriptions. */
   noteReceived(subscriptions: number): void {
+    this.counts.received++;
     if (subscriptions === 0 || !this.#listed.has(this.#name)) return;
     this.#received += subscriptions;
     this.#touch();

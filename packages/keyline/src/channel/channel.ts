@@ -1,5 +1,6 @@
 import type { StandardSchemaV1 } from "@standard-schema/spec";
 import { isLent } from "../postgres/client/lent-client.ts";
+import type { ChannelCounts } from "../runtime/counters.ts";
 import type { Door } from "../runtime/door.ts";
 import { KeylineError } from "../runtime/errors.ts";
 import { newId } from "../runtime/ids.ts";
@@ -27,6 +28,7 @@ export interface ChannelParts {
   readonly transactionalPublisher: TransactionalPublisher | undefined;
   readonly history: History<unknown> | undefined;
   readonly figures: Figures;
+  readonly counts: ChannelCounts;
   presence(): Presence;
   list(): Promise<void>;
   createReceiver(options: SubscribeOptions, listener: MessageListener<unknown> | undefined): Receiver<unknown>;
@@ -47,6 +49,11 @@ export class Channel<Input, Output = Input> {
     this.name = name;
     this.#parts = parts;
     this.#subject = `channel ${name}`;
+  }
+
+  /** @internal What has come and gone on it in this process. */
+  static countsOf(channel: Channel<unknown>): ChannelCounts {
+    return channel.#parts.counts;
   }
 
   /** Who is here. */
@@ -84,7 +91,7 @@ export class Channel<Input, Output = Input> {
   async #publish(data: Input, options: PublishOptions, trace: string | undefined): Promise<PublishResult> {
     if (options !== noOptions) checkPublishOptions(options);
     const { tx } = options;
-    const { schema, policy, publisher, transactionalPublisher } = this.#parts;
+    const { schema, policy, publisher, transactionalPublisher, counts } = this.#parts;
     // What is sent is what the caller gave: each receiver validates it again, and gets what the schema makes of it.
     if (schema) await validate(this.#subject, schema, data);
     const dataJson = toJson(this.#subject, data, policy.maxPayloadBytes);
@@ -96,7 +103,7 @@ export class Channel<Input, Output = Input> {
     if (!transactionalPublisher) {
       throw new KeylineError("POSTGRES_REQUIRED", `publish with tx needs PostgreSQL: give new Keyline({ postgres: "postgres://..." })`);
     }
-    await transactionalPublisher.publish(tx, { channel: this.name, id, dataJson, history: policy.history, trace });
+    await transactionalPublisher.publish(tx, { channel: this.name, id, dataJson, history: policy.history, trace }, counts);
     return { id, receivers: undefined, cursor: undefined };
   }
 

@@ -147,6 +147,7 @@ export class Channels {
       transactionalPublisher: database && this.#transactional(database),
       figures,
       history: history && new History<unknown>(name, { log, reader, logger }),
+      counts: tally.counts,
       presence: () => (presence ??= this.#createPresence(channel, log)),
       door: this.#setup.door,
       seam: this.#setup.seam,
@@ -159,6 +160,7 @@ export class Channels {
     const source: TopicSource = {
       subject: `channel ${name}`,
       owner: channel,
+      counts: tally.counts,
       make: (): Topic<unknown> =>
         history
           ? new KeptTopic<unknown>({ channel: name, log, reader, tally, logger })

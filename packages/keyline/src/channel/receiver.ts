@@ -1,4 +1,5 @@
 import { queueMicrotask } from "../runtime/clock.ts";
+import type { ChannelCounts } from "../runtime/counters.ts";
 import { KeylineError, toError } from "../runtime/errors.ts";
 import type { Logger } from "../runtime/logger.ts";
 import type { Seam } from "../runtime/probe.ts";
@@ -12,6 +13,8 @@ export interface ReceiverSetup<Data> extends SubscribeOptions {
   readonly subject: string;
   /** Undefined for one that is iterated. */
   readonly listener: MessageListener<Data> | undefined;
+  /** Undefined for a pattern's, which is told of many channels. */
+  readonly counts?: ChannelCounts | undefined;
   readonly logger: Logger;
   readonly seam: Seam;
   /** Called once, when it has ended. */
@@ -47,7 +50,11 @@ export class Receiver<Data> {
     this.#setup = setup;
     const { buffer, whenFull } = checkSubscribeOptions(setup);
     if (setup.since !== "earliest") this.cursor = setup.since;
-    this.#buffer = createBuffer<Data>(whenFull, { size: buffer, key: (message) => this.#keyOf(message) });
+    this.#buffer = createBuffer<Data>(whenFull, {
+      size: buffer,
+      key: (message) => this.#keyOf(message),
+      onDropped: () => void (setup.counts && setup.counts.dropped++),
+    });
     // Whoever does not wait for it need not handle it.
     this.#ready.promise.catch(() => undefined);
     if (setup.signal?.aborted) queueMicrotask(() => this.close());
@@ -90,6 +97,7 @@ export class Receiver<Data> {
       this.#note(message);
       this.#waiting.shift()?.resolve({ done: false, value: message });
     } else if (!this.#buffer.push(message)) {
+      this.#setup.counts?.noteSlow();
       this.close(this.#slow());
     }
   }
@@ -201,6 +209,7 @@ export class Receiver<Data> {
   }
 
   #announce(gap: Gap): void {
+    this.#setup.counts?.noteGap(gap.reason);
     if (gap.cursor !== undefined) this.cursor = gap.cursor;
     try {
       const result: unknown = this.#setup.onGap?.(gap);

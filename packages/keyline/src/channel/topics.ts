@@ -1,4 +1,5 @@
 import { clearTimeout, queueMicrotask, setTimeout } from "../runtime/clock.ts";
+import type { ChannelCounts } from "../runtime/counters.ts";
 import type { Logger } from "../runtime/logger.ts";
 import type { Seam } from "../runtime/probe.ts";
 import { ProcessHold } from "../runtime/process-hold.ts";
@@ -15,6 +16,8 @@ export interface TopicSource {
   readonly subject: string;
   /** Who must not be forgotten while there is the topic. */
   readonly owner: object;
+  /** Undefined for a pattern. */
+  readonly counts?: ChannelCounts;
   make(): Topic<unknown>;
   subscribe(subscriptions: Subscriptions, topic: Topic<unknown>): void;
   unsubscribe(subscriptions: Subscriptions): void;
@@ -48,11 +51,12 @@ export class Topics {
   /** A new receiver of the topic. Throws INVALID_OPTION. */
   join(source: TopicSource, { options, listener, since }: Joining): Receiver<unknown> {
     checkSubscribeOptionNames(options);
-    const { subject } = source;
+    const { subject, counts } = source;
     const receiver = new Receiver<unknown>({
       ...options,
       subject,
       listener,
+      counts,
       logger: this.#logger,
       seam: this.#seam,
       onClosed: (closed) => {

@@ -5,6 +5,7 @@ import { nameRefused } from "../postgres/client/refused-data.ts";
 import { noteTransactionId } from "../postgres/client/transaction.ts";
 import { mayBeInTransaction, TransactionWatch } from "../postgres/client/transaction-watch.ts";
 import { checkTransaction } from "../postgres/client/tx-check.ts";
+import type { ChannelCounts } from "../runtime/counters.ts";
 
 /** Publishes within transactions: a row of the outbox first, and the message once the COMMIT is seen. */
 export class TransactionalPublisher {
@@ -17,7 +18,7 @@ export class TransactionalPublisher {
     this.#relay = relay;
   }
 
-  async publish(tx: TransactionClient, message: NewMessage): Promise<void> {
+  async publish(tx: TransactionClient, message: NewMessage, counts: ChannelCounts): Promise<void> {
     const check = checkTransaction(tx);
     if (check) await check;
     const watch = TransactionWatch.on(tx);
@@ -30,6 +31,7 @@ export class TransactionalPublisher {
       this.#relay.expectMessages();
       return;
     }
+    watch.onEnd((end) => void (end === "committed" && counts.published++));
     if (this.#watched.has(watch)) return;
     this.#watched.add(watch);
     watch.onEnd((end) => {

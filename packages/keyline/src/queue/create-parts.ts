@@ -82,6 +82,7 @@ interface Made {
 /** A queue of that name, and what it does its work with. Throws POSTGRES_REQUIRED. */
 export function createParts(name: string, { options, policy, isServed }: Made, shared: SharedParts): QueueParts {
   const { prefix, commands, logger, tails, rehearsal } = shared.setup;
+  const counts = shared.setup.seam.counters.queue(name);
   const { sightings } = shared;
   const store = new QueueStore(commands, new QueueKeys(prefix, name));
   const lettersOnValkey = new LettersOnValkey(store.letters);
@@ -100,7 +101,7 @@ export function createParts(name: string, { options, policy, isServed }: Made, s
   const listen = (shelf: OutcomeShelf, sighting: Sighting, deadTable?: DeadTable): Listening => {
     const { database } = shared.setup;
     const figures = new Figures(store.figures, { table: database && new FigureTable(database, "queue", name), logger });
-    const listening = new Listening({ queue: name, store, tails, shelf, policy, sighting, figures, deadTable, logger });
+    const listening = new Listening({ queue: name, store, tails, shelf, policy, sighting, figures, deadTable, counts, logger });
     shared.listening.add(listening);
     return listening;
   };
@@ -144,7 +145,7 @@ export function createParts(name: string, { options, policy, isServed }: Made, s
   }
   const database = shared.setup.requireDatabase(`the transactional queue ${name}`);
   const relay = shared.relayFor(database);
-  const table = new JobTable(database, name);
+  const table = new JobTable(database, name, counts);
   const notes = new DeliveryNotes(table, logger);
   const gatekeeper = new Gatekeeper(store, { ...gatesParts, table: new GateTable(database, name) });
   const outlet = new JobOutlet(store, { table, notes, relay, gatekeeper, logger });

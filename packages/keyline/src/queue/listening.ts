@@ -1,5 +1,6 @@
 import type { Figures, RateRange } from "../figures/figures.ts";
 import type { DeadTable } from "../postgres/job/dead-table.ts";
+import type { QueueCounts } from "../runtime/counters.ts";
 import type { Logger } from "../runtime/logger.ts";
 import type { StreamTails } from "../valkey/client/stream-tails.ts";
 import type { Sighting } from "../valkey/directory/sightings.ts";
@@ -26,6 +27,7 @@ interface ListeningParts {
   readonly figures: Figures;
   /** Only of a transactional queue. */
   readonly deadTable: DeadTable | undefined;
+  readonly counts: QueueCounts;
   readonly logger: Logger;
 }
 
@@ -40,11 +42,11 @@ export class Listening {
   readonly #closing = new AbortController();
 
   constructor(parts: ListeningParts) {
-    const { queue, store, tails, shelf, policy, sighting, figures, deadTable, logger } = parts;
+    const { queue, store, tails, shelf, policy, sighting, figures, deadTable, counts, logger } = parts;
     this.#parts = parts;
     this.teller = new EventTeller(store, logger);
     const sampler = new DepthSampler(store, { deadTable, noteTime: (now) => figures.noteTime(now), logger });
-    this.tally = new Tally(figures, { sampler, logger });
+    this.tally = new Tally(figures, { sampler, counts, logger });
     this.adds = new AddWatch(store, { teller: this.teller, tally: this.tally, sighting, logger });
     this.#tracker = new Tracker(store, { leaseMs: policy.leaseMs, logger });
     this.waits = new Waits({ queue, store, shelf, tails, tracker: this.#tracker, keepMs: policy.keepResultMs, logger });

@@ -1,10 +1,11 @@
 /*
- * DESIGN. The seam between what Keyline does and whoever wants to know of it (telemetry/). Each Keyline has one, and all that sends or runs something looks at one property of it: where
+ * DESIGN. The seam between what Keyline does and whoever wants to know of it (telemetry/, metrics/). Each Keyline has one, and all that sends or runs something looks at one property of it: where
  * nobody asked, that is all that telemetry costs. Nothing is made for it then, and nothing travels with what is sent.
  *
  * A trace is a text that travels with a job, a message or an event, and is known to nobody but the probe: what a propagator writes, a `traceparent` by itself or an object as JSON
  * where there is more. Jobs carry it in the member `trace` of their element and in the column `trace` of their row, messages and entries in a field of that name.
  */
+import { Counters } from "./counters.ts";
 
 /** What is told of things that are sent and run. What it is given to do it does at once, and once. */
 export interface Probe {
@@ -48,6 +49,7 @@ export type Within = <Work extends (...args: never[]) => unknown>(work: Work) =>
 
 /** The seam of one Keyline. */
 export class Seam {
+  readonly counters = new Counters();
   #find: (() => Probe | undefined) | undefined;
 
   /** Undefined where nobody wants to know: looked at for each thing that is sent or run. */

@@ -82,7 +82,7 @@ export class Appender {
         call.resolve(appended.slice(first, first + call.entries.length));
         first += call.entries.length;
       }
-      this.#noteAppended(appended.length);
+      this.#noteAppended(appended.reduce((count, one) => (one.appended ? count + 1 : count), 0));
     } catch (error) {
       for (const { reject } of page) reject(toError(error));
     }

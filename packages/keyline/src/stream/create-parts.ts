@@ -75,6 +75,7 @@ interface Made {
 /** What a stream of that name does its work with. Throws POSTGRES_REQUIRED. */
 export function createParts(name: string, { options, policy, isServed }: Made, shared: SharedParts): StreamParts {
   const { prefix, commands, logger, tails, door, seam, rehearsal } = shared.setup;
+  const counts = seam.counters.stream(name);
   const keys = new StreamKeys(prefix, name);
   if (isServed) shared.keys.set(name, keys);
   const log = new StreamLog(commands, keys, shared.run);
@@ -107,6 +108,7 @@ export function createParts(name: string, { options, policy, isServed }: Made, s
   shared.tallies.add(tally);
   const noteAppended = (entries: number): void => {
     tally.noteAppended(entries);
+    counts.appended += entries;
     if (isServed) trimmer.noteAppended(entries);
   };
   const transactionalAppender = table && window && relay && new TransactionalAppender({ table, outlet: window, relay, noteAppended });

@@ -11,9 +11,13 @@ const page = 100;
 export async function bringDue({ queues, streams }: Insides, working: ReadonlySet<string>): Promise<void> {
   const parts = partsOf({ queues }, working);
   await Promise.all(parts.map(promoteAll));
-  await Promise.all(parts.map(({ scheduleBook, logger }) => new Ticker(scheduleBook, logger).makeAll()));
+  await Promise.all(parts.map(makeTicks));
   await Promise.all([queues.delivered(), streams.delivered()]);
   await Promise.all(parts.map(promoteAll));
+}
+
+async function makeTicks({ scheduleBook, listening, logger }: QueueParts): Promise<void> {
+  await new Ticker(scheduleBook, { logger, noteAdded: (jobs) => listening.tally.noteAdded(jobs) }).makeAll();
 }
 
 /** Of the queues of these names that this Keyline knows. */

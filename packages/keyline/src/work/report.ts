@@ -1,3 +1,4 @@
+import type { ShiftCounts } from "../runtime/counters.ts";
 import type { Emitter } from "../runtime/emitter.ts";
 import { KeylineError } from "../runtime/errors.ts";
 import type { Logger } from "../runtime/logger.ts";
@@ -29,15 +30,22 @@ function isCancellation(error: Error | undefined): boolean {
 export class Report<Unit extends Held<Work>, Work extends Attempt> {
   readonly #trade: Trade<Unit>;
   readonly #events: Emitter<ShiftEvents<Work>>;
+  readonly #counts: ShiftCounts;
   readonly #logger: Logger;
   readonly #seam: Seam;
 
   constructor(
     trade: Trade<Unit>,
-    { events, logger, seam }: { readonly events: Emitter<ShiftEvents<Work>>; readonly logger: Logger; readonly seam: Seam },
+    {
+      events,
+      counts,
+      logger,
+      seam,
+    }: { readonly events: Emitter<ShiftEvents<Work>>; readonly counts: ShiftCounts; readonly logger: Logger; readonly seam: Seam },
   ) {
     this.#trade = trade;
     this.#events = events;
+    this.#counts = counts;
     this.#logger = logger;
     this.#seam = seam;
   }
@@ -48,22 +56,38 @@ export class Report<Unit extends Held<Work>, Work extends Attempt> {
     if (attempt && this.#seam.probe) this.#seam.probe.settled(attempt, verdict.kind, "error" in verdict ? verdict.error : undefined);
     switch (verdict.kind) {
       case "settle":
-        if (attempt) this.#events.emit("completed", attempt);
+        if (attempt) this.#completed(attempt);
         return;
       case "drop":
         if (attempt && isCancellation(verdict.error)) this.#events.emit("cancelled", attempt);
-        else if (verdict.error) this.error(verdict.error);
-        else if (attempt) this.#events.emit("completed", attempt);
+        else if (verdict.error) this.#overtaken(verdict.error);
+        else if (attempt) this.#completed(attempt);
         return;
       case "yield":
         return;
       case "retry":
+        if (verdict.error) {
+          this.#counts.failed++;
+          this.#counts.retried++;
+        }
         if (attempt) this.#events.emit("retried", attempt, verdict.error ?? new Error("snoozed"), verdict.delayMs);
         return;
       case "bury":
+        this.#counts.dead++;
+        if (attempt) this.#counts.failed++;
         this.#noteDead(unit, verdict.error);
         this.#events.emit("dead", attempt, verdict.error);
     }
+  }
+
+  #completed(attempt: Work): void {
+    this.#counts.completed++;
+    this.#events.emit("completed", attempt);
+  }
+
+  #overtaken(error: Error): void {
+    this.#counts.overtaken++;
+    this.error(error);
   }
 
   #noteDead(unit: Unit, error: Error): void {
@@ -77,7 +101,7 @@ export class Report<Unit extends Held<Work>, Work extends Attempt> {
     const why = `its lease ended while the ${role} did not answer, and it was given to another one`;
     const error = new KeylineError("LEASE_LOST", `${sentence(this.#trade.nameOf(unit))} is not this ${role}'s any more: ${why}`);
     if (unit.attempt) this.#seam.probe?.settled(unit.attempt, "lost", error);
-    this.error(error);
+    this.#overtaken(error);
   }
 
   /** Errors without a listener are logged. */

@@ -1,3 +1,4 @@
+import type { ShiftCounts } from "../runtime/counters.ts";
 import type { Duty } from "../runtime/duty.ts";
 import type { Logger } from "../runtime/logger.ts";
 import type { Attempt } from "./attempt.ts";
@@ -83,6 +84,9 @@ export interface ShiftSetup<Unit extends Held<Work>, Work extends Attempt, Beat,
   readonly trade: Trade<Unit>;
   readonly report: Report<Unit, Work>;
   readonly logger: Logger;
+  readonly counts: ShiftCounts;
+  /** How many attempts may run at once. */
+  readonly capacity: number;
   /** Where there is a record. */
   readonly recordStore: RecordStore | undefined;
   /** Only in tests of users' code. */

@@ -13,6 +13,7 @@
  * When the lease is lost, all of it is lost: what still runs, runs in vain, and others run again what has ended and was not handed in.
  */
 import { setTimeout } from "../runtime/clock.ts";
+import type { Crew } from "../runtime/counters.ts";
 import { KeylineError } from "../runtime/errors.ts";
 import { checkOptionNames, checkTimeout } from "../runtime/options.ts";
 import { Notice } from "../runtime/waiting.ts";
@@ -27,7 +28,7 @@ import type { Verdict } from "./verdict.ts";
 const stopOptionNames = new Set(["timeout"]);
 
 /** Takes what there is to do and runs it until it is stopped. */
-export class Shift<Unit extends Held<Work>, Work extends Attempt, Beat, Exchange extends ShiftExchange<Unit, Beat>> {
+export class Shift<Unit extends Held<Work>, Work extends Attempt, Beat, Exchange extends ShiftExchange<Unit, Beat>> implements Crew {
   readonly #setup: ShiftSetup<Unit, Work, Beat, Exchange>;
   readonly #lease: Lease<Beat>;
   readonly #exchange: Exchange;
@@ -88,7 +89,16 @@ export class Shift<Unit extends Held<Work>, Work extends Attempt, Beat, Exchange
     this.#duties = setup.rehearsal ? [...duties, setup.rehearsal.follow(setup.trade, this.#exchange)] : duties;
     this.#enders = this.#duties.filter((duty) => duty.noteEnded);
     for (const duty of this.#duties) duty.start();
+    setup.counts.crews.add(this);
     this.#lease.start();
+  }
+
+  get running(): number {
+    return this.#begun;
+  }
+
+  get capacity(): number {
+    return this.#setup.capacity;
   }
 
   /** See `Worker.stop`. */
@@ -190,7 +200,8 @@ export class Shift<Unit extends Held<Work>, Work extends Attempt, Beat, Exchange
   }
 
   #loseLease(): void {
-    const { trade, report, logger } = this.#setup;
+    const { trade, report, logger, counts } = this.#setup;
+    counts.leasesLost++;
     const error = new KeylineError("LEASE_LOST", `A ${trade.role} of ${trade.place} lost its lease: others have what it held`);
     let running = 0;
     for (const unit of this.#exchange.reset()) {
@@ -228,5 +239,6 @@ export class Shift<Unit extends Held<Work>, Work extends Attempt, Beat, Exchange
     await this.#lease.stop();
     await this.#closeRunner();
     await this.#exchange.close();
+    this.#setup.counts.crews.delete(this);
   }
 }

@@ -3,7 +3,7 @@ import type { Database } from "../client/database.ts";
 import { eventId, toEventId, toPosition } from "./event-position.ts";
 import { isOutage } from "../client/failures.ts";
 import { withStorableText } from "../client/refused-data.ts";
-import type { Claim, Claims, HeldRow } from "../settle/settlement.ts";
+import type { Claim, Claims, ConflictCounts, HeldRow } from "../settle/settlement.ts";
 import type { Statement } from "../client/statement.ts";
 
 /** A dead letter of a group, as the record has it. */
@@ -113,10 +113,15 @@ export async function listGroups(database: Database, stream: string): Promise<st
 /** What one consumer group of a transactional stream has finished. */
 export class GroupTable implements Claims {
   readonly database: Database;
+  readonly counts: ConflictCounts;
   readonly #names: readonly [stream: string, group: string];
 
-  constructor(database: Database, { stream, group }: { readonly stream: string; readonly group: string }) {
+  constructor(
+    database: Database,
+    { stream, group, counts }: { readonly stream: string; readonly group: string; readonly counts: ConflictCounts },
+  ) {
     this.database = database;
+    this.counts = counts;
     this.#names = [stream, group];
   }
 

@@ -4,7 +4,7 @@ import type { Statement } from "../client/statement.ts";
 import { isOutage } from "../client/failures.ts";
 import { joinIds, separator, settle, settleAll, settleChildren, settleKept, settleOne, type JobTable } from "./job-table.ts";
 import { columnsOf, type ResultRow } from "./outcome-table.ts";
-import type { Claim, Claims, HeldRow, WholeClaims } from "../settle/settlement.ts";
+import type { Claim, Claims, ConflictCounts, HeldRow, WholeClaims } from "../settle/settlement.ts";
 
 interface SettledRow {
   readonly settled: number;
@@ -23,6 +23,10 @@ export class JobClaims implements Claims {
 
   get database(): Database {
     return this.#table.database;
+  }
+
+  get counts(): ConflictCounts {
+    return this.#table.counts;
   }
 
   async claim(client: PoolClient, jobs: readonly HeldRow[]): Promise<Claim> {

@@ -50,8 +50,10 @@ export async function rebuildJobs(
         count.delivered += lost.length;
       }
       await table.noteRebuilt(epoch);
-      if (count.looked > 0)
+      if (count.looked > 0) {
+        table.counts.rebuilds++;
         logger.info({ queue: table.queue, ...count }, "Valkey has a new memory: its unsettled jobs were delivered again");
+      }
     }
     await client.query("COMMIT");
     isClean = true;

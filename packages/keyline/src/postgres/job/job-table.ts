@@ -1,5 +1,6 @@
 import type { Database } from "../client/database.ts";
 import type { TransactionClient } from "../client/options.ts";
+import type { QueueCounts } from "../../runtime/counters.ts";
 import type { Statement } from "../client/statement.ts";
 import { CancelledRows } from "./cancelled-rows.ts";
 import { FailedRows } from "./failed-rows.ts";
@@ -97,6 +98,7 @@ const noteRebuilt: Statement = {
 export class JobTable {
   readonly database: Database;
   readonly queue: string;
+  readonly counts: QueueCounts;
   readonly placed: PlacedRows;
   readonly once: OnceRows;
   readonly failed: FailedRows;
@@ -104,9 +106,10 @@ export class JobTable {
   readonly cancelled: CancelledRows;
   readonly parked: ParkedRows;
 
-  constructor(database: Database, queue: string) {
+  constructor(database: Database, queue: string, counts: QueueCounts) {
     this.database = database;
     this.queue = queue;
+    this.counts = counts;
     this.placed = new PlacedRows(database, queue);
     this.once = new OnceRows(database, queue);
     this.failed = new FailedRows(database, queue);

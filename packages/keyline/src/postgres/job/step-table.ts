@@ -3,7 +3,7 @@ import type { Database } from "../client/database.ts";
 import { isAborted } from "../client/failures.ts";
 import { nameRefused } from "../client/refused-data.ts";
 import type { Statement } from "../client/statement.ts";
-import type { Claim, Claims, HeldRow } from "../settle/settlement.ts";
+import type { Claim, Claims, ConflictCounts, HeldRow } from "../settle/settlement.ts";
 
 /** So many steps may a job have, sleeps and signals included. */
 export const mostSteps = 256;
@@ -41,10 +41,12 @@ const recall: Statement = { name: "keyline-recall-steps", text: "SELECT name, ki
 /** The steps of the jobs of one queue. */
 export class StepTable implements Claims<StepRow> {
   readonly database: Database;
+  readonly counts: ConflictCounts;
   readonly #queue: string;
 
-  constructor(database: Database, queue: string) {
+  constructor({ database, queue, counts }: { readonly database: Database; readonly queue: string; readonly counts: ConflictCounts }) {
     this.database = database;
+    this.counts = counts;
     this.#queue = queue;
   }
 

@@ -18,6 +18,7 @@
 import { clearTimeout, performance, setImmediate, setTimeout } from "../../runtime/clock.ts";
 import { toError } from "../../runtime/errors.ts";
 import { commit, rollBack } from "../client/commit.ts";
+import { isConflict } from "../client/failures.ts";
 import { settleInPacket, type PacketEnd } from "./settle-packet.ts";
 import { isFirst, settleRows, writeWithin, type Claims, type HeldRow, type Settlement, type WholeClaims } from "./settlement.ts";
 
@@ -155,13 +156,13 @@ export class SettleLanes<Row extends HeldRow = HeldRow> {
   }
 
   async #sendPacket(group: readonly Request<Row>[], whole: WholeClaims<Row>): Promise<PacketEnd> {
-    const { database } = this.#claims;
+    const { database, counts } = this.#claims;
     const rows = group.flatMap((request) => request.rows);
     // What was delivered before may be settled, and would take its neighbours down.
     if (!database.isAvailable || !rows.every(isFirst) || group.some(({ signal }) => signal?.aborted)) return "failed";
     const statements = group.flatMap((request) => request.statements ?? []);
     try {
-      return await settleInPacket(database, { claim: (client) => whole.claim(client, rows), statements });
+      return await settleInPacket(database, { claim: (client) => whole.claim(client, rows), statements, counts });
     } catch {
       // There is no connection: whoever is alone waits for one.
       return "failed";
@@ -190,7 +191,8 @@ export class SettleLanes<Row extends HeldRow = HeldRow> {
     try {
       await this.#tryTogether(group, begun, leave);
       for (const [request, settled] of begun) request.resolve(settled);
-    } catch {
+    } catch (error) {
+      if (isConflict(error)) this.#claims.counts.settleConflicts++;
       await Promise.all([...begun.keys(), ...group.splice(0)].map((request) => this.#settleAlone(request, { mayGuess: false })));
     } finally {
       clearTimeout(patience);

@@ -12,10 +12,10 @@ import { createHash } from "node:crypto";
 import type { PoolClient, QueryConfig } from "pg";
 import { findOut } from "../client/commit.ts";
 import type { Database } from "../client/database.ts";
-import { isAnswerLost } from "../client/failures.ts";
+import { isAnswerLost, isConflict } from "../client/failures.ts";
 import { timed, type Statement } from "../client/statement.ts";
 import { asOne, type SettleStatement } from "./settle-statement.ts";
-import { inOnePacket, isPipelining } from "./settlement.ts";
+import { inOnePacket, isPipelining, type ConflictCounts } from "./settlement.ts";
 
 /** What became of a packet: "failed" where nothing of it is there, "unknown" where no answer came, "unsent" where the connection sends one statement at a time. */
 export type PacketEnd = "committed" | "failed" | "unknown" | "unsent";
@@ -24,6 +24,7 @@ interface Packet {
   /** Sends what ends the rows. Resolves with the transaction's id. */
   readonly claim: (client: PoolClient) => Promise<string | undefined>;
   readonly statements: readonly SettleStatement[];
+  readonly counts: ConflictCounts;
 }
 
 const longestMs = 1_000;
@@ -32,7 +33,7 @@ const mostNamed = 200;
 const named = new Map<string, Statement>();
 
 /** Commits all of it, or nothing. Throws where there is no connection. */
-export async function settleInPacket(database: Database, { claim, statements }: Packet): Promise<PacketEnd> {
+export async function settleInPacket(database: Database, { claim, statements, counts }: Packet): Promise<PacketEnd> {
   const client = await database.connect();
   if (!isPipelining(client)) {
     database.release(client, true);
@@ -41,7 +42,10 @@ export async function settleInPacket(database: Database, { claim, statements }: 
   let isAnswered = false;
   let xid: string | undefined;
   // Whatever fails first is noted; what stands behind it fails too.
-  const note = (error: unknown): void => void database.explain(error, client);
+  const note = (error: unknown): void => {
+    if (isConflict(error)) counts.settleConflicts++;
+    database.explain(error, client);
+  };
   try {
     const committing = inOnePacket(client, () => {
       client.query(begin).catch(note);

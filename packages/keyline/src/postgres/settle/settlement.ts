@@ -38,9 +38,15 @@ export interface Claim {
   readonly xid: string | undefined;
 }
 
+/** Of settles that were done once more, because a transaction stood in their way. */
+export interface ConflictCounts {
+  settleConflicts: number;
+}
+
 /** How a shape claims what is to be settled: jobs by their rows, events by their positions. */
 export interface Claims<Row extends HeldRow = HeldRow> {
   readonly database: Database;
+  readonly counts: ConflictCounts;
   /**
    * Ends them within the transaction that is open on `client`. Of all committed transactions only one claims each of them; one that
    * comes meanwhile waits for this one's end.
@@ -97,6 +103,7 @@ export async function settleRows<Row extends HeldRow>(
     const { error, isBroken } = tried;
     if (signal?.aborted || database.isClosing) throw error;
     if (isConflict(error)) {
+      claims.counts.settleConflicts++;
       if (++conflicts === conflictTries) throw error;
       await delay(retryDelay(conflicts, { first: 5, max: 200 }), signal);
     } else if (error instanceof StatementForgotten || (isOutage(error) && (isBroken || isReadOnly(error)))) {

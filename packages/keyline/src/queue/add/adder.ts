@@ -41,11 +41,14 @@ type Insure = <Reply>(push: () => Promise<Reply>) => Promise<Reply>;
 /** Adds of one turn of the event loop that travel with one command. */
 abstract class Page<Reply> {
   readonly #reply = Promise.withResolvers<Reply>();
+  /** How many of them were added, as far as that is known. */
+  added = 0;
 
   abstract get isFull(): boolean;
-  /** How many jobs there are. */
-  abstract get count(): number;
   protected abstract push(store: QueueStore): Promise<Reply>;
+
+  /** How many were added, as the reply says. */
+  protected abstract countIn(reply: Reply): number;
 
   protected get reply(): Promise<Reply> {
     return this.#reply.promise;
@@ -53,7 +56,10 @@ abstract class Page<Reply> {
 
   /** Resolves when it is known what became of it. */
   send(store: QueueStore, insure: Insure): Promise<void> {
-    return insure(() => this.push(store)).then(this.#reply.resolve, this.#reply.reject);
+    return insure(() => this.push(store)).then((reply) => {
+      this.added = this.countIn(reply);
+      this.#reply.resolve(reply);
+    }, this.#reply.reject);
   }
 }
 
@@ -64,10 +70,6 @@ class PlainPage extends Page<void> {
 
   get isFull(): boolean {
     return this.#elements.count >= pageElements || this.#elements.length >= pageLength;
-  }
-
-  get count(): number {
-    return this.#elements.count;
   }
 
   add({ id, dataJson, maxAttempts, keepMs, trace }: AddRequest): Promise<AddResult> {
@@ -82,6 +84,10 @@ class PlainPage extends Page<void> {
   protected push(store: QueueStore): Promise<void> {
     return store.adds.push(this.#elements);
   }
+
+  protected countIn(): number {
+    return this.#elements.count;
+  }
 }
 
 class OwnIdPage extends Page<readonly boolean[]> {
@@ -90,10 +96,6 @@ class OwnIdPage extends Page<readonly boolean[]> {
 
   get isFull(): boolean {
     return this.#idsAndElements.length >= 2 * pageElements || this.#length >= pageLength;
-  }
-
-  get count(): number {
-    return this.#idsAndElements.length / 2;
   }
 
   add({ id, dataJson, maxAttempts, keepMs, trace }: AddRequest): Promise<AddResult> {
@@ -107,6 +109,10 @@ class OwnIdPage extends Page<readonly boolean[]> {
   protected push(store: QueueStore): Promise<readonly boolean[]> {
     return store.adds.pushWithIds(this.#idsAndElements);
   }
+
+  protected countIn(added: readonly boolean[]): number {
+    return added.filter((one) => one).length;
+  }
 }
 
 class PlacedPage extends Page<readonly (string | undefined)[]> {
@@ -115,10 +121,6 @@ class PlacedPage extends Page<readonly (string | undefined)[]> {
 
   get isFull(): boolean {
     return this.#jobs.length >= pageElements || this.#length >= pageLength;
-  }
-
-  get count(): number {
-    return this.#jobs.length;
   }
 
   add(request: AddRequest): Promise<AddResult> {
@@ -131,6 +133,10 @@ class PlacedPage extends Page<readonly (string | undefined)[]> {
 
   protected push(store: QueueStore): Promise<readonly (string | undefined)[]> {
     return store.adds.place(this.#jobs);
+  }
+
+  protected countIn(others: readonly (string | undefined)[]): number {
+    return others.filter((other) => other === undefined).length;
   }
 }
 
@@ -190,9 +196,13 @@ export class PlainAdder implements Adder {
     const pages = this.#pages;
     this.#pages = [];
     for (const page of pages) {
-      const sending = page.send(this.#store, (push) => this.#insure(push)).finally(() => this.#underWay.delete(sending));
+      const sending = page
+        .send(this.#store, (push) => this.#insure(push))
+        .finally(() => {
+          this.#underWay.delete(sending);
+          if (page.added > 0) this.#watch.count(page.added);
+        });
       this.#underWay.add(sending);
-      this.#watch.count(page.count);
       if (page instanceof PlainPage) this.#watch.tellPushed(page.ids);
     }
     if (pages.length > 0 && this.#store.connection.isReady) this.#watch.look();

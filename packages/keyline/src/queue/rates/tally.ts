@@ -1,5 +1,6 @@
 import type { Figures } from "../../figures/figures.ts";
 import { Flusher } from "../../figures/flusher.ts";
+import type { QueueCounts } from "../../runtime/counters.ts";
 import type { Logger } from "../../runtime/logger.ts";
 import type { DepthSampler } from "./depth-sampler.ts";
 
@@ -10,6 +11,8 @@ export type AttemptEnd = "completed" | "retried" | "dead";
 
 /** What this process does on a queue, counted in memory and written down every few seconds. What it has not written is lost with it. */
 export class Tally {
+  /** The same, for whoever reads metrics: it is never written down and never begins anew. */
+  readonly counts: QueueCounts;
   readonly #flusher: Flusher;
   readonly #sampler: DepthSampler;
   readonly #ran: number[] = Array.from({ length: buckets }, () => 0);
@@ -21,13 +24,18 @@ export class Tally {
   #dead = 0;
   #cancelled = 0;
 
-  constructor(figures: Figures, { sampler, logger }: { readonly sampler: DepthSampler; readonly logger: Logger }) {
+  constructor(
+    figures: Figures,
+    { sampler, counts, logger }: { readonly sampler: DepthSampler; readonly counts: QueueCounts; readonly logger: Logger },
+  ) {
+    this.counts = counts;
     this.#sampler = sampler;
     this.#flusher = new Flusher(figures, { take: () => this.#take(), logger });
   }
 
   noteAdded(count: number): void {
     this.#added += count;
+    this.counts.added += count;
     this.#flusher.touch();
   }
 
@@ -38,19 +46,25 @@ export class Tally {
     if (end === "retried") this.#retried++;
     else if (end === "dead") this.#dead++;
     count(this.#ran, ranMs);
-    if (waitedMs !== undefined) count(this.#waited, waitedMs);
+    this.counts.ran.note(ranMs);
+    if (waitedMs !== undefined) {
+      count(this.#waited, waitedMs);
+      this.counts.waited.note(waitedMs);
+    }
     this.#flusher.touch();
   }
 
   /** A job died without an attempt. */
   noteDead(): void {
     this.#dead++;
+    this.counts.dead++;
     this.#flusher.touch();
   }
 
   noteCancelled(count: number): void {
     if (count === 0) return;
     this.#cancelled += count;
+    this.counts.cancelled += count;
     this.#flusher.touch();
   }
 

@@ -30,12 +30,14 @@ interface Plan extends TickedSchedule {
 export class Ticker implements ShiftDuty<HeldJob<unknown>, Beat> {
   readonly #book: ScheduleBook;
   readonly #logger: Logger;
+  readonly #noteAdded: (jobs: number) => void;
   readonly #alarm = new Alarm(() => this.#makeDue());
   #failures = 0;
 
-  constructor(book: ScheduleBook, logger: Logger) {
+  constructor(book: ScheduleBook, { logger, noteAdded }: { readonly logger: Logger; readonly noteAdded: (jobs: number) => void }) {
     this.#book = book;
     this.#logger = logger;
+    this.#noteAdded = noteAdded;
   }
 
   start(): void {
@@ -109,6 +111,7 @@ export class Ticker implements ShiftDuty<HeldJob<unknown>, Beat> {
   }
 
   #report({ before, after, ticks, hasMissed }: Plan): void {
+    this.#noteAdded(ticks.length);
     if (!hasMissed) return;
     const details = { schedule: before.name, from: before.nextAt, made: ticks.length, next: after.nextAt };
     this.#logger.info(details, "ticks of a schedule were missed: nobody was there to make them in time");

@@ -28,6 +28,7 @@ import { CancelWatch } from "../jobs/cancel-watch.ts";
 import { CancelledRowKeeper } from "../jobs/cancelled-row-keeper.ts";
 import { LetterKeeper } from "../letters/letter-keeper.ts";
 import type { QueuePolicy } from "../options.ts";
+import type { Tally } from "../rates/tally.ts";
 import type { ScheduleBook } from "../schedules/schedule-book.ts";
 import { Ticker } from "../schedules/ticker.ts";
 import type { AudienceWatch } from "./audience-watch.ts";
@@ -49,6 +50,7 @@ interface DutiesSetup<Data> {
   readonly deadTable: DeadTable | undefined;
   readonly policy: QueuePolicy;
   readonly concurrency: number;
+  readonly tally: Tally;
   readonly logger: Logger;
   readonly watch: AudienceWatch;
   readonly lease: Lease<Beat>;
@@ -58,7 +60,7 @@ interface DutiesSetup<Data> {
 export function createDuties<Data>(setup: DutiesSetup<Data>): readonly ShiftDuty<HeldJob<Data>, Beat>[] {
   const { store, logger, lease, exchange, record, plainFamilies: families, watch } = setup;
   const promoter = new Promoter(store, logger);
-  const ticker = new Ticker(setup.scheduleBook, logger);
+  const ticker = new Ticker(setup.scheduleBook, { logger, noteAdded: (jobs) => setup.tally.noteAdded(jobs) });
   const cancels = new CancelWatch(store, { lease, held: () => exchange.held(), table: record?.table, logger });
   const family = families && new FamilyDuty(setup.queue, families.families);
   const { leaseMs } = setup.policy;
@@ -74,7 +76,7 @@ export function createDuties<Data>(setup: DutiesSetup<Data>): readonly ShiftDuty
     if (kinds.has("watched")) roster.look();
   };
   return [
-    new Rescuer(store, { table: record?.table, lease, logger }),
+    new Rescuer(store, { table: record?.table, lease, counts: setup.tally.counts, logger }),
     promoter,
     ticker,
     new LetterKeeper(store, { letters: setup.deadTable, kept: setup.policy.deadLetters, logger }),

@@ -42,7 +42,7 @@ export class JobRecord {
     this.table = table;
     this.notes = parts.notes;
     this.families = parts.families;
-    this.steps = new StepRecord(new StepTable(table.database, table.queue), table.parked);
+    this.steps = new StepRecord(new StepTable(table), table.parked);
     this.#store = parts.store;
     this.#lanes = new SettleLanes(new JobClaims(table));
     this.#logger = parts.logger;

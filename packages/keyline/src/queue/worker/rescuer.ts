@@ -1,4 +1,5 @@
 import { performance } from "../../runtime/clock.ts";
+import type { ShiftCounts } from "../../runtime/counters.ts";
 import type { Logger } from "../../runtime/logger.ts";
 import { Rescue } from "../../work/rescue.ts";
 import type { JobTable } from "../../postgres/job/job-table.ts";
@@ -23,17 +24,24 @@ export class Rescuer implements ShiftDuty<HeldJob<unknown>, Beat> {
   readonly #store: QueueStore;
   readonly #table: JobTable | undefined;
   readonly #lease: Lease<Beat>;
+  readonly #counts: ShiftCounts;
   readonly #logger: Logger;
   readonly #rescue: Rescue;
   #nextStragglers = performance.now() + stragglersEveryMs;
 
   constructor(
     store: QueueStore,
-    { table, lease, logger }: { readonly table: JobTable | undefined; readonly lease: Lease<Beat>; readonly logger: Logger },
+    {
+      table,
+      lease,
+      counts,
+      logger,
+    }: { readonly table: JobTable | undefined; readonly lease: Lease<Beat>; readonly counts: ShiftCounts; readonly logger: Logger },
   ) {
     this.#store = store;
     this.#table = table;
     this.#lease = lease;
+    this.#counts = counts;
     this.#logger = logger;
     this.#rescue = new Rescue(logger);
   }
@@ -77,6 +85,7 @@ export class Rescuer implements ShiftDuty<HeldJob<unknown>, Beat> {
       if (!answer) return;
       ({ left } = answer);
       total += answer.returned.length;
+      this.#counts.rescued += answer.returned.length;
       const heads = answer.returned.map(readHead).filter((head) => head !== undefined);
       // The row keeps the count when Valkey does not. Should this process die before, the element still has it.
       if (this.#table && heads.length > 0) await this.#table.failed.raiseAttempts(heads, { epoch, gone });

@@ -94,12 +94,13 @@ export class Worker<Data> {
 
   /** @internal */
   constructor(setup: WorkerSetup<Data>) {
-    const { store, logger, policy, record } = setup;
+    const { store, logger, policy, record, tally } = setup;
+    const { counts } = tally;
     const trade = tradeOf<Data>(setup.queue);
     let lease: Lease<Beat> | undefined;
     this.#setup = setup;
     this.#events = new Emitter(logger);
-    this.#report = new Report<HeldJob<Data>, Job<Data>>(trade, { events: this.#events, logger, seam: setup.seam });
+    this.#report = new Report<HeldJob<Data>, Job<Data>>(trade, { events: this.#events, counts, logger, seam: setup.seam });
     this.#leaseName = () => lease?.name ?? "";
     this.#telling = new Telling({ ...setup, leaseName: this.#leaseName, onError: (error) => this.#report.error(error) });
     const { results, ties, watch } = this.#telling;
@@ -107,6 +108,8 @@ export class Worker<Data> {
       trade,
       report: this.#report,
       logger,
+      counts,
+      capacity: setup.concurrency,
       recordStore: record?.table.database,
       rehearsal: setup.rehearsal,
       createLease: (events) =>

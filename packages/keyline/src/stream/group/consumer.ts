@@ -10,6 +10,7 @@
  *   backlog-filler.ts  brings older entries from the record to a group that is behind
  */
 import type { StandardSchemaV1 } from "@standard-schema/spec";
+import type { GroupCounts } from "../../runtime/counters.ts";
 import { Emitter } from "../../runtime/emitter.ts";
 import { KeylineError, toError } from "../../runtime/errors.ts";
 import { parseJson } from "../../runtime/json.ts";
@@ -63,6 +64,7 @@ export interface ConsumerSetup<Data> {
   /** Only on a transactional stream. */
   readonly record: GroupRecord | undefined;
   readonly rehearsal: Rehearsal | undefined;
+  readonly counts: GroupCounts;
   readonly logger: Logger;
   readonly seam: Seam;
   onStopped(): void;
@@ -83,15 +85,17 @@ export class Consumer<Data> {
 
   /** @internal */
   constructor(setup: ConsumerSetup<Data>) {
-    const { log, logger, policy, record, stream, handler } = setup;
+    const { log, logger, policy, record, stream, handler, counts } = setup;
     this.#setup = setup;
     this.#trade = tradeOf(stream, log.name);
     this.#events = new Emitter(logger);
-    this.#report = new Report<HeldEntry<Data>, EntryAttempt<Data>>(this.#trade, { events: this.#events, logger, seam: setup.seam });
+    this.#report = new Report<HeldEntry<Data>, EntryAttempt<Data>>(this.#trade, { events: this.#events, counts, logger, seam: setup.seam });
     this.#shift = new Shift<HeldEntry<Data>, EntryAttempt<Data>, GroupBeat, Exchange<Data>>({
       trade: this.#trade,
       report: this.#report,
       logger,
+      counts,
+      capacity: policy.concurrency,
       recordStore: record?.database,
       rehearsal: setup.rehearsal,
       createLease: (events, exchange) => createGroupLease(log, policy.leaseMs, { logger, events, heldAgain: () => exchange().heldAgain() }),
@@ -117,7 +121,7 @@ export class Consumer<Data> {
       createIntake: (events, signal) => new Intake(this.#intakeSetup(signal), events),
       createDuties: ({ lease, exchange }) => [
         rosterDuty(log, { lease, policy, held: () => exchange.held(), logger }),
-        new Rescuer(log, { logger, lease, onSwept: () => exchange.doubt() }),
+        new Rescuer(log, { logger, lease, counts, onSwept: () => exchange.doubt() }),
         lossDuty((loss) => this.#noteLoss(loss)),
         ...(setup.tally ? [setup.tally.duty<Data, GroupBeat>()] : []),
         ...(record ? this.#recordDuties(record, exchange) : []),

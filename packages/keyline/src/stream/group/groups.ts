@@ -1,4 +1,5 @@
 import type { StandardSchemaV1 } from "@standard-schema/spec";
+import type { GroupCounts } from "../../runtime/counters.ts";
 import type { Door } from "../../runtime/door.ts";
 import type { Logger } from "../../runtime/logger.ts";
 import type { Seam } from "../../runtime/probe.ts";
@@ -63,6 +64,7 @@ export class Groups {
       log,
       record: events && table && new GroupRecord(log, { table, events, logger }),
       rehearsal,
+      counts: this.#countsOf(name),
       tails,
       policy: toPolicy(options),
       schema: this.#parts.schema as StandardSchemaV1<unknown, Data> | undefined,
@@ -102,9 +104,14 @@ export class Groups {
     return { ...this.#parts, events: this.#parts.events, admin: this.#admin, lags: this.#lags, table: this.#tableOf(name) };
   }
 
+  #countsOf(group: string): GroupCounts {
+    const { seam, stream } = this.#parts;
+    return seam.counters.stream(stream).group(group);
+  }
+
   #tableOf(group: string): GroupTable | undefined {
     const { events, stream } = this.#parts;
-    return events && new GroupTable(events.database, { stream, group });
+    return events && new GroupTable(events.database, { stream, group, counts: this.#countsOf(group) });
   }
 
   get areWorking(): boolean {

@@ -1,4 +1,5 @@
 import { performance } from "../../runtime/clock.ts";
+import type { ShiftCounts } from "../../runtime/counters.ts";
 import type { Logger } from "../../runtime/logger.ts";
 import { Rescue } from "../../work/rescue.ts";
 import { GroupLeases, type GroupBeat } from "../../valkey/stream/group-leases.ts";
@@ -19,17 +20,24 @@ export class Rescuer implements ShiftDuty<unknown, GroupBeat> {
   readonly #leases: GroupLeases;
   readonly #logger: Logger;
   readonly #lease: Lease<GroupBeat>;
+  readonly #counts: ShiftCounts;
   readonly #onSwept: () => void;
   readonly #rescue: Rescue;
   #nextSweep = performance.now() + sweepEveryMs;
 
   constructor(
     log: GroupLog,
-    { logger, lease, onSwept }: { readonly logger: Logger; readonly lease: Lease<GroupBeat>; readonly onSwept: () => void },
+    {
+      logger,
+      lease,
+      counts,
+      onSwept,
+    }: { readonly logger: Logger; readonly lease: Lease<GroupBeat>; readonly counts: ShiftCounts; readonly onSwept: () => void },
   ) {
     this.#log = log;
     this.#leases = new GroupLeases(log);
     this.#lease = lease;
+    this.#counts = counts;
     this.#logger = logger;
     this.#onSwept = onSwept;
     this.#rescue = new Rescue(logger);
@@ -62,6 +70,7 @@ export class Rescuer implements ShiftDuty<unknown, GroupBeat> {
       if (!answer) return;
       ({ isMore } = answer);
       total += answer.moved;
+      this.#counts.rescued += answer.moved;
       if (!isMore && total > 0)
         this.#logger.warn({ consumer, entries: total, group: this.#log.name }, "a consumer is gone; its entries are handed out again");
     }

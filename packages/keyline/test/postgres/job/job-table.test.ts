@@ -2,6 +2,7 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { Database } from "../../../src/postgres/client/database.ts";
 import { JobTable } from "../../../src/postgres/job/job-table.ts";
 import { completeJobs } from "../../../src/postgres/job/job-claims.ts";
+import { QueueCounts } from "../../../src/runtime/counters.ts";
 import { openStage, type Stage } from "../../support/stage.ts";
 
 const logger = { debug: () => undefined, info: () => undefined, warn: () => undefined, error: () => undefined };
@@ -13,7 +14,7 @@ beforeAll(async () => {
   stage = await openStage();
   await stage.keyline().migrate();
   database = new Database(stage.databaseUrl, logger);
-  table = new JobTable(database, "q");
+  table = new JobTable(database, "q", new QueueCounts());
 });
 afterAll(async () => {
   await database.close();

@@ -5,6 +5,7 @@ import { JobClaims } from "../../../src/postgres/job/job-claims.ts";
 import { JobTable } from "../../../src/postgres/job/job-table.ts";
 import { SettleLanes } from "../../../src/postgres/settle/settle-lanes.ts";
 import type { HeldRow } from "../../../src/postgres/settle/settlement.ts";
+import { QueueCounts } from "../../../src/runtime/counters.ts";
 import { openStage, type Stage } from "../../support/stage.ts";
 
 const logger = { debug: () => undefined, info: () => undefined, warn: () => undefined, error: () => undefined };
@@ -18,7 +19,7 @@ beforeAll(async () => {
   await stage.keyline().migrate();
   await stage.pool.query("CREATE TABLE effects (id text, xid text)");
   database = new Database(stage.databaseUrl, logger);
-  table = new JobTable(database, "q");
+  table = new JobTable(database, "q", new QueueCounts());
 });
 beforeEach(async () => {
   await stage.pool.query("TRUNCATE effects, keyline.job");

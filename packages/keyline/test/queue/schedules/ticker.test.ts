@@ -46,7 +46,7 @@ test.each([
   ["one at a time of the largest", `"${"x".repeat(2_000_000)}"`, 1],
 ])("makes %s", async (_, dataJson, most) => {
   const { book, written } = bookOf(missedSince(1_000, dataJson), 250_500);
-  const ticker = new Ticker(book, logger);
+  const ticker = new Ticker(book, { logger, noteAdded: () => undefined });
   ticker.look();
   await eventually("all are made", () => written.reduce((sum, { ticks }) => sum + ticks.length, 0) === 250);
   await ticker.stop();
@@ -58,7 +58,7 @@ test("looks at the beginning of a lease, when it is told, and when a tick is due
   let looks = 0;
   const waits = [200, 3_600_000, undefined, undefined];
   const due = async (): Promise<object> => ({ now: 1_000, due: [], nextMs: waits[looks++] });
-  const ticker = new Ticker({ due } as unknown as ScheduleBook, logger);
+  const ticker = new Ticker({ due } as unknown as ScheduleBook, { logger, noteAdded: () => undefined });
   ticker.start();
   expect(looks).toBe(0);
   ticker.noteBegun();
