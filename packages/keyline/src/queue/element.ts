@@ -15,6 +15,8 @@ export interface Element {
   readonly attempts: number;
   /** When it was added, in milliseconds since 1970; undefined where a foreign writer left it out. */
   readonly at: number | undefined;
+  /** Since when it may be taken, where that is later: it had been delayed, tried, dead or parked. */
+  readonly readyAt: number | undefined;
   readonly maxAttempts: number | undefined;
   /** Its id was chosen by the caller, and is remembered until the job ends. */
   readonly hasOwnId: boolean;
@@ -45,6 +47,7 @@ export interface NewElement {
   readonly id: string;
   readonly dataJson: string;
   readonly at: number;
+  readonly readyAt?: number | undefined;
   readonly attempts?: number;
   readonly maxAttempts?: number | undefined;
   readonly hasOwnId?: boolean;
@@ -85,6 +88,7 @@ export function encodeElement(job: NewElement): string {
     isChild = false,
     isParent = false,
     trace,
+    readyAt,
   } = job;
   const head = attempts > 0 ? `{"attempts":${attempts},"id":"${id}"` : `{"id":"${id}"`;
   const options =
@@ -100,7 +104,8 @@ export function encodeElement(job: NewElement): string {
     (keepMs === undefined ? "" : `,"keep":${keepMs}`) +
     (isChild ? `,"child":true` : "") +
     (isParent ? `,"family":true` : "") +
-    (trace === undefined ? "" : `,"trace":${traceJson(trace)}`);
+    (trace === undefined ? "" : `,"trace":${traceJson(trace)}`) +
+    (readyAt === undefined ? "" : `,"ready":${readyAt}`);
   return `${head},"at":${at}${parks > 0 ? `,"parks":${parks}` : ""}${options},"data":${dataJson}}`;
 }
 
@@ -147,6 +152,7 @@ export function decodeElement(raw: string): Element {
     data: fields["data"],
     attempts: readAttempts(raw, fields["attempts"]),
     at: typeof fields["at"] === "number" ? fields["at"] : undefined,
+    readyAt: typeof fields["ready"] === "number" ? fields["ready"] : undefined,
     maxAttempts: typeof fields["maxAttempts"] === "number" ? fields["maxAttempts"] : undefined,
     hasOwnId: fields["ownId"] === true,
     isAgain: fields["again"] === true,

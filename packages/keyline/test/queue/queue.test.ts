@@ -38,6 +38,7 @@ describe("a plain queue", () => {
       parked: 0,
       paused: false,
       oldestWaitingAt: undefined,
+      isFromRows: false,
     });
   });
 

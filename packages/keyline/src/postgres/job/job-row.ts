@@ -11,6 +11,8 @@ export interface JobRow {
   readonly at: number;
   /** Milliseconds until it is due; 0 when it is. */
   readonly delay: number;
+  /** Since when it is due, in milliseconds since 1970, or when it will be. */
+  readonly due?: number | null;
   readonly priority: "high" | "low" | null;
   readonly group_name: string | null;
   /** Its place among all jobs of all queues, as text: a 64-bit number. */
@@ -31,5 +33,5 @@ const delay = "greatest(0, ceil(extract(epoch FROM due_at - now()) * 1000))";
 
 /** The columns of such a row. */
 export const columns = `id, data::text AS data, attempts, max_attempts, floor(extract(epoch FROM added_at) * 1000)::float8 AS at,
-  CASE WHEN parked IN ('signal', 'children') AND due_at IS NULL THEN ${longestRestMs} WHEN parked = 'signal' THEN least(${delay}, ${longestRestMs}) ELSE ${delay} END::float8 AS delay, priority, group_name, seq::text AS order,
+  CASE WHEN parked IN ('signal', 'children') AND due_at IS NULL THEN ${longestRestMs} WHEN parked = 'signal' THEN least(${delay}, ${longestRestMs}) ELSE ${delay} END::float8 AS delay, floor(extract(epoch FROM due_at) * 1000)::float8 AS due, priority, group_name, seq::text AS order,
   schedule::text AS schedule, is_latest, keep_result::float8 AS keep, parks, is_child, trace`;

@@ -78,10 +78,10 @@ export function committedSooner({
 }
 
 /** A row that waits again. */
-export function committedRow(row: JobRow, { isAgain = false } = {}): Committed {
+export function committedRow(row: JobRow, { isAgain = false, isRedriven = false } = {}): Committed {
   // A row that somebody inserted by hand may have any id.
   const id = JSON.stringify(row.id).slice(1, -1);
-  const { data: dataJson, at, attempts, priority, group_name: group, delay, order } = row;
+  const { data: dataJson, at, attempts, priority, group_name: group, delay, due, order } = row;
   const schedule = row.schedule ?? undefined;
   const maxAttempts = row.max_attempts ?? undefined;
   const isLatest = row.is_latest ?? false;
@@ -90,9 +90,12 @@ export function committedRow(row: JobRow, { isAgain = false } = {}): Committed {
   const isChild = row.is_child ?? false;
   const trace = row.trace ?? undefined;
   const job = { id, dataJson, at, attempts, maxAttempts, isAgain: isAgain || parks > 0, isLatest, schedule, keepMs, parks, isChild, trace };
-  if (delay === 0 && priority === null && group === null && parks === 0) return { id: row.id, element: encodeElement(job) };
+  // Of one that is due later the script says it that moves it to the queue.
+  const isReadyNow = delay === 0 && (isRedriven || attempts > 0 || parks > 0);
+  const readyAt = isReadyNow ? Date.now() : delay === 0 ? (due ?? undefined) : undefined;
+  if (delay === 0 && priority === null && group === null && parks === 0) return { id: row.id, element: encodeElement({ ...job, readyAt }) };
   const placement: Placement = { delayMs: delay === 0 ? undefined : delay, priority: priority ?? undefined, group: group ?? undefined };
-  const { element, options } = placedElement({ ...job, isOwnId: false, placement, order });
+  const { element, options } = placedElement({ ...job, readyAt, isOwnId: false, placement, order });
   if (parks === 0) return { id: row.id, element, place: () => ({ element, options }) };
   // Its element of before may be on the schedule.
   const replaces = encodeElement({ ...job, priority: placement.priority, group: placement.group, parks: parks - 1 });

@@ -70,6 +70,7 @@ export function placedElement(job: {
   readonly isAgain?: boolean;
   readonly isLatest?: boolean;
   readonly parks?: number;
+  readonly readyAt?: number | undefined;
   readonly schedule?: string | undefined;
   readonly keepMs?: number | undefined;
   readonly isChild?: boolean | undefined;

@@ -49,7 +49,7 @@ export class LettersInRows implements LetterShelf {
         step.flatMap(({ id }) => {
           const row = rows.get(id);
           if (!row) return [];
-          return [committedRow(row)];
+          return [committedRow(row, { isRedriven: true })];
         }),
       );
     }

@@ -30,7 +30,8 @@ export class RateDuty implements ShiftDuty<HeldJob<unknown>, Beat>, Duty {
     const end = endOf(verdict);
     if (!end) return;
     const { element, attempts, begunMs } = job;
-    const waitedMs = element?.at !== undefined && attempts === 0 ? Math.max(0, begunMs - element.at) : undefined;
+    const since = element?.readyAt ?? element?.at;
+    const waitedMs = since !== undefined && attempts === 0 ? Math.max(0, begunMs - since) : undefined;
     this.#tally.noteAttempt(end, job.ranMs ?? job.tookMs, waitedMs);
   }
 }

@@ -24,7 +24,7 @@ export interface RateCounts {
   readonly cancelled: number;
   /** How long attempts ran. */
   readonly run: Durations;
-  /** How long jobs had been there when their first attempt began, delays included. */
+  /** How long jobs had waited when their first attempt began: since they were added, or since they were due. */
   readonly wait: Durations;
 }
 

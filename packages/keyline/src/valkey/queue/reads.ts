@@ -3,7 +3,7 @@ import { scriptsBeside } from "../client/script.ts";
 import type { QueueKeys } from "./keys.ts";
 
 const script = scriptsBeside(import.meta.url);
-const counts = script(4, "base", "count-jobs", "counts");
+const counts = script(4, "base", "place", "count-jobs", "counts");
 const nextWaiting = script(1, "next-waiting");
 const census = script(1, "census");
 
@@ -31,7 +31,7 @@ export interface QueueCounts {
   readonly dropped: number;
 }
 
-type Reply = [...numbers: [number, number, number, number, number, number, number, number], first: string];
+type Reply = [...numbers: [number, number, number, number, number, number, number, number], first: string, readyAt: string];
 
 /** What can be read of one queue. */
 export class Reads {
@@ -44,12 +44,23 @@ export class Reads {
   }
 
   /** The counts, and the beginning of the element that is taken next. */
-  async counts(): Promise<QueueCounts & { readonly first: string }> {
+  async counts(): Promise<QueueCounts & { readonly first: string; readonly readyAt: number | undefined }> {
     const keys = [this.#keys.workers, this.#keys.waiting, this.#keys.scheduled, this.#keys.dead];
     const reply = await counts.run(this.#connection, [...keys, this.#keys.held("")]);
-    const [waiting, running, scheduled, dead, dropped, blocked, paused, parked, first] = reply as Reply;
+    const [waiting, running, scheduled, dead, dropped, blocked, paused, parked, first, ready] = reply as Reply;
     const found = first.startsWith(stubBegins) ? await this.#nextWaiting() : first;
-    return { waiting, running, scheduled, dead, dropped, blocked, paused: paused === 1, parked, first: found };
+    return {
+      waiting,
+      running,
+      scheduled,
+      dead,
+      dropped,
+      blocked,
+      paused: paused === 1,
+      parked,
+      first: found,
+      readyAt: ready === "" ? undefined : Number(ready),
+    };
   }
 
   /** What stands for jobs that were cancelled is taken next, and stands for none. */

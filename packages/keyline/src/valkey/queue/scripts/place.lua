@@ -21,6 +21,14 @@ local function head_of(element)
   return data_at and string.sub(element, 1, data_at - 1) or ''
 end
 
+-- The element of a job that may be taken since then, and its head: by that it is known for how long it has waited. Elsewhere that is since it was added.
+local function ready_since(element, head, since)
+  if head == '' then return element, head end
+  local data = string.sub(element, #head + 1)
+  head = string.gsub(head, ',"ready":%d+', '') .. ',"ready":' .. string.format('%.0f', since)
+  return head .. data, head
+end
+
 -- Tells workers at once what they would else learn with the next renewal of their lease.
 local function signal(kind)
   if redis.call('EXISTS', base .. 'workers') == 0 then return end

@@ -19,7 +19,8 @@ local function promote(member, element, key)
     if member ~= '0|' .. element then redis.call('ZREM', base .. place, member) end
   else
     -- In this order: one that is refused stays where it is.
-    if group and not is_admitted(group, id_in(head)) then place_in_group(group, element, 0) else push(element, head) end
+    local ready, ready_head = ready_since(element, head, now())
+    if group and not is_admitted(group, id_in(head)) then place_in_group(group, ready, 0) else push(ready, ready_head) end
     redis.call('ZREM', base .. place, member)
     if redis.call('HEXISTS', base .. 'gates', 'cancels') == 1 then redis.call('HINCRBY', base .. 'gates', 'cancels', 1) end
   end

@@ -4,18 +4,19 @@
 -- ARGV  1 how many at the most
 -- RETURN  milliseconds until the next one is due (0: more are due now), or -1 when none is scheduled
 
-local due = redis.call('ZRANGE', base .. 'scheduled', '-inf', now(), 'BYSCORE', 'LIMIT', 0, ARGV[1])
+local due = redis.call('ZRANGE', base .. 'scheduled', '-inf', now(), 'BYSCORE', 'LIMIT', 0, ARGV[1], 'WITHSCORES')
 local has_marks = #due > 0 and redis.call('EXISTS', base .. 'cancelled') == 1
-for _, element in ipairs(due) do
+for index = 1, #due, 2 do
+  local element = due[index]
   -- In this order: one that is refused stays where it is.
   local head = head_of(element)
   local group = string.match(head, ',"group":"([^"]*)"')
   if has_marks and drop_if_marked(head, 'scheduled') then
     -- It was cancelled.
   elseif group and not is_admitted(group, id_in(head)) then
-    place_in_group(group, element, 0)
+    place_in_group(group, (ready_since(element, head, due[index + 1])), 0)
   else
-    push(element, head)
+    push(ready_since(element, head, due[index + 1]))
   end
   redis.call('ZREM', base .. 'scheduled', element)
 end

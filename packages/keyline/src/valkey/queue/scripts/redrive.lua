@@ -10,7 +10,8 @@ local dead = KEYS[2]
 local function put_back(element)
   local head = head_of(element)
   local group = string.match(head, ',"group":"([^"]*)"')
-  if group then place_in_group(group, element, 0) else push(element, head) end
+  local ready, ready_head = ready_since(element, head, now())
+  if group then place_in_group(group, ready, 0) else push(ready, ready_head) end
 end
 
 local looked, moved, bytes = 0, 0, 0

@@ -9,7 +9,7 @@ local function release_family(family)
   if redis.call('ZSCORE', base .. 'scheduled', element) then
     local head = head_of(element)
     local dies = dead and ',"dies":' .. cjson.encode(dead) or ''
-    push(head .. dies .. string.sub(element, #head + 1), head)
+    push(ready_since(head .. dies .. string.sub(element, #head + 1), head .. dies, now()))
     redis.call('ZREM', base .. 'scheduled', element)
     if redis.call('HEXISTS', base .. 'gates', 'cancels') == 1 then redis.call('HINCRBY', base .. 'gates', 'cancels', 1) end
   end

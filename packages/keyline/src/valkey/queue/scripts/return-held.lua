@@ -41,7 +41,10 @@ for _ = 1, tonumber(ARGV[2]) do
   if has_marks and drop_if_marked(head_of(element), 'running') then
     redis.call('RPOP', KEYS[4])
   else
-    if ARGV[3] ~= 'leaving' then element = count_attempt(element) end
+    if ARGV[3] ~= 'leaving' then
+      element = count_attempt(element)
+      element = ready_since(element, head_of(element), now())
+    end
     -- In this order: one that is refused stays where it is.
     redis.call('RPUSH', KEYS[3], element)
     redis.call('RPOP', KEYS[4])
