@@ -1,1 +1,9 @@
-export {};
+export { createConsole, type Console, type RequestContext } from "./console.ts";
+export type { AnyChannel, AnyQueue, AnyStream, ConsoleOptions, Given } from "./console-options.ts";
+export type { AccessOptions } from "./access/access.ts";
+export type { TokenOptions } from "./access/token-verifier.ts";
+export { mountExpress } from "./mount/express.ts";
+export { mountFastify } from "./mount/fastify.ts";
+export { mountHono } from "./mount/hono.ts";
+export { mountNode, type NodeHandler } from "./mount/node.ts";
+export type { MountOptions } from "./mount/mounting.ts";

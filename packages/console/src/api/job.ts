@@ -64,7 +64,18 @@ export const jobView = jobRow.extend({
   /** Of the error that it died of. */
   stack: z.string().nullable(),
   progress: z.unknown(),
-  steps: z.array(z.object({ name: z.string(), at: time.nullable(), value: z.unknown() })),
+  steps: z.array(
+    z.object({
+      name: z.string(),
+      kind: z.enum(["step", "sleep", "signal"]),
+      at: time.nullable(),
+      /** Until when it sleeps, or waits at the most. */
+      until: time.nullable(),
+      /** Null while it sleeps or waits. */
+      outcome: z.enum(["done", "timeout"]).nullable(),
+      value: z.unknown(),
+    }),
+  ),
   parent: jobPlace.nullable(),
   children: z.object({ total: z.number(), open: z.number(), dead: z.number(), cancelled: z.number() }).nullable(),
   onChildDead: z.string().nullable(),
@@ -79,12 +90,14 @@ export interface FamilyNode {
   readonly queue: string;
   readonly id: string;
   readonly state: string;
+  /** Why it is dead, where its parent was told. */
+  readonly reason: string | null;
   readonly children: readonly FamilyNode[];
   /** Where its further children begin: `family?cursor=` of this job. */
   readonly next: string | null;
 }
 export const familyNode: z.ZodType<FamilyNode> = z.lazy(() =>
-  z.object({ queue: z.string(), id: z.string(), state: z.string(), children: z.array(familyNode), next }),
+  z.object({ queue: z.string(), id: z.string(), state: z.string(), reason: z.string().nullable(), children: z.array(familyNode), next }),
 );
 export const familyQuery = z.object(pageQuery);
 

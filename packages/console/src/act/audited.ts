@@ -1,0 +1,85 @@
+import type { Audit } from "keyline";
+import type { Visitor } from "../access/visitor.ts";
+import { Refusal } from "../http/refusal.ts";
+import { patiently } from "../library/patience.ts";
+import type { Redactor } from "../redact/redactor.ts";
+
+export interface Act {
+  readonly action: string;
+  /** `queue:NAME`, `stream:NAME`, `channel:NAME`. */
+  readonly target: string;
+  readonly details?: Readonly<Record<string, unknown>>;
+}
+
+interface AuditedSetup {
+  readonly audit: Pick<Audit, "add" | "finish">;
+  readonly redactor: Redactor;
+  readonly logError: (error: unknown, what: string) => void;
+}
+
+const writeWithinMs = 5_000;
+const longest = 200;
+
+/** No audit, no act: what somebody does is written down before it begins. */
+export class Audited {
+  readonly #setup: AuditedSetup;
+
+  constructor(setup: AuditedSetup) {
+    this.#setup = setup;
+  }
+
+  /** Writes down the act, then does it, then writes down what came of it. Throws a refusal, with nothing done, where it cannot be written. */
+  async do<Result>(
+    visitor: Visitor,
+    act: Act,
+    work: () => Promise<Result>,
+    countOf: (result: Result) => number | undefined = () => 1,
+  ): Promise<Result> {
+    const id = await this.begin(visitor, act);
+    try {
+      const result = await work();
+      this.end(id, { count: countOf(result) });
+      return result;
+    } catch (error) {
+      this.end(id, { error: this.explain(error) });
+      throw error;
+    }
+  }
+
+  async begin({ who }: Visitor, { action, target, details }: Act): Promise<string> {
+    const { audit, redactor } = this.#setup;
+    const entry = {
+      who: toKey(who),
+      action,
+      target: target.slice(0, longest),
+      ...(details && { details: redactor.value(JSON.parse(JSON.stringify(details))) }),
+    };
+    try {
+      return await patiently(audit.add(entry), writeWithinMs);
+    } catch (error) {
+      this.#setup.logError(error, `${action} of ${target} was refused, as it could not be written to the audit trail`);
+      const detail = "The audit trail cannot be written at the moment, and what is not written down is not done";
+      throw new Refusal({ status: 503, code: "NO_AUDIT", title: "Nothing was done", detail });
+    }
+  }
+
+  /** Nobody waits for it: the act has ended, whether that can be written or not. */
+  end(id: string, end: { readonly count?: number | undefined; readonly error?: string | undefined }): void {
+    const { audit, logError } = this.#setup;
+    const { count, error } = end;
+    audit.finish(id, { ...(count !== undefined && { count }), ...(error !== undefined && { error }) }).catch((failure: unknown) => {
+      logError(failure, `the end of the act ${id} could not be written to the audit trail`);
+    });
+  }
+
+  explain(error: unknown): string {
+    return this.#setup.redactor.text(error instanceof Error ? error.message : String(error));
+  }
+}
+
+/** As the audit trail takes it. */
+function toKey(who: string): string {
+  // oxlint-disable-next-line no-control-regex -- they are what is replaced
+  const key = who.replaceAll(/[\0-\x1f\x7f"\\]/g, "_").slice(0, longest);
+  return key.toWellFormed() || "unknown";
+}

@@ -1,0 +1,35 @@
+import type { Channel, Keyline, Logger, Queue, Stream } from "keyline";
+import type { AccessOptions } from "./access/access.ts";
+
+export type AnyQueue = Queue<unknown, unknown, boolean>;
+export type AnyStream = Stream<unknown, unknown, boolean>;
+export type AnyChannel = Channel<unknown>;
+
+/** Queues, streams or channels as the application made them: some, or a function that finds one by its name. */
+export type Given<Thing> = readonly Thing[] | ((name: string) => Thing | undefined | Promise<Thing | undefined>);
+
+export interface ConsoleOptions {
+  /** What it shows: everything behind the same prefix that somebody uses. It stays yours: close it after the console. */
+  readonly keyline: Keyline;
+  /**
+   * Who is let in. With a key: whoever has a token that it signed, with the claim `console`, which is `operator` (may act) or `viewer`. `loopback`: everybody on this machine, as an operator,
+   * and nobody else.
+   */
+  readonly access: AccessOptions;
+  /** Fields of payloads that nobody sees, besides those whose names say so: names at any depth (`email`), or paths (`customer.email`, `*.phone`). */
+  readonly redact?: readonly string[];
+  /** What the page calls itself. Default `Keyline`. */
+  readonly title?: string;
+  /** Queues as the application made them, so that their schemas check what operators add and change. */
+  readonly queues?: Given<AnyQueue>;
+  /** The same for streams. One with keys can be appended to only if it is given. */
+  readonly streams?: Given<AnyStream>;
+  /** The same for channels. Those that nobody lists are found only here. */
+  readonly channels?: Given<AnyChannel>;
+  /** Where requests come in that no adapter hands on. Default `/console`. */
+  readonly path?: string;
+  /** The folder of the built page. Default: that of this package. */
+  readonly pageFolder?: string;
+  /** Default: silent. */
+  readonly logger?: Logger;
+}

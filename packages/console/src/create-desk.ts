@@ -1,0 +1,32 @@
+import { Audited } from "./act/audited.ts";
+import { Tasks } from "./act/tasks.ts";
+import type { ConsoleOptions } from "./console-options.ts";
+import type { Desk } from "./desk.ts";
+import { Shapes } from "./library/shapes.ts";
+import { findSource } from "./live/find-source.ts";
+import { LiveFeed } from "./live/live-feed.ts";
+import { HealthWatch } from "./operations/health-watch.ts";
+import { Payloads } from "./redact/payloads.ts";
+import { Redactor } from "./redact/redactor.ts";
+
+/** What all routes work with. Throws for rules of redaction that are none. */
+export function createDesk(options: ConsoleOptions): Desk {
+  const { keyline, title = "Keyline", redact = [], logger } = options;
+  const redactor = new Redactor(redact);
+  const logError = (error: unknown, what: string): void => {
+    logger?.error({ error: redactor.text(error instanceof Error ? (error.stack ?? error.message) : String(error)) }, `console: ${what}`);
+  };
+  const desk: Desk = {
+    keyline,
+    title,
+    shapes: new Shapes(options),
+    health: new HealthWatch(keyline),
+    redactor,
+    payloads: new Payloads(redactor),
+    audited: new Audited({ audit: keyline.audit, redactor, logError }),
+    tasks: new Tasks(),
+    live: new LiveFeed({ find: (topic) => findSource(desk, topic), logError }),
+    logError,
+  };
+  return desk;
+}

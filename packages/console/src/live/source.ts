@@ -1,0 +1,25 @@
+/** What came since the last time. */
+export interface Came {
+  readonly rows: readonly unknown[];
+  /** How many came before them and were left out; undefined: nobody knows how many are missing. */
+  readonly skipped: number | undefined;
+}
+
+/** What comes, as long as somebody looks. */
+export interface Tail {
+  readonly kind: "events" | "channel" | "stream";
+  /** Undefined when nothing came. */
+  take(): Promise<Came | undefined>;
+  close(): void;
+}
+
+/** Where a topic has it from. */
+export interface Source {
+  readonly kind: "overview" | "health" | "tasks" | "queue" | "job" | "channel" | "stream" | "events";
+  /** The state that it is in; undefined for a topic that only has what comes. Never waits for long. */
+  readonly read: (() => Promise<object | null>) | undefined;
+  readonly openTail: (() => Tail) | undefined;
+}
+
+/** The rows of a tail at once; those before them are only counted. */
+export const mostRows = 100;

@@ -1,0 +1,66 @@
+import type { Came, Source, Tail } from "./source.ts";
+
+const shortestMs = 1_000;
+/** What is dear to read is read less often: it takes a tenth of the time at the most. */
+const restShare = 10;
+
+/** One of the things that viewers look at. It is read once for all of them. */
+export class Topic {
+  readonly name: string;
+  readonly #source: Source;
+  readonly #tail: Tail | undefined;
+  #readAt = -Infinity;
+  #restMs = shortestMs;
+  #isReading = false;
+  #isTaking = false;
+  #compared: string | undefined;
+  /** Counts what was read, as far as it differs. */
+  version = 0;
+  /** The newest, as it is sent; undefined before anything was read. */
+  change: string | undefined;
+
+  constructor(name: string, source: Source) {
+    this.name = name;
+    this.#source = source;
+    this.#tail = source.openTail?.();
+  }
+
+  /** Reads what is there now, unless that was done a moment ago. */
+  async refresh(): Promise<void> {
+    const { read, kind } = this.#source;
+    if (!read || this.#isReading || performance.now() - this.#readAt < this.#restMs) return;
+    this.#isReading = true;
+    const startedAt = performance.now();
+    // A tick that comes a few milliseconds early must not be one for nothing.
+    this.#readAt = startedAt - shortestMs / 10;
+    try {
+      const data = await read();
+      this.#restMs = Math.max(shortestMs, restShare * (performance.now() - startedAt));
+      const compared = JSON.stringify(data && { ...data, at: undefined });
+      if (compared === this.#compared) return;
+      this.#compared = compared;
+      this.change = JSON.stringify({ kind, topic: this.name, at: Date.now(), data });
+      this.version++;
+    } finally {
+      this.#isReading = false;
+    }
+  }
+
+  async takeTail(): Promise<Came | undefined> {
+    if (!this.#tail || this.#isTaking) return undefined;
+    this.#isTaking = true;
+    try {
+      return await this.#tail.take();
+    } finally {
+      this.#isTaking = false;
+    }
+  }
+
+  tailText({ rows, skipped }: Came): string {
+    return JSON.stringify({ kind: this.#tail?.kind, topic: this.name, at: Date.now(), rows, skipped: skipped ?? null });
+  }
+
+  close(): void {
+    this.#tail?.close();
+  }
+}

@@ -1,0 +1,114 @@
+import type { QueueRates, QueueStatus } from "keyline";
+import type { Problem } from "../api/basics.ts";
+import { countOf, durationOf } from "../overview/spoken.ts";
+import { gone, lastOver } from "./counted.ts";
+
+/** What was found out; undefined is what nobody could say. */
+export interface QueueSeen {
+  readonly counts: QueueStatus | undefined;
+  readonly rates: QueueRates | undefined;
+  readonly workers: number | undefined;
+  readonly oldestWaitingMs: number | undefined;
+}
+
+const stalledMs = 60_000;
+const longWaitMs = 300_000;
+const fewestFailed = 5;
+const behindMinutes = 15;
+const fewestBehind = 100;
+
+/** What is wrong with a queue, the worst first, each with its cause and what to do. */
+export function queueProblems(seen: QueueSeen): Problem[] {
+  const found = [noWorker(seen), stalled(seen), failing(seen), paused(seen), waiting(seen), behind(seen), dying(seen)];
+  return found.filter((problem) => problem !== undefined).toSorted(bySeverity);
+}
+
+export function bySeverity(one: Problem, other: Problem): number {
+  return Number(other.severity === "critical") - Number(one.severity === "critical");
+}
+
+function noWorker({ counts, workers }: QueueSeen): Problem | undefined {
+  if (!counts || workers !== 0 || counts.paused) return undefined;
+  const jobs = counts.waiting + counts.blocked;
+  if (jobs === 0) return undefined;
+  return {
+    code: "NO_WORKER",
+    severity: "critical",
+    text: `${countOf(jobs, "job waits", "jobs wait")}, and nobody works on this queue`,
+    action: "Start a process that calls work() on it, or look why those that did have stopped",
+  };
+}
+
+function stalled({ counts, rates, workers, oldestWaitingMs = 0 }: QueueSeen): Problem | undefined {
+  if (!counts || !rates || !workers || counts.paused || counts.waiting === 0 || oldestWaitingMs < stalledMs) return undefined;
+  const recent = lastOver(rates.minutes);
+  if (recent.length === 0 || recent.some((minute) => gone(minute) > 0 || minute.failed > 0)) return undefined;
+  return {
+    code: "STALLED",
+    severity: "critical",
+    text: `The oldest job has waited for ${durationOf(oldestWaitingMs)}, and nothing has ended in ${countOf(recent.length, "minute")}`,
+    action: "Look at what its workers run: a handler that hangs holds its place. Give work() a timeout",
+  };
+}
+
+function failing({ rates }: QueueSeen): Problem | undefined {
+  if (!rates) return undefined;
+  const recent = lastOver(rates.minutes);
+  const failed = recent.reduce((sum, minute) => sum + minute.failed, 0);
+  const ended = failed + recent.reduce((sum, minute) => sum + minute.completed, 0);
+  const share = failed / ended;
+  if (failed < fewestFailed || share < 0.1) return undefined;
+  return {
+    code: "FAILING",
+    severity: share >= 0.5 ? "critical" : "warning",
+    text: `${Math.round(100 * share)} % of its attempts failed in the last ${countOf(recent.length, "minute")}`,
+    action: "See its dead letters by cause, and the errors of jobs that wait for their next attempt",
+  };
+}
+
+function paused({ counts }: QueueSeen): Problem | undefined {
+  if (!counts?.paused) return undefined;
+  const jobs = counts.waiting + counts.blocked;
+  if (jobs === 0) return undefined;
+  return {
+    code: "PAUSED",
+    severity: "warning",
+    text: `It is paused, and ${countOf(jobs, "job waits", "jobs wait")}`,
+    action: "Resume it when what it was paused for is over",
+  };
+}
+
+function waiting({ counts, workers, oldestWaitingMs = 0 }: QueueSeen): Problem | undefined {
+  if (!counts || counts.paused || workers === 0 || counts.waiting === 0 || oldestWaitingMs < longWaitMs) return undefined;
+  return {
+    code: "LONG_WAIT",
+    severity: "warning",
+    text: `The oldest job has waited for ${durationOf(oldestWaitingMs)}`,
+    action: "Start more workers or raise their concurrency; see whether limits hold it back, and how long its jobs run",
+  };
+}
+
+function behind({ counts, rates }: QueueSeen): Problem | undefined {
+  if (!counts || !rates || counts.waiting < fewestBehind) return undefined;
+  const recent = lastOver(rates.minutes, behindMinutes);
+  const added = recent.reduce((sum, minute) => sum + minute.added, 0);
+  const ended = recent.reduce((sum, minute) => sum + gone(minute), 0);
+  if (added < fewestBehind || ended >= 0.8 * added) return undefined;
+  return {
+    code: "FALLING_BEHIND",
+    severity: "warning",
+    text: `In ${countOf(recent.length, "minute")} ${countOf(added, "job was", "jobs were")} added, and ${ended.toLocaleString("en")} ended`,
+    action: "Start more workers or raise their concurrency",
+  };
+}
+
+function dying({ rates }: QueueSeen): Problem | undefined {
+  const dead = rates?.total.dead ?? 0;
+  if (dead === 0) return undefined;
+  return {
+    code: "DEAD",
+    severity: "warning",
+    text: `${countOf(dead, "job")} died in the last hour`,
+    action: "See its dead letters by cause, and redrive them when the cause is mended",
+  };
+}

@@ -1,0 +1,46 @@
+import { groupsQuery, type GroupsPage } from "../api/group.ts";
+import { ratesQuery, type QueueRates } from "../api/queue.ts";
+import type { Desk } from "../desk.ts";
+import { parse } from "../http/json-body.ts";
+import type { Ask, Route } from "../http/router.ts";
+import { readPage } from "../library/pages.ts";
+import { patiently } from "../library/patience.ts";
+import { toQueueRates } from "./rates-view.ts";
+import { readQueue, toLimits, type KnownQueue } from "./queue-view.ts";
+
+const patienceMs = 4_000;
+
+/** A queue, as it is looked at. */
+export function queueRoutes(desk: Desk): Route[] {
+  const find = ({ param }: Ask): Promise<KnownQueue> => desk.shapes.queues.find(param("queue"));
+  return [
+    { method: "GET", path: "queues/:queue", answer: async (ask) => readQueue(desk, await find(ask)) },
+    { method: "GET", path: "queues/:queue/rates", answer: async (ask) => readRates(await find(ask), ask) },
+    { method: "GET", path: "queues/:queue/groups", answer: async (ask) => readGroups(await find(ask), ask) },
+    {
+      method: "GET",
+      path: "queues/:queue/limits",
+      answer: async (ask) => toLimits(await patiently((await find(ask)).thing.limits(), patienceMs)),
+    },
+  ];
+}
+
+async function readRates({ thing: queue }: KnownQueue, { query }: Ask): Promise<QueueRates> {
+  const { minutes, hours } = parse(ratesQuery, query);
+  const rates = await patiently(queue.rates(hours === undefined ? { minutes: minutes ?? 60 } : { hours }), patienceMs);
+  return toQueueRates(rates, hours === undefined ? "minute" : "hour");
+}
+
+async function readGroups({ thing: queue }: KnownQueue, { query }: Ask): Promise<GroupsPage> {
+  const { state, cursor, limit } = parse(groupsQuery, query);
+  const all = queue.groups({ ...(state !== undefined && { state }), ...(cursor !== undefined && { cursor }) });
+  const { rows, next } = await readPage(all, { limit });
+  const groups = rows.map(({ name, state, waiting, blockedBy, since }) => ({
+    name,
+    state,
+    waiting,
+    blockedBy: blockedBy ?? null,
+    since: since ?? null,
+  }));
+  return { groups, next };
+}
