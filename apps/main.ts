@@ -8,6 +8,7 @@ import pg from "pg";
 import { registerFeed } from "./feed/server/feed.ts";
 import { registerReviews } from "./reviews/server/reviews.ts";
 import { registerShop } from "./shop/server/shop.ts";
+import { registerConsole } from "./site/console.ts";
 import { registerGateway } from "./site/gateway.ts";
 import { ownNames, ownOrigins } from "./site/own-origins.ts";
 import { SettingError } from "./site/setting-error.ts";
@@ -53,7 +54,7 @@ async function start(): Promise<void> {
   const site = createSite({ logError, names: ownNames(host) });
   running.site = site;
   const tokens = new Tokens();
-  await registerShop(site, stores);
+  const shop = await registerShop(site, stores);
   const feed = await registerFeed(site, { ...stores, tokens });
   const reviews = await registerReviews(site, { ...stores, tokens });
   await registerGateway(site, {
@@ -64,6 +65,7 @@ async function start(): Promise<void> {
     origins: ownOrigins(host, port),
     logError,
   });
+  await registerConsole(site, { keyline: shop.keyline, streams: [reviews.stream], logError });
   await registerStart(site);
   await site.listen({ host, port });
   const address = addressOf(port);
@@ -75,7 +77,8 @@ async function start(): Promise<void> {
   say(`Shop        ${address}/shop`);
   say(`Feed        ${address}/feed`);
   say(`Reviews     ${address}/reviews`);
-  if (!loopback.has(host)) say("There is no login: whoever can reach this machine can use it.");
+  say(`Console     ${address}/console, for this machine alone`);
+  if (!loopback.has(host)) say("There is no login: whoever can reach this machine can use all of it but the console.");
   say("Ctrl-C stops all of it.");
 }
 

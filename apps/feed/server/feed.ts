@@ -87,6 +87,8 @@ export async function registerFeed(site: FastifyInstance, options: FeedOptions):
   addReaderRoutes(site, tokens);
   await servePage(site, { path, build });
 
+  // For operators: these are shown, and what is published on them is counted.
+  await Promise.all([readers, channels.news, weather.channel].map((channel) => channel.list())).catch(() => undefined);
   // Nobody publishes but the API, which writes to PostgreSQL too.
   const toRead = { access: "public", publish: "nobody" } as const;
   const fixed = new Map<string, ChannelExposure>([

@@ -39,6 +39,7 @@ export interface ReviewsOptions {
 
 /** What the gateway needs to carry the notifications and the events. */
 export interface Reviews {
+  readonly stream: ReturnType<typeof openReviewsStream>;
   readonly streams: readonly StreamExposure[];
   findExposure(name: string): ChannelExposure | undefined;
 }
@@ -83,7 +84,10 @@ export async function registerReviews(site: FastifyInstance, options: ReviewsOpt
   addSignInRoutes(site, identities);
   await servePage(site, { path, build });
 
+  // For operators: it is shown, and what is published on it is counted.
+  await events.list().catch(() => undefined);
   return {
+    stream,
     streams: [{ stream, access: "public", append: "nobody" }],
     findExposure: (name) => {
       // Nobody publishes but the API, which writes to PostgreSQL too.

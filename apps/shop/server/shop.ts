@@ -36,8 +36,13 @@ export interface ShopOptions {
   readonly logError: (message: string) => void;
 }
 
+/** What operators look at. */
+interface Shop {
+  readonly keyline: Keyline;
+}
+
 /** Registers the shop's page and API on the site, and starts its workers; all of it ends when the site closes. */
-export async function registerShop(site: FastifyInstance, options: ShopOptions): Promise<void> {
+export async function registerShop(site: FastifyInstance, options: ShopOptions): Promise<Shop> {
   const { valkeyUrl, postgresUrl, database = "sales", prefix = "kl", workers: workersAtStart = 2, logError } = options;
   const build = await buildPage({
     path,
@@ -80,4 +85,5 @@ export async function registerShop(site: FastifyInstance, options: ShopOptions):
   addLiveRoutes(site, live);
   await servePage(site, { path, build });
   for (let started = 0; started < workersAtStart; started++) workers.start();
+  return { keyline };
 }

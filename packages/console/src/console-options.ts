@@ -1,9 +1,27 @@
-import type { Channel, Keyline, Logger, Queue, Stream } from "keyline";
+import type { AddResult, AppendResult, Channel, Keyline, Logger, PublishResult, Queue, Stream } from "keyline";
 import type { AccessOptions } from "./access/access.ts";
 
 export type AnyQueue = Queue<unknown, unknown, boolean>;
 export type AnyStream = Stream<unknown, unknown, boolean>;
 export type AnyChannel = Channel<unknown>;
+
+/** Any `Queue`, plain or transactional, whatever its data is. */
+export interface GivenQueue {
+  readonly name: string;
+  add(data: never): Promise<AddResult>;
+}
+
+/** Any `Stream`. */
+export interface GivenStream {
+  readonly name: string;
+  append(event: never): Promise<AppendResult>;
+}
+
+/** Any `Channel`. */
+export interface GivenChannel {
+  readonly name: string;
+  publish(data: never): Promise<PublishResult>;
+}
 
 /** Queues, streams or channels as the application made them: some, or a function that finds one by its name. */
 export type Given<Thing> = readonly Thing[] | ((name: string) => Thing | undefined | Promise<Thing | undefined>);
@@ -21,11 +39,11 @@ export interface ConsoleOptions {
   /** What the page calls itself. Default `Keyline`. */
   readonly title?: string;
   /** Queues as the application made them, so that their schemas check what operators add and change. */
-  readonly queues?: Given<AnyQueue>;
+  readonly queues?: Given<GivenQueue>;
   /** The same for streams. One with keys can be appended to only if it is given. */
-  readonly streams?: Given<AnyStream>;
+  readonly streams?: Given<GivenStream>;
   /** The same for channels. Those that nobody lists are found only here. */
-  readonly channels?: Given<AnyChannel>;
+  readonly channels?: Given<GivenChannel>;
   /** Where requests come in that no adapter hands on. Default `/console`. */
   readonly path?: string;
   /** The folder of the built page. Default: that of this package. */

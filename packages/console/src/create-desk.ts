@@ -14,7 +14,8 @@ export function createDesk(options: ConsoleOptions): Desk {
   const { keyline, title = "Keyline", redact = [], logger } = options;
   const redactor = new Redactor(redact);
   const logError = (error: unknown, what: string): void => {
-    logger?.error({ error: redactor.text(error instanceof Error ? (error.stack ?? error.message) : String(error)) }, `console: ${what}`);
+    const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
+    logger?.error({ what, error: redactor.text(text) }, "the console could not do something");
   };
   const desk: Desk = {
     keyline,

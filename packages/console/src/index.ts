@@ -1,5 +1,5 @@
 export { createConsole, type Console, type RequestContext } from "./console.ts";
-export type { AnyChannel, AnyQueue, AnyStream, ConsoleOptions, Given } from "./console-options.ts";
+export type { ConsoleOptions, Given, GivenChannel, GivenQueue, GivenStream } from "./console-options.ts";
 export type { AccessOptions } from "./access/access.ts";
 export type { TokenOptions } from "./access/token-verifier.ts";
 export { mountExpress } from "./mount/express.ts";

@@ -1,4 +1,4 @@
-import type { AnyChannel, AnyQueue, AnyStream, ConsoleOptions } from "../console-options.ts";
+import type { AnyChannel, AnyQueue, AnyStream, ConsoleOptions, Given } from "../console-options.ts";
 import { KnownThings } from "./known-things.ts";
 
 export interface QueueTraits {
@@ -18,23 +18,24 @@ export class Shapes {
   readonly streams: KnownThings<AnyStream, StreamTraits>;
   readonly channels: KnownThings<AnyChannel, ChannelTraits>;
 
+  // What was given is of the library's own classes, whatever its data is: what operators send is checked by its schema.
   constructor({ keyline, queues, streams, channels }: ConsoleOptions) {
     const { directory } = keyline;
     this.queues = new KnownThings<AnyQueue, QueueTraits>({
       kind: "queue",
-      given: queues ?? [],
+      given: (queues ?? []) as Given<AnyQueue>,
       list: () => directory.queues(),
       traitsOf: () => ({ transactional: false }),
     });
     this.streams = new KnownThings<AnyStream, StreamTraits>({
       kind: "stream",
-      given: streams ?? [],
+      given: (streams ?? []) as Given<AnyStream>,
       list: () => directory.streams(),
       traitsOf: () => ({ transactional: false, hasKeys: false }),
     });
     this.channels = new KnownThings<AnyChannel, ChannelTraits>({
       kind: "channel",
-      given: channels ?? [],
+      given: (channels ?? []) as Given<AnyChannel>,
       list: () => directory.channels(),
       traitsOf: ({ hasHistory }) => ({ hasHistory }),
     });

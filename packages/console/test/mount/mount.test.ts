@@ -55,7 +55,15 @@ const servers: Record<string, { readonly path: string; mount(console: Console): 
       app.post("/own", (request) => ({ got: request.body }));
       await app.register(async (scope) => mountFastify(scope, console, { path: "/keyline" }), { prefix: "/ops" });
       await app.listen({ port: 0, host: "127.0.0.1" });
-      return { origin: originOf(app.server), close: () => app.close() };
+      return {
+        origin: originOf(app.server),
+        close: () => {
+          const closing = app.close();
+          // Those that the tests' client has opened ahead.
+          app.server.closeAllConnections();
+          return closing;
+        },
+      };
     },
   },
   "Express 5": {
@@ -72,8 +80,8 @@ const servers: Record<string, { readonly path: string; mount(console: Console): 
       return {
         origin: originOf(server),
         close: async () => {
-          await console.close();
           server.close();
+          server.closeAllConnections();
         },
       };
     },
@@ -90,8 +98,8 @@ const servers: Record<string, { readonly path: string; mount(console: Console): 
       return {
         origin: originOf(server),
         close: async () => {
-          await console.close();
           server.close();
+          if ("closeAllConnections" in server) server.closeAllConnections();
         },
       };
     },
@@ -110,8 +118,8 @@ const servers: Record<string, { readonly path: string; mount(console: Console): 
       return {
         origin: originOf(server),
         close: async () => {
-          await console.close();
           server.close();
+          server.closeAllConnections();
         },
       };
     },
@@ -127,10 +135,11 @@ function statusOfLarge(url: string, headers: Record<string, string>): Promise<nu
 }
 
 describe.each(Object.entries(servers))("in %s", (_name, { path, mount }) => {
-  let mounted: Mounted;
+  let mounted: Mounted & { readonly console: Console };
   let headers: Record<string, string>;
   beforeAll(async () => {
-    mounted = await mount(createConsole({ keyline, access: { secret }, pageFolder }));
+    const console = createConsole({ keyline, access: { secret }, pageFolder });
+    mounted = { console, ...(await mount(console)) };
     headers = { authorization: `Bearer ${await signToken({ console: "operator" })}`, "content-type": "application/json" };
   });
   afterAll(() => mounted.close());
@@ -182,8 +191,9 @@ describe.each(Object.entries(servers))("in %s", (_name, { path, mount }) => {
     live.close();
     await eventually("it is over", live.isOver);
     const other = await openLive(`${mounted.origin}${path}`, "tasks", token);
-    await mounted.close();
+    await mounted.console.close();
     expect((await other.find("it was ended", ({ type }) => type === "end")).data).toEqual({ code: "CLOSED" });
+    await eventually("nothing more comes", other.isOver);
   });
 });
 

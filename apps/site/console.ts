@@ -1,0 +1,23 @@
+import { createConsole, mountFastify, type GivenStream } from "@keyline/console";
+import type { FastifyInstance } from "fastify";
+import type { Keyline } from "keyline";
+import { buildConsolePage } from "./console-page.ts";
+import { errorsOnly } from "./logger.ts";
+
+interface ConsoleSetup {
+  /** Is closed by its owner, who registers before the console: what registers first closes last. */
+  readonly keyline: Keyline;
+  /** Whose record another database has than that of this Keyline. */
+  readonly streams: readonly GivenStream[];
+  readonly logError: (message: string) => void;
+}
+
+const path = "/console";
+
+/** Registers the operators' page below `/console`. There is no login: it is for this machine alone. */
+export async function registerConsole(site: FastifyInstance, { keyline, streams, logError }: ConsoleSetup): Promise<void> {
+  const pageFolder = await buildConsolePage();
+  const logger = errorsOnly(logError);
+  const console = createConsole({ keyline, access: "loopback", streams, pageFolder, logger });
+  await mountFastify(site, console, { path });
+}

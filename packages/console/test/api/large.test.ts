@@ -1,0 +1,74 @@
+import type { Keyline } from "keyline";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { eventually, openQuietStage, type Stage } from "../../../keyline/test/support/stage.ts";
+import { groupsPage } from "../../src/api/group.ts";
+import { jobsPage, jobView } from "../../src/api/job.ts";
+import { queueView } from "../../src/api/queue.ts";
+import { openConsole, type ConsoleServer } from "../support/console-server.ts";
+import { valid } from "../support/valid.ts";
+
+const jobs = 100_000;
+const groups = 10_000;
+
+let stage: Stage;
+let keyline: Keyline;
+let console: ConsoleServer;
+beforeAll(async () => {
+  stage = await openQuietStage();
+  keyline = stage.keyline();
+  await keyline.migrate();
+  console = await openConsole({ keyline: stage.keyline() });
+  const queue = keyline.queue<number>("large");
+  for (let first = 0; first < jobs; first += 10_000) {
+    await queue.addMany(Array.from({ length: 10_000 }, (_, index) => ({ data: first + index })));
+  }
+  const grouped = keyline.queue<number>("grouped");
+  await grouped.addMany(Array.from({ length: groups }, (_, index) => ({ data: index, group: `g${index}` })));
+  await eventually("the console knows both", async () => {
+    const [one, other] = await Promise.all([console.get("api/queues/large"), console.get("api/queues/grouped")]);
+    return one.status === 200 && other.status === 200;
+  });
+});
+afterAll(async () => {
+  await console.close();
+  await stage.close();
+});
+
+/** What the server was asked meanwhile, and what of it took longer than a millisecond of its own time. */
+async function asked(look: () => Promise<unknown>): Promise<{ readonly commands: ReadonlyMap<string, number>; readonly slow: string[] }> {
+  await stage.valkey.config("SET", "slowlog-log-slower-than", "1000");
+  await stage.valkey.slowlog("RESET");
+  await stage.valkey.config("RESETSTAT");
+  await look();
+  const stats = await stage.valkey.info("commandstats");
+  const commands = new Map([...stats.matchAll(/cmdstat_([^:]+):calls=(\d+)/g)].map(([, name = "", calls]) => [name, Number(calls)]));
+  const slow = (await stage.valkey.slowlog("GET", 100)) as [id: number, at: number, micros: number, args: string[]][];
+  return { commands, slow: slow.map(([, , micros, args]) => `${micros} us: ${args.join(" ").slice(0, 120)}`) };
+}
+
+const scans = ["keys", "scan", "smembers", "sort", "hvals", "xrange all"];
+
+test("every page of a queue of many jobs is a few bounded commands", async () => {
+  const first = valid(jobsPage, await console.get("api/queues/large/jobs?limit=50"));
+  const id = first.jobs.at(-1)?.id ?? "";
+  const pages: Record<string, () => Promise<unknown>> = {
+    overview: () => console.get("api/overview"),
+    queue: async () => expect(valid(queueView, await console.get("api/queues/large")).counts?.waiting).toBe(jobs),
+    jobs: async () => expect(valid(jobsPage, await console.get("api/queues/large/jobs?state=waiting&limit=50")).jobs).toHaveLength(50),
+    "next jobs": async () =>
+      expect(valid(jobsPage, await console.get(`api/queues/large/jobs?limit=50&cursor=${first.next}`)).jobs).toHaveLength(50),
+    job: async () => expect(valid(jobView, await console.get(`api/queues/large/jobs/${id}`)).state).toBe("waiting"),
+    letters: () => console.get("api/queues/large/letters"),
+    causes: () => console.get("api/queues/large/causes"),
+    groups: async () => expect(valid(groupsPage, await console.get("api/queues/grouped/groups?limit=50")).groups).toHaveLength(50),
+  };
+  for (const [page, look] of Object.entries(pages)) {
+    const { commands } = await asked(look);
+    for (const scan of scans) expect(commands.get(scan) ?? 0, `${page}: ${scan}`).toBe(0);
+    const sent = [...commands]
+      .filter(([name]) => !["info", "config|resetstat", "ping"].includes(name))
+      .reduce((sum, [, calls]) => sum + calls, 0);
+    // Those within scripts are counted too: 60 for each list of figures.
+    expect(sent, `${page}: ${JSON.stringify([...commands])}`).toBeLessThan(700);
+  }
+});
