@@ -83,6 +83,7 @@ export type { Entry } from "./stream/entry.ts";
 export type { Consumer, ConsumerEvents } from "./stream/group/consumer.ts";
 export type { ConsumerInfo } from "./stream/group/consumer-info.ts";
 export type { GroupDeadLetter } from "./stream/group/dead-letter.ts";
+export type { GroupDiscardOptions, GroupLettersOptions, GroupRedriveOptions } from "./stream/group/group-letters.ts";
 export type { EntryAttempt } from "./stream/group/entry-attempt.ts";
 export type { Group, GroupStatus } from "./stream/group/group.ts";
 export type { ResetPlace } from "./stream/group/group-reset.ts";

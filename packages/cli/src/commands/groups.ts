@@ -33,7 +33,7 @@ function defineLetters(command: Command): void {
     .action(
       action(async ({ output, session }, name: string, group: string, { limit }: { readonly limit: number }) => {
         const stream = await openStream(session, name);
-        const found = await output.list(letterColumns, await stream.group(group).deadLetters({ limit }));
+        const found = await output.list(letterColumns, stream.group(group).deadLetters({ limit }));
         if (found === 0) output.hint(`Group ${group} has no dead letters.`);
       }),
     );

@@ -32,8 +32,8 @@ test("an option that is not known is refused wherever options are taken, with th
     refusal("a job of addMany", "id, maxAttempts, delay, runAt, priority, group, deduplicate, keepResult"),
   );
   await expect(queue.addMany([{ data: 1 }], misspelt)).rejects.toThrow(refusal("addMany", "tx"));
-  expect(() => queue.deadLetters(misspelt)).toThrow(refusal("deadLetters", "ids, error, group, before, after, limit"));
-  const actNames = "ids, error, group, before, after, all, limit, onProgress, signal";
+  expect(() => queue.deadLetters(misspelt)).toThrow(refusal("deadLetters", "ids, error, cause, group, before, after, limit"));
+  const actNames = "ids, error, cause, group, before, after, all, limit, dryRun, onProgress, signal";
   await expect(queue.redrive(misspelt)).rejects.toThrow(refusal("redrive", actNames));
   await expect(queue.discard(misspelt)).rejects.toThrow(refusal("discard", actNames));
   expect(() => keyline.queue("b", { deadLetters: misspelt })).toThrow(refusal("deadLetters", "maxLength, maxAge"));

@@ -1,6 +1,7 @@
 import type { StreamGap } from "keyline";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { startValkey } from "@keyline/embedded";
+import { collected } from "../support/collected.ts";
 import { eventually, openStage, type Stage } from "../support/stage.ts";
 
 let stage: Stage;
@@ -150,7 +151,7 @@ describe("retention of a record", () => {
       await eventually("it reads what is left", () => ran.length === 1);
       await consumer.stop();
     }
-    const letters = await short.group("oldest").deadLetters();
+    const letters = await collected(short.group("oldest").deadLetters());
     expect(letters).toMatchObject([{ id: `${weeks[2]}-0`, reason: "Error: never", data: undefined }]);
   });
 

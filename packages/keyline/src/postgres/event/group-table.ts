@@ -19,7 +19,7 @@ export interface DeadEvent {
   readonly at: number;
 }
 
-interface DeadRow extends Omit<DeadEvent, "key" | "data" | "trace"> {
+export interface DeadRow extends Omit<DeadEvent, "key" | "data" | "trace"> {
   readonly key: string | null;
   readonly data: string | null;
   readonly trace?: string | null;
@@ -70,14 +70,11 @@ const moveFloor: Statement = {
 };
 const forget: Statement = { name: "keyline-forget-settled", text: "SELECT keyline.forget_settled($1, $2) AS forgotten" };
 
-const letters = `SELECT ${eventId.replaceAll("position", "settled.position")} AS id, event.key, event.data, dead_reason AS reason, attempts,
+/** Of a group: what is behind it says which. */
+export const letters = `SELECT ${eventId.replaceAll("position", "settled.position")} AS id, event.key, event.data, dead_reason AS reason, attempts,
   floor(extract(epoch FROM settled_at) * 1000)::float8 AS at
   FROM keyline.settled_event AS settled LEFT JOIN keyline.event AS event ON event.stream = settled.stream AND event.position = settled.position
   WHERE settled.stream = $1 AND group_name = $2 AND dead_reason IS NOT NULL`;
-const listDead: Statement = {
-  name: "keyline-list-dead-events",
-  text: `${letters} AND NOT redriven ORDER BY settled.position DESC LIMIT $3`,
-};
 const listRedriven: Statement = {
   name: "keyline-list-redriven",
   text: `${letters.replace("event.data,", "event.data, event.trace,")} AND redriven AND settled.position > $4 ORDER BY settled.position LIMIT $3`,
@@ -87,16 +84,16 @@ const countDead: Statement = {
   text: `SELECT count(*)::integer AS dead FROM keyline.settled_event
     WHERE stream = $1 AND group_name = $2 AND dead_reason IS NOT NULL AND NOT redriven`,
 };
-// What retention dropped has nothing that could be handed out.
+// What retention dropped has nothing that could be handed out. An array, as a plan may run a subquery that it joins more than once, and each time others are found.
 const redrive: Statement = {
   name: "keyline-redrive-events",
-  text: `UPDATE keyline.settled_event AS settled SET redriven = true FROM (
+  text: `UPDATE keyline.settled_event AS settled SET redriven = true
+    WHERE stream = $1 AND group_name = $2 AND position = ANY (ARRAY(
       SELECT position FROM keyline.settled_event AS dead
       WHERE stream = $1 AND group_name = $2 AND dead_reason IS NOT NULL AND NOT redriven
         AND EXISTS (SELECT FROM keyline.event WHERE stream = $1 AND event.position = dead.position)
       ORDER BY position LIMIT $3 FOR UPDATE SKIP LOCKED
-    ) AS oldest
-    WHERE stream = $1 AND group_name = $2 AND settled.position = oldest.position RETURNING settled.position`,
+    )) RETURNING settled.position`,
 };
 const remove = [
   { name: "keyline-remove-group", text: "DELETE FROM keyline.consumer_group WHERE stream = $1 AND name = $2" },
@@ -194,11 +191,6 @@ export class GroupTable implements Claims {
     return (await this.database.query<{ forgotten: number }>(forget, this.#names))[0]?.forgotten ?? 0;
   }
 
-  /** The newest dead letters. */
-  async listDead(limit: number): Promise<DeadEvent[]> {
-    return (await this.database.query<DeadRow>(listDead, [...this.#names, limit])).map(toDeadEvent);
-  }
-
   async countDead(): Promise<number> {
     return (await this.database.query<{ dead: number }>(countDead, this.#names))[0]?.dead ?? 0;
   }
@@ -237,6 +229,6 @@ export function isUnknownGroup(error: unknown): boolean {
   return error instanceof Error && "code" in error && error.code === "P0002";
 }
 
-function toDeadEvent({ trace: _, ...row }: DeadRow): DeadEvent {
+export function toDeadEvent({ trace: _, ...row }: DeadRow): DeadEvent {
   return { ...row, key: row.key ?? undefined, data: row.data ?? undefined };
 }

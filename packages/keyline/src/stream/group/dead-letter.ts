@@ -12,6 +12,8 @@ export interface GroupDeadLetter {
   readonly attempts: number;
   /** When it died, in milliseconds since 1970. */
   readonly at: number;
+  /** Where to go on behind it: `deadLetters({ cursor })`. */
+  readonly cursor: string;
 }
 
 /** A dead letter as a plain stream keeps it on Valkey. */
@@ -23,11 +25,11 @@ export function letterOf(
 }
 
 /** Reads it; undefined for a text that is none, which somebody else put there. */
-export function readLetter(text: string): GroupDeadLetter | undefined {
+export function readLetter(text: string, cursor: string): GroupDeadLetter | undefined {
   try {
     const { id, key, data, reason = "", attempts = 0, at = 0 } = JSON.parse(text) as Partial<GroupDeadLetter>;
     if (typeof id !== "string") return undefined;
-    return { id, key, data: dataOf(data), reason, attempts, at };
+    return { id, key, data: dataOf(data), reason, attempts, at, cursor };
   } catch {
     return undefined;
   }

@@ -20,6 +20,7 @@ import { randomTag } from "../../runtime/ids.ts";
 import type { Logger } from "../../runtime/logger.ts";
 import { delay } from "../../runtime/waiting.ts";
 import type { ValkeyConnection } from "../../valkey/client/connection.ts";
+import { GroupLetterLog } from "../../valkey/stream/group-letter-log.ts";
 import { GroupLog } from "../../valkey/stream/group-log.ts";
 import { GroupResetLog } from "../../valkey/stream/group-reset-log.ts";
 import type { StreamKeys } from "../../valkey/stream/keys.ts";
@@ -64,6 +65,7 @@ export async function resetGroup(name: string, parts: ResetParts, start: string)
   }
   const until = Date.now() + stopsMs;
   if (hasKeys) await log.clear();
+  if (!events && start !== "$") await removeLetters(new GroupLetterLog(connection, keys.group(name)), start);
   if (stopsMs > 0) await delay(until - Date.now());
   await refuseWhereLost(log.insist(tag, floor), name);
   if (table && floor !== undefined) {
@@ -77,6 +79,11 @@ export async function resetGroup(name: string, parts: ResetParts, start: string)
   await refuseWhereLost(log.end(tag), name);
   await attach(name, parts, start);
   return true;
+}
+
+async function removeLetters(letters: GroupLetterLog, start: string): Promise<void> {
+  await letters.adopt();
+  await letters.removeBehind(start);
 }
 
 /** A group that has no consumer is to stand at its place all the same. Whoever comes first does it. */

@@ -1,15 +1,30 @@
+import { GroupLetterRows } from "../../postgres/event/group-letter-rows.ts";
 import type { GroupTable } from "../../postgres/event/group-table.ts";
 import type { Door } from "../../runtime/door.ts";
 import { KeylineError } from "../../runtime/errors.ts";
 import type { Logger } from "../../runtime/logger.ts";
-import { checkInteger, checkOptionNames } from "../../runtime/options.ts";
+import { Iteration } from "../../runtime/iteration.ts";
+import { PagedSource } from "../../runtime/paged-source.ts";
 import type { ValkeyConnection } from "../../valkey/client/connection.ts";
 import type { GroupAdmin } from "../../valkey/stream/group-admin.ts";
+import { GroupLetterLog } from "../../valkey/stream/group-letter-log.ts";
 import { GroupLog } from "../../valkey/stream/group-log.ts";
 import { groupRoster } from "../../valkey/stream/group-roster.ts";
 import type { StreamKeys } from "../../valkey/stream/keys.ts";
 import { compareIds, timeOf } from "../entry-id.ts";
-import { dataOf, readLetter, type GroupDeadLetter } from "./dead-letter.ts";
+import type { GroupDeadLetter } from "./dead-letter.ts";
+import {
+  checkGroupDiscard,
+  checkGroupLetters,
+  checkGroupRedrive,
+  GroupLettersInRows,
+  GroupLettersOnValkey,
+  readLetters,
+  type GroupDiscardOptions,
+  type GroupLettersOptions,
+  type GroupLetterShelf,
+  type GroupRedriveOptions,
+} from "./group-letters.ts";
 import { readConsumers, type ConsumerInfo } from "./consumer-info.ts";
 import type { GroupLags } from "./group-lags.ts";
 import { GroupRecord, type RecordedEvents } from "./group-record.ts";
@@ -51,9 +66,6 @@ export interface GroupParts {
   readonly door: Door;
 }
 
-const listOptionNames = new Set(["limit"]);
-const redrivePage = 500;
-
 /** One consumer group, as those look at it who do not consume. Every method throws UNKNOWN_GROUP where there is no such group. */
 export class Group {
   readonly name: string;
@@ -84,45 +96,48 @@ export class Group {
     });
   }
 
-  /** The newest dead letters, up to `limit` (default 100). */
-  deadLetters(options: { readonly limit?: number } = {}): Promise<GroupDeadLetter[]> {
-    return this.#parts.door.accept(() => this.#deadLetters(options));
+  /**
+   * The dead letters, newest first, page by page as they are iterated; on a transactional stream those of the latest entries first. Throws INVALID_OPTION and INVALID_CURSOR at once.
+   *
+   * @example
+   * for await (const { id, reason, at } of orders.group("totals").deadLetters({ limit: 20 })) console.log(id, reason, at);
+   */
+  deadLetters(options: GroupLettersOptions = {}): AsyncIterableIterator<GroupDeadLetter, undefined, void> {
+    const { door } = this.#parts;
+    const query = checkGroupLetters(options);
+    door.check();
+    const read = readLetters(this.#letters, query);
+    let isThere = false;
+    const next = async (): Promise<readonly GroupDeadLetter[] | undefined> => {
+      if (!isThere) await this.#status();
+      isThere = true;
+      return read();
+    };
+    return new Iteration(new PagedSource(() => door.accept(next)));
   }
 
-  async #deadLetters(options: { readonly limit?: number }): Promise<GroupDeadLetter[]> {
-    checkOptionNames("deadLetters", options, listOptionNames);
-    const { limit = 100 } = options;
-    checkInteger("limit", limit, { min: 1, max: 10_000 });
-    await this.#status();
-    const { table } = this.#parts;
-    if (table) return (await table.listDead(limit)).map((letter) => ({ ...letter, data: dataOf(letter.data) }));
-    return (await this.#parts.admin.deadLetters(this.name, limit)).flatMap((text) => readLetter(text) ?? []);
+  /** Hands out dead letters again, those with the `ids` or the oldest up to `limit` (default: all), with all their attempts before them. Returns how many. */
+  redrive(options: GroupRedriveOptions = {}): Promise<number> {
+    return this.#parts.door.accept(async () => {
+      const meant = checkGroupRedrive(options);
+      await this.#status();
+      return this.#letters.redrive(meant);
+    });
   }
 
-  /** Hands out dead letters again, oldest first, up to `limit` (default: all), with all their attempts before them. Returns how many. */
-  redrive(options: { readonly limit?: number } = {}): Promise<number> {
-    return this.#parts.door.accept(() => this.#redrive(options));
-  }
-
-  async #redrive(options: { readonly limit?: number }): Promise<number> {
-    checkOptionNames("redrive", options, listOptionNames);
-    const { limit = Number.MAX_SAFE_INTEGER } = options;
-    checkInteger("limit", limit, { min: 1 });
-    await this.#status();
-    const { admin, hasKeys, table } = this.#parts;
-    if (table) return this.#redriveEvents(table, limit);
-    let count = 0;
-    // Each that was there is looked at once.
-    for (let left = Math.min(limit, await admin.deadLetterCount(this.name)); left > 0; left -= redrivePage) {
-      count += await admin.redrive(this.name, Math.min(redrivePage, left), hasKeys);
-    }
-    return count;
+  /** Removes dead letters for good: those with the `ids`, or `all`. Their entries stay finished. Returns how many. */
+  discard(options: GroupDiscardOptions): Promise<number> {
+    return this.#parts.door.accept(async () => {
+      const meant = checkGroupDiscard(options);
+      await this.#status();
+      return this.#letters.discard(meant);
+    });
   }
 
   /**
    * Sets the group to another place: `"start"`, `"end"`, the id of an entry or a Date, from which on its entries are handed out (again). What the group had been handed out and has not finished is dropped, and what
    * runs at that moment is aborted with LEASE_LOST and counts for nothing; consumers need not be stopped, and go on there by themselves. So this takes until their leases are over, 10 seconds by default. Dead
-   * letters stay, but on a transactional stream those from that place on go, as their entries are handed out again.
+   * letters stay, but those from that place on, as their entries are handed out again.
    *
    * Rejects with INVALID_ID before anything is done; with CONFLICT when somebody else resets the same group meanwhile; and with VALKEY_UNAVAILABLE or POSTGRES_UNAVAILABLE: look where the group is, and call it again.
    *
@@ -150,15 +165,16 @@ export class Group {
     if (!isThere && !isRecorded) this.#refuse();
   }
 
-  async #redriveEvents(table: GroupTable, limit: number): Promise<number> {
-    const { keys, connection, hasKeys, events, logger } = this.#parts;
-    const log = new GroupLog(connection, keys.group(this.name), { name: this.name, hasKeys });
-    let count = 0;
-    for (let marked = redrivePage; marked === redrivePage && count < limit; count += marked) {
-      marked = await table.redrive(Math.min(redrivePage, limit - count));
-    }
-    if (events) await new GroupRecord(log, { table, events, logger }).handOutRedriven();
-    return count;
+  get #letters(): GroupLetterShelf {
+    const { connection, keys, hasKeys, table, events, logger, stream } = this.#parts;
+    const own = keys.group(this.name);
+    if (!table) return new GroupLettersOnValkey(new GroupLetterLog(connection, own), hasKeys ? own.linePrefix : "");
+    const rows = new GroupLetterRows(table.database, { stream, group: this.name });
+    const log = new GroupLog(connection, own, { name: this.name, hasKeys });
+    return new GroupLettersInRows(rows, {
+      redriveOldest: (limit) => table.redrive(limit),
+      handOut: async () => events && new GroupRecord(log, { table, events, logger }).handOutRedriven(),
+    });
   }
 
   async #ready(): Promise<void> {

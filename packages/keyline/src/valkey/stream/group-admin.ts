@@ -2,11 +2,9 @@ import type { ValkeyConnection } from "../client/connection.ts";
 import { groupScript } from "./group-script.ts";
 import type { GroupMode } from "./group-log.ts";
 import type { GroupKeys, StreamKeys } from "./keys.ts";
-import { wakeKeyOf } from "./group-wake.ts";
 
 const status = groupScript(8, "group-status");
 const count = groupScript(1, "group-count");
-const redrive = groupScript(4, "group-redrive");
 const remove = groupScript(8, "group-remove");
 
 /** What a group is like, as far as Valkey knows. */
@@ -113,22 +111,6 @@ export class GroupAdmin {
   async countPage(log: string, { after, to, limit }: CountRange): Promise<CountedPage & { readonly bytes: number }> {
     const [entries, last, bytes] = (await count.run(this.connection, [log, after, to, limit])) as [number, string, number];
     return { entries, last, bytes };
-  }
-
-  /** The newest dead letters. */
-  deadLetters(name: string, limit: number): Promise<string[]> {
-    return this.connection.client.lrange(this.keys.group(name).dead, 0, limit - 1);
-  }
-
-  deadLetterCount(name: string): Promise<number> {
-    return this.connection.client.llen(this.keys.group(name).dead);
-  }
-
-  /** Hands out again what can be of the oldest dead letters, up to `limit` of them. Returns how many were. */
-  async redrive(name: string, limit: number, hasKeys: boolean): Promise<number> {
-    const { again, entries, dead, linePrefix } = this.keys.group(name);
-    const values = [again, entries, dead, wakeKeyOf(this.keys), hasKeys ? linePrefix : "", limit];
-    return (await redrive.run(this.connection, values)) as number;
   }
 
   /** False when there is no such group. */

@@ -39,7 +39,7 @@ type TurnReply = [EndOfEntry[], stoppedBy: string, nextDueMs: number, Taken[], w
 type Taken = [id: string, text: string] | [id: string, key: string | null, data: string | null, trace?: string];
 
 const turn = groupScript(5, "group-turn");
-const fail = groupScript(5, "group-fail");
+const fail = groupScript(5, "group-letter", "group-fail");
 const own = groupScript(4, "group-own");
 const adopt = groupScript(2, "group-adopt");
 const attach = groupScript(5, "group-attach");

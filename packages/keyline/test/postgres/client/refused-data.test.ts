@@ -1,5 +1,6 @@
 import pg from "pg";
 import { afterAll, beforeAll, expect, inject, test } from "vitest";
+import { collected } from "../../support/collected.ts";
 import { eventually, openStage, type Stage } from "../../support/stage.ts";
 import { lettersOf } from "../../support/letters.ts";
 
@@ -107,6 +108,6 @@ test("an error whose text the database cannot store does not keep its job from i
   consumer.on("dead", () => buried++);
   await stream.append(1);
   await eventually("it is a dead letter", () => buried === 1);
-  expect((await stream.group("group").deadLetters())[0]?.reason).toBe("Error: no ? there");
+  expect((await collected(stream.group("group").deadLetters()))[0]?.reason).toBe("Error: no ? there");
   await keyline.close();
 });

@@ -1,6 +1,7 @@
 import { startValkey } from "@keyline/embedded";
 import { Valkey } from "iovalkey";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
+import { collected } from "../../support/collected.ts";
 import { openGroups, type GroupSite } from "../../support/group-stage.ts";
 import { startProcess, type Line, type TestProcess } from "../../support/processes.ts";
 import { eventually, gate, openStage, type Stage } from "../../support/stage.ts";
@@ -92,7 +93,7 @@ describe("a consumer", () => {
     await eventually("all were handed out", async () => (await groups.group("g").status()).lag === 0, 60_000);
     isOver = true;
     await keepOneAlive;
-    expect(await groups.group("g").deadLetters()).toMatchObject([
+    expect(await collected(groups.group("g").deadLetters())).toMatchObject([
       { data: { n: 2 }, attempts: 3, reason: expect.stringContaining("WORKER_DIED") as string },
     ]);
     expect(restarts).toBeGreaterThanOrEqual(3);

@@ -2,6 +2,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { z } from "zod";
 import { Discard, Snooze } from "keyline";
 import type { Consumer } from "../../../src/stream/group/consumer.ts";
+import { collected } from "../../support/collected.ts";
 import { openGroups, type GroupSite } from "../../support/group-stage.ts";
 import { eventually, gate, openStage, type Stage } from "../../support/stage.ts";
 
@@ -117,9 +118,10 @@ test("an attempt that fails is made again after the backoff, and is a dead lette
   expect(retried).toHaveLength(2);
   const group = groups.group("g");
   expect(await group.status()).toMatchObject({ dead: 1, pending: 0, retrying: 0 });
-  const [letter] = await group.deadLetters();
+  const [letter] = await collected(group.deadLetters());
   expect(letter).toEqual({
     id,
+    cursor: expect.any(String) as string,
     key: undefined,
     data: { n: 1 },
     reason: "RangeError: not yet",
@@ -150,7 +152,7 @@ test("Snooze puts off without counting, Discard gives up at once", async () => {
   const completed = collect(consumer, "completed");
   await eventually("it ended", () => completed.length === 1);
   expect(attempts).toEqual([1, 1, 1, 1]);
-  expect(await groups.group("g").deadLetters()).toMatchObject([{ data: { n: 1 }, reason: "Discard: never", attempts: 1 }]);
+  expect(await collected(groups.group("g").deadLetters())).toMatchObject([{ data: { n: 1 }, reason: "Discard: never", attempts: 1 }]);
 });
 
 test("what is no entry, no JSON or does not fit the schema is a dead letter, and those behind it go on", async () => {
@@ -164,7 +166,7 @@ test("what is no entry, no JSON or does not fit the schema is a dead letter, and
   const completed = collect(consumer, "completed");
   await eventually("the last one is completed", () => completed.length === 2);
   await eventually("the others are dead", async () => (await groups.group("g").status()).dead === 3);
-  const reasons = (await groups.group("g").deadLetters()).map(({ reason }) => reason.split(":")[0]);
+  const reasons = (await collected(groups.group("g").deadLetters())).map(({ reason }) => reason.split(":")[0]);
   expect(reasons.toSorted((a = "", b = "") => a.localeCompare(b))).toEqual(["INVALID_ELEMENT", "INVALID_ELEMENT", "VALIDATION_FAILED"]);
 });
 

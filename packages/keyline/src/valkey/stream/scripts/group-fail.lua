@@ -16,9 +16,12 @@ if not text and ARGV[6] == 'retry' and redis.call('XPENDING', place.log, place.g
 end
 -- Written first: a letter that is refused leaves the entry where it is.
 local has_letter = ARGV[6] == 'bury' and ARGV[8] ~= ''
-if has_letter then redis.call('LPUSH', KEYS[5], ARGV[8]) end
+local letter_before = has_letter and redis.call('HGET', KEYS[5] .. ':letters', id)
+if has_letter then write_letter(KEYS[5], id, ARGV[8]) end
 local end_of_it = remove_ended(place, id, consumer)
-if has_letter and end_of_it ~= 'ended' then redis.call('LPOP', KEYS[5]) end
+if has_letter and end_of_it ~= 'ended' then
+  if letter_before then redis.call('HSET', KEYS[5] .. ':letters', id, letter_before) else remove_letter(KEYS[5], id) end
+end
 if end_of_it ~= 'taken' then
   if ARGV[6] == 'retry' and end_of_it == 'ended' and text then
     local _, _, rest = again_parts(text)

@@ -24,6 +24,6 @@ if oldest then first = oldest[1] end
 local state = redis.call('HMGET', KEYS[7], 'lost', 'mode', 'filled', 'cursor')
 return {
   group.pending or 0, first_pending, group['last-delivered-id'] or '0-0', group.lag or -1, redis.call('XLEN', KEYS[2]), first,
-  redis.call('ZCARD', KEYS[4]), first_again, redis.call('LLEN', KEYS[6]), tonumber(state[1] or '0'),
+  redis.call('ZCARD', KEYS[4]), first_again, redis.call('LLEN', KEYS[6]) + redis.call('ZCARD', KEYS[6] .. ':order'), tonumber(state[1] or '0'),
   redis.call('ZCOUNT', KEYS[3], '(' .. string.format('%.0f', now_ms()), '+inf'), seen or '', state[2] or '', state[3] or state[4] or '', newest_id(KEYS[2])
 }
