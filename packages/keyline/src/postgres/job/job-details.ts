@@ -29,7 +29,8 @@ export interface DetailFilter {
   readonly ids: readonly string[] | undefined;
 }
 
-const details = `id, state, data, attempts, floor(extract(epoch FROM added_at) * 1000)::float8 AS at,
+/** What is read of a row. */
+export const details = `id, state, data, attempts, floor(extract(epoch FROM added_at) * 1000)::float8 AS at,
   CASE WHEN due_at > now() THEN ceil(extract(epoch FROM due_at) * 1000)::float8 END AS due, group_name, priority, last_error, history, seq::text AS place, parked IS NOT NULL AS is_parked`;
 
 const named: Statement = {

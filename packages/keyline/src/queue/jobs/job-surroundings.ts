@@ -31,6 +31,8 @@ export interface ChildCounts {
 export interface JobSurroundings {
   /** The worker that has it. */
   readonly worker?: string | undefined;
+  /** Since when that one runs it, in milliseconds since 1970 by its clock. Workers tell it of the 20 jobs that run for longest, from about a second after somebody has asked. */
+  readonly startedAt?: number | undefined;
   /** Why it is dead: the stack of its last error. */
   readonly stack?: string | undefined;
   /** What a job of a transactional queue remembers, in order. */

@@ -1,7 +1,9 @@
 import type { Door } from "../../runtime/door.ts";
+import { KeylineError } from "../../runtime/errors.ts";
 import { Iteration } from "../../runtime/iteration.ts";
 import { PagedSource } from "../../runtime/paged-source.ts";
 import type { QueueStore } from "../../valkey/queue/queue-store.ts";
+import { readWorkers } from "../worker/worker-info.ts";
 import { checkJobsOptions, type JobsOptions } from "./jobs-options.ts";
 import type { FamilyQuery, JobFamily } from "../families/family-view.ts";
 import type { PlainJobs } from "./plain-jobs.ts";
@@ -23,7 +25,9 @@ export class Jobs<Data> {
     await this.#ready();
     const { jobs, store } = this.#parts;
     const [job, progress] = await Promise.all([jobs.job<Data>(id), store.events.progressOf(id)]);
-    return job && progress !== undefined ? { ...job, progress } : job;
+    if (!job) return undefined;
+    const startedAt = job.worker === undefined ? undefined : await startOf(store, { id, worker: job.worker });
+    return { ...job, ...(progress === undefined ? {} : { progress }), ...(startedAt === undefined ? {} : { startedAt }) };
   }
 
   /** See `Queue.family`. */
@@ -37,6 +41,12 @@ export class Jobs<Data> {
     const query = checkJobsOptions(options);
     const { door, jobs } = this.#parts;
     door.check();
+    if (query.contains !== undefined && !jobs.canSearch) {
+      throw new KeylineError(
+        "NOT_TRANSACTIONAL",
+        "Jobs of a plain queue are not searched by their data: make it with { transactional: true }",
+      );
+    }
     const pages = jobs.pages<Data>(query);
     let left = query.limit;
     const read = async (): Promise<readonly QueuedJob<Data>[] | undefined> => {
@@ -54,4 +64,9 @@ export class Jobs<Data> {
   #ready(): Promise<void> {
     return this.#parts.store.connection.ensureReady(readyWithinMs);
   }
+}
+
+async function startOf(store: QueueStore, { id, worker }: { readonly id: string; readonly worker: string }): Promise<number | undefined> {
+  const info = (await readWorkers(store, { jobs: true })).find((one) => one.id === worker);
+  return info?.jobs.find((job) => job.id === id)?.startedAt;
 }

@@ -1,5 +1,6 @@
 import type { Database } from "../../postgres/client/database.ts";
 import { JobDetails, type DetailFilter, type JobDetail } from "../../postgres/job/job-details.ts";
+import { JobSearch } from "../../postgres/job/job-search.ts";
 import { SurroundingRows, type StepView, type SurroundingRow } from "../../postgres/job/surrounding-rows.ts";
 import type { OutcomeTable } from "../../postgres/job/outcome-table.ts";
 import type { QueueStore } from "../../valkey/queue/queue-store.ts";
@@ -8,6 +9,7 @@ import { rowFamily } from "../families/row-family-view.ts";
 import type { JobStep, JobSurroundings } from "./job-surroundings.ts";
 import { walk } from "./job-walk.ts";
 import { writeCursor, type JobsQuery } from "./jobs-options.ts";
+import { searchRows } from "./row-search.ts";
 import { endedJob, jobOfRow, type JobState, type QueuedJob } from "./queued-job.ts";
 
 const page = 50;
@@ -20,6 +22,7 @@ interface RowJobsParts {
   readonly details: JobDetails;
   readonly outcomes: OutcomeTable;
   readonly surroundings: SurroundingRows;
+  readonly search: JobSearch;
 }
 
 /** The jobs of a transactional queue: rows. Which of them run and which stand in lines only Valkey knows. */
@@ -27,12 +30,19 @@ export class RowJobs {
   readonly #store: QueueStore;
   readonly #details: JobDetails;
   readonly #parts: RowJobsParts;
+  readonly canSearch = true;
 
   static of(
     store: QueueStore,
     { database, queue, outcomes }: { readonly database: Database; readonly queue: string; readonly outcomes: OutcomeTable },
   ): RowJobs {
-    return new RowJobs(store, { queue, details: new JobDetails(database, queue), outcomes, surroundings: new SurroundingRows(database) });
+    return new RowJobs(store, {
+      queue,
+      details: new JobDetails(database, queue),
+      outcomes,
+      surroundings: new SurroundingRows(database),
+      search: new JobSearch(database, queue),
+    });
   }
 
   constructor(store: QueueStore, parts: RowJobsParts) {
@@ -68,6 +78,7 @@ export class RowJobs {
   }
 
   async *pages<Data>(query: JobsQuery): AsyncGenerator<readonly QueuedJob<Data>[]> {
+    if (query.contains !== undefined) return yield* searchRows<Data>(this.#parts.search, query, query.contains);
     const filter = filterOf(query);
     for (let after = query.cursor[0] ?? "0"; ;) {
       const held = query.state === "dead" ? new Map<string, string>() : await this.#held();

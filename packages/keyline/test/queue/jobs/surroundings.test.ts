@@ -17,12 +17,15 @@ describe.each([false, true])("a job asked for by its id (transactional: %s)", (t
   test("tells the worker that has it, while one has it", async () => {
     const queue = openEither<number>(stage.keyline(), nextName(), { transactional });
     const hold = gate();
+    const before = Date.now();
     const { id } = await queue.add(1);
     expect((await queue.job(id))?.worker).toBeUndefined();
     const worker = queue.work(() => hold.opened);
     await eventually("it runs", async () => (await queue.job(id))?.state === "running");
     const [name] = await stage.valkey.zrange(`${stage.prefix}:{${queue.name}}:workers`, 0, -1);
     expect(await queue.job(id)).toMatchObject({ worker: name });
+    await eventually("the worker tells since when", async () => (await queue.job(id))?.startedAt !== undefined);
+    expect((await queue.job(id))?.startedAt).toBeGreaterThanOrEqual(before);
     hold.open();
     await worker.stop();
   });

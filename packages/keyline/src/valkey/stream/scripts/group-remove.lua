@@ -23,5 +23,5 @@ for i = 1, 2 do
 end
 if redis.pcall('XGROUP', 'DESTROY', KEYS[1], ARGV[1]) == 1 then existed = 1 end
 redis.call('DEL', KEYS[2], KEYS[3], KEYS[4], KEYS[4] .. ':order', KEYS[5], KEYS[6], KEYS[7])
-redis.call('UNLINK', KEYS[6] .. ':order', KEYS[6] .. ':letters')
+redis.call('UNLINK', KEYS[6] .. ':order', KEYS[6] .. ':letters', KEYS[7] .. ':left', KEYS[7] .. ':left-texts', KEYS[7] .. ':left-log')
 return existed
