@@ -1,0 +1,119 @@
+import { readFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import type { Browser, Page } from "playwright-core";
+import { afterAll, afterEach, beforeAll, expect, test, vi } from "vitest";
+import { openBrowser } from "../../../../apps/site/test/support/browser.ts";
+import { startDemo } from "./support/demo.ts";
+import { openConsole, openPage, poll, type OpenConsole } from "./support/open-console.ts";
+import type { RunningDemo } from "./support/running-demo.ts";
+
+vi.setConfig({ testTimeout: 120_000, hookTimeout: 90_000 });
+
+const views = [
+  "/",
+  "/queues/mails",
+  "/queues/thumbnails/jobs?state=waiting",
+  "/queues/orders/jobs/order-1001",
+  "/queues/reports/jobs/report-2026-10",
+  "/queues/mails/letters",
+  "/queues/invoices/groups",
+  "/queues/reports/schedules",
+  "/queues/invoices/limits",
+  "/channels/news",
+  "/streams/readings",
+  "/streams/readings/groups/alerts",
+  "/tasks",
+  "/health",
+  "/audit",
+];
+const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
+
+let browser: Browser;
+let operations: OpenConsole;
+let demo: RunningDemo;
+let page: Page;
+let errors: string[];
+beforeAll(async () => {
+  [browser, operations] = await Promise.all([openBrowser(), openConsole()]);
+  demo = await startDemo(operations.keyline);
+  ({ page, errors } = await openPage(browser, operations.url));
+});
+afterAll(async () => {
+  await browser.close();
+  await demo.close();
+  await operations.close();
+});
+afterEach(() => expect([errors.splice(0), operations.errors]).toEqual([[], []]));
+
+/** The last part of a view's path that names something is in its title. */
+function titleOf(view: string): RegExp {
+  const [path = ""] = view.split("?");
+  const named = /^\/queues\/([^/]+)\/(?!jobs\/)/.exec(path)?.[1] ?? path.split("/").at(-1);
+  return new RegExp(`^${named === "" ? "overview" : named}`, "i");
+}
+
+async function open(view: string): Promise<void> {
+  await operations.knows(view);
+  // Within the page: to load it anew for each view takes most of the time.
+  await page.evaluate((path) => history.pushState(null, "", path), operations.url + view);
+  await poll(() => page.title()).toMatch(titleOf(view));
+  await poll(() => page.locator("[aria-label=Loading]").count()).toBe(0);
+}
+
+test("what is unhealthy comes first, with its cause and what to do, and leads there", async () => {
+  await open("/");
+  const attention = page.getByRole("region", { name: "What needs attention" });
+  const paused = attention.getByRole("listitem").filter({ hasText: "exports" });
+  await paused.getByText("It is paused").waitFor();
+  const queues = page.getByRole("table", { name: "Queues" }).locator("tbody tr");
+  expect(await queues.count()).toBe(7);
+  await queues.filter({ hasText: "mails" }).getByRole("link", { name: /^\d+$/ }).first().click();
+  await page.getByRole("heading", { name: "mails", level: 1 }).waitFor();
+});
+
+test("anything is gone to by its name, and a job by its id, with the keyboard alone", async () => {
+  await open("/");
+  await page.keyboard.press("/");
+  await page.keyboard.type("invo");
+  await page.getByRole("option", { name: "invoices queue" }).waitFor();
+  await page.keyboard.press("Enter");
+  await page.getByRole("heading", { name: "invoices", level: 1 }).waitFor();
+  await page.keyboard.press("g");
+  await page.keyboard.press("h");
+  await page.getByRole("heading", { name: "Health", level: 1 }).waitFor();
+  await page.keyboard.press("?");
+  await page.getByRole("dialog", { name: "Keys" }).getByText("Next and previous row").waitFor();
+  await page.keyboard.press("Escape");
+  await page.getByRole("dialog").waitFor({ state: "detached" });
+});
+
+test.each([
+  ["light", 1_280],
+  ["dark", 390],
+] as const)("in the %s colours, %i wide, no view breaks a rule of accessibility, or is wider than the screen", async (scheme, width) => {
+  await page.emulateMedia({ colorScheme: scheme, reducedMotion: "reduce" });
+  await page.setViewportSize({ width, height: 900 });
+  await page.evaluate(axe);
+  const broken: string[] = [];
+  for (const view of views) {
+    await open(view);
+    const violations = await page.evaluate(async () => {
+      const run = (
+        Reflect.get(window, "axe") as {
+          run(where: Document, options: object): Promise<{ violations: { id: string; nodes: { html: string }[] }[] }>;
+        }
+      ).run;
+      return (await run(document, { resultTypes: ["violations"] })).violations.map(
+        ({ id, nodes }) => `${id}: ${nodes[0]?.html.slice(0, 160)}`,
+      );
+    });
+    broken.push(...violations.map((violation) => `${view} ${violation}`));
+    const widths = width === 390 ? [320, 390] : [768, 1_280];
+    for (const each of widths) {
+      await page.setViewportSize({ width: each, height: 900 });
+      const beyond = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
+      if (beyond > 0) broken.push(`${view} is ${beyond} px too wide at ${each}`);
+    }
+  }
+  expect(broken).toEqual([]);
+});
