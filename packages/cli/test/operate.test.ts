@@ -141,9 +141,11 @@ test("bench measures, and leaves nothing behind in either store, also when it is
   const left = async (): Promise<unknown> => {
     const keys = await valkey.keys(`${prefix}:bench*`);
     const { rows: tables } = await pool.query<{ name: string }>(
-      "SELECT table_name AS name FROM information_schema.columns WHERE table_schema = 'keyline' AND column_name = 'queue'",
+      "SELECT table_name AS name FROM information_schema.tables WHERE table_schema = 'keyline' AND table_type = 'BASE TABLE'",
     );
-    const counts = tables.map(async ({ name }) => pool.query(`SELECT queue FROM keyline."${name}" WHERE queue LIKE 'bench%'`));
+    const counts = tables.map(async ({ name }) =>
+      pool.query(`SELECT one::text FROM keyline."${name}" AS one WHERE one::text LIKE '%bench-%'`),
+    );
     return { keys, rows: (await Promise.all(counts)).flatMap(({ rows }) => rows as unknown[]) };
   };
   const stopped = start(["bench", "--seconds", "0.1", "--json"], { env });

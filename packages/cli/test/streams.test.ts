@@ -66,7 +66,7 @@ test("what has keys is appended to with a key", async () => {
   expect(await app.stream<{ of: string }>("keyed").history("a")).toHaveLength(2);
 });
 
-test("groups are listed, their dead letters handed out again", async () => {
+test("groups are listed, their dead letters handed out again, and they are reset", async () => {
   const { app, run } = shop;
   const stream = app.stream<number>("events");
   await stream.appendMany([1, 2, 3]);
@@ -82,6 +82,7 @@ test("groups are listed, their dead letters handed out again", async () => {
     { maxAttempts: 1, from: "-" },
   );
   await new Promise<void>((resolve) => consumer.on("dead", () => resolve()));
+  const group = stream.group("mailer");
   const [list, letters, unknown] = await Promise.all([
     run("groups", "events", "--json=name,dead,consumers"),
     run("groups", "letters", "events", "mailer", "--json=data,reason,attempts"),
@@ -90,6 +91,10 @@ test("groups are listed, their dead letters handed out again", async () => {
   expect(objects(list)).toEqual([{ name: "mailer", dead: 1, consumers: 1 }]);
   expect(objects(letters)).toEqual([{ data: 2, reason: expect.stringContaining("no mail today") as string, attempts: 1 }]);
   expect(unknown).toMatchObject({ code: 2, stderr: expect.stringContaining("nobody") as string });
+  expect(await run("groups", "discard", "events", "mailer", "--all")).toMatchObject({
+    code: 2,
+    stderr: expect.stringContaining("--yes") as string,
+  });
   isBroken = false;
   expect(await run("groups", "redrive", "events", "mailer")).toMatchObject({
     code: 0,
@@ -97,4 +102,16 @@ test("groups are listed, their dead letters handed out again", async () => {
   });
   await expect.poll(() => handled.includes(2), { timeout: 20_000 }).toBe(true);
   await consumer.stop();
+  expect(await run("groups", "reset", "events", "mailer", "start")).toMatchObject({
+    code: 2,
+    stderr: expect.stringContaining("--yes") as string,
+  });
+  expect((await group.status()).lag).toBe(0);
+  expect(await run("groups", "reset", "events", "mailer", "start", "--yes")).toMatchObject({ code: 0 });
+  expect((await group.status()).lag).toBe(3);
+  expect(await run("groups", "remove", "events", "mailer", "--yes")).toMatchObject({
+    code: 0,
+    stdout: "Removed group mailer of events.\n",
+  });
+  expect(await stream.groups()).toEqual([]);
 });

@@ -25,7 +25,12 @@ const queueKeys = (
   "dead:dropped ids ends events events:state families family-owing epoch run rights tracked aware"
 ).split(" ");
 const streamKeys = ["events", "events-state", "foreign", "groups"];
+// Whatever version of the schema it is.
+const tablesOfNames = `
+  SELECT table_name, column_name FROM information_schema.columns
+  WHERE table_schema = 'keyline' AND column_name IN ('queue', 'name') AND table_name <> 'migration'`;
 const minuteMs = 60_000;
+const hourMs = 3_600_000;
 
 /** Below the prefix of the installation, so that whoever has rights there has them here. */
 export async function openGround(session: Session): Promise<Ground> {
@@ -59,21 +64,28 @@ export async function openGround(session: Session): Promise<Ground> {
 
 async function removeKeys(cleaner: Keyline, { channel, stream, ...queues }: Names, began: number): Promise<void> {
   const { prefix } = cleaner;
-  const minutes: string[] = [];
-  for (let at = Math.floor(began / minuteMs); at <= Math.floor(Date.now() / minuteMs) + 1; at++) minutes.push(`rates:${at}`);
-  const below = (base: string, names: readonly string[]): string[] => names.map((name) => `${prefix}:{${base}}:${name}`);
-  for (const queue of Object.values(queues)) await cleaner.command("UNLINK", ...below(queue, [...queueKeys, ...minutes]));
-  await cleaner.command("UNLINK", ...below(stream, [...streamKeys, ...minutes]));
-  await cleaner.command("UNLINK", ...below(channel, ["history", "history-state", ...minutes]));
+  const below = (name: string, keys: readonly string[]): string[] => keys.map((key) => `${prefix}:{${name}}:${key}`);
+  for (const queue of Object.values(queues)) await cleaner.command("UNLINK", ...below(queue, [...queueKeys, ...rateKeys("rates", began)]));
+  await cleaner.command("UNLINK", ...below(stream, [...streamKeys, ...rateKeys("stream-rates", began)]));
+  await cleaner.command("UNLINK", ...below(channel, ["history", "history-state", ...rateKeys("channel-rates", began)]));
   // Each in a slot of its own.
   for (const kind of ["queues", "streams", "channels"]) await cleaner.command("UNLINK", `${prefix}:directory:${kind}`);
 }
 
+/** What was counted in each minute and each hour since then. */
+function rateKeys(base: string, since: number): string[] {
+  const until = Date.now() + minuteMs;
+  const keys: string[] = [];
+  for (let at = Math.floor(since / minuteMs); at <= until / minuteMs; at++) keys.push(`${base}:${at}`);
+  for (let at = Math.floor(since / hourMs); at <= until / hourMs; at++) keys.push(`${base}:hour:${at}`, `${base}:depth:${at}`);
+  return keys;
+}
+
 async function removeRows(cleaner: Keyline, tag: string): Promise<void> {
   await cleaner.transaction(async (tx) => {
-    const { rows } = await tx.query<{ table_name: string }>(
-      "SELECT table_name FROM information_schema.columns WHERE table_schema = 'keyline' AND column_name = 'queue'",
-    );
-    for (const { table_name: table } of rows) await tx.query(`DELETE FROM keyline."${table}" WHERE queue LIKE $1`, [`${tag}-%`]);
+    const { rows } = await tx.query<{ table_name: string; column_name: string }>(tablesOfNames);
+    for (const { table_name: table, column_name: column } of rows) {
+      await tx.query(`DELETE FROM keyline."${table}" WHERE "${column}" LIKE $1`, [`${tag}-%`]);
+    }
   });
 }

@@ -20,7 +20,7 @@ export function define(command: Command): void {
       const entries = await directory.queues();
       const read = async ({ name, transactional, lastSeenAt, open }: (typeof entries)[number]): Promise<QueueLine> => {
         const queue = open();
-        const [counts, workers] = await Promise.all([queue.counts(), queue.workers()]);
+        const [counts, workers] = await Promise.all([queue.counts(), queue.workers({ jobs: false })]);
         return { name, transactional, lastSeenAt, ...counts, workers: workers.length };
       };
       const lines = async function* (): AsyncGenerator<QueueLine> {

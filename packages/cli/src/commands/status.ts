@@ -94,7 +94,7 @@ const columns: readonly Column<Item>[] = [
   { title: "WAITING", text: ({ waiting }) => waiting, align: "right" },
   { title: "RUNNING", text: ({ running }) => running, align: "right" },
   { title: "SCHEDULED", text: ({ scheduled }) => scheduled, align: "right" },
-  { title: "DEAD", text: ({ dead }) => dead, align: "right", style: ({ dead }) => (dead > 0 ? "red" : undefined) },
+  { title: "DEAD", text: ({ dead }) => dead, align: "right", style: ({ dead }) => ((dead ?? 0) > 0 ? "red" : undefined) },
   { title: "OLDEST", text: ({ oldestAt }) => oldestAt && relative(oldestAt), plain: ({ oldestAt }) => oldestAt && exact(oldestAt) },
   { title: "IN/MIN", text: ({ inPerMinute }) => inPerMinute, align: "right" },
   { title: "OUT/MIN", text: ({ outPerMinute }) => outPerMinute, align: "right" },

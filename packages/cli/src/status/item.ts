@@ -1,15 +1,16 @@
-import type { Keyline } from "keyline";
+import type { ChannelEntry, QueueEntry, StreamEntry } from "keyline";
 import { groupProblems, latelyMinutes, queueProblems, type Problem } from "./problems.ts";
 
-/** A queue or a stream as the overview has it. Of a stream all groups count together. */
+/** A queue, a stream or a channel as the overview has it. Of a stream all groups count together. */
 export interface Item {
-  readonly kind: "queue" | "stream";
+  readonly kind: "queue" | "stream" | "channel";
   readonly name: string;
   readonly transactional: boolean;
-  readonly waiting: number;
-  readonly running: number;
-  readonly scheduled: number;
-  readonly dead: number;
+  /** Undefined of a channel, where nothing waits. */
+  readonly waiting: number | undefined;
+  readonly running: number | undefined;
+  readonly scheduled: number | undefined;
+  readonly dead: number | undefined;
   /** Since when the oldest waits, in milliseconds since 1970. */
   readonly oldestAt: number | undefined;
   /** Of the last minutes, a minute. */
@@ -20,13 +21,13 @@ export interface Item {
   readonly problems: readonly Problem[];
 }
 
-type Directory = Keyline["directory"];
-type QueueEntry = Awaited<ReturnType<Directory["queues"]>>[number];
-type StreamEntry = Awaited<ReturnType<Directory["streams"]>>[number];
-
 export async function queueItem({ name, transactional, open }: QueueEntry, maxAgeMs: number): Promise<Item> {
   const queue = open();
-  const [counts, rates, workers] = await Promise.all([queue.counts(), queue.rates({ minutes: latelyMinutes }), queue.workers()]);
+  const [counts, rates, workers] = await Promise.all([
+    queue.counts(),
+    queue.rates({ minutes: latelyMinutes }),
+    queue.workers({ jobs: false }),
+  ]);
   const { total } = rates;
   const seen = { workers: workers.length, died: total.dead, now: Date.now(), maxAgeMs };
   return {
@@ -48,7 +49,7 @@ export async function queueItem({ name, transactional, open }: QueueEntry, maxAg
 
 export async function streamItem({ name, transactional, open }: StreamEntry, maxAgeMs: number): Promise<Item> {
   const stream = open();
-  const groups = await stream.groups();
+  const [groups, { total }] = await Promise.all([stream.groups(), stream.rates({ minutes: latelyMinutes })]);
   const now = Date.now();
   const sum = (of: (group: (typeof groups)[number]) => number): number => groups.reduce((all, group) => all + of(group), 0);
   const pendingSince = groups.flatMap(({ oldestPendingAt }) => oldestPendingAt ?? []);
@@ -58,14 +59,34 @@ export async function streamItem({ name, transactional, open }: StreamEntry, max
     transactional,
     waiting: sum(({ lag }) => lag),
     running: sum(({ pending }) => pending),
-    scheduled: 0,
+    scheduled: undefined,
     dead: sum(({ dead }) => dead),
     oldestAt: pendingSince.length === 0 ? undefined : Math.min(...pendingSince),
-    inPerMinute: undefined,
-    outPerMinute: undefined,
-    failedPerMinute: undefined,
+    inPerMinute: aMinute(total.appended),
+    outPerMinute: aMinute(total.consumed),
+    failedPerMinute: aMinute(total.failed),
     workers: sum(({ consumers }) => consumers),
     problems: groups.flatMap((group) => groupProblems(group, { now, maxAgeMs })),
+  };
+}
+
+/** Only channels that somebody lists are known. */
+export async function channelItem({ name, open }: ChannelEntry): Promise<Item> {
+  const { total } = await open().rates({ minutes: latelyMinutes });
+  return {
+    kind: "channel",
+    name,
+    transactional: false,
+    waiting: undefined,
+    running: undefined,
+    scheduled: undefined,
+    dead: undefined,
+    oldestAt: undefined,
+    inPerMinute: aMinute(total.published),
+    outPerMinute: aMinute(total.received),
+    failedPerMinute: undefined,
+    workers: undefined,
+    problems: [],
   };
 }
 

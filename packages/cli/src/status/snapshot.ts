@@ -1,5 +1,5 @@
 import type { Keyline } from "keyline";
-import { queueItem, streamItem, type Item } from "./item.ts";
+import { channelItem, queueItem, streamItem, type Item } from "./item.ts";
 
 /** All there is at a moment. */
 export interface Snapshot {
@@ -39,8 +39,12 @@ export async function takeSnapshot(keyline: Keyline, maxAgeMs: number): Promise<
 
 async function readItems(keyline: Keyline, maxAgeMs: number): Promise<Item[]> {
   const { directory } = keyline;
-  const [queues, streams] = await Promise.all([directory.queues(), directory.streams()]);
-  const reads = [...queues.map((entry) => () => queueItem(entry, maxAgeMs)), ...streams.map((entry) => () => streamItem(entry, maxAgeMs))];
+  const [queues, streams, channels] = await Promise.all([directory.queues(), directory.streams(), directory.channels()]);
+  const reads = [
+    ...queues.map((entry) => () => queueItem(entry, maxAgeMs)),
+    ...streams.map((entry) => () => streamItem(entry, maxAgeMs)),
+    ...channels.map((entry) => () => channelItem(entry)),
+  ];
   const items: Item[] = [];
   for (let first = 0; first < reads.length; first += atATime) {
     items.push(...(await Promise.all(reads.slice(first, first + atATime).map((read) => read()))));
