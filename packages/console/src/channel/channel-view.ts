@@ -2,7 +2,6 @@ import type { Message } from "keyline";
 import type { ChannelView, MessageRow } from "../api/channel.ts";
 import type { AnyChannel } from "../console-options.ts";
 import type { Desk } from "../desk.ts";
-import { subscribersOf } from "../library/ahead.ts";
 import type { Known } from "../library/known-things.ts";
 import { Patience } from "../library/patience.ts";
 import type { ChannelTraits } from "../library/shapes.ts";
@@ -15,11 +14,10 @@ const mostMembers = 200;
 /** A channel as it is now. Never waits for long. */
 export async function readChannel(desk: Desk, { name, hasHistory, thing: channel }: KnownChannel): Promise<ChannelView> {
   const patience = new Patience();
-  const [stores, rates, members, subscriptions] = await Promise.all([
+  const [stores, rates, members] = await Promise.all([
     desk.health.stores(),
     patience.for(() => channel.rates({ minutes: 60 })),
     patience.for(() => channel.presence.members()),
-    patience.for(() => subscribersOf(channel)),
   ]);
   const minutes = rates?.minutes ?? [];
   return {
@@ -27,7 +25,8 @@ export async function readChannel(desk: Desk, { name, hasHistory, thing: channel
     stores,
     name,
     hasHistory,
-    subscriptions: subscriptions ?? null,
+    // Publishing tells how many listen; nothing else does.
+    subscriptions: null,
     rates: rates
       ? { published: perMinute(minutes, ({ published }) => published), received: perMinute(minutes, ({ received }) => received) }
       : null,

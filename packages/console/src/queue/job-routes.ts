@@ -5,7 +5,7 @@ import { parse } from "../http/json-body.ts";
 import { Refusal } from "../http/refusal.ts";
 import type { Ask, Route } from "../http/router.ts";
 import { readPage, roughSize } from "../library/pages.ts";
-import { Patience, patiently } from "../library/patience.ts";
+import { patiently } from "../library/patience.ts";
 import { toJobRow, toJobView } from "./job-view.ts";
 import type { KnownQueue } from "./queue-view.ts";
 
@@ -37,10 +37,7 @@ async function readJobs(desk: Desk, { thing: queue }: KnownQueue, { query }: Ask
 /** Null where there is none, and nothing is remembered of it. */
 export async function readJob(desk: Desk, known: KnownQueue, id: string): Promise<JobView | null> {
   const job = await patiently(known.thing.job(id), patienceMs);
-  if (!job) return null;
-  const workers = job.state === "running" ? await new Patience().for(() => known.thing.workers()) : [];
-  const startedAt = workers?.flatMap(({ jobs }) => jobs).find((one) => one.id === id)?.startedAt;
-  return toJobView(desk, known, { job, startedAt });
+  return job ? toJobView(desk, known, job) : null;
 }
 
 async function readJobOrRefuse(desk: Desk, known: KnownQueue, id: string): Promise<JobView> {

@@ -3,12 +3,6 @@ import type { JobRow, JobView, TimelineEntry } from "../api/job.ts";
 import type { Desk } from "../desk.ts";
 import type { KnownQueue } from "./queue-view.ts";
 
-export interface FoundJob {
-  readonly job: QueuedJob;
-  /** Since when its worker runs it, where that is known. */
-  readonly startedAt: number | undefined;
-}
-
 export function toJobRow({ payloads, redactor }: Desk, job: QueuedJob): JobRow {
   return {
     id: job.id,
@@ -23,7 +17,7 @@ export function toJobRow({ payloads, redactor }: Desk, job: QueuedJob): JobRow {
   };
 }
 
-export function toJobView(desk: Desk, { name, transactional }: KnownQueue, { job, startedAt }: FoundJob): JobView {
+export function toJobView(desk: Desk, { name, transactional }: KnownQueue, job: QueuedJob): JobView {
   const { payloads, redactor } = desk;
   return {
     ...toJobRow(desk, job),
@@ -39,8 +33,8 @@ export function toJobView(desk: Desk, { name, transactional }: KnownQueue, { job
     children: job.children ? { ...job.children } : null,
     onChildDead: job.onChildDead ?? null,
     worker: job.worker ?? null,
-    startedAt: startedAt ?? null,
-    timeline: timelineOf(desk, { job, startedAt }),
+    startedAt: job.startedAt ?? null,
+    timeline: timelineOf(desk, job),
     can: actsOn(job, transactional),
   };
 }
@@ -65,14 +59,14 @@ function actsOn({ state }: QueuedJob, transactional: boolean): JobView["can"] {
 }
 
 /** What is known to have happened, oldest first. */
-function timelineOf({ redactor }: Desk, { job, startedAt }: FoundJob): TimelineEntry[] {
+function timelineOf({ redactor }: Desk, job: QueuedJob): TimelineEntry[] {
   const entries: TimelineEntry[] = [];
   if (job.addedAt !== undefined) entries.push({ at: job.addedAt, what: "added", detail: null });
   for (const { at, tookMs, error } of job.history) {
     entries.push({ at, what: "started", detail: null }, { at: at + (tookMs ?? 0), what: "failed", detail: redactor.text(error) });
   }
   for (const { name, at } of job.steps ?? []) entries.push({ at, what: "step", detail: name });
-  if (startedAt !== undefined) entries.push({ at: startedAt, what: "started", detail: job.worker ?? null });
+  if (job.startedAt !== undefined) entries.push({ at: job.startedAt, what: "started", detail: job.worker ?? null });
   if (job.dueAt !== undefined) entries.push({ at: job.dueAt, what: "due", detail: null });
   return entries.toSorted((one, other) => one.at - other.at);
 }

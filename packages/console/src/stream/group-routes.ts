@@ -4,7 +4,6 @@ import type { Desk } from "../desk.ts";
 import { parse } from "../http/json-body.ts";
 import { Refusal } from "../http/refusal.ts";
 import type { Ask, Route } from "../http/router.ts";
-import { discardOf, groupLetters, redriveOf } from "../library/ahead.ts";
 import { readPage, roughSize } from "../library/pages.ts";
 import { patiently } from "../library/patience.ts";
 import { readGroup } from "./stream-view.ts";
@@ -32,7 +31,7 @@ async function readOne({ shapes }: Desk, { param }: Ask): Promise<StreamGroup> {
 async function readLetters({ shapes, payloads, redactor }: Desk, { param, query }: Ask): Promise<GroupLettersPage> {
   const { cursor, limit } = parse(groupLettersQuery, query);
   const { thing: stream } = await shapes.streams.find(param("stream"));
-  const all = groupLetters(stream.group(param("group")), { limit: limit + 1, cursor });
+  const all = stream.group(param("group")).deadLetters({ limit: limit + 1, ...(cursor !== undefined && { cursor }) });
   const { rows, next } = await readPage(all, { limit, sizeOf: ({ data }) => roughSize(data) });
   const letters = rows.map(({ id, key, reason, attempts, at, data }) => ({
     id,
@@ -50,8 +49,8 @@ async function actOnLetters({ shapes, audited }: Desk, { param, body, visitor }:
   const { name, group } = await find({ shapes }, param);
   const details = { group: group.name, ...(ids ? { ids: ids.length } : { all: true }) };
   const work = (): Promise<number> => {
-    if (act === "redrive") return ids ? redriveOf(group, { ids }) : group.redrive();
-    return discardOf(group, ids ? { ids } : { all: true });
+    if (act === "redrive") return ids ? group.redrive({ ids }) : group.redrive();
+    return group.discard(ids ? { ids } : { all: true });
   };
   const count = await audited.do(visitor, { action: act, target: `stream:${name}`, details }, work, (done) => done);
   return { count };

@@ -56,6 +56,7 @@ describe.each([{ transactional: false }, { transactional: true }])("a queue (%j)
       const { workers, problems } = valid(queueView, await console.get(`api/queues/${name}`));
       return workers?.length === 1 && workers[0]?.concurrency === 3 && workers[0]?.pid === process.pid && problems.length === 0;
     });
+    await eventually("both have run", async () => (await open().counts()).waiting + (await open().counts()).running === 0);
     await worker.stop();
     await eventually("what was done is counted", async () => {
       const { total, unit, points } = valid(queueRates, await console.get(`api/queues/${name}/rates?minutes=5`));

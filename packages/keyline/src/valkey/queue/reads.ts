@@ -7,7 +7,7 @@ const counts = script(4, "base", "place", "count-jobs", "counts");
 const nextWaiting = script(1, "next-waiting");
 const census = script(1, "census");
 
-const groupsPage = 500;
+const groupsPage = 200;
 const stubsPage = 500;
 const stubBegins = '{"cancelled":true,"id":"-"';
 // A fraction of a millisecond of the server for jobs of a few hundred bytes.
