@@ -31,6 +31,7 @@ import { streamFollowLatency } from "./stream-follow-latency.ts";
 import { streamHistory } from "./stream-history.ts";
 import { streamProject } from "./stream-project.ts";
 import { streamAppend, streamConsume } from "./stream-throughput.ts";
+import { telemetry } from "./telemetry.ts";
 import { unusedFeatures } from "./unused-features.ts";
 
 /** In the order in which they run. */
@@ -60,6 +61,7 @@ export const cases: readonly Case[] = [
   backlog,
   idle,
   unusedFeatures,
+  telemetry,
   scaleProcesses,
   scaleQueues,
   scaleCluster,

@@ -18,8 +18,13 @@ const defaultsSpelledOut = {
 export const openWithoutOptions: OpenPlainQueue = (options) => openWith(options.rate ? { limits: { rate: options.rate } } : {}, options);
 export const openWithDefaultsSpelledOut: OpenPlainQueue = (options) => openWith(defaultsSpelledOut, options);
 
-async function openWith(rules: Rules, options: Parameters<OpenPlainQueue>[0]): ReturnType<OpenPlainQueue> {
+export async function openWith(
+  rules: Rules,
+  options: Parameters<OpenPlainQueue>[0],
+  prepare?: (keyline: Keyline) => void,
+): ReturnType<OpenPlainQueue> {
   const keyline = new Keyline({ valkey: options.valkey });
+  prepare?.(keyline);
   const queue = keyline.queue<Payload>(options.name, rules);
   const payload = payloadsOf(options.payloadBytes);
   const observer = await connect(options.valkey);

@@ -4,6 +4,8 @@ import type { OpenPlainQueue, PlainQueue, PlainQueueOptions } from "./plain-queu
 const implementations: Readonly<Record<string, () => Promise<OpenPlainQueue>>> = {
   keyline: async () => (await import("./keyline.ts")).openWithoutOptions,
   "keyline-defaults": async () => (await import("./keyline.ts")).openWithDefaultsSpelledOut,
+  "keyline-instrumented": async () => (await import("./keyline-telemetry.ts")).openInstrumented,
+  "keyline-traced": async () => (await import("./keyline-telemetry.ts")).openTraced,
   "keyline-ungrouped": async () => (await import("./keyline.ts")).openWithoutOptions,
   bullmq: async () => (await import("./bullmq.ts")).open,
   "bee-queue": async () => (await import("./bee-queue.ts")).open,
