@@ -33,6 +33,7 @@ import { addQueueRoutes } from "./queues/queue-routes.ts";
 import { listenOnLoopbackOnly } from "./server/loopback.ts";
 import { countUnanswered } from "./server/pipelining.ts";
 import { addCors } from "./server/cors.ts";
+import { messageOf, type LogError } from "./server/message-of.ts";
 import { addGuard, furnishScope } from "./server/scope.ts";
 import { WaitingSockets } from "./server/waiting-sockets.ts";
 import type { Routes } from "./server/zod-schemas.ts";
@@ -192,7 +193,7 @@ export class Gateway {
     this.#connections.endRevoked();
   }
 
-  readonly #logError = (error: unknown, what: string): void => this.#logger.error({ error }, what);
+  readonly #logError: LogError = (error, what, fields = {}) => this.#logger.error({ ...fields, error: messageOf(error) }, what);
 }
 
 /**

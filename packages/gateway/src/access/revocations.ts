@@ -5,6 +5,7 @@
  * When Valkey has lost them, the gateways that run still know them, and write them again, with the time at which each was revoked. Each waits
  * for a moment of its own, and leaves out what another one has written by then.
  */
+import { messageOf } from "../server/message-of.ts";
 import type { Channel, Gap, Keyline, Logger, Message, Subscription } from "keyline";
 import { z } from "zod";
 import { Problem } from "../server/problem.ts";
@@ -71,7 +72,7 @@ export class Revocations {
       this.#onRevoked();
     } catch (error) {
       if (this.#isStopped) return;
-      this.#logger.warn({ error }, "the revoked tokens cannot be read: no token is accepted until they are");
+      this.#logger.warn({ error: messageOf(error) }, "the revoked tokens cannot be read: no token is accepted until they are");
       this.#retry = setTimeout(() => void this.start(), pauseMs).unref();
     }
   }
@@ -150,7 +151,7 @@ export class Revocations {
         this.#lost.delete(name);
       }
     } catch (error) {
-      this.#logger.warn({ error }, "revocations that Valkey lost cannot be written again yet");
+      this.#logger.warn({ error: messageOf(error) }, "revocations that Valkey lost cannot be written again yet");
       if (!this.#isStopped) this.#rewriteLater();
     }
   }

@@ -3,6 +3,7 @@
  * gateway's user on Valkey needs no right to run any. While Valkey is away each gateway counts alone: a job for a transactional
  * queue is taken then too.
  */
+import { messageOf } from "../server/message-of.ts";
 import type { Keyline, Logger } from "keyline";
 import { Problem } from "../server/problem.ts";
 import { largestFrameBytes } from "./options.ts";
@@ -105,7 +106,7 @@ export class RequestLimit {
       return Number(total);
     } catch (error) {
       if (Date.now() >= this.#aloneUntil)
-        this.#logger.warn({ error }, "requests are counted by this gateway alone: Valkey does not answer");
+        this.#logger.warn({ error: messageOf(error) }, "requests are counted by this gateway alone: Valkey does not answer");
       this.#aloneUntil = Date.now() + alonePeriodMs;
       return undefined;
     }

@@ -3,6 +3,7 @@
  * 200. What may be asked for again therefore reaches it as a stream that ends at once and says when to come back. What cannot be
  * granted however often it is asked for stays a refusal.
  */
+import type { LogError } from "../server/message-of.ts";
 import type { FastifyInstance, FastifyRequest } from "fastify";
 import { lastEventIdOf } from "./open-event-stream.ts";
 import { idLine } from "./wire.ts";
@@ -19,13 +20,13 @@ export function isEventSource({ headers }: Pick<FastifyRequest, "headers">): boo
 }
 
 /** For every route of `scope`, all of which are event streams to those who ask for one. */
-export function answerEventSources(scope: FastifyInstance, logError: (error: unknown, what: string) => void): void {
+export function answerEventSources(scope: FastifyInstance, logError: LogError): void {
   scope.setErrorHandler((error, request, reply) => {
     const problem = toProblem(error);
     // The handler of the scope around this one answers.
     if (!isEventSource(request) || !mayBeAskedAgain(problem)) throw error;
     const { status, code } = problem.body;
-    if (status >= 500) logError(error, `${request.method} ${request.routeOptions.url ?? "?"} failed`);
+    if (status >= 500) logError(error, "a request failed", { method: request.method, route: request.routeOptions.url ?? "?" });
     const retryMs = (problem.retryAfter ?? usualRetrySeconds) * 1_000 + Math.floor(Math.random() * spreadMs);
     const headers = { "content-type": "text/event-stream; charset=utf-8", "x-accel-buffering": "no", connection: "close" };
     // By the standard an event without an id has the browser forget where it was.

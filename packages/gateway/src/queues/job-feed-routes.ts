@@ -1,3 +1,4 @@
+import type { LogError } from "../server/message-of.ts";
 import { z } from "zod";
 import { visitorOf } from "../access/visitor.ts";
 import type { LiveConnections } from "../live/connections.ts";
@@ -12,7 +13,7 @@ import type { QueueAccess } from "./queue-access.ts";
 interface FeedParts {
   readonly queues: QueueAccess;
   readonly connections: LiveConnections;
-  readonly logError: (error: unknown, what: string) => void;
+  readonly logError: LogError;
 }
 
 export function addJobFeedRoutes(routes: Routes, { queues, connections, logError }: FeedParts): void {

@@ -1,3 +1,4 @@
+import type { LogError } from "../server/message-of.ts";
 import type { QueueEvent, QueueEventGap } from "keyline";
 import type { LiveConnection } from "../live/connection.ts";
 import { idLine } from "../live/wire.ts";
@@ -8,7 +9,7 @@ interface FeedSetup {
   readonly queue: GatewayQueue;
   readonly since: string | undefined;
   readonly receiver: Pick<LiveConnection, "write" | "hasRoomFor" | "drained" | "isEnding" | "end">;
-  readonly logError: (error: unknown, what: string) => void;
+  readonly logError: LogError;
 }
 
 /** What becomes of a queue's jobs, told to one client, no faster than it reads. */
@@ -47,7 +48,7 @@ export class JobFeed {
     } catch (error) {
       if (!this.#isOver && toProblem(error).body.code !== "CLOSED") {
         code = "INTERNAL_ERROR";
-        logError(error, `the events of queue ${queue.name} could not be followed any more`);
+        logError(error, "the events of a queue could not be followed any more", { queue: queue.name });
       }
     }
     if (!this.#isOver) receiver.end(code);

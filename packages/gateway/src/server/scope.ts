@@ -1,3 +1,4 @@
+import type { LogError } from "./message-of.ts";
 import type { FastifyInstance, FastifyRequest } from "fastify";
 import type { Access } from "../access/access.ts";
 import type { Origins } from "../access/origins.ts";
@@ -28,7 +29,7 @@ export function furnishScope(
     readonly origins: Origins;
     readonly access: Access;
     readonly sockets: WaitingSockets;
-    readonly logError: (error: unknown, what: string) => void;
+    readonly logError: LogError;
   },
 ): void {
   useZodSchemas(scope);
@@ -43,7 +44,7 @@ export function furnishScope(
   });
   scope.setErrorHandler((error, request, reply) => {
     const problem = toProblem(error);
-    if (problem.body.status >= 500) logError(error, `${request.method} ${request.routeOptions.url ?? "?"} failed`);
+    if (problem.body.status >= 500) logError(error, "a request failed", { method: request.method, route: request.routeOptions.url ?? "?" });
     return sendProblem(reply, problem);
   });
   scope.addHook("onRequest", (request, reply, done) => {

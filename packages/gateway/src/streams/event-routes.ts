@@ -1,3 +1,4 @@
+import type { LogError } from "../server/message-of.ts";
 import type { FastifyReply, FastifyRequest } from "fastify";
 import { z } from "zod";
 import { visitorOf } from "../access/visitor.ts";
@@ -19,7 +20,7 @@ interface EventParts {
   readonly streams: StreamAccess;
   readonly connections: LiveConnections;
   readonly counts: StreamCounts;
-  readonly logError: (error: unknown, what: string) => void;
+  readonly logError: LogError;
 }
 
 const mostEntries = 1_000;

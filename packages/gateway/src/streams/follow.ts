@@ -6,6 +6,7 @@
  *
  * The sweep of the live connections cuts a client that takes nothing (live/connection.ts); then the follower is stopped.
  */
+import type { LogError } from "../server/message-of.ts";
 import type { Entry, StreamGap } from "keyline";
 import type { Receiver } from "../live/receiver.ts";
 import { toProblem } from "../server/problem.ts";
@@ -33,7 +34,7 @@ interface FollowSetup {
   readonly counts: StreamCounts;
   /** It ended otherwise than by `stop`. */
   onEnd(code: "CLOSED" | "INTERNAL_ERROR"): void;
-  readonly logError: (error: unknown, what: string) => void;
+  readonly logError: LogError;
 }
 
 export class Follow {
@@ -80,7 +81,7 @@ export class Follow {
     } catch (error) {
       if (toProblem(error).body.code !== "CLOSED") {
         code = "INTERNAL_ERROR";
-        logError(error, `stream ${stream.name} could not be followed any more`);
+        logError(error, "a stream could not be followed any more", { stream: stream.name });
       }
     } finally {
       counts.followers--;
@@ -94,7 +95,7 @@ export class Follow {
     try {
       frame = wire.entry(entry);
     } catch (error) {
-      return logError(error, `entry ${entry.id} of stream ${stream.name} is not JSON, and was skipped`);
+      return logError(error, "an entry that is not JSON was skipped", { stream: stream.name, id: entry.id });
     }
     if (await this.#write(frame, entry.id)) counts.deliveries++;
   }

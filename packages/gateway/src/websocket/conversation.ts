@@ -95,7 +95,7 @@ export class Conversation {
 
   #refuse(frame: HandledFrame, error: unknown): void {
     const { body } = toProblem(error);
-    if (body.status >= 500) this.#parts.logError(error, `a WebSocket frame ${frame.type} failed`);
+    if (body.status >= 500) this.#parts.logError(error, "a WebSocket frame failed", { frame: frame.type });
     else this.#refusals++;
     const { channel, stream, sub, ref } = { channel: undefined, stream: undefined, sub: undefined, ref: undefined, ...frame };
     this.#session.send({ type: "error", channel, stream, sub, ref, code: body.code, message: body.detail ?? body.title });

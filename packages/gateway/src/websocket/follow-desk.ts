@@ -1,3 +1,4 @@
+import type { LogError } from "../server/message-of.ts";
 import { Follow } from "../streams/follow.ts";
 import { followFrameWire } from "../streams/follow-wire.ts";
 import type { GatewayStream } from "../streams/exposures.ts";
@@ -22,10 +23,10 @@ interface Beginning extends FollowAddress {
 /** Which streams each session follows. */
 export class FollowDesk {
   readonly #counts: StreamCounts;
-  readonly #logError: (error: unknown, what: string) => void;
+  readonly #logError: LogError;
   readonly #sessions = new Map<Session, Map<string | number, Held>>();
 
-  constructor(counts: StreamCounts, logError: (error: unknown, what: string) => void) {
+  constructor(counts: StreamCounts, logError: LogError) {
     this.#counts = counts;
     this.#logError = logError;
   }

@@ -1,3 +1,4 @@
+import type { LogError } from "../server/message-of.ts";
 import type { Presence } from "keyline";
 import type { ChannelExposure } from "../channels/exposures.ts";
 import { Problem } from "../server/problem.ts";
@@ -18,9 +19,9 @@ export class PresenceDesk {
   readonly #stays = new Map<Session, Map<string, Promise<Stay>>>();
   readonly #watches = new Map<Session, Set<string>>();
   readonly #watched = new Map<string, WatchedChannel>();
-  readonly #logError: (error: unknown, what: string) => void;
+  readonly #logError: LogError;
 
-  constructor(logError: (error: unknown, what: string) => void) {
+  constructor(logError: LogError) {
     this.#logError = logError;
   }
 
@@ -97,7 +98,7 @@ export class PresenceDesk {
   /** Its connection has closed. */
   forget(session: Session): void {
     for (const channel of this.staysOf(session)) {
-      this.leave(session, channel).catch((error: unknown) => this.#logError(error, "a stay could not be ended"));
+      this.leave(session, channel).catch((error: unknown) => this.#logError(error, "a stay could not be ended", { channel }));
     }
     for (const channel of this.watchesOf(session)) this.unwatch(session, channel);
   }

@@ -14,7 +14,7 @@ import { MessageRelay } from "../postgres/message/message-relay.ts";
 import { MessageTable } from "../postgres/message/message-table.ts";
 import type { Door } from "../runtime/door.ts";
 import { randomTag } from "../runtime/ids.ts";
-import type { Logger } from "../runtime/logger.ts";
+import { withFields, type Logger } from "../runtime/logger.ts";
 import { checkName, checkPattern } from "../runtime/names.ts";
 import type { Seam } from "../runtime/probe.ts";
 import { ChannelLog, type HistoryRule } from "../valkey/channel/channel-log.ts";
@@ -110,6 +110,7 @@ export class Channels {
     const pubSubPattern = livePattern(this.#setup.prefix, checkPattern(pattern));
     const source: TopicSource = {
       subject: `channels ${pattern}`,
+      fields: { pattern },
       owner: this,
       make: () => new LiveTopic<unknown>(pattern, { readerOf: (live) => this.#readerOf(live), logger: this.#setup.logger }),
       subscribe: (subscriptions, topic) => subscriptions.subscribePattern(pubSubPattern, topic),
@@ -132,7 +133,8 @@ export class Channels {
   }
 
   #make(name: string, rules: ChannelRules): Channel<unknown> {
-    const { logger, database } = this.#setup;
+    const { database } = this.#setup;
+    const logger = withFields(this.#setup.logger, { channel: name });
     const { policy, schema } = rules;
     const { history } = policy;
     const log = this.#createLog(name);
@@ -159,6 +161,7 @@ export class Channels {
     });
     const source: TopicSource = {
       subject: `channel ${name}`,
+      fields: { channel: name },
       owner: channel,
       counts: tally.counts,
       make: (): Topic<unknown> =>
@@ -182,7 +185,8 @@ export class Channels {
   }
 
   #createPresence(channel: Channel<unknown>, { keys }: ChannelLog): Presence {
-    const { commands, logger } = this.#setup;
+    const { commands } = this.#setup;
+    const logger = withFields(this.#setup.logger, { channel: channel.name });
     return new Presence(channel, {
       set: new PresenceSet(commands, { keys, owner: this.#owner, leaseMs: presenceLeaseMs }),
       subscriptions: () => this.#subscribed(),

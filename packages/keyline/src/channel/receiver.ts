@@ -11,6 +11,8 @@ import { checkSubscribeOptions, type SubscribeOptions } from "./options.ts";
 export interface ReceiverSetup<Data> extends SubscribeOptions {
   /** The channel or the pattern. */
   readonly subject: string;
+  /** The same for loggers. */
+  readonly fields: object;
   /** Undefined for one that is iterated. */
   readonly listener: MessageListener<Data> | undefined;
   /** Undefined for a pattern's, which is told of many channels. */
@@ -234,7 +236,7 @@ export class Receiver<Data> {
   }
 
   #noteFailure(error: unknown): void {
-    this.#setup.logger.error({ error: toError(error).message, subscription: this.#setup.subject }, "a function of a subscription threw");
+    this.#setup.logger.error({ ...this.#setup.fields, error: toError(error).message }, "a function of a subscription threw");
   }
 
   #slow(): KeylineError {

@@ -14,6 +14,8 @@ import type { Topic } from "./topic.ts";
 export interface TopicSource {
   /** The channel or the pattern, in words: topics are known by it. */
   readonly subject: string;
+  /** The same for loggers. */
+  readonly fields: object;
   /** Who must not be forgotten while there is the topic. */
   readonly owner: object;
   /** Undefined for a pattern. */
@@ -51,10 +53,11 @@ export class Topics {
   /** A new receiver of the topic. Throws INVALID_OPTION. */
   join(source: TopicSource, { options, listener, since }: Joining): Receiver<unknown> {
     checkSubscribeOptionNames(options);
-    const { subject, counts } = source;
+    const { subject, counts, fields } = source;
     const receiver = new Receiver<unknown>({
       ...options,
       subject,
+      fields,
       listener,
       counts,
       logger: this.#logger,

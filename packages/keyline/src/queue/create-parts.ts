@@ -10,7 +10,7 @@ import { PromotedRows } from "../postgres/job/promoted-rows.ts";
 import { ScheduleTable } from "../postgres/job/schedule-table.ts";
 import { UpdatedRows } from "../postgres/job/updated-rows.ts";
 import type { Door } from "../runtime/door.ts";
-import type { Logger } from "../runtime/logger.ts";
+import { withFields, type Logger } from "../runtime/logger.ts";
 import type { Seam } from "../runtime/probe.ts";
 import type { ValkeyConnection } from "../valkey/client/connection.ts";
 import type { StreamTails } from "../valkey/client/stream-tails.ts";
@@ -81,7 +81,8 @@ interface Made {
 
 /** A queue of that name, and what it does its work with. Throws POSTGRES_REQUIRED. */
 export function createParts(name: string, { options, policy, isServed }: Made, shared: SharedParts): QueueParts {
-  const { prefix, commands, logger, tails, rehearsal } = shared.setup;
+  const { prefix, commands, tails, rehearsal } = shared.setup;
+  const logger = withFields(shared.setup.logger, { queue: name });
   const counts = shared.setup.seam.counters.queue(name);
   const { sightings } = shared;
   const store = new QueueStore(commands, new QueueKeys(prefix, name));

@@ -1,3 +1,4 @@
+import { toError } from "./errors.ts";
 import type { Logger } from "./logger.ts";
 
 type Listener<Arguments extends readonly unknown[]> = (...values: Arguments) => void;
@@ -39,6 +40,6 @@ export class Emitter<Events extends Record<string, readonly unknown[]>> {
   }
 
   #noteFailure(name: keyof Events, error: unknown): void {
-    this.#logger.error({ error, event: String(name) }, "a listener threw");
+    this.#logger.error({ error: toError(error).message, event: String(name) }, "a listener threw");
   }
 }

@@ -10,9 +10,19 @@ function isSuspicious(text: string): boolean {
 
 /** JSON.parse that refuses `__proto__` as a key at any depth, and `prototype` within `constructor`. */
 export function parseJson(text: string): unknown {
-  const value: unknown = JSON.parse(text);
+  const value = parse(text);
   if (isSuspicious(text)) checkKeys(value);
   return value;
+}
+
+// What V8 says of a text that is no JSON has a part of that text in it, which is somebody's data, and belongs into no log.
+function parse(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    if (!(error instanceof SyntaxError)) throw error;
+    throw new SyntaxError(error.message.replace(/^(Unexpected token .{1,4}), .* is not valid JSON$/s, "$1 is not valid JSON"));
+  }
 }
 
 /** The text of `value`, or NOT_SERIALIZABLE, FORBIDDEN_KEY or PAYLOAD_TOO_LARGE. */

@@ -5,7 +5,7 @@ import { FigureTable } from "../postgres/figures/figure-table.ts";
 import { EventTable } from "../postgres/event/event-table.ts";
 import { ProjectionTable } from "../postgres/event/projection-table.ts";
 import type { Door } from "../runtime/door.ts";
-import type { Logger } from "../runtime/logger.ts";
+import { withFields, type Logger } from "../runtime/logger.ts";
 import type { Seam } from "../runtime/probe.ts";
 import { checkName } from "../runtime/names.ts";
 import type { ValkeyConnection } from "../valkey/client/connection.ts";
@@ -74,7 +74,8 @@ interface Made {
 
 /** What a stream of that name does its work with. Throws POSTGRES_REQUIRED. */
 export function createParts(name: string, { options, policy, isServed }: Made, shared: SharedParts): StreamParts {
-  const { prefix, commands, logger, tails, door, seam, rehearsal } = shared.setup;
+  const { prefix, commands, tails, door, seam, rehearsal } = shared.setup;
+  const logger = withFields(shared.setup.logger, { stream: name });
   const counts = seam.counters.stream(name);
   const keys = new StreamKeys(prefix, name);
   if (isServed) shared.keys.set(name, keys);

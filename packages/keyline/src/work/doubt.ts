@@ -67,8 +67,8 @@ export class Doubt<Unit, Command extends string> {
     const count = this.#isDue ? 0 : this.#setbacks.note(command);
     this.#isDue = true;
     const level = count === 1 && !isExpected ? "error" : "debug";
-    const message = `a command of a ${this.#trade.role} failed; what it holds is read again`;
-    this.#logger[level]({ ...this.#trade.fields, error: toError(error).message, command }, message);
+    const fields = { ...this.#trade.fields, error: toError(error).message, command };
+    this.#logger[level](fields, `a command of a ${this.#trade.role} failed; what it holds is read again`);
   }
 
   noteSuccess(command: Command): void {

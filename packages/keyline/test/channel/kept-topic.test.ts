@@ -126,6 +126,7 @@ describe("a topic", () => {
       const listener = (message: Message): void => void got.push(message.data as number);
       const receiver = new Receiver<unknown>({
         subject: "c",
+        fields: {},
         listener,
         logger: silentLogger,
         seam: new Seam(),

@@ -1,3 +1,4 @@
+import type { LogError } from "../../server/message-of.ts";
 import type { Access } from "../../access/access.ts";
 import type { ChannelAccess } from "../../channels/channel-access.ts";
 import type { RequestLimit } from "../../limits/request-limit.ts";
@@ -20,7 +21,7 @@ export interface HandlerParts {
   readonly follows: FollowDesk;
   readonly counts: StreamCounts;
   readonly mostChannels: number;
-  readonly logError: (error: unknown, what: string) => void;
+  readonly logError: LogError;
 }
 
 /** What is done for the frames of one type. */

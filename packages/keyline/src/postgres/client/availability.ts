@@ -48,10 +48,10 @@ export class Availability {
     // What breaks off again as soon as it is back must not be asked, nor told of, without a pause.
     const isNew = performance.now() - this.#backSince > sameOutageMs;
     if (isNew) this.#tries = 0;
-    const state = isReadOnly(error)
-      ? "read-only; transactional queues wait until it takes writes"
-      : "away; transactional queues wait for it";
-    this.#logger[isNew ? "warn" : "debug"]({ error: withoutPassword(toError(error).message) }, `PostgreSQL is ${state}`);
+    const details = { error: withoutPassword(toError(error).message) };
+    const level = isNew ? "warn" : "debug";
+    if (isReadOnly(error)) this.#logger[level](details, "PostgreSQL is read-only; transactional queues wait until it takes writes");
+    else this.#logger[level](details, "PostgreSQL is away; transactional queues wait for it");
     void this.#probe(isNew);
     return true;
   }

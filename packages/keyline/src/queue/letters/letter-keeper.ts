@@ -61,8 +61,8 @@ export class LetterKeeper implements ShiftDuty<HeldJob<unknown>, Beat> {
     try {
       await work();
     } catch (error) {
-      const text = "dead letters that are not kept could not be dropped; it is tried again";
-      this.#setup.logger.debug({ error: toError(error).message }, text);
+      const details = { error: toError(error).message };
+      this.#setup.logger.debug(details, "dead letters that are not kept could not be dropped; it is tried again");
     }
   }
 }

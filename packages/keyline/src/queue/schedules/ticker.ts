@@ -114,7 +114,7 @@ export class Ticker implements ShiftDuty<HeldJob<unknown>, Beat> {
     this.#noteAdded(ticks.length);
     if (!hasMissed) return;
     const details = { schedule: before.name, from: before.nextAt, made: ticks.length, next: after.nextAt };
-    this.#logger.info(details, "ticks of a schedule were missed: nobody was there to make them in time");
+    this.#logger.warn(details, "ticks of a schedule were missed: nobody was there to make them in time");
   }
 
   #again(): void {

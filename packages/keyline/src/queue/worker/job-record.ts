@@ -149,7 +149,7 @@ export class JobRecord {
         resolve(ended.delete(job.id));
       }
     } catch (error) {
-      this.#logger.error({ error: toError(error).message, queue: this.table.queue }, "jobs could not be completed");
+      this.#logger.warn({ error: toError(error).message, queue: this.table.queue }, "jobs could not be completed; it is tried again");
       for (const { reject } of completions) reject(toError(error));
     } finally {
       this.#underWay--;

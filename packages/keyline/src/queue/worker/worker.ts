@@ -11,7 +11,7 @@ import type { DeadTable } from "../../postgres/job/dead-table.ts";
 import { Emitter } from "../../runtime/emitter.ts";
 import { KeylineError } from "../../runtime/errors.ts";
 import { parseJson } from "../../runtime/json.ts";
-import type { Logger } from "../../runtime/logger.ts";
+import { withFields, type Logger } from "../../runtime/logger.ts";
 import type { Seam } from "../../runtime/probe.ts";
 import type { ValkeyConnection } from "../../valkey/client/connection.ts";
 import type { Beat } from "../../valkey/queue/leases.ts";
@@ -93,11 +93,12 @@ export class Worker<Data> {
   readonly #shift: Shift<HeldJob<Data>, Job<Data>, Beat, Exchange<Data>>;
 
   /** @internal */
-  constructor(setup: WorkerSetup<Data>) {
+  constructor(given: WorkerSetup<Data>) {
+    let lease: Lease<Beat> | undefined;
+    const setup = { ...given, logger: withFields(given.logger, () => ({ worker: lease?.name })) };
     const { store, logger, policy, record, tally } = setup;
     const { counts } = tally;
     const trade = tradeOf<Data>(setup.queue);
-    let lease: Lease<Beat> | undefined;
     this.#setup = setup;
     this.#events = new Emitter(logger);
     this.#report = new Report<HeldJob<Data>, Job<Data>>(trade, { events: this.#events, counts, logger, seam: setup.seam });

@@ -12,13 +12,12 @@
 import type { StandardSchemaV1 } from "@standard-schema/spec";
 import type { GroupCounts } from "../../runtime/counters.ts";
 import { Emitter } from "../../runtime/emitter.ts";
-import { KeylineError, toError } from "../../runtime/errors.ts";
-import { parseJson } from "../../runtime/json.ts";
-import type { Logger } from "../../runtime/logger.ts";
+import { withFields, type Logger } from "../../runtime/logger.ts";
 import type { Seam } from "../../runtime/probe.ts";
 import type { GroupBeat, Loss } from "../../valkey/stream/group-leases.ts";
 import type { GroupLog } from "../../valkey/stream/group-log.ts";
 import { Intake, type Doubts, type IntakeSetup } from "../../work/intake.ts";
+import type { Lease } from "../../work/lease.ts";
 import type { Rehearsal } from "../../work/shift-parts.ts";
 import { Report, type ShiftEvents } from "../../work/report.ts";
 import type { ShiftDuty } from "../../work/shift-parts.ts";
@@ -37,6 +36,7 @@ import { FloorMover } from "./floor-mover.ts";
 import { createGroupLease } from "./group-lease.ts";
 import type { GroupRecord } from "./group-record.ts";
 import { describeEntries } from "./described.ts";
+import { readData } from "./read-data.ts";
 import type { Disposal, HeldEntry } from "./held-entry.ts";
 import type { Tails } from "./arrivals.ts";
 import type { StreamTally } from "../stream-tally.ts";
@@ -84,7 +84,9 @@ export class Consumer<Data> {
   #backlog: BacklogFiller | undefined;
 
   /** @internal */
-  constructor(setup: ConsumerSetup<Data>) {
+  constructor(given: ConsumerSetup<Data>) {
+    let lease: Lease<GroupBeat> | undefined;
+    const setup = { ...given, logger: withFields(given.logger, () => ({ consumer: lease?.name })) };
     const { log, logger, policy, record, stream, handler, counts } = setup;
     this.#setup = setup;
     this.#trade = tradeOf(stream, log.name);
@@ -99,8 +101,9 @@ export class Consumer<Data> {
       recordStore: record?.database,
       rehearsal: setup.rehearsal,
       createLease: (events, exchange) => createGroupLease(log, policy.leaseMs, { logger, events, heldAgain: () => exchange().heldAgain() }),
-      createExchange: (parts) =>
-        new Exchange<Data>({
+      createExchange: (parts) => {
+        ({ lease } = parts);
+        return new Exchange<Data>({
           ...setup,
           ...parts,
           trade: this.#trade,
@@ -108,7 +111,8 @@ export class Consumer<Data> {
           largestTake: Math.min(largestTake, Math.ceil(policy.concurrency / 2)),
           attach: () => this.#attach(),
           hasRecord: record !== undefined,
-        }),
+        });
+      },
       createRunner: (confirmLease) =>
         new SingleRunner<HeldEntry<Data>, EntryAttempt<Data>, ConsumeContext>({
           handler,
@@ -200,8 +204,7 @@ export class Consumer<Data> {
   }
 
   #noteLoss(loss: Loss): void {
-    const message = "retention took entries before a consumer group had finished them";
-    this.#setup.logger.warn({ ...this.#trade.fields, ...loss }, message);
+    this.#setup.logger.warn({ ...this.#trade.fields, ...loss }, "retention took entries before a consumer group had finished them");
     this.#events.emit("lost", loss);
   }
 }
@@ -216,15 +219,6 @@ function doubtsOf<Data>(record: GroupRecord, signal: AbortSignal): Doubts<HeldEn
       return settled && new Map(entries.filter(({ id }) => settled.has(id)).map((held) => [held, settledBefore]));
     },
   };
-}
-
-function readData<Data>(held: HeldEntry<Data>, { nameOf }: Trade<HeldEntry<Data>>): unknown {
-  try {
-    if (held.data === undefined) throw new Error("it has no field named data");
-    return parseJson(held.data);
-  } catch (cause) {
-    throw new KeylineError("INVALID_ELEMENT", `${nameOf(held)} is not valid: ${toError(cause).message}`, { cause });
-  }
 }
 
 /** Tells what a renewal says that retention took. */

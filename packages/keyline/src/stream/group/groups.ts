@@ -1,7 +1,7 @@
 import type { StandardSchemaV1 } from "@standard-schema/spec";
 import type { GroupCounts } from "../../runtime/counters.ts";
 import type { Door } from "../../runtime/door.ts";
-import type { Logger } from "../../runtime/logger.ts";
+import { withFields, type Logger } from "../../runtime/logger.ts";
 import type { Seam } from "../../runtime/probe.ts";
 import { checkName } from "../../runtime/names.ts";
 import type { ValkeyConnection } from "../../valkey/client/connection.ts";
@@ -54,7 +54,8 @@ export class Groups {
 
   /** Runs `handler` for each entry that the group has not finished, until the consumer is stopped. Throws INVALID_NAME and INVALID_OPTION. */
   consume<Data>(name: string, handler: ConsumeHandler<Data>, options: ConsumeOptions = {}): Consumer<Data> {
-    const { stream, connection, keys, tails, hasKeys, events, rehearsal, logger } = this.#parts;
+    const { stream, connection, keys, tails, hasKeys, events, rehearsal } = this.#parts;
+    const logger = withFields(this.#parts.logger, { group: name });
     this.#parts.door.checkOpen();
     checkName("consumer group", name);
     const log = new GroupLog(connection, keys.group(name), { name, hasKeys });
@@ -101,7 +102,8 @@ export class Groups {
   }
 
   #partsOf(name: string): GroupParts {
-    return { ...this.#parts, events: this.#parts.events, admin: this.#admin, lags: this.#lags, table: this.#tableOf(name) };
+    const logger = withFields(this.#parts.logger, { group: name });
+    return { ...this.#parts, logger, events: this.#parts.events, admin: this.#admin, lags: this.#lags, table: this.#tableOf(name) };
   }
 
   #countsOf(group: string): GroupCounts {

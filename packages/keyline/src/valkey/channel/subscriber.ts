@@ -181,7 +181,7 @@ export class Subscriber {
   }
 
   #askLater(name: string, error: Error): void {
-    this.#logger.warn({ error: error.message, channel: name }, "Valkey refused a subscription; it is asked for again");
+    this.#logger.warn({ error: error.message, key: name }, "Valkey refused a subscription; it is asked for again");
     const fault = lastingFaultOf(error);
     if (fault) this.#wanted.get(name)?.listener.onRefused(fault);
     setTimeout(() => {
