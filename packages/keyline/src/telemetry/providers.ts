@@ -4,9 +4,11 @@ import { schemaUrl, scope } from "./conventions.ts";
 import { Meters } from "./meters.ts";
 
 /*
- * Providers are often registered after the library that is to use them was set up, so they are looked for each time until there is one. That looks at two properties; without a provider nothing else is done.
+ * Providers are often registered after the library that is to use them was set up, so they are looked for until there is one. To ask the API costs as much as half an add: the proxy that it
+ * gives out until then is asked instead, and the API itself now and then, as somebody may have registered another copy of it.
  */
 
+const lookEvery = 64;
 const options = { schemaUrl };
 
 /** Stands for whatever is registered, and says what that is. */
@@ -21,6 +23,8 @@ function isProxy(provider: TracerProvider): provider is Proxy {
 export class Tracers {
   readonly #given: TracerProvider | undefined;
   #tracer: Tracer | undefined;
+  #proxy: Proxy | undefined;
+  #looks = 0;
 
   constructor(given: TracerProvider | undefined) {
     this.#given = given;
@@ -32,8 +36,12 @@ export class Tracers {
   }
 
   #find(): Tracer | undefined {
-    const provider = this.#given ?? trace.getTracerProvider();
-    return isProxy(provider) ? provider.getDelegateTracer(scope, undefined, options) : provider.getTracer(scope, undefined, options);
+    if (!this.#proxy || this.#looks++ % lookEvery === 0) {
+      const provider = this.#given ?? trace.getTracerProvider();
+      if (!isProxy(provider)) return provider.getTracer(scope, undefined, options);
+      this.#proxy = provider;
+    }
+    return this.#proxy.getDelegateTracer(scope, undefined, options);
   }
 }
 
@@ -42,6 +50,7 @@ export class MetersOf {
   #meters: Meters | undefined;
   /** One that was found to measure nothing. */
   #idle: MeterProvider | undefined;
+  #looks = 0;
 
   constructor(given: MeterProvider | undefined) {
     this.#given = given;
@@ -53,6 +62,8 @@ export class MetersOf {
   }
 
   #find(): Meters | undefined {
+    // Of meters there is no proxy.
+    if (this.#looks++ % lookEvery !== 0) return undefined;
     const provider = this.#given ?? metrics.getMeterProvider();
     if (provider === this.#idle) return undefined;
     const meter: Meter = provider.getMeter(scope, undefined, options);
