@@ -1,4 +1,4 @@
-import { metrics } from "@opentelemetry/api";
+import { context, metrics, propagation, trace } from "@opentelemetry/api";
 import { AggregationTemporality, InMemoryMetricExporter, MeterProvider, PeriodicExportingMetricReader } from "@opentelemetry/sdk-metrics";
 import { InMemorySpanExporter, NodeTracerProvider, SimpleSpanProcessor, type ReadableSpan } from "@opentelemetry/sdk-trace-node";
 
@@ -10,6 +10,11 @@ export interface Telescope {
   /** The sum of a counter, or the number of a histogram's values, of those that have these attributes. */
   measured(name: string, attributes?: Readonly<Record<string, unknown>>): Promise<number>;
   close(): Promise<void>;
+}
+
+/** Nothing is registered any more: other test files of the process begin anew. */
+export function unregister(): void {
+  for (const api of [trace, metrics, propagation, context]) api.disable();
 }
 
 export function openTelescope(): Telescope {
@@ -38,6 +43,7 @@ export function openTelescope(): Telescope {
     close: async () => {
       await provider.shutdown();
       await meterProvider.shutdown();
+      unregister();
     },
   };
 }

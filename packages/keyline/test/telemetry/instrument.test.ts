@@ -1,17 +1,16 @@
-import { context, metrics, propagation, trace, type TextMapPropagator } from "@opentelemetry/api";
+import { context, propagation, trace, type TextMapPropagator } from "@opentelemetry/api";
 import { InMemorySpanExporter, NodeTracerProvider, SimpleSpanProcessor } from "@opentelemetry/sdk-trace-node";
 import { instrument } from "keyline/telemetry";
 import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
-import { openTelescope } from "../support/spans.ts";
+import { openTelescope, unregister } from "../support/spans.ts";
 import { eventually, openStage, type Stage } from "../support/stage.ts";
 
 let stage: Stage;
 beforeAll(async () => {
+  unregister();
   stage = await openStage();
 });
-afterEach(() => {
-  for (const api of [trace, metrics, propagation, context]) api.disable();
-});
+afterEach(unregister);
 afterAll(() => stage.close());
 
 const waiting = (queue: string): Promise<string[]> => stage.valkey.lrange(`${stage.prefix}:{${queue}}:waiting`, 0, -1);
