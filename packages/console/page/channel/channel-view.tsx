@@ -47,7 +47,7 @@ function Known({ view }: { readonly view: View }): ReactNode {
       <Problems problems={problems} />
       <div className={classes.tiles}>
         <Tiles label={words.figures}>
-          <Tile label={words.subscriptions} value={known(subscriptions, formatCount)} detail={words.processes} />
+          {subscriptions !== null && <Tile label={words.subscriptions} value={formatCount(subscriptions)} detail={words.processes} />}
           <Tile label={words.published} value={known(rates?.published, formatRate)} detail={texts.aMinute} />
           <Tile label={words.received} value={known(rates?.received, formatRate)} detail={texts.aMinute} />
           <Tile label={words.present} value={known(presence?.total, formatCount)} />

@@ -30,7 +30,7 @@ interface GroupLettersProps {
 const columns: readonly Column<GroupLetterRow>[] = [
   { header: texts.stream.id, isTitle: true, isNarrow: true, cell: ({ id }) => <span className="mono">{id}</span> },
   { header: words.reason, isWide: true, cell: ({ reason }) => <Preview text={reason} isError /> },
-  { header: texts.stream.key, cell: ({ key }) => key ?? "" },
+  { header: texts.stream.key, isNarrow: true, cell: ({ key }) => key ?? "" },
   { header: texts.jobs.attempts, isNumber: true, cell: ({ attempts }) => attempts },
   { header: words.died, isNarrow: true, cell: ({ at }) => <When at={at} /> },
   {

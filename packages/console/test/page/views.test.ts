@@ -54,6 +54,8 @@ function titleOf(view: string): RegExp {
 
 async function open(view: string): Promise<void> {
   await operations.knows(view);
+  // A tip that happens to be open below the mouse is in no region.
+  await page.mouse.move(0, 0);
   // Within the page: to load it anew for each view takes most of the time.
   await page.evaluate((path) => history.pushState(null, "", path), operations.url + view);
   await poll(() => page.title()).toMatch(titleOf(view));
