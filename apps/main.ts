@@ -60,6 +60,7 @@ async function start(): Promise<void> {
   await registerGateway(site, {
     keyline: feed.keyline,
     streams: reviews.streams,
+    queues: [shop.queue],
     findExposure: (name) => reviews.findExposure(name) ?? feed.findExposure(name),
     tokens,
     origins: ownOrigins(host, port),
@@ -77,6 +78,7 @@ async function start(): Promise<void> {
   say(`Shop        ${address}/shop`);
   say(`Feed        ${address}/feed`);
   say(`Reviews     ${address}/reviews`);
+  say(`Metrics     ${address}/metrics, for this machine alone`);
   say(`Console     ${address}/console, for this machine alone`);
   if (!loopback.has(host)) say("There is no login: whoever can reach this machine can use all of it but the console.");
   say("Ctrl-C stops all of it.");

@@ -1,4 +1,4 @@
-import { gateway, type ChannelExposure, type StreamExposure } from "@keyline/gateway";
+import { gateway, type ChannelExposure, type GatewayQueue, type StreamExposure } from "@keyline/gateway";
 import type { FastifyInstance } from "fastify";
 import type { Keyline } from "keyline";
 import { errorsOnly } from "./logger.ts";
@@ -11,6 +11,8 @@ interface GatewaySetup {
   readonly findExposure: (name: string) => ChannelExposure | undefined | Promise<ChannelExposure | undefined>;
   /** Streams that pages may read. Default: none. */
   readonly streams?: readonly StreamExposure[];
+  /** Queues of which `/metrics` tells: no token of this site names one, so nobody may do anything else with them. Default: none. */
+  readonly queues?: readonly GatewayQueue[];
   readonly tokens: Tokens;
   /** Of the site's own pages. */
   readonly origins: readonly string[];
@@ -20,12 +22,13 @@ interface GatewaySetup {
 /** Registers the gateway below `/v1`, for the pages of this site. */
 export async function registerGateway(
   site: FastifyInstance,
-  { keyline, findExposure, streams = [], tokens, origins, logError }: GatewaySetup,
+  { keyline, findExposure, streams = [], queues = [], tokens, origins, logError }: GatewaySetup,
 ): Promise<void> {
   await site.register(gateway, {
     keyline,
     channels: findExposure,
     streams,
+    queues,
     access: { secret: tokens.secret },
     origins,
     logger: errorsOnly(logError),

@@ -14,7 +14,7 @@ import { Live } from "./live.ts";
 import { OrderDesk } from "./order-desk.ts";
 import { addOrderRoutes } from "./order-routes.ts";
 import { OrderTracks } from "./order-tracks.ts";
-import { openOrdersQueue } from "./orders-queue.ts";
+import { openOrdersQueue, type OrdersQueue } from "./orders-queue.ts";
 import { OrdersTable } from "./orders-table.ts";
 import { Overview } from "./overview.ts";
 import { addWorkerRoutes } from "./worker-routes.ts";
@@ -39,6 +39,7 @@ export interface ShopOptions {
 /** What operators look at. */
 interface Shop {
   readonly keyline: Keyline;
+  readonly queue: OrdersQueue;
 }
 
 /** Registers the shop's page and API on the site, and starts its workers; all of it ends when the site closes. */
@@ -85,5 +86,5 @@ export async function registerShop(site: FastifyInstance, options: ShopOptions):
   addLiveRoutes(site, live);
   await servePage(site, { path, build });
   for (let started = 0; started < workersAtStart; started++) workers.start();
-  return { keyline };
+  return { keyline, queue };
 }
