@@ -1,3 +1,6 @@
+import { execFile } from "node:child_process";
+import { join } from "node:path";
+import { promisify } from "node:util";
 import { SpanKind, SpanStatusCode, trace } from "@opentelemetry/api";
 import { Discard, type Job, type Keyline } from "keyline";
 import { instrument } from "keyline/telemetry";
@@ -299,6 +302,22 @@ test.each(['"nonsense"', "17", "null", '{"traceparent":5}', '"00-000000000000000
     await worker.stop();
   },
 );
+
+test("a trace goes from one process to another", async () => {
+  const adder = join(import.meta.dirname, "../support/traced-adder.ts");
+  const { stdout } = await promisify(execFile)(process.execPath, [
+    "--conditions=development",
+    adder,
+    stage.valkeyUrl,
+    stage.prefix,
+    "two-processes",
+  ]);
+  const queue = instrumented({ processParent: "parent" }).queue("two-processes");
+  const worker = queue.work(() => undefined);
+  const processed = await oneSpan("process two-processes");
+  await worker.stop();
+  expect(processed.spanContext().traceId).toBe(stdout.trim());
+});
 
 test("what is not instrumented carries nothing", async () => {
   const queue = stage.keyline().queue<number>("bare");
