@@ -17,11 +17,12 @@ export function createDesk(options: ConsoleOptions): Desk {
     const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
     logger?.error({ what, error: redactor.text(text) }, "the console could not do something");
   };
+  const health = new HealthWatch(keyline);
   const desk: Desk = {
     keyline,
     title,
-    shapes: new Shapes(options),
-    health: new HealthWatch(keyline),
+    shapes: new Shapes(options, health),
+    health,
     redactor,
     payloads: new Payloads(redactor),
     audited: new Audited({ audit: keyline.audit, redactor, logError }),

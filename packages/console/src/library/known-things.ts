@@ -17,6 +17,8 @@ interface KnownThingsSetup<Thing, Traits> {
   readonly kind: "queue" | "stream" | "channel";
   readonly given: Given<Thing>;
   list(): Promise<readonly Entry<Thing, Traits>[]>;
+  /** Whether the list has all that there is: no store is away. */
+  isWhole(): Promise<boolean>;
   /** Of one that was given and that the directory does not know. */
   traitsOf(thing: Thing): Traits;
 }
@@ -88,6 +90,13 @@ export class KnownThings<Thing extends Named, Traits extends object> {
   async #read(): Promise<void> {
     const entries = await new Patience().for(() => this.#setup.list());
     this.#readAt = performance.now();
-    if (entries) this.#entries = entries;
+    if (!entries) return;
+    if (await this.#setup.isWhole()) {
+      this.#entries = entries;
+      return;
+    }
+    // What only the store knows that is away is still there.
+    const named = new Set(entries.map(({ name }) => name));
+    this.#entries = [...entries, ...this.#entries.filter(({ name }) => !named.has(name))];
   }
 }

@@ -1,4 +1,5 @@
 import type { AnyChannel, AnyQueue, AnyStream, ConsoleOptions, Given } from "../console-options.ts";
+import type { HealthWatch } from "../operations/health-watch.ts";
 import { KnownThings } from "./known-things.ts";
 
 export interface QueueTraits {
@@ -19,24 +20,31 @@ export class Shapes {
   readonly channels: KnownThings<AnyChannel, ChannelTraits>;
 
   // What was given is of the library's own classes, whatever its data is: what operators send is checked by its schema.
-  constructor({ keyline, queues, streams, channels }: ConsoleOptions) {
+  constructor({ keyline, queues, streams, channels }: ConsoleOptions, health: Pick<HealthWatch, "stores">) {
     const { directory } = keyline;
+    const isWhole = async (): Promise<boolean> => {
+      const { valkey, postgres } = await health.stores();
+      return valkey !== "away" && postgres !== "away";
+    };
     this.queues = new KnownThings<AnyQueue, QueueTraits>({
       kind: "queue",
       given: (queues ?? []) as Given<AnyQueue>,
       list: () => directory.queues(),
+      isWhole,
       traitsOf: () => ({ transactional: false }),
     });
     this.streams = new KnownThings<AnyStream, StreamTraits>({
       kind: "stream",
       given: (streams ?? []) as Given<AnyStream>,
       list: () => directory.streams(),
+      isWhole,
       traitsOf: () => ({ transactional: false, hasKeys: false }),
     });
     this.channels = new KnownThings<AnyChannel, ChannelTraits>({
       kind: "channel",
       given: (channels ?? []) as Given<AnyChannel>,
       list: () => directory.channels(),
+      isWhole,
       traitsOf: ({ hasHistory }) => ({ hasHistory }),
     });
   }

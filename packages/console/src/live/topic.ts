@@ -1,8 +1,9 @@
 import type { Came, Source, Tail } from "./source.ts";
 
 const shortestMs = 1_000;
-/** What is dear to read is read less often: it takes a tenth of the time at the most. */
+/** What is dear to read is read less often. Not much, as what takes long may be a store that is away, whose return should be seen soon. */
 const restShare = 10;
+const longestMs = 3_000;
 
 /** One of the things that viewers look at. It is read once for all of them. */
 export class Topic {
@@ -35,7 +36,7 @@ export class Topic {
     this.#readAt = startedAt - shortestMs / 10;
     try {
       const data = await read();
-      this.#restMs = Math.max(shortestMs, restShare * (performance.now() - startedAt));
+      this.#restMs = Math.min(longestMs, Math.max(shortestMs, restShare * (performance.now() - startedAt)));
       const compared = JSON.stringify(data && { ...data, at: undefined });
       if (compared === this.#compared) return;
       this.#compared = compared;

@@ -1,0 +1,52 @@
+import { startValkey } from "@keyline/embedded";
+import { expect, test } from "vitest";
+import { eventually, openStage } from "../../../keyline/test/support/stage.ts";
+import { health } from "../../src/api/health.ts";
+import { overview } from "../../src/api/overview.ts";
+import { queueView } from "../../src/api/queue.ts";
+import { openConsole, signToken } from "../support/console-server.ts";
+import { openLive } from "../support/live-events.ts";
+import { valid } from "../support/valid.ts";
+
+test("while Valkey is away it says so, shows what it knows, refuses what cannot be done, and goes on by itself", async () => {
+  const valkey = await startValkey();
+  const stage = await openStage({ valkeyUrl: valkey.url });
+  const keyline = stage.keyline();
+  await keyline.migrate();
+  const console = await openConsole({ keyline: stage.keyline() });
+  const plain = keyline.queue("plain");
+  const kept = keyline.queue("kept", { transactional: true });
+  await plain.add(1);
+  await kept.add(1);
+  await eventually("the console has seen both", async () => {
+    const { items } = valid(overview, await console.get("api/overview"));
+    return ["plain", "kept"].every((name) => items.some((item) => item.name === name && item.depth === 1));
+  });
+  const live = await openLive(console.url, "overview,queue:kept", await signToken({ console: "viewer" }));
+  await live.find("it began", ({ type }) => type === "change");
+
+  await valkey.stop();
+  await eventually("it is seen to be away", async () => valid(health, await console.get("api/health")).valkey.state === "away");
+  const { stores, items } = valid(overview, await console.get("api/overview"));
+  expect(stores).toEqual({ valkey: "away", postgres: "ok" });
+  expect(items.map(({ name }) => name).toSorted()).toEqual(["kept", "plain"]);
+  expect(items.find(({ name }) => name === "plain")?.depth).toBe(1);
+  expect(valid(queueView, await console.get("api/queues/plain"))).toMatchObject({ counts: null, rates: null, stores: { valkey: "away" } });
+  expect(valid(queueView, await console.get("api/queues/kept"))).toMatchObject({ transactional: true, stores: { valkey: "away" } });
+  expect((await console.get("api/queues/plain/jobs")).body.status).toBe(503);
+  // It can be written down, as PostgreSQL is there, and not be done.
+  expect((await console.post("api/queues/plain/add", { data: 1 })).body.status).toBe(503);
+  await live.find("the page is told", ({ data }) => data.kind === "overview" && data.data.stores.valkey === "away");
+
+  const again = await startValkey({ port: Number(new URL(valkey.url).port) });
+  await eventually("it is back, and so are pages that were open", async () => {
+    const last = live.events.findLast(({ data }) => data.kind === "overview");
+    return last?.data.data.stores.valkey === "ok";
+  });
+  // The plain queue was in Valkey's memory alone.
+  expect((await console.post("api/queues/kept/add", { data: 1 })).status).toBe(200);
+  live.close();
+  await console.close();
+  await stage.close();
+  await again.stop();
+});
