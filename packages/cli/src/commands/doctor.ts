@@ -14,7 +14,7 @@ export function define(command: Command): void {
     .option("--ignore <codes...>", "pass over these warnings, such as NO_PERSISTENCE")
     .action(
       action(async ({ output, session }: Context, { ignore = [] }: Options) => {
-        const health = await (await session.keyline()).health();
+        const health = await (await session.reached()).health();
         const warnings = health.warnings.filter(({ code }) => !ignore.includes(code));
         if (output.isJson) await output.result({ healthy: warnings.length === 0, ...health, warnings }, "");
         else await tell(output, { ...health, warnings }, session.addresses.options.postgres !== undefined);

@@ -6,7 +6,7 @@ export function define(command: Command): void {
   command.option("--dry-run", "only say where it is, and what there is to do").action(
     action(async ({ output, session }, { dryRun }: { readonly dryRun?: boolean }) => {
       if (!session.hasPostgres) throw new WrongUse("This needs PostgreSQL. Say where it is: --postgres URL, or DATABASE_URL.");
-      const keyline = await session.keyline();
+      const keyline = await session.reached();
       if (!dryRun) await keyline.migrate();
       const { postgres } = await keyline.health();
       const { migration } = postgres;

@@ -32,7 +32,7 @@ export function define(command: Command): void {
     .action(
       action(async (context, { watch, check, maxAge }: Options) => {
         if (watch !== undefined) return watchStatus(context, { everyMs: (watch === true ? defaultSeconds : watch) * 1_000, maxAge });
-        const snapshot = await takeSnapshot(await context.session.keyline(), maxAge);
+        const snapshot = await takeSnapshot(await context.session.reached(), maxAge);
         await show(context.output, snapshot);
         return check && !snapshot.healthy ? exitCodes.unhealthy : exitCodes.done;
       }),
@@ -44,7 +44,7 @@ async function watchStatus(
   { everyMs, maxAge }: { readonly everyMs: number; readonly maxAge: number },
 ): Promise<ExitCode> {
   const signal = interruption();
-  const keyline = await session.keyline();
+  const keyline = await session.reached();
   const isScreen = output.terminal.isOutput && !output.isJson;
   while (!signal.aborted) {
     const snapshot = await takeSnapshot(keyline, maxAge).catch((error: unknown) => error);

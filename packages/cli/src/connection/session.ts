@@ -19,6 +19,13 @@ export class Session {
     return this.#keyline;
   }
 
+  /** The same once both stores have answered, or will not: a process that has just begun may take longer to connect than a store may take to answer. */
+  async reached(): Promise<Keyline> {
+    const keyline = await this.keyline();
+    await Promise.allSettled([keyline.command("PING"), this.hasPostgres && keyline.transaction(() => Promise.resolve())]);
+    return keyline;
+  }
+
   /** One more, with a prefix of its own. Whoever asks for it closes it. */
   async open(prefix?: string): Promise<Keyline> {
     const { Keyline } = await import("keyline");
