@@ -67,6 +67,7 @@ export function OperatorButton({ label, name, onClick, variant = "default", ...l
     <Tooltip label={refusal ?? ""} disabled={!isRefused} events={{ hover: true, focus: true, touch: true }} multiline maw={280}>
       <Button
         variant={variant}
+        {...(look.color === "red" && { c: "var(--kl-danger)" })}
         {...look}
         aria-label={name}
         aria-disabled={isRefused || undefined}
