@@ -3,6 +3,7 @@ import { Refusal } from "../http/refusal.ts";
 import { Patience } from "./patience.ts";
 
 const freshMs = 1_500;
+const briefMs = 500;
 const mostHeld = 5_000;
 
 interface Named {
@@ -30,6 +31,7 @@ export class KnownThings<Thing extends Named, Traits extends object> {
   readonly #held = new Map<string, Thing>();
   #entries: readonly Entry<Thing, Traits>[] = [];
   #readAt = -Infinity;
+  #isRead = false;
   #reading: Promise<void> | undefined;
 
   constructor(setup: KnownThingsSetup<Thing, Traits>) {
@@ -39,7 +41,10 @@ export class KnownThings<Thing extends Named, Traits extends object> {
 
   /** By name. */
   async list(): Promise<Known<Thing, Traits>[]> {
-    await this.#refresh();
+    const refreshed = this.#refresh();
+    // What was there a moment ago does, where a store is away.
+    if (this.#isRead) await new Patience(briefMs).for(() => refreshed);
+    else await refreshed;
     const names = new Set([...this.#entries.map(({ name }) => name), ...this.#given.keys()]);
     const all = await Promise.all([...names].map((name) => this.#know(name)));
     return all.filter((known) => known !== undefined).toSorted((one, other) => (one.name < other.name ? -1 : 1));
@@ -47,7 +52,10 @@ export class KnownThings<Thing extends Named, Traits extends object> {
 
   /** Throws a refusal where there is none of that name. */
   async find(name: string): Promise<Known<Thing, Traits>> {
-    await this.#refresh();
+    const refreshed = this.#refresh();
+    const before = this.#isRead ? await this.#know(name) : undefined;
+    if (before) return before;
+    await refreshed;
     const known = await this.#know(name);
     if (known) return known;
     const { kind } = this.#setup;
@@ -91,6 +99,7 @@ export class KnownThings<Thing extends Named, Traits extends object> {
     const entries = await new Patience().for(() => this.#setup.list());
     this.#readAt = performance.now();
     if (!entries) return;
+    this.#isRead = true;
     if (await this.#setup.isWhole()) {
       this.#entries = entries;
       return;

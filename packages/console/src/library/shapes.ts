@@ -23,8 +23,8 @@ export class Shapes {
   constructor({ keyline, queues, streams, channels }: ConsoleOptions, health: Pick<HealthWatch, "stores">) {
     const { directory } = keyline;
     const isWhole = async (): Promise<boolean> => {
-      const { valkey, postgres } = await health.stores();
-      return valkey !== "away" && postgres !== "away";
+      const stores = await health.stores().catch(() => undefined);
+      return stores !== undefined && stores.valkey !== "away" && stores.postgres !== "away";
     };
     this.queues = new KnownThings<AnyQueue, QueueTraits>({
       kind: "queue",
