@@ -13,7 +13,7 @@ import classes from "./queue-view.module.css";
 import { RatesCard } from "./rates-card.tsx";
 import { WorkersCard } from "./workers-card.tsx";
 
-/** Is it keeping up, who works on it, what fails. */
+/** How a queue does now: its jobs by state, its rates, and its workers. */
 export function QueueView({ queue }: { readonly queue: string }): ReactNode {
   const query = useQueue(queue);
   return (
