@@ -171,7 +171,7 @@ test("what becomes of jobs is followed as an event stream, and resumed by its la
   const reader = await EventSourceReader.open(url, headers);
   await eventually(
     "somebody is known to follow",
-    async () => (await stage.valkey.hget(`${stage.prefix}:{events}:events:state`, "ready")) === "1",
+    async () => (await stage.valkey.hget(`${stage.prefix}:{events}:feed:state`, "ready")) === "1",
   );
   const worker = queue.work((job) => job.progress({ done: 1 }));
   await new Promise((resolve) => setTimeout(resolve, 1_100));

@@ -89,7 +89,7 @@ describe.each(Object.keys(topologies))("%s", (name) => {
         for await (const event of other.events({ signal: following.signal, onGap: () => void told.push("gap") }))
           if (event.type === "completed") told.push(event.id);
       })();
-      await eventually("it is told", async () => (await keyline.command("HGET", `${base}:events:state`, "ready")) === "1", 60_000);
+      await eventually("it is told", async () => (await keyline.command("HGET", `${base}:feed:state`, "ready")) === "1", 60_000);
 
       const ended: string[] = [];
       // One after the other, so that the order in which they end is known.

@@ -45,7 +45,7 @@ export class QueueKeys {
     this.high = `${base}waiting:high`;
     this.low = `${base}waiting:low`;
     /** Hash: group -> its jobs on the queue; see scripts/groups.lua. */
-    this.groups = `${base}groups`;
+    this.groups = `${base}grouped`;
     /** Hash: jobs that stand in the lines of their groups, by number and group; see scripts/groups.lua. */
     this.lines = `${base}lines`;
     /** Hash: what keeps jobs from being taken; see scripts/gates.lua. */
@@ -67,7 +67,7 @@ export class QueueKeys {
     /** Stream: jobs that have ended, for those who wait for them; see scripts/tell-end.lua. */
     this.ends = `${base}ends`;
     /** Stream: what becomes of jobs, for those who follow it; see scripts/tell-event.lua. */
-    this.events = `${base}events`;
+    this.events = `${base}feed`;
     /** Sorted set: parents that are to be looked after. Set: whose children have ended; see scripts/family.lua. */
     this.families = `${base}families`;
     this.familyOwing = `${base}family-owing`;

@@ -49,7 +49,7 @@ class Follower {
 
 /** Resolves when what becomes of jobs is told. */
 async function told(queue: { readonly name: string }): Promise<void> {
-  await eventually("it is told", async () => (await stage.valkey.hget(`${baseOf(queue)}:events:state`, "ready")) === "1");
+  await eventually("it is told", async () => (await stage.valkey.hget(`${baseOf(queue)}:feed:state`, "ready")) === "1");
 }
 
 const baseOf = (queue: { readonly name: string }): string => `${stage.prefix}:{${queue.name}}`;
@@ -224,7 +224,7 @@ describe.each([
     await queue.addMany(Array.from({ length: 10 }, (_, n) => ({ data: String(n) })));
     await eventually("all is told", () => first.events.filter(({ type }) => type === "completed").length === 10);
     await worker.stop();
-    await stage.valkey.xtrim(`${baseOf(queue)}:events`, "MAXLEN", 3);
+    await stage.valkey.xtrim(`${baseOf(queue)}:feed`, "MAXLEN", 3);
     const second = new Follower(queue, first.events[4]?.cursor);
     await eventually("the rest is told", () => second.events.length === 3);
     expect(second.order[0]).toBe("gap: trimmed");
@@ -263,7 +263,7 @@ describe.each([
     const before = await queue.add("before");
     await eventually("it is told", () => follower.of(before.id).includes("completed"));
     // As it is when a replica has taken over.
-    await stage.valkey.hset(`${baseOf(queue)}:events:state`, "server", "another");
+    await stage.valkey.hset(`${baseOf(queue)}:feed:state`, "server", "another");
     const after = await queue.add("after");
     await eventually("it is told", () => follower.of(after.id).includes("completed"));
     expect(follower.gaps).toMatchObject([{ reason: "restarted" }]);

@@ -59,7 +59,7 @@ describe.each([{ transactional: false }, { transactional: true }])("a group (tra
     expect(overlaps).toEqual([]);
     for (const group of groups) expect(ran.get(group)).toEqual(Array.from({ length: 15 }, (_, n) => n));
     expect(await queue.counts()).toMatchObject({ waiting: 0, scheduled: 0, blocked: 0, running: 0 });
-    expect(await stage.valkey.exists(`${stage.prefix}:{order-${transactional}}:groups`)).toBe(0);
+    expect(await stage.valkey.exists(`${stage.prefix}:{order-${transactional}}:grouped`)).toBe(0);
   });
 
   test("does not keep others waiting, however long it is", async () => {
@@ -86,7 +86,7 @@ describe.each([{ transactional: false }, { transactional: true }])("a group (tra
     const ids = ["order-42", "a.b", "x_y", "k:1", "--", "..", "order-42-", "7"];
     await queue.addMany(ids.map((id, n) => ({ data: { group: "g", n }, group: "g", id })));
     await eventually("all have run", () => ran.length === ids.length);
-    await eventually("nothing is left", async () => (await stage.valkey.exists(`${stage.prefix}:{ids-${transactional}}:groups`)) === 0);
+    await eventually("nothing is left", async () => (await stage.valkey.exists(`${stage.prefix}:{ids-${transactional}}:grouped`)) === 0);
     await worker.stop();
   });
 
@@ -116,8 +116,8 @@ test("jobs that stand in a sorted set, as all of a plain queue did once, come be
   }
   await stage.valkey.set(key("order"), 3);
   await stage.valkey.del(key("lines"));
-  const admitted = await stage.valkey.hget(key("groups"), "g");
-  await stage.valkey.hset(key("groups"), "g", admitted?.replace(/^.*\|/, "") ?? "");
+  const admitted = await stage.valkey.hget(key("grouped"), "g");
+  await stage.valkey.hset(key("grouped"), "g", admitted?.replace(/^.*\|/, "") ?? "");
   expect(await queue.counts()).toMatchObject({ waiting: 1, blocked: 3 });
   for (let n = 4; n < 6; n++) await add(n);
   for await (const group of queue.groups()) expect(group).toMatchObject({ name: "g", state: "blocked", waiting: 5 });
@@ -127,7 +127,7 @@ test("jobs that stand in a sorted set, as all of a plain queue did once, come be
   for (let n = 6; n < 8; n++) await add(n);
   await eventually("all have run", () => ran.length === 8);
   expect(ran).toEqual([0, 1, 2, 3, 4, 5, 6, 7]);
-  await eventually("nothing is left", async () => (await stage.valkey.exists(key("groups"), key("lines"), key("line:g"))) === 0);
+  await eventually("nothing is left", async () => (await stage.valkey.exists(key("grouped"), key("lines"), key("line:g"))) === 0);
   await worker.stop();
 });
 

@@ -69,7 +69,7 @@ test.each(ends)("a job whose end is refused has not ended, and its group goes on
   for (const group of groups) {
     expect(ran.filter((step) => step.startsWith(group))).toEqual([0, 1, 2].map((n) => `${group}${n}`));
   }
-  await eventually("nothing is left", async () => (await stage.valkey.exists(key("groups"), key("lines"))) === 0);
+  await eventually("nothing is left", async () => (await stage.valkey.exists(key("grouped"), key("lines"))) === 0);
   const dead = name === "dead" ? groups.length : 0;
   expect(await queue.counts()).toMatchObject({ waiting: 0, running: 0, scheduled: 0, blocked: 0, dead });
   await worker.stop();

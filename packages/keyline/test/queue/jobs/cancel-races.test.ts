@@ -185,7 +185,7 @@ describe.each([{ transactional: false }, { transactional: true }])("cancel (tran
       else expect([id, was, completed.has(id) !== cancelled.has(id) || transactional]).toEqual([id, was, true]);
       if (transactional && was === "running") expect([id, completed.has(id)]).toEqual([id, false]);
     }
-    for (const key of ["ids", "groups", "lines", "keys", "stubs"]) expect(await stage.valkey.exists(baseOf(queue.name) + key)).toBe(0);
+    for (const key of ["ids", "grouped", "lines", "keys", "stubs"]) expect(await stage.valkey.exists(baseOf(queue.name) + key)).toBe(0);
     expect((await queue.counts()).dead).toBe(0);
   });
 });

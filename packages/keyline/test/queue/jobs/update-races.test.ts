@@ -94,7 +94,7 @@ describe.each([{ transactional: false }, { transactional: true }])("update (tran
           expect([id, completed.get(id), attempts.at(-1)]).toEqual([id, changed.get(id) ?? 0, changed.get(id) ?? 0]);
           expect([id, attempts.toSorted((one, other) => one - other)]).toEqual([id, attempts]);
         }
-        expect(await stage.valkey.exists(...["ids", "groups", "lines", "stubs"].map((key) => keyOf(queue.name, key)))).toBe(0);
+        expect(await stage.valkey.exists(...["ids", "grouped", "lines", "stubs"].map((key) => keyOf(queue.name, key)))).toBe(0);
         if (transactional) {
           const { rowCount } = await stage.pool.query("SELECT FROM keyline.job WHERE queue = $1", [queue.name]);
           expect(rowCount).toBe(0);

@@ -30,7 +30,7 @@ describe.each([{ transactional: false }, { transactional: true }])("update (tran
     await eventually("all have run", () => ran.length === many);
     await worker.stop();
     expect(await queue.counts()).toMatchObject({ waiting: 0, scheduled: 0, blocked: 0, running: 0, dead: 0 });
-    expect(await stage.valkey.exists(keyOf(queue.name, "stubs"), keyOf(queue.name, "groups"))).toBe(0);
+    expect(await stage.valkey.exists(keyOf(queue.name, "stubs"), keyOf(queue.name, "grouped"))).toBe(0);
     return ran;
   }
 

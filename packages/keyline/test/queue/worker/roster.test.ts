@@ -168,11 +168,11 @@ test("a worker that may not write what it is works all the same, and says so onc
     "tracked",
     "ends",
     "dead*",
-    "groups",
+    "grouped",
     "lines",
     "rights",
   ];
-  const patterns = [...keys, "schedules", "ticks", "wake", "paused", "families", "family-owing", "rates*", "events*"].map(
+  const patterns = [...keys, "schedules", "ticks", "wake", "paused", "families", "family-owing", "rates*", "feed*"].map(
     (key) => `~${limited.prefix}:{limited}:${key}`,
   );
   await limited.valkey.call("ACL", "SETUSER", "worker", "on", ">secret", ...patterns, "+@all");

@@ -2,7 +2,7 @@
 -- moment when their turn comes until they have ended, also while they wait for a retry or for their own time. The others stand in the group's line, by the order in which they were added.
 -- So a worker takes what it finds, and groups take turns.
 --
--- Hash groups: group -> for each admitted job: id, when, separated by spaces. Where jobs stand in `lines`, in front of that: '<number of the first> <of the last>|'
+-- Hash grouped: group -> for each admitted job: id, when, separated by spaces. Where jobs stand in `lines`, in front of that: '<number of the first> <of the last>|'
 -- Hash lines: '<number> <group>' -> an element, behind '<due in ms>|' where it is due later. What ends together is read and removed together: one
 --         key for each line would cost a command for each job.
 -- Sorted set line:GROUP: jobs that have a place of their own among all, by that: '<due in ms, or 0>|<element>'. Behind those in `lines`.
@@ -29,7 +29,7 @@ local function has_places(group)
 end
 
 local function read_group(name)
-  local text = redis.call('HGET', base .. 'groups', name) or ''
+  local text = redis.call('HGET', base .. 'grouped', name) or ''
   local first, last, admitted = string.match(text, '^(%-?%d+) (%-?%d+)|(.*)$')
   admitted = admitted or text
   local _, spaces = string.gsub(admitted, ' ', ' ')
@@ -39,10 +39,10 @@ end
 
 local function write_group(group)
   if group.admitted == '' and not group.first and not has_places(group.name) then
-    redis.call('HDEL', base .. 'groups', group.name)
+    redis.call('HDEL', base .. 'grouped', group.name)
   else
     local numbers = group.first and group.first .. ' ' .. group.last .. '|' or ''
-    redis.call('HSET', base .. 'groups', group.name, numbers .. group.admitted)
+    redis.call('HSET', base .. 'grouped', group.name, numbers .. group.admitted)
   end
 end
 

@@ -18,7 +18,7 @@ local function leave_groups(groups, ids)
     for index, group in ipairs(groups) do leave_group(group, ids[index]) end
     return
   end
-  local found = redis.call('HMGET', base .. 'groups', unpack(groups))
+  local found = redis.call('HMGET', base .. 'grouped', unpack(groups))
   local fields, firsts, lasts, at, ended, others, is_met = {}, {}, {}, {}, {}, {}, {}
   local count = 0
   for index, group in ipairs(groups) do
@@ -56,10 +56,10 @@ local function leave_groups(groups, ids)
   if simple > 0 then
     -- In this order: what is refused changes nothing.
     redis.call('LPUSH', base .. 'waiting', unpack(pushed))
-    redis.call('HSET', base .. 'groups', unpack(texts))
+    redis.call('HSET', base .. 'grouped', unpack(texts))
     redis.call('HDEL', base .. 'lines', unpack(removed))
     redis.call('DECRBY', base .. 'blocked', simple)
   end
-  if #ended > 0 then redis.call('HDEL', base .. 'groups', unpack(ended)) end
+  if #ended > 0 then redis.call('HDEL', base .. 'grouped', unpack(ended)) end
   for _, index in ipairs(others) do leave_group(groups[index], ids[index]) end
 end

@@ -1,7 +1,7 @@
 -- Part of add-placed.lua: jobs of which only one with a key is to be there.
 --
 -- Hash keys: key -> id of the job that holds it until it has ended (tie-key.lua)
--- String once:KEY: id of the job that was added first, for as long as no other is
+-- String dedupe:KEY: id of the job that was added first, for as long as no other is
 -- String latest:KEY: '<due>|<element>' of the job that gets the data of the latest add, until it is due; in front of that '<number>@' where it stands in
 --         the line of its group
 
@@ -40,7 +40,7 @@ end
 -- The id of the job that is there instead of the new one, or false. Writes nothing but what replaces the data of that job.
 local function find_instead(options, element, due)
   if options.key then return redis.call('HGET', base .. 'keys', options.key) end
-  if options.once then return redis.call('GET', base .. 'once:' .. options.once) end
+  if options.once then return redis.call('GET', base .. 'dedupe:' .. options.once) end
   if options.latest then return replace_latest(options.latest, element, due) end
   return false
 end
@@ -49,7 +49,7 @@ end
 local function hold_key(options, element, due)
   local id = id_in(head_of(element))
   if options.key then redis.call('HSET', base .. 'keys', options.key, id) end
-  if options.once then redis.call('SET', base .. 'once:' .. options.once, id, 'PX', options.window) end
+  if options.once then redis.call('SET', base .. 'dedupe:' .. options.once, id, 'PX', options.window) end
   if options.latest then
     redis.call('SET', base .. 'latest:' .. options.latest, due .. '|' .. element, 'PX', options.window)
   end

@@ -30,7 +30,7 @@ for _, element in ipairs(redis.call('ZRANGE', base .. 'scheduled', 0, -1)) do
 end
 local lines = redis.call('HGETALL', base .. 'lines')
 for index = 1, #lines, 2 do redis.call('HSET', base .. 'lines', lines[index], earlier(lines[index + 1])) end
-for _, group in ipairs(redis.call('HKEYS', base .. 'groups')) do
+for _, group in ipairs(redis.call('HKEYS', base .. 'grouped')) do
   local line = base .. 'line:' .. group
   local members = redis.call('ZRANGE', line, 0, -1, 'WITHSCORES')
   for index = 1, #members, 2 do

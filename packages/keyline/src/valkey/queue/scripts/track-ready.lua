@@ -9,5 +9,5 @@ if ARGV[1] ~= '1' then
     if redis.call('SISMEMBER', base .. 'aware', worker) == 0 then return 0 end
   end
 end
-redis.call('HSET', base .. 'events:state', 'ready', 1)
+redis.call('HSET', base .. 'feed:state', 'ready', 1)
 return 1

@@ -13,12 +13,12 @@ redis.call('ZADD', base .. 'tracked', now() + ARGV[2], ARGV[1])
 redis.call('PEXPIRE', base .. 'tracked', ARGV[2])
 if is_new then signal('tracked') end
 if ARGV[1] ~= 'events' then return is_new and 1 or 0 end
-if is_new or redis.call('EXISTS', base .. 'events:state') == 0 then
+if is_new or redis.call('EXISTS', base .. 'feed:state') == 0 then
   -- What came since the last one went was not written.
   begin_period('unwatched')
-  redis.call('HDEL', base .. 'events:state', 'ready')
+  redis.call('HDEL', base .. 'feed:state', 'ready')
   redis.call('DEL', base .. 'aware')
 end
-redis.call('PEXPIRE', base .. 'events:state', 86400000)
-redis.call('PEXPIRE', base .. 'events', 86400000)
-return redis.call('HGET', base .. 'events:state', 'ready') == '1' and 0 or 1
+redis.call('PEXPIRE', base .. 'feed:state', 86400000)
+redis.call('PEXPIRE', base .. 'feed', 86400000)
+return redis.call('HGET', base .. 'feed:state', 'ready') == '1' and 0 or 1
