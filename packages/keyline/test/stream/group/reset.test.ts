@@ -272,3 +272,19 @@ test("a floor that was read before a reset is not written behind it", async () =
   expect(await floorOf()).toEqual(after);
   await database.close();
 });
+
+test("to the end makes dead letters again of those that were to be handed out again, where the record has them", async () => {
+  const keyline = stage.keyline();
+  const stream = keyline.stream<N>(`reset-${streams++}`, { transactional: true });
+  const dying = stream.consume("g", () => Promise.reject(new Discard("no")), { lease });
+  for (const n of upTo(3)) await stream.append({ n });
+  const group = stream.group("g");
+  await eventually("they are dead", async () => (await group.status().catch(() => undefined))?.dead === 3);
+  await dying.stop();
+  expect(await group.redrive()).toBe(3);
+  expect(await group.status()).toMatchObject({ dead: 0 });
+  await group.reset("end");
+  await eventually("it is at its end", async () => (await group.status()).lag === 0);
+  expect(await group.status()).toMatchObject({ dead: 3, pending: 0, retrying: 0 });
+  expect(await group.redrive({ limit: 1 })).toBe(1);
+});
