@@ -255,6 +255,7 @@ export const texts = {
     since: "Since",
     none: "No groups",
     noneText: "No group has jobs in line, or is in this state.",
+    noneYet: "None of those that were looked at so far is in this state.",
     pauseOf: (name: string) => `Pause: ${name}`,
     resumeOf: (name: string) => `Resume: ${name}`,
     pauseTitle: (name: string) => `Pause the group ${name}?`,

@@ -47,10 +47,11 @@ export function GroupsView({ queue }: { readonly queue: string }): ReactNode {
         <Answered query={query}>
           {({ pages }) => {
             const rows = pages.flatMap(({ groups }) => groups);
-            if (rows.length === 0) return <Empty title={words.none}>{words.noneText}</Empty>;
+            const none = <Empty title={words.none}>{query.hasNextPage ? words.noneYet : words.noneText}</Empty>;
+            if (rows.length === 0 && !query.hasNextPage) return none;
             return (
               <>
-                <List label={words.title} rows={rows} columns={columnsOf(queue)} keyOf={({ name }) => name} />
+                {rows.length === 0 ? none : <List label={words.title} rows={rows} columns={columnsOf(queue)} keyOf={({ name }) => name} />}
                 <More shown={rows.length} query={query} />
               </>
             );

@@ -3,6 +3,7 @@ import { patiently } from "./patience.ts";
 /** Lists answer sooner than a store that is away is given up, and later than a busy one takes. */
 const patienceMs = 4_000;
 const mostBytes = 1_048_576;
+const mostLooked = 1_000;
 
 interface PageOf<Row> {
   readonly rows: Row[];
@@ -34,6 +35,26 @@ export async function readSome<Row>(
       rows.push(row);
     }
     return { rows, hasMore: false };
+  };
+  return patiently(read(), patienceMs);
+}
+
+/** The same of those rows that fit. It looks at so many at the most: where few fit a page has fewer rows, and the next one goes on behind what was looked at. */
+export async function readMatching<Row extends { readonly cursor: string }>(
+  all: AsyncIterable<Row>,
+  { limit, fits }: { readonly limit: number; readonly fits: (row: Row) => boolean },
+): Promise<PageOf<Row>> {
+  const read = async (): Promise<PageOf<Row>> => {
+    const rows: Row[] = [];
+    let looked = 0;
+    let last: string | null = null;
+    for await (const row of all) {
+      if (rows.length === limit || looked === mostLooked) return { rows, next: last };
+      looked++;
+      last = row.cursor;
+      if (fits(row)) rows.push(row);
+    }
+    return { rows, next: null };
   };
   return patiently(read(), patienceMs);
 }

@@ -3,7 +3,7 @@ import { ratesQuery, type QueueRates } from "../api/queue.ts";
 import type { Desk } from "../desk.ts";
 import { parse } from "../http/json-body.ts";
 import type { Ask, Route } from "../http/router.ts";
-import { readPage } from "../library/pages.ts";
+import { readMatching, readPage } from "../library/pages.ts";
 import { patiently } from "../library/patience.ts";
 import { toQueueRates } from "./rates-view.ts";
 import { readQueue, toLimits, type KnownQueue } from "./queue-view.ts";
@@ -33,8 +33,9 @@ async function readRates({ thing: queue }: KnownQueue, { query }: Ask): Promise<
 
 async function readGroups({ thing: queue }: KnownQueue, { query }: Ask): Promise<GroupsPage> {
   const { state, cursor, limit } = parse(groupsQuery, query);
-  const all = queue.groups({ ...(state !== undefined && { state }), ...(cursor !== undefined && { cursor }) });
-  const { rows, next } = await readPage(all, { limit });
+  const all = queue.groups(cursor === undefined ? {} : { cursor });
+  const isMeant = state === undefined ? undefined : (group: { readonly state: string }): boolean => group.state === state;
+  const { rows, next } = await (isMeant ? readMatching(all, { limit, fits: isMeant }) : readPage(all, { limit }));
   const groups = rows.map(({ name, state, waiting, blockedBy, since }) => ({
     name,
     state,

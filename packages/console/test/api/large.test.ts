@@ -72,3 +72,21 @@ test("every page of a queue of many jobs is a few bounded commands", async () =>
     expect(sent, `${page}: ${JSON.stringify([...commands])}`).toBeLessThan(700);
   }
 });
+
+test("a page of groups in a state looks at a bounded number of them, and the pages together at all", async () => {
+  const queue = keyline.queue<number>("grouped");
+  await queue.pause({ group: "g77" });
+  const names: string[] = [];
+  let pages = 0;
+  for (let next: string | null = ""; next !== null; pages++) {
+    const cursor: string = next === "" ? "" : `&cursor=${encodeURIComponent(next)}`;
+    const { groups: found, next: behind } = valid(
+      groupsPage,
+      await console.get(`api/queues/grouped/groups?state=paused&limit=50${cursor}`),
+    );
+    names.push(...found.map(({ name }) => name));
+    next = behind;
+  }
+  expect(names).toEqual(["g77"]);
+  expect(pages).toBeGreaterThanOrEqual(groups / 1_000);
+});
