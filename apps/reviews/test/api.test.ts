@@ -390,7 +390,7 @@ describe("a Valkey that loses everything", () => {
     const token = await apart.signIn("ada");
     const channel = { channel: "notifications:ada", token, wanted: 1 };
     const heard = async (): Promise<unknown> => (await readMessages(apart.url, channel)).at(-1)?.data["content"];
-    expect(await heard()).toBe("Love it");
+    await expect.poll(heard, { timeout }).toBe("Love it");
   });
 });
 

@@ -76,7 +76,7 @@ test("a dead letter that is refused does not slow its neighbours, and is handed 
 
 test("an entry whose end is refused does not slow its neighbours, and is handed in less and less often", async () => {
   const stream = stage.keyline().stream<number>("entries");
-  await stage.valkey.set(`${stage.prefix}:{entries}:group:all:dead`, "not a list");
+  await stage.valkey.set(`${stage.prefix}:{entries}:group:all:dead:order`, "no sorted set");
   let done = 0;
   stage
     .keyline()
@@ -96,7 +96,7 @@ test("an entry whose end is refused does not slow its neighbours, and is handed 
   for (const until = performance.now() + 2_000; performance.now() < until; added++) await stream.append(added);
   await eventually("the others ran", () => done === added);
   expect(told("an entry could not be handed in") - before).toBeLessThan(20);
-  await stage.valkey.del(`${stage.prefix}:{entries}:group:all:dead`);
+  await stage.valkey.del(`${stage.prefix}:{entries}:group:all:dead:order`);
   await eventually("it is a dead letter", async () => (await stream.group("all").status())?.dead === 1);
 });
 

@@ -68,7 +68,8 @@ test("a worker whose handlers are quick does not ask the server for each job", a
   await queue.resume();
   await eventually("all have run", () => begun.length === 1_000);
   await eventually("all have ended", async () => (await queue.counts()).running === 0);
-  expect((await scripts()) - before).toBeLessThan(500);
+  // How far ahead it takes follows from how quick the handlers seem, which is less on a busy machine.
+  expect((await scripts()) - before).toBeLessThan(800);
   expect(begun).toEqual(Array.from({ length: 1_000 }, (_, index) => 600 + index));
   await worker.stop();
 });
