@@ -76,6 +76,8 @@ test("what is unhealthy comes first, with its cause and what to do, and leads th
 test("anything is gone to by its name, and a job by its id, with the keyboard alone", async () => {
   await open("/");
   await page.keyboard.press("/");
+  // What is typed sooner goes elsewhere.
+  await poll(() => page.evaluate(() => document.activeElement?.getAttribute("role"))).toBe("combobox");
   await page.keyboard.type("invo");
   await page.getByRole("option", { name: "invoices queue" }).waitFor();
   await page.keyboard.press("Enter");
