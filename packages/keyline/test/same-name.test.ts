@@ -25,7 +25,7 @@ test("a queue, a stream and a channel of one name share no key, and none hears o
   const release = gate();
   const worker = queue.work(
     async (job: Job<number>) => {
-      job.progress({ n: job.data });
+      void job.progress({ n: job.data });
       if (job.data === 1) throw new Error("dead");
       if (job.data > 1) await release.opened;
       return job.data;

@@ -54,7 +54,7 @@ repeat
   cursor = found[1]
   for _, key in ipairs(found[2]) do
     local name = string.sub(key, #base + 1)
-    if string.match(name, '^once:') or string.match(name, '^outcome:') then
+    if string.match(name, '^dedupe:') or string.match(name, '^outcome:') then
       expire_earlier(key)
     elseif string.match(name, '^latest:') then
       redis.call('SET', key, earlier(redis.call('GET', key)), 'KEEPTTL')
