@@ -21,8 +21,8 @@ export interface Ground {
 
 // As the guides list them. What has an expiry goes by itself; lists of workers that have stopped are empty, and so they are not there.
 const queueKeys = (
-  "waiting waiting:high waiting:low scheduled workers gone groups lines gates paused wake signals schedules ticks dead dead:why dead:job dead:ids " +
-  "dead:dropped ids ends events events:state families family-owing epoch run rights tracked aware"
+  "waiting waiting:high waiting:low scheduled workers gone grouped lines gates paused wake signals schedules ticks dead dead:why dead:job dead:ids " +
+  "dead:dropped ids ends feed feed:state families family-owing epoch run rights tracked aware"
 ).split(" ");
 const streamKeys = ["events", "events-state", "foreign", "groups"];
 // Whatever version of the schema it is.

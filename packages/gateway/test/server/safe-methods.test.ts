@@ -15,7 +15,7 @@ beforeAll(async () => {
 afterAll(() => stage.close());
 
 // What counts requests, and that somebody follows a queue's events: it goes by itself.
-const isNote = /:gateway:requests:|:(?:tracked|aware|events|events:state|signals)$/;
+const isNote = /:gateway:requests:|:(?:tracked|aware|feed|feed:state|signals)$/;
 
 /** Everything that is in both stores, without such notes. */
 async function contents(): Promise<unknown> {
