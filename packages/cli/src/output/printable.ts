@@ -1,8 +1,7 @@
 // Payloads and errors come from anywhere: what a terminal takes as a command, or what turns the direction of a line, is shown and not done.
-// oxlint-disable-next-line no-control-regex -- they are what is replaced
-const unprintable = /[\0-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]/g;
-// oxlint-disable-next-line no-control-regex -- JSON.stringify leaves them as they are
-const unescaped = /[\x7f-\x9f\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069]/g;
+const unprintable = /(?![\t\n])\p{Cc}|[\u200e\u200f\u202a-\u202e\u2066-\u2069]/gu;
+// JSON.stringify leaves these as they are.
+const unescaped = /(?![\t\n])\p{Cc}|[\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069]/gu;
 
 /** Text that is safe on a terminal; its lines stay lines. */
 export function printable(text: string): string {

@@ -22,8 +22,7 @@ export interface ChartProps {
 }
 
 /** Figures over time. It is loaded when it is first needed: the library that draws it weighs as much as the rest of the page. */
-// oxlint-disable-next-line import/no-default-export -- `lazy` takes the default of a module
-export default function RatesChart({ label, points, series, format = formatCount }: ChartProps): ReactNode {
+export function RatesChart({ label, points, series, format = formatCount }: ChartProps): ReactNode {
   const zone = zoneOf(useTimeChoice());
   const spanMs = (points.at(-1)?.at ?? 0) - (points[0]?.at ?? 0);
   return (

@@ -79,7 +79,6 @@ export class Audited {
 
 /** As the audit trail takes it. */
 function toKey(who: string): string {
-  // oxlint-disable-next-line no-control-regex -- they are what is replaced
-  const key = who.replaceAll(/[\0-\x1f\x7f"\\]/g, "_").slice(0, longest);
+  const key = who.replaceAll(/[\p{Cc}"\\]/gu, "_").slice(0, longest);
   return key.toWellFormed() || "unknown";
 }
