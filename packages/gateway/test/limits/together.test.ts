@@ -1,6 +1,7 @@
 import { fork, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { get } from "node:http";
+import { setTimeout as wait } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { eventually, openQuietStage, type Stage } from "../../../keyline/test/support/stage.ts";
@@ -93,8 +94,10 @@ function haveAllStruck(tallies: Tallies): boolean {
   const closed = (kind: string): number => tallies[kind]?.closed ?? 0;
   const answered = (kind: string, status: number): number => tallies[kind]?.statuses[status] ?? 0;
   return (
+    // Each of those that were let in at the beginning. Whether one that comes again is answered (429) or finds no place to wait in is left to chance.
     ["unknown names", "refusals"].every((kind) => closed(kind) >= 20) &&
-    ["pongs", "tiny frames"].every((kind) => closed(kind) >= 10 && answered(kind, 429) > 0) &&
+    ["pongs", "tiny frames"].every((kind) => closed(kind) >= 10) &&
+    answered("one too many", 429) > 0 &&
     closed("one too many") > 0 &&
     answered("deaf subscribers", 101) >= 10 &&
     answered("deaf event streams", 200) >= 10 &&
@@ -139,6 +142,8 @@ test("whatever one address without a token does all at once: others are served, 
   while (!haveAllStruck(await tally()) || during.length < 20) {
     await honest.serve();
     during.push(await look());
+    // Fewer than 200 rounds in a minute: the honest keep to the limit of their own address.
+    await wait(300);
   }
   const windows = minute() - minuteBefore + 1;
   const mostCounted = windows * mostRequests + honestAsks * (honest.rounds() - honestBefore);
