@@ -2,7 +2,7 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import type { Queue } from "keyline";
 import { openEffectsStage, type EffectsStage, type N } from "../../support/effects-stage.ts";
 import { startProcess } from "../../support/processes.ts";
-import { eventually } from "../../support/stage.ts";
+import { eventually, untilNoneIsLeft } from "../../support/stage.ts";
 
 let stage: EffectsStage;
 beforeAll(async () => {
@@ -26,7 +26,7 @@ test("children that end at the same instant in two processes release their paren
     ...others.map((queue) => queue.work(() => undefined, { concurrency: 2 })),
   ];
   const added = await Promise.all(Array.from({ length: 150 }, (_, n) => parents.add({ n }, { children: family(children, 2) })));
-  await eventually("all parents have ended", async () => (await stage.rowsOf(parents.name)).length === 0);
+  await untilNoneIsLeft("all parents have ended", async () => (await stage.rowsOf(parents.name)).length);
   expect(runs).toEqual(new Map(added.map(({ id }) => [id, 1])));
   await Promise.all(workers.map((worker) => worker.stop()));
 });
@@ -49,7 +49,7 @@ test("handlers that wait for children which end while they park go on, over and 
     ),
   ];
   await parents.addMany(Array.from({ length: 60 }, (_, n) => ({ data: { n } })));
-  await eventually("all parents have ended", async () => (await stage.rowsOf(parents.name)).length === 0);
+  await untilNoneIsLeft("all parents have ended", async () => (await stage.rowsOf(parents.name)).length);
   expect(sums).toEqual(new Map(Array.from({ length: 60 }, (_, n) => [n, 1])));
   await Promise.all(workers.map((worker) => worker.stop()));
 });
@@ -94,7 +94,7 @@ test("a family goes on after Valkey has lost everything, parked parents included
     }),
     children.work((job) => job.data.n),
   ];
-  await eventually("all parents have ended", async () => (await stage.rowsOf(parents.name)).length === 0);
+  await untilNoneIsLeft("all parents have ended", async () => (await stage.rowsOf(parents.name)).length);
   expect(values).toEqual(new Map([0, 1, 2].map((value) => [value, 20])));
   await Promise.all(workers.map((worker) => worker.stop()));
 });
@@ -107,12 +107,15 @@ test("a cancelled family is cancelled below also where whoever cancelled it died
   );
   // What that process had committed.
   await stage.pool.query("SELECT * FROM keyline.cancel_jobs($1, $2, 1000)", [parents.name, [id]]);
-  await eventually("nothing is left below it", async () => (await stage.rowsOf(children.name)).every(({ state }) => state === "cancelled"));
-  await eventually("its rows are gone", async () => {
+  await untilNoneIsLeft("nothing is left below it", async () => {
+    const rows = await stage.rowsOf(children.name);
+    return rows.filter(({ state }) => state !== "cancelled").length;
+  });
+  await untilNoneIsLeft("its rows are gone", async () => {
     const { rows } = await stage.pool.query<{ count: string }>("SELECT count(*) FROM keyline.family WHERE queue = ANY($1)", [
       [parents.name, children.name],
     ]);
-    return rows[0]?.count === "0";
+    return Number(rows[0]?.count);
   });
 });
 
