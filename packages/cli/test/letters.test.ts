@@ -15,6 +15,11 @@ afterAll(() => shop.close());
 const queueOf = (name: string, transactional: boolean): Queue<string, string, boolean> =>
   transactional ? shop.app.queue<string>(name, { transactional: true, maxAttempts: 1 }) : shop.app.queue<string>(name, { maxAttempts: 1 });
 
+/** At the same time, as they have nothing in common. */
+async function ofBothKinds(work: (transactional: boolean) => Promise<void>): Promise<void> {
+  await Promise.all([work(false), work(true)]);
+}
+
 /** A queue on which these have died, each of the error that it has for data. */
 async function withLetters(name: string, errors: readonly string[], transactional: boolean): Promise<void> {
   const queue = queueOf(name, transactional);
@@ -31,7 +36,7 @@ async function withLetters(name: string, errors: readonly string[], transactiona
 
 test("dead letters are grouped by their causes, put back and removed, on queues of both kinds", async () => {
   const { run } = shop;
-  for (const transactional of [false, true]) {
+  await ofBothKinds(async (transactional) => {
     const name = transactional ? "recorded" : "plain";
     await withLetters(name, ["timeout after 100 ms", "timeout after 250 ms", "no such user", "no such user", "gone"], transactional);
     const queue = queueOf(name, transactional);
@@ -58,7 +63,7 @@ test("dead letters are grouped by their causes, put back and removed, on queues 
     expect(objects(await run("discard", name, "--error", "/NO SUCH/i", "--yes", "--json"))).toEqual([{ queue: name, count: 2 }]);
     expect(objects(await run("discard", name, "--all", "--limit", "1", "--yes", "--json"))).toEqual([{ queue: name, count: 1 }]);
     expect((await queue.counts()).dead).toBe(0);
-  }
+  });
 });
 
 test("acts are in the audit trail before they begin, with who and how many; what is only looked at is not", async () => {
@@ -98,7 +103,7 @@ test.runIf(hasTerminals)("whoever sits at a terminal is asked before something i
 
 test("schedules are listed, run, paused, resumed and removed, on queues of both kinds", async () => {
   const { run, app } = shop;
-  for (const transactional of [false, true]) {
+  await ofBothKinds(async (transactional) => {
     const name = transactional ? "reports-recorded" : "reports";
     const queue = transactional ? app.queue<object>(name, { transactional: true }) : app.queue<object>(name);
     await queue.schedule("nightly", { cron: "0 3 * * *", timezone: "Europe/Berlin", data: { kind: "sales" } });
@@ -119,5 +124,5 @@ test("schedules are listed, run, paused, resumed and removed, on queues of both 
     expect(unsure).toMatchObject({ code: 2, stderr: expect.stringContaining("say --yes") as string });
     expect((await run("schedules", "remove", name, "nightly", "--yes")).code).toBe(0);
     expect(await run("schedules", name)).toMatchObject({ code: 0, stdout: "" });
-  }
+  });
 });

@@ -2,7 +2,7 @@ import { spawn, spawnSync, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import type { Readable } from "node:stream";
 import { text } from "node:stream/consumers";
-import { fileURLToPath } from "node:url";
+import { builtCommand } from "./built-command.ts";
 
 /** What a process of the command came to. */
 export interface Ended {
@@ -19,8 +19,7 @@ interface Options {
   readonly input?: string;
 }
 
-const main = fileURLToPath(new URL("../../src/main.ts", import.meta.url));
-const nodeArgs = ["--conditions=development", "--disable-warning=ExperimentalWarning", main];
+const nodeArgs = ["--enable-source-maps", await builtCommand()];
 
 /** Begins it with these servers in its environment, and nothing of ours that would change what it says. */
 export function start(args: readonly string[], { env = {} }: Pick<Options, "env"> = {}): ChildProcess {
