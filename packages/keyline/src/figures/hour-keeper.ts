@@ -37,10 +37,7 @@ export class HourKeeper {
   async keep(now: number): Promise<void> {
     const present = Math.floor(now / hourMs);
     const first = Math.max(((await this.#table.newest()) ?? 0) + 1, present - keptHoursMs / hourMs);
-    const hours = first < present ? await this.#log.hours(present - first + 1, now) : [];
-    const over = hours
-      .map(({ at, counts, depth }) => ({ hour: at / hourMs, counts, depth }))
-      .filter(({ hour, counts, depth }) => hour < present && (counts.size > 0 || depth !== undefined));
+    const over = (await this.#log.hoursOver(first, now)).map(({ at, counts, depth }) => ({ hour: at / hourMs, counts, depth }));
     if (over.length > 0) await this.#table.keep(over, present - keptHoursMs / hourMs);
     this.#keptBefore = present;
   }

@@ -1,7 +1,7 @@
 import type { ValkeyConnection } from "../client/connection.ts";
 import { scriptsBeside } from "../client/script.ts";
 
-const add = scriptsBeside(import.meta.url)(1, "figures-add");
+const add = scriptsBeside(import.meta.url)(1, "oom", "note-hour", "figures-add");
 
 export const minuteMs = 60_000;
 export const hourMs = 3_600_000;
@@ -43,13 +43,21 @@ export class FigureLog {
   }
 
   /** The last minutes, the present one included, oldest first. */
-  minutes(count: number, now: number): Promise<CountedSpan[]> {
-    return this.#read(count, now, { spanMs: minuteMs, keyOf: (minute) => `${this.prefix}${minute}` });
+  async minutes(count: number, now: number): Promise<CountedSpan[]> {
+    const minutes = lastOnes(count, now, minuteMs);
+    const hashes = await this.hashes(minutes.map((minute) => `${this.prefix}${minute}`));
+    return minutes.map((minute, index) => toSpan(minute * minuteMs, hashes[index]));
   }
 
   /** The same of hours. */
   hours(count: number, now: number): Promise<CountedSpan[]> {
-    return this.#read(count, now, { spanMs: hourMs, keyOf: (hour) => `${this.prefix}hour:${hour}` });
+    return this.#readHours(lastOnes(count, now, hourMs));
+  }
+
+  /** Those of the hours before the present one of which there is something, from `first` on. */
+  async hoursOver(first: number, now: number): Promise<CountedSpan[]> {
+    const last = Math.floor(now / hourMs) - 1;
+    return this.#readHours([...(await this.#hoursThere(first, last))].toSorted((a, b) => a - b));
   }
 
   /** A hash of each of some keys behind the prefix. */
@@ -62,19 +70,29 @@ export class FigureLog {
     return found;
   }
 
-  async #read(
-    count: number,
-    now: number,
-    { spanMs, keyOf }: { readonly spanMs: number; readonly keyOf: (span: number) => string },
-  ): Promise<CountedSpan[]> {
-    const last = Math.floor(now / spanMs);
-    const spans = Array.from({ length: count }, (_, index) => last - count + 1 + index);
-    const hashes = await this.hashes(spans.map(keyOf));
-    return spans.map((span, index) => {
-      const { depth, ...counts } = hashes[index] ?? {};
-      return { at: span * spanMs, counts: toCounts(counts), depth };
-    });
+  async #readHours(hours: readonly number[]): Promise<CountedSpan[]> {
+    const there = await this.#hoursThere(hours[0] ?? 0, hours.at(-1) ?? 0);
+    const found = hours.filter((hour) => there.has(hour));
+    const hashes = await this.hashes(found.map((hour) => `${this.prefix}hour:${hour}`));
+    const byHour = new Map(found.map((hour, index) => [hour, hashes[index]]));
+    return hours.map((hour) => toSpan(hour * hourMs, byHour.get(hour)));
   }
+
+  async #hoursThere(first: number, last: number): Promise<ReadonlySet<number>> {
+    if (last < first) return new Set();
+    return new Set((await this.connection.client.zrangebyscore(`${this.prefix}hours`, first, last)).map(Number));
+  }
+}
+
+/** The last minutes or hours, oldest first. */
+function lastOnes(count: number, now: number, spanMs: number): number[] {
+  const last = Math.floor(now / spanMs);
+  return Array.from({ length: count }, (_, index) => last - count + 1 + index);
+}
+
+function toSpan(at: number, fields: Readonly<Record<string, string>> = {}): CountedSpan {
+  const { depth, ...counts } = fields;
+  return { at, counts: toCounts(counts), depth };
 }
 
 function toCounts(fields: Readonly<Record<string, string>>): Map<string, number> {

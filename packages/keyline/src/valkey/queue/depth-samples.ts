@@ -2,7 +2,7 @@ import { scriptsBeside } from "../client/script.ts";
 import { hourMs, keptHoursMs, keptMinutesMs, minuteMs, type FigureLog } from "../figures/figure-log.ts";
 import type { QueueKeys } from "./keys.ts";
 
-const take = scriptsBeside(import.meta.url)(1, "oom", "base", "place", "count-jobs", "depth-sample");
+const take = scriptsBeside(import.meta.url)(1, "oom", "base", "place", "count-jobs", "figures/note-hour", "depth-sample");
 
 /** How many dead letters and parked jobs are rows. */
 export interface InRows {

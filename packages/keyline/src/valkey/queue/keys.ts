@@ -79,7 +79,7 @@ export class QueueKeys {
     this.rights = `${base}rights`;
     /** String: there while somebody asks what workers run. */
     this.watched = `${base}watched`;
-    /** Hashes: what was done in a minute, rates:<minute>, or an hour, rates:hour:<hour>; and how much there was in each minute of an hour, rates:depth:<hour>. */
+    /** Hashes: what was done in a minute, rates:<minute>, or an hour, rates:hour:<hour>; and how much there was in each minute of an hour, rates:depth:<hour>. Sorted set rates:hours: of which hours there is something. */
     this.rates = `${base}rates:`;
     this.#base = base;
     this.#heldPrefix = `${base}held:`;

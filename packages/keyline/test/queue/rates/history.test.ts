@@ -106,6 +106,36 @@ test("of an idle queue nothing is written", async () => {
   expect(await stage.valkey.keys(`${base("idle")}*`)).toEqual([]);
 });
 
+test("of which hours there is something is known: nobody asks for those of ninety days", async () => {
+  const queue = keyline.queue("few-hours");
+  await queue.add(1);
+  await eventually("it is written", async () => (await queue.rates()).total.added === 1);
+  const present = Math.floor((await serverMs()) / hourMs);
+  expect(Number((await stage.valkey.zrange(`${base("few-hours")}hours`, -1, -1))[0])).toBeGreaterThanOrEqual(present - 1);
+  const monitor = await stage.valkey.monitor();
+  let reads = 0;
+  monitor.on("monitor", (_time: string, [name = "", key = ""]: string[]) => {
+    if (name.toLowerCase() === "hgetall" && key.startsWith(base("few-hours"))) reads++;
+  });
+  expect((await queue.rates({ hours: 2_160 })).total.added).toBe(1);
+  const connection = new ValkeyConnection(toTarget(stage.valkeyUrl), { logger: silentLogger, silenceMs: 5_000 });
+  const database = new Database(stage.databaseUrl, silentLogger);
+  await connection.ensureReady(5_000);
+  const keeper = new HourKeeper(
+    new FigureLog(connection, base("few-hours")),
+    new FigureTable(database, "queue", "few-hours"),
+    silentLogger,
+  );
+  await keeper.keep(await serverMs());
+  await stage.valkey.ping("seen");
+  await eventually("the monitor has heard of it all", () => reads > 0);
+  expect(reads).toBeLessThanOrEqual(4);
+  await keeper.stop();
+  monitor.disconnect();
+  connection.close();
+  await database.close();
+});
+
 test("hours that are over are kept in PostgreSQL, and come back when Valkey was emptied", async () => {
   const now = await serverMs();
   const present = Math.floor(now / hourMs);
@@ -118,6 +148,7 @@ test("hours that are over are kept in PostgreSQL, and come back when Valkey was 
     [present, 2],
   ] as const) {
     await stage.valkey.hset(`${base("kept")}hour:${hour}`, { added, r3: 1, depth: "4 1 0 0 2 1500" });
+    await stage.valkey.zadd(`${base("kept")}hours`, hour, hour);
   }
   const table = new FigureTable(database, "queue", "kept");
   const keepers = [1, 2].map(() => new HourKeeper(new FigureLog(connection, base("kept")), table, silentLogger));

@@ -29,6 +29,7 @@ local sample = table.concat({ waiting, running, scheduled, blocked, dead, age },
 redis.call('HSET', key, minute, sample)
 redis.call('PEXPIRE', key, ARGV[2])
 local of_hour = base .. 'rates:hour:' .. hour
+note_hour(base .. 'rates:', math.floor(now() / 3600000), ARGV[3])
 local most = redis.call('HGET', of_hour, 'depth')
 if not most or waiting >= tonumber(string.match(most, '^%d+')) then redis.call('HSET', of_hour, 'depth', sample) end
 redis.call('PEXPIRE', of_hour, ARGV[3])
