@@ -162,7 +162,7 @@ export function createParts(name: string, { options, policy, isServed }: Made, s
   shared.adders.add(transactionalAdder);
   const { adder: familyAdder, releaser } = shared.familiesFor(database, relay);
   const families = new QueueFamilies(familyAdder, releaser);
-  const record = new JobRecord(table, { notes, store, families, logger });
+  const record = new JobRecord(table, { notes, store, families, relay, logger });
   const scheduleBook = new TransactionalScheduleBook(new ScheduleTable(database, name), { outlet, store, queue: name, logger });
   const shelves = [new LettersInRows(deadTable, outlet), lettersOnValkey];
   const canceller = new Canceller(store, {

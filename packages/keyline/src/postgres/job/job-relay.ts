@@ -27,7 +27,8 @@ import { rollBack } from "../client/commit.ts";
 import { beginOwn } from "../client/transaction-watch.ts";
 
 const idleMs = 1_000;
-const epochEveryMs = 3_000;
+/** Connections that break and workers that lose their leases have it looked for at once. */
+const epochEveryMs = 6_000;
 const secondLookMs = 250;
 /** With this many unnoted rows producers are at full speed, and their notes may come late. */
 const busyFrom = 200;
@@ -53,6 +54,7 @@ export class JobRelay implements Duty {
   readonly #setbacks = new Setbacks<string>();
   readonly #tryAgainAt = new Map<string, number>();
   #seen = new Map<string, number>();
+  #onFamilies: (() => void) | undefined;
   #expectedUntil = 0;
   #nextEpochLook = 0;
 
@@ -65,6 +67,11 @@ export class JobRelay implements Duty {
   add(outlet: Outlet): void {
     this.#outlets.set(outlet.table.queue, outlet);
     this.lookAtEpochs();
+  }
+
+  /** Calls `listener` at each look that finds jobs with children. */
+  onFamilies(listener: () => void): void {
+    this.#onFamilies = listener;
   }
 
   serves(queue: string): boolean {
@@ -103,8 +110,8 @@ export class JobRelay implements Duty {
   }
 
   async #hasUndelivered(): Promise<boolean> {
-    const rows = await findUndelivered(this.#database, [...this.#outlets.keys()], page);
-    return rows.some(({ queue, id }) => !this.#outlets.get(queue)?.notes.has(id));
+    const { jobs } = await findUndelivered(this.#database, [...this.#outlets.keys()], page);
+    return jobs.some(({ queue, id }) => !this.#outlets.get(queue)?.notes.has(id));
   }
 
   async #look(): Promise<void> {
@@ -170,16 +177,17 @@ export class JobRelay implements Duty {
     const begun = performance.now();
     const open = [...this.#outlets.values()].filter(({ isOpen, table }) => isOpen && begun >= (this.#tryAgainAt.get(table.queue) ?? 0));
     if (open.length === 0) return false;
-    const rows = await findUndelivered(
+    const { jobs, hasFamilies } = await findUndelivered(
       this.#database,
       open.map((outlet) => outlet.table.queue),
       page,
     );
+    if (hasFamilies) this.#onFamilies?.();
     const now = performance.now();
-    const patienceMs = rows.length < busyFrom ? secondLookMs : 4 * secondLookMs;
+    const patienceMs = jobs.length < busyFrom ? secondLookMs : 4 * secondLookMs;
     const seen = new Map<string, number>();
     const due = new Map<string, string[]>();
-    for (const { queue, id } of rows) {
+    for (const { queue, id } of jobs) {
       const key = `${queue}/${id}`;
       const since = this.#seen.get(key) ?? now;
       if (this.#outlets.get(queue)?.notes.has(id)) continue;
@@ -196,7 +204,7 @@ export class JobRelay implements Duty {
       const ids = due.get(outlet.table.queue);
       if (ids) await this.#deliverAll(outlet, ids);
     }
-    return seen.size > 0 || rows.length === page;
+    return seen.size > 0 || jobs.length === page;
   }
 
   // What goes wrong with one queue must not keep the others waiting.

@@ -20,6 +20,11 @@ export interface NewJob {
   readonly maxAttempts: number | undefined;
 }
 
+interface Undelivered {
+  readonly queue: string;
+  readonly id: string;
+}
+
 const insert: Statement = {
   name: "keyline-insert",
   text: `INSERT INTO keyline.job (queue, id, data, max_attempts)
@@ -61,11 +66,13 @@ const note: Statement = { name: "keyline-note", text: "SELECT keyline.note_deliv
 
 const markAgain: Statement = { name: "keyline-mark-again", text: "SELECT keyline.mark_delivered($1, $2, $3, true) AS is_in_charge" };
 
+// Behind the jobs a row without any, where there are families: who looks after those asks nothing by itself as long as there are none.
 const peekUndelivered: Statement = {
   name: "keyline-peek-undelivered",
   text: `SELECT name AS queue, id FROM unnest($1::text[]) AS names (name) CROSS JOIN LATERAL (
       SELECT id FROM keyline.job WHERE queue = name AND delivered_to IS NULL AND state IN ('waiting', 'scheduled') ORDER BY seq LIMIT $2
-    ) AS jobs`,
+    ) AS jobs
+    UNION ALL SELECT NULL, NULL WHERE EXISTS (SELECT FROM keyline.family)`,
 };
 
 export const claimUndelivered: Statement = {
@@ -167,9 +174,15 @@ export class JobTable {
   }
 }
 
-/** Jobs of these queues that nobody is known to have delivered, in the order of adding, up to `limit` of each. */
-export function findUndelivered(database: Database, queues: readonly string[], limit: number): Promise<{ queue: string; id: string }[]> {
-  return database.query<{ queue: string; id: string }>(peekUndelivered, [queues, limit]);
+/** Jobs of these queues that nobody is known to have delivered, in the order of adding, up to `limit` of each; and whether any job has children. */
+export async function findUndelivered(
+  database: Database,
+  queues: readonly string[],
+  limit: number,
+): Promise<{ readonly jobs: readonly Undelivered[]; readonly hasFamilies: boolean }> {
+  const rows = await database.query<Undelivered | { readonly queue: null; readonly id: null }>(peekUndelivered, [queues, limit]);
+  const jobs = rows.filter((row) => row.queue !== null);
+  return { jobs, hasFamilies: jobs.length < rows.length };
 }
 
 /** Ids in one text, as the functions of the schema take them. */

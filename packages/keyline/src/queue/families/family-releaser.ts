@@ -28,8 +28,6 @@ interface FamilyReleaserParts {
 }
 
 const idleMs = 1_000;
-/** Where nobody has families. */
-const emptyMs = 5_000;
 /** So much longer than the looks of one round took is waited before the next one. */
 const restsFor = 20;
 const sweepPage = 200;
@@ -54,11 +52,7 @@ export class FamilyReleaser {
     this.#parts = parts;
   }
 
-  start(): void {
-    this.#alarm.set(idleMs);
-  }
-
-  /** Families are there: they are looked through sooner than where nobody has any. */
+  /** Families are there, by whomever: they are looked through until there are none. */
   expect(): void {
     if (this.#areThere) return;
     this.#areThere = true;
@@ -134,7 +128,7 @@ export class FamilyReleaser {
 
   async #look(): Promise<void> {
     const began = performance.now();
-    let restMs = emptyMs;
+    let restMs = idleMs;
     try {
       let count = 0;
       for (let after: string | undefined = "0"; after !== undefined && !this.#isStopped;) {
@@ -150,7 +144,7 @@ export class FamilyReleaser {
     } catch (error) {
       this.#parts.logger.debug({ error: toError(error).message }, "families could not be looked through; it is tried again");
     }
-    this.#alarm.set(restMs);
+    if (this.#areThere) this.#alarm.set(restMs);
   }
 
   /** Cancels what cancelled parents have left, and removes the rows of families that are over. False where there was nothing to do for this process. */

@@ -32,6 +32,6 @@ export class RowFamilies {
         return store && canceller && outlet && listening && { store, canceller, outlet, teller: listening.teller, tally: listening.tally };
       },
     });
-    this.releaser.start();
+    relay.onFamilies(() => this.releaser.expect());
   }
 }

@@ -8,6 +8,7 @@ import type { Failure } from "../../postgres/job/failed-rows.ts";
 import type { JobTable } from "../../postgres/job/job-table.ts";
 import { StepTable } from "../../postgres/job/step-table.ts";
 import type { DeliveryNotes } from "../../postgres/job/delivery-notes.ts";
+import type { JobRelay } from "../../postgres/job/job-relay.ts";
 import { SettleLanes } from "../../postgres/settle/settle-lanes.ts";
 import type { Settlement } from "../../postgres/settle/settlement.ts";
 import type { QueueFamilies } from "../families/queue-families.ts";
@@ -30,6 +31,7 @@ export class JobRecord {
   readonly steps: StepRecord;
   readonly families: QueueFamilies;
   readonly #store: QueueStore;
+  readonly #relay: JobRelay;
   readonly #lanes: SettleLanes;
   readonly #logger: Logger;
   #completions: Completion[] = [];
@@ -37,15 +39,27 @@ export class JobRecord {
 
   constructor(
     table: JobTable,
-    parts: { readonly notes: DeliveryNotes; readonly store: QueueStore; readonly families: QueueFamilies; readonly logger: Logger },
+    parts: {
+      readonly notes: DeliveryNotes;
+      readonly store: QueueStore;
+      readonly families: QueueFamilies;
+      readonly relay: JobRelay;
+      readonly logger: Logger;
+    },
   ) {
     this.table = table;
     this.notes = parts.notes;
     this.families = parts.families;
     this.steps = new StepRecord(new StepTable(table), table.parked);
     this.#store = parts.store;
+    this.#relay = parts.relay;
     this.#lanes = new SettleLanes(new JobClaims(table));
     this.#logger = parts.logger;
+  }
+
+  /** A worker has lost its lease: Valkey may have lost its memory. */
+  noteLeaseLost(): void {
+    this.#relay.lookAtEpochs();
   }
 
   /** Ends jobs together with their effects. Returns the ids of those that this call ended; the others were settled before. */

@@ -1,6 +1,5 @@
 import { Lease, type LeaseEvents } from "../../work/lease.ts";
 import type { Logger } from "../../runtime/logger.ts";
-import type { Database } from "../../postgres/client/database.ts";
 import { checkDatabaseRights } from "../../postgres/client/rights.ts";
 import { checkRights } from "../../valkey/client/rights.ts";
 import { lastingFaultOf } from "../../valkey/client/faults.ts";
@@ -8,6 +7,7 @@ import type { Beat } from "../../valkey/queue/leases.ts";
 import type { Gatekeeper } from "../gates/gatekeeper.ts";
 import type { QueueStore } from "../../valkey/queue/queue-store.ts";
 import type { AudienceWatch } from "./audience-watch.ts";
+import type { JobRecord } from "./job-record.ts";
 
 const page = 200;
 
@@ -18,13 +18,13 @@ export function createLease(
   {
     logger,
     events,
-    database,
+    record,
     gatekeeper,
     watch,
   }: {
     readonly logger: Logger;
     readonly events: LeaseEvents<Beat>;
-    readonly database?: Database | undefined;
+    readonly record?: JobRecord | undefined;
     readonly gatekeeper?: Gatekeeper;
     readonly watch?: AudienceWatch;
   },
@@ -38,8 +38,11 @@ export function createLease(
     faultOf: lastingFaultOf,
     async begin(name: string, before: string): Promise<void> {
       // A move that was under way when the lease was lost may have brought a job under the old name.
-      if (before !== "") await store.leases.returnHeld(before, page, "straggler");
-      if (database) await checkDatabaseRights(database);
+      if (before !== "") {
+        record?.noteLeaseLost();
+        await store.leases.returnHeld(before, page, "straggler");
+      }
+      if (record) await checkDatabaseRights(record.table.database);
       await checkRights(store.connection, "work", store.keys.rights);
       await gatekeeper?.begin();
       await store.leases.register(name, leaseMs);

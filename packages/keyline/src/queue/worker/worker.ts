@@ -113,8 +113,7 @@ export class Worker<Data> {
       capacity: setup.concurrency,
       recordStore: record?.table.database,
       rehearsal: setup.rehearsal,
-      createLease: (events) =>
-        createLease(store, policy.leaseMs, { logger, events, watch, database: record?.table.database, gatekeeper: setup.gatekeeper }),
+      createLease: (events) => createLease(store, policy.leaseMs, { logger, events, watch, record, gatekeeper: setup.gatekeeper }),
       createExchange: (parts) => {
         lease = parts.lease;
         return new Exchange<Data>({ ...setup, ...parts, trade, ties, maxAttemptsOf: (held) => policyOf(held, policy).maxAttempts });

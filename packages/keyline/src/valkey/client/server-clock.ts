@@ -3,9 +3,9 @@ import { toError } from "../../runtime/errors.ts";
 import type { Logger } from "../../runtime/logger.ts";
 import type { ValkeyConnection } from "./connection.ts";
 
-const holdsMs = 5_000;
+const holdsMs = 30_000;
 
-/** How far the server's clock is ahead of this process's, as it was asked for a few seconds ago. */
+/** How far the server's clock is ahead of this process's, as it was asked for half a minute ago at most. */
 export class ServerClock {
   readonly #commands: ValkeyConnection;
   readonly #logger: Logger;
@@ -20,6 +20,11 @@ export class ServerClock {
   /** Whether the server's clock has not reached a stream id yet. */
   isBehind(id: string): boolean {
     return Number.parseInt(id, 10) > Date.now() + this.#aheadMs;
+  }
+
+  /** It may be another server's now. */
+  forget(): void {
+    this.#askedAt = -Infinity;
   }
 
   /** Asks for it, unless that was done lately. Nobody waits for the answer. */

@@ -9,7 +9,7 @@
  * - Everybody who waits goes on at a reconnect and when the block time is over: only a reader that reads again sees that a stream was lost.
  *   While the server is away they go on every half second: some can read the record instead.
  * - A reader that waits after an id which the server's clock has not reached is not woken by what comes into a stream that was lost meanwhile: its
- *   ids come before that one. He goes on every half second. The clock is asked for beside the XREAD, at most every few seconds.
+ *   ids come before that one. He goes on every half second. The clock is asked for beside the XREAD, at most twice a minute.
  * - On a cluster streams of different slots cannot share a command: there each stream has a connection of its own.
  */
 import { TailReader, type TailReaderParts } from "./tail-reader.ts";

@@ -53,6 +53,7 @@ export class TailReader {
     this.#connection = parts.connect(blockMs);
     this.#connection.onReady(() => {
       this.#connectionId = undefined;
+      this.#clock.forget();
       this.#wakeAll("broken");
     });
     void this.#run();
