@@ -139,6 +139,8 @@ test(`20,000 orders survive killed workers, a flushed and a killed Valkey and a 
   const crashed = workers.filter(({ child }) => child.exitCode !== null && child.exitCode !== 0);
   expect(crashed, "workers that ended by themselves").toEqual([]);
   await Promise.all(alive().map((worker) => (worker.signal("SIGTERM"), worker.exited)));
-  const keys = (await stage.valkey.keys("*")).filter((key) => !/:(epoch|gone|rates:[a-z:]*\d+|worker:[\w-]+|directory:queues)$/.test(key));
+  const keys = (await stage.valkey.keys("*")).filter(
+    (key) => !/:(epoch|gone|rates:(hours|[a-z:]*\d+)|worker:[\w-]+|directory:queues)$/.test(key),
+  );
   expect(keys, "keys that nobody needs any more").toEqual([]);
 }, 300_000);
