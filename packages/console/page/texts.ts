@@ -456,7 +456,7 @@ export const texts = {
     unknown: (channel: string) => `There is no channel ${channel}`,
     figures: "Figures of this channel",
     subscriptions: "listening",
-    processes: "connections, one a process",
+    processes: "connections, one a process; without patterns",
     published: "published",
     received: "received",
     present: "present",

@@ -63,6 +63,7 @@ export type { ValkeyNode, ValkeyOptions } from "./valkey/client/options.ts";
 export type { Span, Spans } from "./figures/spans.ts";
 export type { ChannelRates } from "./channel/channel-rates.ts";
 export type { Channel } from "./channel/channel.ts";
+export type { ChannelListeners } from "./channel/channel-listeners.ts";
 export type { ChannelPattern } from "./channel/channel-pattern.ts";
 export type { HistoryRead, HistoryReadOptions } from "./channel/history.ts";
 export type { Gap, Message } from "./channel/message.ts";

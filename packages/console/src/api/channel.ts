@@ -9,7 +9,7 @@ export const channelView = z.object({
   stores,
   name: z.string(),
   hasHistory: z.boolean(),
-  /** Connections that listen, one for each process; null where that is not known. */
+  /** Connections that listen to this very channel, one for each process; null where that is not known. Who listens by a pattern is not among them. */
   subscriptions: z.number().nullable(),
   /** A minute, over the last five that are over. */
   rates: z.object({ published: z.number(), received: z.number() }).nullable(),

@@ -14,10 +14,11 @@ const mostMembers = 200;
 /** A channel as it is now. Never waits for long. */
 export async function readChannel(desk: Desk, { name, hasHistory, thing: channel }: KnownChannel): Promise<ChannelView> {
   const patience = new Patience();
-  const [stores, rates, members] = await Promise.all([
+  const [stores, rates, members, listeners] = await Promise.all([
     desk.health.stores(),
     patience.for(() => channel.rates({ minutes: 60 })),
     patience.for(() => channel.presence.members()),
+    patience.for(() => channel.listeners()),
   ]);
   const minutes = rates?.minutes ?? [];
   return {
@@ -25,8 +26,7 @@ export async function readChannel(desk: Desk, { name, hasHistory, thing: channel
     stores,
     name,
     hasHistory,
-    // Publishing tells how many listen; nothing else does.
-    subscriptions: null,
+    subscriptions: listeners?.connections ?? null,
     rates: rates
       ? { published: perMinute(minutes, ({ published }) => published), received: perMinute(minutes, ({ received }) => received) }
       : null,

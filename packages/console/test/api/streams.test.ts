@@ -125,6 +125,8 @@ test("a channel shows its history and who is there, and is published to", async 
   await channel.list();
   await channel.publish({ n: 1, password: "p" });
   const present = await channel.presence.enter("ann", { info: { token: "t" } });
+  const subscription = channel.subscribe();
+  await subscription.ready;
   await known("channels/news");
   expect(valid(publishAnswer, await console.post("api/channels/news/publish", { data: { n: 2 } })).id).not.toBe("");
   expect((await console.post("api/channels/news/publish", {})).status).toBe(400);
@@ -134,9 +136,10 @@ test("a channel shows its history and who is there, and is published to", async 
   expect(view).toMatchObject({
     name: "news",
     hasHistory: true,
+    subscriptions: 1,
     presence: { total: 1, members: [{ member: "ann", info: { token: "[hidden]" } }] },
   });
-  await present.leave();
+  await Promise.all([present.leave(), subscription.close()]);
   expect((await channel.history()).messages).toHaveLength(2);
 });
 

@@ -1,16 +1,20 @@
-import type { ChannelTally } from "./channel-tally.ts";
 import type { Gap, Message } from "./message.ts";
 import type { Receiver } from "./receiver.ts";
+
+/** Who is told what is handed out. */
+export interface HandedOut {
+  noteReceived(subscriptions: number): void;
+}
 
 /** The receivers in this process that follow a channel live. */
 export class Audience<Data> {
   readonly #receivers = new Set<Receiver<Data>>();
-  readonly #tally: ChannelTally | undefined;
+  readonly #tally: HandedOut | undefined;
   /** Those who come while a message is handed out: it is not for them. */
   #joining: Receiver<Data>[] | undefined;
 
   /** Without a `tally` nothing is counted. */
-  constructor(tally?: ChannelTally) {
+  constructor(tally?: HandedOut) {
     this.#tally = tally;
   }
 

@@ -81,7 +81,7 @@ export class ChannelTally {
 
   /** One message was handed to so many subscriptions. */
   noteReceived(subscriptions: number): void {
-    this.counts.received++;
+    this.counts.noteReceived();
     if (subscriptions === 0 || !this.#listed.has(this.#name)) return;
     this.#received += subscriptions;
     this.#touch();

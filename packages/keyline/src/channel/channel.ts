@@ -9,6 +9,7 @@ import { checkInteger } from "../runtime/options.ts";
 import type { Seam } from "../runtime/probe.ts";
 import { validate } from "../runtime/schema.ts";
 import type { Figures, RatesOptions } from "../figures/figures.ts";
+import type { ChannelListeners } from "./channel-listeners.ts";
 import { readChannelRates, type ChannelRates } from "./channel-rates.ts";
 import type { History, HistoryRead, HistoryReadOptions } from "./history.ts";
 import { checkPublishOptions, type ChannelPolicy, type PublishOptions, type PublishResult, type SubscribeOptions } from "./options.ts";
@@ -30,6 +31,7 @@ export interface ChannelParts {
   readonly figures: Figures;
   readonly counts: ChannelCounts;
   presence(): Presence;
+  listeners(): Promise<ChannelListeners>;
   list(): Promise<void>;
   createReceiver(options: SubscribeOptions, listener: MessageListener<unknown> | undefined): Receiver<unknown>;
   readonly door: Door;
@@ -160,6 +162,16 @@ export class Channel<Input, Output = Input> {
    */
   rates(options: RatesOptions = noOptions): Promise<ChannelRates> {
     return this.#parts.door.accept(() => readChannelRates(this.#parts.figures, options));
+  }
+
+  /**
+   * Who listens at this moment, in all processes: one command, whether or not the channel is listed. Throws VALKEY_UNAVAILABLE.
+   *
+   * @example
+   * const { connections } = await news.listeners();
+   */
+  listeners(): Promise<ChannelListeners> {
+    return this.#parts.door.accept(() => this.#parts.listeners());
   }
 
   async #readHistory({ limit = 100, since }: HistoryReadOptions): Promise<HistoryRead<Output>> {

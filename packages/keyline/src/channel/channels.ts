@@ -30,6 +30,7 @@ import { FigureTable } from "../postgres/figures/figure-table.ts";
 import { FigureLog } from "../valkey/figures/figure-log.ts";
 import { ChannelTally, ListedChannels } from "./channel-tally.ts";
 import { Channel } from "./channel.ts";
+import { readListeners } from "./channel-listeners.ts";
 import { ChannelPattern } from "./channel-pattern.ts";
 import { parseCursor } from "./cursor.ts";
 import { History } from "./history.ts";
@@ -108,11 +109,13 @@ export class Channels {
   /** Throws INVALID_NAME. */
   channels(pattern: string): ChannelPattern {
     const pubSubPattern = livePattern(this.#setup.prefix, checkPattern(pattern));
+    const counts = this.#setup.seam.counters.patterns;
     const source: TopicSource = {
       subject: `channels ${pattern}`,
       fields: { pattern },
       owner: this,
-      make: () => new LiveTopic<unknown>(pattern, { readerOf: (live) => this.#readerOf(live), logger: this.#setup.logger }),
+      counts,
+      make: () => new LiveTopic<unknown>(pattern, { readerOf: (live) => this.#readerOf(live), tally: counts, logger: this.#setup.logger }),
       subscribe: (subscriptions, topic) => subscriptions.subscribePattern(pubSubPattern, topic),
       unsubscribe: (subscriptions) => subscriptions.unsubscribePattern(pubSubPattern),
     };
@@ -153,6 +156,7 @@ export class Channels {
       presence: () => (presence ??= this.#createPresence(channel, log)),
       door: this.#setup.door,
       seam: this.#setup.seam,
+      listeners: () => readListeners(log),
       list: () => this.#list(name, history),
       createReceiver: (options, listener) => {
         const since = options.since === undefined || options.since === "earliest" ? options.since : parseCursor(options.since);

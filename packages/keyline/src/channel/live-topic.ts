@@ -1,8 +1,7 @@
 import type { KeylineError } from "../runtime/errors.ts";
 import type { Logger } from "../runtime/logger.ts";
 import type { PubSubListener } from "../valkey/channel/subscriber.ts";
-import type { ChannelTally } from "./channel-tally.ts";
-import { Audience } from "./audience.ts";
+import { Audience, type HandedOut } from "./audience.ts";
 import { InOrder } from "./in-order.ts";
 import { readMessage, type MessageReader } from "./message.ts";
 import type { Receiver } from "./receiver.ts";
@@ -30,7 +29,7 @@ export class LiveTopic<Data> implements Topic<Data>, PubSubListener {
       logger,
     }: {
       readonly readerOf: (pubSubChannel: string) => { readonly channel: string; readonly reader: MessageReader<Data> };
-      readonly tally?: ChannelTally;
+      readonly tally: HandedOut;
       readonly logger: Logger;
     },
   ) {

@@ -18,8 +18,7 @@ export interface TopicSource {
   readonly fields: object;
   /** Who must not be forgotten while there is the topic. */
   readonly owner: object;
-  /** Undefined for a pattern. */
-  readonly counts?: ChannelCounts;
+  readonly counts: ChannelCounts;
   make(): Topic<unknown>;
   subscribe(subscriptions: Subscriptions, topic: Topic<unknown>): void;
   unsubscribe(subscriptions: Subscriptions): void;

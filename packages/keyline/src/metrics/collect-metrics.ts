@@ -60,6 +60,7 @@ export function collectMetrics(keyline: Keyline, options: MetricsOptions = {}): 
     queues: () => among(counters.queues, queues),
     streams: () => among(counters.streams, streams),
     channels: async () => (await reader.read()).channels.map((channel) => [channel.name, Channel.countsOf(channel)] as const),
+    patterns: counters.patterns,
   });
   for (const definition of [...storeMetrics(reader), ...(state ? stateMetrics(reader) : []), ...counted]) {
     register.registerMetric(new ToldMetric(definition));

@@ -11,13 +11,20 @@ export interface CountedSources {
   queues(): Named<QueueCounts>;
   streams(): Named<StreamCounts>;
   channels(): Promise<Named<ChannelCounts>>;
+  readonly patterns: ChannelCounts;
 }
 
 type Kind = "counter" | "gauge";
 type Read<Counts> = (counts: Counts) => number;
 
 export function countedMetrics(sources: CountedSources): MetricDefinition[] {
-  return [...queueMetrics(sources), ...groupMetrics(sources), ...sharedMetrics(sources), ...channelMetrics(sources)];
+  return [
+    ...queueMetrics(sources),
+    ...groupMetrics(sources),
+    ...sharedMetrics(sources),
+    ...channelMetrics(sources),
+    ...patternMetrics(sources),
+  ];
 }
 
 function queueMetrics({ queues }: CountedSources): MetricDefinition[] {
@@ -93,7 +100,7 @@ function channelMetrics({ channels }: CountedSources): MetricDefinition[] {
     metric("published_total", "Messages that this process published", ({ published }) => published),
     metric("received_total", "Messages that came to this process, however many listen in it", ({ received }) => received),
     metric("dropped_total", "Messages that did not reach a receiver because it was too slow", ({ dropped }) => dropped),
-    metric("slow_receivers_total", "Receivers that were ended because they were too slow", ({ slowReceivers }) => slowReceivers),
+    metric("slow_receivers_total", "Receivers that were ended because they were too slow", slowOf),
     {
       name: "keyline_channel_gaps_total",
       type: "counter",
@@ -104,6 +111,28 @@ function channelMetrics({ channels }: CountedSources): MetricDefinition[] {
   ];
 }
 
+/** Of all patterns together. */
+function patternMetrics({ patterns }: CountedSources): MetricDefinition[] {
+  const metric = (name: string, help: string, read: Read<ChannelCounts>): MetricDefinition => ({
+    name: `keyline_pattern_${name}`,
+    type: "counter",
+    help,
+    read: () => [{ labels: {}, value: read(patterns) }],
+  });
+  return [
+    metric("received_total", "Messages that came to this process for a pattern, once for each", ({ received }) => received),
+    metric("dropped_total", "Messages that did not reach a receiver of a pattern because it was too slow", ({ dropped }) => dropped),
+    metric("slow_receivers_total", "Receivers of patterns that were ended because they were too slow", slowOf),
+    {
+      name: "keyline_pattern_gaps_total",
+      type: "counter",
+      help: "Gaps that receivers of patterns were told of, by reason",
+      read: () => [...patterns.gaps].map(([reason, value]) => ({ labels: { reason }, value })),
+    },
+  ];
+}
+
+const slowOf = ({ slowReceivers }: ChannelCounts): number => slowReceivers;
 const overtakenOf = ({ overtaken }: ShiftCounts): number => overtaken;
 const rescuedOf = ({ rescued }: ShiftCounts): number => rescued;
 const rebuildsOf = ({ rebuilds }: QueueCounts): number => rebuilds;

@@ -64,6 +64,9 @@ export function stateMetrics(reader: StateReader): MetricDefinition[] {
       secondsSince(group.oldestPendingAt, now),
     ),
     ofGroups("dead", "Dead letters of the group", ({ dead }) => dead),
+    metric("channel_listeners", "Connections that are subscribed to the channel by its name, one for each process", ({ listeners }) =>
+      listeners.map(([channel, { connections }]) => ({ labels: { channel }, value: connections })),
+    ),
     metric(
       "relay_backlog",
       "Committed jobs, messages and events that nobody is known to have brought to Valkey, up to 10,000 of each",
@@ -85,7 +88,7 @@ export function stateMetrics(reader: StateReader): MetricDefinition[] {
       ),
       type: "counter",
     },
-    metric("state_unread", "Queues and streams that could not be read for this scrape", ({ unread }) => single(unread)),
+    metric("state_unread", "Queues, streams and channels that could not be read for this scrape", ({ unread }) => single(unread)),
   ];
 }
 

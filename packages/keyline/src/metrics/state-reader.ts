@@ -3,6 +3,7 @@
  * second, so that several scrapers cost no more than one. Each thing that is looked at is one bounded command of the library's, a few at a time, for a limited time; what cannot be read is left
  * out and counted, and the rest is told all the same. While Valkey is away only that is asked of it which PostgreSQL can answer.
  */
+import type { ChannelListeners } from "../channel/channel-listeners.ts";
 import type { Channel } from "../channel/channel.ts";
 import type { QueueEntry, StreamEntry } from "../directory/directory.ts";
 import type { Health } from "../health/health.ts";
@@ -41,6 +42,7 @@ export interface State {
   readonly queues: readonly (readonly [name: string, status: QueueStatus])[];
   readonly streams: readonly (readonly [name: string, groups: readonly GroupStatus[]])[];
   readonly channels: readonly MeteredChannel[];
+  readonly listeners: readonly (readonly [channel: string, listeners: ChannelListeners])[];
   /** What could not be read. */
   readonly unread: number;
 }
@@ -81,10 +83,21 @@ export class StateReader {
     const isValkeyThere = health?.valkey.state === "ok";
     // While it is away what it named last is as good as what could be found elsewhere, and known at once.
     if (isValkeyThere) await this.#askDirectory();
-    const [queues, streams] = hasState
-      ? await Promise.all([readAll(this.#queuesToRead(isValkeyThere)), readAll(this.#streamsToRead(isValkeyThere))])
-      : [nothing, nothing];
-    return { health, channels: this.#channels, queues: queues.read, streams: streams.read, unread: queues.unread + streams.unread };
+    const [queues, streams, listeners] = hasState
+      ? await Promise.all([
+          readAll(this.#queuesToRead(isValkeyThere)),
+          readAll(this.#streamsToRead(isValkeyThere)),
+          readAll(this.#channelsToRead(isValkeyThere)),
+        ])
+      : [nothing, nothing, nothing];
+    return {
+      health,
+      channels: this.#channels,
+      listeners: listeners.read,
+      queues: queues.read,
+      streams: streams.read,
+      unread: queues.unread + streams.unread + listeners.unread,
+    };
   }
 
   async #askDirectory(): Promise<void> {
@@ -112,6 +125,11 @@ export class StateReader {
     if (!isValkeyThere) return [];
     const all = this.#sources.streams ?? this.#streams.map((entry) => ({ name: entry.name, groups: () => entry.open().groups() }));
     return all.map((stream) => ({ name: stream.name, read: () => stream.groups() }));
+  }
+
+  #channelsToRead(isValkeyThere: boolean): Readable<ChannelListeners>[] {
+    if (!isValkeyThere) return [];
+    return this.#channels.map((channel) => ({ name: channel.name, read: () => channel.listeners() }));
   }
 }
 

@@ -87,6 +87,10 @@ export class ChannelCounts {
     return this.#gaps ?? noGaps;
   }
 
+  noteReceived(): void {
+    this.received++;
+  }
+
   /** A receiver is ended, as there is no room for a message. */
   noteSlow(): void {
     this.dropped++;
@@ -103,6 +107,8 @@ export class ChannelCounts {
 export class Counters {
   readonly queues = new Map<string, QueueCounts>();
   readonly streams = new Map<string, StreamCounts>();
+  /** Of all patterns together, as there may be one for each user: what they are handed is not counted for the channels. */
+  readonly patterns = new ChannelCounts();
 
   queue(name: string): QueueCounts {
     const known = this.queues.get(name) ?? new QueueCounts();

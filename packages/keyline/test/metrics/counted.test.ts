@@ -170,6 +170,26 @@ test("slow receivers are counted: what they missed, the gaps that they were told
   expect(await value('keyline_channel_gaps_total{channel="slow",reason="dropped"}')).toBe(1);
 });
 
+test("what comes for patterns is counted of all of them together", async () => {
+  const keyline = stage.keyline();
+  const { value } = metricsOf(keyline, { state: false, channels: [] });
+  const of = (what: string): Promise<number | undefined> => value(`keyline_pattern_${what}`);
+  const heard: unknown[] = [];
+  const patterns = ["weather.*", "*.rome"].map((pattern) => keyline.channels(pattern).subscribe(({ data }) => void heard.push(data)));
+  const gaps: unknown[] = [];
+  const slow = keyline.channels("weather.?*").subscribe({ buffer: 1, whenFull: "drop-oldest", onGap: (gap) => gaps.push(gap) });
+  await Promise.all([...patterns, slow].map((subscription) => subscription.ready));
+  for (const town of ["rome", "oslo", "rome"]) await keyline.channel(`weather.${town}`).publish(town);
+  await eventually("each pattern was handed what fits it", () => heard.length === 5);
+  await eventually("all are counted", async () => (await of("received_total")) === 8);
+  await eventually("two were dropped", async () => (await of("dropped_total")) === 2);
+  for await (const { data } of slow) if (data === "rome") break;
+  expect(gaps).toHaveLength(1);
+  expect(await of('gaps_total{reason="dropped"}')).toBe(1);
+  expect(await of("slow_receivers_total")).toBe(0);
+  await Promise.all(patterns.map((subscription) => subscription.close()));
+});
+
 test("only the queues, streams and channels that were given are told of", async () => {
   const keyline = stage.keyline();
   const [told, untold] = [keyline.queue<number>("told"), keyline.queue<number>("untold")];

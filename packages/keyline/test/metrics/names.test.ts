@@ -34,14 +34,20 @@ beforeAll(async () => {
   const worker = queue.work(() => ran.resolve());
   const consumer = stream.consume("g", () => undefined);
   const listener = channel.subscribe({ buffer: 1, whenFull: "drop-oldest" });
-  await listener.ready;
+  const byPattern = keyline.channels("*").subscribe({ buffer: 1, whenFull: "drop-oldest" });
+  await Promise.all([listener.ready, byPattern.ready]);
   await Promise.all([queue.add(1), stream.append(1), channel.publish(1).then(() => channel.publish(2))]);
   await ran.promise;
   await eventually("a message was dropped", async () => /^keyline_channel_dropped_total\{channel="c"\} 1$/m.test(await text()));
-  for await (const { data } of listener) if (data === 2) break;
+  for (const heard of [listener, byPattern]) for await (const { data } of heard) if (data === 2) break;
   await eventually("all is told", async () => {
     const told = await text();
-    return /^keyline_group_lag\{/m.test(told) && /^keyline_queue_jobs\{/m.test(told) && /^keyline_channel_gaps_total\{/m.test(told);
+    return (
+      /^keyline_group_lag\{/m.test(told) &&
+      /^keyline_queue_jobs\{/m.test(told) &&
+      /^keyline_channel_gaps_total\{/m.test(told) &&
+      /^keyline_pattern_gaps_total\{/m.test(told)
+    );
   });
   metrics = readMetrics(await text());
   series = new Map(metrics.flatMap((metric) => seriesOf(metric).map((name) => [name, metric] as const)));
@@ -66,7 +72,7 @@ test("a scrape is written as Prometheus reads it, and every metric has a sample 
   expect(metrics.length).toBeGreaterThan(40);
   for (const { name, help, labels } of metrics) {
     expect(help, name).toMatch(/^[A-Z1].{10,}[^.]$/);
-    expect(labels.length > 0 || /^keyline_(relay|valkey|state)_/.test(name), `${name} has samples`).toBe(true);
+    expect(labels.length > 0 || /^keyline_(relay|valkey|state|pattern)_/.test(name), `${name} has samples`).toBe(true);
   }
 });
 

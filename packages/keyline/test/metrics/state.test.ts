@@ -54,6 +54,16 @@ test("tells how groups stand", async () => {
   await consumer.stop();
 });
 
+test("tells how many processes listen to a channel", async () => {
+  const [exporting, listening] = [stage.keyline(), stage.keyline()];
+  await exporting.channel("heard").list();
+  await listening.channel("heard").subscribe().ready;
+  const { value } = metricsOf(exporting);
+  await eventually("one listens", async () => (await value('keyline_channel_listeners{channel="heard"}')) === 1);
+  await listening.close();
+  await eventually("nobody does", async () => (await value('keyline_channel_listeners{channel="heard"}')) === 0);
+});
+
 test("tells of Valkey's memory, and of the policy that endangers data", async () => {
   const { read } = metricsOf(stage.keyline());
   const before = await read();

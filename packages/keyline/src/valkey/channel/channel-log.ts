@@ -63,6 +63,7 @@ export interface HistoryPage {
 
 const publish = script(1, "outbox", "publish");
 const publishKept = script(3, "outbox", "client/eras", "channel-history", "publish-kept");
+const listeners = script(1, "listeners");
 const historySince = script(2, "client/eras", "channel-history", "history-since");
 
 /** What one channel has on Valkey, and every operation on it but subscribing. */
@@ -130,6 +131,12 @@ export class ChannelLog {
   /** The newest `limit` entries. */
   readNewest(limit: number): Promise<HistoryPage> {
     return this.#read([-limit, "", "", ""]);
+  }
+
+  /** How many connections are subscribed to it by its name. */
+  async countListeners(): Promise<number> {
+    const subcommand = this.connection.isCluster ? "SHARDNUMSUB" : "NUMSUB";
+    return Number(await listeners.run(this.connection, [this.keys.live, subcommand]));
   }
 
   async #read(values: readonly (string | number)[]): Promise<HistoryPage> {
