@@ -2,6 +2,7 @@ import { Audited } from "./act/audited.ts";
 import { Tasks } from "./act/tasks.ts";
 import type { ConsoleOptions } from "./console-options.ts";
 import type { Desk } from "./desk.ts";
+import type { Outages } from "./library/patience.ts";
 import { Shapes } from "./library/shapes.ts";
 import { findSource } from "./live/find-source.ts";
 import { LiveFeed } from "./live/live-feed.ts";
@@ -18,6 +19,8 @@ export function createDesk(options: ConsoleOptions): Desk {
     logger?.error({ what, error: redactor.text(text) }, "the console could not do something");
   };
   const health = new HealthWatch(keyline);
+  // What is written down in PostgreSQL does not hang on Valkey.
+  const ofRecord: Outages = { isAway: (store) => store === "postgres" && health.isAway(store) };
   const desk: Desk = {
     keyline,
     title,
@@ -25,7 +28,7 @@ export function createDesk(options: ConsoleOptions): Desk {
     health,
     redactor,
     payloads: new Payloads(redactor),
-    audited: new Audited({ audit: keyline.audit, redactor, logError }),
+    audited: new Audited({ audit: keyline.audit, redactor, outages: ofRecord, logError }),
     tasks: new Tasks(),
     live: new LiveFeed({ find: (topic) => findSource(desk, topic), logError }),
     logError,

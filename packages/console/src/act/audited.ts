@@ -1,7 +1,7 @@
 import type { Audit } from "keyline";
 import type { Visitor } from "../access/visitor.ts";
 import { Refusal } from "../http/refusal.ts";
-import { patiently } from "../library/patience.ts";
+import { patiently, type Outages } from "../library/patience.ts";
 import type { Redactor } from "../redact/redactor.ts";
 
 export interface Act {
@@ -14,6 +14,7 @@ export interface Act {
 interface AuditedSetup {
   readonly audit: Pick<Audit, "add" | "finish">;
   readonly redactor: Redactor;
+  readonly outages: Outages;
   readonly logError: (error: unknown, what: string) => void;
 }
 
@@ -36,18 +37,19 @@ export class Audited {
     countOf: (result: Result) => number | undefined = () => 1,
   ): Promise<Result> {
     const id = await this.begin(visitor, act);
+    let result: Result;
     try {
-      const result = await work();
-      this.end(id, { count: countOf(result) });
-      return result;
+      result = await work();
     } catch (error) {
-      this.end(id, { error: this.explain(error) });
+      await this.end(id, { error: this.explain(error) });
       throw error;
     }
+    await this.end(id, { count: countOf(result) });
+    return result;
   }
 
   async begin({ who }: Visitor, { action, target, details }: Act): Promise<string> {
-    const { audit, redactor } = this.#setup;
+    const { audit, redactor, outages } = this.#setup;
     const entry = {
       who: toKey(who),
       action,
@@ -55,7 +57,7 @@ export class Audited {
       ...(details && { details: redactor.value(JSON.parse(JSON.stringify(details))) }),
     };
     try {
-      return await patiently(audit.add(entry), writeWithinMs);
+      return await patiently(outages, audit.add(entry), writeWithinMs);
     } catch (error) {
       this.#setup.logError(error, `${action} of ${target} was refused, as it could not be written to the audit trail`);
       const detail = "The audit trail cannot be written at the moment, and what is not written down is not done";
@@ -63,13 +65,16 @@ export class Audited {
     }
   }
 
-  /** Nobody waits for it: the act has ended, whether that can be written or not. */
-  end(id: string, end: { readonly count?: number | undefined; readonly error?: string | undefined }): void {
-    const { audit, logError } = this.#setup;
+  /** Resolves when it is written, or cannot be: the act has ended all the same. */
+  async end(id: string, end: { readonly count?: number | undefined; readonly error?: string | undefined }): Promise<void> {
+    const { audit, outages, logError } = this.#setup;
     const { count, error } = end;
-    audit.finish(id, { ...(count !== undefined && { count }), ...(error !== undefined && { error }) }).catch((failure: unknown) => {
+    const written = audit.finish(id, { ...(count !== undefined && { count }), ...(error !== undefined && { error }) });
+    try {
+      await patiently(outages, written, writeWithinMs);
+    } catch (failure) {
       logError(failure, `the end of the act ${id} could not be written to the audit trail`);
-    });
+    }
   }
 
   explain(error: unknown): string {

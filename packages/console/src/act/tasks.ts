@@ -20,8 +20,8 @@ interface NewTask {
   work(signal: AbortSignal, onProgress: (progress: TaskProgress) => void): Promise<number>;
   /** What is said of what went wrong. */
   explain(error: unknown): string;
-  /** Called once, however it ended. */
-  onEnd(end: { readonly count: number; readonly error: string | undefined }): void;
+  /** Called once, however it ended. It is told as ended when this has resolved: never rejects. */
+  onEnd(end: { readonly count: number; readonly error: string | undefined }): Promise<void>;
 }
 
 interface Kept {
@@ -98,20 +98,18 @@ export class Tasks {
     const note = ({ done, total }: TaskProgress): void => {
       kept.task = { ...kept.task, done, total: total ?? kept.task.total };
     };
+    let end: Pick<Task, "state" | "done" | "error">;
+    let reason: string | undefined;
     try {
-      const count = await work(signal, note);
-      kept.task = { ...kept.task, state: "done", done: count, endedAt: Date.now() };
-      onEnd({ count, error: undefined });
+      end = { state: "done", done: await work(signal, note), error: null };
     } catch (error) {
-      const reason = signal.aborted ? "it was stopped" : explain(error);
-      kept.task = {
-        ...kept.task,
-        state: signal.aborted ? "stopped" : "failed",
-        endedAt: Date.now(),
-        error: signal.aborted ? null : reason,
-      };
-      onEnd({ count: kept.task.done, error: reason });
+      reason = signal.aborted ? "it was stopped" : explain(error);
+      end = signal.aborted
+        ? { state: "stopped", done: kept.task.done, error: null }
+        : { state: "failed", done: kept.task.done, error: reason };
     }
+    await onEnd({ count: end.done, error: reason });
+    kept.task = { ...kept.task, ...end, endedAt: Date.now() };
   }
 
   #find(id: string): Kept {

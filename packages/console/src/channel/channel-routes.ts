@@ -19,7 +19,8 @@ export function channelRoutes(desk: Desk): Route[] {
 
 async function readHistory(desk: Desk, { thing: channel }: KnownChannel, { query }: Ask): Promise<HistoryPage> {
   const { cursor, limit } = parse(historyQuery, query);
-  const { messages, cursor: end } = await patiently(channel.history({ limit, ...(cursor !== undefined && { since: cursor }) }), patienceMs);
+  const asked = channel.history({ limit, ...(cursor !== undefined && { since: cursor }) });
+  const { messages, cursor: end } = await patiently(desk.health, asked, patienceMs);
   const hasMore = cursor !== undefined && messages.length === limit;
   return { messages: messages.map((message) => toMessageRow(desk, message)), next: hasMore ? end : null };
 }

@@ -13,12 +13,12 @@ const mostMembers = 200;
 
 /** A channel as it is now. Never waits for long. */
 export async function readChannel(desk: Desk, { name, hasHistory, thing: channel }: KnownChannel): Promise<ChannelView> {
-  const patience = new Patience();
+  const patience = new Patience(desk.health);
   const [stores, rates, members, listeners] = await Promise.all([
     desk.health.stores(),
-    patience.for(() => channel.rates({ minutes: 60 })),
-    patience.for(() => channel.presence.members()),
-    patience.for(() => channel.listeners()),
+    patience.for(() => channel.rates({ minutes: 60 }), "valkey"),
+    patience.for(() => channel.presence.members(), "valkey"),
+    patience.for(() => channel.listeners(), "valkey"),
   ]);
   const minutes = rates?.minutes ?? [];
   return {

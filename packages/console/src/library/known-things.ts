@@ -1,6 +1,6 @@
 import type { Given } from "../console-options.ts";
 import { Refusal } from "../http/refusal.ts";
-import { Patience } from "./patience.ts";
+import { Patience, type Outages } from "./patience.ts";
 
 const freshMs = 1_500;
 const briefMs = 500;
@@ -20,6 +20,7 @@ interface KnownThingsSetup<Thing, Traits> {
   list(): Promise<readonly Entry<Thing, Traits>[]>;
   /** Whether the list has all that there is: no store is away. */
   isWhole(): Promise<boolean>;
+  readonly outages: Outages;
   /** Of one that was given and that the directory does not know. */
   traitsOf(thing: Thing): Traits;
 }
@@ -43,7 +44,8 @@ export class KnownThings<Thing extends Named, Traits extends object> {
   async list(): Promise<Known<Thing, Traits>[]> {
     const refreshed = this.#refresh();
     // What was there a moment ago does, where a store is away.
-    if (this.#isRead) await new Patience(briefMs).for(() => refreshed);
+    const { outages } = this.#setup;
+    if (this.#isRead) await new Patience(outages, briefMs).for(() => refreshed, "valkey");
     else await refreshed;
     const names = new Set([...this.#entries.map(({ name }) => name), ...this.#given.keys()]);
     const all = await Promise.all([...names].map((name) => this.#know(name)));
@@ -96,7 +98,7 @@ export class KnownThings<Thing extends Named, Traits extends object> {
   }
 
   async #read(): Promise<void> {
-    const entries = await new Patience().for(() => this.#setup.list());
+    const entries = await new Patience(this.#setup.outages).for(() => this.#setup.list());
     this.#readAt = performance.now();
     if (!entries) return;
     this.#isRead = true;

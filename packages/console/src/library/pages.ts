@@ -1,4 +1,4 @@
-import { patiently } from "./patience.ts";
+import { patiently, type Outages } from "./patience.ts";
 
 /** Lists answer sooner than a store that is away is given up, and later than a busy one takes. */
 const patienceMs = 4_000;
@@ -13,15 +13,17 @@ interface PageOf<Row> {
 
 /** A page of what is iterated, which ends earlier where it would be too large. Ask for one more than `limit`. */
 export async function readPage<Row extends { readonly cursor: string }>(
+  outages: Outages,
   all: AsyncIterableIterator<Row>,
   { limit, sizeOf = () => 0 }: { readonly limit: number; readonly sizeOf?: (row: Row) => number },
 ): Promise<PageOf<Row>> {
-  const { rows, hasMore } = await readSome(all, { limit, sizeOf });
+  const { rows, hasMore } = await readSome(outages, all, { limit, sizeOf });
   return { rows, next: hasMore ? (rows.at(-1)?.cursor ?? null) : null };
 }
 
 /** The same where rows have no cursor. */
 export async function readSome<Row>(
+  outages: Outages,
   all: AsyncIterable<Row>,
   { limit, sizeOf = () => 0 }: { readonly limit: number; readonly sizeOf?: (row: Row) => number },
 ): Promise<{ readonly rows: Row[]; readonly hasMore: boolean }> {
@@ -36,11 +38,12 @@ export async function readSome<Row>(
     }
     return { rows, hasMore: false };
   };
-  return patiently(read(), patienceMs);
+  return patiently(outages, read(), patienceMs);
 }
 
 /** The same of those rows that fit. It looks at so many at the most: where few fit a page has fewer rows, and the next one goes on behind what was looked at. */
 export async function readMatching<Row extends { readonly cursor: string }>(
+  outages: Outages,
   all: AsyncIterable<Row>,
   { limit, fits }: { readonly limit: number; readonly fits: (row: Row) => boolean },
 ): Promise<PageOf<Row>> {
@@ -56,7 +59,7 @@ export async function readMatching<Row extends { readonly cursor: string }>(
     }
     return { rows, next: null };
   };
-  return patiently(read(), patienceMs);
+  return patiently(outages, read(), patienceMs);
 }
 
 /** What a payload is in bytes, roughly: to end a page in time. */

@@ -20,7 +20,7 @@ export class Shapes {
   readonly channels: KnownThings<AnyChannel, ChannelTraits>;
 
   // What was given is of the library's own classes, whatever its data is: what operators send is checked by its schema.
-  constructor({ keyline, queues, streams, channels }: ConsoleOptions, health: Pick<HealthWatch, "stores">) {
+  constructor({ keyline, queues, streams, channels }: ConsoleOptions, health: Pick<HealthWatch, "stores" | "isAway">) {
     const { directory } = keyline;
     const isWhole = async (): Promise<boolean> => {
       const stores = await health.stores().catch(() => undefined);
@@ -31,6 +31,7 @@ export class Shapes {
       given: (queues ?? []) as Given<AnyQueue>,
       list: () => directory.queues(),
       isWhole,
+      outages: health,
       traitsOf: () => ({ transactional: false }),
     });
     this.streams = new KnownThings<AnyStream, StreamTraits>({
@@ -38,6 +39,7 @@ export class Shapes {
       given: (streams ?? []) as Given<AnyStream>,
       list: () => directory.streams(),
       isWhole,
+      outages: health,
       traitsOf: () => ({ transactional: false, hasKeys: false }),
     });
     this.channels = new KnownThings<AnyChannel, ChannelTraits>({
@@ -45,6 +47,7 @@ export class Shapes {
       given: (channels ?? []) as Given<AnyChannel>,
       list: () => directory.channels(),
       isWhole,
+      outages: health,
       traitsOf: ({ hasHistory }) => ({ hasHistory }),
     });
   }

@@ -59,7 +59,7 @@ export function streamTail(desk: Desk, { thing: stream }: KnownStream): Tail {
     kind: "stream",
     take: async () => {
       const isFirst = last === undefined;
-      const newest = await patiently(readNewest(isFirst ? 1 : mostRows), patienceMs);
+      const newest = await patiently(desk.health, readNewest(isFirst ? 1 : mostRows), patienceMs);
       last = newest[0]?.id ?? last ?? "";
       if (isFirst || newest.length === 0) return undefined;
       const rows = newest.toReversed().map((entry) => toEntryRow(desk, entry));

@@ -32,10 +32,10 @@ async function me({ health, title, redactor }: Desk, { role, who, expiresAt }: A
   return { role, who, expiresAt: expiresAt ?? null, title, redacted: [...redactor.rules], hasPostgres: postgres !== "unused" };
 }
 
-async function readAudit({ keyline, redactor }: Desk, { query }: Ask): Promise<AuditPage> {
+async function readAudit({ keyline, redactor, health }: Desk, { query }: Ask): Promise<AuditPage> {
   const { target, cursor, limit } = parse(auditQuery, query);
   const read = { ...(target !== undefined && { target }), ...(cursor !== undefined && { cursor }) };
-  const { rows, next } = await readPage(keyline.audit.list({ ...read, limit: limit + 1 }), { limit });
+  const { rows, next } = await readPage(health, keyline.audit.list({ ...read, limit: limit + 1 }), { limit });
   return { entries: rows.map((entry) => auditRow(entry, (value) => redactor.value(value))), next };
 }
 

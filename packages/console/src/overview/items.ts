@@ -9,9 +9,9 @@ import type { KnownStream } from "../stream/stream-view.ts";
 
 export async function queueItem({ name, transactional, thing: queue }: KnownQueue, patience: Patience): Promise<OverviewItem> {
   const [counts, rates, workers] = await Promise.all([
-    patience.for(() => queue.counts()),
-    patience.for(() => queue.rates({ minutes: 60 })),
-    patience.for(() => queue.workers({ jobs: false })),
+    patience.for(() => queue.counts(), transactional ? "postgres" : "valkey"),
+    patience.for(() => queue.rates({ minutes: 60 }), "valkey"),
+    patience.for(() => queue.workers({ jobs: false }), "valkey"),
   ]);
   const oldestWaitingMs = counts?.oldestWaitingAt === undefined ? undefined : Math.max(0, Date.now() - counts.oldestWaitingAt);
   return {
@@ -32,7 +32,10 @@ export async function queueItem({ name, transactional, thing: queue }: KnownQueu
 }
 
 export async function streamItem({ name, transactional, thing: stream }: KnownStream, patience: Patience): Promise<OverviewItem> {
-  const [groups, rates] = await Promise.all([patience.for(() => stream.groups()), patience.for(() => stream.rates({ minutes: 60 }))]);
+  const [groups, rates] = await Promise.all([
+    patience.for(() => stream.groups(), transactional ? undefined : "valkey"),
+    patience.for(() => stream.rates({ minutes: 60 }), "valkey"),
+  ]);
   const now = Date.now();
   const oldest = Math.min(...(groups ?? []).map(({ oldestPendingAt }) => oldestPendingAt ?? Infinity));
   const minutes = rates?.minutes ?? [];
@@ -54,7 +57,7 @@ export async function streamItem({ name, transactional, thing: stream }: KnownSt
 }
 
 export async function channelItem({ name, thing: channel }: KnownChannel, patience: Patience): Promise<OverviewItem> {
-  const rates = await patience.for(() => channel.rates({ minutes: 60 }));
+  const rates = await patience.for(() => channel.rates({ minutes: 60 }), "valkey");
   const minutes = rates?.minutes ?? [];
   return {
     kind: "channel",

@@ -10,7 +10,7 @@ const atOnce = 16;
 /** What was there when it could be read last, by kind and name: shown while a store is away. */
 const lastSeen = new WeakMap<Desk, Map<string, OverviewItem>>();
 
-/** Everything that there is, what is unhealthy first. All of it together waits two seconds for a store that is away. */
+/** Everything that there is, what is unhealthy first. All of it together waits two seconds for a store that does not answer, and half of one where that is known. */
 export async function readOverview(desk: Desk): Promise<Overview> {
   const { health, shapes } = desk;
   const [{ warnings, valkey, postgres }, queues, streams, channels] = await Promise.all([
@@ -19,7 +19,7 @@ export async function readOverview(desk: Desk): Promise<Overview> {
     shapes.streams.list(),
     shapes.channels.list(),
   ]);
-  const patience = new Patience();
+  const patience = new Patience(health);
   const asks = [
     ...queues.map((known) => () => queueItem(known, patience)),
     ...streams.map((known) => () => streamItem(known, patience)),

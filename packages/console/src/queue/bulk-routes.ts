@@ -5,7 +5,7 @@ import type { Desk } from "../desk.ts";
 import { jsonAnswer } from "../http/answers.ts";
 import { parse } from "../http/json-body.ts";
 import type { Ask, Route } from "../http/router.ts";
-import { patiently } from "../library/patience.ts";
+import { Patience, patiently } from "../library/patience.ts";
 import { causeOf } from "./causes.ts";
 
 type BulkAct = "redrive" | "discard";
@@ -22,11 +22,11 @@ export function bulkRoutes(desk: Desk): Route[] {
 }
 
 async function begin(desk: Desk, { param, body, visitor }: Ask, act: BulkAct): Promise<unknown> {
-  const { shapes, audited, tasks } = desk;
+  const { shapes, audited, tasks, health } = desk;
   const asked = parse(bulkBody, body);
   const { name, thing: queue } = await shapes.queues.find(param("queue"));
   const letters = await toOptions(desk, queue, asked);
-  if (asked.dryRun) return { count: await patiently(countOf(queue, act, letters), dryRunMs) };
+  if (asked.dryRun) return { count: await patiently(health, countOf(queue, act, letters), dryRunMs) };
   tasks.checkRoom();
   const target = `queue:${name}`;
   const { ids, ...filter } = letters;
@@ -37,11 +37,9 @@ async function begin(desk: Desk, { param, body, visitor }: Ask, act: BulkAct): P
     who: visitor.who,
     total: ids?.length,
     work: async (signal, onProgress) => {
-      if (!ids)
-        void countOf(queue, act, letters).then(
-          (total) => onProgress({ done: 0, total }),
-          () => undefined,
-        );
+      // Counted before anything is done: what is done meanwhile would be missing.
+      if (!ids) onProgress({ done: 0, total: await new Patience(health).for(() => countOf(queue, act, letters)) });
+      signal.throwIfAborted();
       return queue[act]({ ...letters, signal, onProgress });
     },
     explain: (error) => audited.explain(error),

@@ -30,13 +30,13 @@ async function readJobs(desk: Desk, { thing: queue }: KnownQueue, { query }: Ask
     ...(cursor !== undefined && { cursor }),
     limit: limit + 1,
   });
-  const { rows, next } = await readPage(jobs, { limit, sizeOf: ({ data }) => roughSize(data) });
+  const { rows, next } = await readPage(desk.health, jobs, { limit, sizeOf: ({ data }) => roughSize(data) });
   return { jobs: rows.map((job) => toJobRow(desk, job)), next };
 }
 
 /** Null where there is none, and nothing is remembered of it. */
 export async function readJob(desk: Desk, known: KnownQueue, id: string): Promise<JobView | null> {
-  const job = await patiently(known.thing.job(id), patienceMs);
+  const job = await patiently(desk.health, known.thing.job(id), patienceMs);
   return job ? toJobView(desk, known, job) : null;
 }
 
@@ -44,9 +44,10 @@ async function readJobOrRefuse(desk: Desk, known: KnownQueue, id: string): Promi
   return (await readJob(desk, known, id)) ?? refuse();
 }
 
-async function readFamily({ redactor }: Desk, { thing: queue }: KnownQueue, { param, query }: Ask): Promise<FamilyView> {
+async function readFamily({ redactor, health }: Desk, { thing: queue }: KnownQueue, { param, query }: Ask): Promise<FamilyView> {
   const { cursor, limit } = parse(familyQuery, query);
-  const family = await patiently(queue.family(param("id"), { limit, ...(cursor !== undefined && { cursor }) }), patienceMs);
+  const asked = queue.family(param("id"), { limit, ...(cursor !== undefined && { cursor }) });
+  const family = await patiently(health, asked, patienceMs);
   if (!family) refuse();
   const above = family.above.map(({ queue, id }) => ({ queue, id }));
   return { above, node: toNode(family, (text) => redactor.text(text)) };

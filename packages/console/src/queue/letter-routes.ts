@@ -32,7 +32,7 @@ async function readLetters(desk: Desk, { param, query }: Ask): Promise<LettersPa
     ...(after !== undefined && { after }),
     limit: limit + 1 + (place?.ids.length ?? 0),
   });
-  const { rows, hasMore } = await readSome(behind(letters, place), { limit, sizeOf: ({ data }) => roughSize(data) });
+  const { rows, hasMore } = await readSome(desk.health, behind(letters, place), { limit, sizeOf: ({ data }) => roughSize(data) });
   return { letters: rows.map((letter) => toLetterRow(desk, letter)), next: hasMore ? placeOf(rows, place) : null };
 }
 
@@ -49,9 +49,9 @@ function toLetterRow({ redactor, payloads }: Desk, { id, reason, stack, attempts
   };
 }
 
-async function readCauses({ shapes, redactor }: Desk, { param }: Ask): Promise<CausesView> {
+async function readCauses({ shapes, redactor, health }: Desk, { param }: Ask): Promise<CausesView> {
   const { thing: queue } = await shapes.queues.find(param("queue"));
-  const { causes, looked, total } = await patiently(queue.deadLetterCauses(), patienceMs);
+  const { causes, looked, total } = await patiently(health, queue.deadLetterCauses(), patienceMs);
   const rows = causes.map(({ cause, example, count, firstAt, lastAt }) => ({
     cause: redactor.text(cause),
     example: redactor.text(example),

@@ -15,27 +15,27 @@ export function queueRoutes(desk: Desk): Route[] {
   const find = ({ param }: Ask): Promise<KnownQueue> => desk.shapes.queues.find(param("queue"));
   return [
     { method: "GET", path: "queues/:queue", answer: async (ask) => readQueue(desk, await find(ask)) },
-    { method: "GET", path: "queues/:queue/rates", answer: async (ask) => readRates(await find(ask), ask) },
-    { method: "GET", path: "queues/:queue/groups", answer: async (ask) => readGroups(await find(ask), ask) },
+    { method: "GET", path: "queues/:queue/rates", answer: async (ask) => readRates(desk, await find(ask), ask) },
+    { method: "GET", path: "queues/:queue/groups", answer: async (ask) => readGroups(desk, await find(ask), ask) },
     {
       method: "GET",
       path: "queues/:queue/limits",
-      answer: async (ask) => toLimits(await patiently((await find(ask)).thing.limits(), patienceMs)),
+      answer: async (ask) => toLimits(await patiently(desk.health, (await find(ask)).thing.limits(), patienceMs)),
     },
   ];
 }
 
-async function readRates({ thing: queue }: KnownQueue, { query }: Ask): Promise<QueueRates> {
+async function readRates({ health }: Desk, { thing: queue }: KnownQueue, { query }: Ask): Promise<QueueRates> {
   const { minutes, hours } = parse(ratesQuery, query);
-  const rates = await patiently(queue.rates(hours === undefined ? { minutes: minutes ?? 60 } : { hours }), patienceMs);
+  const rates = await patiently(health, queue.rates(hours === undefined ? { minutes: minutes ?? 60 } : { hours }), patienceMs);
   return toQueueRates(rates, hours === undefined ? "minute" : "hour");
 }
 
-async function readGroups({ thing: queue }: KnownQueue, { query }: Ask): Promise<GroupsPage> {
+async function readGroups({ health }: Desk, { thing: queue }: KnownQueue, { query }: Ask): Promise<GroupsPage> {
   const { state, cursor, limit } = parse(groupsQuery, query);
   const all = queue.groups(cursor === undefined ? {} : { cursor });
   const isMeant = state === undefined ? undefined : (group: { readonly state: string }): boolean => group.state === state;
-  const { rows, next } = await (isMeant ? readMatching(all, { limit, fits: isMeant }) : readPage(all, { limit }));
+  const { rows, next } = await (isMeant ? readMatching(health, all, { limit, fits: isMeant }) : readPage(health, all, { limit }));
   const groups = rows.map(({ name, state, waiting, blockedBy, since }) => ({
     name,
     state,

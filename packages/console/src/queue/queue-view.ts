@@ -15,14 +15,14 @@ const mostSchedules = 500;
 
 /** A queue as it is now. Never waits for long: what a store that is away would have to say is null. */
 export async function readQueue({ health }: Desk, { name, transactional, thing: queue }: KnownQueue): Promise<QueueView> {
-  const patience = new Patience();
+  const patience = new Patience(health);
   const [stores, counts, rates, limits, workers, schedules] = await Promise.all([
     health.stores(),
-    patience.for(() => queue.counts()),
-    patience.for(() => queue.rates({ minutes: 60 })),
-    patience.for(() => queue.limits()),
-    patience.for(() => queue.workers()),
-    patience.for(() => readSome(queue.schedules(), { limit: mostSchedules })),
+    patience.for(() => queue.counts(), transactional ? "postgres" : "valkey"),
+    patience.for(() => queue.rates({ minutes: 60 }), "valkey"),
+    patience.for(() => queue.limits(), "valkey"),
+    patience.for(() => queue.workers(), "valkey"),
+    patience.for(() => readSome(health, queue.schedules(), { limit: mostSchedules }), transactional ? "postgres" : "valkey"),
   ]);
   const at = Date.now();
   const oldestWaitingMs = counts?.oldestWaitingAt === undefined ? undefined : Math.max(0, at - counts.oldestWaitingAt);

@@ -14,7 +14,7 @@ export function scheduleRoutes(desk: Desk): Route[] {
 
 async function readSchedules(desk: Desk, { param }: Ask): Promise<SchedulesPage> {
   const { thing: queue } = await desk.shapes.queues.find(param("queue"));
-  const { rows } = await readSome(queue.schedules(), { limit: mostSchedules });
+  const { rows } = await readSome(desk.health, queue.schedules(), { limit: mostSchedules });
   return { schedules: rows.map((schedule) => toRow(desk, schedule)), next: null };
 }
 

@@ -5,7 +5,7 @@ import { parse } from "../http/json-body.ts";
 import { Refusal } from "../http/refusal.ts";
 import type { Ask, Route } from "../http/router.ts";
 import { readPage, roughSize } from "../library/pages.ts";
-import { patiently } from "../library/patience.ts";
+import { Patience, patiently } from "../library/patience.ts";
 import { readGroup } from "./stream-view.ts";
 
 const patienceMs = 4_000;
@@ -23,16 +23,17 @@ export function groupRoutes(desk: Desk): Route[] {
   ];
 }
 
-async function readOne({ shapes }: Desk, { param }: Ask): Promise<StreamGroup> {
+async function readOne({ shapes, health }: Desk, { param }: Ask): Promise<StreamGroup> {
   const { thing: stream } = await shapes.streams.find(param("stream"));
-  return readGroup(stream, await patiently(stream.group(param("group")).status(), patienceMs));
+  const status = await patiently(health, stream.group(param("group")).status(), patienceMs);
+  return readGroup(stream, status, new Patience(health));
 }
 
-async function readLetters({ shapes, payloads, redactor }: Desk, { param, query }: Ask): Promise<GroupLettersPage> {
+async function readLetters({ shapes, payloads, redactor, health }: Desk, { param, query }: Ask): Promise<GroupLettersPage> {
   const { cursor, limit } = parse(groupLettersQuery, query);
   const { thing: stream } = await shapes.streams.find(param("stream"));
   const all = stream.group(param("group")).deadLetters({ limit: limit + 1, ...(cursor !== undefined && { cursor }) });
-  const { rows, next } = await readPage(all, { limit, sizeOf: ({ data }) => roughSize(data) });
+  const { rows, next } = await readPage(health, all, { limit, sizeOf: ({ data }) => roughSize(data) });
   const letters = rows.map(({ id, key, reason, attempts, at, data }) => ({
     id,
     key: key ?? null,

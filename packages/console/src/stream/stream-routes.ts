@@ -28,7 +28,7 @@ async function readEntries(desk: Desk, { thing: stream }: KnownStream, { query }
     // The one that the last page ended with comes again.
     limit: limit + 1 + Number(cursor !== undefined),
   });
-  const { rows, hasMore } = await readSome(without(entries, cursor), { limit, sizeOf: ({ data }) => roughSize(data) });
+  const { rows, hasMore } = await readSome(desk.health, without(entries, cursor), { limit, sizeOf: ({ data }) => roughSize(data) });
   const isOne = limit === 1 && from !== undefined;
   return { entries: rows.map((entry) => toEntryRow(desk, entry, isOne)), next: hasMore ? (rows.at(-1)?.id ?? null) : null };
 }

@@ -15,12 +15,12 @@ const mostGroups = 200;
 
 /** A stream as it is now. Never waits for long. */
 export async function readStream({ health }: Desk, { name, transactional, hasKeys, thing: stream }: KnownStream): Promise<StreamView> {
-  const patience = new Patience();
+  const patience = new Patience(health);
   const [stores, info, statuses, rates] = await Promise.all([
     health.stores(),
     patience.for(() => stream.info()),
     patience.for(() => stream.groups()),
-    patience.for(() => stream.rates({ minutes: 60 })),
+    patience.for(() => stream.rates({ minutes: 60 }), "valkey"),
   ]);
   const groups = statuses && (await inTurns(statuses.slice(0, mostGroups), 8, (status) => readGroup(stream, status, patience)));
   const at = Date.now();
@@ -49,8 +49,8 @@ export async function readStream({ health }: Desk, { name, transactional, hasKey
 }
 
 /** One group with its consumers. */
-export async function readGroup(stream: AnyStream, status: GroupStatus, patience = new Patience()): Promise<StreamGroup> {
-  const consumers = status.consumers === 0 ? [] : await patience.for(() => stream.group(status.name).consumers());
+export async function readGroup(stream: AnyStream, status: GroupStatus, patience: Patience): Promise<StreamGroup> {
+  const consumers = status.consumers === 0 ? [] : await patience.for(() => stream.group(status.name).consumers(), "valkey");
   return {
     name: status.name,
     lag: status.lag ?? null,

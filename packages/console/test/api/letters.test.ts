@@ -118,6 +118,34 @@ describe.each([{ transactional: false }, { transactional: true }])("dead letters
   });
 });
 
+test("a task has not ended before the audit trail says what came of it", async () => {
+  const queue = keyline.queue<string>("audited", { maxAttempts: 1 });
+  await queue.addMany(["one", "two"].map((data) => ({ data })));
+  const worker = queue.work(() => Promise.reject(new Error("no")));
+  await eventually("both are dead", async () => (await queue.counts()).dead === 2);
+  await worker.stop();
+  await eventually("the console knows it", async () => (await console.get("api/queues/audited")).status === 200);
+  // Whoever writes the end of an entry has to wait.
+  await stage.pool
+    .query(`CREATE FUNCTION hold() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_advisory_xact_lock(7); RETURN NEW; END $$;
+    CREATE TRIGGER hold BEFORE UPDATE ON keyline.audit FOR EACH ROW EXECUTE FUNCTION hold()`);
+  const holder = await stage.pool.connect();
+  await holder.query("SELECT pg_advisory_lock(7)");
+  const { task: id } = valid(taskAnswer, await console.post("api/queues/audited/letters/discard", { filter: {} }));
+  await eventually("the end of the entry waits", async () => {
+    const { rows } = await stage.pool.query("SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND NOT granted");
+    return rows.length === 1;
+  });
+  expect((await queue.counts()).dead).toBe(0);
+  expect(valid(task, await console.get(`api/tasks/${id}`))).toMatchObject({ state: "running", done: 2, total: 2 });
+  await holder.query("SELECT pg_advisory_unlock(7)");
+  holder.release();
+  expect(await untilEnded(id)).toMatchObject({ state: "done", done: 2 });
+  const [entry] = valid(auditPage, await console.get("api/audit?target=queue:audited")).entries;
+  expect(entry).toMatchObject({ count: 2, finishedAt: expect.any(Number) });
+  await stage.pool.query("DROP TRIGGER hold ON keyline.audit");
+});
+
 test("an act on many is stopped between two pages, and says how far it came", async () => {
   const queue = keyline.queue<number>("stopped", { maxAttempts: 1 });
   const count = 4_000;

@@ -32,8 +32,19 @@ test("while Valkey is away it says so, shows what it knows, refuses what cannot 
   expect(items.map(({ name }) => name).toSorted()).toEqual(["kept", "plain"]);
   expect(items.find(({ name }) => name === "plain")?.depth).toBe(1);
   expect(valid(queueView, await console.get("api/queues/plain"))).toMatchObject({ counts: null, rates: null, stores: { valkey: "away" } });
-  expect(valid(queueView, await console.get("api/queues/kept"))).toMatchObject({ transactional: true, stores: { valkey: "away" } });
-  expect((await console.get("api/queues/plain/jobs")).body.status).toBe(503);
+  expect(valid(queueView, await console.get("api/queues/kept"))).toMatchObject({
+    transactional: true,
+    stores: { valkey: "away" },
+    // What PostgreSQL knows.
+    counts: { waiting: 1 },
+  });
+  const lists = ["jobs", "letters", "causes", "groups", "limits", "rates", "jobs/one"];
+  for (const { status, body } of await Promise.all(lists.map((list) => console.get(`api/queues/plain/${list}`)))) {
+    expect({ status, detail: body.detail }).toEqual({
+      status: 503,
+      detail: "Valkey is away, and what is asked for is not known without it",
+    });
+  }
   // It can be written down, as PostgreSQL is there, and not be done.
   expect((await console.post("api/queues/plain/add", { data: 1 })).body.status).toBe(503);
   await live.find("the page is told", ({ data }) => data.kind === "overview" && data.data.stores.valkey === "away");

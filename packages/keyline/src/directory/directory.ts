@@ -139,7 +139,7 @@ export class Directory {
 
   async #readValkey(sightings: Sightings, { isNeeded }: { readonly isNeeded: boolean }): Promise<SeenName[]> {
     try {
-      return await sightings.read(isNeeded ? undefined : 1_000);
+      return await sightings.read({ optional: !isNeeded });
     } catch (error) {
       if (isNeeded || !isConnectionError(error)) throw lastingFaultOf(error) ?? error;
       this.#parts.logger.debug({ error: toError(error).message }, "the directory could not be read on Valkey");

@@ -39,7 +39,7 @@ async function valkeyHealth(commands: ValkeyConnection): Promise<ValkeySeen> {
   const { isCluster } = commands;
   try {
     const servers = await withinTime("Valkey", async () => {
-      await commands.ensureReady(answerWithinMs / 2);
+      await commands.ensureReady(commands.leftOf(answerWithinMs / 2));
       return readServers(commands);
     });
     return { health: toValkeyHealth(servers, isCluster), isInfoRefused: servers.some((server) => server.isInfoRefused) };

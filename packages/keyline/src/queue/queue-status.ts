@@ -26,7 +26,7 @@ const awayAfterMs = 1_000;
 export async function readStatus(parts: StatusParts): Promise<QueueStatus> {
   const { store, deadTable, record } = parts;
   try {
-    await store.connection.ensureReady(record ? awayAfterMs : 5_000);
+    await store.connection.ensureReady(record ? store.connection.leftOf(awayAfterMs) : 5_000);
     return await readBoth({ store, deadTable });
   } catch (error) {
     if (!record || !deadTable || !isAway(error)) throw error;

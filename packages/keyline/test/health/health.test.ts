@@ -131,6 +131,9 @@ test("says what is away and why, and what it knows of the other", async () => {
   expect(noValkey).toMatchObject({ valkey: { state: "away" }, postgres: { state: "ok" } });
   expect(codes(noValkey)).toEqual(["VALKEY_AWAY"]);
   expect(noValkey.valkey.error).not.toBe("");
+  // Whoever asks again does not wait a second time for an outage that is known.
+  const waited = new Promise((resolve) => setTimeout(resolve, 1_000, "waited"));
+  expect(await Promise.race([keyline.health().then(() => "answered"), waited])).toBe("answered");
   await postgres.stop();
   const nothing = await keyline.health();
   expect(nothing).toMatchObject({ valkey: { state: "away" }, postgres: { state: "away" } });

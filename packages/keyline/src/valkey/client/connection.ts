@@ -41,6 +41,8 @@ export class ValkeyConnection {
   #lastError: Error | undefined;
   #fault: KeylineError | undefined;
   #wasReady = false;
+  /** Since when no command can be sent; undefined while commands can be. */
+  #awaySince: number | undefined = performance.now();
   #nextProbe = 0;
 
   constructor(target: ValkeyTarget, { logger, silenceMs }: { readonly logger: Logger; readonly silenceMs: number }) {
@@ -56,6 +58,7 @@ export class ValkeyConnection {
     if (this.client instanceof Cluster) this.#refreshSlots(this.client);
     this.client.on("close", () => {
       this.#isChecked = false;
+      this.#awaySince ??= performance.now();
       this.#connect++;
       for (const listener of this.#lostListeners) listener();
       void this.#probeTls();
@@ -67,6 +70,11 @@ export class ValkeyConnection {
 
   get isReady(): boolean {
     return this.#isChecked && this.client.status === "ready";
+  }
+
+  /** What is left of so many milliseconds since the connection was lost: who can do without it waits no second time for an outage that has lasted longer. */
+  leftOf(ms: number): number {
+    return this.#awaySince === undefined ? ms : Math.ceil(Math.max(0, ms - (performance.now() - this.#awaySince)));
   }
 
   /** Calls `listener` whenever a connection ended. */
@@ -119,7 +127,7 @@ export class ValkeyConnection {
     if (this.#fault) throw new KeylineError(this.#fault.code, this.#fault.message, { cause: this.#fault.cause });
     throw new KeylineError(
       "VALKEY_UNAVAILABLE",
-      `Valkey did not answer within ${timeoutMs} ms: nothing was sent; check that it runs and that the address is right`,
+      `Valkey ${timeoutMs === 0 ? "does not answer" : `did not answer within ${timeoutMs} ms`}: nothing was sent; check that it runs and that the address is right`,
       { cause: this.#lastError },
     );
   }
@@ -167,6 +175,7 @@ export class ValkeyConnection {
     if (connect !== this.#connect || this.#isClosed) return;
     this.#isChecked = true;
     this.#wasReady = true;
+    this.#awaySince = undefined;
     this.#tries = 0;
     this.#lastError = undefined;
     this.#fault = undefined;

@@ -15,6 +15,7 @@ import type { NamedThing, NameSet, SeenName } from "./name-set.ts";
 
 const defaultRoundMs = 60_000;
 const readyWithinMs = 2_000;
+const readySoonMs = 1_000;
 const newEveryMs = 1_000;
 /** Rights come by somebody who gives them: until then each try is a line in the server's log. */
 const refusedRoundMs = 3_600_000;
@@ -114,9 +115,10 @@ export class Sightings implements Duty {
     await Promise.all([this.#write([...this.#due]), ...this.#underWay]);
   }
 
-  /** All names of this kind, whoever uses them; those that this process has just used included. Throws VALKEY_UNAVAILABLE. */
-  async read(withinMs = readyWithinMs): Promise<SeenName[]> {
-    await this.#names.connection.ensureReady(withinMs);
+  /** All names of this kind, whoever uses them; those that this process has just used included. Throws VALKEY_UNAVAILABLE, and where they are `optional` soon. */
+  async read({ optional = false } = {}): Promise<SeenName[]> {
+    const { connection } = this.#names;
+    await connection.ensureReady(optional ? connection.leftOf(readySoonMs) : readyWithinMs);
     // Also what is on its way: a script that the server does not know is sent twice, and would come behind.
     await Promise.all([this.#write(this.#new()), ...this.#underWay]);
     return this.#names.read();
