@@ -24,6 +24,7 @@ export const migrations = [
   "0018-figures",
   "0019-schedule-pause",
   "0020-group-reset",
+  "0021-buried-parent",
 ] as const;
 
 const createSchema = `

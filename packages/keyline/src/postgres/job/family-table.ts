@@ -3,6 +3,7 @@ import type { TransactionClient } from "../client/options.ts";
 import type { HeldRow } from "../settle/settlement.ts";
 import type { Statement } from "../client/statement.ts";
 import { queryWithin } from "../client/tx-check.ts";
+import { ParentRows } from "./parent-rows.ts";
 import type { PlacedJob } from "./placed-rows.ts";
 
 /** What the death of a child does to its parent. */
@@ -36,13 +37,6 @@ export interface FamilyAnswer {
   readonly xid: string | null;
 }
 
-/** A job of which something became. */
-export interface Released {
-  readonly queue: string;
-  readonly id: string;
-  readonly answer: "woken" | "dead";
-}
-
 export interface ChildRow {
   readonly number: number;
   readonly queue: string;
@@ -51,13 +45,6 @@ export interface ChildRow {
   /** As JSON. */
   readonly value: string | null;
   readonly reason: string | null;
-}
-
-interface SweptRow {
-  readonly family: string;
-  readonly queue: string | null;
-  readonly id: string | null;
-  readonly answer: "woken" | "dead" | null;
 }
 
 const answer = "SELECT answer, taken, orders, added_ms, xid FROM";
@@ -75,11 +62,6 @@ const addTo: Statement = { name: "keyline-add-to-family", text: `${answer} keyli
 const addTraced: Statement = { name: "keyline-add-family-traced", text: add.text.replace(/\)$/, ", $21)") };
 const addToTraced: Statement = { name: "keyline-add-to-family-traced", text: addTo.text.replace(/\)$/, ", $19)") };
 
-const release: Statement = {
-  name: "keyline-release-parents",
-  text: "SELECT queue, id, answer FROM keyline.release_parents($1, $2::text[])",
-};
-const sweep: Statement = { name: "keyline-sweep-families", text: "SELECT family, queue, id, answer FROM keyline.sweep_families($1, $2)" };
 const awaitChildren: Statement = { name: "keyline-await-children", text: "SELECT answer FROM keyline.await_children($1, $2, $3, $4, $5)" };
 
 // One row without a number where there are no more; none where the job has no family, or none any more.
@@ -126,9 +108,11 @@ const forget: Statement = {
 /** The families of all transactional queues: rows say all there is to know of them. */
 export class FamilyTable {
   readonly database: Database;
+  readonly parents: ParentRows;
 
   constructor(database: Database) {
     this.database = database;
+    this.parents = new ParentRows(database);
   }
 
   /** Adds a parent and everything below it, in the caller's transaction where there is one. */
@@ -147,23 +131,6 @@ export class FamilyTable {
     const values = [queue, id, attempts, parks, death ?? null, ...listsOf(children)];
     const trace = children[0]?.trace;
     return trace === undefined ? this.#add(addTo, values, tx) : this.#add(addToTraced, [...values, trace], tx);
-  }
-
-  /** Asks, behind the COMMIT of their ends, whether parents of these jobs have what they wait for. Returns those that were woken or buried. */
-  release(queue: string, ids: readonly string[]): Promise<Released[]> {
-    return this.database.query<Released & Record<string, unknown>>(release, [queue, ids]);
-  }
-
-  /** The same for a page of all families behind `after`, whoever has not asked. */
-  async sweep(
-    after: string,
-    limit: number,
-  ): Promise<{ readonly released: Released[]; readonly next: string | undefined; readonly looked: number }> {
-    const rows = await this.database.query<SweptRow & Record<string, unknown>>(sweep, [after, limit]);
-    const released = rows.flatMap((row) =>
-      row.answer !== null && row.queue !== null && row.id !== null ? [{ queue: row.queue, id: row.id, answer: row.answer }] : [],
-    );
-    return { released, next: rows.length === limit ? rows.at(-1)?.family : undefined, looked: rows.length };
   }
 
   /** Goes on where all children have ended, or parks the job until then. The same call with the same `tag` may be made again. */

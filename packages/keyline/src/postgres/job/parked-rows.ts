@@ -17,6 +17,10 @@ export interface ParkableRow extends HeldRow {
   readonly parks: number;
 }
 
+interface BuriedRow extends JobRow {
+  readonly last_error: string | null;
+}
+
 /** What came of it: see `keyline.park`. */
 export interface ParkAnswer {
   readonly answer: "done" | "timeout" | "parked" | "other" | "full" | "lost";
@@ -42,7 +46,7 @@ const readWoken: Statement = {
 
 const readBuried: Statement = {
   name: "keyline-read-buried",
-  text: `SELECT ${columns} FROM keyline.job WHERE queue = $1 AND id = $2 AND parks IS NOT NULL AND state = 'dead'`,
+  text: `SELECT ${columns}, last_error FROM keyline.job WHERE queue = $1 AND id = $2 AND parks IS NOT NULL AND state = 'dead'`,
 };
 
 const signal: Statement = { name: "keyline-signal", text: "SELECT answer, wakes FROM keyline.signal_job($1, $2, $3, $4::json, $5)" };
@@ -111,8 +115,8 @@ export class ParkedRows {
   }
 
   /** The row of a job that became a dead letter while it was parked. */
-  async buried(id: string): Promise<JobRow | undefined> {
-    return (await this.#database.query<JobRow>(readBuried, [this.#queue, id]))[0];
+  async buried(id: string): Promise<BuriedRow | undefined> {
+    return (await this.#database.query<BuriedRow>(readBuried, [this.#queue, id]))[0];
   }
 
   /** Elements of these jobs were dropped, as they were out of date: nothing says any more that the present ones are there, so the relay looks after them. */

@@ -81,12 +81,18 @@ export class FamilyLife<Data> implements Familial {
     switch (answer) {
       case "done":
         return;
-      case "dead":
-        throw new Discard('a child of it is dead, and onChildDead is "die"');
+      case "dead": {
+        const { queue, id, reason } = (await this.#families.adder.table.parents.deadChild(job.queue, job.id)) ?? {};
+        // The words of keyline.release_family.
+        throw new Discard(`Its child ${id ?? "?"} of queue ${queue ?? "?"} is dead: ${reason ?? ""}`);
+      }
       case "lost":
         throw (await this.#parts.isCancelled()) ? new JobCancelledError(job) : notHeld(job);
-      case "parked":
-        throw await this.#pauses.parked(`Job ${job.id} waits for its children`);
+      case "parked": {
+        const parked = await this.#pauses.parked(`Job ${job.id} waits for its children`);
+        this.#families.releaser.noteParked(job.queue, job.id);
+        throw parked;
+      }
     }
   }
 }

@@ -1,4 +1,5 @@
-import type { FamilyTable, Released } from "../../postgres/job/family-table.ts";
+import type { FamilyTable } from "../../postgres/job/family-table.ts";
+import type { ParentRows, Released } from "../../postgres/job/parent-rows.ts";
 import { Alarm } from "../../runtime/alarm.ts";
 import { performance } from "../../runtime/clock.ts";
 import { toError } from "../../runtime/errors.ts";
@@ -34,6 +35,7 @@ const sweepPage = 200;
 const askPage = 1_000;
 const cancelPage = 500;
 const clearPage = 5_000;
+const longestError = 500;
 
 /**
  * Asks for the parents of jobs that have ended here, behind their COMMIT: for all that end while one question is under way there is one more. And all families are looked through,
@@ -43,6 +45,8 @@ export class FamilyReleaser {
   readonly #parts: FamilyReleaserParts;
   /** Jobs that have ended, by their queues. */
   readonly #ended = new Map<string, Set<string>>();
+  /** Jobs that were parked here, with their queues. */
+  #parked: (readonly [queue: string, id: string])[] = [];
   readonly #alarm = new Alarm(() => this.#look(), { mayEnd: true });
   #asking: Promise<void> | undefined;
   #areThere = false;
@@ -64,6 +68,12 @@ export class FamilyReleaser {
     if (!this.#areThere) return;
     for (const id of ids) this.noteEnded(queue, id);
     this.#alarm.set(0);
+  }
+
+  /** A job waits for its children, and that is committed: the last of them may have ended just before. */
+  noteParked(queue: string, id: string): void {
+    this.#parked.push([queue, id]);
+    this.#asking ??= this.#askAll().finally(() => (this.#asking = undefined));
   }
 
   /** Resolves when the parents of all that has ended here were asked for. */
@@ -88,9 +98,9 @@ export class FamilyReleaser {
   async #askAll(): Promise<void> {
     // What ends in the same turn of the event loop is asked for together.
     await Promise.resolve();
-    for (let next = this.#takeEnded(); next; next = this.#takeEnded()) {
+    for (let next = this.#nextQuestion(); next; next = this.#nextQuestion()) {
       try {
-        await this.#tell(await this.#parts.table.release(next.queue, next.ids));
+        await this.#tell(await next.ask());
       } catch (error) {
         // The sweep asks instead.
         this.#parts.logger.debug(
@@ -99,6 +109,14 @@ export class FamilyReleaser {
         );
       }
     }
+  }
+
+  #nextQuestion(): { readonly queue: string; readonly ask: () => Promise<Released[]> } | undefined {
+    const { table } = this.#parts;
+    const [parked] = this.#parked.splice(0, 1);
+    if (parked) return { queue: parked[0], ask: () => table.parents.releaseOwn(...parked) };
+    const ended = this.#takeEnded();
+    return ended && { queue: ended.queue, ask: () => table.parents.release(ended.queue, ended.ids) };
   }
 
   #takeEnded(): { readonly queue: string; readonly ids: string[] } | undefined {
@@ -117,12 +135,44 @@ export class FamilyReleaser {
       if (answer === "dead") {
         // It may be a child itself.
         this.noteEnded(queue, id);
-        if (parts) await tellDead(parts, id).catch(() => undefined);
+        if (parts) await this.#tellDead(parts, queue, id);
         continue;
       }
       // Where this process dies before it is delivered, or does not have that queue, the relay of one that has delivers it.
       const row = await parts?.outlet.table.parked.woken(id);
       if (row) parts?.outlet.pushCommitted([committedRow(row)]);
+    }
+  }
+
+  /**
+   * The parent died while it was parked: no worker had it that could say so. Who waits is told first, which may be done twice; then one process notes that, counts it and tells the event.
+   * _It dies before that, or has not that queue:_ any that has it finds the parent untold.
+   */
+  async #tellDead({ store, outlet, teller, tally }: FamilyQueue, queue: string, id: string): Promise<void> {
+    try {
+      const row = await outlet.table.parked.buried(id);
+      // What is left of it on Valkey would be dropped within a day.
+      const replaces = row && committedRow(row).replaces;
+      if (replaces !== undefined) await store.schedule.remove(replaces);
+      await store.ends.tell(id);
+      if (!(await this.#parts.table.parents.noteTold(queue, id)) || !row) return;
+      tally.noteDead();
+      teller.tell("dead", id, { attempt: row.attempts, error: row.last_error?.slice(0, longestError).toWellFormed() ?? "" });
+    } catch (error) {
+      this.#parts.logger.debug({ error: toError(error).message, queue }, "the end of a parent could not be told; it is done later");
+    }
+  }
+
+  /** Parents that were buried by a process that has not their queue, or died before it told. */
+  async #tellUntold(): Promise<void> {
+    const { table, find } = this.#parts;
+    for (let after: string | undefined = "0"; after !== undefined && !this.#isStopped;) {
+      const families: Awaited<ReturnType<ParentRows["untold"]>> = await table.parents.untold(after, sweepPage);
+      after = families.length < sweepPage ? undefined : families.at(-1)?.family;
+      for (const { queue, id } of families) {
+        const parts = find(queue);
+        if (parts && !this.#isStopped) await this.#tellDead(parts, queue, id);
+      }
     }
   }
 
@@ -132,12 +182,13 @@ export class FamilyReleaser {
     try {
       let count = 0;
       for (let after: string | undefined = "0"; after !== undefined && !this.#isStopped;) {
-        const { released, next, looked } = await this.#parts.table.sweep(after, sweepPage);
+        const { released, next, looked } = await this.#parts.table.parents.sweep(after, sweepPage);
         after = next;
         count += looked;
         await this.#tell(released);
       }
       this.#areThere = count > 0;
+      if (this.#areThere) await this.#tellUntold();
       if (this.#areThere) restMs = Math.max(idleMs, restsFor * (performance.now() - began));
       // What is cancelled below a family may have one itself.
       while (await this.#clearUp());
@@ -183,16 +234,4 @@ export class FamilyReleaser {
     }
     return false;
   }
-}
-
-/** The parent died while it was parked: no worker had it that could say so. What is left of it on Valkey would be dropped within a day. */
-async function tellDead({ store, outlet, teller, tally }: FamilyQueue, id: string): Promise<void> {
-  tally.noteDead();
-  const row = await outlet.table.parked.buried(id);
-  if (row) {
-    teller.tell("dead", id, { attempt: row.attempts, error: "a child of it is dead" });
-    const { replaces } = committedRow(row);
-    if (replaces !== undefined) await store.schedule.remove(replaces);
-  }
-  await store.ends.tell(id);
 }

@@ -26,6 +26,7 @@ export class RateDuty implements ShiftDuty<HeldJob<unknown>, Beat>, Duty {
 
   noteEnded(job: HeldJob<unknown>): void {
     const { verdict, attempt } = job;
+    if (!attempt && verdict?.kind === "bury") this.#tally.noteBuried();
     if (!attempt || !verdict) return;
     const end = endOf(verdict);
     if (!end) return;

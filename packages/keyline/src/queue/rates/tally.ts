@@ -54,10 +54,15 @@ export class Tally {
     this.#flusher.touch();
   }
 
-  /** A job died without an attempt. */
+  /** A job died, and no worker had it that would count it. */
   noteDead(): void {
-    this.#dead++;
     this.counts.dead++;
+    this.noteBuried();
+  }
+
+  /** A worker has buried a job that could not be run. */
+  noteBuried(): void {
+    this.#dead++;
     this.#flusher.touch();
   }
 

@@ -16,9 +16,9 @@ import type { HeldJob } from "./held-jobs.ts";
 
 /** An attempt that failed. */
 export interface FailedAttempt {
-  /** When it began, in milliseconds since 1970; where its worker was gone: when that was found. */
+  /** When it began, in milliseconds since 1970; where its worker was gone: when that was found; where a child's death has killed a job that waited for it: when. */
   readonly at: number;
-  /** How many milliseconds it took; undefined where its worker was gone. */
+  /** How many milliseconds it took; undefined where its worker was gone, or a child's death has killed it. */
   readonly tookMs: number | undefined;
   /** The code or name of its error and its message, up to 500 characters. */
   readonly error: string;

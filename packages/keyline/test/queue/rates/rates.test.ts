@@ -54,6 +54,18 @@ describe.each([
     expect(minutes.slice(-3).reduce((sum, minute) => sum + minute.completed, 0)).toBe(23);
   });
 
+  test("count a job that died before it could be run", async () => {
+    const [adding, working] = [stage.keyline(), stage.keyline()];
+    const queue = openEither<string>(adding, `${kind}-unreadable`, { transactional });
+    await stage.valkey.lpush(`${stage.prefix}:{${queue.name}}:waiting`, "no element");
+    const worker = openEither<string>(working, queue.name, { transactional }).work(() => undefined);
+    await eventually("it is dead", async () => (await queue.counts()).dead === 1);
+    await worker.stop();
+    await Promise.all([adding.close(), working.close()]);
+    const { total } = await openEither<string>(keyline, queue.name, { transactional }).rates();
+    expect(total).toMatchObject({ dead: 1, failed: 0, completed: 0 });
+  });
+
   test("are written every few seconds, and nothing is while nothing happens", async () => {
     const queue = openEither<string>(keyline, `${kind}-written`, { transactional });
     const worker = queue.work(() => undefined);
