@@ -51,6 +51,8 @@ export class QueueCounts extends ShiftCounts {
   rebuilds = 0;
   /** Settles that were done once more, because a transaction stood in their way. */
   settleConflicts = 0;
+  /** What of these is in the queue's rates, or on its way there, whichever handle of the queue wrote it. */
+  readonly written = { leasesLost: 0, rescued: 0, overtaken: 0 };
   readonly ran = new DurationCounts();
   readonly waited = new DurationCounts();
 }

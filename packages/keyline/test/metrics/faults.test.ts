@@ -52,6 +52,17 @@ test("a worker that stood still tells that it lost its lease, and the one that h
   await eventually("its attempt was in vain", async () => (await stalled.value('keyline_queue_overtaken_total{queue="leases"}')) === 1);
   expect(await stalled.value('keyline_queue_completed_total{queue="leases"}')).toBe(0);
   await worker.stop();
+  // Of all processes, and once, whichever handles of the queue there are.
+  const rates = async (): Promise<object> =>
+    (await keyline.directory.queues())[0]
+      ?.open()
+      .rates()
+      .then(({ total }) => total) ?? {};
+  const all = { completed: 1, leasesLost: 1, rescued: 1, overtaken: 1 };
+  await eventually("it is in the queue's rates", async () => {
+    const total = new Map(Object.entries(await rates()));
+    return Object.entries(all).every(([name, count]) => total.get(name) === count);
+  });
 });
 
 test("two processes tell each of itself: what they did adds up, also when one of them is killed", async () => {

@@ -2,6 +2,7 @@ import type { Database } from "../client/database.ts";
 import { isTaken } from "../client/failures.ts";
 import type { Statement } from "../client/statement.ts";
 import { columns, type JobRow } from "./job-row.ts";
+import { RowStatusReader, type RowStatus } from "./row-status.ts";
 
 /** A dead letter without its job. */
 export interface DeadHead {
@@ -99,13 +100,6 @@ const discard: Statement = {
     SELECT id, ${endSpecial} FROM gone`,
 };
 
-const status: Statement = {
-  name: "keyline-dead-status",
-  text: `SELECT (SELECT count(*) FROM keyline.job WHERE ${isDead})::float8 AS dead,
-    (SELECT count(*) FROM keyline.job WHERE queue = $1 AND state = 'scheduled' AND parked IS NOT NULL AND (due_at IS NULL OR due_at > now()))::float8 AS parked,
-    coalesce((SELECT dropped FROM keyline.dropped_letter WHERE queue = $1), 0)::float8 AS dropped`,
-};
-
 const now: Statement = { name: "keyline-now", text: `SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::float8 AS now` };
 
 const mayLook: Statement = {
@@ -136,10 +130,12 @@ const drop: Statement = {
 export class DeadTable {
   readonly #database: Database;
   readonly #queue: string;
+  readonly #status: RowStatusReader;
 
   constructor(database: Database, queue: string) {
     this.#database = database;
     this.#queue = queue;
+    this.#status = new RowStatusReader(database, queue);
   }
 
   page({ first, last, after, order, limit }: DeadRange): Promise<DeadHead[]> {
@@ -176,9 +172,8 @@ export class DeadTable {
   }
 
   /** And how many jobs are parked. */
-  async counts(): Promise<{ readonly dead: number; readonly dropped: number; readonly parked: number }> {
-    const [row] = await this.#database.query<{ dead: number; dropped: number; parked: number }>(status, [this.#queue]);
-    return row ?? { dead: 0, dropped: 0, parked: 0 };
+  counts(): Promise<RowStatus> {
+    return this.#status.read();
   }
 
   /** Microseconds since 1970, by the clock that letters die by. */

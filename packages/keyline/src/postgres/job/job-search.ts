@@ -1,4 +1,5 @@
-import { KeylineError, toError } from "../../runtime/errors.ts";
+import { KeylineError } from "../../runtime/errors.ts";
+import { readWithin } from "../client/bounded-read.ts";
 import type { Database } from "../client/database.ts";
 import type { Statement } from "../client/statement.ts";
 import { details, type JobDetail } from "./job-details.ts";
@@ -20,8 +21,6 @@ interface FoundJobs {
 // So many rows does one statement look at: their data may have to be brought from elsewhere, and nothing else is looked at.
 const mostLooked = 500;
 const withinMs = 5_000;
-
-const begin: Statement = { name: "keyline-begin-search", text: "SELECT set_config('statement_timeout', $1, true)" };
 
 const search: Statement = {
   name: "keyline-search-jobs",
@@ -50,27 +49,15 @@ export class JobSearch {
 
   /** Throws TIMEOUT when it takes too long. */
   async page({ state, group, after }: SearchRange, text: string): Promise<FoundJobs> {
-    const client = await this.#database.connect();
-    let isClean = false;
-    try {
-      await client.query("BEGIN READ ONLY");
-      await client.query(this.#database.prepared(begin, [String(withinMs)]));
-      const values = [this.#queue, after, state, group ?? null, asInJson(text), mostLooked];
-      const { rows } = await client.query<Row>(this.#database.prepared(search, values));
-      await client.query("COMMIT");
-      isClean = true;
-      const [first] = rows;
-      const isOver = !first || first.looked < mostLooked;
-      return { rows: rows.filter((row): row is Row & JobDetail => row.id !== null), last: isOver ? undefined : (first.last ?? undefined) };
-    } catch (error) {
-      if (toError(error).message.includes("statement timeout")) {
-        const message = `The search in queue ${this.#queue} took longer than ${withinMs} ms for ${mostLooked} jobs: search in fewer, as of one group`;
-        throw new KeylineError("TIMEOUT", message, { cause: error });
-      }
-      throw this.#database.explain(error, client);
-    } finally {
-      this.#database.release(client, isClean);
+    const values = [this.#queue, after, state, group ?? null, asInJson(text), mostLooked];
+    const rows = await readWithin<Row>(this.#database, withinMs, { statement: search, values });
+    if (!rows) {
+      const message = `The search in queue ${this.#queue} took longer than ${withinMs} ms for ${mostLooked} jobs: search in fewer, as of one group`;
+      throw new KeylineError("TIMEOUT", message);
     }
+    const [first] = rows;
+    const isOver = !first || first.looked < mostLooked;
+    return { rows: rows.filter((row): row is Row & JobDetail => row.id !== null), last: isOver ? undefined : (first.last ?? undefined) };
   }
 }
 

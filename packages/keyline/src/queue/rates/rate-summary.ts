@@ -22,6 +22,12 @@ export interface RateCounts {
   /** Jobs that became dead letters. */
   readonly dead: number;
   readonly cancelled: number;
+  /** Times that a worker lost its lease, as it did not answer: what it held was run again elsewhere. */
+  readonly leasesLost: number;
+  /** Jobs that were taken back from workers that were gone, to be run again. */
+  readonly rescued: number;
+  /** Attempts that came to nothing, as the job was another worker's by then. */
+  readonly overtaken: number;
   /** How long attempts ran. */
   readonly run: Durations;
   /** How long jobs had waited when their first attempt began: since they were added, or since they were due. */
@@ -78,6 +84,9 @@ function toCounts(counts: Counts): RateCounts {
     retried: of("retried"),
     dead: of("dead"),
     cancelled: of("cancelled"),
+    leasesLost: of("leasesLost"),
+    rescued: of("rescued"),
+    overtaken: of("overtaken"),
     run: toDurations(counts, "r"),
     wait: toDurations(counts, "w"),
   };

@@ -6,6 +6,9 @@ import type { DepthSampler } from "./depth-sampler.ts";
 
 const buckets = 42;
 
+/** They are counted where they happen, and seldom: the tally looks now and then. */
+const seldom = ["leasesLost", "rescued", "overtaken"] as const;
+
 /** How an attempt ended, as far as it counts: it failed and there is another, or it was the last one. */
 export type AttemptEnd = "completed" | "retried" | "dead";
 
@@ -73,14 +76,21 @@ export class Tally {
     this.#flusher.touch();
   }
 
-  /** A process is here that can look how many jobs there are; it does once a minute. */
+  /** A process is here that can look how many jobs there are, once a minute; and its workers may have lost their leases. */
   look(): void {
     this.#sampler.look();
+    this.#noteSeldom();
   }
 
   /** Writes what there is. */
   async stop(): Promise<void> {
+    this.#noteSeldom();
     await Promise.all([this.#flusher.stop(), this.#sampler.stop()]);
+  }
+
+  #noteSeldom(): void {
+    const { counts } = this;
+    if (seldom.some((name) => counts[name] > counts.written[name])) this.#flusher.touch();
   }
 
   #take(): Map<string, number> {
@@ -95,6 +105,10 @@ export class Tally {
     note("cancelled", this.#cancelled);
     this.#ran.forEach((number, index) => note(`r${index}`, number));
     this.#waited.forEach((number, index) => note(`w${index}`, number));
+    for (const name of seldom) {
+      note(name, this.counts[name] - this.counts.written[name]);
+      this.counts.written[name] = this.counts[name];
+    }
     this.#added = this.#completed = this.#failed = this.#retried = this.#dead = this.#cancelled = 0;
     this.#ran.fill(0);
     this.#waited.fill(0);

@@ -83,7 +83,8 @@ describe.each([
     const { minutes, total } = await queue.rates({ minutes: 1_440 });
     expect(minutes).toHaveLength(1_440);
     const nothing = { count: 0, p50: undefined, p95: undefined, p99: undefined, buckets: [] };
-    expect(total).toEqual({ added: 0, completed: 0, failed: 0, retried: 0, dead: 0, cancelled: 0, run: nothing, wait: nothing });
+    const none = { added: 0, completed: 0, failed: 0, retried: 0, dead: 0, cancelled: 0, leasesLost: 0, rescued: 0, overtaken: 0 };
+    expect(total).toEqual({ ...none, run: nothing, wait: nothing });
     await expect(queue.rates({ minutes: 0 })).rejects.toMatchObject({ code: "INVALID_OPTION" });
     await expect(queue.rates({ days: 1 } as object)).rejects.toMatchObject({ code: "INVALID_OPTION" });
   });

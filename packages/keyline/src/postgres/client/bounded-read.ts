@@ -1,0 +1,28 @@
+import { toError } from "../../runtime/errors.ts";
+import type { Database } from "./database.ts";
+import type { Statement } from "./statement.ts";
+
+const begin: Statement = { name: "keyline-begin-bounded", text: "SELECT set_config('statement_timeout', $1, true)" };
+
+/** What a statement that reads finds; undefined when it took longer than `withinMs`: then the server has ended it. Throws what `Database.query` throws. */
+export async function readWithin<Row extends object>(
+  database: Database,
+  withinMs: number,
+  { statement, values }: { readonly statement: Statement; readonly values: readonly unknown[] },
+): Promise<Row[] | undefined> {
+  const client = await database.connect();
+  let isClean = false;
+  try {
+    await client.query("BEGIN READ ONLY");
+    await client.query(database.prepared(begin, [String(withinMs)]));
+    const { rows } = await client.query<Row>(database.prepared(statement, values));
+    await client.query("COMMIT");
+    isClean = true;
+    return rows;
+  } catch (error) {
+    if (toError(error).message.includes("statement timeout")) return undefined;
+    throw database.explain(error, client);
+  } finally {
+    database.release(client, isClean);
+  }
+}
