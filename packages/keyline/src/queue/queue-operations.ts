@@ -10,6 +10,7 @@ import type { LimitChanges, Limits } from "./gates/limits.ts";
 import { checkId } from "../runtime/names.ts";
 import { ScheduleOperations } from "./schedules/schedule-operations.ts";
 import type { QueueParts } from "./queue-parts.ts";
+import { readStores, type QueueStores } from "./queue-stores.ts";
 import { readStatus, type QueueStatus } from "./queue-status.ts";
 import type { EventsOptions, QueueEvent } from "./events/queue-event.ts";
 import { checkRates, type RatesOptions } from "../figures/figures.ts";
@@ -33,6 +34,17 @@ export abstract class QueueOperations<Input> extends ScheduleOperations<Input> {
   /** How many jobs wait, run, are scheduled, blocked, parked and dead, and how many dead letters were dropped. On a transactional queue `dead` counts rows; running jobs are not settled yet. */
   counts(): Promise<QueueStatus> {
     return this.#parts.door.accept(() => readStatus(this.#parts));
+  }
+
+  /**
+   * How many open jobs Valkey and PostgreSQL each have, and the difference. It counts all rows, so ask it when a person looks, not every second. What is not known is undefined: it does not reject while a store is
+   * away.
+   *
+   * @example
+   * const { valkey, postgres, undelivered, difference } = await emails.stores();
+   */
+  stores(): Promise<QueueStores> {
+    return this.#parts.door.accept(() => readStores(this.#parts));
   }
 
   /**
