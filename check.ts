@@ -79,7 +79,7 @@ async function runFailedAgain(): Promise<Tally> {
   return { passed: tally.passed + Math.max(0, tally.failed - failed), failed };
 }
 
-const packages = ["keyline", "embedded", "client", "gateway", "console", "cli"].flatMap((name): Step[] => {
+const packages = ["keyline", "embedded", "client", "tokens", "gateway", "console", "cli"].flatMap((name): Step[] => {
   const folder = join(import.meta.dirname, "packages", name);
   const dist = join(folder, "dist");
   return [

@@ -1,6 +1,7 @@
 import { Refusal } from "../http/refusal.ts";
 import { isLoopback, nameInHost } from "./loopback.ts";
-import { TokenVerifier, type TokenOptions } from "./token-verifier.ts";
+import type { TokenOptions } from "@keyline/tokens";
+import { TokenVerifier } from "./token-verifier.ts";
 import type { Visitor } from "./visitor.ts";
 
 /** Who is let in: those with a token that this key signed, or without any those on this machine. */

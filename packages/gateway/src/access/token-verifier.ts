@@ -1,78 +1,27 @@
-import { createPublicKey, type KeyObject } from "node:crypto";
-import {
-  createLocalJWKSet,
-  createRemoteJWKSet,
-  errors,
-  jwtVerify,
-  type JSONWebKeySet,
-  type JWTVerifyGetKey,
-  type JWTVerifyOptions,
-} from "jose";
+import { TokenError, TokenVerifier as Verifier, type TokenErrorCode, type TokenOptions } from "@keyline/tokens";
 import { Problem } from "../server/problem.ts";
 import { toToken, type Token } from "./token.ts";
 
-type SharedSecret = {
-  /** Shared with whoever issues the tokens; at least 32 bytes. Tokens are signed with HS256, unless `algorithms` says otherwise. */
-  readonly secret: string | Uint8Array;
-  readonly algorithms?: readonly ("HS256" | "HS384" | "HS512")[];
-};
-
-type AsymmetricAlgorithm = "RS256" | "RS384" | "RS512" | "PS256" | "PS384" | "PS512" | "ES256" | "ES384" | "ES512" | "EdDSA" | "Ed25519";
-
-type PublicKey = {
-  /** PEM, or a public KeyObject. */
-  readonly publicKey: string | KeyObject;
-  /** The algorithms to accept. Never one with a shared secret: a public key is no secret. */
-  readonly algorithms: readonly AsymmetricAlgorithm[];
-};
-
-type KeySet = {
-  /** The address of a JWKS document, or the document itself. */
-  readonly jwks: URL | JSONWebKeySet;
-  readonly algorithms: readonly AsymmetricAlgorithm[];
-};
-
 /** How tokens are checked. `exp` is always required. */
-export type AccessOptions = (SharedSecret | PublicKey | KeySet) & {
-  /** The `aud` that a token must have. Default: not checked. */
-  readonly audience?: string;
-  /** The `iss` that a token must have. Default: not checked. */
-  readonly issuer?: string;
+export type AccessOptions = TokenOptions & {
   /** Milliseconds: a token whose `exp` is further away is refused, so that a revocation can be forgotten one day. Default 24 hours. */
   readonly longestTokenLife?: number;
 };
 
 export const defaultLongestTokenLife = 86_400_000;
 
-const symmetric = new Set(["HS256", "HS384", "HS512"]);
-const fewestSecretBytes = 32;
-
 /** How far an issuer's clock may be ahead. */
 const clockSkewMs = 5_000;
 
-/** Checks tokens, with one kind of key and a fixed list of algorithms. */
+/** Checks tokens, and that they do not live too long. */
 export class TokenVerifier {
-  readonly #key: JWTVerifyGetKey;
-  readonly #rules: JWTVerifyOptions;
+  readonly #verifier: Verifier;
   readonly #longestLifeMs: number;
 
   /** Throws for a secret that is too short, and for algorithms that do not go with the key. */
   constructor(options: AccessOptions) {
-    checkKeyKinds(options);
-    const isShared = "secret" in options;
-    const algorithms = options.algorithms ?? (isShared ? ["HS256"] : []);
-    if (algorithms.length === 0) throw new Error("access.algorithms must name the algorithms that tokens may be signed with");
-    if (algorithms.some((name) => symmetric.has(name) !== isShared)) {
-      throw new Error(`access.algorithms: ${algorithms.join(", ")} does not go with ${isShared ? "a secret" : "a public key"}`);
-    }
-    this.#key = toKeyFunction(options);
+    this.#verifier = new Verifier(options, ["exp", "iat", "sub"]);
     this.#longestLifeMs = options.longestTokenLife ?? defaultLongestTokenLife;
-    this.#rules = {
-      algorithms: [...algorithms],
-      requiredClaims: ["exp", "iat", "sub"],
-      ...(options.audience === undefined ? {} : { audience: options.audience }),
-      ...(options.issuer === undefined ? {} : { issuer: options.issuer }),
-    };
   }
 
   /** Its whole life, not what is left of it: a revocation is remembered for as long as a token may live, and not for one that begins later. */
@@ -88,51 +37,15 @@ export class TokenVerifier {
 
   /** Throws a 401 problem that says no more than the bearer may know. */
   async verify(text: string): Promise<Token> {
-    try {
-      const { payload } = await jwtVerify(text, this.#key, this.#rules);
-      const token = toToken(payload);
-      if (token && this.#isShortLived(token)) return token;
-    } catch (error) {
-      if (error instanceof errors.JWTExpired) throw new Problem({ title: "The token has expired", status: 401, code: "TOKEN_EXPIRED" });
-      if (!(error instanceof errors.JOSEError)) throw error;
-    }
+    const payload = await this.#verifier.verify(text).catch((error: unknown) => {
+      throw error instanceof TokenError ? toProblem(error.code, error.message) : error;
+    });
+    const token = toToken(payload);
+    if (token && this.#isShortLived(token)) return token;
     throw new Problem({ title: "The token is not valid", status: 401, code: "TOKEN_INVALID" });
   }
 }
 
-/** Types say the same, but a setting that is missing comes as undefined, whatever its type. */
-function checkKeyKinds(options: object): void {
-  const given = ["secret", "publicKey", "jwks"].filter((kind) => kind in options);
-  const [kind] = given;
-  if (kind === undefined || given.length > 1) {
-    throw new Error(`access needs one of secret, publicKey and jwks, not ${given.length === 0 ? "none of them" : given.join(" and ")}`);
-  }
-  if (Reflect.get(options, kind) === undefined) throw new Error(`access.${kind} is undefined: is the setting that it comes from missing?`);
-}
-
-function toKeyFunction(options: AccessOptions): JWTVerifyGetKey {
-  if ("jwks" in options) return options.jwks instanceof URL ? remoteKeys(options.jwks) : createLocalJWKSet(options.jwks);
-  if ("publicKey" in options) {
-    const key = typeof options.publicKey === "string" ? createPublicKey(options.publicKey) : options.publicKey;
-    return () => key;
-  }
-  const secret = typeof options.secret === "string" ? new TextEncoder().encode(options.secret) : options.secret;
-  if (secret.byteLength < fewestSecretBytes) throw new Error(`access.secret must have at least ${fewestSecretBytes} bytes`);
-  return () => secret;
-}
-
-/** That keys cannot be fetched is not the fault of the token. */
-function remoteKeys(url: URL): JWTVerifyGetKey {
-  const keys = createRemoteJWKSet(url);
-  return async (header, token) => {
-    try {
-      return await keys(header, token);
-    } catch (error) {
-      if (error instanceof errors.JWKSNoMatchingKey || error instanceof errors.JWKSMultipleMatchingKeys) throw error;
-      throw new Problem(
-        { title: "The keys to check tokens with are not available at the moment", status: 503, code: "KEYS_UNAVAILABLE" },
-        5,
-      );
-    }
-  };
+function toProblem(code: TokenErrorCode, title: string): Problem {
+  return code === "KEYS_UNAVAILABLE" ? new Problem({ title, status: 503, code }, 5) : new Problem({ title, status: 401, code });
 }
