@@ -61,7 +61,7 @@ interface DirectoryParts {
 
 /**
  * What there is behind this prefix, whichever process uses it. Whoever adds to a queue, works on it, declares a schedule, appends to a stream or consumes it says so, once a minute at
- * most; a name that nobody has used for 30 days is dropped. A store that is away is left out, and so is what only it knows.
+ * most; a name that nobody has used for 30 days is dropped. While Valkey is away it is what this process has read last, and has used itself; while PostgreSQL is away what only that knows is left out.
  */
 export class Directory {
   readonly #parts: DirectoryParts;
@@ -71,7 +71,7 @@ export class Directory {
     this.#parts = parts;
   }
 
-  /** All queues that are in use, and transactional ones that have jobs or schedules, by name. Throws VALKEY_UNAVAILABLE where PostgreSQL is not there either. */
+  /** All queues that are in use, and transactional ones that have jobs or schedules, by name. Throws VALKEY_UNAVAILABLE where it has never been read, and PostgreSQL is not there either. */
   queues(): Promise<QueueEntry[]> {
     const { queues, door } = this.#parts;
     return door.accept(async () => {
@@ -84,7 +84,7 @@ export class Directory {
     });
   }
 
-  /** All streams that are in use, and transactional ones that have events, by name. Throws VALKEY_UNAVAILABLE where PostgreSQL is not there either. */
+  /** All streams that are in use, and transactional ones that have events, by name. Throws VALKEY_UNAVAILABLE where it has never been read, and PostgreSQL is not there either. */
   streams(): Promise<StreamEntry[]> {
     const { streams, door } = this.#parts;
     return door.accept(async () => {
@@ -100,7 +100,7 @@ export class Directory {
     });
   }
 
-  /** The channels that somebody lists (`channel.list()`), by name. Throws VALKEY_UNAVAILABLE. */
+  /** The channels that somebody lists (`channel.list()`), by name. Throws VALKEY_UNAVAILABLE where it has never been read. */
   channels(): Promise<ChannelEntry[]> {
     const { channels, door } = this.#parts;
     return door.accept(async () => {
@@ -121,8 +121,9 @@ export class Directory {
     { recorded, shared }: { readonly recorded?: (database: Database) => Promise<NamedThing[]>; readonly shared?: readonly string[] },
   ): Promise<Known[]> {
     const inRecord = recorded && (await this.#readRecord(recorded));
-    const onValkey = await this.#readValkey(sightings, { isNeeded: inRecord === undefined });
-    return gather({ onValkey, here: sightings.inUse(), inRecord: inRecord ?? [] }, shared);
+    const onValkey = await this.#readValkey(sightings, { hasRecord: inRecord !== undefined });
+    const here = onValkey ? sightings.inUse() : sightings.used();
+    return gather({ onValkey: onValkey ?? sightings.lastRead ?? [], here, inRecord: inRecord ?? [] }, shared);
   }
 
   /** Undefined where there is nobody to ask. */
@@ -137,13 +138,15 @@ export class Directory {
     }
   }
 
-  async #readValkey(sightings: Sightings, { isNeeded }: { readonly isNeeded: boolean }): Promise<SeenName[]> {
+  /** Undefined while it is away, as long as something is known without it. */
+  async #readValkey(sightings: Sightings, { hasRecord }: { readonly hasRecord: boolean }): Promise<readonly SeenName[] | undefined> {
+    const isOptional = hasRecord || sightings.lastRead !== undefined;
     try {
-      return await sightings.read({ optional: !isNeeded });
+      return await sightings.read({ optional: isOptional });
     } catch (error) {
-      if (isNeeded || !isConnectionError(error)) throw lastingFaultOf(error) ?? error;
+      if (!isOptional || !isConnectionError(error)) throw lastingFaultOf(error) ?? error;
       this.#parts.logger.debug({ error: toError(error).message }, "the directory could not be read on Valkey");
-      return [];
+      return undefined;
     }
   }
 }

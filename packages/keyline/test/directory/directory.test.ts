@@ -232,14 +232,59 @@ describe("where a store was emptied, or is away", () => {
     );
   });
 
-  test("Valkey's half is left out while it is away, and an error without PostgreSQL", async () => {
+  test("a queue that has only a schedule is found, also one that is paused or has made its last tick", async () => {
+    const tomorrow = new Date(Date.now() + 86_400_000);
+    for (const name of ["only_next", "only_paused"]) {
+      const queue = here.queue(name, { transactional: true });
+      await queue.schedule("nightly", { every: 3_600_000, startAt: tomorrow, data: 1 });
+    }
+    expect(await here.queue("only_paused", { transactional: true }).pauseSchedule("nightly")).toBe(true);
+    const empty = stage.keyline({ prefix: `${stage.prefix}_only` });
+    const names = (await empty.directory.queues()).map(({ name }) => name);
+    expect(names).toEqual(expect.arrayContaining(["only_next", "only_paused"]));
+  });
+
+  test("a plain queue with only a schedule stays in it as long as who declared it runs", async () => {
+    await here.queue("only_plain").schedule("yearly", { cron: "0 3 1 1 *", data: 1 });
+    await listed("only_plain");
+    await stage.valkey.del(`${stage.prefix}:directory:queues`);
+    expect(await queueOf("only_plain", here)).toBeDefined();
+  });
+
+  test("while Valkey is away it is what was read last and what this process has used", async () => {
+    const valkey = await startValkey();
+    const open = (): Keyline => new Keyline({ valkey: valkey.url, prefix: stage.prefix });
+    await using user = open();
+    await using reading = open();
+    await using alone = open();
+    await user.queue("away_plain").add(1);
+    await user.stream("away_stream").append(1);
+    await user.channel("away_channel").list();
+    await eventually(
+      "it is read",
+      async () => (await reading.directory.queues()).length === 1 && (await reading.directory.streams()).length === 1,
+    );
+    expect(await reading.directory.channels()).toHaveLength(1);
+    await alone.queue("away_own").add(1);
+    await eventually("all is read", async () => (await alone.directory.queues()).length === 2);
+    await valkey.stop();
+    const [queue] = await reading.directory.queues();
+    expect(queue).toMatchObject({ name: "away_plain", transactional: false, lastSeenAt: expect.any(Number) as unknown });
+    expect(queue?.open().name).toBe("away_plain");
+    expect((await reading.directory.streams()).map(({ name }) => name)).toEqual(["away_stream"]);
+    expect((await reading.directory.channels()).map(({ name }) => name)).toEqual(["away_channel"]);
+    expect((await alone.directory.queues()).map(({ name }) => name)).toEqual(["away_own", "away_plain"]);
+  });
+
+  test("what has never been read is left out while Valkey is away, and an error without PostgreSQL", async () => {
     const valkey = await startValkey();
     const both = stage.keyline({ valkey: valkey.url });
     await using alone = new Keyline({ valkey: valkey.url, prefix: stage.prefix });
     await both.queue("plain_only").add(1);
     await both.queue("with_rows", { transactional: true }).add(1);
     await valkey.stop();
-    expect((await both.directory.queues()).map(({ name }) => name)).toContain("with_rows");
+    // Of plain ones those that it has used itself.
+    expect((await both.directory.queues()).map(({ name }) => name)).toEqual(expect.arrayContaining(["plain_only", "with_rows"]));
     await expect(alone.directory.queues()).rejects.toMatchObject({ code: "VALKEY_UNAVAILABLE" });
   });
 

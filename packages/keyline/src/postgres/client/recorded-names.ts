@@ -15,7 +15,7 @@ const queues: Statement = {
       SELECT (SELECT job.queue FROM keyline.job WHERE job.queue > known.queue ORDER BY job.queue LIMIT 1) FROM known WHERE known.queue IS NOT NULL
     )
     SELECT queue AS name FROM known WHERE queue IS NOT NULL
-    UNION SELECT queue FROM keyline.schedule WHERE next_at IS NOT NULL`,
+    UNION SELECT queue FROM keyline.schedule`,
 };
 const streams: Statement = {
   name: "keyline-recorded-streams",

@@ -9,6 +9,7 @@ import { Schedules } from "./schedules.ts";
 export abstract class ScheduleOperations<Input> extends JobOperations<Input> {
   readonly #parts: QueueParts;
   readonly #schedules: Schedules<Input>;
+  #letGo: (() => void) | undefined;
 
   protected constructor(parts: QueueParts, check: AddCheck<Input>) {
     super(parts, check);
@@ -28,7 +29,8 @@ export abstract class ScheduleOperations<Input> extends JobOperations<Input> {
    */
   schedule(name: string, options: ScheduleOptions<Input>): Promise<Schedule<Input>> {
     return this.#parts.door.accept(() => {
-      this.#parts.sighting.touch();
+      // Its times may be far apart: the queue is in use as long as somebody is here who wants them.
+      this.#letGo ??= this.#parts.sighting.hold();
       return this.#schedules.declare(name, options);
     });
   }
@@ -52,12 +54,12 @@ export abstract class ScheduleOperations<Input> extends JobOperations<Input> {
    * await reports.pauseSchedule("nightly");
    */
   pauseSchedule(name: string): Promise<boolean> {
-    return this.#parts.door.accept(() => this.#schedules.pause(name, true));
+    return this.#accept(() => this.#schedules.pause(name, true));
   }
 
   /** Ends the pause of a schedule. What was due meanwhile counts as missed: its `missed` says what becomes of it. Returns false when there is none of that name. */
   resumeSchedule(name: string): Promise<boolean> {
-    return this.#parts.door.accept(() => this.#schedules.pause(name, false));
+    return this.#accept(() => this.#schedules.pause(name, false));
   }
 
   /**
@@ -68,6 +70,13 @@ export abstract class ScheduleOperations<Input> extends JobOperations<Input> {
    * const { id } = await reports.runSchedule("nightly");
    */
   runSchedule(name: string): Promise<{ readonly id: string }> {
-    return this.#parts.door.accept(() => this.#schedules.run(name));
+    return this.#accept(() => this.#schedules.run(name));
+  }
+
+  #accept<Answer>(act: () => Promise<Answer>): Promise<Answer> {
+    return this.#parts.door.accept(() => {
+      this.#parts.sighting.touch();
+      return act();
+    });
   }
 }

@@ -74,6 +74,9 @@ export class Sightings implements Duty {
   readonly #due = new Set<Sighting>();
   readonly #underWay = new Set<Promise<void>>();
   readonly #held = new Map<Sighting, number>();
+  /** All that this process has ever used: it has an object for each anyway. */
+  readonly #used = new Set<Sighting>();
+  #lastRead: readonly SeenName[] | undefined;
   readonly #stopListening: () => void;
   readonly #roundMs: number;
   #roundAt = -Infinity;
@@ -116,12 +119,22 @@ export class Sightings implements Duty {
   }
 
   /** All names of this kind, whoever uses them; those that this process has just used included. Throws VALKEY_UNAVAILABLE, and where they are `optional` soon. */
-  async read({ optional = false } = {}): Promise<SeenName[]> {
+  async read({ optional = false } = {}): Promise<readonly SeenName[]> {
     const { connection } = this.#names;
     await connection.ensureReady(optional ? connection.leftOf(readySoonMs) : readyWithinMs);
     // Also what is on its way: a script that the server does not know is sent twice, and would come behind.
     await Promise.all([this.#write(this.#new()), ...this.#underWay]);
-    return this.#names.read();
+    return (this.#lastRead = await this.#names.read());
+  }
+
+  /** What there was when it could be read last, for when Valkey is away; undefined where it never could. */
+  get lastRead(): readonly SeenName[] | undefined {
+    return this.#lastRead;
+  }
+
+  /** What this process has used since it began. */
+  used(): readonly NamedThing[] {
+    return [...this.#used];
   }
 
   /** What this process uses, or has used since it was written last. */
@@ -131,6 +144,7 @@ export class Sightings implements Duty {
 
   #noteUse(sighting: Sighting): void {
     this.#due.add(sighting);
+    this.#used.add(sighting);
     this.#set(sighting.isKnown ? this.#roundAt : this.#newAt);
   }
 

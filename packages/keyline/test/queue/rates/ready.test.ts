@@ -45,11 +45,16 @@ describe.each([
 
   test("when an attempt has failed, and when it was put back as a dead letter", async () => {
     const queue = open("tried", { maxAttempts: 2, backoff: { type: "fixed", delay: 200, jitter: 0 } });
-    const worker = queue.work(() => Promise.reject(new Error("never")));
+    // Paused before the first attempt ends: a busy machine would let the second one begin.
+    let isFirst = true;
+    const worker = queue.work(async () => {
+      if (isFirst) await queue.pause();
+      isFirst = false;
+      throw new Error("never");
+    });
     const added = Date.now();
     await queue.add("x");
     await eventually("it has failed", async () => (await queue.counts()).scheduled === 1);
-    await queue.pause();
     await eventually("it is due again", async () => (await queue.counts()).waiting === 1);
     expect((await oldest(queue)) - added).toBeGreaterThan(150);
     await queue.resume();
