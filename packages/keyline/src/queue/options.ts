@@ -72,7 +72,7 @@ export type Priority = "high" | "normal" | "low";
 
 /** A job that is added below another one. */
 export interface Child {
-  /** As `keyline.queue` returns it: of the same Keyline, and of the same kind as its parent's. */
+  /** As `keyline.queue` returns it: of the same Keyline, and of the same kind as its parent's. In an isolate it is given by its name, and is one of the worker's Keyline. */
   readonly queue: { readonly name: string };
   readonly data: unknown;
   /** As for `add`, without `tx` and `deduplicate`; it may have children itself. */

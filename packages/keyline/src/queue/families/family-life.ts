@@ -8,7 +8,7 @@ import type { Child } from "../options.ts";
 import { JobCancelledError } from "../results/job-errors.ts";
 import type { Pauses } from "../steps/pauses.ts";
 import { notHeld } from "../steps/step-names.ts";
-import type { StepsParts } from "../steps/steps.ts";
+import type { Steps, StepsParts } from "../steps/steps.ts";
 import { checkUngrouped, deathOf, readTree, sendChildren } from "./family-tree.ts";
 import type { ChildrenOptions, ChildrenPage, ChildResult, Familial } from "./familial.ts";
 import type { QueueFamilies } from "./queue-families.ts";
@@ -19,11 +19,16 @@ const pageSize = 500;
 export class FamilyLife<Data> implements Familial {
   readonly #parts: StepsParts<Data>;
   readonly #pauses: Pauses<Data>;
+  readonly #steps: Steps<Data>;
   readonly #families: QueueFamilies;
 
-  constructor(parts: StepsParts<Data>, pauses: Pauses<Data>, families: QueueFamilies) {
+  constructor(
+    parts: StepsParts<Data>,
+    { pauses, steps, families }: { readonly pauses: Pauses<Data>; readonly steps: Steps<Data>; readonly families: QueueFamilies },
+  ) {
     this.#parts = parts;
     this.#pauses = pauses;
+    this.#steps = steps;
     this.#families = families;
   }
 
@@ -45,16 +50,12 @@ export class FamilyLife<Data> implements Familial {
     const { element } = held;
     if (!element) throw notHeld(job);
     checkUngrouped(job);
-    if (tx === undefined || name !== undefined) {
-      const how = 'step("name", (tx) => job.addChildren(children, { tx }))';
-      throw new KeylineError(
-        "INVALID_OPTION",
-        `addChildren needs the transaction of a step, so that a handler that is run again does not add them again: ${how}`,
-      );
-    }
+    // Of another transaction nobody knows whether its COMMIT is remembered as a step, or comes at all.
+    if (tx === undefined || name !== undefined || !this.#steps.isWithin(tx)) throw needsStep();
     const death = onChildDead === undefined ? undefined : deathOf(onChildDead);
     const nodes = await readTree(this.#families.member, { id: job.id, children, trace });
     this.#families.releaser.expect();
+    if (!this.#steps.isWithin(tx)) throw needsStep();
     await this.#families.adder.addTo({ queue: job.queue, element }, { nodes, death, tx });
   }
 
@@ -95,6 +96,14 @@ export class FamilyLife<Data> implements Familial {
       }
     }
   }
+}
+
+function needsStep(): KeylineError {
+  const how = 'step("name", (tx) => job.addChildren(children, { tx }))';
+  return new KeylineError(
+    "INVALID_OPTION",
+    `addChildren needs the transaction of a step, so that a handler that is run again does not add them again: ${how}`,
+  );
 }
 
 function toResult({ queue, id, outcome, value, reason }: ChildRow): ChildResult {

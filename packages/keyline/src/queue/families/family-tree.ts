@@ -4,7 +4,7 @@ import { lengthOf } from "../../runtime/probe.ts";
 import type { ChildDeath } from "../../postgres/job/family-table.ts";
 import type { AddRequest } from "../add/adder.ts";
 import type { Child, FamilyOptions } from "../options.ts";
-import { memberOf, type Member } from "./member.ts";
+import { memberOf, NamedQueue, type Member } from "./member.ts";
 
 /** So many jobs may one call add below a parent. */
 const mostJobs = 200_000;
@@ -32,13 +32,13 @@ const deaths = new Set<unknown>(["die", "ignore", "value"]);
 
 /** Adds children, and tells of it where somebody wants to know. */
 export function sendChildren(
-  { seam }: Member,
+  { seam, door }: Member,
   children: readonly Child[],
   send: (trace: string | undefined) => Promise<void>,
 ): Promise<void> {
   const { probe } = seam;
   if (!probe) return send(undefined);
-  const places = new Set(Array.isArray(children) ? children.map((child) => memberOf(child?.queue)?.queue) : []);
+  const places = new Set(Array.isArray(children) ? children.map((child) => memberOf(child?.queue, door)?.queue) : []);
   const [place] = places;
   return probe.send({ place: places.size === 1 ? place : undefined, count: lengthOf(children) }, send);
 }
@@ -110,7 +110,9 @@ async function readChild(
   if (typeof child !== "object" || child === null) throw invalid(`${path} must be { queue, data, options }`);
   checkOptionNames(path, child, childNames);
   const { queue, data, options = {} } = child;
-  const member = memberOf(queue);
+  const member = memberOf(queue, root.door);
+  if (!member && queue instanceof NamedQueue)
+    throw invalid(`${path}.queue is ${queue.name}, which the worker's Keyline has not: make it there with keyline.queue`);
   if (!member) throw invalid(`${path}.queue is no queue: give what keyline.queue returns`);
   member.door.check();
   if (member.door !== root.door) throw invalid(`${path}.queue is ${member.queue} of another Keyline: a family has one`);

@@ -20,12 +20,26 @@ export interface Member {
 }
 
 const members = new WeakMap<object, Member>();
+const byName = new WeakMap<Door, Map<string, Member>>();
+
+/** A queue of which only the name is known, as a handler in an isolate gives it. */
+export class NamedQueue {
+  readonly name: string;
+
+  constructor(name: string) {
+    this.name = name;
+  }
+}
 
 /** Makes the queue one that children can be added to. */
 export function registerMember(queue: object, member: Member): void {
   members.set(queue, member);
+  const named = byName.get(member.door) ?? new Map<string, Member>();
+  byName.set(member.door, named.set(member.queue, member));
 }
 
-export function memberOf(queue: unknown): Member | undefined {
+/** Undefined for what is no queue, and for a name that the Keyline behind this door has no queue of. */
+export function memberOf(queue: unknown, door: Door): Member | undefined {
+  if (queue instanceof NamedQueue) return byName.get(door)?.get(queue.name);
   return typeof queue === "object" && queue !== null ? members.get(queue) : undefined;
 }

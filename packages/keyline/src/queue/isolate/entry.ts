@@ -9,13 +9,13 @@ import { KeylineError } from "../../runtime/errors.ts";
 import { toJson } from "../../runtime/json.ts";
 import type { ChildrenPage } from "../families/familial.ts";
 import { Job } from "../job.ts";
+import { withNames } from "./sent-children.ts";
 import { Calls, received, sendable, type End, type FromIsolate, type ToIsolate } from "./messages.ts";
 
 type Effects = (tx: Transaction) => Promise<unknown>;
 type Handler = (job: Job<unknown>, context: object) => unknown;
 type Send = (message: FromIsolate) => void;
 
-const noChildren = "A handler in an isolate cannot add children: their queues are those of the worker's Keyline, which is not here";
 // The parent says who it is: it may have died before this thread asks for the first time.
 const watchParent = `
   const { workerData } = require("node:worker_threads");
@@ -38,6 +38,8 @@ function connect(listen: (message: ToIsolate) => void): { readonly handler: stri
 class Isolated {
   readonly #calls = new Calls();
   readonly #effects = new Map<number, Effects>();
+  /** The calls that transactions belong to. */
+  readonly #within = new WeakMap<object, number>();
   readonly #send: Send;
   readonly #load: Promise<Handler>;
   #run = 0;
@@ -68,7 +70,8 @@ class Isolated {
       signalled: (name, options) => this.#call("signalled", [name, options]),
       family: {
         page: (after) => this.#call("children", [after]) as Promise<ChildrenPage>,
-        add: () => Promise.reject(new KeylineError("INVALID_OPTION", noChildren)),
+        add: async (children, { tx, ...options }) =>
+          void (await this.#call("addChildren", [withNames(children), options, this.#callOf(tx)])),
         ended: async () => void (await this.#call("childrenEnded", [])),
       },
     });
@@ -79,6 +82,11 @@ class Isolated {
     };
     const end = await endOf(async () => (await this.#load)(job, context));
     this.#post({ kind: "ended", run, end });
+  }
+
+  /** The call whose effects were given this transaction. Where that was none the worker refuses it. */
+  #callOf(tx: object | undefined): number | undefined {
+    return tx && (this.#within.get(tx) ?? 0);
   }
 
   #progress(value: unknown): void {
@@ -104,7 +112,9 @@ class Isolated {
     const query = (...values: readonly unknown[]): Promise<unknown> =>
       this.#calls.make((call) => this.#send({ kind: "query", run, call, within, values }));
     // Of a client of `pg` only this goes to and fro.
-    const end = await endOf(async () => effects?.({ query } as unknown as Transaction));
+    const tx = { query } as unknown as Transaction;
+    this.#within.set(tx, within);
+    const end = await endOf(async () => effects?.(tx));
     this.#post({ kind: "wrote", run, call: within, end });
   }
 

@@ -2,9 +2,12 @@ import type { Transaction } from "../../postgres/client/options.ts";
 import type { SettleEffects } from "../../postgres/settle/settle-statement.ts";
 import { setTimeout } from "../../runtime/clock.ts";
 import { KeylineError } from "../../runtime/errors.ts";
+import type { ChildrenOptions } from "../families/familial.ts";
 import type { Job } from "../job.ts";
+import type { Child } from "../options.ts";
 import type { HandlerContext } from "../worker/job-settle.ts";
 import { Calls, received, sendable, type End, type FromIsolate } from "./messages.ts";
+import { withNamedQueues } from "./sent-children.ts";
 import { launch, type IsolateKind, type Vessel } from "./vessel.ts";
 
 interface Running {
@@ -131,6 +134,13 @@ export class Isolate {
         return job.signalled(values[0] as string, values[1] as { readonly timeout?: number });
       case "progress":
         return job.progress(values[0]);
+      case "addChildren": {
+        const [children, options, within] = values as [unknown, Omit<ChildrenOptions, "tx">, number | undefined];
+        const given = withNamedQueues(children) as readonly Child[];
+        if (within === undefined) return job.addChildren(given, options);
+        const tx = open.get(within);
+        return tx ? job.addChildren(given, { ...options, tx }) : Promise.reject(isOver());
+      }
       case "children":
         return job.childrenPage(values[0] as string);
       case "childrenEnded":
@@ -143,12 +153,15 @@ export function invalid(why: string): KeylineError {
   return new KeylineError("INVALID_HANDLER", `The file of the handler cannot be used: ${why}`);
 }
 
+function isOver(): KeylineError {
+  return new KeylineError(
+    "NOT_IN_TRANSACTION",
+    "The transaction that this tx was for has ended: await every statement in the function that was given it",
+  );
+}
+
 async function query(tx: Transaction | undefined, values: readonly unknown[]): Promise<unknown> {
-  if (!tx)
-    throw new KeylineError(
-      "NOT_IN_TRANSACTION",
-      "The transaction that this tx was for has ended: await every statement in the function that was given it",
-    );
+  if (!tx) throw isOver();
   const result = await (tx.query as (...all: readonly unknown[]) => Promise<{ rows: unknown[]; rowCount: number | null; command: string }>)(
     ...values,
   );

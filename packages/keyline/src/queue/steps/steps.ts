@@ -11,6 +11,7 @@
  * - A fresh job asks for nothing it may remember: the first claim that finds a step known has all of them read.
  */
 import { AsyncLocalStorage } from "node:async_hooks";
+import { originalOf } from "../../postgres/client/lent-client.ts";
 import type { Transaction } from "../../postgres/client/options.ts";
 import type { ParkedRows } from "../../postgres/job/parked-rows.ts";
 import type { RememberedStep, StepRow, StepTable } from "../../postgres/job/step-table.ts";
@@ -73,6 +74,8 @@ export class Steps<Data> {
   #underWay = 0;
   #lost: Error | undefined;
   #parked: Parked | undefined;
+  /** That of the step which is being done. */
+  #tx: Transaction | undefined;
 
   constructor(parts: StepsParts<Data>) {
     this.#parts = parts;
@@ -102,6 +105,11 @@ export class Steps<Data> {
   /** What is remembered under the name, where that is known here. */
   remembered(name: string): RememberedStep | undefined {
     return this.#known?.get(name);
+  }
+
+  /** Whether this is the transaction of the step that is being done. */
+  isWithin(tx: object): boolean {
+    return this.#tx !== undefined && originalOf(tx) === originalOf(this.#tx);
   }
 
   /** Ends the attempt: nothing can be done any more in this run. */
@@ -154,7 +162,8 @@ export class Steps<Data> {
     const settled = await record.lanes.settle({
       rows: [row],
       effects: async (tx) => {
-        const value = await doing.run(this, () => effects(tx));
+        this.#tx = tx;
+        const value = await doing.run(this, () => effects(tx)).finally(() => (this.#tx = undefined));
         json = value === undefined ? undefined : toJson(`step ${JSON.stringify(name)} of job ${job.id}`, value, mostBytes);
         await record.table.keep(tx, row, json);
       },

@@ -103,7 +103,11 @@ export class JobContext<Data> implements HandlerContext, Settling<HandlerContext
   }
 
   get family(): Familial {
-    return (this.#family ??= new FamilyLife(this.#stepsParts(), this.#makePauses(), this.#access.record.families));
+    return (this.#family ??= new FamilyLife(this.#stepsParts(), {
+      pauses: this.#makePauses(),
+      steps: this.#makeSteps(),
+      families: this.#access.record.families,
+    }));
   }
 
   async outcome(): Promise<Outcome | undefined> {

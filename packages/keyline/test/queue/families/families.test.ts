@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { Discard, type ChildResult, type Queue } from "keyline";
+import { Discard, type ChildResult, type Queue, type Transaction } from "keyline";
 import { openEffectsStage, type EffectsStage, type N } from "../../support/effects-stage.ts";
 import { eventually, gate } from "../../support/stage.ts";
 
@@ -233,6 +233,43 @@ describe("a handler", () => {
     await eventually("its rows are gone", async () => (await familiesOf(parents, children)) === 0);
     await Promise.all([worker.stop(), childWorker.stop()]);
   });
+});
+
+test("children are added within the step that is under way, and within no other transaction", async () => {
+  const [parents, children] = [stage.nextQueue(), stage.nextQueue()];
+  const keyline = stage.keyline();
+  const codes: unknown[] = [];
+  const note = async (adding: Promise<void>): Promise<void> => adding.catch((error: { code?: string }) => void codes.push(error.code));
+  let others: Transaction | undefined;
+  const [isOpen, mayEnd] = [gate(), gate()];
+  const worker = parents.work(
+    async (job, { step, settle }) => {
+      if (job.data.n === 1) {
+        await step("holds", async (tx) => {
+          others = tx;
+          isOpen.open();
+          await mayEnd.opened;
+        });
+        return;
+      }
+      await isOpen.opened;
+      let late: Transaction | undefined;
+      await step("mine", async (tx) => {
+        late = tx;
+        if (others) await note(job.addChildren(family(children, 1), { tx: others }));
+        await keyline.transaction((other) => note(job.addChildren(family(children, 1), { tx: other })));
+      });
+      if (late) await note(job.addChildren(family(children, 1), { tx: late }));
+      await settle((tx) => note(job.addChildren(family(children, 1), { tx })));
+      mayEnd.open();
+    },
+    { concurrency: 2 },
+  );
+  await parents.addMany([1, 2].map((n) => ({ data: { n } })));
+  await eventually("both have ended", async () => (await stage.rowsOf(parents.name)).length === 0);
+  expect(codes).toEqual(Array.from({ length: 4 }, () => "INVALID_OPTION"));
+  expect(await stage.rowsOf(children.name)).toEqual([]);
+  await worker.stop();
 });
 
 test("an attempt whose job somebody else has ended is told so, and not that there are no children", async () => {

@@ -3,7 +3,7 @@ import type { Queue, WorkOptions } from "keyline";
 import { openEffectsStage, type EffectsStage } from "../../support/effects-stage.ts";
 import { eventually } from "../../support/stage.ts";
 
-type Data = { readonly do: string; readonly n?: number };
+type Data = { readonly do: string; readonly n?: number; readonly queue?: string; readonly transactional?: boolean };
 
 let stage: EffectsStage;
 beforeAll(async () => {
@@ -56,7 +56,7 @@ describe.each(["thread", "process"] as const)("in a %s", (isolate) => {
   });
 
   test.each([{ transactional: false }, { transactional: true }])(
-    "a parent is given what its children came to, waits for those that it has, and adds none (transactional: $transactional)",
+    "a parent is given what its children came to, and waits for those that it has (transactional: $transactional)",
     async ({ transactional }) => {
       const keyline = stage.keyline();
       const rules = { transactional } as { transactional: true };
@@ -64,7 +64,34 @@ describe.each(["thread", "process"] as const)("in a %s", (isolate) => {
       const workers = [parents.work(file("various"), { isolate }), children.work((job) => job.data.n)];
       const below = [1, 2].map((n) => ({ queue: children, data: { do: "", n } }));
       const { id } = await parents.add({ do: "family" }, { keepResult: 60_000, children: below });
-      expect(await parents.waitFor(id, { timeout: 30_000 })).toEqual({ values: [1, 2], refused: "INVALID_OPTION" });
+      expect(await parents.waitFor(id, { timeout: 30_000 })).toEqual([1, 2]);
+      await Promise.all(workers.map((worker) => worker.stop()));
+    },
+  );
+
+  test.each([{ transactional: false }, { transactional: true }])(
+    "a handler adds children to queues that it names, once, and what is no family is refused (transactional: $transactional)",
+    async ({ transactional }) => {
+      const keyline = stage.keyline();
+      const rules = { transactional } as { transactional: true };
+      const [parents, children] = [keyline.queue<Data>(`isolated${names++}`, rules), keyline.queue<Data>(`isolated${names++}`, rules)];
+      const ran: unknown[] = [];
+      const workers = [parents.work(file("various"), { isolate }), children.work((job) => (ran.push(job.data.n), job.data.n))];
+      const split = await parents.add({ do: "split", queue: children.name, transactional }, { keepResult: 60_000 });
+      expect(await parents.waitFor(split.id, { timeout: 30_000 })).toEqual([1, 2]);
+      expect(new Set(ran)).toEqual(new Set([1, 2, 3]));
+      const refused = await parents.add({ do: "refused", transactional }, { keepResult: 60_000 });
+      const codes = (await parents.waitFor(refused.id, { timeout: 30_000 })) as string[];
+      expect(codes.slice(0, 4)).toEqual([
+        "INVALID_OPTION",
+        "children[0].queue is nobody, which the worker's Keyline has not: make it there with keyline.queue",
+        "INVALID_OPTION",
+        expect.stringContaining("has itself inside"),
+      ]);
+      expect(codes.slice(4).filter((_, index) => index % 2 === 0)).toEqual(
+        transactional ? ["NOT_IN_TRANSACTION", "NOT_IN_TRANSACTION"] : [],
+      );
+      expect(await parents.counts()).toMatchObject({ waiting: 0, scheduled: 0, parked: 0, dead: 0 });
       await Promise.all(workers.map((worker) => worker.stop()));
     },
   );

@@ -1,6 +1,6 @@
-import type { SettlingHandler } from "keyline";
+import type { SettlingHandler, Transaction } from "keyline";
 
-type Data = { readonly do: string; readonly n?: number };
+type Data = { readonly do: string; readonly n?: number; readonly queue?: string; readonly transactional?: boolean };
 
 /** Does what its job says. */
 export const handler: SettlingHandler<Data> = async (job, { settle, step }) => {
@@ -43,8 +43,40 @@ export const handler: SettlingHandler<Data> = async (job, { settle, step }) => {
       await job.childrenEnded();
       const values: unknown[] = [];
       for await (const { value } of job.children()) values.push(value);
-      const refused = await job.addChildren([], { name: "more" }).catch((error: Error & { code?: string }) => error.code);
-      return { values, refused };
+      return values;
+    }
+    case "split": {
+      const { queue, transactional } = job.data;
+      const leaf = (n: number) => ({ queue: { name: queue ?? "" }, data: { do: "", n } });
+      const below = [leaf(1), { ...leaf(2), options: { children: [leaf(3)], onChildDead: "ignore" as const } }];
+      if (transactional) await step("split", (tx) => job.addChildren(below, { tx, onChildDead: "value" }));
+      else await job.addChildren(below, { name: "split", onChildDead: "value" });
+      await job.childrenEnded();
+      const values: unknown[] = [];
+      for await (const { value } of job.children()) values.push(value);
+      return values;
+    }
+    case "refused": {
+      const codes: unknown[] = [];
+      const note = async (adding: Promise<void>): Promise<void> =>
+        void (await adding.catch((error: Error & { code?: string }) => codes.push(error.code, error.message)));
+      const unknown = [{ queue: { name: "nobody" }, data: { do: "" } }];
+      const inside: { queue: { name: string }; data: Data; options?: object }[] = [{ queue: { name: job.queue }, data: { do: "" } }];
+      if (inside[0]) inside[0].options = { children: inside };
+      if (!job.data.transactional) {
+        await note(job.addChildren(unknown, { name: "a" }));
+        await note(job.addChildren(inside, { name: "b" }));
+        return codes;
+      }
+      let late: Transaction | undefined;
+      await step("split", async (tx) => {
+        late = tx;
+        await note(job.addChildren(unknown, { tx }));
+        await note(job.addChildren(inside, { tx }));
+      });
+      if (late) await note(job.addChildren([], { tx: late }));
+      await note(job.addChildren([], { tx: { query: () => Promise.resolve({ rows: [] }) } }));
+      return codes;
     }
     case "bad effects":
       await settle(async (tx) => {
