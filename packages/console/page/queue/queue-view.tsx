@@ -36,6 +36,7 @@ export function QueueView({ queue }: { readonly queue: string }): ReactNode {
 
 function Counts({ view: { name, counts, oldestWaitingMs, rates } }: { readonly view: View }): ReactNode {
   const count = (value: number | undefined): string => (value === undefined ? "–" : formatCount(value));
+  const inValkey = (value: number | undefined): string => count(counts?.isFromRows ? undefined : value);
   const of = (state: string): string => paths.jobs(name, { state });
   return (
     <div className={classes.counts}>
@@ -44,11 +45,17 @@ function Counts({ view: { name, counts, oldestWaitingMs, rates } }: { readonly v
           label={texts.states.waiting}
           value={count(counts?.waiting)}
           to={of("waiting")}
-          detail={oldestWaitingMs === null ? undefined : texts.queue.oldest(formatDuration(oldestWaitingMs))}
+          detail={
+            counts?.isFromRows
+              ? texts.queue.inRows
+              : oldestWaitingMs === null
+                ? undefined
+                : texts.queue.oldest(formatDuration(oldestWaitingMs))
+          }
         />
-        <Tile label={texts.states.running} value={count(counts?.running)} to={of("running")} />
+        <Tile label={texts.states.running} value={inValkey(counts?.running)} to={of("running")} />
         <Tile label={texts.states.scheduled} value={count(counts?.scheduled)} to={of("scheduled")} />
-        <Tile label={texts.states.blocked} value={count(counts?.blocked)} to={of("blocked")} />
+        <Tile label={texts.states.blocked} value={inValkey(counts?.blocked)} to={of("blocked")} />
         <Tile label={texts.states.parked} value={count(counts?.parked)} to={of("parked")} />
         <Tile
           label={texts.states.dead}

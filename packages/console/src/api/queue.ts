@@ -11,6 +11,8 @@ export const queueCounts = z.object({
   dead: z.number(),
   /** Dead letters that were dropped so far. */
   dropped: z.number(),
+  /** Valkey is away, and these are rows: what runs is among those that wait, and none is known to stand in the line of a group. */
+  isFromRows: z.boolean(),
 });
 export type QueueCounts = z.infer<typeof queueCounts>;
 

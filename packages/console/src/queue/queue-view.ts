@@ -60,8 +60,8 @@ export function toLimits({ concurrency, rate, group }: KeylineLimits): Limits {
   };
 }
 
-function toCounts({ waiting, blocked, running, scheduled, parked, dead, dropped }: QueueStatus): QueueCounts {
-  return { waiting, blocked, running, scheduled, parked, dead, dropped };
+function toCounts({ waiting, blocked, running, scheduled, parked, dead, dropped, isFromRows }: QueueStatus): QueueCounts {
+  return { waiting, blocked, running, scheduled, parked, dead, dropped, isFromRows };
 }
 
 function toWorker({ id, host, pid, version, concurrency, startedAt, running, jobs }: WorkerInfo): WorkerView {

@@ -67,7 +67,7 @@ test("a token that ends while the page is open is asked for over it, and the pag
   await page.getByRole("button", { name: "Show more" }).click();
   await poll(() => rows.count()).toBe(60);
   // As if as much time had passed.
-  const ended = await tokenOf("operator", -1);
+  const ended = await tokenOf("operator", { seconds: -1 });
   await page.evaluate((token) => {
     for (const key of Object.keys(sessionStorage)) sessionStorage.setItem(key, token);
   }, ended);

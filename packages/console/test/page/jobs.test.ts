@@ -54,6 +54,38 @@ test("a list is filtered by state and group, and the address says so", async () 
   await poll(() => rows.allInnerTexts()).toEqual([expect.stringContaining("later")]);
 });
 
+test("jobs of a transactional queue are found by a text in their payload", async () => {
+  const orders = operations.keyline.queue<object>("searched", { transactional: true });
+  const in1Hour = { delay: 3_600_000 };
+  await orders.addMany(
+    [
+      { data: { customer: "Ada Lovelace", note: "100 % _wool_" }, options: in1Hour },
+      { data: { customer: "Grace Hopper" }, options: in1Hour },
+      { data: { customer: "ada, who waits" } },
+    ].map(({ data, options = {} }) => ({ data, ...options })),
+  );
+  await go("/queues/searched/jobs");
+  const rows = page.getByRole("table", { name: "Jobs" }).locator("tbody tr");
+  await poll(() => rows.count()).toBe(3);
+  const search = page.getByRole("textbox", { name: "Payload contains" });
+  expect(await search.count()).toBe(0);
+  await page.getByRole("button", { name: /^scheduled/ }).click();
+  for (const [text, found] of [
+    ["Hopper", "Grace Hopper"],
+    ["100 % _wool_", "Ada Lovelace"],
+  ] as const) {
+    await search.fill(text);
+    await page.keyboard.press("Enter");
+    await poll(() => rows.allInnerTexts()).toEqual([expect.stringContaining(found)]);
+    expect(new URL(page.url()).searchParams.get("contains")).toBe(text);
+  }
+  await search.fill("nobody");
+  await page.keyboard.press("Enter");
+  await poll(() => rows.count()).toBe(0);
+  await button("Clear the filter").click();
+  await poll(() => rows.count()).toBe(2);
+});
+
 test("a list goes on in pages, keeps its rows while it is live, and is walked with the keyboard", async () => {
   const queue = operations.keyline.queue<{ n: number }>("long");
   await queue.addMany(Array.from({ length: 70 }, (_, n) => ({ data: { n } })));

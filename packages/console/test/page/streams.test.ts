@@ -58,24 +58,43 @@ test("a group's dead letters are redriven and discarded", async () => {
     },
     { maxAttempts: 1 },
   );
-  await stream.appendMany(Array.from({ length: 6 }, (_, n) => ({ n })));
+  await stream.appendMany(Array.from({ length: 12 }, (_, n) => ({ n })));
   const dead = async (): Promise<number> => (await stream.groups())[0]?.dead ?? -1;
-  await eventually("three died", async () => (await dead()) === 3);
+  await eventually("six died", async () => (await dead()) === 6);
   await consumer.stop();
   await go("/streams/failing");
   await page.getByRole("link", { name: "picky" }).first().click();
   const letters = page.getByRole("table", { name: "Dead letters" }).locator("tbody tr");
-  await poll(() => letters.count()).toBe(3);
+  await poll(() => letters.count()).toBe(6);
   await letters.first().focus();
   await page.keyboard.press("x");
   await button("Discard selected").click();
   await dialog().getByRole("button", { name: "Discard 1" }).click();
   await told("1 discarded.");
-  await eventually("one is gone", async () => (await dead()) === 2);
+  await eventually("one is gone", async () => (await dead()) === 5);
+  await poll(() => letters.count()).toBe(5);
+  await letters.first().focus();
+  await page.keyboard.press("x");
+  await button("Redrive selected").click();
+  await dialog().getByRole("button", { name: "Redrive 1" }).click();
+  await told("1 redriven.");
+  await poll(() => letters.count()).toBe(4);
+  await button("Discard all").click();
+  await dialog().getByRole("button", { name: "Leave it" }).click();
+  expect(await dead()).toBe(4);
   await button("Redrive all").click();
-  await dialog().getByRole("button", { name: "Redrive 2" }).click();
-  await told("2 redriven.");
+  await dialog().getByRole("button", { name: "Redrive 4" }).click();
+  await told("4 redriven.");
   await eventually("none is left", async () => (await dead()) === 0);
+  const again = stream.consume("picky", () => Promise.reject(new Error("no")), { maxAttempts: 1 });
+  await eventually("they died again", async () => (await dead()) === 5);
+  await again.stop();
+  await poll(() => letters.count()).toBe(5);
+  await button("Discard all").click();
+  await dialog().getByRole("button", { name: "Discard 5" }).click();
+  await told("5 discarded.");
+  await poll(() => letters.count()).toBe(0);
+  expect(await dead()).toBe(0);
 });
 
 test("a group is reset and removed only after its name was typed", async () => {
@@ -100,6 +119,8 @@ test("a group is reset and removed only after its name was typed", async () => {
   await told("readers is removed.");
   await page.getByText("Nobody consumes this stream as a group.").waitFor();
   expect(await stream.groups()).toEqual([]);
+  // The browser says itself that there is no such group any more, where it asks once more before it leaves its page.
+  errors.splice(0, errors.length, ...errors.filter((error) => !error.includes("404")));
 });
 
 test("what is published on a channel is seen at once, in its tail and in its history", async () => {

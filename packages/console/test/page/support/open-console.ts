@@ -17,7 +17,7 @@ export interface OpenConsole {
   /** What the server logged as errors. */
   readonly errors: readonly string[];
   /** Resolves when the console has heard of a queue, a stream or a channel, as of `/queues/mails/jobs`: it looks for new ones every other second. */
-  knows(path: string): Promise<void>;
+  knows(path: string, token?: string): Promise<void>;
   /** Takes no more requests and cuts those that go on, until `restart`. */
   halt(): Promise<void>;
   restart(): Promise<void>;
@@ -28,7 +28,7 @@ const path = "/some/where/console";
 
 export async function openConsole(
   options: Partial<ConsoleOptions> = {},
-  servers: { readonly valkeyUrl?: string } = {},
+  servers: { readonly valkeyUrl?: string; readonly postgresUrl?: string } = {},
 ): Promise<OpenConsole> {
   const [stage, pageFolder] = await Promise.all([openStage(servers), buildConsolePage()]);
   const keyline = stage.keyline();
@@ -51,9 +51,13 @@ export async function openConsole(
     keyline,
     url,
     errors,
-    knows: (view) => {
+    knows: (view, token = "") => {
       const [, thing] = /^\/((?:queues|streams|channels)\/[^/?]+)/.exec(view) ?? [];
-      return eventually(`the console knows ${view}`, async () => thing === undefined || (await fetch(`${url}/api/${thing}`)).ok);
+      const headers = { authorization: `Bearer ${token}` };
+      return eventually(
+        `the console knows ${view}`,
+        async () => thing === undefined || (await fetch(`${url}/api/${thing}`, { headers })).ok,
+      );
     },
     halt: () => end(server),
     restart: async () => {
@@ -82,8 +86,11 @@ async function end(server: Server): Promise<void> {
 
 export const secret = "a secret of at least thirty-two bytes, for tests";
 
-export async function tokenOf(role: "operator" | "viewer", seconds = 600): Promise<string> {
-  const token = new SignJWT({ console: role }).setProtectedHeader({ alg: "HS256" }).setSubject(`${role}@example.com`);
+export async function tokenOf(
+  role: "operator" | "viewer",
+  { seconds = 600, name = `${role}@example.com` }: { readonly seconds?: number; readonly name?: string } = {},
+): Promise<string> {
+  const token = new SignJWT({ console: role }).setProtectedHeader({ alg: "HS256" }).setSubject(name);
   return token.setExpirationTime(Math.floor(Date.now() / 1_000) + seconds).sign(new TextEncoder().encode(secret));
 }
 
