@@ -10,10 +10,3 @@ export interface ResultQueueOptions {
   readonly name: string;
   readonly payloadBytes: number;
 }
-
-/** Opens a queue with a worker of concurrency 1, which has connections of its own. */
-export async function openResultQueue(contender: string, options: ResultQueueOptions): Promise<ResultQueue> {
-  if (contender === "keyline") return (await import("./keyline-results.ts")).open(options);
-  if (contender === "bullmq") return (await import("./bullmq-results.ts")).open(options);
-  throw new Error(`There is no queue with results ${contender}.`);
-}

@@ -1,5 +1,6 @@
 import { setTimeout as pause } from "node:timers/promises";
-import { openResultQueue, type ResultQueueOptions } from "../contenders/result-queue.ts";
+import { openResultQueue } from "../contenders/open-result-queue.ts";
+import type { ResultQueueOptions } from "../contenders/result-queue.ts";
 import { oneByOne } from "../process/headway.ts";
 import type { Task } from "../process/stage.ts";
 
