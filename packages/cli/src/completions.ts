@@ -38,7 +38,9 @@ async function readNames(): Promise<Names> {
   const asked = async (): Promise<Names> => {
     const [queues, streams, channels] = await Promise.all([directory.queues(), directory.streams(), directory.channels()]);
     const named = (entries: readonly { readonly name: string }[]): string[] => entries.map(({ name }) => name);
-    return { queue: named(queues), stream: named(streams), channel: named(channels) };
+    const [queue, stream, channel] = [named(queues), named(streams), named(channels)];
+    // What takes either has an argument of this name.
+    return { queue, stream, channel, name: [...new Set([...stream, ...queue])] };
   };
   return Promise.race([asked(), delay(withinMs, {})]);
 }

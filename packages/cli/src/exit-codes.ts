@@ -1,5 +1,5 @@
-/** What the command ends with; docs/guides/command-line.md explains them. */
-export const exitCodes = { done: 0, failed: 1, wrongUse: 2, unhealthy: 3 } as const;
+/** What the command ends with; docs/guides/command-line.md explains them. The last two are 128 and the number of the signal, as of any program that a signal ends. */
+export const exitCodes = { done: 0, failed: 1, wrongUse: 2, unhealthy: 3, interrupted: 130, terminated: 143 } as const;
 
 export type ExitCode = (typeof exitCodes)[keyof typeof exitCodes];
 
@@ -11,4 +11,15 @@ export class WrongUse extends Error {
 /** It was tried, and did not come to what was asked for. The message says all there is to say. */
 export class Failure extends Error {
   override readonly name = "Failure";
+}
+
+/** Somebody has stopped it before it was done. */
+export class Interrupted extends Error {
+  override readonly name = "Interrupted";
+  readonly exitCode: ExitCode;
+
+  constructor(signal: NodeJS.Signals) {
+    super(`It was stopped by ${signal}.`);
+    this.exitCode = signal === "SIGINT" ? exitCodes.interrupted : exitCodes.terminated;
+  }
 }

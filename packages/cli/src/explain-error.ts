@@ -1,4 +1,4 @@
-import { exitCodes, Failure, WrongUse, type ExitCode } from "./exit-codes.ts";
+import { exitCodes, Failure, Interrupted, WrongUse, type ExitCode } from "./exit-codes.ts";
 import type { Addresses } from "./connection/addresses.ts";
 import { printable } from "./output/printable.ts";
 
@@ -34,6 +34,7 @@ export function explain(error: unknown, addresses: Addresses | undefined): Expla
 function describe(error: unknown, addresses: Addresses | undefined): Explained {
   if (error instanceof WrongUse) return { text: error.message, exitCode: exitCodes.wrongUse };
   if (error instanceof Failure) return { text: error.message, exitCode: exitCodes.failed };
+  if (error instanceof Interrupted) return { text: error.message, exitCode: error.exitCode };
   if (!(error instanceof Error)) return { text: String(error), exitCode: exitCodes.failed };
   const code = "code" in error && typeof error.code === "string" ? error.code : undefined;
   const advice = adviceFor(code, addresses);
@@ -73,5 +74,13 @@ function topology(message: string): string {
 }
 
 function withoutSecrets(text: string, secrets: readonly string[]): string {
-  return secrets.reduce((rest, secret) => rest.replaceAll(secret, "***"), text);
+  return secrets.reduce((rest, secret) => rest.replaceAll(placesOf(secret), "***"), text);
+}
+
+// A password of a letter or two is in every other word: it is taken out where one stands.
+const shortest = 4;
+
+function placesOf(secret: string): RegExp {
+  const escaped = secret.replaceAll(/[\\^$.*+?()[\]{}|/-]/g, String.raw`\$&`);
+  return new RegExp(secret.length < shortest ? `(?<=[:=]\\s*)${escaped}(?=[@&\\s]|$)` : escaped, "g");
 }

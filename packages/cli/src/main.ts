@@ -12,3 +12,5 @@ process.stdout.on("error", (error: NodeJS.ErrnoException) => {
 
 const { run } = await import("./program.ts");
 await run(process.argv.slice(2));
+// What an address that does not answer leaves behind in the client would keep the process for seconds. All that was written is out then.
+process.stdout.write("", () => process.exit());

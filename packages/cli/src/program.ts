@@ -26,6 +26,8 @@ export async function run(args: readonly string[]): Promise<void> {
   } catch (error) {
     if (!(error instanceof CommanderError)) throw error;
     // It has said what is wrong already. Help and the version end so too.
+    const hint = hintFor(error.code, args);
+    if (hint !== undefined) process.stderr.write(`${hint}\n`);
     process.exitCode = error.exitCode === 0 ? exitCodes.done : exitCodes.wrongUse;
   }
 }
@@ -38,7 +40,7 @@ async function createProgram(isWanted: (name: string) => boolean): Promise<Comma
     .usage("COMMAND [options]")
     .configureHelp({ showGlobalOptions: true })
     .helpOption("-h, --help", "show help")
-    .addHelpText("after", "\nExit codes: 0 done, 1 failed, 2 wrong use, 3 unhealthy (doctor, status --check).");
+    .addHelpText("after", "\nExit codes: 0 done, 1 failed, 2 wrong use, 3 unhealthy (doctor, status --check), 130 stopped by Ctrl-C.");
   program.exitOverride();
   for (const option of common) program.addOption(option);
   for (const { name, summary, load } of catalog) {
@@ -64,6 +66,15 @@ function wanted(argv: readonly string[]): (name: string) => boolean {
 // Its value is optional, so that it would take the next word for one: the name of a queue, say.
 function bareJson(word: string): string {
   return word === "--json" ? "--json=" : word;
+}
+
+/** What is meant where it looks like something else. */
+function hintFor(code: string, args: readonly string[]): string | undefined {
+  if (code === "commander.excessArguments" && args.includes("--json")) return "(Fields go with an equals sign: --json=id,state)";
+  if (code === "commander.unknownCommand" && args[0] === "tail") {
+    return "(Say what it is: keyline tail queue NAME, keyline tail channel NAME or keyline tail stream NAME)";
+  }
+  return undefined;
 }
 
 function sentence(summary: string): string {

@@ -7,6 +7,7 @@ test("one address is a server, several are a cluster, and with a name they are s
     options: { valkey: "valkey://localhost:6379" },
     valkeyName: "Valkey at localhost:6379",
     postgresName: undefined,
+    valkeyNodes: [{ host: "localhost", port: 6379 }],
     secrets: [],
   });
   const several = "valkeys://ann:pass%20word@a:7000,valkeys://[::1]";
@@ -48,5 +49,8 @@ test("no password gets into what is said, however the error came to have it", ()
   );
   const { text } = explain(new Error("tried p%40ss-word, p@ss-word, other-word and third-word\u001b[2J"), addresses);
   expect(text).toBe("tried ***, ***, *** and ***\\u001b[2J");
+  // A letter is in every word: only where a password stands is it one.
+  const short = readAddresses({ valkey: "valkey://:x@a" }, {});
+  expect(explain(new Error("the next is at valkey://:x@a, x marks it"), short).text).toBe("the next is at valkey://:***@a, x marks it");
   expect(addresses.valkeyName + addresses.postgresName).not.toMatch(/word/);
 });

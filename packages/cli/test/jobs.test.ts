@@ -167,3 +167,38 @@ test.runIf(hasTerminals)(
     expect(tabs.stdout).toContain("for longer than a line");
   },
 );
+
+test.runIf(hasTerminals)(
+  "letters as wide as two are counted as such, and where it is narrow whole columns go, not halves of numbers",
+  async () => {
+    const queue = shop.app.queue<object>("wide");
+    const family = "\u{1f469}\u200d\u{1f467}";
+    const text = `${family.repeat(2)}${"漢字".repeat(20)}${family.repeat(20)}`;
+    const { id } = await queue.add({ text }, { group: "顧客七番" });
+    await shop.known();
+    const at = (columns: number, ...args: string[]): ReturnType<typeof onTerminal> => onTerminal(args, { env: shop.env, columns });
+    const [wide, narrow, tiny, status] = await Promise.all([
+      at(84, "jobs", "wide"),
+      at(46, "jobs", "wide"),
+      at(10, "jobs", "wide"),
+      at(44, "status"),
+    ]);
+    const widthOf = (given: string, line = given.replaceAll(family, "xx")): number =>
+      line.length + (line.match(/\p{Script=Han}/gu)?.length ?? 0);
+    for (const [{ lines }, most] of [
+      [wide, 84],
+      [narrow, 46],
+      [tiny, 10],
+    ] as const) {
+      for (const line of lines) expect(widthOf(line)).toBeLessThanOrEqual(most);
+    }
+    // Its group is shown whole, and below its heading.
+    expect(wide.lines[0]?.indexOf("DATA")).toBe((wide.lines[1]?.indexOf("{") ?? 0) + "顧客七番".length);
+    expect(wide.lines[1]).toMatch(new RegExp(`^${id} .* 顧客七番 +\\{"text":"${family}${family}[漢字]+…$`));
+    expect(narrow.lines[0]).toMatch(/^ID +GROUP +DATA$/);
+    for (const { stdout } of [wide, narrow, tiny]) expect(stdout).not.toContain("\ufffd");
+    const head = status.lines.find((line) => line.startsWith("KIND"));
+    expect(head).toMatch(/^KIND +NAME(?: +[A-Z/]+)*$/);
+    expect(head).not.toContain("…");
+  },
+);

@@ -160,6 +160,6 @@ test("bench measures, and leaves nothing behind in either store, also when it is
     expect.arrayContaining(["Valkey: round trip", "plain queue: add", "PostgreSQL: round trip", "transactional queue: work and settle"]),
   );
   for (const { count } of objects(measured)) expect(count).toBeGreaterThan(0);
-  expect({ code, stderr }).toEqual({ code: 1, stderr: "It was stopped by SIGINT.\n" });
+  expect({ code, stderr }).toEqual({ code: 130, stderr: "It was stopped by SIGINT.\n" });
   expect(await left()).toEqual({ keys: [], rows: [] });
 });

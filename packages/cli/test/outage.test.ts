@@ -1,5 +1,5 @@
 import { once } from "node:events";
-import { startValkey } from "@keyline/embedded";
+import { startPostgres, startValkey } from "@keyline/embedded";
 import { Keyline } from "keyline";
 import { expect, test, vi } from "vitest";
 import { keyline, objects, printed, start } from "./support/command.ts";
@@ -24,11 +24,74 @@ test("whoever watches sees a store go away and come back, and doctor says what t
   ]);
   expect(doctor.code).toBe(3);
   expect(objects(doctor)[0]).toMatchObject({ valkey: { state: "away" }, warnings: [{ code: "VALKEY_AWAY" }] });
-  expect(checked).toMatchObject({ code: 3, stdout: "", stderr: expect.stringMatching(/^Valkey is away: /) as string });
-  expect(queues).toMatchObject({ code: 1, stdout: "", stderr: expect.stringContaining("Is it running?") as string });
+  expect(checked).toMatchObject({ code: 3, stdout: "", stderr: expect.stringMatching(/^Valkey at \S+ is away: /) as string });
+  expect(queues).toMatchObject({ code: 1, stdout: "", stderr: expect.stringMatching(/^Valkey at \S+ is away: /) as string });
   await valkey.restart();
   await printed(watch, /"state":"ok".*"name":"emails"/);
   watch.kill("SIGINT");
   expect(await once(watch, "close")).toEqual([0, null]);
   await valkey.stop();
+});
+
+test("while one store is away, what the other one knows is shown, and which one is away is said", async () => {
+  const [valkey, postgres] = await Promise.all([startValkey({ persistence: true }), startPostgres()]);
+  const env = { VALKEY_URL: valkey.url, DATABASE_URL: await postgres.createDatabase("shop") };
+  const app = new Keyline({ valkey: env.VALKEY_URL, postgres: env.DATABASE_URL });
+  await app.migrate();
+  await app.queue("emails").add(1);
+  await app.queue("orders", { transactional: true }).addMany([{ data: 1 }, { data: 2 }]);
+  await app.close();
+  const watch = start(["status", "--watch", "0.1", "--json=stores,items"], { env });
+  await printed(watch, /"name":"orders"/);
+
+  await postgres.kill();
+  await printed(watch, /"postgres","state":"away".*"name":"emails"/);
+  const [status, queues, jobs, rows, doctor] = await Promise.all([
+    keyline(["status", "--json"], { env }),
+    keyline(["queues", "--json"], { env }),
+    keyline(["jobs", "emails", "--json=state"], { env }),
+    keyline(["jobs", "orders"], { env }),
+    keyline(["doctor"], { env }),
+  ]);
+  expect(status.code).toBe(1);
+  expect(objects(status)[0]).toMatchObject({
+    healthy: false,
+    stores: [{ state: "ok" }, { state: "away" }],
+    items: expect.arrayContaining([
+      expect.objectContaining({ name: "emails", waiting: 1, isComplete: true }),
+      expect.objectContaining({ name: "orders", inPerMinute: expect.any(Number) as number, workers: 0, isComplete: false }),
+    ]) as object[],
+  });
+  expect(queues).toMatchObject({ code: 1, stderr: expect.stringMatching(/^PostgreSQL at \S+ is away: /) as string });
+  expect(objects(queues)).toMatchObject([
+    { name: "emails", waiting: 1 },
+    { name: "orders", transactional: true, workers: 0 },
+  ]);
+  expect(jobs).toEqual({ code: 0, stdout: '{"state":"waiting"}\n', stderr: "" });
+  expect(rows).toMatchObject({ code: 1, stdout: "", stderr: expect.stringContaining("Asked was PostgreSQL at") as string });
+  expect(doctor).toMatchObject({ code: 3, stdout: expect.stringMatching(/^PostgreSQL\taway \(asked was PostgreSQL at/m) as string });
+  await postgres.restart();
+  await printed(watch, /"postgres","state":"ok".*"name":"orders"/);
+
+  await valkey.kill();
+  await printed(watch, /"valkey","state":"away".*"name":"orders"/);
+  const others = await Promise.all([
+    keyline(["status", "--check", "--json"], { env }),
+    keyline(["queues", "--json"], { env }),
+    keyline(["jobs", "emails"], { env }),
+  ]);
+  expect(others[0].code).toBe(3);
+  expect(objects(others[0])[0]).toMatchObject({
+    stores: [{ state: "away" }, { state: "ok" }],
+    items: [{ name: "orders", waiting: 2, dead: 0, isComplete: false }],
+  });
+  expect(others[1]).toMatchObject({ code: 1, stderr: expect.stringMatching(/^Valkey at \S+ is away: /) as string });
+  expect(objects(others[1])).toMatchObject([{ name: "orders", waiting: 2, isFromRows: true }]);
+  // Whether there is one only Valkey could say: that it is not there would be a lie.
+  expect(others[2]).toMatchObject({ code: 1, stderr: expect.stringContaining("Only there it may be known") as string });
+  await valkey.restart();
+  await printed(watch, /"valkey","state":"ok".*"name":"emails"/);
+  watch.kill("SIGINT");
+  expect(await once(watch, "close")).toEqual([0, null]);
+  await Promise.all([valkey.stop(), postgres.stop()]);
 });

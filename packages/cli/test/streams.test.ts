@@ -98,7 +98,7 @@ test("groups are listed, their dead letters handed out again, and they are reset
   isBroken = false;
   expect(await run("groups", "redrive", "events", "mailer")).toMatchObject({
     code: 0,
-    stdout: "Redrove 1 dead letters of group mailer.\n",
+    stdout: "Redrove 1 dead letter of group mailer.\n",
   });
   await expect.poll(() => handled.includes(2), { timeout: 20_000 }).toBe(true);
   await consumer.stop();

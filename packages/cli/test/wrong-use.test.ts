@@ -27,6 +27,8 @@ test("what nobody can mean is refused with 2 before anything is asked, and what 
   const refusals: readonly (readonly [args: string[], says: RegExp])[] = [
     [[], /Usage: keyline COMMAND/],
     [["statsu"], /unknown command 'statsu'.*Did you mean status/s],
+    [["tail", "emails"], /unknown command 'emails'.*keyline tail queue NAME/s],
+    [["jobs", "emails", "--json", "id"], /too many arguments.*--json=id,state/s],
     [["jobs"], /missing required argument 'queue'/],
     [["jobs", "emails", "--stat", "dead"], /unknown option '--stat'.*Did you mean --state/s],
     [["jobs", "emails", "--state", "asleep"], /Allowed choices are waiting, scheduled/],

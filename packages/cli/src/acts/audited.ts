@@ -2,11 +2,18 @@ import { hostname, userInfo } from "node:os";
 import type { Session } from "../connection/session.ts";
 
 /** What is about to be done. */
-interface Act {
+export interface Act {
   readonly action: string;
   /** Such as `queue:emails`. */
   readonly target: string;
   readonly details?: object;
+}
+
+interface Counted<Result> {
+  /** Without it one was done. */
+  countOf?(result: Result): number;
+  /** How many were done of what fails or is stopped. */
+  reached?(): number;
 }
 
 /** Writes the act to the audit trail before it begins, and its end when it has ended: no audit, no act. */
@@ -14,7 +21,7 @@ export async function audited<Result>(
   session: Session,
   act: Act,
   work: () => Promise<Result>,
-  countOf?: (result: Result) => number,
+  { countOf, reached }: Counted<Result> = {},
 ): Promise<Result> {
   const { audit } = await session.keyline();
   const id = await audit.add({ who: whoActs(), ...act });
@@ -24,7 +31,8 @@ export async function audited<Result>(
     return result;
   } catch (error) {
     // The reason is told to whoever typed the command, whether it could be written down or not.
-    await audit.finish(id, { error: error instanceof Error ? error.message : String(error) }).catch(() => undefined);
+    const end = { error: error instanceof Error ? error.message : String(error), ...(reached && { count: reached() }) };
+    await audit.finish(id, end).catch(() => undefined);
     throw error;
   }
 }

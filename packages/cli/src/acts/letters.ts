@@ -1,11 +1,10 @@
 import type { LetterActOptions } from "keyline";
 import { openQueue } from "../connection/names.ts";
 import type { Context } from "../context.ts";
+import { exitCodes, type ExitCode } from "../exit-codes.ts";
 import { letterFilter, type LetterOptions } from "../input/letters.ts";
-import { interruption } from "../interruption.ts";
-import { startProgress } from "../output/progress.ts";
-import { audited } from "./audited.ts";
 import { confirm } from "./confirm.ts";
+import { actInPages } from "./in-pages.ts";
 
 interface LetterAct {
   readonly what: "redrive" | "discard";
@@ -20,7 +19,8 @@ const words = {
 } as const;
 
 /** Puts dead letters back, or removes them: counts first, asks where something is lost, and can be stopped between two pages. */
-export async function actOnLetters({ output, session }: Context, { what, name, ids, options }: LetterAct): Promise<void> {
+export async function actOnLetters(context: Context, { what, name, ids, options }: LetterAct): Promise<ExitCode> {
+  const { output, session } = context;
   const meant = letterFilter(ids, options);
   const queue = await openQueue(session, name);
   const { doing, done } = words[what];
@@ -30,31 +30,17 @@ export async function actOnLetters({ output, session }: Context, { what, name, i
   const isCounted = isAsked || options.dryRun || output.terminal.isError;
   const fit = isCounted ? await queue[what]({ ...filter, dryRun: true }) : undefined;
   if (options.dryRun) {
-    return output.result({ queue: name, fit, dryRun: true }, `Would ${what} ${plural(fit ?? 0)} of ${name}.`);
+    await output.result({ queue: name, fit, dryRun: true }, `Would ${what} ${plural(fit ?? 0)} of ${name}.`);
+    return exitCodes.done;
   }
   if (isAsked && fit !== 0) await confirm(output, `Remove ${plural(fit ?? 0)} of ${name} for good`, options.yes);
-  const progress = await startProgress(output, doing, fit);
-  let reached = 0;
-  const asked: LetterActOptions = {
-    ...filter,
-    signal: interruption(),
-    onProgress: ({ done: number, total }) => progress.update((reached = number), total ?? fit),
-  };
-  try {
-    const act = { action: what, target: `queue:${name}`, details: detailsOf(filter) };
-    const count = await audited(
-      session,
-      act,
-      () => queue[what](asked),
-      (number) => number,
-    );
-    progress.stop();
-    await output.result({ queue: name, count }, `${done} ${plural(count)} of ${name}.`);
-  } catch (error) {
-    progress.stop();
-    if (reached > 0) output.note(`${done} ${plural(reached)} of ${name} before that.`);
-    throw error;
-  }
+  return actInPages(context, {
+    act: { action: what, target: `queue:${name}`, details: detailsOf(filter) },
+    doing,
+    total: fit,
+    work: (pages) => queue[what]({ ...filter, ...pages }),
+    tell: (count) => ({ record: { queue: name, count }, sentence: `${done} ${plural(count)} of ${name}.` }),
+  });
 }
 
 /** Those that die while somebody thinks about the answer are not meant. */

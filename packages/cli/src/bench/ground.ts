@@ -75,7 +75,7 @@ async function removeKeys(cleaner: Keyline, { channel, stream, ...queues }: Name
 /** What was counted in each minute and each hour since then. */
 function rateKeys(base: string, since: number): string[] {
   const until = Date.now() + minuteMs;
-  const keys: string[] = [];
+  const keys = [`${base}:hours`];
   for (let at = Math.floor(since / minuteMs); at <= until / minuteMs; at++) keys.push(`${base}:${at}`);
   for (let at = Math.floor(since / hourMs); at <= until / hourMs; at++) keys.push(`${base}:hour:${at}`, `${base}:depth:${at}`);
   return keys;

@@ -3,9 +3,10 @@ import type { AddOptions, AddResult, Priority } from "keyline";
 import { audited } from "../acts/audited.ts";
 import { openQueue, type AnyQueue, type CreateOptions } from "../connection/names.ts";
 import { action } from "../context.ts";
-import { WrongUse } from "../exit-codes.ts";
+import { Interrupted, WrongUse } from "../exit-codes.ts";
 import { readData, readLines } from "../input/data.ts";
 import { count, duration, point } from "../input/parse.ts";
+import { interruption } from "../interruption.ts";
 import type { Output } from "../output/output.ts";
 import { startProgress } from "../output/progress.ts";
 
@@ -52,23 +53,13 @@ export function define(command: Command): void {
         const act = { action: "add", target: `queue:${name}`, details: job };
         if (options.lines) {
           const queue = await openQueue(session, name, options);
-          const added = await audited(
-            session,
-            act,
-            () => addLines(queue, job, output),
-            (number) => number,
-          );
+          const added = await audited(session, act, () => addLines(queue, job, output), { countOf: (number) => number });
           await output.result({ queue: name, added }, `Added ${added} jobs to ${name}.`);
           return;
         }
         const data = await readData(given);
         const queue = await openQueue(session, name, options);
-        const result = await audited(
-          session,
-          act,
-          () => queue.add(data, job),
-          ({ added }) => Number(added),
-        );
+        const result = await audited(session, act, () => queue.add(data, job), { countOf: ({ added }) => Number(added) });
         if (options.wait !== undefined) return tellResult(queue, result, { output, wait: options.wait });
         await output.result({ queue: name, ...result }, sentence(name, result));
       }),
@@ -91,6 +82,7 @@ function jobOptions({ id, delay, at, priority, group, maxAttempts, deduplicate, 
 }
 
 async function addLines(queue: AnyQueue, job: AddOptions, output: Output): Promise<number> {
+  const signal = interruption();
   const progress = await startProgress(output, "Adding", undefined);
   let added = 0;
   let jobs: ({ readonly data: unknown } & AddOptions)[] = [];
@@ -101,11 +93,13 @@ async function addLines(queue: AnyQueue, job: AddOptions, output: Output): Promi
     progress.update(added);
   };
   try {
-    for await (const data of readLines()) if (jobs.push({ ...job, data }) === page) await flush();
+    for await (const data of readLines(signal)) if (jobs.push({ ...job, data }) === page) await flush();
+    signal.throwIfAborted();
     await flush();
     return added;
   } catch (error) {
-    if (added > 0)
+    if (error instanceof Interrupted) output.note(`Added ${added} jobs before that.`);
+    else if (added > 0)
       throw new Error(`${added} jobs were added, and then: ${String(error instanceof Error ? error.message : error)}`, { cause: error });
     throw error;
   } finally {

@@ -27,12 +27,7 @@ export function define(command: Command): void {
         }
         const options = idempotencyKey === undefined ? {} : { idempotencyKey };
         const act = { action: "append", target: `stream:${name}`, details: { key, idempotencyKey } };
-        const result = await audited(
-          session,
-          act,
-          () => stream.append(data, options),
-          ({ appended }) => Number(appended),
-        );
+        const result = await audited(session, act, () => stream.append(data, options), { countOf: ({ appended }) => Number(appended) });
         const { id, appended } = result;
         await output.result(
           { stream: name, ...result },

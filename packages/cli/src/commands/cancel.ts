@@ -2,12 +2,11 @@ import { Option, type Command } from "commander";
 import type { CancelOptions } from "keyline";
 import { audited } from "../acts/audited.ts";
 import { confirm } from "../acts/confirm.ts";
+import { actInPages } from "../acts/in-pages.ts";
 import { openQueue } from "../connection/names.ts";
 import { action, type Context } from "../context.ts";
 import { exitCodes, Failure, WrongUse, type ExitCode } from "../exit-codes.ts";
 import { time } from "../input/parse.ts";
-import { interruption } from "../interruption.ts";
-import { startProgress } from "../output/progress.ts";
 
 interface Options {
   readonly all?: boolean;
@@ -61,12 +60,7 @@ async function cancelOne(
   const queue = await openQueue(session, name);
   await confirm(output, `Cancel job ${id} of ${name}`, options.yes);
   const act = { action: "cancel", target: `queue:${name}`, details: { ids: [id] } };
-  const was = await audited(
-    session,
-    act,
-    () => queue.cancel(id),
-    (found) => Number(found !== "unknown" && found !== "dead"),
-  );
+  const was = await audited(session, act, () => queue.cancel(id), { countOf: (found) => Number(found !== "unknown" && found !== "dead") });
   if (was === "unknown") throw new Failure(`Queue ${name} has no job ${id} that has not ended.`);
   if (was === "dead") throw new Failure(`Job ${id} is a dead letter, and stays one: keyline discard ${name} ${id}`);
   await output.result({ queue: name, id, was }, `Cancelled ${id}, which was ${was}.`);
@@ -74,27 +68,19 @@ async function cancelOne(
 }
 
 async function cancelMany(
-  { output, session }: Context,
+  context: Context,
   name: string,
   { filter, options }: { readonly filter: CancelOptions; readonly options: Options },
-): Promise<void> {
-  const queue = await openQueue(session, name);
-  await confirm(output, `Cancel ${describe(filter)} of ${name}`, options.yes);
-  const progress = await startProgress(output, "Cancelling", filter.ids?.length);
-  const act = { action: "cancel", target: `queue:${name}`, details: filter };
-  const asked = { ...filter, signal: interruption(), onProgress: ({ done }: { readonly done: number }) => progress.update(done) };
-  try {
-    const count = await audited(
-      session,
-      act,
-      () => queue.cancel(asked),
-      (number) => number,
-    );
-    progress.stop();
-    await output.result({ queue: name, count }, `Cancelled ${count.toLocaleString("en")} jobs of ${name}.`);
-  } finally {
-    progress.stop();
-  }
+): Promise<ExitCode> {
+  const queue = await openQueue(context.session, name);
+  await confirm(context.output, `Cancel ${describe(filter)} of ${name}`, options.yes);
+  return actInPages(context, {
+    act: { action: "cancel", target: `queue:${name}`, details: filter },
+    doing: "Cancelling",
+    total: filter.ids?.length,
+    work: (pages) => queue.cancel({ ...filter, ...pages }),
+    tell: (count) => ({ record: { queue: name, count }, sentence: `Cancelled ${count.toLocaleString("en")} jobs of ${name}.` }),
+  });
 }
 
 function describe({ ids, all }: CancelOptions): string {

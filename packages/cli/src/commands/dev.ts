@@ -12,16 +12,21 @@ export function define(command: Command): void {
       const signal = interruption();
       const { startPostgres, startValkey } = await import("@keyline/embedded");
       const log = (line: string): void => output.note(line);
-      const [valkey, postgres] = await Promise.all([startValkey({ log }), startPostgres({ log })]);
+      // Both, whatever becomes of the other: what has started is stopped.
+      const started = await Promise.allSettled([startValkey({ log }), startPostgres({ log })]);
+      const [valkey, postgres] = started;
       try {
-        const urls = { VALKEY_URL: valkey.url, DATABASE_URL: await postgres.createDatabase("keyline") };
+        if (valkey.status === "rejected") throw valkey.reason;
+        if (postgres.status === "rejected") throw postgres.reason;
+        signal.throwIfAborted();
+        const urls = { VALKEY_URL: valkey.value.url, DATABASE_URL: await postgres.value.createDatabase("keyline") };
         if (migrate) await migrateDatabase(urls);
         if (output.isJson) await output.result(urls, "");
         else for (const [name, url] of Object.entries(urls)) await output.text(`export ${name}='${url}'`);
         output.note("Paste the two lines into another terminal. Ctrl-C stops both servers, and their data goes.");
         await aborted(signal);
       } finally {
-        await Promise.all([valkey.stop(), postgres.stop()]);
+        await Promise.all(started.map(async (server) => server.status === "fulfilled" && server.value.stop()));
       }
     }),
   );

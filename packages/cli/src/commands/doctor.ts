@@ -1,5 +1,6 @@
 import type { Command } from "commander";
 import type { Health } from "keyline";
+import type { Addresses } from "../connection/addresses.ts";
 import { action, type Context } from "../context.ts";
 import { exitCodes } from "../exit-codes.ts";
 import type { Output } from "../output/output.ts";
@@ -17,20 +18,25 @@ export function define(command: Command): void {
         const health = await (await session.reached()).health();
         const warnings = health.warnings.filter(({ code }) => !ignore.includes(code));
         if (output.isJson) await output.result({ healthy: warnings.length === 0, ...health, warnings }, "");
-        else await tell(output, { ...health, warnings }, session.addresses.options.postgres !== undefined);
+        else await tell(output, { ...health, warnings }, session.addresses);
         return warnings.length === 0 ? exitCodes.done : exitCodes.unhealthy;
       }),
     );
 }
 
-async function tell(output: Output, { valkey, postgres, warnings }: Health, hasPostgres: boolean): Promise<void> {
+async function tell(output: Output, { valkey, postgres, warnings }: Health, addresses: Addresses): Promise<void> {
   await output.details({}, [
-    ["Valkey", valkey.state === "ok" ? [valkey.server, valkey.version, topology(valkey)].filter(Boolean).join(" ") : "away"],
+    [
+      "Valkey",
+      valkey.state === "ok"
+        ? [valkey.server, valkey.version, topology(valkey)].filter(Boolean).join(" ")
+        : `away (asked was ${addresses.valkeyName})`,
+    ],
     ["  round trip", milliseconds(valkey.roundTripMs)],
     ["  memory", memory(valkey.memory)],
     ["  persistence", persistence(valkey.persistence)],
     ["  clock", valkey.clockSkewMs === undefined ? undefined : `${Math.round(valkey.clockSkewMs)} ms ahead of this machine`],
-    ["PostgreSQL", hasPostgres ? (postgres.state === "ok" ? (postgres.version ?? "") : "away") : "not used here (DATABASE_URL is not set)"],
+    ["PostgreSQL", postgresText(postgres, addresses.postgresName)],
     ["  round trip", milliseconds(postgres.roundTripMs)],
     ["  schema", postgres.migration && `version ${postgres.migration.at} of ${postgres.migration.newest}`],
     ["  relay", postgres.relay && `${postgres.relay.backlog} are not on Valkey yet`],
@@ -40,6 +46,11 @@ async function tell(output: Output, { valkey, postgres, warnings }: Health, hasP
   }
   if (warnings.length === 0)
     await output.text(output.paint("green", "\nNothing endangers data or speed, as far as can be seen from here."));
+}
+
+function postgresText({ state, version }: Health["postgres"], name: string | undefined): string {
+  if (name === undefined) return "not used here (DATABASE_URL is not set)";
+  return state === "ok" ? (version ?? "") : `away (asked was ${name})`;
 }
 
 function topology({ isCluster, servers, role }: Health["valkey"]): string {

@@ -1,8 +1,11 @@
 import { Option, type Command } from "commander";
 import type { ListedState, QueuedJob } from "keyline";
-import { openQueue } from "../connection/names.ts";
+import { asking, isAway } from "../connection/known.ts";
+import { openQueue, type AnyQueue } from "../connection/names.ts";
 import { action } from "../context.ts";
+import { WrongUse } from "../exit-codes.ts";
 import { count } from "../input/parse.ts";
+import type { Output } from "../output/output.ts";
 import { jsonLine } from "../output/printable.ts";
 import type { Column } from "../output/table.ts";
 import { exact, relative } from "../output/times.ts";
@@ -11,10 +14,12 @@ import { stateStyle } from "../output/states.ts";
 interface JobsOptions {
   readonly state?: ListedState;
   readonly group?: string;
+  readonly contains?: string;
   readonly cursor?: string;
   readonly limit: number;
 }
 
+const patienceMs = 5_000;
 const states = ["waiting", "scheduled", "blocked", "running", "parked", "dead"] satisfies ListedState[];
 
 export function define(command: Command): void {
@@ -22,20 +27,36 @@ export function define(command: Command): void {
     .argument("<queue>")
     .addOption(new Option("--state <state>", "only those in this state").choices(states))
     .option("--group <group>", "only those of this group")
+    .option("--contains <text>", "only those whose data has this text in its JSON: transactional, with --state dead or scheduled")
     .option("--limit <count>", "so many at the most", count, 50)
     .option("--cursor <cursor>", "go on behind the job that had this cursor")
     .action(
       action(async ({ output, session }, name: string, { limit, ...filter }: JobsOptions) => {
+        // The others change while they are looked at, so that the library refuses to search them.
+        if (filter.contains !== undefined && filter.state !== "dead" && filter.state !== "scheduled") {
+          throw new WrongUse("--contains goes with --state dead or --state scheduled.");
+        }
         const queue = await openQueue(session, name);
         let last: QueuedJob | undefined;
         const noting = async function* (): AsyncGenerator<QueuedJob> {
           for await (const job of queue.jobs({ ...filter, limit })) yield (last = job);
         };
-        const found = await output.list(columns, noting());
+        const found = await output.list(columns, noting()).catch(async (error: unknown) => {
+          if (isAway(error)) await tellCounts(output, queue);
+          throw error;
+        });
         if (found === 0) output.hint("There are none.");
         if (found === limit && last) output.hint(`More: --cursor ${last.cursor}`);
       }),
     );
+}
+
+/** What PostgreSQL has of a queue whose jobs cannot be listed as Valkey is away. */
+async function tellCounts(output: Output, queue: AnyQueue): Promise<void> {
+  const counts = await asking(patienceMs)(queue.counts());
+  if (!counts?.isFromRows) return;
+  const { waiting, scheduled, dead } = counts;
+  output.note(`PostgreSQL has of ${queue.name}: ${waiting} that wait or run, ${scheduled} that are scheduled, ${dead} dead letters.`);
 }
 
 const columns: readonly Column<QueuedJob>[] = [
@@ -44,7 +65,7 @@ const columns: readonly Column<QueuedJob>[] = [
   { title: "ATTEMPTS", text: ({ attempts }) => attempts, align: "right" },
   { title: "ADDED", text: ({ addedAt }) => addedAt && relative(addedAt), plain: ({ addedAt }) => addedAt && exact(addedAt) },
   { title: "DUE", text: ({ dueAt }) => dueAt && relative(dueAt), plain: ({ dueAt }) => dueAt && exact(dueAt) },
-  { title: "GROUP", text: ({ group }) => group },
+  { title: "GROUP", text: ({ group }) => group, isLong: true },
   { title: "ERROR", text: ({ error }) => error, isLong: true, style: () => "red" },
   { title: "DATA", text: ({ data }) => jsonLine(data), isLong: true },
 ];

@@ -1,13 +1,16 @@
 import type { Command } from "commander";
-import type { QueueStatus } from "keyline";
+import type { QueueEntry, QueueStatus } from "keyline";
 import { action } from "../context.ts";
+import { exitCodes } from "../exit-codes.ts";
 import type { Column } from "../output/table.ts";
 import { exact, relative } from "../output/times.ts";
+import { askingAll, storesOf, tellAway } from "../status/stores.ts";
 
-interface QueueLine extends QueueStatus {
+interface QueueLine extends Partial<QueueStatus> {
   readonly name: string;
   readonly transactional: boolean;
-  readonly workers: number;
+  /** Like the counts undefined where a store is away that would know. */
+  readonly workers: number | undefined;
   readonly lastSeenAt: number | undefined;
 }
 
@@ -16,19 +19,23 @@ const atATime = 16;
 export function define(command: Command): void {
   command.action(
     action(async ({ output, session }) => {
-      const { directory } = await session.keyline();
-      const entries = await directory.queues();
-      const read = async ({ name, transactional, lastSeenAt, open }: (typeof entries)[number]): Promise<QueueLine> => {
+      const keyline = await session.reached();
+      const stores = storesOf(await keyline.health());
+      const ask = askingAll(stores);
+      const entries = (await ask(keyline.directory.queues())) ?? [];
+      const read = async ({ name, transactional, lastSeenAt, open }: QueueEntry): Promise<QueueLine> => {
         const queue = open();
-        const [counts, workers] = await Promise.all([queue.counts(), queue.workers({ jobs: false })]);
-        return { name, transactional, lastSeenAt, ...counts, workers: workers.length };
+        const [counts, workers] = await Promise.all([ask(queue.counts()), ask(queue.workers({ jobs: false }))]);
+        return { name, transactional, lastSeenAt, ...counts, workers: workers?.length };
       };
       const lines = async function* (): AsyncGenerator<QueueLine> {
         for (let first = 0; first < entries.length; first += atATime) {
           yield* await Promise.all(entries.slice(first, first + atATime).map(read));
         }
       };
-      if ((await output.list(columns, lines())) === 0) output.hint("No queue was used in the last 30 days.");
+      const isAway = tellAway(output, stores, session.addresses);
+      if ((await output.list(columns, lines())) === 0 && !isAway) output.hint("No queue was used in the last 30 days.");
+      return isAway ? exitCodes.failed : exitCodes.done;
     }),
   );
 }
@@ -41,7 +48,7 @@ const columns: readonly Column<QueueLine>[] = [
   { title: "SCHEDULED", text: ({ scheduled }) => scheduled, align: "right" },
   { title: "BLOCKED", text: ({ blocked }) => blocked, align: "right" },
   { title: "PARKED", text: ({ parked }) => parked, align: "right" },
-  { title: "DEAD", text: ({ dead }) => dead, align: "right", style: ({ dead }) => (dead > 0 ? "red" : undefined) },
+  { title: "DEAD", text: ({ dead }) => dead, align: "right", style: ({ dead }) => ((dead ?? 0) > 0 ? "red" : undefined) },
   { title: "WORKERS", text: ({ workers }) => workers, align: "right" },
   { title: "PAUSED", text: ({ paused }) => (paused ? "paused" : ""), style: () => "yellow" },
   {

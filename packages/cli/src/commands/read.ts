@@ -45,6 +45,6 @@ export function define(command: Command): void {
 const columns: readonly Column<Entry<unknown>>[] = [
   { title: "ID", text: ({ id }) => id, isKey: true },
   { title: "APPENDED", text: ({ at }) => relative(at), plain: ({ at }) => exact(at) },
-  { title: "KEY", text: ({ key }) => key },
+  { title: "KEY", text: ({ key }) => key, isLong: true },
   { title: "DATA", text: ({ data }) => jsonLine(data), isLong: true },
 ];

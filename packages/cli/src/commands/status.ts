@@ -5,12 +5,12 @@ import { exitCodes, type ExitCode } from "../exit-codes.ts";
 import { explain } from "../explain-error.ts";
 import { duration } from "../input/parse.ts";
 import { interruption } from "../interruption.ts";
-import type { Output } from "../output/output.ts";
 import { oneLine } from "../output/printable.ts";
 import type { Column } from "../output/table.ts";
 import { exact, relative } from "../output/times.ts";
 import type { Item } from "../status/item.ts";
-import { takeSnapshot, type Snapshot, type StoreState } from "../status/snapshot.ts";
+import { takeSnapshot, type Snapshot } from "../status/snapshot.ts";
+import { storeText, tellAway } from "../status/stores.ts";
 
 interface Options {
   readonly watch?: number | true;
@@ -33,16 +33,18 @@ export function define(command: Command): void {
       action(async (context, { watch, check, maxAge }: Options) => {
         if (watch !== undefined) return watchStatus(context, { everyMs: (watch === true ? defaultSeconds : watch) * 1_000, maxAge });
         const snapshot = await takeSnapshot(await context.session.reached(), maxAge);
-        await show(context.output, snapshot);
-        return check && !snapshot.healthy ? exitCodes.unhealthy : exitCodes.done;
+        await show(context, snapshot);
+        if (check && !snapshot.healthy) return exitCodes.unhealthy;
+        return snapshot.stores.some(({ state }) => state === "away") ? exitCodes.failed : exitCodes.done;
       }),
     );
 }
 
 async function watchStatus(
-  { output, session }: Context,
+  context: Context,
   { everyMs, maxAge }: { readonly everyMs: number; readonly maxAge: number },
 ): Promise<ExitCode> {
+  const { output, session } = context;
   const signal = interruption();
   const keyline = await session.reached();
   const isScreen = output.terminal.isOutput && !output.isJson;
@@ -52,40 +54,34 @@ async function watchStatus(
     if (isScreen) process.stdout.write("\u001b[H\u001b[2J");
     // A store that goes away comes back, and whoever watches is there for it.
     if (snapshot instanceof Error) output.note(explain(snapshot, session.addresses).text);
-    else await show(output, snapshot as Snapshot, isScreen ? output.terminal.height - otherLines : undefined);
+    else await show(context, snapshot as Snapshot, isScreen ? output.terminal.height - otherLines : undefined);
     await delay(everyMs, undefined, { signal }).catch(() => undefined);
   }
   return exitCodes.done;
 }
 
-async function show(output: Output, snapshot: Snapshot, most = Infinity): Promise<void> {
+async function show(context: Context, snapshot: Snapshot, most = Infinity): Promise<void> {
+  const { output, session } = context;
   if (output.isJson) return output.result(snapshot, "");
-  const problems = output.terminal.isOutput ? await showAbove(output, snapshot) : showAway(output, snapshot);
+  const isWide = output.terminal.isOutput;
+  const problems = isWide ? await showAbove(context, snapshot) : 0;
+  if (!isWide) tellAway(output, snapshot.stores, session.addresses);
   const items = snapshot.items.slice(0, Math.max(1, most - problems));
-  const found = await output.list(output.terminal.isOutput ? columns : [...columns, problemColumn], items);
+  const found = await output.list(isWide ? columns : [...columns, problemColumn], items);
   if (found < snapshot.items.length) await output.text(`and ${snapshot.items.length - found} more`);
   if (found === 0 && snapshot.healthy) output.hint("No queue and no stream was used in the last 30 days.");
 }
 
 /** The stores, and what is not as it should be, each with why. Returns how many lines the latter took. */
-async function showAbove(output: Output, { stores, items }: Snapshot): Promise<number> {
-  await output.text(stores.map((store) => output.paint(store.state === "ok" ? "green" : "red", storeText(store))).join("   "));
+async function showAbove({ output, session }: Context, { stores, items }: Snapshot): Promise<number> {
+  const texts = stores.map((store) => output.paint(store.state === "ok" ? "green" : "red", oneLine(storeText(store, session.addresses))));
+  const isAway = stores.some(({ state }) => state === "away");
+  await output.text(texts.join(isAway ? "\n" : "   "));
   const lines = items.flatMap(({ name, problems }) => problems.map(({ text }) => `${name}: ${text}`));
+  if (items.some(({ isComplete }) => !isComplete)) lines.unshift("Figures that only the store which is away knows are left out.");
   const shown = lines.length > mostProblems ? [...lines.slice(0, mostProblems - 1), `and ${lines.length - mostProblems + 1} more`] : lines;
   for (const line of shown) await output.text(output.paint("yellow", oneLine(line)));
-  return shown.length;
-}
-
-function showAway(output: Output, { stores }: Snapshot): number {
-  for (const store of stores) if (store.state === "away") output.note(storeText(store));
-  return 0;
-}
-
-function storeText({ store, state, version, roundTripMs, error }: StoreState): string {
-  const name = store === "valkey" ? "Valkey" : "PostgreSQL";
-  return state === "away"
-    ? `${name} is away: ${error ?? "it does not answer"}`
-    : `${name} ${version ?? ""} ${(roundTripMs ?? 0).toFixed(1)} ms`;
+  return shown.length + (isAway ? 1 : 0);
 }
 
 const columns: readonly Column<Item>[] = [

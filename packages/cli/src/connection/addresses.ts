@@ -15,6 +15,8 @@ export interface Addresses {
   /** Without a password. */
   readonly valkeyName: string;
   readonly postgresName: string | undefined;
+  /** Servers of Valkey that are named. */
+  readonly valkeyNodes: readonly { readonly host: string; readonly port: number }[];
   /** What must not be printed. */
   readonly secrets: readonly string[];
 }
@@ -40,6 +42,7 @@ export function readAddresses(given: AddressOptions, env: NodeJS.ProcessEnv): Ad
     },
     valkeyName: `Valkey at ${urls.map(nameOf).join(", ")}`,
     postgresName: record && `PostgreSQL at ${nameOf(record)}`,
+    valkeyNodes: urls.map(({ hostname, port }) => ({ host: hostOf(hostname), port: Number(port || 6379) })),
     secrets: [...urls, record].flatMap((url) => (url ? secretsOf(url) : [])),
   };
 }
@@ -47,7 +50,7 @@ export function readAddresses(given: AddressOptions, env: NodeJS.ProcessEnv): Ad
 function severalNodes(urls: readonly URL[], sentinel: string | undefined): KeylineOptions["valkey"] {
   const [first] = urls;
   const nodes = urls.map(({ hostname, port }) => ({
-    host: hostname.replaceAll(/^\[|\]$/g, ""),
+    host: hostOf(hostname),
     ...(port !== "" && { port: Number(port) }),
   }));
   const credentials = {
@@ -68,6 +71,10 @@ function toUrl(what: string, text: string, scheme: RegExp): URL {
     );
   }
   return url;
+}
+
+function hostOf(hostname: string): string {
+  return hostname.replaceAll(/^\[|\]$/g, "") || "localhost";
 }
 
 function nameOf({ hostname, port, pathname }: URL): string {

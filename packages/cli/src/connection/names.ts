@@ -1,6 +1,7 @@
 import type { Channel, ChannelOptions, Keyline, Queue, Stream } from "keyline";
-import { WrongUse } from "../exit-codes.ts";
+import { Failure, WrongUse } from "../exit-codes.ts";
 import { nearest } from "../input/nearest.ts";
+import { storesOf, storeText } from "../status/stores.ts";
 import type { Session } from "./session.ts";
 
 export type AnyQueue = Queue<unknown, unknown, boolean>;
@@ -30,7 +31,7 @@ export async function openQueue(session: Session, name: string, { create, transa
   }
   if (transactional) return keyline.queue(name, { transactional: true });
   if (create) return keyline.queue(name);
-  throw unknownName("queue", name, entries);
+  throw await unknownName(session, { kind: "queue", name }, entries);
 }
 
 /** The stream of that name, in the same way. With a `key` it finds the entries of a key, and appends with one. */
@@ -43,9 +44,20 @@ export async function openStream(
   const entries = await keyline.directory.streams();
   const found = entries.find((entry) => entry.name === name);
   if (found) checkKind("Stream", found, transactional);
-  else if (!create && !transactional) throw unknownName("stream", name, entries);
+  else if (!create && !transactional) throw await unknownName(session, { kind: "stream", name }, entries);
   if (found && !key) return found.open();
   return streamOf(keyline, name, { transactional: found?.transactional ?? transactional ?? false, key });
+}
+
+/** Whether a queue or a stream has that name. Where both have, or neither, it is refused. */
+export async function kindOf(session: Session, name: string): Promise<"queue" | "stream"> {
+  const { directory } = await session.keyline();
+  const [queues, streams] = await Promise.all([directory.queues(), directory.streams()]);
+  const isNamed = (entry: Named): boolean => entry.name === name;
+  const [isQueue, isStream] = [queues.some(isNamed), streams.some(isNamed)];
+  if (isQueue && isStream) throw new WrongUse(`There is a queue ${name}, and a stream ${name}: say --queue or --stream.`);
+  if (!isQueue && !isStream) throw await unknownName(session, { kind: "stream or queue", name }, [...streams, ...queues]);
+  return isQueue ? "queue" : "stream";
 }
 
 /** The channel of that name: it need not be known, as most are not listed. With a history it is one that keeps messages, as far as nobody said otherwise. */
@@ -71,7 +83,13 @@ function checkKind(what: string, { name, transactional }: Named, isWanted: boole
     throw new WrongUse(`${what} ${name} is there already, and is not transactional: leave --transactional out.`);
 }
 
-function unknownName(kind: "queue" | "stream", name: string, entries: readonly Named[]): WrongUse {
+async function unknownName(
+  session: Session,
+  { kind, name }: { readonly kind: string; readonly name: string },
+  entries: readonly Named[],
+): Promise<Error> {
+  const away = storesOf(await (await session.keyline()).health()).find(({ state }) => state === "away");
+  if (away) return new Failure(`${storeText(away, session.addresses)}\nOnly there it may be known whether there is a ${kind} ${name}.`);
   if (entries.length === 0) return new WrongUse(`There is no ${kind} ${name}, nor any other: none was used in the last 30 days.`);
   const names = entries.map((entry) => entry.name);
   const near = nearest(name, names);

@@ -1,5 +1,9 @@
+import { setTimeout as delay } from "node:timers/promises";
 import type { Keyline } from "keyline";
 import type { Addresses } from "./addresses.ts";
+import { refused } from "./refused.ts";
+
+const reachWithinMs = 3_000;
 
 /** The connection to the stores, made when a command first needs it: help and completion scripts need none. */
 export class Session {
@@ -19,10 +23,16 @@ export class Session {
     return this.#keyline;
   }
 
-  /** The same once both stores have answered, or will not: a process that has just begun may take longer to connect than a store may take to answer. */
+  /** The same once both stores have answered, or are not waited for any more: a process that has just begun may take longer to connect than a store may take to answer. */
   async reached(): Promise<Keyline> {
     const keyline = await this.keyline();
-    await Promise.allSettled([keyline.command("PING"), this.hasPostgres && keyline.transaction(() => Promise.resolve())]);
+    const over = new AbortController();
+    const { signal } = over;
+    // The client waits for one that is being restarted; whoever asks how things are need not.
+    const valkey = Promise.race([keyline.command("PING"), refused(this.addresses.valkeyNodes, signal)]);
+    const answers = Promise.allSettled([valkey, this.hasPostgres && keyline.transaction(() => Promise.resolve())]);
+    await Promise.race([answers, delay(reachWithinMs, undefined, { signal })]);
+    over.abort();
     return keyline;
   }
 

@@ -3,15 +3,16 @@ import { text } from "node:stream/consumers";
 import { WrongUse } from "../exit-codes.ts";
 
 /** The value that DATA stands for: JSON, or with `-` what comes in on standard input. */
-export async function readData(given: string): Promise<unknown> {
-  if (given !== "-") return parseJson("DATA", given);
+export async function readData(given: string, what = "DATA"): Promise<unknown> {
+  if (given !== "-") return parseJson(what, given);
   return parseJson("What came on standard input", await text(process.stdin));
 }
 
-/** A value for each line on standard input that is not empty. */
-export async function* readLines(): AsyncGenerator {
+/** A value for each line on standard input that is not empty, until its end or until it is stopped. */
+export async function* readLines(signal: AbortSignal): AsyncGenerator {
   let number = 0;
-  for await (const line of createInterface({ input: process.stdin, crlfDelay: Infinity })) {
+  for await (const line of createInterface({ input: process.stdin, crlfDelay: Infinity, signal })) {
+    if (signal.aborted) return;
     number++;
     if (line.trim() !== "") yield parseJson(`Line ${number} of standard input`, line);
   }

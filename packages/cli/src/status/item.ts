@@ -1,5 +1,7 @@
-import type { ChannelEntry, QueueEntry, StreamEntry } from "keyline";
+import type { ChannelEntry, GroupStatus, QueueEntry, StreamEntry } from "keyline";
+import type { Ask } from "../connection/known.ts";
 import { groupProblems, latelyMinutes, queueProblems, type Problem } from "./problems.ts";
+import { queueFigures } from "./queue-figures.ts";
 
 /** A queue, a stream or a channel as the overview has it. Of a stream all groups count together. */
 export interface Item {
@@ -19,40 +21,47 @@ export interface Item {
   readonly failedPerMinute: number | undefined;
   readonly workers: number | undefined;
   readonly problems: readonly Problem[];
+  /** Both stores had their say. Else some of the figures are undefined, or as they were a moment ago. */
+  readonly isComplete: boolean;
 }
 
-export async function queueItem({ name, transactional, open }: QueueEntry, maxAgeMs: number): Promise<Item> {
+/** How it is looked at. */
+export interface Look {
+  readonly ask: Ask;
+  readonly maxAgeMs: number;
+}
+
+export async function queueItem({ name, transactional, open }: QueueEntry, { ask, maxAgeMs }: Look): Promise<Item> {
   const queue = open();
-  const [counts, rates, workers] = await Promise.all([
-    queue.counts(),
-    queue.rates({ minutes: latelyMinutes }),
-    queue.workers({ jobs: false }),
+  const [status, rates, workers] = await Promise.all([
+    ask(queue.counts()),
+    ask(queue.rates({ minutes: latelyMinutes })),
+    ask(queue.workers({ jobs: false })),
   ]);
-  const { total } = rates;
-  const seen = { workers: workers.length, died: total.dead, now: Date.now(), maxAgeMs };
+  const { counts, isComplete } = queueFigures(status, rates);
+  const seen = { workers: workers?.length, died: rates?.total.dead ?? 0, now: Date.now(), maxAgeMs };
   return {
     kind: "queue",
     name,
     transactional,
-    waiting: counts.waiting + counts.blocked,
-    running: counts.running,
-    scheduled: counts.scheduled + counts.parked,
-    dead: counts.dead,
-    oldestAt: counts.oldestWaitingAt,
-    inPerMinute: aMinute(total.added),
-    outPerMinute: aMinute(total.completed),
-    failedPerMinute: aMinute(total.failed),
-    workers: workers.length,
-    problems: queueProblems(counts, seen),
+    waiting: counts && counts.waiting + counts.blocked,
+    running: status?.isFromRows ? undefined : counts?.running,
+    scheduled: counts && counts.scheduled + counts.parked,
+    dead: counts?.dead,
+    oldestAt: status?.oldestWaitingAt,
+    ...ratesOf(rates && { in: rates.total.added, out: rates.total.completed, failed: rates.total.failed }),
+    workers: workers?.length,
+    problems: status ? queueProblems(status, seen) : [],
+    isComplete,
   };
 }
 
-export async function streamItem({ name, transactional, open }: StreamEntry, maxAgeMs: number): Promise<Item> {
+export async function streamItem({ name, transactional, open }: StreamEntry, { ask, maxAgeMs }: Look): Promise<Item> {
   const stream = open();
-  const [groups, { total }] = await Promise.all([stream.groups(), stream.rates({ minutes: latelyMinutes })]);
+  const [groups, rates] = await Promise.all([ask(stream.groups()), ask(stream.rates({ minutes: latelyMinutes }))]);
   const now = Date.now();
-  const sum = (of: (group: (typeof groups)[number]) => number): number => groups.reduce((all, group) => all + of(group), 0);
-  const pendingSince = groups.flatMap(({ oldestPendingAt }) => oldestPendingAt ?? []);
+  const sum = (of: (group: GroupStatus) => number): number | undefined => groups?.reduce((all, group) => all + of(group), 0);
+  const pendingSince = (groups ?? []).flatMap(({ oldestPendingAt }) => oldestPendingAt ?? []);
   return {
     kind: "stream",
     name,
@@ -62,17 +71,16 @@ export async function streamItem({ name, transactional, open }: StreamEntry, max
     scheduled: undefined,
     dead: sum(({ dead }) => dead),
     oldestAt: pendingSince.length === 0 ? undefined : Math.min(...pendingSince),
-    inPerMinute: aMinute(total.appended),
-    outPerMinute: aMinute(total.consumed),
-    failedPerMinute: aMinute(total.failed),
+    ...ratesOf(rates && { in: rates.total.appended, out: rates.total.consumed, failed: rates.total.failed }),
     workers: sum(({ consumers }) => consumers),
-    problems: groups.flatMap((group) => groupProblems(group, { now, maxAgeMs })),
+    problems: (groups ?? []).flatMap((group) => groupProblems(group, { now, maxAgeMs })),
+    isComplete: groups !== undefined && rates !== undefined,
   };
 }
 
 /** Only channels that somebody lists are known. */
-export async function channelItem({ name, open }: ChannelEntry): Promise<Item> {
-  const { total } = await open().rates({ minutes: latelyMinutes });
+export async function channelItem({ name, open }: ChannelEntry, { ask }: Look): Promise<Item> {
+  const rates = await ask(open().rates({ minutes: latelyMinutes }));
   return {
     kind: "channel",
     name,
@@ -82,14 +90,19 @@ export async function channelItem({ name, open }: ChannelEntry): Promise<Item> {
     scheduled: undefined,
     dead: undefined,
     oldestAt: undefined,
-    inPerMinute: aMinute(total.published),
-    outPerMinute: aMinute(total.received),
-    failedPerMinute: undefined,
+    ...ratesOf(rates && { in: rates.total.published, out: rates.total.received, failed: undefined }),
     workers: undefined,
     problems: [],
+    isComplete: rates !== undefined,
   };
 }
 
-function aMinute(count: number): number {
-  return Math.round((count * 10) / latelyMinutes) / 10;
+function ratesOf(
+  total: { readonly in: number; readonly out: number; readonly failed: number | undefined } | undefined,
+): Pick<Item, "inPerMinute" | "outPerMinute" | "failedPerMinute"> {
+  return { inPerMinute: aMinute(total?.in), outPerMinute: aMinute(total?.out), failedPerMinute: aMinute(total?.failed) };
+}
+
+function aMinute(count: number | undefined): number | undefined {
+  return count === undefined ? undefined : Math.round((count * 10) / latelyMinutes) / 10;
 }

@@ -8,7 +8,8 @@ export interface Problem {
 }
 
 interface Seen {
-  readonly workers: number;
+  /** Undefined where that is not known. */
+  readonly workers: number | undefined;
   /** How many died lately. */
   readonly died: number;
   readonly now: number;

@@ -1,5 +1,6 @@
 import type { Keyline } from "keyline";
-import { channelItem, queueItem, streamItem, type Item } from "./item.ts";
+import { channelItem, queueItem, streamItem, type Item, type Look } from "./item.ts";
+import { askingAll, storesOf, type StoreState } from "./stores.ts";
 
 /** All there is at a moment. */
 export interface Snapshot {
@@ -10,25 +11,13 @@ export interface Snapshot {
   readonly items: readonly Item[];
 }
 
-export interface StoreState {
-  readonly store: "valkey" | "postgres";
-  readonly state: "ok" | "away";
-  readonly version: string | undefined;
-  readonly roundTripMs: number | undefined;
-  readonly error: string | undefined;
-}
-
 // Each item asks a handful of things of either store.
 const atATime = 16;
 
-/** Reads counters and heads of lists, never a whole of anything. What cannot be read because a store is away is left out. */
+/** Reads counters and heads of lists, never a whole of anything. Of a store that is away it has what the other one knows. */
 export async function takeSnapshot(keyline: Keyline, maxAgeMs: number): Promise<Snapshot> {
-  const { valkey, postgres } = await keyline.health();
-  const stores: StoreState[] = [
-    { store: "valkey", ...stateOf(valkey) },
-    ...(postgres.state === "unused" ? [] : [{ store: "postgres" as const, ...stateOf({ ...postgres, state: postgres.state }) }]),
-  ];
-  const items = valkey.state === "away" ? [] : await readItems(keyline, maxAgeMs);
+  const stores = storesOf(await keyline.health());
+  const items = await readItems(keyline, { ask: askingAll(stores), maxAgeMs });
   return {
     at: Date.now(),
     healthy: stores.every(({ state }) => state === "ok") && items.every(({ problems }) => problems.length === 0),
@@ -37,23 +26,23 @@ export async function takeSnapshot(keyline: Keyline, maxAgeMs: number): Promise<
   };
 }
 
-async function readItems(keyline: Keyline, maxAgeMs: number): Promise<Item[]> {
-  const { directory } = keyline;
-  const [queues, streams, channels] = await Promise.all([directory.queues(), directory.streams(), directory.channels()]);
+async function readItems({ directory }: Keyline, look: Look): Promise<Item[]> {
+  const { ask } = look;
+  const [queues = [], streams = [], channels = []] = await Promise.all([
+    ask(directory.queues()),
+    ask(directory.streams()),
+    ask(directory.channels()),
+  ]);
   const reads = [
-    ...queues.map((entry) => () => queueItem(entry, maxAgeMs)),
-    ...streams.map((entry) => () => streamItem(entry, maxAgeMs)),
-    ...channels.map((entry) => () => channelItem(entry)),
+    ...queues.map((entry) => () => queueItem(entry, look)),
+    ...streams.map((entry) => () => streamItem(entry, look)),
+    ...channels.map((entry) => () => channelItem(entry, look)),
   ];
   const items: Item[] = [];
   for (let first = 0; first < reads.length; first += atATime) {
     items.push(...(await Promise.all(reads.slice(first, first + atATime).map((read) => read()))));
   }
   return items;
-}
-
-function stateOf({ state, version, roundTripMs, error }: Omit<StoreState, "store">): Omit<StoreState, "store"> {
-  return { state, version, roundTripMs, error };
 }
 
 function byUrgency(one: Item, other: Item): number {

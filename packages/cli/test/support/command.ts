@@ -70,7 +70,7 @@ export async function onTerminal(
   let seen = "";
   child.stdout?.setEncoding("utf8").on("data", (chunk: string) => {
     seen += chunk;
-    if (/\[y\/N\]/.test(chunk) && left.length > 0) child.stdin?.write(`${left.shift()}\n`);
+    if (/\[y\/N\]|Type .* to go on: /.test(chunk) && left.length > 0) child.stdin?.write(`${left.shift()}\r`);
   });
   const [code] = (await once(child, "close")) as [number | null];
   return { code, stdout: seen, stderr: "", lines: plain(seen).split(/\r?\n/) };

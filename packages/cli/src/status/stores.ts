@@ -1,0 +1,47 @@
+import type { Health } from "keyline";
+import type { Addresses } from "../connection/addresses.ts";
+import { asking, type Ask } from "../connection/known.ts";
+import type { Output } from "../output/output.ts";
+
+/** How a store is. */
+export interface StoreState {
+  readonly store: "valkey" | "postgres";
+  readonly state: "ok" | "away";
+  readonly version: string | undefined;
+  readonly roundTripMs: number | undefined;
+  readonly error: string | undefined;
+}
+
+/** Those that are used here. */
+export function storesOf({ valkey, postgres }: Pick<Health, "valkey" | "postgres">): StoreState[] {
+  return [
+    { store: "valkey", ...stateOf(valkey) },
+    ...(postgres.state === "unused" ? [] : [{ store: "postgres" as const, ...stateOf({ ...postgres, state: postgres.state }) }]),
+  ];
+}
+
+// Longer than one store answers for the other.
+const patienceMs = 2_000;
+
+/** How the rest is asked for: whoever knows that a store is away does not wait for it again and again. */
+export function askingAll(stores: readonly StoreState[]): Ask {
+  return asking(stores.some(({ state }) => state === "away") ? patienceMs : undefined);
+}
+
+/** A store in a few words; of one that is away also which one was asked. */
+export function storeText({ store, state, version, roundTripMs, error }: StoreState, addresses: Addresses): string {
+  const name = store === "valkey" ? "Valkey" : "PostgreSQL";
+  if (state === "ok") return `${name} ${version ?? ""} ${(roundTripMs ?? 0).toFixed(1)} ms`;
+  return `${(store === "valkey" ? addresses.valkeyName : addresses.postgresName) ?? name} is away: ${error ?? "it does not answer"}`;
+}
+
+/** Says beside the output which stores are away. Returns whether any is. */
+export function tellAway(output: Output, stores: readonly StoreState[], addresses: Addresses): boolean {
+  const away = stores.filter(({ state }) => state === "away");
+  for (const store of away) output.note(storeText(store, addresses));
+  return away.length > 0;
+}
+
+function stateOf({ state, version, roundTripMs, error }: Omit<StoreState, "store">): Omit<StoreState, "store"> {
+  return { state, version, roundTripMs, error };
+}
