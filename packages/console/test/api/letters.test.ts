@@ -133,7 +133,9 @@ test("a task has not ended before the audit trail says what came of it", async (
   await holder.query("SELECT pg_advisory_lock(7)");
   const { task: id } = valid(taskAnswer, await console.post("api/queues/audited/letters/discard", { filter: {} }));
   await eventually("the end of the entry waits", async () => {
-    const { rows } = await stage.pool.query("SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND NOT granted");
+    const { rows } = await stage.pool.query(
+      "SELECT 1 FROM pg_locks JOIN pg_stat_activity USING (pid) WHERE locktype = 'advisory' AND NOT granted AND datname = current_database()",
+    );
     return rows.length === 1;
   });
   expect((await queue.counts()).dead).toBe(0);

@@ -18,11 +18,20 @@ export async function holdRows(pool: Pool, statement: "UPDATE" | "DELETE"): Prom
     CREATE TRIGGER hold BEFORE ${statement} ON keyline.job FOR EACH STATEMENT EXECUTE FUNCTION hold()`);
   let holder = await pool.connect();
   await holder.query("SELECT pg_advisory_lock($1)", [key]);
+  // Statements of acts on dead letters alone: a relay may change rows too.
   const waiting = (count: number): Promise<void> =>
-    eventually(`${count} wait`, async () => {
-      const { rows } = await pool.query("SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND objid = $1 AND NOT granted", [key]);
-      return rows.length === count;
-    });
+    eventually(
+      `${count} wait`,
+      async () => {
+        const { rows } = await pool.query(
+          `SELECT 1 FROM pg_locks JOIN pg_stat_activity USING (pid) WHERE locktype = 'advisory' AND objid = $1 AND NOT granted
+          AND datname = current_database() AND query LIKE '%state = ''dead''%'`,
+          [key],
+        );
+        return rows.length === count;
+      },
+      60_000,
+    );
   const letGo = async (): Promise<void> => {
     await holder.query("SELECT pg_advisory_unlock($1)", [key]);
     holder.release();
@@ -33,7 +42,13 @@ export async function holdRows(pool: Pool, statement: "UPDATE" | "DELETE"): Prom
       // It stands in line behind the one that waits, and before all that come.
       const next = await pool.connect();
       const locked = next.query("SELECT pg_advisory_lock($1)", [key]);
-      await waiting(2);
+      await waiting(1);
+      await eventually("the next one stands in line", async () => {
+        const { rows } = await pool.query(
+          "SELECT 1 FROM pg_locks JOIN pg_stat_activity USING (pid) WHERE NOT granted AND datname = current_database() AND query LIKE 'SELECT pg_advisory_lock%'",
+        );
+        return rows.length === 1;
+      });
       await letGo();
       await locked;
       holder = next;
