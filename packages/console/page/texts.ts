@@ -143,6 +143,21 @@ export const texts = {
     none: "No job ran in the last hour",
   },
 
+  losses: {
+    title: "Work that was lost, in the last hour",
+    leases: "Leases lost",
+    rescued: "Jobs taken back from workers that were gone",
+    overtaken: "Attempts in vain",
+  },
+  stores: {
+    title: "What both stores count",
+    postgres: "Open jobs in PostgreSQL",
+    valkey: "Open jobs on Valkey",
+    undelivered: "Not yet brought to Valkey",
+    difference: "Difference",
+    note: "They are not counted at the same moment: on a busy queue the difference is around 0. One that stays means that nobody relays or settles.",
+  },
+
   overview: {
     title: "Overview",
     attention: "What needs attention",

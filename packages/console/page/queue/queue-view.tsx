@@ -8,9 +8,11 @@ import { paths } from "../routes.ts";
 import { useQueue } from "../server/queries.ts";
 import { texts } from "../texts.ts";
 import { DurationsCard } from "./durations-card.tsx";
+import { LossesCard } from "./losses-card.tsx";
 import { QueueFrame } from "./queue-frame.tsx";
 import classes from "./queue-view.module.css";
 import { RatesCard } from "./rates-card.tsx";
+import { StoresCard } from "./stores-card.tsx";
 import { WorkersCard } from "./workers-card.tsx";
 
 /** How a queue does now: its jobs by state, its rates, and its workers. */
@@ -25,6 +27,10 @@ export function QueueView({ queue }: { readonly queue: string }): ReactNode {
             <div className={classes.grid}>
               <RatesCard queue={queue} />
               <DurationsCard run={view.run} wait={view.wait} />
+            </div>
+            <div className={classes.halves}>
+              <LossesCard losses={view.losses} />
+              {view.transactional && <StoresCard queue={queue} />}
             </div>
             <WorkersCard queue={queue} workers={view.workers} />
           </>

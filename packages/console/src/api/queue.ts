@@ -52,12 +52,25 @@ export const queueView = z.object({
   /** Of the last hour. */
   run: durations.nullable(),
   wait: durations.nullable(),
+  /** Of the last hour: leases that workers lost, jobs that were taken back from workers that were gone, and attempts in vain. */
+  losses: z.object({ leases: z.number(), rescued: z.number(), overtaken: z.number() }).nullable(),
   limits: limits.nullable(),
   workers: z.array(workerView).nullable(),
   schedules: z.number().nullable(),
   problems: z.array(problem),
 });
 export type QueueView = z.infer<typeof queueView>;
+
+/** `GET queues/:queue/stores`: how many open jobs each store has. Null is what is not known now, and all but `valkey` on a plain queue. It counts: ask when a person looks. */
+export const queueStores = z.object({
+  valkey: z.number().nullable(),
+  postgres: z.number().nullable(),
+  /** Rows that nobody is known to have brought to Valkey, up to 10,000. */
+  undelivered: z.number().nullable(),
+  /** How many more PostgreSQL has. Around 0 on a busy queue, as the two are not counted at the same moment. */
+  difference: z.number().nullable(),
+});
+export type QueueStores = z.infer<typeof queueStores>;
 
 export const ratesQuery = z
   .object({

@@ -19,7 +19,7 @@ const fewestBehind = 100;
 
 /** What is wrong with a queue, the worst first, each with its cause and what to do. */
 export function queueProblems(seen: QueueSeen): Problem[] {
-  const found = [noWorker(seen), stalled(seen), failing(seen), paused(seen), waiting(seen), behind(seen), dying(seen)];
+  const found = [noWorker(seen), stalled(seen), failing(seen), losing(seen), paused(seen), waiting(seen), behind(seen), dying(seen)];
   return found.filter((problem) => problem !== undefined).toSorted(bySeverity);
 }
 
@@ -63,6 +63,18 @@ function failing({ rates }: QueueSeen): Problem | undefined {
     severity: share >= 0.5 ? "critical" : "warning",
     text: `${Math.round(100 * share)} % of its attempts failed in the last ${countOf(recent.length, "minute")}`,
     action: "See its dead letters by cause, and the errors of jobs that wait for their next attempt",
+  };
+}
+
+function losing({ rates }: QueueSeen): Problem | undefined {
+  const leases = rates?.total.leasesLost ?? 0;
+  if (leases === 0) return undefined;
+  return {
+    code: "LEASES_LOST",
+    severity: "warning",
+    text: `${countOf(leases, "lease was", "leases were")} lost in the last hour: what ran was given to others`,
+    action:
+      "Look for handlers that keep their process busy without a pause, for processes that were frozen, and for leases that are too short",
   };
 }
 

@@ -1,5 +1,5 @@
 import { groupsQuery, type GroupsPage } from "../api/group.ts";
-import { ratesQuery, type QueueRates } from "../api/queue.ts";
+import { ratesQuery, type QueueRates, type QueueStores } from "../api/queue.ts";
 import type { Desk } from "../desk.ts";
 import { parse } from "../http/json-body.ts";
 import type { Ask, Route } from "../http/router.ts";
@@ -16,6 +16,7 @@ export function queueRoutes(desk: Desk): Route[] {
   return [
     { method: "GET", path: "queues/:queue", answer: async (ask) => readQueue(desk, await find(ask)) },
     { method: "GET", path: "queues/:queue/rates", answer: async (ask) => readRates(desk, await find(ask), ask) },
+    { method: "GET", path: "queues/:queue/stores", answer: async (ask) => readStores(desk, await find(ask)) },
     { method: "GET", path: "queues/:queue/groups", answer: async (ask) => readGroups(desk, await find(ask), ask) },
     {
       method: "GET",
@@ -29,6 +30,11 @@ async function readRates({ health }: Desk, { thing: queue }: KnownQueue, { query
   const { minutes, hours } = parse(ratesQuery, query);
   const rates = await patiently(health, queue.rates(hours === undefined ? { minutes: minutes ?? 60 } : { hours }), patienceMs);
   return toQueueRates(rates, hours === undefined ? "minute" : "hour");
+}
+
+async function readStores({ health }: Desk, { thing: queue }: KnownQueue): Promise<QueueStores> {
+  const { valkey, postgres, undelivered, difference } = await patiently(health, queue.stores(), patienceMs);
+  return { valkey: valkey ?? null, postgres: postgres ?? null, undelivered: undelivered ?? null, difference: difference ?? null };
 }
 
 async function readGroups({ health }: Desk, { thing: queue }: KnownQueue, { query }: Ask): Promise<GroupsPage> {

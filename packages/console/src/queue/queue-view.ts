@@ -45,6 +45,7 @@ export async function readQueue({ health }: Desk, { name, transactional, thing: 
       : null,
     run: rates ? toDurations(rates.total.run) : null,
     wait: rates ? toDurations(rates.total.wait) : null,
+    losses: rates ? { leases: rates.total.leasesLost, rescued: rates.total.rescued, overtaken: rates.total.overtaken } : null,
     limits: limits ? toLimits(limits) : null,
     workers: workers ? workers.map(toWorker) : null,
     schedules: schedules?.rows.length ?? null,

@@ -6,7 +6,7 @@ import { auditPage, type AuditPage } from "../../src/api/audit.ts";
 import { groupsPage } from "../../src/api/group.ts";
 import { health } from "../../src/api/health.ts";
 import { overview } from "../../src/api/overview.ts";
-import { addAnswer, limits, pauseAnswer, queueRates, queueView } from "../../src/api/queue.ts";
+import { addAnswer, limits, pauseAnswer, queueRates, queueStores, queueView } from "../../src/api/queue.ts";
 import { runAnswer, scheduleAnswer, schedulesPage } from "../../src/api/schedule.ts";
 import { openConsole, signToken, type ConsoleServer } from "../support/console-server.ts";
 import { valid } from "../support/valid.ts";
@@ -151,6 +151,36 @@ test("there is no queue that nobody uses, and asking for one makes none", async 
   expect((await console.post("api/queues/unknown/add", { data: 1 })).body).toMatchObject({ status: 404, code: "UNKNOWN_QUEUE" });
   const { items } = valid(overview, await console.get("api/overview"));
   expect(items.map(({ name }) => name)).not.toContain("unknown");
+});
+
+test("a queue says what its workers lost, and how many jobs each store has", async () => {
+  const queue = keyline.queue<object>("losing", { transactional: true, lease: 1_000 });
+  const held = Promise.withResolvers<void>();
+  const worker = queue.work(() => held.promise);
+  await queue.addMany([{ data: {} }, { data: {}, delay: 3_600_000 }]);
+  await eventually("one runs", async () => (await queue.counts()).running === 1);
+  await eventually("the console knows it", async () => (await console.get("api/queues/losing")).status === 200);
+  await eventually("both stores have them", async () => {
+    const counted = valid(queueStores, await console.get("api/queues/losing/stores"));
+    return counted.postgres === 2 && counted.valkey === 2 && counted.undelivered === 0 && counted.difference === 0;
+  });
+  // As if its lease had ended and somebody else had found that out.
+  await stage.valkey.zremrangebyrank(`${stage.prefix}:{losing}:workers`, 0, -1);
+  await eventually("its lease was lost", async () => {
+    const { losses, problems } = valid(queueView, await console.get("api/queues/losing"));
+    return losses?.leases === 1 && problems.some(({ code, text }) => code === "LEASES_LOST" && text.startsWith("1 lease was lost"));
+  });
+  held.resolve();
+  await worker.stop();
+  const plain = keyline.queue<object>("losing-not");
+  await plain.add({});
+  await eventually("the console knows it", async () => (await console.get("api/queues/losing-not")).status === 200);
+  expect(valid(queueStores, await console.get("api/queues/losing-not/stores"))).toEqual({
+    valkey: 1,
+    postgres: null,
+    undelivered: null,
+    difference: null,
+  });
 });
 
 test("the overview has what is unhealthy first, and says why", async () => {

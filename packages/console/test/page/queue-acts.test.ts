@@ -70,6 +70,15 @@ test("workers are shown with where they run and what they run", async () => {
   await worker.stop();
 });
 
+test("what was lost is shown, and how many jobs each store has", async () => {
+  const queue = operations.keyline.queue<object>("counted", { transactional: true });
+  await queue.addMany([{ data: {} }, { data: {} }, { data: {}, delay: 3_600_000 }]);
+  await go("/queues/counted");
+  const stores = page.getByRole("region", { name: "What both stores count" });
+  await poll(() => stores.innerText()).toMatch(/in PostgreSQL\s+3\s[\s\S]*on Valkey\s+3\s[\s\S]*Difference\s+0/);
+  await poll(() => page.getByRole("region", { name: "Work that was lost, in the last hour" }).innerText()).toMatch(/Leases lost\s+0/);
+});
+
 test("limits are shown, set and taken away", async () => {
   const queue = operations.keyline.queue<object>("limited");
   await queue.add({});
