@@ -8,10 +8,11 @@ local function loosen()
   for _, number in ipairs(missing) do is_missing[tostring(number)] = true end
   local others_at = ties_at + 1 + 3 * (ARGV[ties_at] or 0)
   local ids, groups = {}, {}
+  local count = 0
   for index = ties_at + 1, others_at - 1, 3 do
     if not is_missing[ARGV[index]] then
-      ids[#ids + 1] = ARGV[index + 1]
-      groups[#groups + 1] = ARGV[index + 2]
+      count = count + 1
+      ids[count], groups[count] = ARGV[index + 1], ARGV[index + 2]
     end
   end
   leave_groups(groups, ids)
