@@ -19,7 +19,7 @@ export async function run(args: readonly string[]): Promise<void> {
   try {
     const program = await createProgram(wanted(argv));
     if (argv[0] === "complete") {
-      const { complete } = await import("./completions.ts");
+      const { complete } = await import("./completion/complete.ts");
       return await complete(program, argv.slice(argv[1] === "--" ? 2 : 1));
     }
     await program.parseAsync(argv, { from: "user" });

@@ -1,5 +1,6 @@
 import { once } from "node:events";
 import { mkdtempSync, readdirSync, rmSync, chmodSync } from "node:fs";
+import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Keyline } from "keyline";
@@ -136,6 +137,66 @@ test("dev prints two URLs that work, and leaves nothing behind", async () => {
   rmSync(folder, { recursive: true });
 }, 120_000);
 
+/** The servers' data and sockets are in there, and nothing else. */
+function openFolder(): string {
+  const folder = mkdtempSync(join(tmpdir(), "keyline-dev-"));
+  chmodSync(folder, 0o1777);
+  return folder;
+}
+
+/** Those that it has printed the addresses of. */
+async function whichAnswer(printedUrls: string): Promise<string[]> {
+  const ports = [...printedUrls.matchAll(/127\.0\.0\.1:(\d+)/g)].map(([, port]) => Number(port));
+  expect(ports).toHaveLength(2);
+  const answers = await Promise.all(
+    ports.map(async (port) => {
+      const socket = connect(port, "127.0.0.1");
+      return once(socket, "connect")
+        .then(
+          () => [String(port)],
+          () => [],
+        )
+        .finally(() => socket.destroy());
+    }),
+  );
+  return answers.flat();
+}
+
+test.each(["SIGTERM", "SIGHUP"] as const)("dev leaves no server and no folder behind when it gets %s", async (signal) => {
+  const folder = openFolder();
+  const dev = start(["dev", "--no-migrate"], { env: { TMPDIR: folder, NODE_DISABLE_COMPILE_CACHE: "1" } });
+  const urls = await printed(dev, /\n.*\n/);
+  expect(await whichAnswer(urls)).toHaveLength(2);
+  dev.kill(signal);
+  expect(await once(dev, "close")).toEqual([0, null]);
+  expect(await whichAnswer(urls)).toEqual([]);
+  expect(readdirSync(folder)).toEqual([]);
+  rmSync(folder, { recursive: true });
+});
+
+test("dev that is stopped before its servers have started stops them too", async () => {
+  const folder = openFolder();
+  const dev = start(["dev"], { env: { TMPDIR: folder, NODE_DISABLE_COMPILE_CACHE: "1" } });
+  await printed(dev, /\n/, "stderr");
+  dev.kill("SIGINT");
+  expect(await once(dev, "close")).toEqual([130, null]);
+  expect(readdirSync(folder)).toEqual([]);
+  rmSync(folder, { recursive: true });
+});
+
+test.runIf(hasTerminals)("Ctrl-C on a terminal reaches dev and not its servers, which it stops in order", async () => {
+  const folder = openFolder();
+  const dev = startOnTerminal(["dev", "--no-migrate"], { env: { TMPDIR: folder, NODE_DISABLE_COMPILE_CACHE: "1" }, columns: 200 });
+  const said = plain(await printed(dev, /Ctrl-C stops both servers/));
+  const urls = (said.match(/^export .*$/gm) ?? []).join("\n");
+  expect(await whichAnswer(urls)).toHaveLength(2);
+  dev.stdin?.write("\u0003");
+  expect((await once(dev, "close"))[0]).toBe(0);
+  expect(await whichAnswer(urls)).toEqual([]);
+  expect(readdirSync(folder)).toEqual([]);
+  rmSync(folder, { recursive: true });
+});
+
 test("bench measures, and leaves nothing behind in either store, also when it is stopped", async () => {
   const { env, valkey, pool, prefix } = shop;
   const left = async (): Promise<unknown> => {
@@ -154,12 +215,23 @@ test("bench measures, and leaves nothing behind in either store, also when it is
     () => stopped.kill("SIGINT"),
     () => undefined,
   );
-  const [measured, { code, stderr }] = await Promise.all([keyline(["bench", "--seconds", "0.05", "--json"], { env }), stoppedResult]);
+  const terminated = start(["bench", "--seconds", "0.1", "--json"], { env });
+  const terminatedResult = ended(terminated);
+  void printed(terminated, /transactional queue: add/).then(
+    () => terminated.kill("SIGTERM"),
+    () => undefined,
+  );
+  const [measured, { code, stderr }, other] = await Promise.all([
+    keyline(["bench", "--seconds", "0.05", "--json"], { env }),
+    stoppedResult,
+    terminatedResult,
+  ]);
   expect(measured).toMatchObject({ code: 0, stderr: "" });
   expect(objects(measured).map(({ measure }) => measure)).toEqual(
     expect.arrayContaining(["Valkey: round trip", "plain queue: add", "PostgreSQL: round trip", "transactional queue: work and settle"]),
   );
   for (const { count } of objects(measured)) expect(count).toBeGreaterThan(0);
   expect({ code, stderr }).toEqual({ code: 130, stderr: "It was stopped by SIGINT.\n" });
+  expect(other).toMatchObject({ code: 143, stderr: "It was stopped by SIGTERM.\n" });
   expect(await left()).toEqual({ keys: [], rows: [] });
 });

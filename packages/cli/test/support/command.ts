@@ -1,5 +1,6 @@
 import { spawn, spawnSync, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
+import { writeFile } from "node:fs/promises";
 import type { Readable } from "node:stream";
 import { text } from "node:stream/consumers";
 import { builtCommand } from "./built-command.ts";
@@ -58,12 +59,7 @@ export const hasTerminals = spawnSync("script", ["--version"]).status === 0;
 /** The same on a terminal, of which standard output and standard error are one. `answers` are typed when they are asked for. */
 export async function onTerminal(
   args: readonly string[],
-  {
-    env = {},
-    columns = 100,
-    rows = 24,
-    answers = [],
-  }: Pick<Options, "env"> & { columns?: number; rows?: number; answers?: readonly string[] } = {},
+  { env = {}, columns = 100, rows = 24, answers = [] }: TerminalOptions & { answers?: readonly string[] } = {},
 ): Promise<Ended & { readonly lines: readonly string[] }> {
   const child = startOnTerminal(args, { env, columns, rows });
   const left = [...answers];
@@ -76,13 +72,28 @@ export async function onTerminal(
   return { code, stdout: seen, stderr: "", lines: plain(seen).split(/\r?\n/) };
 }
 
-export function startOnTerminal(
-  args: readonly string[],
-  { env = {}, columns = 100, rows = 24 }: Pick<Options, "env"> & { columns?: number; rows?: number } = {},
-): ChildProcess {
-  const words = [process.execPath, ...nodeArgs, ...args].map((word) => `'${word.replaceAll("'", `'\\''`)}'`);
-  const command = `stty cols ${columns} rows ${rows}; exec ${words.join(" ")}`;
-  return spawn("script", ["-qec", command, "/dev/null"], { env: cleanEnv({ TERM: "xterm", ...env }), stdio: ["pipe", "pipe", "pipe"] });
+interface TerminalOptions extends Pick<Options, "env"> {
+  readonly columns?: number;
+  readonly rows?: number;
+}
+
+export function startOnTerminal(args: readonly string[], options: TerminalOptions = {}): ChildProcess {
+  return startTerminal([process.execPath, ...nodeArgs, ...args].map(quoted).join(" "), options);
+}
+
+/** Any command of a shell on a terminal of its own. */
+export function startTerminal(command: string, { env = {}, columns = 100, rows = 24 }: TerminalOptions): ChildProcess {
+  const line = `stty cols ${columns} rows ${rows}; exec ${command}`;
+  return spawn("script", ["-qec", line, "/dev/null"], { env: cleanEnv({ TERM: "xterm", ...env }), stdio: ["pipe", "pipe", "pipe"] });
+}
+
+/** Makes a file that is the command, as npm does. */
+export async function writeCommand(file: string): Promise<void> {
+  await writeFile(file, `#!/bin/sh\nexec ${[process.execPath, ...nodeArgs].map(quoted).join(" ")} "$@"\n`, { mode: 0o755 });
+}
+
+function quoted(word: string): string {
+  return `'${word.replaceAll("'", `'\\''`)}'`;
 }
 
 /** Without colours and movements. */

@@ -2,8 +2,8 @@ import { setTimeout as delay } from "node:timers/promises";
 import type { Command } from "commander";
 import { Option } from "@bomb.sh/tab";
 import tab from "@bomb.sh/tab/commander";
-import { readAddresses } from "./connection/addresses.ts";
-import { Session } from "./connection/session.ts";
+import { readAddresses } from "../connection/addresses.ts";
+import { Session } from "../connection/session.ts";
 
 type Names = Readonly<Record<string, readonly string[]>>;
 
@@ -15,6 +15,12 @@ export async function complete(program: Command, words: readonly string[]): Prom
   const globals = program.options;
   const root = tab(program);
   const names = words.length > 1 && !words.at(-1)?.startsWith("-") ? await readNames().catch((): Names => ({})) : {};
+  // What is done where no command below is named takes the same names.
+  for (const below of ["groups list", "limits show", "schedules list"]) {
+    const [name] = below.split(" ");
+    const [argument] = root.commands.get(below)?.arguments.values() ?? [];
+    if (argument && name !== undefined) root.commands.get(name)?.argument(argument.name);
+  }
   for (const command of root.commands.values()) {
     for (const { long, description, required } of globals) {
       const name = long?.slice(2);
@@ -27,6 +33,8 @@ export async function complete(program: Command, words: readonly string[]): Prom
       if (known) argument.handler = (tell) => known.forEach((name) => tell(name, ""));
     }
   }
+  // Asked by the scripts, and typed by nobody.
+  root.commands.delete("complete");
   root.parse([...words]);
   // A connection that is still being made is not waited for.
   process.exit();
