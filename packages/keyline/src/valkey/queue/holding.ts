@@ -22,14 +22,18 @@ const ties = [
 ] as const;
 const loosen = [...ties, "loosen"] as const;
 const loosenGated = [...ties, "forget-ids", "loosen"] as const;
+// Somebody waits for what became of them, and that is all that they are tied to.
+const told = ["base", "places-none", "ties", "tell-end", "tie-result", "loosen"] as const;
 const gated = ["gates", "take-gated"] as const;
 const settleOldest = {
   plain: script(3, "settle-oldest", "let-go", "take"),
+  told: script(3, "settle-oldest", ...told, "let-go", "take"),
   tied: script(3, "settle-oldest", ...loosen, "let-go", "take"),
   gated: script(3, "settle-oldest", ...loosenGated, "let-go", ...gated),
 };
 const settleScattered = {
   plain: script(3, "held", "settle-scattered", "take"),
+  told: script(3, "held", "settle-scattered", ...told, "take"),
   tied: script(3, "held", "settle-scattered", ...loosen, "take"),
   gated: script(3, "held", "settle-scattered", ...loosenGated, ...gated),
 };
@@ -133,7 +137,7 @@ export class Holding {
     }
     pushTies(values, ties);
     const settle = isShort ? settleOldest : settleScattered;
-    const reply = await settle[isGated ? "gated" : ties.length > 0 ? "tied" : "plain"].run(this.#connection, values);
+    const reply = await settle[isGated ? "gated" : kindOf(ties)].run(this.#connection, values);
     if (reply === 0) return "lost";
     if (reply === -1) return "moved";
     return isGated ? readGated(reply as GatedReply) : readPlain(reply as PlainReply);
@@ -213,6 +217,12 @@ export class Holding {
   held(worker: string): Promise<string[]> {
     return this.#connection.client.lrange(this.#keys.held(worker), 0, -1);
   }
+}
+
+/** Which of the scripts that settle a queue without gates does it. */
+function kindOf(ties: readonly (readonly [index: number, tie: Tie])[]): "plain" | "told" | "tied" {
+  if (ties.length === 0) return "plain";
+  return ties.every(([, { kind }]) => kind === "result") ? "told" : "tied";
 }
 
 const retried = (reply: unknown): "done" | "missing" | "cancelled" => (reply === 2 ? "cancelled" : reply === 1 ? "done" : "missing");

@@ -9,7 +9,11 @@ local function tell_end(...)
   local is_first = not ends_from
   if is_first then
     local last = redis.call('XREVRANGE', base .. 'ends', '+', '-', 'COUNT', 1)[1]
-    ends_from = last and string.match(last[1], '^%d+') or string.format('%.0f', now())
+    ends_from = last and string.match(last[1], '^%d+')
+    if not ends_from then
+      local time = redis.call('TIME')
+      ends_from = string.format('%.0f', time[1] * 1000 + math.floor(time[2] / 1000))
+    end
   end
   redis.call('XADD', base .. 'ends', 'MAXLEN', '~', 1000, ends_from .. '-*', ...)
   if is_first then redis.call('PEXPIRE', base .. 'ends', 3600000) end
