@@ -66,7 +66,7 @@ export class Figures {
     const hours = await this.log.hours(count, now);
     if (!this.#table?.database.isAvailable || hours.every(isThere)) return hours;
     const last = Math.floor(now / hourMs) - 1;
-    const kept = await this.#table.read(last - count + 2, last).catch(noneIfNotMigrated);
+    const kept = await this.#table.read(last - count + 2, last).catch(noneIfAway);
     const byHour = new Map(kept.map((one) => [one.hour, one]));
     return hours.map((hour) => (isThere(hour) ? hour : { ...hour, ...byHour.get(hour.at / hourMs) }));
   }
@@ -78,7 +78,8 @@ export class Figures {
 
 const isThere = ({ counts, depth }: CountedSpan): boolean => counts.size > 0 || depth !== undefined;
 
-function noneIfNotMigrated(error: unknown): never[] {
-  if (error instanceof KeylineError && error.code === "NOT_MIGRATED") return [];
+/** Valkey has most hours by itself: it is not to wait for a database that is away, stalls, or has no table for them yet. */
+function noneIfAway(error: unknown): never[] {
+  if (error instanceof KeylineError && (error.code === "NOT_MIGRATED" || error.code.startsWith("POSTGRES_"))) return [];
   throw error;
 }
