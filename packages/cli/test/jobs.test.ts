@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test, vi } from "vitest";
-import { hasTerminals, keyline, objects, onTerminal, plain } from "./support/command.ts";
+import { hasTerminals, keyline, objects, onTerminal, plain, printed, startOnTerminal } from "./support/command.ts";
 import { openShop, type Shop } from "./support/shop.ts";
 
 // Each process of the command takes a moment to start, and much longer on a busy machine.
@@ -55,6 +55,7 @@ test("what there is not is refused, and so is what nobody can be asked about", a
   const refusals: readonly (readonly [args: string[], code: number, says: string | RegExp])[] = [
     [["add", "cals", "1"], 2, /^There is no queue cals\. Did you mean calls\? There are: .*calls/],
     [["jobs", "cals"], 2, "Did you mean calls?"],
+    [["jobs", ""], 2, 'There is no queue "".'],
     [["add", "calls", "1", "--transactional"], 2, "is not transactional"],
     [["job", "calls", "nobody"], 1, "Queue calls has no job nobody, and remembers none.\n"],
     [["cancel", "calls", "nobody", "--yes"], 1, "Queue calls has no job nobody that has not ended."],
@@ -68,6 +69,11 @@ test("what there is not is refused, and so is what nobody can be asked about", a
     expect(result?.stderr, args.join(" ")).toEqual(typeof says === "string" ? expect.stringContaining(says) : expect.stringMatching(says));
     expect({ code: result?.code, stdout: result?.stdout }, args.join(" ")).toEqual({ code, stdout: "" });
   }
+  expect(await run("cancel", "calls", "nobody", "nowhere", "--yes")).toEqual({
+    code: 1,
+    stdout: "Cancelled 0 jobs of calls.\n",
+    stderr: "Of those that were named 2 are not there.\n",
+  });
 });
 
 test("whoever waits is told the result, or why there is none", async () => {
@@ -202,3 +208,14 @@ test.runIf(hasTerminals)(
     expect(head).not.toContain("…");
   },
 );
+
+test.runIf(hasTerminals)("whoever gives no data at a terminal is told that it is waited for", async () => {
+  const queue = shop.app.queue("typed");
+  await queue.pause();
+  await shop.known();
+  const add = startOnTerminal(["add", "typed", "--create"], { env: shop.env });
+  await printed(add, /Type JSON, and then Ctrl-D/);
+  add.stdin?.write('{"n":1}\n\u0004');
+  await printed(add, /Added \S+ to typed\./);
+  expect((await queue.counts()).waiting).toBe(1);
+});

@@ -54,6 +54,11 @@ test("dead letters are grouped by their causes, put back and removed, on queues 
       stderr: expect.stringContaining(`Remove 1 dead letter of ${name} for good?`) as string,
     });
     expect((await queue.counts()).dead).toBe(5);
+    expect(await run("redrive", name, "nobody", "nowhere")).toEqual({
+      code: 1,
+      stdout: `Redrove 0 dead letters of ${name}.\n`,
+      stderr: "Of those that were named 2 are not there.\n",
+    });
     expect(await run("redrive", name, "--cause", timeouts)).toMatchObject({
       code: 0,
       stdout: `Redrove 2 dead letters of ${name}.\n`,
@@ -119,7 +124,12 @@ test("schedules are listed, run, paused, resumed and removed, on queues of both 
     expect(await run("schedules", "pause", name, "nightly")).toMatchObject({ code: 0, stdout: `Paused schedule nightly of ${name}.\n` });
     expect(objects(await run("schedules", "list", name, "--json=name,paused"))).toEqual([{ name: "nightly", paused: true }]);
     expect((await run("schedules", "resume", name, "nightly")).code).toBe(0);
-    const [unknown, unsure] = await Promise.all([run("schedules", "pause", name, "daily"), run("schedules", "remove", name, "nightly")]);
+    const [unknown, never, unsure] = await Promise.all([
+      run("schedules", "pause", name, "daily"),
+      run("schedules", "run", name, "daily"),
+      run("schedules", "remove", name, "nightly"),
+    ]);
+    expect(never).toEqual(unknown);
     expect(unknown).toMatchObject({ code: 2, stderr: expect.stringContaining(`Queue ${name} has no schedule daily`) as string });
     expect(unsure).toMatchObject({ code: 2, stderr: expect.stringContaining("say --yes") as string });
     expect((await run("schedules", "remove", name, "nightly", "--yes")).code).toBe(0);

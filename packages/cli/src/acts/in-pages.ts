@@ -11,6 +11,8 @@ interface LongAct {
   readonly doing: string;
   /** How many there are, where that is known. */
   readonly total: number | undefined;
+  /** How many were named one by one: that some of them are not there is said. */
+  readonly named?: number | undefined;
   work(pages: {
     readonly signal: AbortSignal;
     onProgress(progress: { readonly done: number; readonly total?: number | undefined }): void;
@@ -20,7 +22,7 @@ interface LongAct {
 }
 
 /** Does it with a bar where somebody looks. Ctrl-C ends it behind the page that is under way; how many were done until then is told, and written into the audit trail. */
-export async function actInPages({ output, session }: Context, { act, doing, total, work, tell }: LongAct): Promise<ExitCode> {
+export async function actInPages({ output, session }: Context, { act, doing, total, named = 0, work, tell }: LongAct): Promise<ExitCode> {
   const signal = interruption();
   const progress = await startProgress(output, doing, total);
   let reached = 0;
@@ -32,7 +34,9 @@ export async function actInPages({ output, session }: Context, { act, doing, tot
     progress.stop();
     const { record, sentence } = tell(count);
     await output.result(record, sentence);
-    return exitCodes.done;
+    if (count >= named) return exitCodes.done;
+    output.note(`Of those that were named ${named - count} ${named - count === 1 ? "is" : "are"} not there.`);
+    return exitCodes.failed;
   } catch (error) {
     progress.stop();
     const { record, sentence } = tell(reached);

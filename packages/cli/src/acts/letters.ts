@@ -38,6 +38,7 @@ export async function actOnLetters(context: Context, { what, name, ids, options 
     act: { action: what, target: `queue:${name}`, details: detailsOf(filter) },
     doing,
     total: fit,
+    named: filter.limit === undefined ? filter.ids && new Set(filter.ids).size : undefined,
     work: (pages) => queue[what]({ ...filter, ...pages }),
     tell: (count) => ({ record: { queue: name, count }, sentence: `${done} ${plural(count)} of ${name}.` }),
   });

@@ -78,6 +78,7 @@ async function cancelMany(
     act: { action: "cancel", target: `queue:${name}`, details: filter },
     doing: "Cancelling",
     total: filter.ids?.length,
+    named: filter.ids && new Set(filter.ids).size,
     work: (pages) => queue.cancel({ ...filter, ...pages }),
     tell: (count) => ({ record: { queue: name, count }, sentence: `Cancelled ${count.toLocaleString("en")} jobs of ${name}.` }),
   });

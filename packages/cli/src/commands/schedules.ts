@@ -53,8 +53,13 @@ function defineAct(parent: Command, { name: verb, summary, isDestructive, act }:
 }
 
 async function runNow(queue: AnyQueue, schedule: string): ReturnType<ScheduleAct["act"]> {
-  const { id } = await queue.runSchedule(schedule);
-  return { id, sentence: `Added ${id} to ${queue.name}.` };
+  try {
+    const { id } = await queue.runSchedule(schedule);
+    return { id, sentence: `Added ${id} to ${queue.name}.` };
+  } catch (error) {
+    if (error instanceof Error && "code" in error && error.code === "UNKNOWN_SCHEDULE") return undefined;
+    throw error;
+  }
 }
 
 async function pause(queue: AnyQueue, schedule: string): ReturnType<ScheduleAct["act"]> {

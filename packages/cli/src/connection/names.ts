@@ -88,12 +88,13 @@ async function unknownName(
   { kind, name }: { readonly kind: string; readonly name: string },
   entries: readonly Named[],
 ): Promise<Error> {
+  const shown = /^[^\s"']+$/.test(name) ? name : JSON.stringify(name);
   const away = storesOf(await (await session.keyline()).health()).find(({ state }) => state === "away");
-  if (away) return new Failure(`${storeText(away, session.addresses)}\nOnly there it may be known whether there is a ${kind} ${name}.`);
-  if (entries.length === 0) return new WrongUse(`There is no ${kind} ${name}, nor any other: none was used in the last 30 days.`);
+  if (away) return new Failure(`${storeText(away, session.addresses)}\nOnly there it may be known whether there is a ${kind} ${shown}.`);
+  if (entries.length === 0) return new WrongUse(`There is no ${kind} ${shown}, nor any other: none was used in the last 30 days.`);
   const names = entries.map((entry) => entry.name);
   const near = nearest(name, names);
   const listed = names.slice(0, mostListed).join(", ");
   const rest = names.length > mostListed ? `, and ${names.length - mostListed} more` : "";
-  return new WrongUse(`There is no ${kind} ${name}.${near === undefined ? "" : ` Did you mean ${near}?`} There are: ${listed}${rest}.`);
+  return new WrongUse(`There is no ${kind} ${shown}.${near === undefined ? "" : ` Did you mean ${near}?`} There are: ${listed}${rest}.`);
 }

@@ -5,6 +5,7 @@ import { WrongUse } from "../exit-codes.ts";
 /** The value that DATA stands for: JSON, or with `-` what comes in on standard input. */
 export async function readData(given: string, what = "DATA"): Promise<unknown> {
   if (given !== "-") return parseJson(what, given);
+  if (process.stdin.isTTY) process.stderr.write("Type JSON, and then Ctrl-D on a line of its own.\n");
   return parseJson("What came on standard input", await text(process.stdin));
 }
 
