@@ -3,12 +3,14 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { eventually, openQuietStage, type Stage } from "../../../keyline/test/support/stage.ts";
 import { groupsPage } from "../../src/api/group.ts";
 import { jobsPage, jobView } from "../../src/api/job.ts";
-import { queueView } from "../../src/api/queue.ts";
+import { causesView, lettersPage } from "../../src/api/letter.ts";
+import { queueStores, queueView } from "../../src/api/queue.ts";
 import { openConsole, type ConsoleServer } from "../support/console-server.ts";
 import { valid } from "../support/valid.ts";
 
 const jobs = 100_000;
 const groups = 10_000;
+const dead = 2_000;
 
 let stage: Stage;
 let keyline: Keyline;
@@ -18,7 +20,11 @@ beforeAll(async () => {
   keyline = stage.keyline();
   await keyline.migrate();
   console = await openConsole({ keyline: stage.keyline() });
-  const queue = keyline.queue<number>("large");
+  const queue = keyline.queue<number>("large", { maxAttempts: 1 });
+  await queue.addMany(Array.from({ length: dead }, (_, data) => ({ data })));
+  const worker = queue.work(({ data }) => Promise.reject(new Error(`number ${data} is too large`)), { concurrency: 500 });
+  await eventually("they are dead", async () => (await queue.counts()).dead === dead, 60_000);
+  await worker.stop();
   for (let first = 0; first < jobs; first += 10_000) {
     await queue.addMany(Array.from({ length: 10_000 }, (_, index) => ({ data: first + index })));
   }
@@ -46,20 +52,46 @@ async function asked(look: () => Promise<unknown>): Promise<{ readonly commands:
   return { commands, slow: slow.map(([, , micros, args]) => `${micros} us: ${args.join(" ").slice(0, 120)}`) };
 }
 
+/** What takes longer than a millisecond however often it is asked for: on a busy machine any command may be interrupted now and then. */
+async function alwaysSlow(look: () => Promise<unknown>): Promise<string[]> {
+  let slow: string[] = [];
+  for (let tries = 0; tries < 20; tries++) {
+    ({ slow } = await asked(look));
+    if (slow.length === 0) return [];
+  }
+  return slow;
+}
+
 const scans = ["keys", "scan", "smembers", "sort", "hvals", "xrange all"];
 
 test("every page of a queue of many jobs is a few bounded commands", async () => {
   const first = valid(jobsPage, await console.get("api/queues/large/jobs?limit=50"));
   const id = first.jobs.at(-1)?.id ?? "";
+  // What is asked for with the first page alone is not what this is about.
+  await console.get("api/health");
+  const state = (name: string, queue = "large"): (() => Promise<unknown>) => {
+    return async () => valid(jobsPage, await console.get(`api/queues/${queue}/jobs?state=${name}&limit=50`));
+  };
   const pages: Record<string, () => Promise<unknown>> = {
+    health: () => console.get("api/health"),
     overview: () => console.get("api/overview"),
     queue: async () => expect(valid(queueView, await console.get("api/queues/large")).counts?.waiting).toBe(jobs),
     jobs: async () => expect(valid(jobsPage, await console.get("api/queues/large/jobs?state=waiting&limit=50")).jobs).toHaveLength(50),
     "next jobs": async () =>
       expect(valid(jobsPage, await console.get(`api/queues/large/jobs?limit=50&cursor=${first.next}`)).jobs).toHaveLength(50),
     job: async () => expect(valid(jobView, await console.get(`api/queues/large/jobs/${id}`)).state).toBe("waiting"),
-    letters: () => console.get("api/queues/large/letters"),
-    causes: () => console.get("api/queues/large/causes"),
+    letters: async () => expect(valid(lettersPage, await console.get("api/queues/large/letters?limit=50")).letters).toHaveLength(50),
+    causes: async () => expect(valid(causesView, await console.get("api/queues/large/causes")).looked).toBe(dead),
+    scheduled: state("scheduled"),
+    running: state("running"),
+    dead: state("dead"),
+    // None of them has a line.
+    blocked: state("blocked", "grouped"),
+    "all of groups": async () => expect(valid(jobsPage, await console.get("api/queues/grouped/jobs?limit=50")).jobs).toHaveLength(50),
+    "of a group": async () =>
+      expect(valid(jobsPage, await console.get("api/queues/grouped/jobs?group=g9999&limit=50")).jobs).toHaveLength(1),
+    rates: () => console.get("api/queues/large/rates?hours=720"),
+    stores: async () => expect(valid(queueStores, await console.get("api/queues/large/stores")).valkey).toBeGreaterThanOrEqual(jobs),
     groups: async () => expect(valid(groupsPage, await console.get("api/queues/grouped/groups?limit=50")).groups).toHaveLength(50),
   };
   for (const [page, look] of Object.entries(pages)) {
@@ -69,7 +101,8 @@ test("every page of a queue of many jobs is a few bounded commands", async () =>
       .filter(([name]) => !["info", "config|resetstat", "ping"].includes(name))
       .reduce((sum, [, calls]) => sum + calls, 0);
     // Those within scripts are counted too: 60 for each list of figures.
-    expect(sent, `${page}: ${JSON.stringify([...commands])}`).toBeLessThan(700);
+    expect(sent, `${page}: ${JSON.stringify([...commands])}`).toBeLessThan(page === "rates" ? 1_500 : 700);
+    expect(await alwaysSlow(look), page).toEqual([]);
   }
 });
 

@@ -15,7 +15,7 @@ import { surroundingsOf } from "./plain-surroundings.ts";
 import { endedJob, jobOfElement, jobOfLetter, type JobState, type QueuedJob } from "./queued-job.ts";
 
 const letterPage = 50;
-const groupPage = 50;
+const groupPage = 200;
 const onceAgain = 2;
 
 interface PlainJobsParts {
@@ -130,7 +130,8 @@ export class PlainJobs {
     const wants = (...states: JobState[]): boolean => query.state === undefined || states.includes(query.state);
     const isInLines = at.startsWith("line");
     if (wants("blocked") && (isThere || isInLines)) {
-      for await (const [place, scan] of this.#lines(query.group, isInLines ? at : "", groups)) yield [place, scan];
+      // A queue may have thousands of groups of which none has a line.
+      if (isInLines || (await this.#store.reads.counts()).blocked > 0) yield* this.#lines(query.group, isInLines ? at : "", groups);
       isThere = true;
     }
     if (wants("scheduled", "parked") && (isThere || at === "scheduled")) {
@@ -158,9 +159,10 @@ export class PlainJobs {
       const places = page.names.flatMap((name): Place[] => [`lines:${name}`, `line:${name}`]);
       // One that is gone meanwhile: its page from the beginning.
       if (!places.includes(at as Place)) isThere = true;
+      const lines = await this.#store.jobPages.linesOf(page.names);
       for (const place of places) {
         isThere ||= place === at;
-        if (isThere) yield [place, scan];
+        if (isThere && lines.has(place)) yield [place, scan];
       }
       scan = page.next;
     } while (scan !== "0");

@@ -134,4 +134,20 @@ export class JobPages {
     const [next, found] = await this.#connection.client.hscan(this.#keys.groups, cursor, "COUNT", count);
     return { names: found.filter((_, index) => index % 2 === 0), next };
   }
+
+  /** Those of the lines of these groups in which jobs stand. */
+  async linesOf(groups: readonly string[]): Promise<ReadonlySet<Place>> {
+    if (groups.length === 0) return new Set();
+    const { client } = this.#connection;
+    const [texts, sizes] = await Promise.all([
+      client.hmget(this.#keys.groups, ...groups),
+      Promise.all(groups.map((group) => client.exists(this.#keys.line(group)))),
+    ]);
+    const lines = new Set<Place>();
+    groups.forEach((group, index) => {
+      if (texts[index]?.includes("|")) lines.add(`lines:${group}`);
+      if (sizes[index] === 1) lines.add(`line:${group}`);
+    });
+    return lines;
+  }
 }

@@ -10,9 +10,10 @@ if ARGV[3] == 'newest' then
 else
   keys = redis.call('ZRANGE', KEYS[1], ARGV[1], ARGV[2], 'BYSCORE', 'LIMIT', 0, ARGV[4])
 end
+local reasons = #keys > 0 and redis.call('HMGET', KEYS[1] .. ':why', unpack(keys)) or {}
 local answer = {}
-for _, key in ipairs(keys) do
+for index, key in ipairs(keys) do
   answer[#answer + 1] = key
-  answer[#answer + 1] = redis.call('HGET', KEYS[1] .. ':why', key) or ''
+  answer[#answer + 1] = reasons[index] or ''
 end
 return answer
