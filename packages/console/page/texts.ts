@@ -472,7 +472,7 @@ export const texts = {
     unknown: (channel: string) => `There is no channel ${channel}`,
     figures: "Figures of this channel",
     subscriptions: "listening",
-    processes: "connections, one a process; without patterns",
+    processes: "processes, without patterns",
     published: "published",
     received: "received",
     present: "present",
@@ -582,7 +582,7 @@ export const texts = {
   audit: {
     title: "Audit trail",
     acts: "Acts, the newest first",
-    byTarget: "Of a target, such as queue:mails",
+    byTarget: "Target, as queue:mails",
     none: "Nobody has done anything yet",
     noneText: "Every act is written down here before it begins.",
     action: "Act",
