@@ -4,12 +4,32 @@ import { schemaUrl, scope } from "./conventions.ts";
 import { Meters } from "./meters.ts";
 
 /*
- * Providers are often registered after the library that is to use them was set up, so they are looked for until there is one. To ask the API costs as much as half an add: the proxy that it
- * gives out until then is asked instead, and the API itself now and then, as somebody may have registered another copy of it.
+ * Providers are often registered after the library that is to use them was set up, so they are looked for until there is one, at each thing that is sent or run. To ask the API costs as much as half an add: so
+ * it is only asked when what is registered has changed. All copies of the API of this major version keep that in one place, which costs nothing to look at; should they ever keep it elsewhere,
+ * the API is asked now and then.
  */
 
 const lookEvery = 64;
 const options = { schemaUrl };
+const registry = Symbol.for("opentelemetry.js.api.1");
+
+/** Says when it is worth while to ask the API for a provider. */
+class Watch {
+  readonly #kind: "trace" | "metrics";
+  #last: unknown;
+  #looks = 0;
+
+  constructor(kind: "trace" | "metrics") {
+    this.#kind = kind;
+  }
+
+  get isDue(): boolean {
+    const registered = (globalThis as { readonly [registry]?: Partial<Record<"trace" | "metrics", unknown>> })[registry]?.[this.#kind];
+    const isOther = registered !== this.#last;
+    this.#last = registered;
+    return this.#looks++ % lookEvery === 0 || isOther;
+  }
+}
 
 /** Stands for whatever is registered, and says what that is. */
 interface Proxy extends TracerProvider {
@@ -24,7 +44,7 @@ export class Tracers {
   readonly #given: TracerProvider | undefined;
   #tracer: Tracer | undefined;
   #proxy: Proxy | undefined;
-  #looks = 0;
+  readonly #watch = new Watch("trace");
 
   constructor(given: TracerProvider | undefined) {
     this.#given = given;
@@ -36,7 +56,7 @@ export class Tracers {
   }
 
   #find(): Tracer | undefined {
-    if (!this.#proxy || this.#looks++ % lookEvery === 0) {
+    if (this.#watch.isDue || !this.#proxy) {
       const provider = this.#given ?? trace.getTracerProvider();
       if (!isProxy(provider)) return provider.getTracer(scope, undefined, options);
       this.#proxy = provider;
@@ -50,7 +70,7 @@ export class MetersOf {
   #meters: Meters | undefined;
   /** One that was found to measure nothing. */
   #idle: MeterProvider | undefined;
-  #looks = 0;
+  readonly #watch = new Watch("metrics");
 
   constructor(given: MeterProvider | undefined) {
     this.#given = given;
@@ -63,7 +83,7 @@ export class MetersOf {
 
   #find(): Meters | undefined {
     // Of meters there is no proxy.
-    if (this.#looks++ % lookEvery !== 0) return undefined;
+    if (!this.#watch.isDue) return undefined;
     const provider = this.#given ?? metrics.getMeterProvider();
     if (provider === this.#idle) return undefined;
     const meter: Meter = provider.getMeter(scope, undefined, options);

@@ -19,12 +19,14 @@ test("does nothing while no provider is registered, begins with one that comes l
   const keyline = stage.keyline();
   const queue = keyline.queue("later");
   const stop = instrument(keyline);
-  await queue.add(1);
+  for (let data = 0; data < 10; data++) await queue.add(data);
   expect((await waiting("later"))[0]).not.toContain("trace");
   const telescope = openTelescope();
   await queue.add(2);
   expect((await waiting("later"))[0]).toContain(`"trace":"00-`);
   expect(telescope.spans("send later")).toHaveLength(1);
+  // The first that is sent then is measured too.
+  expect(await telescope.measured("messaging.client.sent.messages", { "messaging.destination.name": "later" })).toBe(1);
   stop();
   await queue.add(3);
   expect((await waiting("later"))[0]).not.toContain("trace");
