@@ -19,6 +19,7 @@ import type { Receiver } from "./receiver.ts";
 import type { MessageListener } from "./hear.ts";
 import { Subscription } from "./subscription.ts";
 import type { TransactionalPublisher } from "./transactional-publisher.ts";
+import { asRead } from "../valkey/client/as-read.ts";
 
 /** What the hub gives a channel to work with. */
 export interface ChannelParts {
@@ -142,7 +143,7 @@ export class Channel<Input, Output = Input> {
    * const subscription = news.subscribe({ since: cursor });
    */
   history(options: HistoryReadOptions = {}): Promise<HistoryRead<Output>> {
-    return this.#parts.door.accept(() => this.#readHistory(options));
+    return this.#parts.door.accept(() => asRead(this.#readHistory(options)));
   }
 
   /**
@@ -161,7 +162,7 @@ export class Channel<Input, Output = Input> {
    * (`list()`) are counted. Every process writes it down every few seconds. Throws INVALID_OPTION and VALKEY_UNAVAILABLE.
    */
   rates(options: RatesOptions = noOptions): Promise<ChannelRates> {
-    return this.#parts.door.accept(() => readChannelRates(this.#parts.figures, options));
+    return this.#parts.door.accept(() => asRead(readChannelRates(this.#parts.figures, options)));
   }
 
   /**
@@ -171,7 +172,7 @@ export class Channel<Input, Output = Input> {
    * const { connections } = await news.listeners();
    */
   listeners(): Promise<ChannelListeners> {
-    return this.#parts.door.accept(() => this.#parts.listeners());
+    return this.#parts.door.accept(() => asRead(this.#parts.listeners()));
   }
 
   async #readHistory({ limit = 100, since }: HistoryReadOptions): Promise<HistoryRead<Output>> {

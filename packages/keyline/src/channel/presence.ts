@@ -9,6 +9,7 @@ import type { PresenceSet } from "../valkey/channel/presence-set.ts";
 import type { Subscriptions } from "../valkey/channel/subscriptions.ts";
 import { toMember, type Member, type PresenceListener, type PresenceWatch } from "./presence-member.ts";
 import { PresenceView } from "./presence-view.ts";
+import { asRead } from "../valkey/client/as-read.ts";
 
 export interface EnterOptions {
   /** What others see of the member: JSON of at most 4 KiB. */
@@ -99,7 +100,7 @@ export class Presence implements Duty {
     const { door, set } = this.#setup;
     return door.accept(async () => {
       await set.connection.ensureReady(readyWithinMs);
-      return (await set.list()).map(toMember);
+      return (await asRead(set.list())).map(toMember);
     });
   }
 

@@ -17,6 +17,7 @@ import { checkRates, type RatesOptions } from "../figures/figures.ts";
 import type { QueueRates } from "./rates/rate-summary.ts";
 import { checkWait, type WaitOptions } from "./results/wait-options.ts";
 import { readWorkers, type WorkerInfo, type WorkersOptions } from "./worker/worker-info.ts";
+import { asRead } from "../valkey/client/as-read.ts";
 
 const noOptions = {};
 
@@ -33,7 +34,7 @@ export abstract class QueueOperations<Input> extends ScheduleOperations<Input> {
 
   /** How many jobs wait, run, are scheduled, blocked, parked and dead, and how many dead letters were dropped. On a transactional queue `dead` counts rows; running jobs are not settled yet. */
   counts(): Promise<QueueStatus> {
-    return this.#parts.door.accept(() => readStatus(this.#parts));
+    return this.#parts.door.accept(() => asRead(readStatus(this.#parts)));
   }
 
   /**
@@ -85,7 +86,7 @@ export abstract class QueueOperations<Input> extends ScheduleOperations<Input> {
    * const { total } = await emails.rates({ minutes: 15 });
    */
   rates(options: RatesOptions = noOptions): Promise<QueueRates> {
-    return this.#parts.door.accept(async () => this.#parts.listening.rates(checkRates(options)));
+    return this.#parts.door.accept(async () => asRead(this.#parts.listening.rates(checkRates(options))));
   }
 
   /**
@@ -96,7 +97,7 @@ export abstract class QueueOperations<Input> extends ScheduleOperations<Input> {
    * for (const { host, pid, running, concurrency } of await emails.workers()) console.log(host, pid, running, concurrency);
    */
   workers(options: WorkersOptions = noOptions): Promise<WorkerInfo[]> {
-    return this.#parts.door.accept(() => readWorkers(this.#parts.store, options));
+    return this.#parts.door.accept(() => asRead(readWorkers(this.#parts.store, options)));
   }
 
   /**
@@ -112,7 +113,7 @@ export abstract class QueueOperations<Input> extends ScheduleOperations<Input> {
 
   /** The limits that are in force. */
   limits(): Promise<Limits> {
-    return this.#parts.door.accept(() => this.#parts.gatekeeper.limits());
+    return this.#parts.door.accept(() => asRead(this.#parts.gatekeeper.limits()));
   }
 
   /**

@@ -4,6 +4,7 @@ import type { Entry } from "./entry.ts";
 import { compareIds, idBefore } from "./entry-id.ts";
 import type { EntryReader } from "./entry-reader.ts";
 import type { Range, Reading } from "./reading.ts";
+import { asRead } from "../valkey/client/as-read.ts";
 
 const pageEntries = 500;
 // How large entries are shows only then: from there on, pages are of about this length.
@@ -30,5 +31,5 @@ export function iterateRange<Data>(
     else if (last) after = last.id;
     return reader.readAll(page);
   };
-  return new Iteration(new PagedSource(nextPage));
+  return new Iteration(new PagedSource(() => asRead(nextPage())));
 }

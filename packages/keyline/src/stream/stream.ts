@@ -29,6 +29,7 @@ import type { Projection } from "./projection.ts";
 import type { ProjectionHandler, ProjectOptions } from "./projection-options.ts";
 import type { Reading, StreamInfo } from "./reading.ts";
 import { readStreamRates, type StreamRates } from "./stream-rates.ts";
+import { asRead } from "../valkey/client/as-read.ts";
 
 /** What `Streams` gives a stream to work with. */
 export interface StreamParts extends AppendsParts {
@@ -121,7 +122,7 @@ export class Stream<Input, Output = Input, Transactional extends boolean = false
    * const history = await reviews.history("42");
    */
   history(key: string, options: HistoryOptions = noOptions): Promise<Entry<Output>[]> {
-    return this.#parts.door.accept(() => this.#history(key, options));
+    return this.#parts.door.accept(() => asRead(this.#history(key, options)));
   }
 
   async #history(key: string, options: HistoryOptions): Promise<Entry<Output>[]> {
@@ -147,7 +148,7 @@ export class Stream<Input, Output = Input, Transactional extends boolean = false
 
   /** How many entries there are, and which is the first and the last. */
   info(): Promise<StreamInfo> {
-    return this.#parts.door.accept(() => this.#parts.reading.info());
+    return this.#parts.door.accept(() => asRead(this.#parts.reading.info()));
   }
 
   /**
@@ -155,7 +156,7 @@ export class Stream<Input, Output = Input, Transactional extends boolean = false
    * it down every few seconds. Throws INVALID_OPTION and VALKEY_UNAVAILABLE.
    */
   rates(options: RatesOptions = noOptions): Promise<StreamRates> {
-    return this.#parts.door.accept(() => readStreamRates(this.#parts.figures, options));
+    return this.#parts.door.accept(() => asRead(readStreamRates(this.#parts.figures, options)));
   }
 
   /** All consumer groups: how far each is, and what it has under way. */

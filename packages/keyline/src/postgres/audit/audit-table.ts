@@ -30,11 +30,13 @@ const columns = `id::text, floor(extract(epoch FROM at) * 1000)::float8 AS at, w
 
 const page: Statement = {
   name: "keyline-audit-page",
+  isQuick: true,
   text: `SELECT ${columns} FROM keyline.audit WHERE id < $1 ORDER BY audit.id DESC LIMIT $2`,
 };
 
 const pageOfTarget: Statement = {
   name: "keyline-audit-target-page",
+  isQuick: true,
   text: `SELECT ${columns} FROM keyline.audit WHERE target = $3 AND id < $1 ORDER BY audit.id DESC LIMIT $2`,
 };
 

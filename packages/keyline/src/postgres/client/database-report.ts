@@ -28,17 +28,20 @@ const mostUndelivered = 10_000;
 
 const readServer: Statement = {
   name: "keyline-report-server",
+  isQuick: true,
   text: `SELECT current_setting('server_version') AS version, current_setting('server_version_num')::integer / 10000 AS major,
       (extract(epoch FROM clock_timestamp()) * 1000)::float8 AS now_ms`,
 };
 
 const readMigration: Statement = {
   name: "keyline-report-migration",
+  isQuick: true,
   text: "SELECT coalesce(max(version), 0)::integer AS version FROM keyline.migration",
 };
 
 const readUndelivered: Statement = {
   name: "keyline-report-undelivered",
+  isQuick: true,
   text: `SELECT count, (extract(epoch FROM clock_timestamp() - oldest) * 1000)::float8 AS oldest_ms FROM keyline.report_undelivered($1)`,
 };
 

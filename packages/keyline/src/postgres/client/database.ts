@@ -10,7 +10,7 @@ import { checkServer } from "./server-check.ts";
 import { StatementForgotten, StatementNames, type Statement } from "./statement.ts";
 
 // The server forgets its statistics in a crash, and says since when it counts.
-const readCrash: Statement = { name: "keyline-last-crash", text: "SELECT stats_reset::text AS since FROM pg_stat_bgwriter" };
+const readCrash: Statement = { name: "keyline-last-crash", isQuick: true, text: "SELECT stats_reset::text AS since FROM pg_stat_bgwriter" };
 
 const mostTries = 10;
 

@@ -9,6 +9,7 @@ export interface RecordedStream {
 /** From one name to the next one in the index, however many jobs each has. */
 const queues: Statement = {
   name: "keyline-recorded-queues",
+  isQuick: true,
   text: `WITH RECURSIVE known AS (
       (SELECT queue FROM keyline.job ORDER BY queue LIMIT 1)
     UNION ALL
@@ -19,6 +20,7 @@ const queues: Statement = {
 };
 const streams: Statement = {
   name: "keyline-recorded-streams",
+  isQuick: true,
   text: `SELECT name, EXISTS (SELECT FROM keyline.event WHERE event.stream = stream.name AND event.key IS NOT NULL) AS has_keys
     FROM keyline.stream WHERE last_position > dropped_position`,
 };

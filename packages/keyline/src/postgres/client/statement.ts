@@ -7,6 +7,8 @@ import { isForgotten } from "./failures.ts";
 export interface Statement {
   readonly name: string;
   readonly text: string;
+  /** It reads a bounded part, so an answer that takes longer than a few seconds is not coming. */
+  readonly isQuick?: true;
 }
 
 interface TimedQuery extends QueryConfig {
@@ -16,6 +18,7 @@ interface TimedQuery extends QueryConfig {
 
 // An answer that takes longer than this is not coming: the peer is gone and no reset came, or the server hangs.
 const answerWithinMs = 30_000;
+const quickWithinMs = 10_000;
 
 /** A statement of Keyline's own with a deadline, for a connection that may be half open. */
 export function timed(query: QueryConfig, withinMs = answerWithinMs): QueryConfig {
@@ -44,9 +47,9 @@ export class StatementNames {
     this.#logger = logger;
   }
 
-  query({ name, text }: Statement, values: readonly unknown[]): QueryConfig {
+  query({ name, text, isQuick }: Statement, values: readonly unknown[]): QueryConfig {
     const query = { text, values: [...values] };
-    return timed(performance.now() < this.#pausedUntil ? query : { name, ...query });
+    return timed(performance.now() < this.#pausedUntil ? query : { name, ...query }, isQuick ? quickWithinMs : answerWithinMs);
   }
 
   /** True where this error says that a name means nothing. */

@@ -77,6 +77,7 @@ const findRow: Statement = {
 };
 const status: Statement = {
   name: "keyline-stream-status",
+  isQuick: true,
   text: "SELECT last_position::text AS last, dropped_position::text AS dropped FROM keyline.stream WHERE name = $1",
 };
 const count: Statement = {
@@ -91,6 +92,7 @@ const countPage: Statement = {
 };
 const first: Statement = {
   name: "keyline-first-event",
+  isQuick: true,
   text: "SELECT position::text AS position FROM keyline.event WHERE stream = $1 AND position > 0 ORDER BY position LIMIT 1",
 };
 // The newest event that is not among the `$2` newest, nor younger than `$3`.

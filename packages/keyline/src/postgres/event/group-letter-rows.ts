@@ -7,6 +7,7 @@ const largest = "9223372036854775807";
 
 const page: Statement = {
   name: "keyline-page-dead-events",
+  isQuick: true,
   text: `${letters} AND NOT redriven AND settled.position < $4::bigint ORDER BY settled.position DESC LIMIT $3`,
 };
 

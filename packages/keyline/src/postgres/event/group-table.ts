@@ -31,6 +31,7 @@ const begin: Statement = {
 };
 const read: Statement = {
   name: "keyline-read-group",
+  isQuick: true,
   text: `SELECT floor::text AS floor, lost::float8 AS lost, resets, coalesce(
       (SELECT max(position) FROM keyline.settled_event WHERE stream = $1 AND group_name = $2), 0
     )::text AS last FROM keyline.consumer_group WHERE stream = $1 AND name = $2`,
@@ -77,10 +78,12 @@ export const letters = `SELECT ${eventId.replaceAll("position", "settled.positio
   WHERE settled.stream = $1 AND group_name = $2 AND dead_reason IS NOT NULL`;
 const listRedriven: Statement = {
   name: "keyline-list-redriven",
+  isQuick: true,
   text: `${letters.replace("event.data,", "event.data, event.trace,")} AND redriven AND settled.position > $4 ORDER BY settled.position LIMIT $3`,
 };
 const countDead: Statement = {
   name: "keyline-count-dead-events",
+  isQuick: true,
   text: `SELECT count(*)::integer AS dead FROM keyline.settled_event
     WHERE stream = $1 AND group_name = $2 AND dead_reason IS NOT NULL AND NOT redriven`,
 };
@@ -100,7 +103,7 @@ const remove = [
   { name: "keyline-remove-settled", text: "DELETE FROM keyline.settled_event WHERE stream = $1 AND group_name = $2" },
 ] satisfies Statement[];
 
-const list: Statement = { name: "keyline-list-groups", text: "SELECT name FROM keyline.consumer_group WHERE stream = $1" };
+const list: Statement = { name: "keyline-list-groups", isQuick: true, text: "SELECT name FROM keyline.consumer_group WHERE stream = $1" };
 
 /** The names of the groups of a transactional stream. */
 export async function listGroups(database: Database, stream: string): Promise<string[]> {

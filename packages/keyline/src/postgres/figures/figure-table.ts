@@ -26,6 +26,7 @@ const forget: Statement = {
 };
 const read: Statement = {
   name: "keyline-read-figures",
+  isQuick: true,
   text: "SELECT hour, counts FROM keyline.figure WHERE shape = $1 AND name = $2 AND hour BETWEEN $3 AND $4",
 };
 

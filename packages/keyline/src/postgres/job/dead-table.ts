@@ -48,12 +48,14 @@ const isDead = `queue = $1 AND state = 'dead'`;
 
 const newest: Statement = {
   name: "keyline-newest-dead",
+  isQuick: true,
   text: `SELECT ${head} FROM keyline.job WHERE ${isDead} AND ${died} >= ${timeOf("$2")} AND (${died}, id) < (${timeOf("$3")}, $4)
     ORDER BY ${died} DESC, id DESC LIMIT $5`,
 };
 
 const oldest: Statement = {
   name: "keyline-oldest-dead",
+  isQuick: true,
   text: `SELECT ${head} FROM keyline.job WHERE ${isDead} AND ${died} <= ${timeOf("$2")} AND (${died}, id) > (${timeOf("$3")}, $4)
     ORDER BY ${died}, id LIMIT $5`,
 };
@@ -62,6 +64,7 @@ const oldest: Statement = {
 // dead letters instead. What is found is named by its place in the table, for the same reason.
 const named: Statement = {
   name: "keyline-dead-of",
+  isQuick: true,
   text: `SELECT ${head} FROM unnest($2::text[]) AS letter (of_id)
     CROSS JOIN LATERAL (SELECT * FROM keyline.job WHERE queue = $1 AND id = of_id OFFSET 0) AS job WHERE state = 'dead'`,
 };
@@ -71,6 +74,7 @@ const isMeant = `state = 'dead' AND ${place} = of_place`;
 
 const read: Statement = {
   name: "keyline-read-dead",
+  isQuick: true,
   text: `SELECT id, of_place AS place, data, last_stack AS stack, history FROM ${keys}
     CROSS JOIN LATERAL (SELECT * FROM keyline.job WHERE queue = $1 AND id = of_id OFFSET 0) AS job WHERE ${isMeant}`,
 };
@@ -100,7 +104,11 @@ const discard: Statement = {
     SELECT id, ${endSpecial} FROM gone`,
 };
 
-const now: Statement = { name: "keyline-now", text: `SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::float8 AS now` };
+const now: Statement = {
+  name: "keyline-now",
+  isQuick: true,
+  text: `SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::float8 AS now`,
+};
 
 const mayLook: Statement = {
   name: "keyline-may-look-at-dead",

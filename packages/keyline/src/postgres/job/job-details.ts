@@ -35,12 +35,14 @@ export const details = `id, state, data, attempts, floor(extract(epoch FROM adde
 
 const named: Statement = {
   name: "keyline-job-details",
+  isQuick: true,
   text: `SELECT job.* FROM unnest($2::text[]) AS wanted (of_id)
     CROSS JOIN LATERAL (SELECT ${details}, seq FROM keyline.job WHERE queue = $1 AND id = of_id OFFSET 0) AS job`,
 };
 
 const page: Statement = {
   name: "keyline-job-page",
+  isQuick: true,
   text: `SELECT ${details} FROM keyline.job WHERE queue = $1 AND seq > $2::bigint AND state = ANY($3::text[])
       AND ($4::boolean IS NULL OR (state = 'scheduled' AND due_at > now()) <> $4) AND ($5::text IS NULL OR group_name = $5)
       AND ($6::text[] IS NULL OR id = ANY($6))

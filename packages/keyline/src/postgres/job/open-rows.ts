@@ -18,6 +18,7 @@ const countOpen: Statement = {
 
 const countUndelivered: Statement = {
   name: "keyline-count-undelivered",
+  isQuick: true,
   text: `SELECT count(*)::float8 AS undelivered FROM (
     SELECT FROM keyline.job WHERE queue = $1 AND delivered_to IS NULL AND state IN ('waiting', 'scheduled') ORDER BY seq LIMIT ${mostUndelivered}) AS jobs`,
 };

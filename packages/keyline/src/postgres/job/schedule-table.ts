@@ -45,6 +45,7 @@ const now = "floor(extract(epoch FROM now()) * 1000)::float8 AS now";
 
 const read: Statement = {
   name: "keyline-read-schedule",
+  isQuick: true,
   text: `SELECT ${now}, schedule.* FROM (VALUES (1)) AS one LEFT JOIN
     (SELECT ${columns} FROM keyline.schedule WHERE queue = $1 AND name = $2) AS schedule ON true`,
 };
@@ -98,6 +99,7 @@ const remove: Statement = {
 
 const page: Statement = {
   name: "keyline-list-schedules",
+  isQuick: true,
   text: `SELECT ${columns} FROM keyline.schedule WHERE queue = $1 AND name > $2 ORDER BY name LIMIT $3`,
 };
 

@@ -51,6 +51,7 @@ const parents = `SELECT family.queue, family.job_id, child.family FROM keyline.f
 
 const around: Statement = {
   name: "keyline-job-surroundings",
+  isQuick: true,
   text: `SELECT steps, stack, parent.queue AS parent_queue, parent.job_id AS parent_id, family.on_child_dead,
       children.total, children.open, children.dead, children.cancelled
     FROM (VALUES ($1::text, $2::text)) AS wanted (of_queue, of_id)
@@ -73,6 +74,7 @@ const around: Statement = {
 // Of one whose id was used again, the latest.
 const above: Statement = {
   name: "keyline-family-above",
+  isQuick: true,
   text: `WITH RECURSIVE above AS (
       SELECT parent.queue, parent.job_id, 1 AS height FROM (${parents} WHERE child.queue = $1 AND child.id = $2 ORDER BY child.family DESC LIMIT 1) AS parent
       UNION ALL
@@ -84,6 +86,7 @@ const above: Statement = {
 
 const below: Statement = {
   name: "keyline-family-below",
+  isQuick: true,
   text: `SELECT place::integer, child.number, child.queue, child.id, child.outcome, coalesce(child.reason, job.last_error) AS reason, job.is_parked, job.is_scheduled,
       child.outcome IS NULL AND EXISTS (SELECT FROM keyline.family WHERE family.queue = child.queue AND family.job_id = child.id AND family.ended IS NULL) AS is_parent
     FROM unnest($1::text[], $2::text[], $3::integer[]) WITH ORDINALITY AS parent (of_queue, of_id, behind, place)

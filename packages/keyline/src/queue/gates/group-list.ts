@@ -3,6 +3,7 @@ import { Iteration } from "../../runtime/iteration.ts";
 import { checkOptionNames } from "../../runtime/options.ts";
 import { PagedSource } from "../../runtime/paged-source.ts";
 import type { QueueStore } from "../../valkey/queue/queue-store.ts";
+import { asRead } from "../../valkey/client/as-read.ts";
 
 export interface QueueGroupStatus {
   readonly name: string;
@@ -66,7 +67,7 @@ export function listGroups(store: QueueStore, { state, behind }: GroupsQuery): A
       .filter((status) => status !== undefined)
       .filter((status) => state === undefined || status.state === state);
   };
-  return new Iteration(new PagedSource(read));
+  return new Iteration(new PagedSource(() => asRead(read())));
 }
 
 export async function* groupPages(store: QueueStore, behind?: GroupPlace): AsyncGenerator<GroupPlace[]> {

@@ -12,6 +12,7 @@ import type { JobsOptions } from "./jobs-options.ts";
 import type { QueuedJob } from "./queued-job.ts";
 import type { ChangesWithin } from "./changes-within.ts";
 import { changeOptionNames, checkChanges, type ChangeOptions, type JobChanges, type UpdateResult } from "./update-options.ts";
+import { asRead } from "../../valkey/client/as-read.ts";
 
 const noOptions = {};
 
@@ -36,7 +37,7 @@ export abstract class JobOperations<Input> {
    * console.log(job?.state, job?.attempts, job?.error);
    */
   job(id: string): Promise<QueuedJob<Input> | undefined> {
-    return this.#parts.door.accept(async () => this.#jobs.find(checkId(id)));
+    return this.#parts.door.accept(async () => asRead(this.#jobs.find(checkId(id))));
   }
 
   /**
@@ -49,7 +50,7 @@ export abstract class JobOperations<Input> {
    * for (const child of family?.children ?? []) console.log(child.queue, child.id, child.state);
    */
   family(id: string, options: FamilyViewOptions = noOptions): Promise<JobFamily | undefined> {
-    return this.#parts.door.accept(async () => this.#jobs.family(checkId(id), checkFamilyView(options)));
+    return this.#parts.door.accept(async () => asRead(this.#jobs.family(checkId(id), checkFamilyView(options))));
   }
 
   /**

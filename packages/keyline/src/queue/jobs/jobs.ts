@@ -9,6 +9,7 @@ import type { FamilyQuery, JobFamily } from "../families/family-view.ts";
 import type { PlainJobs } from "./plain-jobs.ts";
 import type { QueuedJob } from "./queued-job.ts";
 import type { RowJobs } from "./row-jobs.ts";
+import { asRead } from "../../valkey/client/as-read.ts";
 
 const readyWithinMs = 5_000;
 
@@ -58,7 +59,7 @@ export class Jobs<Data> {
       left -= page.length;
       return page;
     };
-    return new Iteration(new PagedSource(() => door.accept(read)));
+    return new Iteration(new PagedSource(() => door.accept(() => asRead(read()))));
   }
 
   #ready(): Promise<void> {

@@ -8,6 +8,7 @@ import { actOnLetters } from "./letter-acts.ts";
 import { checkDeadLettersOptions, checkLetterActOptions, type DeadLettersOptions, type LetterActOptions } from "./letter-filter.ts";
 import { causesOf, checkCauses, type CausesOptions, type DeadLetterCauses } from "./letter-causes.ts";
 import type { LetterShelf } from "./letter-shelf.ts";
+import { asRead } from "../../valkey/client/as-read.ts";
 
 export interface DeadLettersParts {
   readonly store: QueueStore;
@@ -30,7 +31,7 @@ export class DeadLetters {
     const { door, shelves } = this.#parts;
     door.check();
     const reading = new DeadLetterReading(shelves, checkDeadLettersOptions(options));
-    return new Iteration(new PagedSource((signal) => door.accept(() => this.#ready().then(() => reading.next(signal)))));
+    return new Iteration(new PagedSource((signal) => door.accept(() => asRead(this.#ready().then(() => reading.next(signal))))));
   }
 
   /** See `Queue.redrive` and `Queue.discard`. */
@@ -50,7 +51,7 @@ export class DeadLetters {
     return door.accept(async () => {
       const limit = checkCauses(options);
       await this.#ready();
-      return causesOf(shelves, limit);
+      return asRead(causesOf(shelves, limit));
     });
   }
 

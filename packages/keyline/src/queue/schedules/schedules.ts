@@ -7,6 +7,7 @@ import type { AddCheck } from "../add/add-check.ts";
 import type { ScheduleBook } from "./schedule-book.ts";
 import { checkScheduleName, toScheduleSpec, type ScheduleOptions } from "./schedule-spec.ts";
 import { declared, withPause, type Schedule, type ScheduleState } from "./schedule-state.ts";
+import { asRead } from "../../valkey/client/as-read.ts";
 
 /** The schedules of one queue, as its users see them. */
 export class Schedules<Input> {
@@ -31,7 +32,7 @@ export class Schedules<Input> {
 
   list(): AsyncIterableIterator<Schedule<Input>> {
     const read = this.#book.pages();
-    return new Iteration(new PagedSource(async () => (await read())?.map(toSchedule<Input>)));
+    return new Iteration(new PagedSource(async () => (await asRead(read()))?.map(toSchedule<Input>)));
   }
 
   /** False when there is none of that name. */

@@ -29,6 +29,7 @@ import { readConsumers, type ConsumerInfo } from "./consumer-info.ts";
 import type { GroupLags } from "./group-lags.ts";
 import { GroupRecord, type RecordedEvents } from "./group-record.ts";
 import { resetGroup, startOf, type ResetPlace } from "./group-reset.ts";
+import { asRead } from "../../valkey/client/as-read.ts";
 
 export interface GroupStatus {
   readonly name: string;
@@ -78,7 +79,7 @@ export class Group {
   }
 
   status(): Promise<GroupStatus> {
-    return this.#parts.door.accept(() => this.#status());
+    return this.#parts.door.accept(() => asRead(this.#status()));
   }
 
   async #status(): Promise<GroupStatus> {
@@ -90,8 +91,8 @@ export class Group {
   consumers(): Promise<ConsumerInfo[]> {
     return this.#parts.door.accept(async () => {
       const { connection, keys } = this.#parts;
-      const consumers = await readConsumers(groupRoster(connection, this.name, keys.group(this.name)));
-      if (consumers.length === 0) await this.#status();
+      const consumers = await asRead(readConsumers(groupRoster(connection, this.name, keys.group(this.name))));
+      if (consumers.length === 0) await asRead(this.#status());
       return consumers;
     });
   }
@@ -113,7 +114,7 @@ export class Group {
       isThere = true;
       return read();
     };
-    return new Iteration(new PagedSource(() => door.accept(next)));
+    return new Iteration(new PagedSource(() => door.accept(() => asRead(next()))));
   }
 
   /** Hands out dead letters again, those with the `ids` or the oldest up to `limit` (default: all), with all their attempts before them. Returns how many. */

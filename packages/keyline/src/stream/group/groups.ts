@@ -19,6 +19,7 @@ import type { Tails } from "./arrivals.ts";
 import type { StreamTally } from "../stream-tally.ts";
 import { toPolicy, type ConsumeOptions } from "./options.ts";
 import type { ConsumeHandler } from "./entry-settle.ts";
+import { asRead } from "../../valkey/client/as-read.ts";
 
 /** What a stream gives its consumer groups to work with. */
 export interface GroupsParts {
@@ -90,7 +91,7 @@ export class Groups {
 
   /** All groups of the stream, by name. */
   status(): Promise<GroupStatus[]> {
-    return this.#parts.door.accept(() => this.#status());
+    return this.#parts.door.accept(() => asRead(this.#status()));
   }
 
   async #status(): Promise<GroupStatus[]> {
