@@ -35,8 +35,9 @@ let page: Page;
 let errors: string[];
 beforeAll(async () => {
   [browser, operations] = await Promise.all([openBrowser(), openConsole()]);
-  demo = await startDemo(operations.keyline);
-  ({ page, errors } = await openPage(browser, operations.url));
+  const [begun, opened] = await Promise.all([startDemo(operations.keyline), openPage(browser, operations.url)]);
+  demo = begun;
+  ({ page, errors } = opened);
 });
 afterAll(async () => {
   await browser.close();
