@@ -78,7 +78,9 @@ async function start(): Promise<void> {
   say(`Shop        ${address}/shop`);
   say(`Feed        ${address}/feed`);
   say(`Reviews     ${address}/reviews`);
-  say(`Metrics     ${address}/metrics, for this machine alone`);
+  say(
+    `Metrics     ${address}/metrics, for this machine alone: of this process, and how queues and stores stand; the workers' processes tell none`,
+  );
   say(`Console     ${address}/console, for this machine alone`);
   if (!loopback.has(host)) say("There is no login: whoever can reach this machine can use all of it but the console.");
   say("Ctrl-C stops all of it.");
