@@ -26,9 +26,11 @@ const folder = mkdtempSync(join(import.meta.dirname, ".tmp-"));
 writeFileSync(join(folder, ".gitignore"), "*\n");
 
 let stage: Stage;
+let token: string;
 beforeAll(async () => {
   stage = await openStage();
   await stage.keyline().migrate();
+  token = await run(["--conditions=development", write("token.ts", programWith("SignJWT"))]);
 });
 afterAll(async () => {
   await stage.close();
@@ -64,7 +66,7 @@ test("every snippet has the right types", async () => {
   expect(await run([join(root, "node_modules/typescript/bin/tsc"), "--noEmit", "-p", join(folder, "tsconfig.json")])).toBe("");
 }, 120_000);
 
-describe("whom the README's token names is let in by the server of", () => {
+describe.concurrent("whom the README's token names is let in by the server of", () => {
   test.each(["mountFastify(", "mountExpress(", "mountHono(", "mountNode("])(
     "%s…)",
     async (mount) => {
@@ -74,7 +76,6 @@ describe("whom the README's token names is let in by the server of", () => {
         .replace('"valkey://localhost:6379"', `"${stage.valkeyUrl}", prefix: "${stage.prefix}"`)
         .replace("postgres://localhost/sales", stage.databaseUrl)
         .replace("3000", String(port));
-      const token = await run(["--conditions=development", write(`token-${name}.ts`, programWith("SignJWT"))]);
       const child = spawn(process.execPath, ["--conditions=development", write(`${name}.ts`, program)], { env, stdio: "inherit" });
       const ended = new Promise((resolve) => child.once("exit", resolve));
       try {
