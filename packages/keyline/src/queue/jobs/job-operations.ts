@@ -1,6 +1,3 @@
-import type { TransactionClient } from "../../postgres/client/options.ts";
-import { KeylineError } from "../../runtime/errors.ts";
-import { checkOptionNames } from "../../runtime/options.ts";
 import { checkId } from "../../runtime/names.ts";
 import type { AddCheck } from "../add/add-check.ts";
 import { checkFamilyView, type FamilyViewOptions, type JobFamily } from "../families/family-view.ts";
@@ -10,8 +7,7 @@ import { checkCancelOptions, type CancelOptions } from "./job-filter.ts";
 import { Jobs } from "./jobs.ts";
 import type { JobsOptions } from "./jobs-options.ts";
 import type { QueuedJob } from "./queued-job.ts";
-import type { ChangesWithin } from "./changes-within.ts";
-import { changeOptionNames, checkChanges, type ChangeOptions, type JobChanges, type UpdateResult } from "./update-options.ts";
+import { checkChanges, type JobChanges, type UpdateResult } from "./update-options.ts";
 import { asRead } from "../../valkey/client/as-read.ts";
 
 const noOptions = {};
@@ -66,37 +62,29 @@ export abstract class JobOperations<Input> {
   }
 
   /**
-   * Makes a scheduled job due now: one that waits for its own time, or for its next attempt. Returns false when it is not scheduled. With `tx` it is due by the COMMIT of that transaction.
+   * Makes a scheduled job due now: one that waits for its own time, or for its next attempt. Returns false when it is not scheduled.
    *
    * @example
    * await emails.promote(id);
    */
-  promote(id: string, options: ChangeOptions = noOptions): Promise<boolean> {
-    return this.#parts.door.accept(async () => {
-      checkId(id);
-      const tx = this.#txOf("promote", options);
-      return tx ? tx.changes.promote(tx.client, id) : this.#parts.promotion.promote(id);
-    });
+  promote(id: string): Promise<boolean> {
+    return this.#parts.door.accept(async () => this.#parts.promotion.promote(checkId(id)));
   }
 
   /**
    * Changes a job that no worker has: its data, when it is due, its priority. When this has resolved with `updated: true`, whoever runs it gets it as it was changed. Where
    * it is with a worker, parked or dead, or has ended, nothing is changed, and `state` says so. One that waits for its next attempt can be changed too.
    *
-   * With `tx`, on a transactional queue, it is changed by the COMMIT of that transaction and by nothing else; until its end nobody begins the job.
-   *
-   * Rejects, before anything is written, with INVALID_ID, INVALID_OPTION, NOT_TRANSACTIONAL, NOT_IN_TRANSACTION, and for the data with what `add` throws; and with VALKEY_UNAVAILABLE,
-   * POSTGRES_UNAVAILABLE (the same call can be made again) and OUTCOME_UNKNOWN.
+   * Rejects, before anything is written, with INVALID_ID, INVALID_OPTION, and for the data with what `add` throws; and with VALKEY_UNAVAILABLE, POSTGRES_UNAVAILABLE (the same call can
+   * be made again) and OUTCOME_UNKNOWN.
    *
    * @example
    * const { updated, state } = await emails.update(id, { data: { to: "b@example.com" }, delay: 60_000 });
    */
-  update(id: string, changes: JobChanges<Input>, options: ChangeOptions = noOptions): Promise<UpdateResult> {
+  update(id: string, changes: JobChanges<Input>): Promise<UpdateResult> {
     return this.#parts.door.accept(async () => {
       checkId(id);
-      const tx = this.#txOf("update", options);
-      const checked = await checkChanges(changes, this.#check);
-      return tx ? tx.changes.update(tx.client, id, checked) : this.#parts.updates.update(id, checked);
+      return this.#parts.updates.update(id, await checkChanges(changes, this.#check));
     });
   }
 
@@ -122,14 +110,5 @@ export abstract class JobOperations<Input> {
       if (typeof what !== "object") return canceller.cancel(checkId(what));
       return canceller.cancelAll(checkCancelOptions(what), what);
     });
-  }
-
-  #txOf(what: string, options: ChangeOptions): { readonly client: TransactionClient; readonly changes: ChangesWithin } | undefined {
-    checkOptionNames(what, options, changeOptionNames);
-    if (options.tx === undefined) return undefined;
-    const changes = this.#parts.updates.within;
-    if (changes) return { client: options.tx, changes };
-    const message = `This queue is not transactional: make it with { transactional: true } to ${what} within a transaction`;
-    throw new KeylineError("NOT_TRANSACTIONAL", message);
   }
 }
