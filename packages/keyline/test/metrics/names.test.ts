@@ -1,6 +1,7 @@
 import { execFileSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
+import { parser } from "@prometheus-io/lezer-promql";
 import { collectMetrics } from "keyline/metrics";
 import { Registry } from "prom-client";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -140,6 +141,19 @@ function selectorsOf(expression: string): { readonly name: string; readonly labe
   }));
 }
 
+/** By the parser of Prometheus' own pages. The dashboard's variable stands for a time. */
+function isPromQl(expression: string): boolean {
+  let isFine = true;
+  parser.parse(expression.replaceAll("$__rate_interval", "5m")).iterate({ enter: ({ type }) => void (isFine &&= !type.isError) });
+  return isFine;
+}
+
+test("what is no PromQL is told from what is", () => {
+  expect(isPromQl("sum by (queue) (rate(keyline_queue_added_total[$__rate_interval])) > 0")).toBe(true);
+  for (const wrong of ["sum by queue) (x)", "rate(x[5m)", "max(x) > > 0", "x{queue=~orders}", "sum(x", ""])
+    expect(isPromQl(wrong), wrong).toBe(false);
+});
+
 function expectToExist(expression: string): void {
   const selectors = selectorsOf(expression);
   expect(selectors.length, expression).toBeGreaterThan(0);
@@ -155,8 +169,7 @@ function expectToExist(expression: string): void {
     const known = new Set(["le", ...selectors.flatMap(({ name }) => series.get(name)?.labels ?? [])]);
     for (const label of list.split(", ")) expect([...known], expression).toContain(label);
   }
-  const count = (character: string): number => expression.split(character).length;
-  expect([count("("), count("{"), count("[")], expression).toEqual([count(")"), count("}"), count("]")]);
+  expect(isPromQl(expression), expression).toBe(true);
 }
 
 describe("alert rules", () => {
