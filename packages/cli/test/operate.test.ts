@@ -69,7 +69,7 @@ test("the overview puts first what is not as it should be, and --check says so w
   await worker.stop();
 });
 
-test("it is watched until Ctrl-C, line by line in a pipe, and on a terminal in its place", async () => {
+test("in a pipe it is watched line by line until Ctrl-C", async () => {
   const { env } = shop;
   const piped = start(["status", "--watch", "0.2", "--json=healthy"], { env });
   const result = ended(piped);
@@ -78,7 +78,10 @@ test("it is watched until Ctrl-C, line by line in a pipe, and on a terminal in i
   const { code, stdout, stderr } = await result;
   expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
   expect(stdout).toMatch(/^(?:\{"healthy":(?:true|false)\}\n){2,}$/);
-  if (!hasTerminals) return;
+});
+
+test.runIf(hasTerminals)("on a terminal it is watched in its place until Ctrl-C", async () => {
+  const { env } = shop;
   const screen = startOnTerminal(["status", "--watch", "0.2"], { env });
   const seen = await printed(screen, /(?:\[H\S\[2J[^]*){2}KIND/);
   expect(plain(seen)).toMatch(/Valkey \S+ \d+\.\d ms {3}PostgreSQL \S+ \d+\.\d ms\r\norders: 2 wait, and it has no worker\r\nKIND/);

@@ -1,4 +1,4 @@
-import { spawn, spawnSync, type ChildProcess } from "node:child_process";
+import { spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { writeFile } from "node:fs/promises";
 import type { Readable } from "node:stream";
@@ -53,8 +53,8 @@ export function printed(child: ChildProcess, pattern: RegExp, stream: "stdout" |
   });
 }
 
-/** Whether `script` is there, which runs a command on a terminal of its own. */
-export const hasTerminals = spawnSync("script", ["--version"]).status === 0;
+/** Whether `script` runs a command on a terminal of its own, as that of Linux does: there it must not be missing. */
+export const hasTerminals = process.platform === "linux";
 
 /** The same on a terminal, of which standard output and standard error are one. `answers` are typed when they are asked for. */
 export async function onTerminal(
@@ -78,12 +78,12 @@ interface TerminalOptions extends Pick<Options, "env"> {
 }
 
 export function startOnTerminal(args: readonly string[], options: TerminalOptions = {}): ChildProcess {
-  return startTerminal([process.execPath, ...nodeArgs, ...args].map(quoted).join(" "), options);
+  return startTerminal([process.execPath, ...nodeArgs, ...args], options);
 }
 
-/** Any command of a shell on a terminal of its own. */
-export function startTerminal(command: string, { env = {}, columns = 100, rows = 24 }: TerminalOptions): ChildProcess {
-  const line = `stty cols ${columns} rows ${rows}; exec ${command}`;
+/** Any program on a terminal of its own. */
+export function startTerminal(words: readonly string[], { env = {}, columns = 100, rows = 24 }: TerminalOptions): ChildProcess {
+  const line = `stty cols ${columns} rows ${rows}; exec ${words.map(quoted).join(" ")}`;
   return spawn("script", ["-qec", line, "/dev/null"], { env: cleanEnv({ TERM: "xterm", ...env }), stdio: ["pipe", "pipe", "pipe"] });
 }
 
@@ -99,7 +99,7 @@ function quoted(word: string): string {
 /** Without colours and movements. */
 export function plain(text: string): string {
   // oxlint-disable-next-line no-control-regex -- they are what is taken out
-  return text.replaceAll(/\u001b\[[0-9;?]*[A-Za-z]/g, "");
+  return text.replaceAll(/\u001b(?:\[[0-9;?]*[A-Za-z]|\(B)/g, "");
 }
 
 /** The objects that were printed, one a line. */

@@ -23,15 +23,19 @@ export interface FoundProgram {
   readonly command: string;
   /** What it needs to find the libraries that came with it. */
   readonly env: Environment;
+  /** What its package was unpacked into. Undefined where it was on PATH. */
+  readonly root?: string;
 }
 
-/** Finds a server program on PATH or in the cache folder, or unpacks the package of this system there. */
+// Debian counts most servers among the programs of an administrator, and has some shells at the root.
+const programFolders = ["usr/sbin", "usr/bin", "bin"];
+
+/** Finds a program on PATH or in the cache folder, or unpacks the package of this system there. */
 export async function findProgram({ name, code, log, folder = cacheFolder() }: ProgramRequest): Promise<FoundProgram> {
   const onPath = findOnPath(name);
   if (onPath !== undefined) return { command: onPath, env: {} };
   const cache = join(folder, name, platformKey());
-  // Debian counts most servers among the programs of an administrator.
-  const unpacked = (): string | undefined => ["sbin", "bin"].map((part) => join(cache, "usr", part, name)).find(isProgram);
+  const unpacked = (): string | undefined => programFolders.map((part) => join(cache, part, name)).find(isProgram);
   if (unpacked() === undefined) {
     const advice = commandToRun({ brew: name, apt: name, elsewhere: name });
     if (findOnPath("apt-get") === undefined || findOnPath("dpkg-deb") === undefined) {
@@ -41,7 +45,7 @@ export async function findProgram({ name, code, log, folder = cacheFolder() }: P
   }
   const command = unpacked();
   if (command === undefined) throw new EmbeddedError(code, `The package ${name} has no program ${name}`);
-  return { command, env: { LD_LIBRARY_PATH: libraryPath(cache) } };
+  return { command, env: { LD_LIBRARY_PATH: libraryPath(cache) }, root: cache };
 }
 
 async function unpack(folder: string, { name, code, log }: ProgramRequest): Promise<void> {
