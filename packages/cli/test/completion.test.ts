@@ -3,7 +3,7 @@ import { once } from "node:events";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, beforeAll, expect, test, vi } from "vitest";
+import { afterAll, beforeAll, expect, onTestFinished, test, vi } from "vitest";
 import type { FoundProgram } from "../../embedded/src/install/debian-program.ts";
 import { catalog } from "../src/catalog.ts";
 import { hasTerminals, keyline, plain, startTerminal, writeCommand } from "./support/command.ts";
@@ -83,6 +83,11 @@ async function openShell(
   const path = `${folder}:${process.env["PATH"] ?? ""}`;
   const own = { PATH: path, PS1: "ready> ", HOME: folder, XDG_CONFIG_HOME: undefined, XDG_DATA_HOME: undefined, INPUTRC: "/dev/null" };
   const child = startTerminal([command, ...args], { env: { ...shop.env, ...env, ...own }, columns: 100 });
+  // A test that fails leaves no shell behind either.
+  onTestFinished(() => {
+    child.kill("SIGKILL");
+    rmSync(folder, { recursive: true, force: true });
+  });
   let printed = "";
   child.stdout?.setEncoding("utf8").on("data", (chunk: string) => (printed += chunk));
   // Where a shell goes back to the first column within a line, it goes on where it was.
@@ -111,7 +116,6 @@ async function openShell(
     close: async () => {
       child.stdin?.write("\u0015exit\n");
       await once(child, "close");
-      rmSync(folder, { recursive: true });
     },
   };
 }
