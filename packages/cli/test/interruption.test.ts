@@ -1,4 +1,6 @@
+import type { ChildProcess } from "node:child_process";
 import { once } from "node:events";
+import { readFileSync } from "node:fs";
 import type { Queue } from "keyline";
 import { afterAll, beforeAll, expect, test, vi } from "vitest";
 import { ended, hasTerminals, objects, plain, printed, start, startOnTerminal } from "./support/command.ts";
@@ -30,6 +32,13 @@ async function withLetters(name: string, count: number): Promise<Queue<number, n
   return queue;
 }
 
+/** Sends a signal, and resolves when the process has done what it does at it and waits again: what it waits for may come then. */
+async function signal(child: ChildProcess, name: NodeJS.Signals): Promise<void> {
+  child.kill(name);
+  const status = (): string => readFileSync(`/proc/${child.pid}/status`, "utf8");
+  await expect.poll(status, { timeout: 60_000 }).toMatch(/^State:\tS[^]*^ShdPnd:\t0+$/m);
+}
+
 /** Whoever removes this row or changes its state from now on waits, until it is let go: so there is a page that is under way for as long as one likes. */
 async function holdRow(queue: string, n: number): Promise<{ isWaitedFor(): Promise<void>; letGo(): Promise<void> }> {
   const holder = await shop.pool.connect();
@@ -58,7 +67,7 @@ test("Ctrl-C ends a long act behind the page that is under way, and how much was
   const discard = start(["discard", "mails", "--all", "--yes", "--json"], { env: shop.env });
   const result = ended(discard);
   await held.isWaitedFor();
-  discard.kill("SIGINT");
+  await signal(discard, "SIGINT");
   await held.letGo();
   expect(await result).toEqual({
     code: 130,
@@ -79,7 +88,7 @@ test("SIGTERM does the same to a cancel", async () => {
   const cancel = start(["cancel", "calls", "--all", "--yes"], { env: shop.env });
   const result = ended(cancel);
   await held.isWaitedFor();
-  cancel.kill("SIGTERM");
+  await signal(cancel, "SIGTERM");
   await held.letGo();
   expect(await result).toEqual({ code: 143, stdout: "Cancelled 10,000 jobs of calls.\n", stderr: "It was stopped by SIGTERM.\n" });
   expect(objects(await shop.run("jobs", "calls", "--limit", "1000", "--json=data"))).toHaveLength(100);
