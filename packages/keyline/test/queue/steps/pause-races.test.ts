@@ -50,7 +50,7 @@ interface Row {
 }
 
 async function rowOf(queue: string): Promise<Row | undefined> {
-  const text = "SELECT parked, parks, attempts, delivered_to FROM keyline.job WHERE queue = $1";
+  const text = "SELECT parked, parks, attempts, delivered_to FROM keyline.job WHERE queue = $1 ORDER BY seq";
   return (await stage.pool.query<Row>(text, [queue])).rows[0];
 }
 
