@@ -132,7 +132,7 @@ test("schedules are listed, run, paused, resumed and removed, on queues of both 
     expect(never).toEqual(unknown);
     expect(unknown).toMatchObject({ code: 2, stderr: expect.stringContaining(`Queue ${name} has no schedule daily`) as string });
     expect(unsure).toMatchObject({ code: 2, stderr: expect.stringContaining("say --yes") as string });
-    expect((await run("schedules", "remove", name, "nightly", "--yes")).code).toBe(0);
+    expect(await run("schedules", "remove", name, "nightly", "--yes")).toMatchObject({ code: 0, stderr: "" });
     expect(await run("schedules", name)).toMatchObject({ code: 0, stdout: "" });
   });
 });

@@ -1,7 +1,7 @@
 import type { Keyline } from "keyline";
 import pg from "pg";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { eventually, openStage, type Stage } from "../../support/stage.ts";
+import { eventually, openStage, untilNoneIsLeft, type Stage } from "../../support/stage.ts";
 
 let stage: Stage;
 beforeAll(async () => {
@@ -89,16 +89,16 @@ test("within settle it is a failed attempt that says so, and the jobs run when t
     if (error) errors.push(error);
     forgets = false;
   });
-  await eventually(
+  await untilNoneIsLeft(
     "all are settled",
-    async () => (await stage.pool.query("SELECT FROM keyline.job WHERE queue = 'settles'")).rows.length === 0,
+    async () => (await stage.pool.query("SELECT FROM keyline.job WHERE queue = 'settles'")).rows.length,
   );
   expect(errors.length).toBeGreaterThan(0);
   for (const error of errors) expect(error).toMatchObject(busy);
   const { rows } = await stage.pool.query<{ n: number }>("SELECT n FROM effects ORDER BY n");
   expect(rows.map(({ n }) => n)).toEqual(Array.from({ length: 20 }, (_, n) => n));
   await keyline.close();
-});
+}, 180_000);
 
 test("a pool of the caller's without a deadline of its own has one all the same", async () => {
   const pool = new pg.Pool({ connectionString: stage.databaseUrl, max: 2 });
