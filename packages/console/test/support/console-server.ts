@@ -22,13 +22,20 @@ interface Sending {
   readonly headers?: Readonly<Record<string, string>>;
 }
 
+/** What tests look at by name; the rest is checked by schemas. */
+interface AnswerBody {
+  readonly status?: number;
+  readonly detail?: string;
+  readonly redacted?: readonly string[];
+  readonly expiresAt?: number;
+}
+
 export interface Answer {
   readonly status: number;
   readonly headers: Headers;
   readonly text: string;
   /** What is in it, if that is JSON. */
-  // oxlint-disable-next-line typescript/no-explicit-any -- tests look into answers of all kinds
-  readonly body: any;
+  readonly body: AnswerBody;
 }
 
 export async function openConsole(

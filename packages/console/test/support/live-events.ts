@@ -1,10 +1,17 @@
 import { eventually } from "../../../keyline/test/support/stage.ts";
 
+/** What tests look at by name; the rest is checked by schemas. */
+interface LiveData {
+  readonly topic?: string;
+  readonly kind?: string;
+  readonly data?: { readonly state?: string; readonly stores?: { readonly valkey: string } } | null;
+  readonly rows?: readonly { readonly payload: { readonly data: { readonly n?: number } } }[];
+}
+
 interface LiveEvent {
   readonly id: string;
   readonly type: string;
-  // oxlint-disable-next-line typescript/no-explicit-any -- tests look into events of all kinds
-  readonly data: any;
+  readonly data: LiveData;
 }
 
 /** An open event stream of a console. */
