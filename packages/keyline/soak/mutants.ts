@@ -221,8 +221,8 @@ export const mutants: readonly Mutant[] = [
     seeds: 1,
     edits: [
       {
-        find: "PERFORM FROM keyline.family_child AS child WHERE child.family = of_family AND child.outcome IS NULL ORDER BY child.number DESC LIMIT 1;",
-        replace: "PERFORM FROM keyline.family_child AS child WHERE false;",
+        find: "RETURN keyline.last_open_child(of_family) IS NOT NULL;",
+        replace: "RETURN false;",
       },
     ],
   },

@@ -25,6 +25,7 @@ export const migrations = [
   "0019-schedule-pause",
   "0020-group-reset",
   "0021-buried-parent",
+  "0022-family-end",
 ] as const;
 
 const createSchema = `

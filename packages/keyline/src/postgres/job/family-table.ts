@@ -101,8 +101,10 @@ const clear: Statement = {
 
 const forget: Statement = {
   name: "keyline-forget-family",
-  text: `DELETE FROM keyline.family WHERE id = $1::bigint AND ended IS NOT NULL
-    AND NOT EXISTS (SELECT FROM keyline.family_child WHERE family_child.family = family.id)`,
+  text: `WITH forgotten AS (
+      DELETE FROM keyline.family WHERE id = $1::bigint AND ended IS NOT NULL
+        AND NOT EXISTS (SELECT FROM keyline.family_child WHERE family_child.family = family.id) RETURNING id
+    ) DELETE FROM keyline.family_death USING forgotten WHERE family_death.family = forgotten.id`,
 };
 
 /** The families of all transactional queues: rows say all there is to know of them. */
@@ -201,15 +203,20 @@ function listsOf(jobs: readonly ChildJob[]): unknown[] {
     jobs.map(({ queue }) => queue),
     jobs.map(({ id }) => id),
     jobs.map(({ dataJson }) => dataJson),
-    jobs.map(({ maxAttempts }) => maxAttempts ?? null),
-    jobs.map(({ delayMs }) => delayMs ?? null),
-    jobs.map(({ runAt }) => runAt ?? null),
-    jobs.map(({ priority }) => priority ?? null),
-    jobs.map(({ group }) => group ?? null),
-    jobs.map(({ keepMs }) => keepMs ?? null),
-    jobs.map(({ isOwnId }) => isOwnId),
+    listOf(jobs, ({ maxAttempts }) => maxAttempts),
+    listOf(jobs, ({ delayMs }) => delayMs),
+    listOf(jobs, ({ runAt }) => runAt),
+    listOf(jobs, ({ priority }) => priority),
+    listOf(jobs, ({ group }) => group),
+    listOf(jobs, ({ keepMs }) => keepMs),
+    listOf(jobs, ({ isOwnId }) => isOwnId || undefined),
     jobs.map(({ parentQueue }) => parentQueue),
     jobs.map(({ parentId }) => parentId),
-    jobs.map(({ death }) => death ?? null),
+    listOf(jobs, ({ death }) => death),
   ];
+}
+
+/** Null where none has it, which is a list as long as the others for PostgreSQL, and is neither written nor read. */
+function listOf<Value>(jobs: readonly ChildJob[], valueOf: (job: ChildJob) => Value | undefined): (Value | null)[] | null {
+  return jobs.some((job) => valueOf(job) !== undefined) ? jobs.map((job) => valueOf(job) ?? null) : null;
 }

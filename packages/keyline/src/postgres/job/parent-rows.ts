@@ -39,7 +39,8 @@ const noteTold: Statement = {
 const readDead: Statement = {
   name: "keyline-read-dead-child",
   text: `SELECT child.queue, child.id, coalesce(child.reason, letter.last_error) AS reason
-    FROM keyline.family JOIN keyline.family_child AS child ON child.family = family.id AND child.outcome = 'dead'
+    FROM keyline.family JOIN keyline.family_death AS death ON death.family = family.id
+      JOIN keyline.family_child AS child ON child.family = death.family AND child.number = death.number
       LEFT JOIN keyline.job AS letter ON letter.queue = child.queue AND letter.id = child.id AND letter.state = 'dead'
     WHERE family.queue = $1 AND family.job_id = $2 AND family.ended IS NULL ORDER BY child.number LIMIT 1`,
 };
