@@ -39,7 +39,12 @@ test("while one store is away, what the other one knows is shown, and which one 
   const app = new Keyline({ valkey: env.VALKEY_URL, postgres: env.DATABASE_URL });
   await app.migrate();
   await app.queue("emails").add(1);
-  await app.queue("orders", { transactional: true }).addMany([{ data: 1 }, { data: 2 }]);
+  const orders = app.queue("orders", { transactional: true, maxAttempts: 1 });
+  await orders.add(0, { id: "dead" });
+  const worker = orders.work(() => Promise.reject(new Error("no stock")));
+  await new Promise((resolve) => worker.on("dead", resolve));
+  await worker.stop();
+  await orders.addMany([{ data: 1, id: "first" }, { data: 2 }]);
   await app.close();
   const watch = start(["status", "--watch", "0.1", "--json=stores,items"], { env });
   await printed(watch, /"name":"orders"/);
@@ -59,13 +64,13 @@ test("while one store is away, what the other one knows is shown, and which one 
     stores: [{ state: "ok" }, { state: "away" }],
     items: expect.arrayContaining([
       expect.objectContaining({ name: "emails", waiting: 1, isComplete: true }),
-      expect.objectContaining({ name: "orders", inPerMinute: expect.any(Number) as number, workers: 0, isComplete: false }),
+      expect.objectContaining({ name: "orders", waiting: 2, workers: 0, isComplete: false }),
     ]) as object[],
   });
   expect(queues).toMatchObject({ code: 1, stderr: expect.stringMatching(/^PostgreSQL at \S+ is away: /) as string });
   expect(objects(queues)).toMatchObject([
     { name: "emails", waiting: 1 },
-    { name: "orders", transactional: true, workers: 0 },
+    { name: "orders", transactional: true, waiting: 2, workers: 0 },
   ]);
   expect(jobs).toEqual({ code: 0, stdout: '{"state":"waiting"}\n', stderr: "" });
   expect(rows).toMatchObject({ code: 1, stdout: "", stderr: expect.stringContaining("Asked was PostgreSQL at") as string });
@@ -80,10 +85,34 @@ test("while one store is away, what the other one knows is shown, and which one 
     keyline(["queues", "--json"], { env }),
     keyline(["jobs", "emails"], { env }),
   ]);
+  const nothing = { stdout: "" };
+  const isSaid = expect.stringMatching(/^Valkey at \S+ is away: /) as string;
+  const lists = [
+    ["jobs", "orders"],
+    ["job", "orders", "first"],
+    ["letters", "orders"],
+    ["causes", "orders"],
+  ];
+  const told = await Promise.all(lists.map((list) => keyline([...list, "--json"], { env })));
+  for (const list of told) expect(list).toMatchObject({ code: 1, stderr: isSaid });
+  expect(objects(told[0] ?? nothing)).toMatchObject([
+    { id: "dead", state: "dead" },
+    { id: "first", state: "waiting", isFromRow: true },
+    { state: "waiting", isFromRow: true },
+  ]);
+  expect(objects(told[1] ?? nothing)).toMatchObject([{ id: "first", data: 1 }]);
+  expect(objects(told[2] ?? nothing)).toMatchObject([{ id: "dead", reason: expect.stringContaining("no stock") as string }]);
+  expect(objects(told[3] ?? nothing)).toMatchObject([{ count: 1 }]);
+  const running = await keyline(["jobs", "orders", "--state", "running"], { env });
+  expect(running).toMatchObject({
+    code: 1,
+    stdout: "",
+    stderr: expect.stringContaining("PostgreSQL has of orders: 2 that wait or run") as string,
+  });
   expect(others[0].code).toBe(3);
   expect(objects(others[0])[0]).toMatchObject({
     stores: [{ state: "away" }, { state: "ok" }],
-    items: [{ name: "orders", waiting: 2, dead: 0, isComplete: false }],
+    items: [{ name: "orders", waiting: 2, dead: 1, isComplete: false }],
   });
   expect(others[1]).toMatchObject({ code: 1, stderr: expect.stringMatching(/^Valkey at \S+ is away: /) as string });
   expect(objects(others[1])).toMatchObject([{ name: "orders", waiting: 2, isFromRows: true }]);

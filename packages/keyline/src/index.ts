@@ -53,7 +53,7 @@ export type { Schedule, Tick } from "./queue/schedules/schedule-state.ts";
 export type { Missed } from "./queue/schedules/schedule-times.ts";
 export type { BatchHandler, SettlingBatchHandler } from "./queue/worker/batch-runner.ts";
 export type { Handler, Queue, SettlingHandler } from "./queue/queue.ts";
-export type { QueueStatus } from "./queue/queue-status.ts";
+export type { CountsOptions, KnownStatus, QueueStatus } from "./queue/queue-status.ts";
 export type { QueueStores } from "./queue/queue-stores.ts";
 export type { Worker, WorkerEvents } from "./queue/worker/worker.ts";
 export type { RunningJob, WorkerInfo, WorkersOptions } from "./queue/worker/worker-info.ts";

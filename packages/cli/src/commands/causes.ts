@@ -4,6 +4,7 @@ import { openQueue } from "../connection/names.ts";
 import { action } from "../context.ts";
 import { count } from "../input/parse.ts";
 import type { Column } from "../output/table.ts";
+import { tellIfFromRows } from "../status/stores.ts";
 import { exact, relative } from "../output/times.ts";
 
 export function define(command: Command): void {
@@ -16,6 +17,7 @@ export function define(command: Command): void {
         const { causes, looked, total } = await queue.deadLetterCauses({ limit });
         if ((await output.list(columns, causes)) === 0) output.hint(`Queue ${name} has no dead letters.`);
         if (looked < total) output.note(`These are the causes of the newest ${looked} of ${total} dead letters.`);
+        return tellIfFromRows({ output, session });
       }),
     );
 }

@@ -7,6 +7,7 @@ import { count } from "../input/parse.ts";
 import type { Details, Output } from "../output/output.ts";
 import { jsonLine, oneLine } from "../output/printable.ts";
 import { stateStyle } from "../output/states.ts";
+import { tellIfFromRows } from "../status/stores.ts";
 import { duration, exact, relative } from "../output/times.ts";
 
 interface Options {
@@ -24,10 +25,14 @@ export function define(command: Command): void {
       action(async ({ output, session }, name: string, id: string, { family, limit }: Options) => {
         const queue = await openQueue(session, name);
         const found = family ? await queue.family(id, { limit }) : undefined;
-        if (found) return tellFamily(output, found);
+        if (found) {
+          await tellFamily(output, found);
+          return tellIfFromRows({ output, session });
+        }
         const job = await queue.job(id);
         if (!job) throw new Failure(`Queue ${name} has no job ${id}, and remembers none.`);
         await output.details(job, detailsOf(job, output));
+        return tellIfFromRows({ output, session });
       }),
     );
 }

@@ -10,6 +10,7 @@ import { jsonLine } from "../output/printable.ts";
 import type { Column } from "../output/table.ts";
 import { exact, relative } from "../output/times.ts";
 import { stateStyle } from "../output/states.ts";
+import { tellIfFromRows } from "../status/stores.ts";
 
 interface JobsOptions {
   readonly state?: ListedState;
@@ -47,11 +48,12 @@ export function define(command: Command): void {
         });
         if (found === 0) output.hint("There are none.");
         if (found === limit && last) output.hint(`More: --cursor ${last.cursor}`);
+        return tellIfFromRows({ output, session });
       }),
     );
 }
 
-/** What PostgreSQL has of a queue whose jobs cannot be listed as Valkey is away. */
+/** What PostgreSQL has of a queue whose running or blocked jobs cannot be listed as Valkey is away. */
 async function tellCounts(output: Output, queue: AnyQueue): Promise<void> {
   const counts = await asking(patienceMs)(queue.counts());
   if (!counts?.isFromRows) return;

@@ -6,6 +6,7 @@ import { defineLetterFilter, filterOf, type LetterFilterOptions } from "../input
 import { count } from "../input/parse.ts";
 import { jsonLine } from "../output/printable.ts";
 import type { Column } from "../output/table.ts";
+import { tellIfFromRows } from "../status/stores.ts";
 import { exact, relative } from "../output/times.ts";
 
 export function define(command: Command): void {
@@ -23,6 +24,7 @@ export function define(command: Command): void {
           const found = await output.list(columns, queue.deadLetters({ ...filterOf(ids, options), limit }));
           if (found === 0) output.hint("There are none.");
           if (found === limit) output.hint(`These are the newest ${limit} that fit: --limit shows more, --before those that died before.`);
+          return tellIfFromRows({ output, session });
         },
       ),
     );

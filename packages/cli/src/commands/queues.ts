@@ -1,12 +1,12 @@
 import type { Command } from "commander";
-import type { QueueEntry, QueueStatus } from "keyline";
+import type { KnownStatus, QueueEntry } from "keyline";
 import { action } from "../context.ts";
 import { exitCodes } from "../exit-codes.ts";
 import type { Column } from "../output/table.ts";
 import { exact, relative } from "../output/times.ts";
 import { askingAll, storesOf, tellAway } from "../status/stores.ts";
 
-interface QueueLine extends Partial<QueueStatus> {
+interface QueueLine extends Partial<KnownStatus> {
   readonly name: string;
   readonly transactional: boolean;
   /** Like the counts undefined where a store is away that would know. */
@@ -25,7 +25,7 @@ export function define(command: Command): void {
       const entries = (await ask(keyline.directory.queues())) ?? [];
       const read = async ({ name, transactional, lastSeenAt, open }: QueueEntry): Promise<QueueLine> => {
         const queue = open();
-        const [counts, workers] = await Promise.all([ask(queue.counts()), ask(queue.workers({ jobs: false }))]);
+        const [counts, workers] = await Promise.all([ask(queue.counts({ known: true })), ask(queue.workers({ jobs: false }))]);
         return { name, transactional, lastSeenAt, ...counts, workers: workers?.length };
       };
       const lines = async function* (): AsyncGenerator<QueueLine> {

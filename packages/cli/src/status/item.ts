@@ -34,7 +34,7 @@ export interface Look {
 export async function queueItem({ name, transactional, open }: QueueEntry, { ask, maxAgeMs }: Look): Promise<Item> {
   const queue = open();
   const [status, rates, workers] = await Promise.all([
-    ask(queue.counts()),
+    ask(queue.counts({ known: true })),
     ask(queue.rates({ minutes: latelyMinutes })),
     ask(queue.workers({ jobs: false })),
   ]);
@@ -46,7 +46,7 @@ export async function queueItem({ name, transactional, open }: QueueEntry, { ask
     transactional,
     waiting: counts && counts.waiting + counts.blocked,
     running: status?.isFromRows ? undefined : counts?.running,
-    scheduled: counts && counts.scheduled + counts.parked,
+    scheduled: counts && counts.scheduled + (counts.parked ?? 0),
     dead: counts?.dead,
     oldestAt: status?.oldestWaitingAt,
     ...ratesOf(rates && { in: rates.total.added, out: rates.total.completed, failed: rates.total.failed }),

@@ -1,4 +1,4 @@
-import type { GroupStatus, QueueStatus } from "keyline";
+import type { GroupStatus, KnownStatus } from "keyline";
 import { duration } from "../output/times.ts";
 
 /** Why something is not as it should be. */
@@ -20,7 +20,7 @@ interface Seen {
 /** The time in which a dead letter counts as one that died lately. */
 export const latelyMinutes = 5;
 
-export function queueProblems({ waiting, paused, oldestWaitingAt }: QueueStatus, { workers, died, now, maxAgeMs }: Seen): Problem[] {
+export function queueProblems({ waiting, paused, oldestWaitingAt }: KnownStatus, { workers, died, now, maxAgeMs }: Seen): Problem[] {
   const age = waiting > 0 && oldestWaitingAt !== undefined ? now - oldestWaitingAt : 0;
   const problems: Problem[] = [];
   if (waiting > 0 && paused) problems.push({ code: "PAUSED", text: `it is paused, and ${waiting} wait` });

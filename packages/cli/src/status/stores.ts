@@ -1,6 +1,8 @@
 import type { Health } from "keyline";
 import type { Addresses } from "../connection/addresses.ts";
 import { asking, type Ask } from "../connection/known.ts";
+import type { Context } from "../context.ts";
+import { exitCodes, type ExitCode } from "../exit-codes.ts";
 import type { Output } from "../output/output.ts";
 
 /** How a store is. */
@@ -33,6 +35,12 @@ export function storeText({ store, state, version, roundTripMs, error }: StoreSt
   const name = store === "valkey" ? "Valkey" : "PostgreSQL";
   if (state === "ok") return `${name} ${version ?? ""} ${(roundTripMs ?? 0).toFixed(1)} ms`;
   return `${(store === "valkey" ? addresses.valkeyName : addresses.postgresName) ?? name} is away: ${error ?? "it does not answer"}`;
+}
+
+/** The same behind what PostgreSQL may have said alone: 1 where Valkey is away, as that knows more. */
+export async function tellIfFromRows({ output, session }: Context): Promise<ExitCode> {
+  const [valkey] = storesOf(await (await session.keyline()).health());
+  return valkey && tellAway(output, [valkey], session.addresses) ? exitCodes.failed : exitCodes.done;
 }
 
 /** Says beside the output which stores are away. Returns whether any is. */

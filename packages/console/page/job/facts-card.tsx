@@ -12,14 +12,14 @@ const words = texts.job;
 
 /** What a job is, apart from its payload. */
 export function FactsCard({ job }: { readonly job: JobView }): ReactNode {
-  const { queue, group, priority, attempts, addedAt, dueAt, startedAt, worker, onChildDead, parent, transactional } = job;
+  const { queue, group, priority, attempts, addedAt, dueAt, startedAt, worker, onChildDead, parent, transactional, isFromRow } = job;
   return (
     <Card title={words.facts}>
       <dl className={classes.facts}>
         <Fact label={words.queue}>
           <Link href={paths.queue(queue)}>{queue}</Link>
         </Fact>
-        <Fact label={words.keptIn}>{transactional ? words.inPostgres : words.inValkey}</Fact>
+        <Fact label={words.keptIn}>{!transactional ? words.inValkey : isFromRow ? words.inPostgresAlone : words.inPostgres}</Fact>
         {group !== null && (
           <Fact label={words.group}>
             <Link href={paths.jobs(queue, { group })}>{group}</Link>

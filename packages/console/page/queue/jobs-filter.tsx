@@ -2,6 +2,7 @@ import { Button, TextInput } from "@mantine/core";
 import { IconSearch } from "@tabler/icons-react";
 import { useState, type FormEvent, type ReactNode } from "react";
 import { useLocation } from "wouter";
+import type { ListedState } from "../../src/api/job.ts";
 import type { QueueCounts } from "../../src/api/queue.ts";
 import { formatCount } from "../format/numbers.ts";
 import { FilterField } from "../list/filter-field.tsx";
@@ -41,7 +42,7 @@ export function JobsFilter({ queue, filter, onChange, counts, transactional }: J
           <State
             key={state}
             name={texts.states[state]}
-            count={counts?.[state]}
+            count={counts && countIn(counts, state)}
             isChosen={filter["state"] === state}
             onChoose={() => onChange({ state, ...(state !== "dead" && state !== "scheduled" && { contains: undefined }) })}
           />
@@ -72,9 +73,14 @@ export function JobsFilter({ queue, filter, onChange, counts, transactional }: J
   );
 }
 
+/** Rows do not tell what runs and what is blocked. */
+function countIn(counts: QueueCounts, state: ListedState): number | null {
+  return counts.isFromRows && (state === "running" || state === "blocked") ? null : counts[state];
+}
+
 interface StateProps {
   readonly name: string;
-  readonly count?: number | undefined;
+  readonly count?: number | null | undefined;
   readonly isChosen: boolean;
   readonly onChoose: () => void;
 }
@@ -83,7 +89,7 @@ function State({ name, count, isChosen, onChoose }: StateProps): ReactNode {
   return (
     <button type="button" className={classes.state} aria-pressed={isChosen} onClick={onChoose}>
       {name}
-      {count !== undefined && <span className={classes.count}>{formatCount(count)}</span>}
+      {typeof count === "number" && <span className={classes.count}>{formatCount(count)}</span>}
     </button>
   );
 }

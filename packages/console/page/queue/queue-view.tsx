@@ -41,7 +41,7 @@ export function QueueView({ queue }: { readonly queue: string }): ReactNode {
 }
 
 function Counts({ view: { name, counts, oldestWaitingMs, rates } }: { readonly view: View }): ReactNode {
-  const count = (value: number | undefined): string => (value === undefined ? "–" : formatCount(value));
+  const count = (value: number | null | undefined): string => (typeof value === "number" ? formatCount(value) : "–");
   const inValkey = (value: number | undefined): string => count(counts?.isFromRows ? undefined : value);
   const of = (state: string): string => paths.jobs(name, { state });
   return (
@@ -60,7 +60,12 @@ function Counts({ view: { name, counts, oldestWaitingMs, rates } }: { readonly v
           }
         />
         <Tile label={texts.states.running} value={inValkey(counts?.running)} to={of("running")} />
-        <Tile label={texts.states.scheduled} value={count(counts?.scheduled)} to={of("scheduled")} />
+        <Tile
+          label={texts.states.scheduled}
+          value={count(counts?.scheduled)}
+          to={of("scheduled")}
+          detail={counts?.parked === null ? texts.queue.withParked : undefined}
+        />
         <Tile label={texts.states.blocked} value={inValkey(counts?.blocked)} to={of("blocked")} />
         <Tile label={texts.states.parked} value={count(counts?.parked)} to={of("parked")} />
         <Tile
@@ -68,7 +73,7 @@ function Counts({ view: { name, counts, oldestWaitingMs, rates } }: { readonly v
           value={count(counts?.dead)}
           to={paths.letters(name)}
           tone={(counts?.dead ?? 0) > 0 ? "danger" : "plain"}
-          detail={counts !== null && counts.dropped > 0 ? texts.queue.dropped(formatCount(counts.dropped)) : undefined}
+          detail={counts?.dropped ? texts.queue.dropped(formatCount(counts.dropped)) : undefined}
         />
       </Tiles>
       {rates && (

@@ -31,8 +31,8 @@ export const jobsQuery = z.object({
   contains: z.string().min(1).max(200).optional(),
 });
 
-/** `GET queues/:queue/jobs?state&group&contains&cursor&limit` */
-export const jobsPage = z.object({ jobs: z.array(jobRow), next });
+/** `GET queues/:queue/jobs?state&group&contains&cursor&limit`. `isFromRows`: Valkey is away, and what runs or is blocked is told as waiting. */
+export const jobsPage = z.object({ jobs: z.array(jobRow), next, isFromRows: z.boolean() });
 export type JobsPage = z.infer<typeof jobsPage>;
 
 /** Something that is known to have happened to a job, oldest first. */
@@ -60,6 +60,8 @@ export const jobView = jobRow.extend({
   at: time,
   queue: z.string(),
   transactional: z.boolean(),
+  /** Valkey is away: whether it runs, its progress and its worker are not known. */
+  isFromRow: z.boolean(),
   history: z.array(failedAttempt),
   /** Of the error that it died of. */
   stack: z.string().nullable(),

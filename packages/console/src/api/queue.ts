@@ -6,11 +6,13 @@ export const queueCounts = z.object({
   waiting: z.number(),
   blocked: z.number(),
   running: z.number(),
+  /** With those that are parked, where that is null. */
   scheduled: z.number(),
-  parked: z.number(),
-  dead: z.number(),
+  /** Null, like the next two, on a transactional queue while PostgreSQL is away: these are rows. */
+  parked: z.number().nullable(),
+  dead: z.number().nullable(),
   /** Dead letters that were dropped so far. */
-  dropped: z.number(),
+  dropped: z.number().nullable(),
   /** Valkey is away, and these are rows: what runs is among those that wait, and none is known to stand in the line of a group. */
   isFromRows: z.boolean(),
 });

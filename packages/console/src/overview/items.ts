@@ -9,7 +9,7 @@ import type { KnownStream } from "../stream/stream-view.ts";
 
 export async function queueItem({ name, transactional, thing: queue }: KnownQueue, patience: Patience): Promise<OverviewItem> {
   const [counts, rates, workers] = await Promise.all([
-    patience.for(() => queue.counts(), transactional ? "postgres" : "valkey"),
+    patience.for(() => queue.counts({ known: true }), transactional ? undefined : "valkey"),
     patience.for(() => queue.rates({ minutes: 60 }), "valkey"),
     patience.for(() => queue.workers({ jobs: false }), "valkey"),
   ]);

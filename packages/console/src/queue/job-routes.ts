@@ -31,7 +31,7 @@ async function readJobs(desk: Desk, { thing: queue }: KnownQueue, { query }: Ask
     limit: limit + 1,
   });
   const { rows, next } = await readPage(desk.health, jobs, { limit, sizeOf: ({ data }) => roughSize(data) });
-  return { jobs: rows.map((job) => toJobRow(desk, job)), next };
+  return { jobs: rows.map((job) => toJobRow(desk, job)), next, isFromRows: rows.some(({ isFromRow }) => isFromRow) };
 }
 
 /** Null where there is none, and nothing is remembered of it. */

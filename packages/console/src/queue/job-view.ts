@@ -24,6 +24,7 @@ export function toJobView(desk: Desk, { name, transactional }: KnownQueue, job: 
     at: Date.now(),
     queue: name,
     transactional,
+    isFromRow: job.isFromRow ?? false,
     payload: job.data === undefined ? null : payloads.whole(job.data),
     history: job.history.map(({ at, tookMs, error }) => ({ at, tookMs: tookMs ?? null, error: redactor.text(error) })),
     stack: job.stack === undefined ? null : redactor.text(job.stack),

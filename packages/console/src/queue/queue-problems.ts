@@ -1,11 +1,11 @@
-import type { QueueRates, QueueStatus } from "keyline";
+import type { KnownStatus, QueueRates } from "keyline";
 import type { Problem } from "../api/basics.ts";
 import { countOf, durationOf } from "../overview/spoken.ts";
 import { gone, lastOver } from "./counted.ts";
 
 /** What was found out; undefined is what nobody could say. */
 export interface QueueSeen {
-  readonly counts: QueueStatus | undefined;
+  readonly counts: KnownStatus | undefined;
   readonly rates: QueueRates | undefined;
   readonly workers: number | undefined;
   readonly oldestWaitingMs: number | undefined;
@@ -27,6 +27,11 @@ export function bySeverity(one: Problem, other: Problem): number {
   return Number(other.severity === "critical") - Number(one.severity === "critical");
 }
 
+/** While the rows of a queue are away its workers take nothing: that is said of the store, and is nobody's fault here. */
+function isServed(counts: KnownStatus | undefined): counts is KnownStatus {
+  return counts !== undefined && counts.dead !== undefined;
+}
+
 function noWorker({ counts, workers }: QueueSeen): Problem | undefined {
   if (!counts || workers !== 0 || counts.paused) return undefined;
   const jobs = counts.waiting + counts.blocked;
@@ -40,7 +45,7 @@ function noWorker({ counts, workers }: QueueSeen): Problem | undefined {
 }
 
 function stalled({ counts, rates, workers, oldestWaitingMs = 0 }: QueueSeen): Problem | undefined {
-  if (!counts || !rates || !workers || counts.paused || counts.waiting === 0 || oldestWaitingMs < stalledMs) return undefined;
+  if (!isServed(counts) || !rates || !workers || counts.paused || counts.waiting === 0 || oldestWaitingMs < stalledMs) return undefined;
   const recent = lastOver(rates.minutes);
   if (recent.length === 0 || recent.some((minute) => gone(minute) > 0 || minute.failed > 0)) return undefined;
   return {
@@ -91,7 +96,7 @@ function paused({ counts }: QueueSeen): Problem | undefined {
 }
 
 function waiting({ counts, workers, oldestWaitingMs = 0 }: QueueSeen): Problem | undefined {
-  if (!counts || counts.paused || workers === 0 || counts.waiting === 0 || oldestWaitingMs < longWaitMs) return undefined;
+  if (!isServed(counts) || counts.paused || workers === 0 || counts.waiting === 0 || oldestWaitingMs < longWaitMs) return undefined;
   return {
     code: "LONG_WAIT",
     severity: "warning",
@@ -101,7 +106,7 @@ function waiting({ counts, workers, oldestWaitingMs = 0 }: QueueSeen): Problem |
 }
 
 function behind({ counts, rates }: QueueSeen): Problem | undefined {
-  if (!counts || !rates || counts.waiting < fewestBehind) return undefined;
+  if (!isServed(counts) || !rates || counts.waiting < fewestBehind) return undefined;
   const recent = lastOver(rates.minutes, behindMinutes);
   const added = recent.reduce((sum, minute) => sum + minute.added, 0);
   const ended = recent.reduce((sum, minute) => sum + gone(minute), 0);

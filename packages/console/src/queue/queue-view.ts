@@ -1,4 +1,4 @@
-import type { Limits as KeylineLimits, QueueStatus, WorkerInfo } from "keyline";
+import type { KnownStatus, Limits as KeylineLimits, WorkerInfo } from "keyline";
 import type { Limits, QueueCounts, QueueView, WorkerView } from "../api/queue.ts";
 import type { AnyQueue } from "../console-options.ts";
 import type { Desk } from "../desk.ts";
@@ -18,9 +18,9 @@ export async function readQueue({ health }: Desk, { name, transactional, thing: 
   const patience = new Patience(health);
   const [stores, counts, rates, limits, workers, schedules] = await Promise.all([
     health.stores(),
-    patience.for(() => queue.counts(), transactional ? "postgres" : "valkey"),
+    patience.for(() => queue.counts({ known: true }), transactional ? undefined : "valkey"),
     patience.for(() => queue.rates({ minutes: 60 }), "valkey"),
-    patience.for(() => queue.limits(), "valkey"),
+    patience.for(() => queue.limits(), transactional ? undefined : "valkey"),
     patience.for(() => queue.workers(), "valkey"),
     patience.for(() => readSome(health, queue.schedules(), { limit: mostSchedules }), transactional ? "postgres" : "valkey"),
   ]);
@@ -61,8 +61,9 @@ export function toLimits({ concurrency, rate, group }: KeylineLimits): Limits {
   };
 }
 
-function toCounts({ waiting, blocked, running, scheduled, parked, dead, dropped, isFromRows }: QueueStatus): QueueCounts {
-  return { waiting, blocked, running, scheduled, parked, dead, dropped, isFromRows };
+function toCounts({ waiting, blocked, running, scheduled, parked, dead, dropped, isFromRows }: KnownStatus): QueueCounts {
+  const rows = { parked: parked ?? null, dead: dead ?? null, dropped: dropped ?? null };
+  return { waiting, blocked, running, scheduled, ...rows, isFromRows };
 }
 
 function toWorker({ id, host, pid, version, concurrency, startedAt, running, jobs }: WorkerInfo): WorkerView {

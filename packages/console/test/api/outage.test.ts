@@ -2,6 +2,8 @@ import { startValkey } from "@keyline/embedded";
 import { expect, test } from "vitest";
 import { eventually, openStage } from "../../../keyline/test/support/stage.ts";
 import { health } from "../../src/api/health.ts";
+import { jobsPage, jobView } from "../../src/api/job.ts";
+import { causesView, lettersPage } from "../../src/api/letter.ts";
 import { overview } from "../../src/api/overview.ts";
 import { queueView } from "../../src/api/queue.ts";
 import { openConsole, signToken } from "../support/console-server.ts";
@@ -17,7 +19,7 @@ test("while Valkey is away it says so, shows what it knows, refuses what cannot 
   const plain = keyline.queue("plain");
   const kept = keyline.queue("kept", { transactional: true });
   await plain.add(1);
-  await kept.add(1);
+  await kept.add(1, { id: "one" });
   await eventually("the console has seen both", async () => {
     const { items } = valid(overview, await console.get("api/overview"));
     return ["plain", "kept"].every((name) => items.some((item) => item.name === name && item.depth === 1));
@@ -37,7 +39,16 @@ test("while Valkey is away it says so, shows what it knows, refuses what cannot 
     stores: { valkey: "away" },
     // What PostgreSQL knows.
     counts: { waiting: 1 },
+    limits: { concurrency: null },
   });
+  expect(valid(jobsPage, await console.get("api/queues/kept/jobs"))).toMatchObject({
+    jobs: [{ id: "one", state: "waiting" }],
+    isFromRows: true,
+  });
+  expect(valid(jobView, await console.get("api/queues/kept/jobs/one"))).toMatchObject({ state: "waiting", isFromRow: true });
+  expect(valid(lettersPage, await console.get("api/queues/kept/letters"))).toEqual({ letters: [], next: null });
+  expect(valid(causesView, await console.get("api/queues/kept/causes"))).toEqual({ causes: [], looked: 0, total: 0 });
+  expect((await console.get("api/queues/kept/jobs?state=running")).status).toBe(503);
   const lists = ["jobs", "letters", "causes", "groups", "limits", "rates", "jobs/one"];
   for (const { status, body } of await Promise.all(lists.map((list) => console.get(`api/queues/plain/${list}`)))) {
     expect({ status, detail: body.detail }).toEqual({

@@ -54,9 +54,16 @@ test("while Valkey is away the page says so, shows what PostgreSQL knows, and go
     .waitFor();
   expect(await page.getByRole("link", { name: /^running/ }).innerText()).toContain("–");
   await page.goto(`${operations.url}/queues/steadfast/jobs`);
-  await page.getByRole("alert").getByText("Valkey is away, and what is asked for is not known without it").waitFor();
+  await page.locator('[data-row="one"]').waitFor();
+  await page.getByText("as PostgreSQL has them: which of them run is not known").waitFor();
+  await page.goto(`${operations.url}/queues/steadfast/jobs/one`);
+  await page.getByText("PostgreSQL; whether it runs is not known").waitFor();
+  await page.goto(`${operations.url}/queues/steadfast/letters`);
+  await page.getByText("No dead letters").first().waitFor();
+  await page.goto(`${operations.url}/queues/steadfast/jobs?state=running`);
+  await page.getByRole("alert").getByText("does not answer").waitFor();
   await valkey.restart();
-  await page.locator('[data-row="one"]').waitFor({ timeout: 60_000 });
+  await page.getByText("No jobs").waitFor({ timeout: 60_000 });
   await banner("Valkey").waitFor({ state: "detached", timeout: 60_000 });
 });
 
@@ -79,11 +86,18 @@ test("while PostgreSQL is away the page says so, shows what Valkey knows, does n
   await page.getByRole("dialog").getByText("The audit trail cannot be written at the moment").waitFor();
   await page.keyboard.press("Escape");
   expect((await plain.counts()).paused).toBe(false);
+  // What Valkey knows of it is told, and what only rows tell is not.
   await page.goto(`${operations.url}/queues/steadfast`);
+  await waiting("2").waitFor();
   await page
-    .getByRole("link", { name: /^waiting/ })
-    .getByText("–")
+    .getByRole("link", { name: /^scheduled/ })
+    .getByText("with those that are parked")
     .waitFor();
+  for (const state of ["parked", "dead"])
+    await page
+      .getByRole("link", { name: new RegExp(`^${state}`) })
+      .getByText("–")
+      .waitFor();
   await page.goto(`${operations.url}/audit`);
   await page.getByRole("alert").getByText("A store does not answer").waitFor();
   await postgres.restart();

@@ -34,6 +34,7 @@ import { Promotion } from "./jobs/promotion.ts";
 import { RowJobs } from "./jobs/row-jobs.ts";
 import { LettersInRows } from "./letters/letters-in-rows.ts";
 import { LettersOnValkey } from "./letters/letters-on-valkey.ts";
+import { StrayLetters } from "./letters/stray-letters.ts";
 import { Listening } from "./listening.ts";
 import type { QueueOptions, QueuePolicy } from "./options.ts";
 import type { QueueParts } from "./queue-parts.ts";
@@ -142,6 +143,7 @@ export function createParts(name: string, { options, policy, isServed }: Made, s
       adder,
       scheduleBook,
       shelves: [lettersOnValkey],
+      readable: undefined,
     };
   }
   const database = shared.setup.requireDatabase(`the transactional queue ${name}`);
@@ -164,7 +166,7 @@ export function createParts(name: string, { options, policy, isServed }: Made, s
   const families = new QueueFamilies(familyAdder, releaser);
   const record = new JobRecord(table, { notes, store, families, relay, logger });
   const scheduleBook = new TransactionalScheduleBook(new ScheduleTable(database, name), { outlet, store, queue: name, logger });
-  const shelves = [new LettersInRows(deadTable, outlet), lettersOnValkey];
+  const lettersInRows = new LettersInRows(deadTable, outlet);
   const canceller = new Canceller(store, {
     gatekeeper,
     record: { database, rows: table.cancelled },
@@ -193,7 +195,8 @@ export function createParts(name: string, { options, policy, isServed }: Made, s
     families,
     plainFamilies: undefined,
     outlet,
-    shelves,
+    shelves: [lettersInRows, lettersOnValkey],
+    readable: [lettersInRows, new StrayLetters(store.connection, lettersOnValkey)],
   };
 }
 

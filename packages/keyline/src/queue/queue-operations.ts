@@ -11,7 +11,7 @@ import { checkId } from "../runtime/names.ts";
 import { ScheduleOperations } from "./schedules/schedule-operations.ts";
 import type { QueueParts } from "./queue-parts.ts";
 import { readStores, type QueueStores } from "./queue-stores.ts";
-import { readStatus, type QueueStatus } from "./queue-status.ts";
+import { checkCounts, readKnown, readStatus, type CountsOptions, type KnownStatus, type QueueStatus } from "./queue-status.ts";
 import type { EventsOptions, QueueEvent } from "./events/queue-event.ts";
 import { checkRates, type RatesOptions } from "../figures/figures.ts";
 import type { QueueRates } from "./rates/rate-summary.ts";
@@ -32,9 +32,15 @@ export abstract class QueueOperations<Input> extends ScheduleOperations<Input> {
     this.#letters = new DeadLetters(parts);
   }
 
-  /** How many jobs wait, run, are scheduled, blocked, parked and dead, and how many dead letters were dropped. On a transactional queue `dead` counts rows; running jobs are not settled yet. */
-  counts(): Promise<QueueStatus> {
-    return this.#parts.door.accept(() => asRead(readStatus(this.#parts)));
+  /**
+   * How many jobs wait, run, are scheduled, blocked, parked and dead, and how many dead letters were dropped. On a transactional queue `dead` counts rows; running jobs are not settled yet.
+   * While Valkey is away, a transactional queue's are counted in its rows: `isFromRows`. Throws VALKEY_UNAVAILABLE and POSTGRES_UNAVAILABLE.
+   */
+  counts(): Promise<QueueStatus>;
+  /** With `known`, a transactional queue also answers while PostgreSQL is away: what only that knows is undefined. */
+  counts(options: CountsOptions): Promise<KnownStatus>;
+  counts(options: CountsOptions = noOptions): Promise<KnownStatus> {
+    return this.#parts.door.accept(async () => asRead(checkCounts(options) ? readKnown(this.#parts) : readStatus(this.#parts)));
   }
 
   /**

@@ -19,7 +19,7 @@ import type { Promotion } from "./jobs/promotion.ts";
 import type { PlainJobs } from "./jobs/plain-jobs.ts";
 import type { RowJobs } from "./jobs/row-jobs.ts";
 import type { JobRecord } from "./worker/job-record.ts";
-import type { LetterShelf } from "./letters/letter-shelf.ts";
+import type { LetterShelf, ReadableShelf } from "./letters/letter-shelf.ts";
 import type { QueuePolicy } from "./options.ts";
 import type { Listening } from "./listening.ts";
 import type { JobSignals } from "./steps/job-signals.ts";
@@ -43,6 +43,8 @@ export interface QueueParts {
   readonly rehearsal: Rehearsal | undefined;
   /** Where its dead letters are. */
   readonly shelves: readonly LetterShelf[];
+  /** The same, only of a transactional queue, where rows are read while Valkey is away. */
+  readonly readable: readonly ReadableShelf[] | undefined;
   readonly policy: QueuePolicy;
   readonly schema: StandardSchemaV1 | undefined;
   readonly logger: Logger;

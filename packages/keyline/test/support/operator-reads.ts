@@ -30,6 +30,7 @@ export function readsOf(keyline: Keyline): Reads {
       workers: () => queue.workers({ jobs: false }),
       jobs: () => first(queue.jobs({ state: "waiting" })),
       job: () => queue.job("unknown"),
+      family: () => queue.family("unknown"),
       deadLetters: () => first(queue.deadLetters()),
       causes: () => queue.deadLetterCauses(),
       schedules: () => first(queue.schedules()),

@@ -11,6 +11,7 @@ import { checkKey } from "../../runtime/names.ts";
 import { checkOptionNames } from "../../runtime/options.ts";
 import { delay } from "../../runtime/waiting.ts";
 import type { QueueStore } from "../../valkey/queue/queue-store.ts";
+import { unlessAway } from "../unless-away.ts";
 import { groupPages, listGroups, type checkGroups, type QueueGroupStatus } from "./group-list.ts";
 import { gatesOf, limitsOf, type LimitChanges, type Limits } from "./limits.ts";
 
@@ -69,10 +70,19 @@ export class Gatekeeper {
     await this.known();
   }
 
+  /** Those of a transactional queue are in its record too. */
   async limits(): Promise<Limits> {
-    await this.#declare();
-    await this.#ready();
-    return limitsOf(await this.#store.gates.read());
+    if (!this.#table) {
+      await this.#declare();
+      await this.#ready();
+      return limitsOf(await this.#store.gates.read());
+    }
+    const read = async (): Promise<Readonly<Record<string, string>>> => {
+      await this.#declare();
+      return this.#store.gates.read();
+    };
+    const gates = await unlessAway(this.#store.connection, read);
+    return limitsOf(gates ?? (await this.#table.read())?.gates ?? {});
   }
 
   async pause({ group }: PauseOptions, isPaused: boolean): Promise<void> {

@@ -48,7 +48,7 @@ export function gatesOf(limits: LimitChanges): Gates {
 }
 
 /** The limits that these gates are. */
-export function limitsOf(gates: Readonly<Record<string, string>>): Limits {
+export function limitsOf(gates: Readonly<Record<string, string | number>>): Limits {
   const numberOf = (name: string): number | undefined => (gates[name] === undefined ? undefined : Number(gates[name]));
   const rateOf = (prefix: string): Rate | undefined => {
     const [max, per] = [numberOf(`${prefix}rate.max`), numberOf(`${prefix}rate.per`)];

@@ -188,6 +188,8 @@ export class JobUpdates {
   /** What is left of it; undefined where it is there. */
   async #ended(id: string): Promise<UpdateResult | undefined> {
     const job = await this.#insist(() => this.#parts.jobs.job(id));
+    // Whether a worker has it is not known then.
+    if (job?.isFromRow) await this.#ready();
     const state = job?.state ?? "unknown";
     return state === "waiting" || state === "scheduled" || state === "blocked" ? undefined : { updated: false, state };
   }

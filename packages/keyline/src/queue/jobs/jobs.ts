@@ -9,6 +9,7 @@ import type { FamilyQuery, JobFamily } from "../families/family-view.ts";
 import type { PlainJobs } from "./plain-jobs.ts";
 import type { QueuedJob } from "./queued-job.ts";
 import type { RowJobs } from "./row-jobs.ts";
+import { unlessAway } from "../unless-away.ts";
 import { asRead } from "../../valkey/client/as-read.ts";
 
 const readyWithinMs = 5_000;
@@ -25,9 +26,10 @@ export class Jobs<Data> {
   async find(id: string): Promise<QueuedJob<Data> | undefined> {
     await this.#ready();
     const { jobs, store } = this.#parts;
-    const [job, progress] = await Promise.all([jobs.job<Data>(id), store.events.progressOf(id)]);
+    const [job, progress] = await Promise.all([jobs.job<Data>(id), this.#seen(() => store.events.progressOf(id))]);
     if (!job) return undefined;
-    const startedAt = job.worker === undefined ? undefined : await startOf(store, { id, worker: job.worker });
+    const { worker } = job;
+    const startedAt = worker === undefined ? undefined : await this.#seen(() => startOf(store, { id, worker }));
     return { ...job, ...(progress === undefined ? {} : { progress }), ...(startedAt === undefined ? {} : { startedAt }) };
   }
 
@@ -42,7 +44,7 @@ export class Jobs<Data> {
     const query = checkJobsOptions(options);
     const { door, jobs } = this.#parts;
     door.check();
-    if (query.contains !== undefined && !jobs.canSearch) {
+    if (query.contains !== undefined && !jobs.areRows) {
       throw new KeylineError(
         "NOT_TRANSACTIONAL",
         "Jobs of a plain queue are not searched by their data: make it with { transactional: true }",
@@ -62,8 +64,16 @@ export class Jobs<Data> {
     return new Iteration(new PagedSource(() => door.accept(() => asRead(read()))));
   }
 
-  #ready(): Promise<void> {
-    return this.#parts.store.connection.ensureReady(readyWithinMs);
+  /** Rows can be read without Valkey. */
+  async #ready(): Promise<void> {
+    const { jobs, store } = this.#parts;
+    if (!jobs.areRows) await store.connection.ensureReady(readyWithinMs);
+  }
+
+  /** What Valkey says besides. */
+  #seen<Answer>(ask: () => Promise<Answer>): Promise<Answer | undefined> {
+    const { jobs, store } = this.#parts;
+    return jobs.areRows ? unlessAway(store.connection, ask) : ask();
   }
 }
 

@@ -32,7 +32,7 @@ interface FoundJob<Data> {
 
 /** The jobs of a plain queue, as they are found on Valkey. */
 export class PlainJobs {
-  readonly canSearch = false;
+  readonly areRows = false;
   readonly #store: QueueStore;
   readonly #parts: PlainJobsParts;
   readonly #shelf: LetterShelf;

@@ -28,6 +28,8 @@ export interface QueuedJob<Data = unknown> extends JobSurroundings {
   readonly history: readonly FailedAttempt[];
   /** How far its handler said it is; only of a job that was asked for by its id, and undefined where it said nothing. */
   readonly progress?: unknown;
+  /** Valkey was away, and this is its row in PostgreSQL: one that runs, or whose group keeps it from running, is told as waiting or scheduled. */
+  readonly isFromRow?: true;
   /** Where to go on behind it: `jobs({ cursor })`. Empty for one that was asked for by its id. */
   readonly cursor: string;
 }
@@ -60,7 +62,10 @@ export function jobOfElement<Data>(
   };
 }
 
-export function jobOfRow<Data>(row: JobDetail, where: { readonly state: JobState; readonly cursor: string }): QueuedJob<Data> {
+export function jobOfRow<Data>(
+  row: JobDetail,
+  where: { readonly state: JobState; readonly isFromRow?: boolean; readonly cursor: string },
+): QueuedJob<Data> {
   return {
     id: row.id,
     state: where.state,
@@ -72,6 +77,7 @@ export function jobOfRow<Data>(row: JobDetail, where: { readonly state: JobState
     priority: row.priority ?? "normal",
     error: row.last_error ?? undefined,
     history: readHistory(row.history),
+    ...(where.isFromRow && { isFromRow: true as const }),
     cursor: where.cursor,
   };
 }

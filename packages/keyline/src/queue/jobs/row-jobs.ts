@@ -1,3 +1,4 @@
+import { KeylineError } from "../../runtime/errors.ts";
 import type { Database } from "../../postgres/client/database.ts";
 import { JobDetails, type DetailFilter, type JobDetail } from "../../postgres/job/job-details.ts";
 import { JobSearch } from "../../postgres/job/job-search.ts";
@@ -10,12 +11,13 @@ import type { JobStep, JobSurroundings } from "./job-surroundings.ts";
 import { walk } from "./job-walk.ts";
 import { writeCursor, type JobsQuery } from "./jobs-options.ts";
 import { searchRows } from "./row-search.ts";
+import { unlessAway } from "../unless-away.ts";
 import { endedJob, jobOfRow, type JobState, type QueuedJob } from "./queued-job.ts";
 
 const page = 50;
 
-/** The jobs that workers hold, and which. */
-type Held = ReadonlyMap<string, string>;
+/** The jobs that workers hold, and which; undefined while Valkey is away. */
+type Held = ReadonlyMap<string, string> | undefined;
 
 interface RowJobsParts {
   readonly queue: string;
@@ -25,12 +27,12 @@ interface RowJobsParts {
   readonly search: JobSearch;
 }
 
-/** The jobs of a transactional queue: rows. Which of them run and which stand in lines only Valkey knows. */
+/** The jobs of a transactional queue: rows. Which of them run and which stand in lines only Valkey knows; while it is away they wait, as far as rows tell. */
 export class RowJobs {
   readonly #store: QueueStore;
   readonly #details: JobDetails;
   readonly #parts: RowJobsParts;
-  readonly canSearch = true;
+  readonly areRows = true;
 
   static of(
     store: QueueStore,
@@ -58,7 +60,7 @@ export class RowJobs {
     if (job?.data === undefined) return job;
     const { surroundings, queue } = this.#parts;
     const around = await surroundings.around(queue, id);
-    return { ...job, ...(around ? toSurroundings(around) : {}), ...(job.state === "running" ? { worker: held.get(id) } : {}) };
+    return { ...job, ...(around ? toSurroundings(around) : {}), ...(job.state === "running" ? { worker: held?.get(id) } : {}) };
   }
 
   /** See `Queue.family`. */
@@ -71,8 +73,8 @@ export class RowJobs {
 
   async #find<Data>(id: string, held: Held): Promise<QueuedJob<Data> | undefined> {
     const rows = await this.#details.of([id]);
-    const [state] = await this.#statesOf(rows, held);
-    if (rows[0] && state) return jobOfRow(rows[0], { state, cursor: "" });
+    const [seen] = await this.#seen(rows, held);
+    if (rows[0] && seen) return jobOfRow(rows[0], { ...seen, cursor: "" });
     const [found] = await this.#parts.outcomes.find([id]);
     return found?.outcome ? endedJob(id, found.outcome) : undefined;
   }
@@ -82,48 +84,59 @@ export class RowJobs {
     const filter = filterOf(query);
     for (let after = query.cursor[0] ?? "0"; ;) {
       const held = query.state === "dead" ? new Map<string, string>() : await this.#held();
+      if (!held && (query.state === "running" || query.state === "blocked")) throw await this.#unknown(query.state);
       // Few run, and many may wait.
-      const ids = query.state === "running" ? [...held.keys()] : undefined;
+      const ids = query.state === "running" && held ? [...held.keys()] : undefined;
       const rows = await this.#details.page({ ...filter, ids }, after, page);
-      const states = await this.#statesOf(rows, held);
+      const seen = await this.#seen(rows, held);
       yield rows.flatMap((row, index) => {
-        const state = states[index];
-        if (!state || state === "cancelled" || (query.state !== undefined && state !== query.state)) return [];
-        return [jobOfRow<Data>(row, { state, cursor: writeCursor([row.place]) })];
+        const where = seen[index];
+        if (!where || where.state === "cancelled" || (query.state !== undefined && where.state !== query.state)) return [];
+        return [jobOfRow<Data>(row, { ...where, cursor: writeCursor([row.place]) })];
       });
       if (rows.length < page) return;
       after = rows.at(-1)?.place ?? after;
     }
   }
 
-  async #statesOf(rows: readonly JobDetail[], held: Held): Promise<JobState[]> {
+  async #seen(rows: readonly JobDetail[], held: Held): Promise<{ readonly state: JobState; readonly isFromRow: boolean }[]> {
     const groups = [...new Set(rows.flatMap(({ group_name: group, state }) => (group === null || state === "dead" ? [] : [group])))];
-    const admitted = await this.#store.jobPages.admitted(groups);
-    return rows.map(({ id, state, due, group_name: group, is_parked: isParked }) => {
+    const admitted = held && (await unlessAway(this.#store.connection, () => this.#store.jobPages.admitted(groups)));
+    const stateOf = ({ id, state, due, group_name: group, is_parked: isParked }: JobDetail): JobState => {
       if (state === "dead" || state === "cancelled") return state;
-      if (held.has(id)) return "running";
+      if (held?.has(id)) return "running";
       if (isParked) return "parked";
-      const turns = group === null ? undefined : admitted.get(group);
+      const turns = group === null ? undefined : admitted?.get(group);
       // Where the group is not known on Valkey, the job is still to come there.
       if (turns && turns.size > 0 && !turns.has(id)) return "blocked";
       return due === null ? "waiting" : "scheduled";
-    });
+    };
+    return rows.map((row) => ({ state: stateOf(row), isFromRow: admitted === undefined && row.state !== "dead" }));
   }
 
-  async #held(): Promise<Held> {
-    const held = new Map<string, string>();
-    await walk(
-      this.#store,
-      { scheduled: false, waiting: false, running: true, group: undefined },
-      {
-        wait: () => Promise.resolve(undefined),
-        held: async (worker) => {
-          for await (const ids of this.#store.reads.ids(this.#store.keys.held(worker))) for (const id of ids) held.set(id, worker);
-          return undefined;
+  async #unknown(state: string): Promise<Error> {
+    // It says why, where something is to be mended.
+    await this.#store.connection.ensureReady(0);
+    return new KeylineError("VALKEY_UNAVAILABLE", `Which jobs are ${state} only Valkey knows, and it did not answer: check that it runs`);
+  }
+
+  #held(): Promise<Held> {
+    const { connection, reads, keys } = this.#store;
+    return unlessAway(connection, async () => {
+      const held = new Map<string, string>();
+      await walk(
+        this.#store,
+        { scheduled: false, waiting: false, running: true, group: undefined },
+        {
+          wait: () => Promise.resolve(undefined),
+          held: async (worker) => {
+            for await (const ids of reads.ids(keys.held(worker))) for (const id of ids) held.set(id, worker);
+            return undefined;
+          },
         },
-      },
-    );
-    return held;
+      );
+      return held;
+    });
   }
 }
 

@@ -1,7 +1,7 @@
 import type { NextPage } from "../../runtime/paged-source.ts";
 import type { DeadLetter, LetterHead } from "./dead-letter.ts";
 import type { LetterQuery } from "./letter-filter.ts";
-import type { LetterShelf } from "./letter-shelf.ts";
+import type { ReadableShelf } from "./letter-shelf.ts";
 import { LetterWalk } from "./letter-walk.ts";
 
 /** How many heads one step reads, and how many letters with their jobs, when somebody waits for the first of them. */
@@ -12,12 +12,12 @@ interface Pages {
 
 /** Where a reading is on one shelf. */
 class Strand {
-  readonly shelf: LetterShelf;
+  readonly shelf: ReadableShelf;
   readonly #walk: LetterWalk;
   #heads: readonly LetterHead[] | undefined = [];
   #place = 0;
 
-  constructor(shelf: LetterShelf, query: LetterQuery, page: number | undefined) {
+  constructor(shelf: ReadableShelf, query: LetterQuery, page: number | undefined) {
     this.shelf = shelf;
     this.#walk = new LetterWalk(shelf, query, { order: "newest", page });
   }
@@ -45,7 +45,7 @@ export class DeadLetterReading {
   readonly #page: number;
   #left: number;
 
-  constructor(shelves: readonly LetterShelf[], query: LetterQuery, { heads, letters = 50 }: Pages = {}) {
+  constructor(shelves: readonly ReadableShelf[], query: LetterQuery, { heads, letters = 50 }: Pages = {}) {
     this.#strands = shelves.map((shelf) => new Strand(shelf, query, heads));
     this.#page = letters;
     this.#left = query.limit;

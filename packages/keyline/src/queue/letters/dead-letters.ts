@@ -7,12 +7,14 @@ import { DeadLetterReading } from "./dead-letter-reading.ts";
 import { actOnLetters } from "./letter-acts.ts";
 import { checkDeadLettersOptions, checkLetterActOptions, type DeadLettersOptions, type LetterActOptions } from "./letter-filter.ts";
 import { causesOf, checkCauses, type CausesOptions, type DeadLetterCauses } from "./letter-causes.ts";
-import type { LetterShelf } from "./letter-shelf.ts";
+import type { LetterShelf, ReadableShelf } from "./letter-shelf.ts";
 import { asRead } from "../../valkey/client/as-read.ts";
 
 export interface DeadLettersParts {
   readonly store: QueueStore;
   readonly shelves: readonly LetterShelf[];
+  /** The same for who only reads, where some of it can be read while Valkey is away. */
+  readonly readable: readonly ReadableShelf[] | undefined;
   readonly door: Door;
 }
 
@@ -28,10 +30,10 @@ export class DeadLetters {
 
   /** See `Queue.deadLetters`. */
   read(options: DeadLettersOptions): Iteration<DeadLetter> {
-    const { door, shelves } = this.#parts;
+    const { door, shelves, readable = shelves } = this.#parts;
     door.check();
-    const reading = new DeadLetterReading(shelves, checkDeadLettersOptions(options));
-    return new Iteration(new PagedSource((signal) => door.accept(() => asRead(this.#ready().then(() => reading.next(signal))))));
+    const reading = new DeadLetterReading(readable, checkDeadLettersOptions(options));
+    return new Iteration(new PagedSource((signal) => door.accept(() => asRead(this.#readReady().then(() => reading.next(signal))))));
   }
 
   /** See `Queue.redrive` and `Queue.discard`. */
@@ -47,12 +49,16 @@ export class DeadLetters {
 
   /** See `Queue.deadLetterCauses`. */
   causes(options: CausesOptions): Promise<DeadLetterCauses> {
-    const { door, shelves } = this.#parts;
+    const { door, shelves, readable = shelves } = this.#parts;
     return door.accept(async () => {
       const limit = checkCauses(options);
-      await this.#ready();
-      return asRead(causesOf(shelves, limit));
+      await this.#readReady();
+      return asRead(causesOf(readable, limit));
     });
+  }
+
+  async #readReady(): Promise<void> {
+    if (!this.#parts.readable) await this.#ready();
   }
 
   #ready(): Promise<void> {

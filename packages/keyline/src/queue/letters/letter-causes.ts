@@ -3,7 +3,7 @@ import { checkInteger, checkOptionNames } from "../../runtime/options.ts";
 import { causeOf } from "./cause.ts";
 import type { LetterHead } from "./dead-letter.ts";
 import { everyLetter } from "./letter-filter.ts";
-import type { LetterShelf } from "./letter-shelf.ts";
+import type { ReadableShelf } from "./letter-shelf.ts";
 import { LetterWalk } from "./letter-walk.ts";
 
 /** What dead letters have in common: the kind of their error, and its message without what differs. */
@@ -46,7 +46,7 @@ export function checkCauses(options: CausesOptions): number {
 }
 
 /** The causes of the newest letters of each shelf, read page by page. */
-export async function causesOf(shelves: readonly LetterShelf[], limit: number): Promise<DeadLetterCauses> {
+export async function causesOf(shelves: readonly ReadableShelf[], limit: number): Promise<DeadLetterCauses> {
   const causes = new Map<string, DeadLetterCause>();
   let looked = 0;
   let total = 0;

@@ -9,17 +9,21 @@ export interface HeadRange {
   readonly limit: number;
 }
 
-/** A store that has dead letters of a queue. A letter that went, or died again, since its head was read is left alone. */
-export interface LetterShelf {
+/** A store that has dead letters of a queue, for who reads them. */
+export interface ReadableShelf {
   page(range: HeadRange): Promise<readonly LetterHead[]>;
   of(ids: readonly string[]): Promise<readonly LetterHead[]>;
   /** Each with its job; undefined for one that is gone. */
   read(heads: readonly LetterHead[]): Promise<readonly (DeadLetter | undefined)[]>;
+  count(): Promise<number>;
+}
+
+/** The same for who acts on them. A letter that went, or died again, since its head was read is left alone. */
+export interface LetterShelf extends ReadableShelf {
   /** Puts them back on the queue, in this order. Returns how many. */
   redrive(heads: readonly LetterHead[]): Promise<number>;
   /** Removes them for good. Returns how many. */
   discard(heads: readonly LetterHead[]): Promise<number>;
-  count(): Promise<number>;
   /** A place behind which everything is that dies from now on. */
   newestPlace(): Promise<number>;
 }

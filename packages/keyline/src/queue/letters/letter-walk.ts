@@ -1,6 +1,6 @@
 import type { LetterHead } from "./dead-letter.ts";
 import type { LetterQuery } from "./letter-filter.ts";
-import type { HeadRange, LetterShelf } from "./letter-shelf.ts";
+import type { HeadRange, ReadableShelf } from "./letter-shelf.ts";
 
 const mostHeads = 500;
 const idPage = 100;
@@ -10,7 +10,7 @@ const idPage = 100;
  * nothing twice and misses nothing that is there all the time.
  */
 export class LetterWalk {
-  readonly #shelf: LetterShelf;
+  readonly #shelf: ReadableShelf;
   readonly #query: LetterQuery;
   readonly #order: HeadRange["order"];
   readonly #page: number;
@@ -19,7 +19,7 @@ export class LetterWalk {
   #isDone = false;
 
   constructor(
-    shelf: LetterShelf,
+    shelf: ReadableShelf,
     query: LetterQuery,
     { order, page = mostHeads }: { readonly order: HeadRange["order"]; readonly page?: number | undefined },
   ) {

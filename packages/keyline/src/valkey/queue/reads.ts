@@ -31,6 +31,12 @@ export interface QueueCounts {
   readonly dropped: number;
 }
 
+/** And what tells of the job that is taken next: the beginning of its element, and since when it is ready where that was kept. */
+export interface SeenCounts extends QueueCounts {
+  readonly first: string;
+  readonly readyAt: number | undefined;
+}
+
 type Reply = [...numbers: [number, number, number, number, number, number, number, number], first: string, readyAt: string];
 
 /** What can be read of one queue. */
@@ -43,8 +49,7 @@ export class Reads {
     this.#keys = keys;
   }
 
-  /** The counts, and the beginning of the element that is taken next. */
-  async counts(): Promise<QueueCounts & { readonly first: string; readonly readyAt: number | undefined }> {
+  async counts(): Promise<SeenCounts> {
     const keys = [this.#keys.workers, this.#keys.waiting, this.#keys.scheduled, this.#keys.dead];
     const reply = await counts.run(this.#connection, [...keys, this.#keys.held("")]);
     const [waiting, running, scheduled, dead, dropped, blocked, paused, parked, first, ready] = reply as Reply;
