@@ -1,7 +1,7 @@
 import { createConsole, mountFastify, type GivenStream } from "@keyline/console";
+import { buildPackagePage } from "@keyline/look/build";
 import type { FastifyInstance } from "fastify";
 import type { Keyline } from "keyline";
-import { buildConsolePage } from "./console-page.ts";
 import { errorsOnly } from "./logger.ts";
 
 interface ConsoleSetup {
@@ -16,7 +16,7 @@ const path = "/console";
 
 /** Registers the operators' page below `/console`. There is no login: it is for this machine alone. */
 export async function registerConsole(site: FastifyInstance, { keyline, streams, logError }: ConsoleSetup): Promise<void> {
-  const pageFolder = await buildConsolePage();
+  const pageFolder = await buildPackagePage("@keyline/console");
   const logger = errorsOnly(logError);
   const console = createConsole({ keyline, access: "loopback", streams, pageFolder, logger });
   await mountFastify(site, console, { path });

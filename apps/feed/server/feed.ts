@@ -6,7 +6,7 @@ import { Keyline } from "keyline";
 import pg from "pg";
 import { openDatabase } from "../../site/database.ts";
 import { errorsOnly } from "../../site/logger.ts";
-import { buildPage } from "../../site/page-build.ts";
+import { buildSitePage } from "../../site/page-build.ts";
 import { servePage } from "../../site/page.ts";
 import type { Tokens } from "../../site/tokens.ts";
 import { readersRoom } from "../channel-names.ts";
@@ -50,7 +50,7 @@ export interface Feed {
 export async function registerFeed(site: FastifyInstance, options: FeedOptions): Promise<Feed> {
   const { valkeyUrl, postgresUrl, tokens, database = "feed", prefix = "kl", logError } = options;
   const { historySize = 1_000, weatherEveryMs = 2_000 } = options;
-  const build = await buildPage({
+  const build = await buildSitePage({
     path,
     folder: join(feedFolder, "page"),
     alsoFrom: ["limits.ts", "channel-names.ts", "post.ts", "reading.ts"].map((file) => join(feedFolder, file)),

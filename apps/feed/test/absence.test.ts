@@ -1,6 +1,7 @@
+import { openBrowser } from "@keyline/look/testing";
 import type { Browser, Page } from "playwright-core";
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from "vitest";
-import { openBrowser, openPage } from "../../site/test/support/browser.ts";
+import { openLivePage } from "../../site/test/support/live-page.ts";
 import { freePort } from "../../site/test/support/port.ts";
 import { createChannel, newFeedName, openFeed, postAll, type TestFeed } from "./support/feed.ts";
 import { startFeedProcess, type FeedProcess } from "./support/feed-process.ts";
@@ -44,7 +45,7 @@ describe("a page whose network goes away", () => {
     network = new Network({ port, target: feed.port });
     await network.mend();
     history = openHistory(feed.name);
-    ({ page } = await openPage(browser, `${network.url}/feed`));
+    ({ page } = await openLivePage(browser, `${network.url}/feed`));
   });
   afterAll(async () => {
     await network.cut();
@@ -149,7 +150,7 @@ describe("a page whose server is killed", () => {
     port = await freePort();
     server = await startFeedProcess({ name, port, historySize: kept });
     other = await startFeedProcess({ name, port: await freePort(), historySize: kept });
-    ({ page } = await openPage(browser, `${server.url}/feed`));
+    ({ page } = await openLivePage(browser, `${server.url}/feed`));
   });
   afterAll(async () => {
     await history.close();

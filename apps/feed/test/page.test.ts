@@ -1,6 +1,7 @@
+import { openBrowser } from "@keyline/look/testing";
 import type { Browser, Page } from "playwright-core";
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from "vitest";
-import { openBrowser, openPage } from "../../site/test/support/browser.ts";
+import { openLivePage } from "../../site/test/support/live-page.ts";
 import { createChannel, openFeed, postAll, type TestFeed } from "./support/feed.ts";
 import { channelButton, contentsOn, select, writePost } from "./support/page.ts";
 
@@ -14,7 +15,7 @@ let page: Page;
 let errors: string[];
 beforeAll(async () => {
   [browser, feed] = await Promise.all([openBrowser(), openFeed()]);
-  ({ page, errors } = await openPage(browser, `${feed.url}/feed`));
+  ({ page, errors } = await openLivePage(browser, `${feed.url}/feed`));
 });
 afterAll(async () => {
   await browser.close();
@@ -25,7 +26,7 @@ afterEach(() => expect(errors).toEqual([]));
 const timeout = 20_000;
 
 async function openSecond(): Promise<Page> {
-  return (await openPage(browser, `${feed.url}/feed`)).page;
+  return (await openLivePage(browser, `${feed.url}/feed`)).page;
 }
 
 function readers(of: Page): Promise<string[]> {

@@ -6,7 +6,7 @@ import { Keyline } from "keyline";
 import pg from "pg";
 import { openDatabase } from "../../site/database.ts";
 import { errorsOnly } from "../../site/logger.ts";
-import { buildPage } from "../../site/page-build.ts";
+import { buildSitePage } from "../../site/page-build.ts";
 import { servePage } from "../../site/page.ts";
 import type { Tokens } from "../../site/tokens.ts";
 import { isNotificationChannel, reviewEvents } from "../channel-names.ts";
@@ -48,7 +48,7 @@ export interface Reviews {
 export async function registerReviews(site: FastifyInstance, options: ReviewsOptions): Promise<Reviews> {
   const { valkeyUrl, postgresUrl, tokens, database = "restaurant_reviews", prefix = "kl", logError } = options;
   const shared = ["limits.ts", "user-id.ts", "channel-names.ts", "reaction-kinds.ts", "review.ts", "review-event.ts", "notification.ts"];
-  const build = await buildPage({
+  const build = await buildSitePage({
     path,
     folder: join(reviewsFolder, "page"),
     alsoFrom: shared.map((file) => join(reviewsFolder, file)),

@@ -1,8 +1,9 @@
 import { startValkey, type EmbeddedValkey } from "@keyline/embedded";
 import { Keyline } from "keyline";
+import { openBrowser } from "@keyline/look/testing";
 import type { Browser, Locator, Page } from "playwright-core";
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from "vitest";
-import { openBrowser, openPage } from "../../site/test/support/browser.ts";
+import { openLivePage } from "../../site/test/support/live-page.ts";
 import { readMessages } from "../../site/test/support/live-messages.ts";
 import { Network } from "../../site/test/support/network.ts";
 import { freePort } from "../../site/test/support/port.ts";
@@ -39,7 +40,7 @@ interface Opened {
 }
 
 async function openAs(userId: string, url = reviews.url): Promise<Opened> {
-  const opened = await openPage(browser, `${url}/reviews`);
+  const opened = await openLivePage(browser, `${url}/reviews`);
   await signIn(opened.page, userId);
   return opened;
 }
@@ -112,7 +113,7 @@ async function loseEverything(): Promise<void> {
 
 test("a review is written with the keyboard, and is there in the other browser", async () => {
   const ada = await openAs("ada lovelace");
-  const bob = await openPage(browser, `${reviews.url}/reviews`);
+  const bob = await openLivePage(browser, `${reviews.url}/reviews`);
   expect(await ada.page.getByTestId("user").innerText()).toBe("ada_lovelace");
   const content = `<img src=x onerror="document.title='broken'"> and soup`;
   await ada.page.getByLabel("Your review").fill(content);
@@ -159,7 +160,7 @@ test("a reaction and a reply in one browser ring the bell in the author's", asyn
 
 test("a timeline that is open goes on by itself", async () => {
   const reviewId = await reviews.review("ada", "watch me");
-  const { page } = await openPage(browser, `${reviews.url}/reviews`);
+  const { page } = await openLivePage(browser, `${reviews.url}/reviews`);
   await openTimeline(page, reviewId);
   const all = ["ada wrote the review"];
   for (const content of ["Love it", "Thumbs up", "Made me laugh"]) {
@@ -258,7 +259,7 @@ describe("an author who was away", () => {
 });
 
 test("a stranger's page cannot listen to an author's channel", async () => {
-  const { page } = await openPage(browser, `${reviews.url}/reviews`);
+  const { page } = await openLivePage(browser, `${reviews.url}/reviews`);
   const token = await reviews.signIn("eve");
   const reviewId = await reviews.review("author_5", "private");
   const heard = await page.evaluate(async (token) => {
@@ -294,7 +295,7 @@ describe("a page", () => {
   let reviewId: number;
   beforeAll(async () => {
     reviewId = await reviews.review("somebody", "to be reacted to");
-    ({ page, errors } = await openPage(browser, `${reviews.url}/reviews`));
+    ({ page, errors } = await openLivePage(browser, `${reviews.url}/reviews`));
   });
   afterAll(() => page.context().close());
   afterEach(() => expect(errors).toEqual([]));

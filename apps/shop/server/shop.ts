@@ -5,7 +5,7 @@ import { Keyline } from "keyline";
 import pg from "pg";
 import { openDatabase } from "../../site/database.ts";
 import { errorsOnly } from "../../site/logger.ts";
-import { buildPage } from "../../site/page-build.ts";
+import { buildSitePage } from "../../site/page-build.ts";
 import { servePage } from "../../site/page.ts";
 import { addBurstRoutes } from "./burst-routes.ts";
 import { Bursts } from "./bursts.ts";
@@ -45,7 +45,7 @@ interface Shop {
 /** Registers the shop's page and API on the site, and starts its workers; all of it ends when the site closes. */
 export async function registerShop(site: FastifyInstance, options: ShopOptions): Promise<Shop> {
   const { valkeyUrl, postgresUrl, database = "sales", prefix = "kl", workers: workersAtStart = 2, logError } = options;
-  const build = await buildPage({
+  const build = await buildSitePage({
     path,
     folder: join(shopFolder, "page"),
     alsoFrom: [join(shopFolder, "limits.ts"), join(shopFolder, "products.ts")],

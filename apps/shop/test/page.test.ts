@@ -1,6 +1,7 @@
+import { openBrowser } from "@keyline/look/testing";
 import type { Browser, Page } from "playwright-core";
 import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
-import { openBrowser, openPage } from "../../site/test/support/browser.ts";
+import { openLivePage } from "../../site/test/support/live-page.ts";
 import { newShopName, openShop, type TestShop } from "./support/shop.ts";
 
 let browser: Browser;
@@ -10,7 +11,7 @@ let page: Page;
 let errors: string[];
 beforeAll(async () => {
   [browser, shop] = await Promise.all([openBrowser(), openShop()]);
-  ({ page, errors } = await openPage(browser, `${shop.url}/shop`));
+  ({ page, errors } = await openLivePage(browser, `${shop.url}/shop`));
 });
 afterAll(async () => {
   await browser.close();
@@ -133,7 +134,7 @@ test("a request that fails is shown with the title of the problem", async () => 
 test("a page whose server is gone says so, and goes on when it is back", async () => {
   const name = newShopName();
   const before = await openShop({ name, workers: 0 });
-  const visit = await openPage(browser, `${before.url}/shop`);
+  const visit = await openLivePage(browser, `${before.url}/shop`);
   await before.close();
   await visit.page.getByText("Reconnecting").waitFor({ timeout });
   const after = await openShop({ name, workers: 0, port: Number(new URL(before.url).port) });

@@ -1,5 +1,5 @@
+import { LiveStatus } from "@keyline/look";
 import type { ReactNode } from "react";
-import classes from "./connection-status.module.css";
 
 export type Connection = "connecting" | "live" | "lost";
 
@@ -7,9 +7,5 @@ const words: Record<Connection, string> = { connecting: "Connecting", live: "Liv
 
 /** In the header: whether what the page shows is what there is. */
 export function ConnectionStatus({ connection }: { readonly connection: Connection }): ReactNode {
-  return (
-    <span className={classes.status} data-connection={connection}>
-      <span className={classes.word}>{words[connection]}</span>
-    </span>
-  );
+  return <LiveStatus state={connection} words={words} />;
 }

@@ -1,8 +1,5 @@
-import { MantineProvider } from "@mantine/core";
+import { PageFrame } from "@keyline/look";
 import type { ReactNode } from "react";
-import { ColorSchemeToggle } from "./color-scheme-toggle.tsx";
-import classes from "./frame.module.css";
-import { resolveVariables, theme } from "./theme.ts";
 
 interface FrameProps {
   /** The application that this page belongs to: one of the navigation's, or `Start`. */
@@ -13,43 +10,24 @@ interface FrameProps {
 }
 
 const applications = [
-  { name: "Shop", path: "/shop" },
-  { name: "Feed", path: "/feed" },
-  { name: "Reviews", path: "/reviews" },
+  { text: "Shop", to: "/shop" },
+  { text: "Feed", to: "/feed" },
+  { text: "Reviews", to: "/reviews" },
 ] as const;
 
-/** What all pages have around them: the header with the name, the way to the other applications, and the colour scheme. */
+const words = {
+  skip: "Skip to the content",
+  places: "Applications",
+  colors: { light: "Use the light colours", dark: "Use the dark colours" },
+};
+
+/** What all pages have around them, with the way to the other applications. */
 export function Frame({ current, status, children }: FrameProps): ReactNode {
+  const home = { text: "Keyline", to: "/", isCurrent: current === "Start" };
+  const places = applications.map((place) => ({ ...place, isCurrent: place.text === current }));
   return (
-    <MantineProvider theme={theme} cssVariablesResolver={resolveVariables} defaultColorScheme="auto">
-      <a className={classes.skip} href="#main">
-        Skip to the content
-      </a>
-      <header className={classes.header}>
-        <div className={classes.bar}>
-          <a className={classes.brand} href="/" aria-current={current === "Start" ? "page" : undefined}>
-            <svg viewBox="0 0 32 32" width="26" height="26" aria-hidden="true">
-              <rect width="32" height="32" rx="7" fill="var(--mantine-primary-color-filled)" />
-              <path d="M10 7v18M22 8l-9 8 9 8" fill="none" stroke="#fff" strokeWidth="3" strokeLinecap="round" strokeLinejoin="round" />
-            </svg>
-            <span className={classes.name}>Keyline</span>
-          </a>
-          <nav aria-label="Applications" className={classes.nav}>
-            {applications.map(({ name, path }) => (
-              <a key={path} href={path} aria-current={name === current ? "page" : undefined}>
-                {name}
-              </a>
-            ))}
-          </nav>
-          <div className={classes.end}>
-            {status}
-            <ColorSchemeToggle />
-          </div>
-        </div>
-      </header>
-      <main id="main" className={classes.main} tabIndex={-1}>
-        {children}
-      </main>
-    </MantineProvider>
+    <PageFrame home={home} places={places} words={words} givesWay="name" tools={status}>
+      {children}
+    </PageFrame>
   );
 }

@@ -1,7 +1,7 @@
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { FastifyInstance } from "fastify";
-import { buildPage } from "../../site/page-build.ts";
+import { buildSitePage } from "../../site/page-build.ts";
 import { servePage } from "../../site/page.ts";
 
 const appsFolder = join(dirname(fileURLToPath(import.meta.url)), "../..");
@@ -20,7 +20,7 @@ const shared = [
 
 /** Registers the start page on the site. The applications have to be there too: it has no data of its own. */
 export async function registerStart(site: FastifyInstance): Promise<void> {
-  const build = await buildPage({
+  const build = await buildSitePage({
     path: "",
     folder: join(appsFolder, "start", "page"),
     alsoFrom: shared.map((file) => join(appsFolder, file)),

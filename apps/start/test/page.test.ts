@@ -1,6 +1,7 @@
+import { openBrowser } from "@keyline/look/testing";
 import type { Browser, Locator, Page } from "playwright-core";
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from "vitest";
-import { openBrowser, openPage } from "../../site/test/support/browser.ts";
+import { openLivePage } from "../../site/test/support/live-page.ts";
 import { openWholeSite, type WholeSite } from "./support/whole-site.ts";
 
 // Pages are built and opened while other files run.
@@ -14,7 +15,7 @@ let page: Page;
 let errors: string[];
 beforeAll(async () => {
   [browser, site] = await Promise.all([openBrowser(), openWholeSite()]);
-  ({ page, errors } = await openPage(browser, `${site.url}/`));
+  ({ page, errors } = await openLivePage(browser, `${site.url}/`));
 });
 afterAll(async () => {
   await browser.close();
@@ -53,7 +54,7 @@ test("a post of the feed is heard by everybody who is there", async () => {
   const heard = page.getByTestId("heard");
   expect(await heard.innerText()).toBe("Nothing was published yet.");
   const listeners = page.getByRole("region", { name: "Channel" });
-  const feed = await openPage(browser, `${site.url}/feed`);
+  const feed = await openLivePage(browser, `${site.url}/feed`);
   await listeners.getByText("feed page 1").waitFor({ timeout });
   await site.post("/api/feed/channels/tech_news/posts", { author: "ada", content: "hello everybody" });
   await expect.poll(() => heard.innerText(), { timeout }).toMatch(/^tech_news\s+ada: hello everybody$/);

@@ -1,8 +1,6 @@
-import { MantineProvider } from "@mantine/core";
 import { QueryClientProvider } from "@tanstack/react-query";
 import type { ReactNode } from "react";
 import { Router } from "wouter";
-import { resolveVariables, theme } from "../../../apps/site/page/theme.ts";
 import { NoticesPlace } from "./acts/notices.tsx";
 import { ConsoleFrame } from "./frame/console-frame.tsx";
 import { TokenPrompt } from "./frame/token-prompt.tsx";
@@ -13,17 +11,15 @@ import { Views } from "./views.tsx";
 
 export function ConsolePage(): ReactNode {
   return (
-    <MantineProvider theme={theme} cssVariablesResolver={resolveVariables} defaultColorScheme="auto">
-      <QueryClientProvider client={queryClient}>
-        <Router base={base}>
-          <NoticesPlace dock={<TaskDock />}>
-            <ConsoleFrame>
-              <Views />
-            </ConsoleFrame>
-            <TokenPrompt />
-          </NoticesPlace>
-        </Router>
-      </QueryClientProvider>
-    </MantineProvider>
+    <QueryClientProvider client={queryClient}>
+      <Router base={base}>
+        <NoticesPlace dock={<TaskDock />}>
+          <ConsoleFrame>
+            <Views />
+          </ConsoleFrame>
+          <TokenPrompt />
+        </NoticesPlace>
+      </Router>
+    </QueryClientProvider>
   );
 }

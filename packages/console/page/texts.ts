@@ -3,6 +3,7 @@ export const texts = {
   brand: "Keyline console",
   title: (view: string) => `${view} · Keyline console`,
   skip: "Skip to the content",
+  colors: { light: "Use the light colours", dark: "Use the dark colours" },
   crumbs: "Where this is",
   close: "Close",
   loading: "Loading",

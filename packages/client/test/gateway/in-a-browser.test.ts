@@ -1,6 +1,6 @@
+import { openBrowser } from "@keyline/look/testing";
 import type { Browser } from "playwright-core";
 import { afterAll, beforeAll, expect, onTestFinished, test } from "vitest";
-import { openBrowser } from "../../../../apps/site/test/support/browser.ts";
 import { openGateway, signToken } from "../../../gateway/test/support/gateway.ts";
 import { openEmptyPage } from "../../../gateway/test/support/page.ts";
 import { eventually, openStage, type Stage } from "../../../keyline/test/support/stage.ts";

@@ -1,7 +1,7 @@
+import { openBrowser, openPage } from "@keyline/look/testing";
 import type { Browser } from "playwright-core";
 import { afterAll, beforeAll, expect, test, vi } from "vitest";
-import { openBrowser } from "../../../../apps/site/test/support/browser.ts";
-import { openConsole, openPage, poll, secret, tokenOf, type OpenConsole } from "./support/open-console.ts";
+import { openConsole, poll, secret, tokenOf, type OpenConsole } from "./support/open-console.ts";
 
 vi.setConfig({ testTimeout: 90_000, hookTimeout: 90_000 });
 

@@ -1,8 +1,8 @@
+import { openBrowser, openPage } from "@keyline/look/testing";
 import { startPostgres, startValkey, type EmbeddedPostgres, type EmbeddedValkey } from "@keyline/embedded";
 import type { Browser, Page } from "playwright-core";
 import { afterAll, beforeAll, expect, test, vi } from "vitest";
-import { openBrowser } from "../../../../apps/site/test/support/browser.ts";
-import { openConsole, openPage, poll, type OpenConsole } from "./support/open-console.ts";
+import { openConsole, poll, type OpenConsole } from "./support/open-console.ts";
 
 vi.setConfig({ testTimeout: 90_000, hookTimeout: 90_000 });
 

@@ -1,12 +1,12 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
+import { buildPackagePage } from "@keyline/look/build";
 import { beforeAll, expect, test } from "vitest";
-import { buildConsolePage } from "../../../../apps/site/console-page.ts";
 
 let build: string;
 let html: string;
 beforeAll(async () => {
-  build = await buildConsolePage();
+  build = await buildPackagePage("@keyline/console");
   html = readFileSync(join(build, "index.html"), "utf8");
 });
 

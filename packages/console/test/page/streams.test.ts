@@ -1,8 +1,8 @@
+import { openBrowser, openPage } from "@keyline/look/testing";
 import type { Browser, Page } from "playwright-core";
 import { afterAll, afterEach, beforeAll, expect, test, vi } from "vitest";
-import { openBrowser } from "../../../../apps/site/test/support/browser.ts";
 import { eventually } from "../../../keyline/test/support/stage.ts";
-import { openConsole, openPage, poll, type OpenConsole } from "./support/open-console.ts";
+import { openConsole, poll, type OpenConsole } from "./support/open-console.ts";
 
 vi.setConfig({ testTimeout: 90_000, hookTimeout: 90_000 });
 

@@ -1,10 +1,10 @@
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
+import { openBrowser, openPage } from "@keyline/look/testing";
 import type { Browser, Page } from "playwright-core";
 import { afterAll, afterEach, beforeAll, expect, test, vi } from "vitest";
-import { openBrowser } from "../../../../apps/site/test/support/browser.ts";
 import { startDemo } from "./support/demo.ts";
-import { openConsole, openPage, poll, type OpenConsole } from "./support/open-console.ts";
+import { openConsole, poll, type OpenConsole } from "./support/open-console.ts";
 import type { RunningDemo } from "./support/running-demo.ts";
 
 vi.setConfig({ testTimeout: 120_000, hookTimeout: 90_000 });

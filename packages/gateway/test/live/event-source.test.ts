@@ -1,9 +1,9 @@
 import { readFileSync } from "node:fs";
 import { startValkey } from "@keyline/embedded";
+import { openBrowser } from "@keyline/look/testing";
 import { Keyline } from "keyline";
 import type { Browser, Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
-import { openBrowser } from "../../../../apps/site/test/support/browser.ts";
 import { eventually, gate, openStage, type Stage } from "../../../keyline/test/support/stage.ts";
 import { startWireProxy } from "../../../keyline/test/support/wire-proxy.ts";
 import type { StandaloneGateway, StandaloneOptions } from "../../src/index.ts";

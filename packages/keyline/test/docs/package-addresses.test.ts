@@ -1,10 +1,13 @@
-import { readFileSync } from "node:fs";
+import { globSync, readFileSync } from "node:fs";
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 
 interface Manifest {
+  readonly name: string;
   readonly private?: boolean;
+  readonly dependencies?: Readonly<Record<string, string>>;
+  readonly peerDependencies?: Readonly<Record<string, string>>;
   readonly repository?: unknown;
   readonly homepage?: unknown;
   readonly bugs?: unknown;
@@ -28,6 +31,18 @@ test.each(published)("%s names where it comes from", (folder) => {
   expect(repository).toEqual({ type: "git", url: `git+${address}.git`, directory: folder });
   expect(homepage).toBe(folder === "packages/keyline" ? `${address}#readme` : `${address}/tree/main/${folder}#readme`);
   expect(bugs).toEqual({ url: `${address}/issues` });
+});
+
+test.each(published)("%s needs no package that is not published", (folder) => {
+  const { dependencies, peerDependencies } = manifestOf(folder);
+  const unpublished = folders.map(manifestOf).filter((manifest) => manifest.private);
+  const sources = globSync(`${folder}/src/**/*.ts`, { cwd: root }).map((path) => readFileSync(join(root, path), "utf8"));
+  expect(sources.length).toBeGreaterThan(0);
+  expect(unpublished.length).toBeGreaterThan(0);
+  for (const { name } of unpublished) {
+    expect(Object.keys({ ...dependencies, ...peerDependencies })).not.toContain(name);
+    expect(sources.filter((text) => text.includes(`"${name}`))).toEqual([]);
+  }
 });
 
 test("all published packages need the same Node", () => {

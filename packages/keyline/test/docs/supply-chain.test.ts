@@ -6,6 +6,7 @@ const root = fileURLToPath(new URL("../../../..", import.meta.url));
 const read = (path: string): string => readFileSync(`${root}/${path}`, "utf8");
 
 interface Manifest {
+  readonly private?: boolean;
   readonly scripts?: Readonly<Record<string, string>>;
   readonly dependencies?: Readonly<Record<string, string>>;
 }
@@ -13,8 +14,8 @@ interface Manifest {
 const packages = globSync("packages/*/package.json", { cwd: root });
 
 test.each(packages)("%s runs nothing when it is installed", (path) => {
-  const { scripts = {} } = JSON.parse(read(path)) as Manifest;
-  expect(Object.keys(scripts)).toEqual(["build"]);
+  const { private: isPrivate = false, scripts = {} } = JSON.parse(read(path)) as Manifest;
+  expect(Object.keys(scripts)).toEqual(isPrivate ? [] : ["build"]);
 });
 
 test("the library brings three packages along, and no other", () => {

@@ -1,9 +1,8 @@
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
+import { buildPackagePage } from "@keyline/look/build";
 import { SignJWT } from "jose";
 import type { Keyline } from "keyline";
-import type { Browser, BrowserContextOptions, Page } from "playwright-core";
-import { buildConsolePage } from "../../../../../apps/site/console-page.ts";
 import { expect } from "vitest";
 import { eventually, openStage, type Stage } from "../../../../keyline/test/support/stage.ts";
 import { createConsole, mountNode, type ConsoleOptions } from "../../../src/index.ts";
@@ -30,7 +29,7 @@ export async function openConsole(
   options: Partial<ConsoleOptions> = {},
   servers: { readonly valkeyUrl?: string; readonly postgresUrl?: string } = {},
 ): Promise<OpenConsole> {
-  const [stage, pageFolder] = await Promise.all([openStage(servers), buildConsolePage()]);
+  const [stage, pageFolder] = await Promise.all([openStage(servers), buildPackagePage("@keyline/console")]);
   const keyline = stage.keyline();
   await keyline.migrate();
   const errors: string[] = [];
@@ -92,23 +91,6 @@ export async function tokenOf(
 ): Promise<string> {
   const token = new SignJWT({ console: role }).setProtectedHeader({ alg: "HS256" }).setSubject(name);
   return token.setExpirationTime(Math.floor(Date.now() / 1_000) + seconds).sign(new TextEncoder().encode(secret));
-}
-
-/** A page in a context of its own, and what went wrong on it. */
-export async function openPage(
-  browser: Browser,
-  url: string,
-  options: BrowserContextOptions = {},
-): Promise<{ page: Page; errors: string[] }> {
-  const context = await browser.newContext({ viewport: { width: 1_280, height: 900 }, reducedMotion: "reduce", ...options });
-  const page = await context.newPage();
-  const errors: string[] = [];
-  page.on("console", (message) => {
-    if (message.type() === "error") errors.push(message.text());
-  });
-  page.on("pageerror", (error) => errors.push(error.message));
-  await page.goto(url);
-  return { page, errors };
 }
 
 /** Asks until it is so: a machine that does other work takes its time. */

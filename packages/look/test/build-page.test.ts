@@ -2,7 +2,7 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { buildPage } from "../page-build.ts";
+import { buildPage } from "../src/build/build-page.ts";
 
 let folder: string;
 beforeEach(() => {
