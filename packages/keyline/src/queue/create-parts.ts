@@ -9,16 +9,12 @@ import { JobTable } from "../postgres/job/job-table.ts";
 import { PromotedRows } from "../postgres/job/promoted-rows.ts";
 import { ScheduleTable } from "../postgres/job/schedule-table.ts";
 import { UpdatedRows } from "../postgres/job/updated-rows.ts";
-import type { Door } from "../runtime/door.ts";
-import { withFields, type Logger } from "../runtime/logger.ts";
-import type { Seam } from "../runtime/probe.ts";
-import type { ValkeyConnection } from "../valkey/client/connection.ts";
-import type { StreamTails } from "../valkey/client/stream-tails.ts";
+import { withFields } from "../runtime/logger.ts";
+import type { ShapeSetup } from "../shape-setup.ts";
 import { transactionalTrait } from "../valkey/directory/name-set.ts";
 import type { Sighting, Sightings } from "../valkey/directory/sightings.ts";
 import { QueueKeys } from "../valkey/queue/keys.ts";
 import { QueueStore } from "../valkey/queue/queue-store.ts";
-import type { Rehearsal } from "../work/shift-parts.ts";
 import { PlainAdder, type Adder } from "./add/adder.ts";
 import { JobOutlet } from "./add/job-outlet.ts";
 import { TransactionalAdder } from "./add/transactional-adder.ts";
@@ -46,23 +42,9 @@ import { TransactionalScheduleBook } from "./schedules/transactional-schedule-bo
 import { JobSignals } from "./steps/job-signals.ts";
 import { JobRecord } from "./worker/job-record.ts";
 
-export interface QueuesSetup {
-  readonly prefix: string;
-  readonly commands: ValkeyConnection;
-  /** A connection that stays silent for up to `blockMs`. */
-  connect(blockMs: number): ValkeyConnection;
-  readonly logger: Logger;
-  readonly tails: StreamTails;
-  requireDatabase(what: string): Database;
-  readonly database: Database | undefined;
-  readonly door: Door;
-  readonly seam: Seam;
-  readonly rehearsal: Rehearsal | undefined;
-}
-
 /** What all queues of one Keyline share. */
 export interface SharedParts {
-  readonly setup: QueuesSetup;
+  readonly setup: ShapeSetup;
   readonly sightings: Sightings;
   readonly workers: QueueParts["workers"];
   readonly adders: Set<Adder>;

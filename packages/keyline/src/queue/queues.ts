@@ -2,9 +2,10 @@ import type { Database } from "../postgres/client/database.ts";
 import { JobRelay } from "../postgres/job/job-relay.ts";
 import { KnownByName } from "../runtime/known-by-name.ts";
 import { checkName } from "../runtime/names.ts";
+import type { ShapeSetup } from "../shape-setup.ts";
 import { NameSet } from "../valkey/directory/name-set.ts";
 import { Sightings } from "../valkey/directory/sightings.ts";
-import { createParts, type QueuesSetup, type SharedParts } from "./create-parts.ts";
+import { createParts, type SharedParts } from "./create-parts.ts";
 import { PlainFamilies } from "./families/plain-families.ts";
 import { RowFamilies } from "./families/row-families.ts";
 import { toPolicy, type QueueOptions, type QueuePolicy } from "./options.ts";
@@ -19,7 +20,7 @@ interface Opened {
 
 /** All queues of one Keyline, and what they share. */
 export class Queues {
-  readonly #setup: QueuesSetup;
+  readonly #setup: ShapeSetup;
   /** What they consist of, by their names. */
   readonly parts = new Map<string, QueueParts>();
   /** What was opened without being known, by kind and name. */
@@ -31,7 +32,7 @@ export class Queues {
 
   readonly sightings: Sightings;
 
-  constructor(setup: QueuesSetup) {
+  constructor(setup: ShapeSetup) {
     this.#setup = setup;
     this.sightings = new Sightings(new NameSet(setup.commands, { prefix: setup.prefix, kind: "queues" }), setup.logger);
     const plainFamilies = new PlainFamilies({

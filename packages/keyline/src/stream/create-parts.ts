@@ -1,23 +1,18 @@
-import type { Database } from "../postgres/client/database.ts";
 import type { EventRelay } from "../postgres/event/event-relay.ts";
 import { Figures } from "../figures/figures.ts";
 import { FigureTable } from "../postgres/figures/figure-table.ts";
 import { EventTable } from "../postgres/event/event-table.ts";
 import { ProjectionTable } from "../postgres/event/projection-table.ts";
-import type { Door } from "../runtime/door.ts";
-import { withFields, type Logger } from "../runtime/logger.ts";
-import type { Seam } from "../runtime/probe.ts";
+import { withFields } from "../runtime/logger.ts";
 import { checkName } from "../runtime/names.ts";
-import type { ValkeyConnection } from "../valkey/client/connection.ts";
+import type { ShapeSetup } from "../shape-setup.ts";
 import { FigureLog } from "../valkey/figures/figure-log.ts";
 import type { ServerRun } from "../valkey/client/server-run.ts";
-import type { StreamTails } from "../valkey/client/stream-tails.ts";
 import { keysTrait, transactionalTrait } from "../valkey/directory/name-set.ts";
 import type { Sightings } from "../valkey/directory/sightings.ts";
 import { StreamKeys } from "../valkey/stream/keys.ts";
 import { RecordLog } from "../valkey/stream/record-log.ts";
 import { StreamLog } from "../valkey/stream/stream-log.ts";
-import type { Rehearsal } from "../work/shift-parts.ts";
 import { Appender } from "./appender.ts";
 import { EntryReader } from "./entry-reader.ts";
 import type { EventRules } from "./event-check.ts";
@@ -33,23 +28,9 @@ import { TransactionalAppender } from "./transactional-appender.ts";
 import { StreamTally } from "./stream-tally.ts";
 import { Trimmer } from "./trimmer.ts";
 
-export interface StreamsSetup {
-  readonly prefix: string;
-  readonly commands: ValkeyConnection;
-  /** A connection that stays silent for up to `blockMs`. */
-  connect(blockMs: number): ValkeyConnection;
-  readonly logger: Logger;
-  readonly tails: StreamTails;
-  requireDatabase(what: string): Database;
-  readonly database: Database | undefined;
-  readonly door: Door;
-  readonly seam: Seam;
-  readonly rehearsal: Rehearsal | undefined;
-}
-
 /** What all streams of one Keyline share. */
 export interface SharedParts {
-  readonly setup: StreamsSetup;
+  readonly setup: ShapeSetup;
   readonly sightings: Sightings;
   readonly run: ServerRun;
   /** Ends what follows. */

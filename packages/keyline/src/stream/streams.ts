@@ -3,11 +3,12 @@ import { EventRelay } from "../postgres/event/event-relay.ts";
 import type { EventTable } from "../postgres/event/event-table.ts";
 import { KnownByName } from "../runtime/known-by-name.ts";
 import { checkName } from "../runtime/names.ts";
+import type { ShapeSetup } from "../shape-setup.ts";
 import { ServerRun } from "../valkey/client/server-run.ts";
 import { NameSet } from "../valkey/directory/name-set.ts";
 import { Sightings } from "../valkey/directory/sightings.ts";
 import type { StreamKeys } from "../valkey/stream/keys.ts";
-import { createParts, type SharedParts, type StreamsSetup } from "./create-parts.ts";
+import { createParts, type SharedParts } from "./create-parts.ts";
 import { toStreamPolicy, type StreamOptions } from "./options.ts";
 import { Stream } from "./stream.ts";
 
@@ -18,7 +19,7 @@ interface OpenedKind {
 
 /** All streams of one Keyline, and what they share. */
 export class Streams {
-  readonly #setup: StreamsSetup;
+  readonly #setup: ShapeSetup;
   readonly #known = new KnownByName<Stream<unknown, unknown, boolean>>("stream");
   /** What was opened without being known, by kind and name. */
   readonly #opened = new Map<string, Stream<unknown, unknown, boolean>>();
@@ -31,7 +32,7 @@ export class Streams {
 
   readonly sightings: Sightings;
 
-  constructor(setup: StreamsSetup) {
+  constructor(setup: ShapeSetup) {
     this.#setup = setup;
     this.sightings = new Sightings(new NameSet(setup.commands, { prefix: setup.prefix, kind: "streams" }), setup.logger);
     this.#shared = {
