@@ -1,9 +1,6 @@
 import { SpanKind, SpanStatusCode, trace } from "@opentelemetry/api";
-import type { ReadableSpan } from "@opentelemetry/sdk-trace-node";
-import type { Keyline } from "keyline";
-import { instrument } from "keyline/telemetry";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { openTelescope, type Telescope } from "../support/spans.ts";
+import { idOf, instrumented, linksOf, openTelescope, type Telescope } from "../support/spans.ts";
 import { eventually, openStage, type Stage } from "../support/stage.ts";
 
 let stage: Stage;
@@ -18,20 +15,6 @@ afterAll(async () => {
   await telescope.close();
 });
 
-function instrumented(): Keyline {
-  const keyline = stage.keyline();
-  instrument(keyline);
-  return keyline;
-}
-
-async function spans(name: string, count: number): Promise<ReadableSpan[]> {
-  await eventually(`there are ${count} spans ${name}`, () => telescope.spans(name).length >= count);
-  return telescope.spans(name);
-}
-
-const idOf = (span: ReadableSpan | undefined): string | undefined => span?.spanContext().spanId;
-const linksOf = (span: ReadableSpan | undefined): string[] => span?.links.map(({ context }) => context.spanId) ?? [];
-
 const kinds = [
   ["live", {}],
   ["kept", { history: {} }],
@@ -39,7 +22,7 @@ const kinds = [
 
 test.each(kinds)("links a listener's span to the publish, with what it does inside (%s)", async (kind, options) => {
   const name = `heard-${kind}`;
-  const channel = instrumented().channel<number>(name, options);
+  const channel = instrumented(stage).channel<number>(name, options);
   const subscription = channel.subscribe(async ({ data }) => {
     await Promise.resolve();
     trace.getTracer("test").startSpan(`inside ${name}`).end();
@@ -48,7 +31,7 @@ test.each(kinds)("links a listener's span to the publish, with what it does insi
   await subscription.ready;
   const { id } = await channel.publish(1);
   await channel.publish(2);
-  const [first, second] = await spans(`process ${name}`, 2);
+  const [first, second] = await telescope.awaitSpans(`process ${name}`, 2);
   await subscription.close();
   const sent = telescope.spans(`send ${name}`);
   expect(sent[0]?.kind).toBe(SpanKind.PRODUCER);
@@ -70,7 +53,7 @@ test.each(kinds)("links a listener's span to the publish, with what it does insi
 
 test.each(kinds)("a publish within a transaction carries its trace through the outbox (%s)", async (kind, options) => {
   const name = `outbox-${kind}`;
-  const keyline = instrumented();
+  const keyline = instrumented(stage);
   const channel = keyline.channel<number>(name, options);
   const heard: number[] = [];
   const subscription = channel.subscribe(({ data }) => void heard.push(data));
@@ -78,38 +61,38 @@ test.each(kinds)("a publish within a transaction carries its trace through the o
   await keyline.transaction(async (tx) => {
     await channel.publish(1, { tx });
   });
-  const [process] = await spans(`process ${name}`, 1);
+  const [process] = await telescope.awaitSpans(`process ${name}`, 1);
   await subscription.close();
   expect(heard).toEqual([1]);
   expect(linksOf(process)).toEqual([idOf(telescope.spans(`send ${name}`)[0])]);
 });
 
 test("what was kept is linked too, for those who come later, and for those who listen to a pattern", async () => {
-  const keyline = instrumented();
+  const keyline = instrumented(stage);
   const channel = keyline.channel<number>("later.one", { history: {} });
   const pattern = keyline.channels("later.*").subscribe(() => undefined);
   await pattern.ready;
   await channel.publish(1);
-  await spans("process later.one", 1);
+  await telescope.awaitSpans("process later.one", 1);
   await pattern.close();
   // Another process, which has nothing in memory.
-  const other = instrumented().channel<number>("later.one", { history: {} });
+  const other = instrumented(stage).channel<number>("later.one", { history: {} });
   const subscription = other.subscribe(() => undefined, { since: "earliest" });
-  const processed = await spans("process later.one", 2);
+  const processed = await telescope.awaitSpans("process later.one", 2);
   await subscription.close();
   const sent = telescope.spans("send later.one").map((span) => idOf(span));
   expect(processed.map((span) => linksOf(span))).toEqual([sent, sent]);
 });
 
 test("a foreign publisher's trace is linked, and what is none is passed over", async () => {
-  const channel = instrumented().channel("foreign");
+  const channel = instrumented(stage).channel("foreign");
   const subscription = channel.subscribe(() => undefined);
   await subscription.ready;
   const live = (await stage.valkey.pubsub("CHANNELS", `${stage.prefix}*foreign*`)) as string[];
   const send = (message: string) => stage.valkey.publish(live[0] ?? "", message);
   await send('{"data":1,"trace":"00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"}');
   await send('{"data":2,"trace":[7]}');
-  const processed = await spans("process foreign", 2);
+  const processed = await telescope.awaitSpans("process foreign", 2);
   await subscription.close();
   expect(processed.map((span) => linksOf(span))).toEqual([["b7ad6b7169203331"], []]);
 });
@@ -120,7 +103,7 @@ test("what is not instrumented carries nothing, and hears what does", async () =
   const subscription = bare.subscribe((message) => void heard.push(message));
   await subscription.ready;
   await bare.publish(1);
-  await instrumented().channel<number>("bare", { history: {} }).publish(2);
+  await instrumented(stage).channel<number>("bare", { history: {} }).publish(2);
   await eventually("both were heard", () => heard.length === 2);
   await subscription.close();
   const entries = await stage.valkey.xrange(`${stage.prefix}:{bare}:history`, "-", "+");

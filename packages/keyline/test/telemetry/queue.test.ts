@@ -3,9 +3,8 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import { SpanKind, SpanStatusCode, trace } from "@opentelemetry/api";
 import { Discard, type Job, type Keyline } from "keyline";
-import { instrument } from "keyline/telemetry";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { openTelescope, type Telescope } from "../support/spans.ts";
+import { instrumented, openTelescope, type Telescope } from "../support/spans.ts";
 import { eventually, openStage, type Stage } from "../support/stage.ts";
 
 let stage: Stage;
@@ -20,20 +19,13 @@ afterAll(async () => {
   await telescope.close();
 });
 
-function instrumented(options: Parameters<typeof instrument>[1] = {}): Keyline {
-  const keyline = stage.keyline();
-  instrument(keyline, options);
-  return keyline;
-}
-
 const kinds = [
   ["plain", false],
   ["transactional", true],
 ] as const;
 
 async function oneSpan(name: string, count = 1) {
-  await eventually(`there are ${count} spans ${name}`, () => telescope.spans(name).length >= count);
-  const spans = telescope.spans(name);
+  const spans = await telescope.awaitSpans(name, count);
   expect(spans).toHaveLength(count);
   const span = spans[count - 1];
   if (!span) throw new Error("there is none");
@@ -44,7 +36,7 @@ test.each(kinds)(
   "links the span of a handler to that of the add, with what the handler does inside and the settle below (%s)",
   async (kind, transactional) => {
     const name = `linked-${kind}`;
-    const queue = instrumented().queue<number>(name, { transactional: transactional as true });
+    const queue = instrumented(stage).queue<number>(name, { transactional: transactional as true });
     const worker = queue.work(async () => {
       await Promise.resolve();
       trace.getTracer("test").startSpan(`inside ${name}`).end();
@@ -97,7 +89,7 @@ test.each(kinds)(
 
 test.each(kinds)("makes the add's span the parent where that is asked for (%s)", async (kind, transactional) => {
   const name = `parent-${kind}`;
-  const queue = instrumented({ processParent: "parent" }).queue<number>(name, { transactional: transactional as true });
+  const queue = instrumented(stage, { processParent: "parent" }).queue<number>(name, { transactional: transactional as true });
   const tracer = trace.getTracer("test");
   await tracer.startActiveSpan(`request ${name}`, async (span) => {
     await queue.add(1);
@@ -126,7 +118,7 @@ test.each(kinds.flatMap(([kind, transactional]) => ways.map(([way, options]) => 
   "the trace travels with a job of a %s queue that is added with %s, and through its retry",
   async (kind, way, transactional, options) => {
     const name = `way-${kind}-${way.replace(" ", "-")}`;
-    const queue = instrumented().queue<number>(name, { transactional: transactional as true, backoff: () => 5 });
+    const queue = instrumented(stage).queue<number>(name, { transactional: transactional as true, backoff: () => 5 });
     await queue.add(1, options);
     const worker = queue.work((job: Job<number>) => {
       if (job.attempt === 1) throw new RangeError("not yet");
@@ -146,7 +138,7 @@ test.each(kinds.flatMap(([kind, transactional]) => ways.map(([way, options]) => 
 
 test.each(kinds)("a batch has one span with a link to each add, and jobs of one call one add (%s)", async (kind, transactional) => {
   const name = `batch-${kind}`;
-  const queue = instrumented().queue<number>(name, { transactional: transactional as true });
+  const queue = instrumented(stage).queue<number>(name, { transactional: transactional as true });
   const added = await queue.addMany([{ data: 1 }, { data: 2 }]);
   added.push(await queue.add(3));
   const worker = queue.workBatch(() => undefined, { size: 10 });
@@ -168,7 +160,7 @@ test.each(kinds)("a batch has one span with a link to each add, and jobs of one 
 });
 
 test("a handler's settle has one span, and what its effects do is below that", async () => {
-  const queue = instrumented().queue<number>("settled", { transactional: true });
+  const queue = instrumented(stage).queue<number>("settled", { transactional: true });
   const worker = queue.work(async (_, { settle }) => {
     await settle(async (tx) => {
       await tx.query("SELECT 1");
@@ -185,7 +177,7 @@ test("a handler's settle has one span, and what its effects do is below that", a
 });
 
 test("a batch's settle has one span, and those that it does not name one more", async () => {
-  const queue = instrumented().queue<number>("settled-batch", { transactional: true });
+  const queue = instrumented(stage).queue<number>("settled-batch", { transactional: true });
   await queue.addMany([{ data: 1 }, { data: 2 }, { data: 3 }]);
   const worker = queue.workBatch(async (jobs, { settle }) => {
     await settle(jobs.slice(0, 2), async (tx) => tx.query("SELECT 1"));
@@ -198,7 +190,7 @@ test("a batch's settle has one span, and those that it does not name one more", 
 
 test.each(kinds)("a dead letter's settle says so, and its trace outlives a redrive (%s)", async (kind, transactional) => {
   const name = `dead-${kind}`;
-  const queue = instrumented().queue<number>(name, { transactional: transactional as true });
+  const queue = instrumented(stage).queue<number>(name, { transactional: transactional as true });
   let isMended = false;
   const worker = queue.work(() => {
     if (!isMended) throw new Discard("no");
@@ -214,7 +206,7 @@ test.each(kinds)("a dead letter's settle says so, and its trace outlives a redri
 });
 
 test("the trace comes back from PostgreSQL when Valkey was emptied", async () => {
-  const keyline = instrumented();
+  const keyline = instrumented(stage);
   const queue = keyline.queue<number>("emptied", { transactional: true });
   await queue.add(1, { delay: 50 });
   await keyline.transaction((tx) => queue.add(2, { tx }).then(() => undefined));
@@ -235,7 +227,7 @@ test.each(kinds)(
   "children carry the trace of the add that brought them, and of the handler that added them (%s)",
   async (kind, transactional) => {
     const name = `family-${kind}`;
-    const keyline = instrumented();
+    const keyline = instrumented(stage);
     const parents = keyline.queue<string>(name, { transactional: transactional as true });
     const children = keyline.queue<string>(`${name}-child`, { transactional: transactional as true });
     const grandchildren = keyline.queue<string>(`${name}-grandchild`, { transactional: transactional as true });
@@ -265,7 +257,7 @@ test.each(kinds)(
 
 test.each(kinds)("a tick begins a trace (%s)", async (kind, transactional) => {
   const name = `tick-${kind}`;
-  const queue = instrumented({ processParent: "parent" }).queue<number>(name, { transactional: transactional as true });
+  const queue = instrumented(stage, { processParent: "parent" }).queue<number>(name, { transactional: transactional as true });
   const worker = queue.work(() => undefined);
   await queue.schedule("often", { every: 1_000, data: 1 });
   await eventually("it has ticked", () => telescope.spans(`process ${name}`).length > 0);
@@ -283,7 +275,7 @@ test.each([
   ["as an object", `{"id":"f3","trace":{"traceparent":"${foreign}","tracestate":"a=b"},"data":{"trace":"x"}}`],
 ])("a foreign writer's trace is linked: %s", async (_, element) => {
   const name = `foreign-${JSON.parse(element).id as string}`;
-  const queue = instrumented().queue(name);
+  const queue = instrumented(stage).queue(name);
   await stage.valkey.lpush(`${stage.prefix}:{${name}}:waiting`, element);
   const worker = queue.work(() => undefined);
   const process = await oneSpan(`process ${name}`);
@@ -295,7 +287,7 @@ test.each(['"nonsense"', "17", "null", '{"traceparent":5}', '"00-000000000000000
   "a trace that is none is passed over: %s",
   async (value) => {
     const name = `nonsense-${value.length}`;
-    const queue = instrumented().queue(name);
+    const queue = instrumented(stage).queue(name);
     await stage.valkey.lpush(`${stage.prefix}:{${name}}:waiting`, `{"id":"n","trace":${value},"data":1}`);
     const worker = queue.work(() => undefined);
     expect((await oneSpan(`process ${name}`)).links).toEqual([]);
@@ -312,7 +304,7 @@ test("a trace goes from one process to another", async () => {
     stage.prefix,
     "two-processes",
   ]);
-  const queue = instrumented({ processParent: "parent" }).queue("two-processes");
+  const queue = instrumented(stage, { processParent: "parent" }).queue("two-processes");
   const worker = queue.work(() => undefined);
   const processed = await oneSpan("process two-processes");
   await worker.stop();
@@ -330,7 +322,7 @@ test("what is not instrumented carries nothing", async () => {
 });
 
 test("a refused add has a span with its code, and is no message that was sent", async () => {
-  const queue = instrumented().queue("refused");
+  const queue = instrumented(stage).queue("refused");
   await expect(queue.add(1, { maxAttempts: 0 })).rejects.toMatchObject({ code: "INVALID_OPTION" });
   const send = await oneSpan("send refused");
   expect(send.status.code).toBe(SpanStatusCode.ERROR);

@@ -1,9 +1,7 @@
 import { SpanKind, SpanStatusCode, trace } from "@opentelemetry/api";
-import type { ReadableSpan } from "@opentelemetry/sdk-trace-node";
-import { Discard, type Keyline } from "keyline";
-import { instrument } from "keyline/telemetry";
+import { Discard } from "keyline";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { openTelescope, type Telescope } from "../support/spans.ts";
+import { idOf, instrumented, linksOf, openTelescope, type Telescope } from "../support/spans.ts";
 import { eventually, openStage, type Stage } from "../support/stage.ts";
 
 let stage: Stage;
@@ -18,20 +16,7 @@ afterAll(async () => {
   await telescope.close();
 });
 
-function instrumented(): Keyline {
-  const keyline = stage.keyline();
-  instrument(keyline);
-  return keyline;
-}
-
-async function spans(name: string, count: number): Promise<ReadableSpan[]> {
-  await eventually(`there are ${count} spans ${name}`, () => telescope.spans(name).length >= count);
-  return telescope.spans(name);
-}
-
-const idOf = (span: ReadableSpan | undefined): string | undefined => span?.spanContext().spanId;
 const sorted = (ids: readonly (string | undefined)[]): (string | undefined)[] => ids.toSorted((a = "", b = "") => a.localeCompare(b));
-const linksOf = (span: ReadableSpan | undefined): string[] => span?.links.map(({ context }) => context.spanId) ?? [];
 
 const kinds = [
   ["plain", false],
@@ -45,7 +30,10 @@ test.each(both)(
   "links what a consumer runs to its append, also when it is tried again (%s, %s)",
   async (kind, keys, transactional, hasKeys) => {
     const name = `consumed-${kind}-${keys.replace(" ", "-")}`;
-    const stream = instrumented().stream<number>(name, { transactional: transactional as true, ...(hasKeys ? { key: () => "k" } : {}) });
+    const stream = instrumented(stage).stream<number>(name, {
+      transactional: transactional as true,
+      ...(hasKeys ? { key: () => "k" } : {}),
+    });
     const consumer = stream.consume(
       "group",
       (entry) => {
@@ -57,10 +45,10 @@ test.each(both)(
     const { id } = await stream.append(1);
     await stream.append(2, { idempotencyKey: "two" });
     await stream.appendMany([3, 4]);
-    const processed = await spans(`process ${name}`, 5);
-    const settled = await spans(`settle ${name}`, 5);
+    const processed = await telescope.awaitSpans(`process ${name}`, 5);
+    const settled = await telescope.awaitSpans(`settle ${name}`, 5);
     await consumer.stop();
-    const sent = await spans(`send ${name}`, 3);
+    const sent = await telescope.awaitSpans(`send ${name}`, 3);
     expect(sent.map(({ kind: of }) => of)).toEqual([SpanKind.PRODUCER, SpanKind.PRODUCER, SpanKind.PRODUCER]);
     expect(sent.map(({ attributes }) => attributes["messaging.batch.message_count"])).toEqual([undefined, undefined, 2]);
     const links = sorted(processed.map((span) => linksOf(span)[0]));
@@ -88,22 +76,22 @@ test.each(both)(
 
 test.each(kinds)("the trace of a dead letter outlives its redrive (%s)", async (kind, transactional) => {
   const name = `dead-${kind}`;
-  const stream = instrumented().stream<number>(name, { transactional: transactional as true });
+  const stream = instrumented(stage).stream<number>(name, { transactional: transactional as true });
   let isMended = false;
   const consumer = stream.consume("group", () => {
     if (!isMended) throw new Discard("no");
   });
   await stream.append(1);
-  await spans(`settle ${name}`, 1);
+  await telescope.awaitSpans(`settle ${name}`, 1);
   isMended = true;
   await stream.group("group").redrive();
-  const [, again] = await spans(`process ${name}`, 2);
+  const [, again] = await telescope.awaitSpans(`process ${name}`, 2);
   await consumer.stop();
   expect(linksOf(again)).toEqual([idOf(telescope.spans(`send ${name}`)[0])]);
 });
 
 test("an append within a transaction has its span there, and its trace comes with the event; the settle has one of its own", async () => {
-  const keyline = instrumented();
+  const keyline = instrumented(stage);
   const stream = keyline.stream<number>("within", { transactional: true });
   await keyline.transaction(async (tx) => {
     await stream.append(1, { tx });
@@ -114,7 +102,7 @@ test("an append within a transaction has its span there, and its trace comes wit
       trace.getTracer("test").startSpan("effects within").end();
     });
   });
-  const [process] = await spans("process within", 1);
+  const [process] = await telescope.awaitSpans("process within", 1);
   await consumer.stop();
   expect(linksOf(process)).toEqual([idOf(telescope.spans("send within")[0])]);
   const settled = telescope.spans("settle within");
@@ -124,18 +112,18 @@ test("an append within a transaction has its span there, and its trace comes wit
 });
 
 test("a group that is behind what Valkey keeps gets traces from the record", async () => {
-  const stream = instrumented().stream<number>("behind", { transactional: true, retention: { maxLength: 1 } });
+  const stream = instrumented(stage).stream<number>("behind", { transactional: true, retention: { maxLength: 1 } });
   for (let one = 1; one <= 5; one++) await stream.append(one);
   for (const key of await stage.valkey.keys(`${stage.prefix}:{behind}*`)) await stage.valkey.del(key);
   const consumer = stream.consume("group", () => undefined);
-  const processed = await spans("process behind", 5);
+  const processed = await telescope.awaitSpans("process behind", 5);
   await consumer.stop();
   expect(sorted(processed.flatMap((span) => linksOf(span)))).toEqual(sorted(telescope.spans("send behind").map((span) => idOf(span))));
 });
 
 test.each(kinds)("a projection's page has one span with a link to each append (%s)", async (kind, transactional) => {
   const name = `projected-${kind}`;
-  const stream = instrumented().stream<number>(name, { transactional: transactional as true });
+  const stream = instrumented(stage).stream<number>(name, { transactional: transactional as true });
   await stream.append(1);
   await stream.append(2);
   let tries = 0;
@@ -168,10 +156,10 @@ test.each([
   ["as an object", '{"traceparent":"00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"}'],
 ])("a foreign writer's trace is linked: %s", async (how, value) => {
   const name = `foreign-${how.replaceAll(" ", "-")}`;
-  const stream = instrumented().stream(name);
+  const stream = instrumented(stage).stream(name);
   await stage.valkey.xadd(`${stage.prefix}:{${name}}:events`, "*", "data", "1", "trace", value);
   const consumer = stream.consume("group", () => undefined);
-  const [process] = await spans(`process ${name}`, 1);
+  const [process] = await telescope.awaitSpans(`process ${name}`, 1);
   await consumer.stop();
   expect(linksOf(process)).toEqual(["b7ad6b7169203331"]);
 });
@@ -181,7 +169,7 @@ test("what is not instrumented carries nothing, and what others sent with a trac
   await bare.append(1);
   const entries = await stage.valkey.xrange(`${stage.prefix}:{bare}:events`, "-", "+");
   expect(entries.map(([, fields]) => fields)).toEqual([["data", "1"]]);
-  await instrumented().stream<number>("bare").append(2);
+  await instrumented(stage).stream<number>("bare").append(2);
   const seen: number[] = [];
   const consumer = bare.consume("group", ({ data }) => void seen.push(data));
   await eventually("both ran", () => seen.length === 2);
