@@ -184,7 +184,6 @@ export class EventTable {
     return { last: toEventId(row?.last ?? "0"), dropped: toEventId(row?.dropped ?? "0") };
   }
 
-  /** How many events there are after one and up to another. */
   /** Counts up to `limit` events after one and up to another, or "+". */
   async countPage(
     after: string,
@@ -201,6 +200,7 @@ export class EventTable {
     return row && toEventId(row.position);
   }
 
+  /** How many events there are after one and up to another. */
   async count(after: string, to: string): Promise<number> {
     const [row] = await this.database.query<{ events: number }>(count, [this.stream, toPosition(after), toPosition(to)]);
     return row?.events ?? 0;
