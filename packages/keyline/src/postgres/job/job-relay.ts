@@ -26,9 +26,9 @@ import { rebuildJobs } from "./job-rebuild.ts";
 import { rollBack } from "../client/commit.ts";
 import { beginOwn } from "../client/transaction-watch.ts";
 
-const idleMs = 1_000;
+const idleMs = 1_100;
 /** Connections that break and workers that lose their leases have it looked for at once. */
-const epochEveryMs = 6_000;
+const epochEveryMs = 10_000;
 const secondLookMs = 250;
 /** With this many unnoted rows producers are at full speed, and their notes may come late. */
 const busyFrom = 200;

@@ -18,7 +18,7 @@ export interface TailReaderParts {
   readonly logger: Logger;
 }
 
-const blockMs = 8_000;
+const blockMs = 10_000;
 const aheadBlockMs = 500;
 const awayWakeMs = 500;
 // Without the right to CLIENT UNBLOCK whoever joins waits until the read that is under way ends by itself.

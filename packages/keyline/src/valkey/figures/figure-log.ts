@@ -50,14 +50,17 @@ export class FigureLog {
   }
 
   /** The same of hours. */
-  hours(count: number, now: number): Promise<CountedSpan[]> {
-    return this.#readHours(lastOnes(count, now, hourMs));
+  async hours(count: number, now: number): Promise<CountedSpan[]> {
+    const hours = lastOnes(count, now, hourMs);
+    const there = await this.#hoursThere(hours[0] ?? 0, hours.at(-1) ?? 0);
+    const byHour = new Map((await this.#read(hours.filter((hour) => there.has(hour)))).map((span) => [span.at, span]));
+    return hours.map((hour) => byHour.get(hour * hourMs) ?? toSpan(hour * hourMs));
   }
 
   /** Those of the hours before the present one of which there is something, from `first` on. */
   async hoursOver(first: number, now: number): Promise<CountedSpan[]> {
     const last = Math.floor(now / hourMs) - 1;
-    return this.#readHours([...(await this.#hoursThere(first, last))].toSorted((a, b) => a - b));
+    return this.#read([...(await this.#hoursThere(first, last))].toSorted((a, b) => a - b));
   }
 
   /** A hash of each of some keys behind the prefix. */
@@ -70,12 +73,9 @@ export class FigureLog {
     return found;
   }
 
-  async #readHours(hours: readonly number[]): Promise<CountedSpan[]> {
-    const there = await this.#hoursThere(hours[0] ?? 0, hours.at(-1) ?? 0);
-    const found = hours.filter((hour) => there.has(hour));
-    const hashes = await this.hashes(found.map((hour) => `${this.prefix}hour:${hour}`));
-    const byHour = new Map(found.map((hour, index) => [hour, hashes[index]]));
-    return hours.map((hour) => toSpan(hour * hourMs, byHour.get(hour)));
+  async #read(hours: readonly number[]): Promise<CountedSpan[]> {
+    const hashes = await this.hashes(hours.map((hour) => `${this.prefix}hour:${hour}`));
+    return hours.map((hour, index) => toSpan(hour * hourMs, hashes[index]));
   }
 
   async #hoursThere(first: number, last: number): Promise<ReadonlySet<number>> {
