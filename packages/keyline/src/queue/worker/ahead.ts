@@ -5,14 +5,18 @@
  * - How many: as many as handlers get through in two milliseconds, by what they took lately (pace.ts); none where that is not known or longer. None where the
  *   queue has gates (limits, pauses, priorities), because what those let through has to begin.
  * - Where nothing has begun for ten milliseconds, what is ahead goes back to the head of the queue, and another worker gets it. So it does when the worker
- *   stops, and when there are gates to look at. All of it goes back together, when nothing more is on its way: so it is in order there.
+ *   stops, and when there are gates to look at. All of it goes back together, when nothing more is on its way: so it is in order there. And never while the held
+ *   list is being read: what it shows and nobody here knows is begun.
  * - A worker that dies is found with all that it held, and nobody knows what of it had begun: an attempt is counted for each. So while a job runs that was
  *   with a worker that died, nothing is ahead. From the second such death on, and with its last attempt, it is alone for ten seconds: nothing else begins meanwhile.
  *   A job that kills workers buries itself and not its neighbours; and one that takes long and had bad luck does not keep a worker from all else.
  */
 import { clearTimeout, performance, setTimeout } from "../../runtime/clock.ts";
+import type { Doubt } from "../../work/doubt.ts";
+import type { Pump } from "../../work/pump.ts";
 import type { HeldJob } from "./held-jobs.ts";
 import { Pace } from "./pace.ts";
+import type { Command } from "./reconciler.ts";
 
 const budgetMs = 2;
 const leastCap = 32;
@@ -32,8 +36,8 @@ export interface Takes<Data> {
 }
 
 export interface AheadParts<Data> extends Takes<Data> {
-  /** How many may be on their way. */
-  readonly expected: () => number;
+  readonly pump: Pump;
+  readonly doubt: Doubt<HeldJob<Data>, Command>;
   readonly begin: (jobs: readonly HeldJob<Data>[]) => void;
   /** Puts them back at the head of the queue. */
   readonly giveBack: (jobs: readonly HeldJob<Data>[]) => void;
@@ -72,9 +76,9 @@ export class Ahead<Data> {
   /** How many jobs to ask for, with so many ends to hand in. */
   places(finished: number, isGated: boolean): number {
     if (this.#alone !== undefined || this.#isReturning) return 0;
-    const { room, largestTake, expected } = this.#parts;
+    const { room, largestTake, pump } = this.#parts;
     const allowance = isGated ? 0 : this.#allowance();
-    const free = room() - expected();
+    const free = room() - pump.expected;
     const places = free + allowance - this.#jobs.length;
     // What cannot begin yet is asked for by the command that hands in an end: whoever was just woken by one job has none to ask for.
     if (free <= 0 && finished === 0) return 0;
@@ -139,7 +143,9 @@ export class Ahead<Data> {
   }
 
   #return(): void {
-    if (this.#parts.expected() > 0) return;
+    const { pump, doubt } = this.#parts;
+    // A list that was read before they went back would still show them: they would be begun here, and again where they went.
+    if (pump.expected > 0 || doubt.isResolving) return;
     this.#isReturning = false;
     if (this.#jobs.length > 0) this.#parts.giveBack(this.#jobs.splice(0));
   }

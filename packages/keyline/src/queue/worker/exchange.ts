@@ -75,8 +75,7 @@ export class Exchange<Data> implements ShiftExchange<HeldJob<Data>, Beat> {
       fewerTaken: (missing, gate) => this.#followTake(missing, gate),
     });
     this.#ahead = new Ahead({
-      ...setup,
-      expected: () => this.#pump.expected,
+      ...parts,
       begin: (jobs) => this.#setup.events.taken(jobs),
       giveBack: (jobs) => this.#ends.giveBack(this.#setup.lease.name, jobs),
       goOn: () => this.pumpSoon(),

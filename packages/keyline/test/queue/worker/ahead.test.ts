@@ -1,6 +1,8 @@
+import { setImmediate } from "node:timers/promises";
 import type { Queue, Worker } from "keyline";
 import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
 import { eventually, gate, openQuietStage, type Stage } from "../../support/stage.ts";
+import { startWireProxy } from "../../support/wire-proxy.ts";
 
 let stage: Stage;
 beforeAll(async () => {
@@ -154,4 +156,52 @@ test("what a rate has let through begins, also while there are new gates to look
   isOver = true;
   await changing;
   await worker.stop();
+});
+
+/** The connections on which workers wait for jobs. */
+async function waiting(): Promise<string[]> {
+  const clients = (await stage.valkey.client("LIST")) as string;
+  return clients.split("\n").flatMap((line) => (line.includes("cmd=blmove") ? (/^id=(\d+)/.exec(line)?.[1] ?? []) : []));
+}
+
+test("nothing goes back while a worker reads what it holds, as it does after a reconnect", async () => {
+  const { hostname, port } = new URL(stage.valkeyUrl);
+  const wire = await startWireProxy({ target: { host: hostname, port: Number(port) } });
+  const keyline = stage.keyline({ valkey: `valkey://127.0.0.1:${wire.port}` });
+  const queue = stage.keyline().queue<Kind>("read");
+  const ran: string[] = [];
+  const others = new Set(await waiting());
+  let atWork = gate();
+  const worker = keyline.queue<Kind>("read").work(
+    async ({ id }) => {
+      if (ran.push(id) === 100) atWork.open();
+      await setImmediate();
+    },
+    { concurrency: 1 },
+  );
+  const ownOnes = async (): Promise<string[]> => (await waiting()).filter((id) => !others.has(id));
+  try {
+    for (let round = 0; round < 8; round++) {
+      let blocking = "";
+      await eventually("it waits", async () => (blocking = (await ownOnes())[0] ?? "") !== "");
+      ran.length = 0;
+      atWork = gate();
+      // So long that what is ahead would go back while the list is on its way.
+      wire.delay(4);
+      await queue.addMany(quick(400).map((data) => ({ data })));
+      await atWork.opened;
+      await stage.valkey.client("KILL", "ID", blocking);
+      await eventually("nothing is left", async () => {
+        const counts = await queue.counts();
+        return counts.waiting + counts.running === 0;
+      });
+      wire.passAll();
+      expect(new Set(ran).size).toBe(400);
+      expect(ran).toHaveLength(400);
+    }
+  } finally {
+    await worker.stop();
+    await keyline.close();
+    await wire.stop();
+  }
 });
