@@ -146,9 +146,8 @@ export const texts = {
 
   losses: {
     title: "Work that was lost, in the last hour",
-    leases: "Leases lost",
-    rescued: "Jobs taken back from workers that were gone",
-    overtaken: "Attempts in vain",
+    queue: { leases: "Leases lost", rescued: "Jobs taken back from workers that were gone", overtaken: "Attempts in vain" },
+    stream: { leases: "Leases lost", rescued: "Entries taken back from consumers that were gone", overtaken: "Attempts in vain" },
   },
   stores: {
     title: "What both stores count",

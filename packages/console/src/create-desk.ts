@@ -7,6 +7,7 @@ import { Shapes } from "./library/shapes.ts";
 import { findSource } from "./live/find-source.ts";
 import { LiveFeed } from "./live/live-feed.ts";
 import { HealthWatch } from "./operations/health-watch.ts";
+import { LossWatch } from "./operations/loss-watch.ts";
 import { Payloads } from "./redact/payloads.ts";
 import { Redactor } from "./redact/redactor.ts";
 
@@ -21,11 +22,13 @@ export function createDesk(options: ConsoleOptions): Desk {
   const health = new HealthWatch(keyline);
   // What is written down in PostgreSQL does not hang on Valkey.
   const ofRecord: Outages = { isAway: (store) => store === "postgres" && health.isAway(store) };
+  const shapes = new Shapes(options, health);
   const desk: Desk = {
     keyline,
     title,
-    shapes: new Shapes(options, health),
+    shapes,
     health,
+    losses: new LossWatch(shapes, health),
     redactor,
     payloads: new Payloads(redactor),
     audited: new Audited({ audit: keyline.audit, redactor, outages: ofRecord, logError }),

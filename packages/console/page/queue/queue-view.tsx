@@ -3,12 +3,12 @@ import type { QueueView as View } from "../../src/api/queue.ts";
 import { formatCount, formatRate } from "../format/numbers.ts";
 import { formatDuration } from "../format/relative-time.ts";
 import { Answered } from "../parts/answered.tsx";
+import { LossesCard } from "../parts/losses-card.tsx";
 import { Tile, Tiles } from "../parts/tile.tsx";
 import { paths } from "../routes.ts";
 import { useQueue } from "../server/queries.ts";
 import { texts } from "../texts.ts";
 import { DurationsCard } from "./durations-card.tsx";
-import { LossesCard } from "./losses-card.tsx";
 import { QueueFrame } from "./queue-frame.tsx";
 import classes from "./queue-view.module.css";
 import { RatesCard } from "./rates-card.tsx";
@@ -29,7 +29,7 @@ export function QueueView({ queue }: { readonly queue: string }): ReactNode {
               <DurationsCard run={view.run} wait={view.wait} />
             </div>
             <div className={classes.halves}>
-              <LossesCard losses={view.losses} />
+              <LossesCard of="queue" losses={view.losses} />
               {view.transactional && <StoresCard queue={queue} />}
             </div>
             <WorkersCard queue={queue} workers={view.workers} />

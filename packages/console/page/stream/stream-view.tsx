@@ -4,6 +4,7 @@ import { formatCount, formatRate } from "../format/numbers.ts";
 import { Answered } from "../parts/answered.tsx";
 import { Empty } from "../parts/empty.tsx";
 import { Heading } from "../parts/heading.tsx";
+import { LossesCard } from "../parts/losses-card.tsx";
 import { Problems } from "../parts/problems.tsx";
 import { SparkCard } from "../parts/spark-card.tsx";
 import { Tag } from "../parts/tag.tsx";
@@ -43,7 +44,7 @@ export function StreamView({ stream }: { readonly stream: string }): ReactNode {
 }
 
 function Known({ view }: { readonly view: View }): ReactNode {
-  const { name, length, lastId, rates, groups, spark, problems, hasKeys } = view;
+  const { name, length, lastId, rates, groups, losses, spark, problems, hasKeys } = view;
   return (
     <>
       <Problems problems={problems} />
@@ -69,6 +70,7 @@ function Known({ view }: { readonly view: View }): ReactNode {
         <SparkCard spark={spark} names={{ in: words.appended, out: words.consumed, failed: words.failed }} />
       </div>
       <GroupsCard stream={name} groups={groups} />
+      {groups !== null && groups.length > 0 && <LossesCard of="stream" losses={losses} />}
       <EntriesCard stream={name} hasKeys={hasKeys} />
     </>
   );

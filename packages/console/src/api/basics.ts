@@ -24,6 +24,10 @@ export const durations = z.object({
 });
 export type Durations = z.infer<typeof durations>;
 
+/** What was done in vain, or taken from who did not end it: leases that were lost, what was taken back from processes that were gone, and attempts that came to nothing. */
+export const losses = z.object({ leases: z.number(), rescued: z.number(), overtaken: z.number() });
+export type Losses = z.infer<typeof losses>;
+
 /** Something that is not as it should be: its cause in words, and what can be done. */
 export const problem = z.object({
   code: z.string(),

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { durations, problem, time } from "./basics.ts";
+import { durations, losses, problem, time } from "./basics.ts";
 import { stores } from "./health.ts";
 
 export const queueCounts = z.object({
@@ -54,8 +54,8 @@ export const queueView = z.object({
   /** Of the last hour. */
   run: durations.nullable(),
   wait: durations.nullable(),
-  /** Of the last hour: leases that workers lost, jobs that were taken back from workers that were gone, and attempts in vain. */
-  losses: z.object({ leases: z.number(), rescued: z.number(), overtaken: z.number() }).nullable(),
+  /** Of the last hour. */
+  losses: losses.nullable(),
   limits: limits.nullable(),
   workers: z.array(workerView).nullable(),
   schedules: z.number().nullable(),

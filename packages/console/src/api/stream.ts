@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { next, pageQuery, payload, problem, time } from "./basics.ts";
+import { losses, next, pageQuery, payload, problem, time } from "./basics.ts";
 import { stores } from "./health.ts";
 import { sparkPoint } from "./overview.ts";
 
@@ -42,6 +42,8 @@ export const streamView = z.object({
   groups: z.array(streamGroup).nullable(),
   /** A minute, over the last five that are over. */
   rates: z.object({ appended: z.number(), consumed: z.number(), failed: z.number(), dead: z.number() }).nullable(),
+  /** Of the last hour, of all groups. */
+  losses: losses.nullable(),
   spark: z.array(sparkPoint),
   problems: z.array(problem),
 });

@@ -1,6 +1,7 @@
 import { readChannel } from "../channel/channel-view.ts";
 import type { Desk } from "../desk.ts";
 import { Refusal } from "../http/refusal.ts";
+import { readHealth } from "../operations/read-health.ts";
 import { readOverview } from "../overview/overview.ts";
 import { readJob } from "../queue/job-routes.ts";
 import { readQueue } from "../queue/queue-view.ts";
@@ -16,7 +17,7 @@ export async function findSource(desk: Desk, topic: string): Promise<Source> {
     case "overview":
       return { kind, read: () => readOverview(desk), openTail: undefined };
     case "health":
-      return { kind, read: () => desk.health.read(), openTail: undefined };
+      return { kind, read: () => readHealth(desk), openTail: undefined };
     case "tasks":
       return { kind, read: async () => ({ tasks: desk.tasks.list() }), openTail: undefined };
     case "queue": {

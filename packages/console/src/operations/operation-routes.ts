@@ -9,6 +9,7 @@ import { parse } from "../http/json-body.ts";
 import { Refusal } from "../http/refusal.ts";
 import type { Ask, Route } from "../http/router.ts";
 import { readPage } from "../library/pages.ts";
+import { readHealth } from "./read-health.ts";
 import { readOverview } from "../overview/overview.ts";
 
 const mostTopics = 16;
@@ -18,7 +19,7 @@ export function operationRoutes(desk: Desk): Route[] {
   return [
     { method: "GET", path: "me", answer: ({ visitor }) => me(desk, visitor) },
     { method: "GET", path: "overview", answer: () => readOverview(desk) },
-    { method: "GET", path: "health", answer: () => desk.health.read() },
+    { method: "GET", path: "health", answer: () => readHealth(desk) },
     { method: "GET", path: "audit", answer: (ask) => readAudit(desk, ask) },
     { method: "GET", path: "live", answer: (ask) => openLive(desk, ask) },
     { method: "GET", path: "tasks", answer: () => ({ tasks: desk.tasks.list() }) satisfies TasksView },

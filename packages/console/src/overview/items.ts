@@ -52,7 +52,7 @@ export async function streamItem({ name, transactional, thing: stream }: KnownSt
     paused: false,
     workers: groups ? groups.reduce((sum, { consumers }) => sum + consumers, 0) : null,
     spark: minutes.map(({ at, appended, consumed, failed }) => ({ at, in: appended, out: consumed, failed })),
-    problems: streamProblems(groups, now),
+    problems: streamProblems(groups, rates, now),
   };
 }
 

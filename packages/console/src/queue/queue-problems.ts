@@ -1,5 +1,6 @@
 import type { KnownStatus, QueueRates } from "keyline";
 import type { Problem } from "../api/basics.ts";
+import { leaseProblem } from "../overview/losses.ts";
 import { countOf, durationOf } from "../overview/spoken.ts";
 import { gone, lastOver } from "./counted.ts";
 
@@ -19,7 +20,16 @@ const fewestBehind = 100;
 
 /** What is wrong with a queue, the worst first, each with its cause and what to do. */
 export function queueProblems(seen: QueueSeen): Problem[] {
-  const found = [noWorker(seen), stalled(seen), failing(seen), losing(seen), paused(seen), waiting(seen), behind(seen), dying(seen)];
+  const found = [
+    noWorker(seen),
+    stalled(seen),
+    failing(seen),
+    leaseProblem(seen.rates),
+    paused(seen),
+    waiting(seen),
+    behind(seen),
+    dying(seen),
+  ];
   return found.filter((problem) => problem !== undefined).toSorted(bySeverity);
 }
 
@@ -68,18 +78,6 @@ function failing({ rates }: QueueSeen): Problem | undefined {
     severity: share >= 0.5 ? "critical" : "warning",
     text: `${Math.round(100 * share)} % of its attempts failed in the last ${countOf(recent.length, "minute")}`,
     action: "See its dead letters by cause, and the errors of jobs that wait for their next attempt",
-  };
-}
-
-function losing({ rates }: QueueSeen): Problem | undefined {
-  const leases = rates?.total.leasesLost ?? 0;
-  if (leases === 0) return undefined;
-  return {
-    code: "LEASES_LOST",
-    severity: "warning",
-    text: `${countOf(leases, "lease was", "leases were")} lost in the last hour: what ran was given to others`,
-    action:
-      "Look for handlers that keep their process busy without a pause, for processes that were frozen, and for leases that are too short",
   };
 }
 

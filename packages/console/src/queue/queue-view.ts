@@ -5,6 +5,7 @@ import type { Desk } from "../desk.ts";
 import type { Known } from "../library/known-things.ts";
 import { readSome } from "../library/pages.ts";
 import { Patience } from "../library/patience.ts";
+import { toLosses } from "../overview/losses.ts";
 import type { QueueTraits } from "../library/shapes.ts";
 import { perMinute, toDurations } from "./counted.ts";
 import { queueProblems } from "./queue-problems.ts";
@@ -45,7 +46,7 @@ export async function readQueue({ health }: Desk, { name, transactional, thing: 
       : null,
     run: rates ? toDurations(rates.total.run) : null,
     wait: rates ? toDurations(rates.total.wait) : null,
-    losses: rates ? { leases: rates.total.leasesLost, rescued: rates.total.rescued, overtaken: rates.total.overtaken } : null,
+    losses: rates ? toLosses(rates) : null,
     limits: limits ? toLimits(limits) : null,
     workers: workers ? workers.map(toWorker) : null,
     schedules: schedules?.rows.length ?? null,

@@ -1,15 +1,15 @@
-import type { GroupStatus } from "keyline";
+import type { GroupStatus, StreamRates } from "keyline";
 import type { Problem } from "../api/basics.ts";
+import { leaseProblem } from "../overview/losses.ts";
 import { countOf, durationOf } from "../overview/spoken.ts";
 import { bySeverity } from "../queue/queue-problems.ts";
 
 const longPendingMs = 300_000;
 
 /** What is wrong with the groups of a stream, the worst first. */
-export function streamProblems(groups: readonly GroupStatus[] | undefined, now: number): Problem[] {
-  return (groups ?? [])
-    .flatMap((group) => [noConsumer(group), stuck(group, now), dead(group)].filter((problem) => problem !== undefined))
-    .toSorted(bySeverity);
+export function streamProblems(groups: readonly GroupStatus[] | undefined, rates: StreamRates | undefined, now: number): Problem[] {
+  const ofGroups = (groups ?? []).flatMap((group) => [noConsumer(group), stuck(group, now), dead(group)]);
+  return [...ofGroups, leaseProblem(rates)].filter((problem) => problem !== undefined).toSorted(bySeverity);
 }
 
 function noConsumer({ name, lag, pending, consumers }: GroupStatus): Problem | undefined {

@@ -6,6 +6,7 @@ import { inTurns } from "../library/in-turns.ts";
 import type { Known } from "../library/known-things.ts";
 import { Patience } from "../library/patience.ts";
 import type { StreamTraits } from "../library/shapes.ts";
+import { toLosses } from "../overview/losses.ts";
 import { perMinute } from "../queue/counted.ts";
 import { streamProblems } from "./stream-problems.ts";
 
@@ -43,8 +44,9 @@ export async function readStream({ health }: Desk, { name, transactional, hasKey
           dead: perMinute(minutes, ({ dead }) => dead),
         }
       : null,
+    losses: rates ? toLosses(rates) : null,
     spark: minutes.map(({ at, appended, consumed, failed }) => ({ at, in: appended, out: consumed, failed })),
-    problems: streamProblems(statuses, at),
+    problems: streamProblems(statuses, rates, at),
   };
 }
 

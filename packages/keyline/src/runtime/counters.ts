@@ -44,6 +44,10 @@ export class ShiftCounts {
   readonly crews = new Set<Crew>();
 }
 
+/** What is counted where it happens and seldom; rates look now and then. */
+export const seldomCounts = ["leasesLost", "rescued", "overtaken"] as const;
+export type SeldomCount = (typeof seldomCounts)[number];
+
 export class QueueCounts extends ShiftCounts {
   added = 0;
   cancelled = 0;
@@ -52,7 +56,7 @@ export class QueueCounts extends ShiftCounts {
   /** Settles that were done once more, because a transaction stood in their way. */
   settleConflicts = 0;
   /** What of these is in the queue's rates, or on its way there, whichever handle of the queue wrote it. */
-  readonly written = { leasesLost: 0, rescued: 0, overtaken: 0 };
+  readonly written: Record<SeldomCount, number> = { leasesLost: 0, rescued: 0, overtaken: 0 };
   readonly ran = new DurationCounts();
   readonly waited = new DurationCounts();
 }
@@ -64,11 +68,20 @@ export class GroupCounts extends ShiftCounts {
 export class StreamCounts {
   appended = 0;
   readonly groups = new Map<string, GroupCounts>();
+  /** As with queues, of all groups together. */
+  readonly written: Record<SeldomCount, number> = { leasesLost: 0, rescued: 0, overtaken: 0 };
 
   group(name: string): GroupCounts {
     const known = this.groups.get(name) ?? new GroupCounts();
     this.groups.set(name, known);
     return known;
+  }
+
+  /** Of all groups. */
+  sum(name: SeldomCount): number {
+    let sum = 0;
+    for (const group of this.groups.values()) sum += group[name];
+    return sum;
   }
 }
 

@@ -86,7 +86,7 @@ export function createParts(name: string, { options, policy, isServed }: Made, s
     table: database && new FigureTable(database, "stream", name),
     logger,
   });
-  const tally = new StreamTally(figures, logger);
+  const tally = new StreamTally(figures, { counts, logger });
   shared.tallies.add(tally);
   const noteAppended = (entries: number): void => {
     tally.noteAppended(entries);

@@ -1,13 +1,10 @@
 import type { Figures } from "../../figures/figures.ts";
 import { Flusher } from "../../figures/flusher.ts";
-import type { QueueCounts } from "../../runtime/counters.ts";
+import { seldomCounts, type QueueCounts } from "../../runtime/counters.ts";
 import type { Logger } from "../../runtime/logger.ts";
 import type { DepthSampler } from "./depth-sampler.ts";
 
 const buckets = 42;
-
-/** They are counted where they happen, and seldom: the tally looks now and then. */
-const seldom = ["leasesLost", "rescued", "overtaken"] as const;
 
 /** How an attempt ended, as far as it counts: it failed and there is another, or it was the last one. */
 export type AttemptEnd = "completed" | "retried" | "dead";
@@ -90,7 +87,7 @@ export class Tally {
 
   #noteSeldom(): void {
     const { counts } = this;
-    if (seldom.some((name) => counts[name] > counts.written[name])) this.#flusher.touch();
+    if (seldomCounts.some((name) => counts[name] > counts.written[name])) this.#flusher.touch();
   }
 
   #take(): Map<string, number> {
@@ -105,7 +102,7 @@ export class Tally {
     note("cancelled", this.#cancelled);
     this.#ran.forEach((number, index) => note(`r${index}`, number));
     this.#waited.forEach((number, index) => note(`w${index}`, number));
-    for (const name of seldom) {
+    for (const name of seldomCounts) {
       note(name, this.counts[name] - this.counts.written[name]);
       this.counts.written[name] = this.counts[name];
     }

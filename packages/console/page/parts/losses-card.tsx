@@ -1,5 +1,5 @@
 import type { ReactNode } from "react";
-import type { QueueView } from "../../src/api/queue.ts";
+import type { Losses } from "../../src/api/basics.ts";
 import { formatCount } from "../format/numbers.ts";
 import { Fact } from "../health/fact.tsx";
 import facts from "../health/health-view.module.css";
@@ -9,13 +9,18 @@ import { texts } from "../texts.ts";
 const words = texts.losses;
 const rows = ["leases", "rescued", "overtaken"] as const;
 
-/** What workers did in vain, or did not end. */
-export function LossesCard({ losses }: Pick<QueueView, "losses">): ReactNode {
+interface LossesCardProps {
+  readonly of: "queue" | "stream";
+  readonly losses: Losses | null;
+}
+
+/** What workers or consumers did in vain, or did not end. */
+export function LossesCard({ of, losses }: LossesCardProps): ReactNode {
   return (
     <Card title={words.title}>
       <dl className={facts.facts}>
         {rows.map((row) => (
-          <Fact key={row} label={words[row]} value={losses && formatCount(losses[row])} />
+          <Fact key={row} label={words[of][row]} value={losses && formatCount(losses[row])} />
         ))}
       </dl>
     </Card>
