@@ -1,5 +1,6 @@
 import { isDeepStrictEqual } from "node:util";
 import type { Effect, Evidence, Line, Lived, Told } from "./life.ts";
+import { farAway } from "./operations.ts";
 import { traits } from "./scripts.ts";
 
 /** What must not be, in words; nothing when all is well. */
@@ -14,6 +15,7 @@ export function judge({ jobs, effects, lines, left }: Evidence, transactional: b
       const found = [
         ...judgeEnd(job, at),
         ...judgeCancels(own, transactional),
+        ...judgeChanges(own),
         ...(transactional ? judgeEffects(own, at) : judgeValue(job)),
       ];
       const cancels = job.cancels.map(({ was }) => was).join(" ");
@@ -29,6 +31,9 @@ interface Own {
   readonly effects: readonly Effect[];
   readonly lines: readonly Line[];
 }
+
+/** Servers count whole milliseconds. */
+const clockSlackMs = 5;
 
 const codeOf = (told: Told): string => ("code" in told ? told.code : "completed");
 const isCancelled = ({ end }: Lived): boolean => codeOf(end) === "JOB_CANCELLED";
@@ -77,6 +82,24 @@ function judgeCancels({ job, lines }: Own, transactional: boolean): string[] {
     const late = was === "running" ? [] : lines.filter((line) => line["what"] === "began" && Number(line["at"]) > at);
     return [...found, ...late.map(() => `it was cancelled when it was ${was}, and began afterwards`)];
   });
+}
+
+/** Whoever begins the job behind a change has it as it was changed; what was told to be left as it was has been, and nothing begins before its time. */
+function judgeChanges({ job: { changes, delay }, lines }: Own): string[] {
+  const runs = lines.filter(({ what }) => what === "began").map(({ version, at }) => ({ version: Number(version), at: Number(at) }));
+  const first = changes.find((change) => change.delay !== undefined)?.called ?? Number.POSITIVE_INFINITY;
+  const found = delay === farAway && runs.some(({ at }) => at < first) ? ["it began before anybody had said that it is due"] : [];
+  changes.forEach(({ version = 0, delay: rest, isTold, called, at, isAgain }, index) => {
+    if (!isTold && !isAgain && version > 0 && runs.some((run) => run.version === version))
+      found.push(`an update was told that nothing was changed, and a run had its data, ${version}`);
+    if (!isTold) return;
+    for (const run of runs)
+      if (run.at > at && run.version < version) found.push(`it was updated to ${version}, and began afterwards with ${run.version}`);
+    const next = changes.slice(index + 1).find((change) => change.delay !== undefined)?.called ?? Number.POSITIVE_INFINITY;
+    const isEarly = runs.some((run) => run.at > at && run.at < Math.min(called + (rest ?? 0), next) - clockSlackMs);
+    if (isEarly) found.push(`its time was put off by ${rest} ms, and it began before that`);
+  });
+  return found;
 }
 
 /** Of a plain queue: the result is the handler's. */

@@ -3,12 +3,26 @@ import { startProcess, type TestProcess } from "../../support/processes.ts";
 import { eventually } from "../../support/stage.ts";
 import { moment } from "../places/history.ts";
 import { insist } from "../places/insist.ts";
-import { copies, type Op } from "./operations.ts";
+import { copies, farAway, type Op } from "./operations.ts";
 import { traits, type LifeData, type ScriptName } from "./scripts.ts";
 import type { LifeServers } from "./servers.ts";
 
 /** How the call of somebody ended: a value, or the code of the error. */
 export type Told = { readonly value: unknown } | { readonly code: string };
+
+/** A change of a job before it begins, one after the other. */
+export interface Change {
+  /** What the data says from then on; undefined for a promotion. */
+  readonly version: number | undefined;
+  /** Undefined where its time stays as it is; 0 for a promotion. */
+  readonly delay: number | undefined;
+  readonly isTold: boolean;
+  /** When it was called, and when the answer was there. */
+  readonly called: number;
+  readonly at: number;
+  /** It was called again because its answer was lost. */
+  readonly isAgain: boolean;
+}
 
 /** A job, and what its caller was told of it. */
 export interface Lived {
@@ -18,6 +32,9 @@ export interface Lived {
   readonly children: readonly number[];
   readonly onChildDead: "die" | "value";
   readonly parent: number | undefined;
+  /** With which it was added. */
+  readonly delay: number;
+  readonly changes: Change[];
   /** By every call that was made, `at` when it had resolved. One that was made again because its answer was lost proves less. */
   readonly cancels: { readonly was: CancelResult; readonly at: number; readonly isAgain: boolean }[];
   /** Whether it was among others that were cancelled in one call, which does not say which ones there were. */
@@ -72,6 +89,8 @@ class Life {
   readonly #killed: TestProcess[] = [];
   readonly #jobs: Lived[] = [];
   readonly #underWay: Promise<void>[] = [];
+  /** The last change of each job: the next one waits for it. */
+  readonly #changing = new Map<Lived, Promise<void>>();
 
   constructor(transactional: boolean, servers: LifeServers) {
     this.#servers = servers;
@@ -94,6 +113,10 @@ class Life {
         return this.#addFamily(op);
       case "cancel":
         return this.#beside(this.#chosen(op.of), (job) => this.#cancel(job));
+      case "update":
+        return this.#beside(this.#chosen(op.of), (job) => this.#inTurn(job, () => this.#update(job, op)));
+      case "promote":
+        return this.#beside(this.#chosen(op.of), (job) => this.#inTurn(job, () => this.#promote(job)));
       case "cancelMany": {
         const jobs = op.of.map((of) => this.#chosen(of)).filter((job) => job !== undefined);
         for (const job of jobs) job.isCancelledWithOthers = true;
@@ -123,6 +146,9 @@ class Life {
 
   async end(): Promise<Evidence> {
     for (const job of this.#jobs) if (traits[job.script].isSignalled && !job.signals.includes(true)) await this.#signal(job);
+    await Promise.all(this.#changing.values());
+    // Of others somebody was told that they are due.
+    for (const job of this.#jobs) if (job.delay === farAway && !job.changes.some(isTimed)) await this.#promote(job);
     await Promise.all(this.#jobs.map(async (job) => (job.end = await this.#told(job))));
     await Promise.all(this.#underWay);
     const left = await this.#left();
@@ -153,7 +179,7 @@ class Life {
 
   async #add({ script, delay, group }: Extract<Op, { kind: "add" }>): Promise<void> {
     for (let copy = 0; copy < copies; copy++) {
-      const job = born({ n: this.#jobs.length, script });
+      const job = born({ n: this.#jobs.length, script, delay });
       const options = {
         ...optionsOf(job),
         ...(delay > 0 && { delay }),
@@ -207,6 +233,33 @@ class Life {
     job.cancels.push({ was, at: moment(), isAgain: calls > 1 });
   }
 
+  #inTurn(job: Lived, change: () => Promise<void>): Promise<void> {
+    const turn = (this.#changing.get(job) ?? Promise.resolve()).then(change);
+    this.#changing.set(job, turn);
+    return turn;
+  }
+
+  async #update(job: Lived, { delay, priority }: Extract<Op, { kind: "update" }>): Promise<void> {
+    const version = job.changes.length + 1;
+    const data = { n: job.n, script: job.script, version };
+    const changes = { data, ...(delay !== undefined && { delay }), ...(priority && { priority }) };
+    await this.#change(job, { version, delay }, async () => (await this.#queues[1].update(idOf(job), changes)).updated);
+  }
+
+  #promote(job: Lived): Promise<void> {
+    return this.#change(job, { version: undefined, delay: 0 }, () => this.#queues[1].promote(idOf(job)));
+  }
+
+  async #change(job: Lived, { version, delay }: Pick<Change, "version" | "delay">, change: () => Promise<boolean>): Promise<void> {
+    let calls = 0;
+    const called = moment();
+    const isTold = await insist(() => {
+      calls++;
+      return change();
+    });
+    job.changes.push({ version, delay, isTold, called, at: moment(), isAgain: calls > 1 });
+  }
+
   async #signal(job: Lived): Promise<void> {
     if (this.#transactional) job.signals.push(await insist(() => this.#queues[1].signal(idOf(job), "go", `go ${job.n}`)));
   }
@@ -256,8 +309,12 @@ class Life {
 }
 
 function born(job: Pick<Lived, "n" | "script"> & Partial<Lived>): Lived {
-  const unknown = { cancels: [], isCancelledWithOthers: false, waits: [], signals: [], end: { code: "" } };
+  const unknown = { delay: 0, changes: [], cancels: [], isCancelledWithOthers: false, waits: [], signals: [], end: { code: "" } };
   return { children: [], onChildDead: "value", parent: undefined, ...unknown, ...job };
+}
+
+function isTimed({ isTold, delay }: Change): boolean {
+  return isTold && delay !== undefined;
 }
 
 function optionsOf(job: Lived): { readonly id: string; readonly maxAttempts?: number } {

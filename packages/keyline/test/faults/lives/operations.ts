@@ -14,9 +14,15 @@ export type Op =
       readonly nested: readonly ScriptName[];
     }
   | { readonly kind: "cancel" | "wait" | "signal"; readonly of: number }
+  /** Of its data always, and of what is given. */
+  | { readonly kind: "update"; readonly of: number; readonly delay: number | undefined; readonly priority: "high" | "low" | undefined }
+  | { readonly kind: "promote"; readonly of: number }
   | { readonly kind: "cancelMany"; readonly of: readonly number[] }
   | { readonly kind: "rest"; readonly ms: number }
   | { readonly kind: Fault };
+
+/** So long that no job is due within a test, unless somebody says so. */
+export const farAway = 3_600_000;
 
 /** How many jobs an `add` adds. */
 export const copies = 4;
@@ -38,7 +44,11 @@ export function lives({
       arbitrary: fc.record({
         kind: fc.constant("add"),
         script: fc.constantFrom(...names),
-        delay: fc.oneof({ weight: 4, arbitrary: fc.constant(0) }, { weight: 1, arbitrary: fc.integer({ min: 1, max: 500 }) }),
+        delay: fc.oneof(
+          { weight: 4, arbitrary: fc.constant(0) },
+          { weight: 1, arbitrary: fc.integer({ min: 1, max: 500 }) },
+          { weight: 1, arbitrary: fc.constant(farAway) },
+        ),
         group: fc.oneof({ weight: 4, arbitrary: fc.constant(undefined) }, { weight: 1, arbitrary: fc.constantFrom("a", "b") }),
       }),
     },
@@ -52,6 +62,16 @@ export function lives({
       }),
     },
     { weight: 8, arbitrary: fc.record({ kind: fc.constant("cancel"), of }) },
+    {
+      weight: 8,
+      arbitrary: fc.record({
+        kind: fc.constant("update"),
+        of,
+        delay: fc.option(fc.oneof(fc.constant(0), fc.integer({ min: 50, max: 500 })), { nil: undefined }),
+        priority: fc.option(fc.constantFrom("high", "low"), { nil: undefined }),
+      }),
+    },
+    { weight: 4, arbitrary: fc.record({ kind: fc.constant("promote"), of }) },
     { weight: 1, arbitrary: fc.record({ kind: fc.constant("cancelMany"), of: fc.array(of, { minLength: 2, maxLength: 6 }) }) },
     { weight: 5, arbitrary: fc.record({ kind: fc.constant("wait"), of }) },
     { weight: transactional ? 5 : 0, arbitrary: fc.record({ kind: fc.constant("signal"), of }) },

@@ -7,6 +7,8 @@ import { moment } from "../places/history.ts";
 export interface LifeData {
   readonly n: number;
   readonly script: ScriptName;
+  /** Of the last update; none where there was none. */
+  readonly version?: number;
 }
 
 export type ScriptName = keyof typeof traits;
@@ -79,8 +81,8 @@ const scripts: Record<ScriptName, (stage: Stage) => Promise<unknown>> = {
 
 /** Runs the script of a job, which fails now and then, and notes when. */
 export async function play(stage: Stage, note: (line: object) => void): Promise<unknown> {
-  const { n, script } = stage.job.data;
-  note({ what: "began", n, at: moment() });
+  const { n, script, version = 0 } = stage.job.data;
+  note({ what: "began", n, version, at: moment() });
   await rest(Math.random() * 10);
   fail(stage.job);
   return scripts[script](stage);
