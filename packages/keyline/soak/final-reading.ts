@@ -54,6 +54,8 @@ export interface FinalReading {
   /** Trips and their children. */
   readonly tripsDead: readonly string[];
   readonly mailsDead: readonly string[];
+  /** Outings and their children. */
+  readonly outingsDead: readonly string[];
   /** What the accounts say, and what the transfers come to. */
   readonly accounts: readonly { readonly total: number; readonly transfers: number }[];
   /** The channel's history, in its order. */
@@ -75,8 +77,7 @@ export async function readFinal(stage: SoakStage): Promise<FinalReading> {
   const rows = async <Row extends object>(text: string): Promise<Row[]> => (await stage.pool.query(text)).rows as Row[];
   const messages = async (key: string): Promise<{ id: string; msg: string }[]> =>
     (await valkey.xrange(`${prefix}:${key}`, "-", "+")).map(([id, fields]) => ({ id, msg: msgOf(fields[fields.indexOf("data") + 1]) }));
-  const mailsDead: string[] = [];
-  for await (const { data } of shapes.mails.deadLetters()) if (isMessage(data)) mailsDead.push(data.msg);
+  const [mailsDead, outingsDead] = [await deadOf(shapes.mails), [...(await deadOf(shapes.outings)), ...(await deadOf(shapes.stops))]];
   return {
     orders: (await rows<{ msg: string }>("SELECT msg FROM orders")).map(({ msg }) => msg),
     effects: await rows<EffectRow>("SELECT msg, attempt, proc, (extract(epoch FROM at) * 1000)::float8 AS at FROM effects ORDER BY at"),
@@ -92,6 +93,7 @@ export async function readFinal(stage: SoakStage): Promise<FinalReading> {
       await rows<{ id: string }>("SELECT queue || '/' || id AS id FROM keyline.job WHERE queue IN ('trips', 'legs') AND state = 'dead'")
     ).map(({ id }) => id),
     mailsDead,
+    outingsDead,
     accounts: await rows("SELECT total, (SELECT count(*)::integer FROM transfers WHERE account = id) AS transfers FROM accounts"),
     kept: (await messages("{news}:history")).map(({ msg }) => msg),
     record: await rows<RecordRow>(
@@ -105,10 +107,16 @@ export async function readFinal(stage: SoakStage): Promise<FinalReading> {
   };
 }
 
+async function deadOf(queue: Pick<SoakStage["shapes"]["mails"], "deadLetters">): Promise<string[]> {
+  const dead: string[] = [];
+  for await (const { data } of queue.deadLetters()) if (isMessage(data)) dead.push(data.msg);
+  return dead;
+}
+
 /** With all processes gone: what a queue has left, sessions in a transaction, rows that nobody will look at. */
 async function findResidue({ valkey, pool, shapes }: SoakStage): Promise<string[]> {
   const residue: string[] = [];
-  for (const queue of [shapes.orders, shapes.tours, shapes.trips, shapes.legs, shapes.mails]) {
+  for (const queue of [shapes.orders, shapes.tours, shapes.trips, shapes.legs, shapes.mails, shapes.outings, shapes.stops]) {
     const { waiting, running, scheduled } = await queue.counts();
     if (waiting + running + scheduled > 0)
       residue.push(`queue ${queue.name} has ${waiting} waiting, ${running} running, ${scheduled} scheduled`);

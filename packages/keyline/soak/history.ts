@@ -2,7 +2,7 @@ import { openSync, readdirSync, readFileSync, writeSync } from "node:fs";
 import { join } from "node:path";
 
 /**
- * What somebody does, named after what it is done to: `orders` is the transactional queue, `tours` the one whose jobs go in steps, `trips` the one whose jobs have children on `legs`, `mails` the plain one, `news` the channel,
+ * What somebody does, named after what it is done to: `orders` is the transactional queue, `tours` the one whose jobs go in steps, `trips` the one whose jobs have children on `legs`, `mails` the plain one, `outings` the plain one whose jobs have children on `stops`, `news` the channel,
  * `events` the transactional stream, `readings` the plain one.
  */
 export type Activity =
@@ -19,6 +19,9 @@ export type Activity =
   | "legs.run"
   | "mails.add"
   | "mails.run"
+  | "outings.add"
+  | "outings.run"
+  | "stops.run"
   | "news.publish"
   | "news.receive"
   | "events.append"

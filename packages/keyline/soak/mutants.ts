@@ -239,4 +239,12 @@ export const mutants: readonly Mutant[] = [
       },
     ],
   },
+  {
+    name: "plain-children-without-values",
+    what: "a child of a plain queue has ended, and what it came to does not go to its parent",
+    faults: ["kill"],
+    rules: ["I4"],
+    seeds: 1,
+    edits: [{ find: '`,"value":${result.json}`', replace: '""' }],
+  },
 ];

@@ -43,7 +43,7 @@ export interface TourData {
   readonly kind: TourKind;
 }
 
-/** The children of `given` ones are added with them, those of `split` ones by a step of their handler. */
+/** A job with children, on queues of either kind. The children of `given` ones are added with them, those of `split` ones by a step of their handler. */
 export interface TripData {
   readonly msg: string;
   readonly kind: "given" | "split";
@@ -51,7 +51,7 @@ export interface TripData {
   readonly legs: number;
 }
 
-/** A child of a trip. `flaky` ones fail once. */
+/** A child of a trip, or of an outing. `flaky` ones fail once. */
 export interface LegData {
   readonly msg: string;
   readonly leg: number;
@@ -81,12 +81,16 @@ export interface Site {
   readonly trips: Queue<TripData, TripData, true>;
   readonly legs: Queue<LegData, LegData, true>;
   readonly mails: Queue<JobData>;
+  readonly outings: Queue<TripData>;
+  readonly stops: Queue<LegData>;
   readonly news: Channel<{ readonly msg: string }>;
   readonly events: Stream<EventData, EventData, true>;
   readonly readings: Stream<EventData>;
 }
 
-export function openShapes(keyline: Keyline): Pick<Site, "orders" | "tours" | "trips" | "legs" | "mails" | "news" | "events" | "readings"> {
+export function openShapes(
+  keyline: Keyline,
+): Pick<Site, "orders" | "tours" | "trips" | "legs" | "mails" | "outings" | "stops" | "news" | "events" | "readings"> {
   const rules = { lease: leaseMs, maxAttempts: 1_000, backoff };
   const key = (event: EventData): string => event.key;
   return {
@@ -95,6 +99,8 @@ export function openShapes(keyline: Keyline): Pick<Site, "orders" | "tours" | "t
     trips: keyline.queue<TripData>("trips", { ...rules, transactional: true }),
     legs: keyline.queue<LegData>("legs", { ...rules, transactional: true }),
     mails: keyline.queue<JobData>("mails", rules),
+    outings: keyline.queue<TripData>("outings", rules),
+    stops: keyline.queue<LegData>("stops", rules),
     news: keyline.channel<{ readonly msg: string }>("news", { history: { size: 1_000_000 } }),
     events: keyline.stream<EventData>("events", { transactional: true, key, retention: { maxLength: hotLength } }),
     readings: keyline.stream<EventData>("readings", { key }),

@@ -60,8 +60,8 @@ export const fullCast = { producer: 2, worker: 4, consumer: 2, subscriber: 2 } a
 
 /** What a process of each role has to get done after everything is whole again. */
 const duties: Readonly<Record<Role, readonly Activity[]>> = {
-  producer: ["orders.add", "tours.add", "trips.add", "mails.add", "news.publish", "events.append", "readings.append"],
-  worker: ["orders.run", "tours.run", "trips.run", "legs.run", "mails.run"],
+  producer: ["orders.add", "tours.add", "trips.add", "mails.add", "outings.add", "news.publish", "events.append", "readings.append"],
+  worker: ["orders.run", "tours.run", "trips.run", "legs.run", "mails.run", "outings.run", "stops.run"],
   consumer: ["events.handle", "readings.handle"],
   subscriber: ["news.receive", "events.follow", "readings.follow"],
 };

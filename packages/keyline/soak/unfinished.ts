@@ -7,7 +7,7 @@ import type { SoakStage } from "./stage.ts";
 export async function findUnfinished(stage: SoakStage, history: HistoryReader): Promise<string[]> {
   const { shapes, pool } = stage;
   const left: string[] = [];
-  for (const queue of [shapes.orders, shapes.tours, shapes.trips, shapes.legs, shapes.mails]) {
+  for (const queue of [shapes.orders, shapes.tours, shapes.trips, shapes.legs, shapes.mails, shapes.outings, shapes.stops]) {
     const { waiting, running, scheduled, parked } = await queue.counts();
     if (waiting + running + scheduled + parked > 0) left.push(`${queue.name}: ${waiting} wait, ${running} run, ${scheduled} are scheduled`);
   }

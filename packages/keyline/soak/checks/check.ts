@@ -3,6 +3,7 @@ import type { Evidence, Violation } from "./evidence.ts";
 import { checkMails } from "./mails.ts";
 import { checkNews } from "./news.ts";
 import { checkOrders } from "./orders.ts";
+import { checkOutings } from "./outings.ts";
 import { checkEvents, checkReadings } from "./streams.ts";
 import { checkTours } from "./tours.ts";
 import { checkTrips } from "./trips.ts";
@@ -15,6 +16,7 @@ export function check(evidence: Evidence): Violation[] {
     ...checkTours(evidence),
     ...checkTrips(evidence),
     ...checkMails(evidence),
+    ...checkOutings(evidence),
     ...checkNews(evidence),
     ...checkEvents(evidence),
     ...checkReadings(evidence),

@@ -28,6 +28,7 @@ export async function produce(site: Site, signal: AbortSignal): Promise<void> {
     ...["a", "b"].map((thread) => producer.repeat(thread, "tours.add", (msg) => producer.addTour(msg))),
     producer.repeat("a", "trips.add", (msg) => producer.addTrip(msg)),
     ...["a", "b"].map((thread) => producer.repeat(thread, "mails.add", (msg) => producer.addMail(msg))),
+    producer.repeat("a", "outings.add", (msg) => producer.addOuting(msg)),
     producer.repeat("a", "news.publish", (msg) => producer.publish(msg)),
     producer.repeat("tx", "news.publish", (msg) => producer.publishWithin(msg)),
     ...["a", "b"].map((thread) => producer.repeat(thread, "events.append", (msg) => producer.appendEvent(msg))),
@@ -107,6 +108,13 @@ class Producer {
     const options = isDeadly(mail.kind) ? { maxAttempts: deadlyAttempts } : {};
     const withId = random() < 0.2 ? { ...options, id: msg.replaceAll("/", ":") } : options;
     await this.#try("mails.add", mail, ofStatement, () => mails.add(mail, withId));
+  }
+
+  async addOuting(msg: string): Promise<void> {
+    const { outings, stops, random } = this.#site;
+    const outing: TripData = { msg, kind: random() < 0.5 ? "given" : "split", legs: 1 + Math.floor(random() * 4) };
+    const options = outing.kind === "given" ? { children: legsOf(stops, outing, random) } : {};
+    await this.#try("outings.add", outing, ofStatement, () => outings.add(outing, options));
   }
 
   async publish(msg: string): Promise<void> {

@@ -2,8 +2,8 @@ import { KeylineError, type Child, type Queue, type Worker } from "keyline";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { LegData, Site, TripData } from "../site.ts";
 
-/** The children that a trip is to have. */
-export function legsOf(queue: Queue<LegData, LegData, true>, { msg, legs }: TripData, random: () => number): Child[] {
+/** The children that a trip, or an outing, is to have. */
+export function legsOf(queue: Queue<LegData> | Queue<LegData, LegData, true>, { msg, legs }: TripData, random: () => number): Child[] {
   return Array.from({ length: legs }, (_, leg) => {
     const data: LegData = { msg, leg, kind: random() < 0.05 ? "flaky" : "plain" };
     return random() < 0.1 ? { queue, data, options: { delay: Math.round(random() * 1_000) } } : { queue, data };
@@ -64,6 +64,6 @@ function workOnParents({ trips, legs, history, random }: Site): Worker<TripData>
   );
 }
 
-function nameOf(error: unknown): string {
+export function nameOf(error: unknown): string {
   return error instanceof KeylineError ? error.code : String(error).slice(0, 200);
 }

@@ -2,6 +2,7 @@ import type { Job, Transaction } from "keyline";
 import { setTimeout as sleep } from "node:timers/promises";
 import { leaseMs, type JobData, type Site } from "../site.ts";
 import type { Activity } from "../history.ts";
+import { workOnOutings } from "./outings.ts";
 import { workOnTours } from "./tours.ts";
 import { workOnTrips } from "./trips.ts";
 
@@ -52,7 +53,7 @@ export function work(site: Site): void {
       { concurrency: 8 },
     ),
   ];
-  for (const worker of [...workers, workOnTours(site), ...workOnTrips(site)]) {
+  for (const worker of [...workers, workOnTours(site), ...workOnTrips(site), ...workOnOutings(site)]) {
     worker.on("error", (error) => history.write("info", { f: "lease", note: error.message }));
   }
 }

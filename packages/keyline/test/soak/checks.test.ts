@@ -15,6 +15,7 @@ const clean: FinalReading = {
   legEffects: [],
   tripEffects: [],
   tripsDead: [],
+  outingsDead: [],
   mailsDead: [],
   accounts: [],
   kept: [],
@@ -215,6 +216,34 @@ describe("of the plain queue it is found", () => {
     const end = op("ok", "mails.run", { msg: "p-0", attempt: 1 });
     expect(broken([...added("mails.add", "p-0", "fail"), begun("p-0"), end])).toEqual(["I3 1 mails ran of which nothing had been sent"]);
     expect(broken([...added("mails.add", "p-0"), begun("p-0"), begun("p-0"), end])).toEqual(["I7 1 attempts of mails began twice"]);
+  });
+});
+
+describe("of the plain queue whose jobs have children it is found", () => {
+  const adds = added("outings.add", "p-0");
+  const stop = (leg: number): Op => op("ok", "stops.run", { msg: `p-0 ${leg}` });
+  const parent = (...told: string[]): Op => op("ok", "outings.run", { msg: "p-0", note: JSON.stringify({ legs: 2, told }) });
+  const early = ["I4 1 parents of outings have run before their children had ended, or were told something else than these came to"];
+
+  test("nothing, where a parent ran behind its children and was told what they came to, also where one of them ran twice", () => {
+    expect(broken([...adds, stop(0), stop(1), stop(0), parent("p-0 0", "p-0 1")])).toEqual([]);
+    expect(broken([...added("outings.add", "p-0", "info"), stop(0)])).toEqual([]);
+  });
+
+  test("that an acknowledged one was lost, unless Valkey forgot it, and that one ran that nobody added", () => {
+    const lost = [...adds, stop(0), stop(1)];
+    expect(broken(lost)).toEqual(["I1 1 acknowledged outings have not come to their end"]);
+    expect(broken(lost, {}, { forgotten: [{ from: 0, to: moment, isTail: false }] })).toEqual([]);
+    expect(broken([stop(0)])).toEqual(["I3 1 jobs of outings ran that nobody added, or of which nothing had been sent"]);
+  });
+
+  test("that a parent did not wait, or was told what is not true, and that one is dead", () => {
+    expect(broken([...adds, stop(0), parent("p-0 0", "p-0 1"), stop(1)])).toEqual(early);
+    expect(broken([...adds, stop(0), stop(1), parent("p-0 0")])).toEqual(early);
+    expect(broken([...adds, stop(0), stop(1), parent("p-0 0", "open")])).toEqual(early);
+    expect(broken([...adds, stop(0), stop(1), parent("p-0 0", "p-0 1")], { outingsDead: ["p-0"] })).toEqual([
+      "I7 1 jobs of outings are dead, whose attempts are not used up",
+    ]);
   });
 });
 
