@@ -11,7 +11,7 @@ import type { LifeServers } from "./servers.ts";
 export type Told = { readonly value: unknown } | { readonly code: string };
 
 /** A change of a job before it begins, one after the other. */
-export interface Change {
+interface Change {
   /** What the data says from then on; undefined for a promotion. */
   readonly version: number | undefined;
   /** Undefined where its time stays as it is; 0 for a promotion. */
