@@ -2,6 +2,7 @@ import type { ReactNode } from "react";
 import type { ChannelView as View } from "../../src/api/channel.ts";
 import { formatCount, formatRate } from "../format/numbers.ts";
 import { Answered } from "../parts/answered.tsx";
+import { Beside } from "../parts/beside.tsx";
 import { Empty } from "../parts/empty.tsx";
 import { Heading } from "../parts/heading.tsx";
 import { Problems } from "../parts/problems.tsx";
@@ -53,16 +54,17 @@ function Known({ view }: { readonly view: View }): ReactNode {
           <Tile label={words.present} value={known(presence?.total, formatCount)} />
         </Tiles>
       </div>
-      <div className={classes.columns}>
-        <div className={classes.main}>
-          <TailCard channel={name} />
-          {hasHistory && <HistoryCard channel={name} />}
-        </div>
-        <div className={classes.side}>
-          <SparkCard spark={spark} names={{ in: words.published, out: words.received }} />
-          {presence && <PresenceCard presence={presence} />}
-        </div>
-      </div>
+      <Beside
+        side={
+          <>
+            <SparkCard spark={spark} names={{ in: words.published, out: words.received }} />
+            {presence && <PresenceCard presence={presence} />}
+          </>
+        }
+      >
+        <TailCard channel={name} />
+        {hasHistory && <HistoryCard channel={name} />}
+      </Beside>
     </>
   );
 }

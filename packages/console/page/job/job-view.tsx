@@ -3,6 +3,7 @@ import type { JobView as View } from "../../src/api/job.ts";
 import { JsonView } from "../json/json-view.tsx";
 import { Card } from "../list/card.tsx";
 import { Answered } from "../parts/answered.tsx";
+import { Beside } from "../parts/beside.tsx";
 import { Empty } from "../parts/empty.tsx";
 import { Heading } from "../parts/heading.tsx";
 import { StateTag } from "../parts/state-tag.tsx";
@@ -13,7 +14,6 @@ import { AttemptsCard } from "./attempts-card.tsx";
 import { FactsCard } from "./facts-card.tsx";
 import { FamilyCard } from "./family-card.tsx";
 import { JobActs } from "./job-acts.tsx";
-import classes from "./job-view.module.css";
 import { ProgressCard } from "./progress-card.tsx";
 import { StepsCard } from "./steps-card.tsx";
 import { TimelineCard } from "./timeline-card.tsx";
@@ -50,24 +50,25 @@ export function JobView({ queue, id }: JobViewProps): ReactNode {
 function Known({ job }: { readonly job: View }): ReactNode {
   const { payload, steps, children, parent } = job;
   return (
-    <div className={classes.columns}>
-      <div className={classes.main}>
-        <Card title={texts.job.payload}>
-          {payload === null ? (
-            <Empty title={texts.job.noPayload} />
-          ) : (
-            <JsonView label={texts.job.payload} value={payload.isWhole ? payload.data : payload.preview} bytes={payload.bytes} />
-          )}
-        </Card>
-        {(job.history.length > 0 || job.error !== null || job.stack !== null) && <AttemptsCard job={job} />}
-        {steps.length > 0 && <StepsCard steps={steps} />}
-        {(children !== null || parent !== null) && <FamilyCard job={job} />}
-      </div>
-      <div className={classes.side}>
-        <ProgressCard progress={job.progress} />
-        <FactsCard job={job} />
-        <TimelineCard entries={job.timeline} />
-      </div>
-    </div>
+    <Beside
+      side={
+        <>
+          <ProgressCard progress={job.progress} />
+          <FactsCard job={job} />
+          <TimelineCard entries={job.timeline} />
+        </>
+      }
+    >
+      <Card title={texts.job.payload}>
+        {payload === null ? (
+          <Empty title={texts.job.noPayload} />
+        ) : (
+          <JsonView label={texts.job.payload} value={payload.isWhole ? payload.data : payload.preview} bytes={payload.bytes} />
+        )}
+      </Card>
+      {(job.history.length > 0 || job.error !== null || job.stack !== null) && <AttemptsCard job={job} />}
+      {steps.length > 0 && <StepsCard steps={steps} />}
+      {(children !== null || parent !== null) && <FamilyCard job={job} />}
+    </Beside>
   );
 }
