@@ -1,6 +1,7 @@
 import { Button, TextInput } from "@mantine/core";
 import { IconCheck, IconPlus } from "@tabler/icons-react";
 import { useState, type FormEvent, type ReactNode } from "react";
+import form from "../../site/page/form.module.css";
 import { Panel } from "../../site/page/panel.tsx";
 import { RequestFailed } from "../../site/page/request.ts";
 import { longestChannelName } from "../limits.ts";
@@ -134,7 +135,7 @@ function NewChannel({ onCreated }: { readonly onCreated: (channel: string) => vo
     >
       <TextInput
         label="New channel"
-        classNames={{ label: classes.label ?? "" }}
+        classNames={{ label: form.label ?? "" }}
         placeholder="release_notes"
         value={name}
         error={problem}

@@ -2,6 +2,7 @@ import { Button, NativeSelect, Textarea, TextInput } from "@mantine/core";
 import { IconSend } from "@tabler/icons-react";
 import { useRef, useState, type FormEvent, type KeyboardEvent, type ReactNode } from "react";
 import { useAction } from "../../site/page/failures.tsx";
+import form from "../../site/page/form.module.css";
 import { longestAuthor, longestContent } from "../limits.ts";
 import type { Post } from "../post.ts";
 import { publishPost } from "./api.ts";
@@ -58,7 +59,7 @@ export function Composer({ author, onAuthor, channels, channel, onChannel, onPos
   const left = longestContent - content.length;
   return (
     <section aria-label="Write a post" className={classes.composer}>
-      <form onSubmit={submit} noValidate className={classes.form}>
+      <form onSubmit={submit} noValidate className={form.fields}>
         <Textarea
           ref={contentField}
           aria-label="Your post"
@@ -76,7 +77,7 @@ export function Composer({ author, onAuthor, channels, channel, onChannel, onPos
             setProblem({});
           }}
         />
-        {left < 100 && <p className={classes.left}>{left} characters left</p>}
+        {left < 100 && <p className={form.left}>{left} characters left</p>}
         <div className={classes.line}>
           <NativeSelect
             label="Channel"

@@ -1,10 +1,11 @@
-import { Button, Loader } from "@mantine/core";
+import { Button } from "@mantine/core";
 import { IconArrowUp } from "@tabler/icons-react";
 import { useEffect, useMemo, type ReactNode } from "react";
 import type { Connection } from "../../site/page/connection-status.tsx";
-import { useAction } from "../../site/page/failures.tsx";
 import { countOf } from "../../site/page/format.ts";
 import { useNow } from "../../site/page/ago.ts";
+import { ListEnd } from "../../site/page/list-end.tsx";
+import { ListPanel } from "../../site/page/list-panel.tsx";
 import { GoneDivider, MissedDivider } from "./dividers.tsx";
 import type { Feeds, FeedView } from "./feeds.ts";
 import { PostCard } from "./post-card.tsx";
@@ -27,7 +28,6 @@ interface TimelineViewProps {
 
 export function TimelineView({ title, aside, connection, feeds, views, onChannel }: TimelineViewProps): ReactNode {
   const now = useNow();
-  const older = useAction();
   const { newest, list, noteNewest, release } = useHoldBack();
   const timelines = useMemo(() => views.map(({ timeline }) => timeline), [views]);
   const { rows, held, unfinished } = useMemo(() => rowsOf(timelines, newest), [timelines, newest]);
@@ -35,13 +35,7 @@ export function TimelineView({ title, aside, connection, feeds, views, onChannel
   useEffect(() => noteNewest(firstId), [noteNewest, firstId]);
   const restore = (gone: Gone): Promise<void> => feeds.restore(gone);
   return (
-    <section className={classes.timeline} aria-labelledby="timeline-title">
-      <div className={classes.head}>
-        <h2 id="timeline-title" className={classes.title}>
-          {title}
-        </h2>
-        {aside}
-      </div>
+    <ListPanel title={title} aside={aside}>
       <p className={classes.notice} role="status">
         {connection === "lost" && "Reconnecting. What is posted meanwhile will be here, in order."}
       </p>
@@ -57,15 +51,16 @@ export function TimelineView({ title, aside, connection, feeds, views, onChannel
           <RowItem key={row.key} row={row} now={now} onChannel={onChannel} restore={restore} />
         ))}
       </ol>
-      <End views={views} isEmpty={rows.length === 0} feeds={feeds} />
-      {unfinished.length > 0 && (
-        <div className={classes.end}>
-          <Button variant="default" loading={older.isUnderWay} onClick={() => older.run(() => feeds.loadOlder(unfinished))}>
-            Show older posts
-          </Button>
-        </div>
-      )}
-    </section>
+      <ListEnd
+        state={stateOf(views)}
+        noun="posts"
+        failure="Not all channels could be loaded."
+        empty={rows.length > 0 ? undefined : views.length === 0 ? "You follow no channel." : "No posts yet. Write the first one."}
+        hasOlder={unfinished.length > 0}
+        onRetry={() => feeds.retry()}
+        loadOlder={() => feeds.loadOlder(unfinished)}
+      />
+    </ListPanel>
   );
 }
 
@@ -99,33 +94,7 @@ function RowItem({ row, now, onChannel, restore }: RowItemProps): ReactNode {
   }
 }
 
-/** What is to be said where posts end, or should be. */
-function End({
-  views,
-  isEmpty,
-  feeds,
-}: {
-  readonly views: readonly FeedView[];
-  readonly isEmpty: boolean;
-  readonly feeds: Feeds;
-}): ReactNode {
-  if (views.some(({ state }) => state === "failed")) {
-    return (
-      <div className={classes.end} role="status">
-        <span>Not all channels could be loaded.</span>
-        <Button variant="default" size="xs" onClick={() => feeds.retry()}>
-          Try again
-        </Button>
-      </div>
-    );
-  }
-  if (views.some(({ state }) => state === "loading")) {
-    return (
-      <div className={classes.end}>
-        <Loader size="sm" aria-label="Loading posts" />
-      </div>
-    );
-  }
-  if (isEmpty) return <p className={classes.end}>{views.length === 0 ? "You follow no channel." : "No posts yet. Write the first one."}</p>;
-  return null;
+/** Of all channels together. */
+function stateOf(views: readonly FeedView[]): "failed" | "loading" | "ready" {
+  return (["failed", "loading"] as const).find((one) => views.some(({ state }) => state === one)) ?? "ready";
 }

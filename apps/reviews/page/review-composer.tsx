@@ -1,12 +1,12 @@
 import { Button, Textarea } from "@mantine/core";
 import { IconArrowRight } from "@tabler/icons-react";
 import type { ReactNode } from "react";
+import form from "../../site/page/form.module.css";
 import { Panel } from "../../site/page/panel.tsx";
 import { longestContent } from "../limits.ts";
 import type { Review } from "../review.ts";
 import type { Account } from "./account.ts";
 import { postReview } from "./api.ts";
-import classes from "./review-composer.module.css";
 import { useComposer } from "./use-composer.ts";
 
 interface ReviewComposerProps {
@@ -28,9 +28,9 @@ export function ReviewComposer({ requireAccount, onPosted }: ReviewComposerProps
   const left = longestContent - content.length;
   return (
     <Panel title="Write a review">
-      <form onSubmit={submit} noValidate className={classes.form}>
+      <form onSubmit={submit} noValidate className={form.fields}>
         <Textarea {...field} aria-label="Your review" placeholder="How was it?" size="md" autosize minRows={3} maxRows={10} />
-        {left < 100 && <p className={classes.left}>{left} characters left</p>}
+        {left < 100 && <p className={form.left}>{left} characters left</p>}
         <Button
           type="submit"
           size="md"

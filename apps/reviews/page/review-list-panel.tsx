@@ -1,8 +1,8 @@
-import { Button, Loader } from "@mantine/core";
 import type { ReactNode } from "react";
 import { useNow } from "../../site/page/ago.ts";
 import type { Connection } from "../../site/page/connection-status.tsx";
-import { useAction } from "../../site/page/failures.tsx";
+import { ListEnd } from "../../site/page/list-end.tsx";
+import { ListPanel } from "../../site/page/list-panel.tsx";
 import type { Account } from "./account.ts";
 import { ReviewCard } from "./review-card.tsx";
 import classes from "./review-list-panel.module.css";
@@ -22,19 +22,17 @@ interface ReviewListPanelProps {
 
 export function ReviewListPanel({ list, view, connection, account, requireAccount, opened, onOpen }: ReviewListPanelProps): ReactNode {
   const now = useNow();
-  const older = useAction();
   const reacted = useReacted(account);
   const { reviews, state, hasOlder } = view;
   return (
-    <section className={classes.list} aria-labelledby="reviews-title">
-      <div className={classes.head}>
-        <h2 id="reviews-title" className={classes.title}>
-          Reviews
-        </h2>
+    <ListPanel
+      title="Reviews"
+      aside={
         <p className={classes.notice} role="status">
           {connection === "lost" && "Reconnecting. What happens meanwhile will be here."}
         </p>
-      </div>
+      }
+    >
       <ol className={classes.rows} data-testid="reviews">
         {reviews.map((review) => (
           <li key={review.reviewId} className={classes.row} data-review={review.reviewId}>
@@ -50,27 +48,15 @@ export function ReviewListPanel({ list, view, connection, account, requireAccoun
           </li>
         ))}
       </ol>
-      {state === "loading" && (
-        <div className={classes.end}>
-          <Loader size="sm" aria-label="Loading reviews" />
-        </div>
-      )}
-      {state === "failed" && (
-        <div className={classes.end} role="status">
-          <span>The reviews could not be loaded.</span>
-          <Button variant="default" size="xs" onClick={() => list.retry()}>
-            Try again
-          </Button>
-        </div>
-      )}
-      {state === "ready" && reviews.length === 0 && <p className={classes.end}>No reviews yet. Write the first one.</p>}
-      {hasOlder && (
-        <div className={classes.end}>
-          <Button variant="default" loading={older.isUnderWay} onClick={() => older.run(() => list.loadOlder())}>
-            Show older reviews
-          </Button>
-        </div>
-      )}
-    </section>
+      <ListEnd
+        state={state}
+        noun="reviews"
+        failure="The reviews could not be loaded."
+        empty={reviews.length > 0 ? undefined : "No reviews yet. Write the first one."}
+        hasOlder={hasOlder}
+        onRetry={() => list.retry()}
+        loadOlder={() => list.loadOlder()}
+      />
+    </ListPanel>
   );
 }

@@ -2,6 +2,7 @@ import { Button, TextInput } from "@mantine/core";
 import { useState, type FormEvent, type ReactNode, type RefObject } from "react";
 import { Avatar } from "../../site/page/avatar.tsx";
 import { useAction } from "../../site/page/failures.tsx";
+import form from "../../site/page/form.module.css";
 import { Panel } from "../../site/page/panel.tsx";
 import { longestUserId } from "../limits.ts";
 import { isUserId } from "../user-id.ts";
@@ -66,11 +67,11 @@ function SignInForm({ isWanted, nameField, onSignedIn }: SignInFormProps): React
 
   return (
     <>
-      <form onSubmit={submit} noValidate className={classes.form}>
+      <form onSubmit={submit} noValidate className={form.line}>
         <TextInput
           ref={nameField}
           label="Your name"
-          classNames={{ label: classes.label ?? "" }}
+          classNames={{ label: form.label ?? "" }}
           placeholder="user_1"
           value={name}
           error={problem ?? (isWanted ? "Sign in first." : undefined)}
