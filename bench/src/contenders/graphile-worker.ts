@@ -1,11 +1,9 @@
 import { Logger, makeWorkerUtils, run } from "graphile-worker";
-import pg from "pg";
+import { countRows } from "./count-rows.ts";
 import type { OpenEffectQueue } from "./effect-queue.ts";
 import { insertEffect } from "./effects-table.ts";
 import { inChunks } from "./in-flight.ts";
 import { payloadsOf, type Payload } from "./payload.ts";
-
-const countJobs = "SELECT count(*)::integer AS jobs FROM graphile_worker._private_jobs";
 
 declare global {
   namespace GraphileWorker {
@@ -53,13 +51,7 @@ export const open: OpenEffectQueue = async ({ postgres, payloadBytes }) => {
       });
       return { stop: () => runner.stop() };
     },
-    unfinished: async () => {
-      const client = new pg.Client(postgres);
-      await client.connect();
-      const { rows } = await client.query<{ jobs: number }>(countJobs);
-      await client.end();
-      return rows[0]?.jobs ?? Number.NaN;
-    },
+    unfinished: () => countRows(postgres, "graphile_worker._private_jobs"),
     close: async () => utils.release(),
   };
 };

@@ -1,11 +1,9 @@
 import { Keyline, type Queue, type Worker } from "keyline";
-import pg from "pg";
+import { countRows } from "./count-rows.ts";
 import type { EffectMode, OpenEffectQueue } from "./effect-queue.ts";
 import { insertEffect, insertEffects } from "./effects-table.ts";
 import { inChunks } from "./in-flight.ts";
 import { payloadsOf, type Payload } from "./payload.ts";
-
-const countJobs = "SELECT count(*)::integer AS jobs FROM keyline.job";
 
 type Work = (queue: Queue<Payload, Payload, true>, onHandled: (jobs: number) => void) => Worker<Payload>;
 
@@ -64,13 +62,7 @@ export const open: OpenEffectQueue = async ({ valkey, postgres, name, payloadByt
       const worker = workers[mode](queue, onHandled);
       return { stop: () => worker.stop() };
     },
-    unfinished: async () => {
-      const client = new pg.Client(postgres);
-      await client.connect();
-      const { rows } = await client.query<{ jobs: number }>(countJobs);
-      await client.end();
-      return rows[0]?.jobs ?? Number.NaN;
-    },
+    unfinished: () => countRows(postgres, "keyline.job"),
     close: () => keyline.close(),
   };
 };
