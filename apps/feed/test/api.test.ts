@@ -1,5 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { followChannel, readMessages as readMessagesOf, type LiveMessage } from "../../site/test/support/live-messages.ts";
+import { countRows } from "../../site/test/support/pool.ts";
+import { problem } from "../../site/test/support/request.ts";
 import { createChannel, openFeed, postAll, type TestFeed } from "./support/feed.ts";
 
 let feed: TestFeed;
@@ -10,18 +12,7 @@ afterAll(() => feed.close());
 
 const timeout = 20_000;
 
-function problem(status: number, code: string): object {
-  return {
-    status,
-    type: "application/problem+json; charset=utf-8",
-    body: expect.objectContaining({ status, code, title: expect.any(String) }),
-  };
-}
-
-async function count(statement: string): Promise<number> {
-  const { rows } = await feed.pool.query<{ count: number }>(`SELECT count(*)::int AS count FROM ${statement}`);
-  return rows[0]?.count ?? Number.NaN;
-}
+const count = (from: string): Promise<number> => countRows(feed.pool, from);
 
 async function contents(query: string): Promise<string[]> {
   const { status, body } = await feed.request("GET", `/api/feed/channels/${query}`);

@@ -2,6 +2,8 @@ import { startValkey, type EmbeddedValkey } from "@keyline/embedded";
 import { Keyline } from "keyline";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { followChannel, readMessages, type LiveMessage } from "../../site/test/support/live-messages.ts";
+import { countRows } from "../../site/test/support/pool.ts";
+import { problem } from "../../site/test/support/request.ts";
 import { openReviews, type TestReviews } from "./support/reviews.ts";
 
 let reviews: TestReviews;
@@ -12,22 +14,9 @@ afterAll(() => reviews.close());
 
 const timeout = 20_000;
 
-function problem(status: number, code: string): object {
-  return {
-    status,
-    type: "application/problem+json; charset=utf-8",
-    body: expect.objectContaining({ status, code, title: expect.any(String) }),
-  };
-}
-
-async function countRows(statement: string): Promise<number> {
-  const { rows } = await reviews.pool.query<{ count: number }>(`SELECT count(*)::int AS count FROM ${statement}`);
-  return rows[0]?.count ?? Number.NaN;
-}
-
 /** What a notification is for is written in the same transaction. */
 async function written(): Promise<number[]> {
-  return Promise.all([countRows("reviews"), countRows("keyline.event")]);
+  return Promise.all([countRows(reviews.pool, "reviews"), countRows(reviews.pool, "keyline.event")]);
 }
 
 interface ReviewEvent {

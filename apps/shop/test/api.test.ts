@@ -1,4 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { countRows } from "../../site/test/support/pool.ts";
+import { problem } from "../../site/test/support/request.ts";
 import { openShop, type TestShop } from "./support/shop.ts";
 
 let shop: TestShop;
@@ -9,18 +11,7 @@ afterAll(() => shop.close());
 
 const timeout = 20_000;
 
-function problem(status: number, code: string): object {
-  return {
-    status,
-    type: "application/problem+json; charset=utf-8",
-    body: expect.objectContaining({ status, code, title: expect.any(String) }),
-  };
-}
-
-async function count(statement: string): Promise<number> {
-  const { rows } = await shop.pool.query<{ count: number }>(`SELECT count(*)::int AS count FROM ${statement}`);
-  return rows[0]?.count ?? Number.NaN;
-}
+const count = (from: string): Promise<number> => countRows(shop.pool, from);
 
 describe("placing an order", () => {
   test("answers with its number, and a worker processes it", async () => {

@@ -1,3 +1,5 @@
+import { expect } from "vitest";
+
 export interface Answer {
   readonly status: number;
   readonly type: string | null;
@@ -25,4 +27,13 @@ export async function request(url: string, { method, body, token }: Question): P
   const text = await response.text();
   const type = response.headers.get("content-type");
   return { status: response.status, type, body: type?.includes("json") ? JSON.parse(text) : text };
+}
+
+/** What an answer is that is an error. */
+export function problem(status: number, code: string): object {
+  return {
+    status,
+    type: "application/problem+json; charset=utf-8",
+    body: expect.objectContaining({ status, code, title: expect.any(String) }),
+  };
 }

@@ -3,7 +3,7 @@ import type { Keyline } from "keyline";
 import type { GatewayLimits, StandaloneGateway } from "@keyline/gateway";
 import { openGateway, request, signToken } from "../../../gateway/test/support/gateway.ts";
 import { eventually, openStage, type Stage } from "../../../keyline/test/support/stage.ts";
-import { startWireProxy } from "../../../keyline/test/support/wire-proxy.ts";
+import { startWireProxy, targetOf } from "../../../keyline/test/support/wire-proxy.ts";
 import type { ClientError } from "../../src/client-error.ts";
 import { toSocketUrl } from "../../src/connection/socket-url.ts";
 import type { TokenSource } from "../../src/connection/token-keeper.ts";
@@ -225,7 +225,7 @@ describe("behind a proxy that passes no upgrade on", () => {
   test("an event stream that has died though it is open is noticed by its silence", async () => {
     const own = await open({ beatMs: 1_000 });
     onTestFinished(() => own.close());
-    const wire = await startWireProxy({ target: { host: "127.0.0.1", port: Number(new URL(own.url).port) } });
+    const wire = await startWireProxy({ target: targetOf(own.url) });
     onTestFinished(() => wire.stop());
     // A minute of the client takes three seconds.
     const environment: Environment = { ...surroundings, after: (ms, action) => surroundings.after(ms === 60_000 ? 3_000 : ms, action) };

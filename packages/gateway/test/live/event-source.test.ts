@@ -5,7 +5,7 @@ import { Keyline } from "keyline";
 import type { Browser, Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
 import { eventually, gate, openStage, type Stage } from "../../../keyline/test/support/stage.ts";
-import { startWireProxy } from "../../../keyline/test/support/wire-proxy.ts";
+import { startWireProxy, targetOf } from "../../../keyline/test/support/wire-proxy.ts";
 import type { StandaloneGateway, StandaloneOptions } from "../../src/index.ts";
 import { bearer, openGateway, request, signToken } from "../support/gateway.ts";
 import { SocketReader } from "../support/socket.ts";
@@ -61,7 +61,7 @@ describe("an EventSource with a ticket", () => {
   test("gets what it missed after each connection that breaks", async () => {
     const keyline = stage.keyline();
     const { page, gateway } = await open(keyline);
-    const proxy = await startWireProxy({ target: { host: "127.0.0.1", port: Number(new URL(gateway.url).port) } });
+    const proxy = await startWireProxy({ target: targetOf(gateway.url) });
     onTestFinished(() => proxy.stop());
     const source = await PageEventSource.open(page, `http://127.0.0.1:${proxy.port}${path}?ticket=${await ticketAt(gateway.url)}`);
     await source.receive("open");
@@ -139,7 +139,7 @@ describe("an EventSource with a ticket", () => {
       await valkey.stop();
     });
     const { page, gateway } = await open(keyline);
-    const proxy = await startWireProxy({ target: { host: "127.0.0.1", port: Number(new URL(gateway.url).port) } });
+    const proxy = await startWireProxy({ target: targetOf(gateway.url) });
     onTestFinished(() => proxy.stop());
     const source = await PageEventSource.open(page, `http://127.0.0.1:${proxy.port}${path}?ticket=${await ticketAt(gateway.url)}`);
     await source.receive("open");

@@ -3,7 +3,7 @@ import { connect, createServer, type AddressInfo, type Socket } from "node:net";
 import { Keyline } from "keyline";
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
 import { openStage, gate, type Stage } from "../../../keyline/test/support/stage.ts";
-import { startWireProxy } from "../../../keyline/test/support/wire-proxy.ts";
+import { startWireProxy, targetOf } from "../../../keyline/test/support/wire-proxy.ts";
 import type { ChannelExposure, StandaloneGateway, StandaloneOptions } from "../../src/index.ts";
 import { ConnectionLimit } from "../../src/limits/connection-limit.ts";
 import { defaultLimits } from "../../src/limits/options.ts";
@@ -29,8 +29,7 @@ async function open(options: Partial<StandaloneOptions>): Promise<StandaloneGate
 
 /** A Keyline whose Valkey answers late. */
 async function openSlowly(ms: number): Promise<{ readonly slow: Keyline; begin(): void }> {
-  const { hostname, port } = new URL(stage.valkeyUrl);
-  const proxy = await startWireProxy({ target: { host: hostname, port: Number(port) } });
+  const proxy = await startWireProxy({ target: targetOf(stage.valkeyUrl) });
   const slow = new Keyline({ valkey: `valkey://127.0.0.1:${proxy.port}`, prefix: stage.prefix });
   onTestFinished(async () => {
     proxy.passAll();

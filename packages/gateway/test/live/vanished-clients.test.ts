@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, onTestFinished, test } from "vitest";
 import { eventually, openStage, type Stage } from "../../../keyline/test/support/stage.ts";
-import { startWireProxy, type WireProxy } from "../../../keyline/test/support/wire-proxy.ts";
+import { startWireProxy, targetOf, type WireProxy } from "../../../keyline/test/support/wire-proxy.ts";
 import type { StandaloneGateway } from "../../src/index.ts";
 import { EventSourceReader } from "../support/event-source.ts";
 import { bearer, openGateway, request, signToken } from "../support/gateway.ts";
@@ -31,7 +31,7 @@ async function open(limits: { readonly eventStreamMs?: number; readonly connecti
     channels: [{ channel, access: "public", presence: true, publish: "public" }],
     limits: { beatMs, ...limits },
   });
-  const proxy = await startWireProxy({ target: { host: "127.0.0.1", port: Number(new URL(gateway.url).port) } });
+  const proxy = await startWireProxy({ target: targetOf(gateway.url) });
   onTestFinished(async () => {
     await proxy.stop();
     await gateway.close();

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { Keyline, PresenceChange } from "keyline";
 import { startProcess } from "../support/processes.ts";
 import { eventually, openStage, type Stage } from "../support/stage.ts";
-import { startWireProxy } from "../support/wire-proxy.ts";
+import { startWireProxy, targetOf } from "../support/wire-proxy.ts";
 
 let stage: Stage;
 beforeAll(async () => {
@@ -92,9 +92,7 @@ describe("presence", () => {
   });
 
   test("tells a leaving that the connection kept back, and enters again who is missing", async () => {
-    const proxy = await startWireProxy({
-      target: { host: new URL(stage.valkeyUrl).hostname, port: Number(new URL(stage.valkeyUrl).port) },
-    });
+    const proxy = await startWireProxy({ target: targetOf(stage.valkeyUrl) });
     const keyline = stage.keyline({ valkey: `valkey://127.0.0.1:${proxy.port}` });
     const here = room(keyline, "cut");
     await here.enter("ada");

@@ -5,7 +5,7 @@ import type { Channel, Gap, Keyline } from "keyline";
 import { ChannelObserver } from "../support/channel-observer.ts";
 import { seeded } from "../support/processes.ts";
 import { eventually, openStage, type Stage } from "../support/stage.ts";
-import { startWireProxy } from "../support/wire-proxy.ts";
+import { startWireProxy, targetOf } from "../support/wire-proxy.ts";
 
 let stage: Stage;
 beforeAll(async () => {
@@ -137,10 +137,7 @@ describe("a channel with history", () => {
   }, 120_000);
 
   test("connections that are cut, stalled and served in pieces: nothing is missing, nothing comes twice, and no gap is announced", async () => {
-    const proxy = await startWireProxy({
-      target: { host: new URL(inject("valkeyUrl")).hostname, port: Number(new URL(inject("valkeyUrl")).port) },
-      seed,
-    });
+    const proxy = await startWireProxy({ target: targetOf(inject("valkeyUrl")), seed });
     const viaProxy = { valkey: `valkey://127.0.0.1:${proxy.port}` };
     const keylines = [stage.keyline(viaProxy), stage.keyline()];
     const key = `${stage.prefix}:{wire}:history`;

@@ -1,14 +1,13 @@
 import { startPostgres } from "@keyline/embedded";
 import { expect, test } from "vitest";
 import { eventually, openStage } from "../support/stage.ts";
-import { startWireProxy } from "../support/wire-proxy.ts";
+import { startWireProxy, targetOf } from "../support/wire-proxy.ts";
 
 // A transaction that wrote nothing durable before a crash leaves no trace, and the server gives its id once more.
 test("a transaction that a crash undid is not taken for the one that got its id afterwards", async () => {
   const postgres = await startPostgres();
   const stage = await openStage({ postgresUrl: postgres.url });
-  const { hostname, port } = new URL(postgres.url);
-  const proxy = await startWireProxy({ target: { host: hostname === "localhost" ? "127.0.0.1" : hostname, port: Number(port) } });
+  const proxy = await startWireProxy({ target: targetOf(postgres.url) });
   const url = new URL(stage.databaseUrl);
   url.hostname = "127.0.0.1";
   url.port = String(proxy.port);

@@ -1,7 +1,7 @@
 import type { Gap } from "keyline";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { eventually, openQuietStage, type Stage } from "../support/stage.ts";
-import { startWireProxy, type WireProxy } from "../support/wire-proxy.ts";
+import { startWireProxy, targetOf, type WireProxy } from "../support/wire-proxy.ts";
 
 // A process that does not read what Valkey sends to it as a subscriber, until Valkey cuts it off (client-output-buffer-limit): what it missed
 // meanwhile must come when it is back, or be announced where it is missing; and others must not notice.
@@ -13,8 +13,7 @@ let stage: Stage;
 let proxy: WireProxy;
 beforeAll(async () => {
   stage = await openQuietStage();
-  const { hostname, port } = new URL(stage.valkeyUrl);
-  proxy = await startWireProxy({ target: { host: hostname, port: Number(port) } });
+  proxy = await startWireProxy({ target: targetOf(stage.valkeyUrl) });
   await stage.valkey.config("SET", "client-output-buffer-limit", "pubsub 1mb 256kb 1");
 });
 afterAll(async () => {

@@ -2,7 +2,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, inject, t
 import type { Keyline, Queue } from "keyline";
 import pg from "pg";
 import { eventually, gate, openStage, type Stage } from "../support/stage.ts";
-import { startWireProxy, type WireProxy } from "../support/wire-proxy.ts";
+import { containing, startWireProxy, targetOf, through, type WireProxy } from "../support/wire-proxy.ts";
 
 type N = { readonly n: number };
 
@@ -10,18 +10,6 @@ let stage: Stage;
 let toValkey: WireProxy;
 let toPostgres: WireProxy;
 let keyline: Keyline;
-
-const addressOf = (url: string): { host: string; port: number } => ({ host: new URL(url).hostname, port: Number(new URL(url).port) });
-const through = (url: string, proxy: WireProxy): string => {
-  const changed = new URL(url);
-  changed.hostname = "127.0.0.1";
-  changed.port = String(proxy.port);
-  return changed.href;
-};
-const containing =
-  (...texts: string[]) =>
-  (bytes: Buffer): boolean =>
-    texts.every((text) => bytes.includes(text));
 
 beforeAll(async () => {
   stage = await openStage();
@@ -32,8 +20,8 @@ beforeAll(async () => {
 afterAll(() => stage.close());
 
 beforeEach(async () => {
-  toValkey = await startWireProxy({ target: addressOf(inject("valkeyUrl")) });
-  toPostgres = await startWireProxy({ target: addressOf(stage.databaseUrl) });
+  toValkey = await startWireProxy({ target: targetOf(inject("valkeyUrl")) });
+  toPostgres = await startWireProxy({ target: targetOf(stage.databaseUrl) });
   keyline = stage.keyline({
     valkey: `valkey://127.0.0.1:${toValkey.port}`,
     postgres: { connectionString: through(stage.databaseUrl, toPostgres), max: 20 },

@@ -2,7 +2,7 @@ import { getEventListeners } from "node:events";
 import type { Keyline } from "keyline";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { openStage, type Stage } from "../support/stage.ts";
-import { startWireProxy } from "../support/wire-proxy.ts";
+import { startWireProxy, targetOf } from "../support/wire-proxy.ts";
 
 let stage: Stage;
 
@@ -166,7 +166,7 @@ describe.each(iterated)("$name", ({ open }) => {
 
 describe.each(["read", "follow"] as const)("stream.%s while Valkey says nothing", (way) => {
   test.each(["return", "throw"] as const)("%s waits for no answer", async (leave) => {
-    const proxy = await startWireProxy({ target: { host: "127.0.0.1", port: Number(new URL(stage.valkeyUrl).port) } });
+    const proxy = await startWireProxy({ target: targetOf(stage.valkeyUrl) });
     const keyline = stage.keyline({ valkey: `valkey://127.0.0.1:${proxy.port}` });
     try {
       const stream = keyline.stream<number>("silent");

@@ -2,7 +2,7 @@ import { startValkey, type EmbeddedValkey } from "@keyline/embedded";
 import type { Entry, Keyline, Stream, StreamGap } from "keyline";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { eventually, openStage, type Stage } from "../support/stage.ts";
-import { startWireProxy, type WireProxy } from "../support/wire-proxy.ts";
+import { startWireProxy, targetOf, type WireProxy } from "../support/wire-proxy.ts";
 
 let valkey: EmbeddedValkey;
 let stage: Stage;
@@ -161,7 +161,7 @@ describe("a server that forgot its last moments", () => {
   let proxy: WireProxy;
 
   beforeEach(async () => {
-    proxy = await startWireProxy({ target: { host: "127.0.0.1", port: Number(new URL(valkey.url).port) } });
+    proxy = await startWireProxy({ target: targetOf(valkey.url) });
   });
   afterEach(() => proxy.stop());
 

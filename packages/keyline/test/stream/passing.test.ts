@@ -2,7 +2,7 @@ import type { FollowOptions, Stream, StreamGap } from "keyline";
 import { startPostgres, startValkey } from "@keyline/embedded";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { eventually, openStage, type Stage } from "../support/stage.ts";
-import { startWireProxy } from "../support/wire-proxy.ts";
+import { startWireProxy, targetOf } from "../support/wire-proxy.ts";
 
 let stage: Stage;
 
@@ -126,7 +126,7 @@ describe("waiting", () => {
 describe("a projection", () => {
   test("of a plain stream is told what was lost while it was not connected", async () => {
     const valkey = await startValkey();
-    const proxy = await startWireProxy({ target: { host: "127.0.0.1", port: Number(new URL(valkey.url).port) } });
+    const proxy = await startWireProxy({ target: targetOf(valkey.url) });
     const own = await openStage({ valkeyUrl: valkey.url });
     try {
       await own.keyline().migrate();

@@ -215,6 +215,25 @@ class Link {
   }
 }
 
+/** The server of that address, for a proxy to stand before it. */
+export function targetOf(url: string): { readonly host: string; readonly port: number } {
+  const { hostname, port } = new URL(url);
+  return { host: hostname === "localhost" ? "127.0.0.1" : hostname, port: Number(port) };
+}
+
+/** The same address by way of the proxy. */
+export function through(url: string, proxy: WireProxy): string {
+  const changed = new URL(url);
+  changed.hostname = "127.0.0.1";
+  changed.port = String(proxy.port);
+  return changed.href;
+}
+
+/** Matches requests in which all of these stand. */
+export function containing(...texts: readonly string[]): Match {
+  return (bytes) => texts.every((text) => bytes.includes(text));
+}
+
 /** A port that was ours a moment ago may be taken by somebody's outgoing connection: then we wait for it. */
 async function listen(port: number, accept: (client: Socket) => void): Promise<Server> {
   for (let tries = 1; ; tries++) {

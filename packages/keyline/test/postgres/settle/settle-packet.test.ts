@@ -3,7 +3,7 @@ import pg from "pg";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { openEffectsStage, type EffectsStage, type N } from "../../support/effects-stage.ts";
 import { eventually } from "../../support/stage.ts";
-import { startWireProxy, type WireProxy } from "../../support/wire-proxy.ts";
+import { startWireProxy, targetOf, through, type WireProxy } from "../../support/wire-proxy.ts";
 
 let stage: EffectsStage;
 beforeAll(async () => {
@@ -138,13 +138,8 @@ interface Wire {
 }
 
 async function openWire(): Promise<Wire> {
-  const url = new URL(stage.databaseUrl);
-  const proxy = await startWireProxy({
-    target: { host: url.hostname === "localhost" ? "127.0.0.1" : url.hostname, port: Number(url.port) },
-  });
-  url.hostname = "127.0.0.1";
-  url.port = String(proxy.port);
-  return { proxy, postgres: url.href };
+  const proxy = await startWireProxy({ target: targetOf(stage.databaseUrl) });
+  return { proxy, postgres: through(stage.databaseUrl, proxy) };
 }
 
 test.each([

@@ -4,14 +4,13 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import type { N } from "../../support/effects-stage.ts";
 import { seeded } from "../../support/processes.ts";
 import { eventually, openStage, type Stage } from "../../support/stage.ts";
-import { startWireProxy, type WireProxy } from "../../support/wire-proxy.ts";
+import { startWireProxy, targetOf, type WireProxy } from "../../support/wire-proxy.ts";
 
 let stage: Stage;
 let proxy: WireProxy;
 beforeAll(async () => {
   stage = await openStage();
-  const { hostname, port } = new URL(stage.valkeyUrl);
-  proxy = await startWireProxy({ target: { host: hostname, port: Number(port) } });
+  proxy = await startWireProxy({ target: targetOf(stage.valkeyUrl) });
 });
 afterAll(async () => {
   await stage.close();

@@ -1,13 +1,12 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { eventually, gate, openQuietStage, type Stage } from "../../support/stage.ts";
-import { startWireProxy, type WireProxy } from "../../support/wire-proxy.ts";
+import { startWireProxy, targetOf, type WireProxy } from "../../support/wire-proxy.ts";
 
 let stage: Stage;
 let proxy: WireProxy;
 beforeAll(async () => {
   stage = await openQuietStage();
-  const { hostname, port } = new URL(stage.valkeyUrl);
-  proxy = await startWireProxy({ target: { host: hostname, port: Number(port) } });
+  proxy = await startWireProxy({ target: targetOf(stage.valkeyUrl) });
 });
 afterAll(async () => {
   await stage.close();

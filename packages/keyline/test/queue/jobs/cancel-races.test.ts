@@ -1,7 +1,8 @@
 import type { Keyline, KeylineError, Queue } from "keyline";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { isEmpty } from "../../support/is-empty.ts";
 import { eventually, gate, openQuietStage, type Stage } from "../../support/stage.ts";
-import { startWireProxy, type WireProxy } from "../../support/wire-proxy.ts";
+import { startWireProxy, targetOf, type WireProxy } from "../../support/wire-proxy.ts";
 
 let stage: Stage;
 let proxy: WireProxy;
@@ -9,8 +10,7 @@ let keyline: Keyline;
 
 beforeAll(async () => {
   stage = await openQuietStage();
-  const { hostname, port } = new URL(stage.valkeyUrl);
-  proxy = await startWireProxy({ target: { host: hostname, port: Number(port) } });
+  proxy = await startWireProxy({ target: targetOf(stage.valkeyUrl) });
   keyline = stage.keyline();
   await keyline.migrate();
   await stage.pool.query("CREATE TABLE effects (queue text, id text)");
@@ -24,11 +24,6 @@ afterAll(async () => {
 const through = (): Keyline => stage.keyline({ valkey: `valkey://127.0.0.1:${proxy.port}` });
 const requests = (command: string) => (bytes: Buffer) => bytes.toString("latin1").toLowerCase().includes(`\r\n${command}\r\n`);
 const baseOf = (name: string): string => `${stage.prefix}:{${name}}:`;
-async function isEmpty(queue: { counts: Queue<number>["counts"] }): Promise<boolean> {
-  const { waiting, running, scheduled, blocked } = await queue.counts();
-  return waiting + running + scheduled + blocked === 0;
-}
-
 describe.each([{ transactional: false }, { transactional: true }])("cancel (transactional: $transactional)", ({ transactional }) => {
   const open = (on: Keyline, name: string, lease = 2_000): Queue<number> =>
     on.queue<number>(`${name}-${transactional}`, { transactional, lease, backoff: () => 10 } as { transactional: false });

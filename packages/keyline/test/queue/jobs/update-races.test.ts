@@ -1,8 +1,9 @@
 import fc from "fast-check";
 import type { Keyline, Queue } from "keyline";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { isEmpty } from "../../support/is-empty.ts";
 import { eventually, gate, openQuietStage, type Stage } from "../../support/stage.ts";
-import { startWireProxy, type WireProxy } from "../../support/wire-proxy.ts";
+import { startWireProxy, targetOf, through, type WireProxy } from "../../support/wire-proxy.ts";
 
 let stage: Stage;
 let proxy: WireProxy;
@@ -10,8 +11,7 @@ let keyline: Keyline;
 
 beforeAll(async () => {
   stage = await openQuietStage();
-  const { hostname, port } = new URL(stage.valkeyUrl);
-  proxy = await startWireProxy({ target: { host: hostname, port: Number(port) } });
+  proxy = await startWireProxy({ target: targetOf(stage.valkeyUrl) });
   keyline = stage.keyline();
   await keyline.migrate();
   await stage.pool.query("CREATE TABLE effects (id text, version integer)");
@@ -23,11 +23,6 @@ afterAll(async () => {
 });
 
 const keyOf = (name: string, key: string): string => `${stage.prefix}:{${name}}:${key}`;
-
-async function isEmpty(queue: { counts: Queue<number>["counts"] }): Promise<boolean> {
-  const { waiting, running, scheduled, blocked } = await queue.counts();
-  return waiting + running + scheduled + blocked === 0;
-}
 
 /** Of a queue that does not come to its end, where its jobs are. */
 async function describeLeft(queue: { readonly name: string; counts: Queue<number>["counts"] }): Promise<string> {
@@ -136,23 +131,20 @@ describe.each([{ transactional: false }, { transactional: true }])("update (tran
 
 describe("with an own way to PostgreSQL", () => {
   let lossy: WireProxy;
-  let through: Keyline;
+  let wired: Keyline;
 
   beforeAll(async () => {
-    const url = new URL(stage.databaseUrl);
-    lossy = await startWireProxy({ target: { host: url.hostname, port: Number(url.port) } });
-    url.hostname = "127.0.0.1";
-    url.port = String(lossy.port);
-    through = stage.keyline({ postgres: url.href });
+    lossy = await startWireProxy({ target: targetOf(stage.databaseUrl) });
+    wired = stage.keyline({ postgres: through(stage.databaseUrl, lossy) });
   });
 
   afterAll(async () => {
-    await through.close();
+    await wired.close();
     await lossy.stop();
   });
 
   test("an answer from PostgreSQL that gets lost is asked for once more", async () => {
-    const queue = through.queue<number>("unanswered", { transactional: true });
+    const queue = wired.queue<number>("unanswered", { transactional: true });
     const { id } = await queue.add(1, { delay: 60_000 });
     lossy.swallowReply((bytes) => bytes.toString("latin1").includes("keyline-update"));
     expect(await queue.update(id, { data: 2 })).toEqual({ updated: true, state: "scheduled" });
@@ -167,7 +159,7 @@ describe("with an own way to PostgreSQL", () => {
     const late = gate();
     const { held } = lossy;
     lossy.holdRequest((bytes) => bytes.toString("latin1").includes("keyline-update"), late.opened);
-    const updating = through.queue<number>("just-before", { transactional: true }).update(id, { data: 2 });
+    const updating = wired.queue<number>("just-before", { transactional: true }).update(id, { data: 2 });
     await eventually("it is about to be written", () => lossy.held > held);
     const begun = gate();
     const goOn = gate();

@@ -4,7 +4,7 @@ import type { Job, Keyline } from "keyline";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { openEither, type EitherQueue } from "../../support/either-queue.ts";
 import { eventually, gate, openQuietStage, openStage, type Stage } from "../../support/stage.ts";
-import { startWireProxy } from "../../support/wire-proxy.ts";
+import { startWireProxy, targetOf } from "../../support/wire-proxy.ts";
 
 let stage: Stage;
 let keyline: Keyline;
@@ -33,7 +33,7 @@ describe.each([
   const open = (name: string, of = keyline): EitherQueue<string> => openEither<string>(of, `${kind}-${name}`, { transactional, ...rules });
 
   test("goes on through broken connections, and hears what ended meanwhile", async () => {
-    const proxy = await startWireProxy({ target: { host: "127.0.0.1", port: Number(new URL(stage.valkeyUrl).port) } });
+    const proxy = await startWireProxy({ target: targetOf(stage.valkeyUrl) });
     const behind = stage.keyline({ valkey: `valkey://127.0.0.1:${proxy.port}` });
     const queue = open("broken");
     const { id } = await queue.add("x");
@@ -51,7 +51,7 @@ describe.each([
   }, 30_000);
 
   test("that is behind by more than the stream keeps looks for what it has missed", async () => {
-    const proxy = await startWireProxy({ target: { host: "127.0.0.1", port: Number(new URL(stage.valkeyUrl).port) } });
+    const proxy = await startWireProxy({ target: targetOf(stage.valkeyUrl) });
     const behind = stage.keyline({ valkey: `valkey://127.0.0.1:${proxy.port}` });
     const queue = open("behind");
     const count = 3_000;
@@ -85,7 +85,7 @@ describe.each([
   });
 
   test("for a lost answer to the settle gets the result once", async () => {
-    const proxy = await startWireProxy({ target: { host: "127.0.0.1", port: Number(new URL(stage.valkeyUrl).port) } });
+    const proxy = await startWireProxy({ target: targetOf(stage.valkeyUrl) });
     const behind = stage.keyline({ valkey: `valkey://127.0.0.1:${proxy.port}` });
     const queue = open("swallowed", behind);
     const hold = gate();

@@ -3,7 +3,7 @@ import type { Keyline, Schedule } from "keyline";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { kinds, listed, openQueue, rewind, serverTime, type Numbered } from "../../support/schedule-stage.ts";
 import { eventually, openQuietStage, type Stage } from "../../support/stage.ts";
-import { startWireProxy, type WireProxy } from "../../support/wire-proxy.ts";
+import { containing, startWireProxy, targetOf, through, type WireProxy } from "../../support/wire-proxy.ts";
 
 let stage: Stage;
 let direct: Keyline;
@@ -14,11 +14,6 @@ let keyline: Keyline;
 
 const hour = 3_600_000;
 const data = { n: 1 };
-const addressOf = (url: string): { host: string; port: number } => ({ host: new URL(url).hostname, port: Number(new URL(url).port) });
-const containing =
-  (...texts: string[]) =>
-  (bytes: Buffer): boolean =>
-    texts.every((text) => bytes.includes(text));
 
 beforeAll(async () => {
   stage = await openQuietStage();
@@ -28,11 +23,9 @@ beforeAll(async () => {
 afterAll(() => stage.close());
 
 beforeEach(async () => {
-  toValkey = await startWireProxy({ target: addressOf(stage.valkeyUrl) });
-  toPostgres = await startWireProxy({ target: addressOf(stage.databaseUrl) });
-  const postgres = new URL(stage.databaseUrl);
-  postgres.host = `127.0.0.1:${toPostgres.port}`;
-  keyline = stage.keyline({ valkey: `valkey://127.0.0.1:${toValkey.port}`, postgres: postgres.href });
+  toValkey = await startWireProxy({ target: targetOf(stage.valkeyUrl) });
+  toPostgres = await startWireProxy({ target: targetOf(stage.databaseUrl) });
+  keyline = stage.keyline({ valkey: through(stage.valkeyUrl, toValkey), postgres: through(stage.databaseUrl, toPostgres) });
 });
 afterEach(async () => {
   toValkey.passAll();

@@ -3,7 +3,7 @@ import { Keyline, type Queue } from "keyline";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { seeded, startProcess, type TestProcess } from "../../support/processes.ts";
 import { eventually, gate, openStage, type Stage } from "../../support/stage.ts";
-import { startWireProxy, type WireProxy } from "../../support/wire-proxy.ts";
+import { containing, startWireProxy, targetOf, through } from "../../support/wire-proxy.ts";
 
 interface Effect {
   readonly n: number;
@@ -27,21 +27,6 @@ afterEach(async () => {
   await Promise.all(processes.splice(0).map((one) => one.exited));
 });
 afterAll(() => stage.close());
-
-const through = (url: string, proxy: WireProxy): string => {
-  const changed = new URL(url);
-  changed.hostname = "127.0.0.1";
-  changed.port = String(proxy.port);
-  return changed.href;
-};
-const hostOf = (url: string): { host: string; port: number } => {
-  const { hostname, port } = new URL(url);
-  return { host: hostname === "localhost" ? "127.0.0.1" : hostname, port: Number(port) };
-};
-const containing =
-  (text: string) =>
-  (bytes: Buffer): boolean =>
-    bytes.includes(text);
 
 async function effectsOf(of: Pick<Stage, "pool">, queue: string): Promise<Effect[]> {
   const text = "SELECT n, step, value FROM step_effects WHERE queue = $1 ORDER BY n, place";
@@ -92,7 +77,7 @@ describe("on a wire that breaks", () => {
   ] as const)(
     "a COMMIT that is %s: each step has its effects once, and its value is that of the effects",
     async (what, andThen) => {
-      const proxy = await startWireProxy({ target: hostOf(stage.databaseUrl) });
+      const proxy = await startWireProxy({ target: targetOf(stage.databaseUrl) });
       const keyline = stage.keyline({ postgres: { connectionString: through(stage.databaseUrl, proxy), max: 20, query_timeout: 2_000 } });
       const queue = keyline.queue<number>(`commit-${what.replaceAll(/\W+/g, "-")}`, { transactional: true });
       await queue.addMany(Array.from({ length: 10 }, (_, n) => ({ data: n })));
@@ -255,7 +240,7 @@ test("under kills, stalls, cuts, restarts and lost memories each step of each jo
   const pick = (below: number): number => Math.floor(random() * below);
   const [postgres, valkey] = await Promise.all([startPostgres(), startValkey()]);
   const own = await openStage({ postgresUrl: postgres.url, valkeyUrl: valkey.url });
-  const proxy = await startWireProxy({ target: hostOf(own.databaseUrl), seed });
+  const proxy = await startWireProxy({ target: targetOf(own.databaseUrl), seed });
   const jobs = 150;
   const steps = 4;
   const lines: Readonly<Record<string, unknown>>[] = [];

@@ -1,24 +1,12 @@
 import { afterAll, afterEach, beforeAll, beforeEach, expect, inject, test } from "vitest";
 import type { Keyline, Queue } from "keyline";
 import { eventually, gate, openQuietStage, openStage, type Stage } from "../../support/stage.ts";
-import { startWireProxy, type WireProxy } from "../../support/wire-proxy.ts";
+import { containing, startWireProxy, targetOf, through, type WireProxy } from "../../support/wire-proxy.ts";
 
 let stage: Stage;
 let toValkey: WireProxy;
 let toPostgres: WireProxy;
 let slow: Keyline;
-
-const addressOf = (url: string): { host: string; port: number } => ({ host: new URL(url).hostname, port: Number(new URL(url).port) });
-const through = (url: string, proxy: WireProxy): string => {
-  const changed = new URL(url);
-  changed.hostname = "127.0.0.1";
-  changed.port = String(proxy.port);
-  return changed.href;
-};
-const containing =
-  (text: string) =>
-  (bytes: Buffer): boolean =>
-    bytes.includes(text);
 
 beforeAll(async () => {
   stage = await openStage();
@@ -26,8 +14,8 @@ beforeAll(async () => {
 });
 afterAll(() => stage.close());
 beforeEach(async () => {
-  toValkey = await startWireProxy({ target: addressOf(inject("valkeyUrl")) });
-  toPostgres = await startWireProxy({ target: addressOf(stage.databaseUrl) });
+  toValkey = await startWireProxy({ target: targetOf(inject("valkeyUrl")) });
+  toPostgres = await startWireProxy({ target: targetOf(stage.databaseUrl) });
   slow = stage.keyline({ valkey: through(stage.valkeyUrl, toValkey), postgres: through(stage.databaseUrl, toPostgres) });
 });
 afterEach(async () => {

@@ -3,7 +3,7 @@ import { Valkey } from "iovalkey";
 import { Keyline } from "keyline";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { eventually, gate, openStage, type Stage } from "../../support/stage.ts";
-import { startWireProxy } from "../../support/wire-proxy.ts";
+import { startWireProxy, targetOf, through } from "../../support/wire-proxy.ts";
 
 let stage: Stage;
 beforeAll(async () => {
@@ -50,12 +50,8 @@ describe("stopping again", () => {
 });
 
 test("stopping while PostgreSQL does not answer waits for no job that was not begun, and gives it back", async () => {
-  const target = { host: new URL(stage.databaseUrl).hostname, port: Number(new URL(stage.databaseUrl).port) };
-  const toPostgres = await startWireProxy({ target });
-  const url = new URL(stage.databaseUrl);
-  url.port = String(toPostgres.port);
-  url.hostname = "127.0.0.1";
-  const keyline = stage.keyline({ postgres: url.href });
+  const toPostgres = await startWireProxy({ target: targetOf(stage.databaseUrl) });
+  const keyline = stage.keyline({ postgres: through(stage.databaseUrl, toPostgres) });
   await keyline.migrate();
   const queue = keyline.queue<N>("stop-away", { transactional: true });
   const { id } = await queue.add({ n: 1 });

@@ -5,7 +5,7 @@ import { collected } from "../../support/collected.ts";
 import { openGroups, type GroupSite } from "../../support/group-stage.ts";
 import { startProcess, type Line, type TestProcess } from "../../support/processes.ts";
 import { eventually, gate, openStage, type Stage } from "../../support/stage.ts";
-import { startWireProxy, type WireProxy } from "../../support/wire-proxy.ts";
+import { startWireProxy, targetOf, type WireProxy } from "../../support/wire-proxy.ts";
 
 type N = { readonly n: number };
 
@@ -166,8 +166,7 @@ describe("an answer that is swallowed on the wire", () => {
       texts.some((text) => bytes.includes(text));
 
   async function openThroughProxy(stream: string, hasKeys: boolean): Promise<GroupSite> {
-    const url = new URL(stage.valkeyUrl);
-    proxy = await startWireProxy({ target: { host: url.hostname, port: Number(url.port) } });
+    proxy = await startWireProxy({ target: targetOf(stage.valkeyUrl) });
     sites.push({ close: () => proxy.stop() });
     return open(stream, { hasKeys, valkeyUrl: `valkey://127.0.0.1:${proxy.port}` });
   }

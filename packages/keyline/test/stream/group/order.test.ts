@@ -6,7 +6,7 @@ import type { EntryAttempt } from "../../../src/stream/group/entry-attempt.ts";
 import { openGroups, type GroupSite } from "../../support/group-stage.ts";
 import { seeded } from "../../support/processes.ts";
 import { eventually, openStage, type Stage } from "../../support/stage.ts";
-import { startWireProxy, type WireProxy } from "../../support/wire-proxy.ts";
+import { startWireProxy, targetOf, type WireProxy } from "../../support/wire-proxy.ts";
 
 interface KeyedEvent {
   readonly key: string;
@@ -109,7 +109,7 @@ test.each([1, 2])(
     const given = await direct.append(events, keyOf);
     events.forEach(({ key }, index) => ids.set(key, [...(ids.get(key) ?? []), given[index] ?? ""]));
     const witness = new Witness(ids);
-    const target = { host: new URL(stage.valkeyUrl).hostname, port: Number(new URL(stage.valkeyUrl).port) };
+    const target = targetOf(stage.valkeyUrl);
     const proxies: WireProxy[] = [];
     const isCutOff = [false, false, false];
     let cuts = 0;

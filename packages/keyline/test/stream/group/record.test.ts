@@ -3,7 +3,7 @@ import pg from "pg";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { collected } from "../../support/collected.ts";
 import { eventually, gate, openStage, type Stage } from "../../support/stage.ts";
-import { startWireProxy, type WireProxy } from "../../support/wire-proxy.ts";
+import { startWireProxy, targetOf, type WireProxy } from "../../support/wire-proxy.ts";
 
 type N = { readonly n: number };
 
@@ -71,8 +71,7 @@ function settleAll(
 }
 
 async function proxied(): Promise<{ readonly proxy: WireProxy; readonly keyline: Keyline }> {
-  const url = new URL(stage.valkeyUrl);
-  const proxy = await startWireProxy({ target: { host: url.hostname, port: Number(url.port) } });
+  const proxy = await startWireProxy({ target: targetOf(stage.valkeyUrl) });
   return { proxy, keyline: stage.keyline({ valkey: `valkey://127.0.0.1:${proxy.port}` }) };
 }
 
