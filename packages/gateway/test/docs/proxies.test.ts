@@ -1,13 +1,11 @@
 import { get } from "node:http";
-import { startProxy } from "@keyline/embedded";
 import type { Keyline } from "keyline";
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
-import { connect, type ClientError } from "../../../client/src/index.ts";
 import { eventually, openStage, type Stage } from "../../../keyline/test/support/stage.ts";
 import type { GatewayLimits, StandaloneGateway } from "../../src/index.ts";
 import { EventSourceReader } from "../support/event-source.ts";
 import { openGateway, request } from "../support/gateway.ts";
-import { nginxAround, startDocumentedProxy } from "../support/proxies.ts";
+import { startDocumentedProxy } from "../support/proxies.ts";
 import { SocketReader } from "../support/socket.ts";
 
 let stage: Stage;
@@ -99,29 +97,6 @@ test("without trustProxy all clients of a proxy are one", async () => {
   const first = await EventSourceReader.open(`${url}${path}`);
   expect(await statusFrom("127.0.0.2", `${url}${path}`)).toBe(429);
   first.close();
-});
-
-test("behind nginx with proxy_pass alone no WebSocket gets through: the client says so, and receives all the same", async () => {
-  const gateway = await open();
-  const proxy = await startProxy({
-    program: "nginx",
-    configuration: (place) => {
-      const server = `server { listen 127.0.0.1:${place.port}; location / { proxy_pass ${gateway.url}; } }`;
-      return nginxAround(server, place);
-    },
-  });
-  onTestFinished(() => proxy.stop());
-  await expect(SocketReader.open(`${proxy.url}/v1/ws`)).rejects.toThrow("status 426");
-  const live = connect(proxy.url);
-  onTestFinished(() => live.close());
-  const errors: ClientError[] = [];
-  live.on("error", (error) => void errors.push(error));
-  const subscription = live.subscribe<string>("news");
-  await subscription.ready;
-  await live.publish("news", "through");
-  const { value } = await subscription[Symbol.asyncIterator]().next();
-  expect(value?.data).toBe("through");
-  expect(errors.map(({ code }) => code)).toEqual(["WEBSOCKET_UNAVAILABLE"]);
 });
 
 /** The status that a client at another address of this machine gets. */
