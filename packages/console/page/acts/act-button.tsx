@@ -2,6 +2,7 @@ import { Button, Tooltip, type ButtonProps } from "@mantine/core";
 import { useState, type ReactNode } from "react";
 import { Confirm } from "./confirm.tsx";
 import { useNotices } from "./notices.tsx";
+import type { Outcome } from "./outcome.ts";
 import type { Question } from "./question.ts";
 import { useRefusal } from "./role.ts";
 
@@ -13,7 +14,7 @@ interface ActButtonProps extends Pick<ButtonProps, "size" | "variant" | "leftSec
   /** Asked before; what destroys nothing needs no question. */
   readonly question?: Question;
   /** Does it, and says what became of it. */
-  readonly run: () => Promise<string>;
+  readonly run: () => Promise<Outcome>;
 }
 
 /** A button that does something on the server. Who may not do it sees why. */

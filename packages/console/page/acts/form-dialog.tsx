@@ -3,6 +3,7 @@ import { useState, type FormEvent, type ReactNode } from "react";
 import { messageOf } from "../server/api-failed.ts";
 import { texts } from "../texts.ts";
 import { Failure } from "./failure.tsx";
+import type { Outcome } from "./outcome.ts";
 import { useNotices } from "./notices.tsx";
 
 interface FormDialogProps {
@@ -13,7 +14,7 @@ interface FormDialogProps {
   readonly isReady: boolean;
   readonly isDangerous?: boolean;
   /** Does it, and says what became of it. */
-  readonly run: () => Promise<string>;
+  readonly run: () => Promise<Outcome>;
   readonly children: ReactNode;
 }
 
@@ -39,8 +40,8 @@ function Form({ onClose, button, isReady, isDangerous = false, run, children }: 
     setFailure(undefined);
     run()
       .then(
-        (text) => {
-          tell(text);
+        (outcome) => {
+          tell(outcome);
           onClose();
         },
         (error: unknown) => setFailure(messageOf(error)),

@@ -3,6 +3,7 @@ import { useState, type ReactNode } from "react";
 import type { JobView, UpdateBody } from "../../src/api/job.ts";
 import { OperatorButton } from "../acts/act-button.tsx";
 import { FormDialog } from "../acts/form-dialog.tsx";
+import { unchanged, type Outcome } from "../acts/outcome.ts";
 import { JsonField, parseJson } from "../acts/json-field.tsx";
 import { priorities } from "../queue/priorities.ts";
 import { queryClient } from "../server/query-client.ts";
@@ -34,7 +35,7 @@ function ChangeForm({ job, onClose }: { readonly job: JobView; readonly onClose:
   const [priority, setPriority] = useState<string | null>(before);
   const isTextChanged = isEditable && text !== original;
   const isChanged = isTextChanged || delay !== "" || priority !== before;
-  const change = async (): Promise<string> => {
+  const change = async (): Promise<Outcome> => {
     const body: UpdateBody = {
       ...(isTextChanged && { data: parseJson(text).value }),
       ...(delay !== "" && { delay: Number(delay) * 1_000 }),
@@ -42,7 +43,7 @@ function ChangeForm({ job, onClose }: { readonly job: JobView; readonly onClose:
     };
     const { updated } = await post<{ updated: boolean }>(`queues/${queue}/jobs/${id}/update`, body);
     await queryClient.invalidateQueries({ queryKey: ["live", `job:${queue}/${id}`] });
-    return updated ? words.changed : words.tooLate;
+    return updated ? words.changed : unchanged(words.tooLate);
   };
   const isReady = isChanged && (!isTextChanged || parseJson(text).isValid);
   return (

@@ -2,6 +2,7 @@ import type { ReactNode } from "react";
 import { useLocation } from "wouter";
 import type { JobView } from "../../src/api/job.ts";
 import { ActButton } from "../acts/act-button.tsx";
+import { unchanged, type Outcome } from "../acts/outcome.ts";
 import { paths } from "../routes.ts";
 import { queryClient } from "../server/query-client.ts";
 import { post } from "../server/request.ts";
@@ -26,7 +27,7 @@ export function JobActs({ job }: { readonly job: JobView }): ReactNode {
         <ActButton
           variant="filled"
           label={words.promote}
-          run={async () => ((await act<{ promoted: boolean }>("promote")).promoted ? words.promoted : words.tooLate)}
+          run={async () => ((await act<{ promoted: boolean }>("promote")).promoted ? words.promoted : unchanged(words.tooLate))}
         />
       )}
       {can.redrive && (
@@ -34,7 +35,7 @@ export function JobActs({ job }: { readonly job: JobView }): ReactNode {
           variant="filled"
           label={words.redrive}
           question={{ title: words.redriveTitle, text: words.redriveText, button: words.redrive }}
-          run={async () => ((await act<{ count: number }>("redrive")).count > 0 ? words.redriven : words.tooLate)}
+          run={async () => ((await act<{ count: number }>("redrive")).count > 0 ? words.redriven : unchanged(words.tooLate))}
         />
       )}
       {can.update && <ChangeJob job={job} />}
@@ -45,7 +46,7 @@ export function JobActs({ job }: { readonly job: JobView }): ReactNode {
           variant="light"
           label={words.cancel}
           question={{ title: words.cancelTitle(id), text: words.cancelText, button: words.cancel }}
-          run={async () => words.cancelledWas[(await act<{ was: keyof typeof words.cancelledWas }>("cancel")).was]}
+          run={async () => cancelled((await act<{ was: keyof typeof words.cancelledWas }>("cancel")).was)}
         />
       )}
       {can.discard && (
@@ -58,10 +59,15 @@ export function JobActs({ job }: { readonly job: JobView }): ReactNode {
             const { count } = await post<{ count: number }>(`queues/${queue}/jobs/${id}/discard`);
             // Nothing is left here to be looked at.
             navigate(paths.letters(queue));
-            return count > 0 ? words.discarded : words.tooLate;
+            return count > 0 ? words.discarded : unchanged(words.tooLate);
           }}
         />
       )}
     </>
   );
+}
+
+function cancelled(was: keyof typeof words.cancelledWas): Outcome {
+  const text = words.cancelledWas[was];
+  return was === "dead" || was === "unknown" ? unchanged(text) : text;
 }

@@ -3,6 +3,7 @@ import { useState, type ReactNode } from "react";
 import type { SignalBody } from "../../src/api/job.ts";
 import { OperatorButton } from "../acts/act-button.tsx";
 import { FormDialog } from "../acts/form-dialog.tsx";
+import { unchanged, type Outcome } from "../acts/outcome.ts";
 import { JsonField, parseJson } from "../acts/json-field.tsx";
 import { post } from "../server/request.ts";
 import { texts } from "../texts.ts";
@@ -29,10 +30,10 @@ function SignalForm({ queue, id, onClose }: SignalJobProps & { readonly onClose:
   const [name, setName] = useState("");
   const [text, setText] = useState("null");
   const { isValid, value } = parseJson(text);
-  const signal = async (): Promise<string> => {
+  const signal = async (): Promise<Outcome> => {
     const body: SignalBody = { name, data: value };
     const { sent } = await post<{ sent: boolean }>(`queues/${queue}/jobs/${id}/signal`, body);
-    return sent ? words.signalled : words.tooLate;
+    return sent ? words.signalled : unchanged(words.tooLate);
   };
   return (
     <FormDialog isOpen onClose={onClose} title={words.signalTitle(id)} button={words.signal} isReady={isValid && name !== ""} run={signal}>

@@ -1,6 +1,7 @@
 import type { ReactNode } from "react";
 import type { GroupLetterRow, GroupLettersBody, GroupLettersPage } from "../../src/api/stream.ts";
 import { ActButton } from "../acts/act-button.tsx";
+import { unchanged, type Outcome } from "../acts/outcome.ts";
 import { formatCount } from "../format/numbers.ts";
 import { JsonView } from "../json/json-view.tsx";
 import { Card } from "../list/card.tsx";
@@ -59,11 +60,12 @@ export function GroupLetters({ stream, group, total }: GroupLettersProps): React
   const ids = [...selection.ids];
   const meant = ids.length > 0 ? formatCount(ids.length) : formatCount(total);
   const body: GroupLettersBody = ids.length > 0 ? { ids } : { all: true };
-  const act = async (what: "redrive" | "discard"): Promise<string> => {
+  const act = async (what: "redrive" | "discard"): Promise<Outcome> => {
     const { count } = await post<{ count: number }>(`${group_}/${what}`, body);
     selection.clear();
     await queryClient.invalidateQueries({ queryKey: ["pages"] });
-    return words.acted[what](formatCount(count));
+    const text = words.acted[what](formatCount(count));
+    return count > 0 ? text : unchanged(text);
   };
   return (
     <Card

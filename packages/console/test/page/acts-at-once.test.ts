@@ -146,6 +146,9 @@ test("what one operator does another one sees at once, and may do the opposite",
       .getByRole("status")
       .getByText(/^(Cancelled|Nothing was changed)/)
       .waitFor();
+  // Who came too late is told without a tick.
+  const kinds = [ann, bob].map((page) => page.getByRole("status").locator("[data-kind]").getAttribute("data-kind"));
+  expect((await Promise.all(kinds)).toSorted()).toEqual(["done", "unchanged"]);
   await bob.goto(url("/audit"));
   await poll(() => trail(bob, queue.name).allInnerTexts()).toHaveLength(4);
   const acts = (await trail(bob, queue.name).allInnerTexts()).map((text) => text.split(/\s+/).filter((word) => word !== ""));
