@@ -15,6 +15,11 @@ export const catalog: readonly CommandEntry[] = [
     summary: "all queues and streams: how much waits, how fast it goes, what is wrong",
     load: () => import("./commands/status.ts"),
   },
+  {
+    name: "rates",
+    summary: "what was done on a queue, a stream or a channel, by minutes or hours",
+    load: () => import("./commands/rates.ts"),
+  },
   { name: "queues", summary: "list the queues", load: () => import("./commands/queues.ts") },
   { name: "workers", summary: "list who works on a queue, and on what", load: () => import("./commands/workers.ts") },
   { name: "jobs", summary: "list the jobs of a queue", load: () => import("./commands/jobs.ts") },

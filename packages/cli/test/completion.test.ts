@@ -70,6 +70,7 @@ test("what may come next is completed: commands, options, their values, and name
   expect(commands).not.toContain("complete");
   // A server that takes its time is not waited for.
   await expect.poll(() => complete("jobs", "em"), { timeout: 120_000 }).toEqual(["emails"]);
+  await expect.poll(() => complete("rates", "em"), { timeout: 120_000 }).toEqual(["emails"]);
 });
 
 /** A shell on a terminal, in which the command is on PATH and its completion was set up as the guide says. */

@@ -94,6 +94,64 @@ test("SIGTERM does the same to a cancel", async () => {
   expect(objects(await shop.run("jobs", "calls", "--limit", "1000", "--json=data"))).toHaveLength(100);
 });
 
+/** The same for the dead letters of a group, of which there are so many. */
+async function withGroupLetters(name: string, count: number): Promise<void> {
+  const stream = shop.app.stream<number>(name, { transactional: true });
+  await stream.appendMany(Array.from({ length: count }, (_, n) => n));
+  const consumer = stream.consume("mailer", () => Promise.reject(new Error("no mail today")), {
+    from: "-",
+    maxAttempts: 1,
+    concurrency: 100,
+  });
+  await expect.poll(async () => (await stream.groups())[0]?.dead, { timeout: 120_000 }).toBe(count);
+  await consumer.stop();
+  await shop.known();
+}
+
+async function holdLetter(stream: string, n: number): ReturnType<typeof holdRow> {
+  const holder = await shop.pool.connect();
+  await holder.query(`
+    SELECT pg_advisory_lock(hashtext('${stream}'));
+    CREATE OR REPLACE FUNCTION hold_letter() RETURNS trigger LANGUAGE plpgsql AS
+      $$ BEGIN PERFORM pg_advisory_xact_lock(hashtext(OLD.stream)); RETURN NEW; END $$`);
+  const { rows } = await holder.query<{ position: string }>(
+    `SELECT position FROM keyline.settled_event WHERE stream = '${stream}' ORDER BY position OFFSET ${n} LIMIT 1`,
+  );
+  await holder.query(`CREATE TRIGGER "hold_${stream}" BEFORE UPDATE ON keyline.settled_event FOR EACH ROW
+      WHEN (OLD.stream = '${stream}' AND OLD.position = ${rows[0]?.position}) EXECUTE FUNCTION hold_letter()`);
+  const waiting = "SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'";
+  return {
+    isWaitedFor: () => expect.poll(async () => (await shop.pool.query(waiting)).rowCount, { timeout: 60_000 }).toBe(1),
+    letGo: async () => {
+      await holder.query(`SELECT pg_advisory_unlock(hashtext('${stream}'))`);
+      holder.release();
+    },
+  };
+}
+
+test.each([
+  { act: "redrive", args: [], done: "Redrove" },
+  { act: "discard", args: ["--all", "--yes"], done: "Discarded" },
+])("Ctrl-C ends a $act of a group's letters behind the page that is under way, too", async ({ act, args, done }) => {
+  const name = `events-${act}`;
+  await withGroupLetters(name, 1_200);
+  const held = await holdLetter(name, 750);
+  const child = start(["groups", act, name, "mailer", ...args], { env: shop.env });
+  const result = ended(child);
+  await held.isWaitedFor();
+  await signal(child, "SIGINT");
+  await held.letGo();
+  expect(await result).toEqual({
+    code: 130,
+    stdout: `${done} 1,000 dead letters of group mailer.\n`,
+    stderr: "It was stopped by SIGINT.\n",
+  });
+  expect((await shop.app.stream<number>(name, { transactional: true }).groups())[0]?.dead).toBe(200);
+  expect(objects(await shop.run("audit", "--target", `stream:${name}`, "--json"))).toMatchObject([
+    { action: `group.${act}`, count: 1_000, error: "It was stopped by SIGINT." },
+  ]);
+});
+
 test("of lines that are added those before Ctrl-C are there", async () => {
   const add = start(["add", "lines", "--lines", "--create"], { env: shop.env });
   const result = ended(add);

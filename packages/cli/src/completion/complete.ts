@@ -47,8 +47,8 @@ async function readNames(): Promise<Names> {
     const [queues, streams, channels] = await Promise.all([directory.queues(), directory.streams(), directory.channels()]);
     const named = (entries: readonly { readonly name: string }[]): string[] => entries.map(({ name }) => name);
     const [queue, stream, channel] = [named(queues), named(streams), named(channels)];
-    // What takes either has an argument of this name.
-    return { queue, stream, channel, name: [...new Set([...stream, ...queue])] };
+    // What takes either has an argument of these names.
+    return { queue, stream, channel, name: [...new Set([...stream, ...queue])], thing: [...new Set([...queue, ...stream, ...channel])] };
   };
   return Promise.race([asked(), delay(withinMs, {})]);
 }

@@ -60,6 +60,36 @@ export async function kindOf(session: Session, name: string): Promise<"queue" | 
   return isQueue ? "queue" : "stream";
 }
 
+/** What a name is of. */
+export type Found =
+  | { readonly kind: "queue"; readonly queue: AnyQueue }
+  | { readonly kind: "stream"; readonly stream: AnyStream }
+  | { readonly kind: "channel"; readonly channel: Channel<unknown> };
+
+/** The queue, the stream or the listed channel of that name. Where several have it, it has to be said which. */
+export async function openNamed(session: Session, name: string, said: Found["kind"] | undefined): Promise<Found> {
+  const { directory } = await session.keyline();
+  const [queues, streams, channels] = await Promise.all([directory.queues(), directory.streams(), directory.channels()]);
+  const isNamed = (entry: { readonly name: string }): boolean => entry.name === name;
+  const [queue, stream, channel] = [queues.find(isNamed), streams.find(isNamed), channels.find(isNamed)];
+  const found: Found[] = [
+    ...(queue ? [{ kind: "queue" as const, queue: queue.open() }] : []),
+    ...(stream ? [{ kind: "stream" as const, stream: stream.open() }] : []),
+    ...(channel ? [{ kind: "channel" as const, channel: channel.open() }] : []),
+  ].filter(({ kind }) => said === undefined || kind === said);
+  const [one, other] = found;
+  if (one && other) {
+    const kinds = found.map(({ kind }) => kind);
+    throw new WrongUse(
+      `There is ${kinds.map((kind) => `a ${kind} ${name}`).join(", and ")}: say ${kinds.map((kind) => `--${kind}`).join(" or ")}.`,
+    );
+  }
+  if (one) return one;
+  const all = [queues, streams, channels.map((entry) => ({ ...entry, transactional: false }))];
+  const meant = said === undefined ? all.flat() : (all[["queue", "stream", "channel"].indexOf(said)] ?? []);
+  throw await unknownName(session, { kind: said ?? "queue, stream or channel", name }, meant);
+}
+
 /** The channel of that name: it need not be known, as most are not listed. With a history it is one that keeps messages, as far as nobody said otherwise. */
 export async function openChannel(session: Session, name: string, { history }: Pick<ChannelOptions, "history">): Promise<Channel<unknown>> {
   const keyline = await session.keyline();

@@ -1,9 +1,9 @@
 import type { Command } from "commander";
 import type { GroupDeadLetter } from "keyline";
-import { audited } from "../../acts/audited.ts";
 import { confirm } from "../../acts/confirm.ts";
-import { openStream } from "../../connection/names.ts";
-import { action } from "../../context.ts";
+import { actInPages } from "../../acts/in-pages.ts";
+import { openStream, type AnyStream } from "../../connection/names.ts";
+import { action, type Context } from "../../context.ts";
 import { WrongUse } from "../../exit-codes.ts";
 import { count } from "../../input/parse.ts";
 import { jsonLine } from "../../output/printable.ts";
@@ -41,12 +41,17 @@ export function defineRedrive(command: Command): void {
     .argument("[ids...]")
     .option("--limit <count>", "so many at the most, oldest first", count)
     .action(
-      action(async ({ output, session }, name: string, group: string, ids: string[], { limit }: { readonly limit?: number }) => {
-        const stream = await openStream(session, name);
+      action(async (context, name: string, group: string, ids: string[], { limit }: { readonly limit?: number }) => {
+        const stream = await openStream(context.session, name);
         const asked = { ...(ids.length > 0 && { ids }), ...(limit !== undefined && { limit }) };
-        const act = { action: "group.redrive", target: `stream:${name}`, details: { group, ...asked } };
-        const redriven = await audited(session, act, () => stream.group(group).redrive(asked), { countOf: (number) => number });
-        await output.result({ stream: name, group, count: redriven }, `Redrove ${plural(redriven)} of group ${group}.`);
+        return actInPages(context, {
+          act: { action: "group.redrive", target: `stream:${name}`, details: { group, ...asked } },
+          doing: "Redriving",
+          total: await totalOf(context, stream, { group, ids, limit }),
+          named: new Set(ids).size,
+          work: (pages) => stream.group(group).redrive({ ...asked, ...pages }),
+          tell: (number) => told({ stream: name, group, number }, "Redrove"),
+        });
       }),
     );
 }
@@ -62,24 +67,45 @@ export function defineDiscard(command: Command): void {
     .option("--yes", "without a question")
     .action(
       action(
-        async (
-          { output, session },
-          name: string,
-          group: string,
-          ids: string[],
-          { all, yes }: { readonly all?: boolean; readonly yes?: boolean },
-        ) => {
+        async (context, name: string, group: string, ids: string[], { all, yes }: { readonly all?: boolean; readonly yes?: boolean }) => {
           if (ids.length > 0 === (all ?? false)) throw new WrongUse("Say which dead letters are meant: ids, or --all.");
-          const stream = await openStream(session, name);
+          const stream = await openStream(context.session, name);
           const meant = all ? "all dead letters" : plural(ids.length);
-          await confirm(output, `Remove ${meant} of group ${group} for good`, yes);
+          await confirm(context.output, `Remove ${meant} of group ${group} for good`, yes);
           const asked = all ? { all } : { ids };
-          const act = { action: "group.discard", target: `stream:${name}`, details: { group, ...asked } };
-          const discarded = await audited(session, act, () => stream.group(group).discard(asked), { countOf: (number) => number });
-          await output.result({ stream: name, group, count: discarded }, `Discarded ${plural(discarded)} of group ${group}.`);
+          return actInPages(context, {
+            act: { action: "group.discard", target: `stream:${name}`, details: { group, ...asked } },
+            doing: "Discarding",
+            total: await totalOf(context, stream, { group, ids }),
+            named: new Set(ids).size,
+            work: (pages) => stream.group(group).discard({ ...asked, ...pages }),
+            tell: (number) => told({ stream: name, group, number }, "Discarded"),
+          });
         },
       ),
     );
+}
+
+/** For the bar of whoever looks on. */
+async function totalOf(
+  { output }: Context,
+  stream: AnyStream,
+  { group, ids, limit = Infinity }: { readonly group: string; readonly ids: readonly string[]; readonly limit?: number | undefined },
+): Promise<number | undefined> {
+  if (!output.terminal.isError) return undefined;
+  if (ids.length > 0) return new Set(ids).size;
+  const found = (await stream.groups()).find(({ name }) => name === group);
+  return found && Math.min(found.dead, limit);
+}
+
+interface Told {
+  readonly stream: string;
+  readonly group: string;
+  readonly number: number;
+}
+
+function told({ stream, group, number }: Told, what: string): { readonly record: object; readonly sentence: string } {
+  return { record: { stream, group, count: number }, sentence: `${what} ${plural(number)} of group ${group}.` };
 }
 
 function plural(number: number): string {

@@ -1,6 +1,7 @@
 import { KeylineError } from "../../runtime/errors.ts";
 import { checkInteger, checkOptionNames } from "../../runtime/options.ts";
 import { causeOf } from "./cause.ts";
+import type { LetterProgress } from "../../work/letter-progress.ts";
 import type { LetterHead } from "./dead-letter.ts";
 
 /** Which dead letters are meant: those that fit everything that is given. */
@@ -22,14 +23,6 @@ export interface LetterFilter {
 export interface DeadLettersOptions extends LetterFilter {
   /** How many at the most. Default: all. */
   readonly limit?: number;
-}
-
-/** How far an act on dead letters has come. */
-export interface LetterProgress {
-  /** How many it has acted on. */
-  readonly done: number;
-  /** How many there were when it began; undefined where a filter decides which of them are meant. */
-  readonly total: number | undefined;
 }
 
 /** One of the filters is required, or `all`: nothing empties everything by accident. */

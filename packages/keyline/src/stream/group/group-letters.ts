@@ -2,6 +2,7 @@ import type { GroupLetterRows } from "../../postgres/event/group-letter-rows.ts"
 import { KeylineError } from "../../runtime/errors.ts";
 import { checkInteger, checkOptionNames } from "../../runtime/options.ts";
 import type { GroupLetterLog, MeantLetters } from "../../valkey/stream/group-letter-log.ts";
+import type { LetterProgress } from "../../work/letter-progress.ts";
 import { isEntryId } from "../entry-id.ts";
 import { dataOf, readLetter, type GroupDeadLetter } from "./dead-letter.ts";
 
@@ -12,7 +13,15 @@ export interface GroupLettersOptions {
   readonly cursor?: string;
 }
 
-export interface GroupRedriveOptions {
+/** How an act on many letters is followed and stopped. */
+export interface GroupActOptions {
+  /** Called after each page of up to 500; what it returns is awaited. */
+  readonly onProgress?: (progress: LetterProgress) => unknown;
+  /** Stops between two pages: the call rejects with its reason, and what was done stays done. */
+  readonly signal?: AbortSignal;
+}
+
+export interface GroupRedriveOptions extends GroupActOptions {
   /** Those of these entries. Default: all. */
   readonly ids?: readonly string[];
   /** How many at the most, oldest first; not with `ids`. */
@@ -20,11 +29,14 @@ export interface GroupRedriveOptions {
 }
 
 /** One of the two: nothing empties everything by accident. */
-export type GroupDiscardOptions = { readonly ids: readonly string[] } | { readonly all: true };
+export type GroupDiscardOptions = GroupActOptions & ({ readonly ids: readonly string[] } | { readonly all: true });
+
+/** Between two pages, with how many are done: rejects where nothing more is to be done. */
+export type BetweenPages = (done: number) => Promise<void>;
 
 const readNames = new Set(["limit", "cursor"]);
-const redriveNames = new Set(["ids", "limit"]);
-const discardNames = new Set(["ids", "all"]);
+const redriveNames = new Set(["ids", "limit", "onProgress", "signal"]);
+const discardNames = new Set(["ids", "all", "onProgress", "signal"]);
 const mostIds = 10_000;
 const pageLetters = 100;
 const actPage = 500;
@@ -58,11 +70,22 @@ export function checkGroupDiscard(options: GroupDiscardOptions): MeantLetters {
   return { limit: Number.MAX_SAFE_INTEGER };
 }
 
+/** Throws INVALID_OPTION, and the reason of a signal that is aborted already. */
+export function checkGroupAct({ onProgress, signal }: GroupActOptions): BetweenPages {
+  if (onProgress !== undefined && typeof onProgress !== "function") throw refusal("onProgress must be a function");
+  if (signal !== undefined && !(signal instanceof AbortSignal)) throw refusal("signal must be an AbortSignal");
+  signal?.throwIfAborted();
+  return async (done) => {
+    await onProgress?.({ done, total: undefined });
+    signal?.throwIfAborted();
+  };
+}
+
 /** Where the dead letters of a group are. */
 export interface GroupLetterShelf {
   page(cursor: string, limit: number): Promise<readonly GroupDeadLetter[]>;
-  redrive(meant: MeantLetters): Promise<number>;
-  discard(meant: MeantLetters): Promise<number>;
+  redrive(meant: MeantLetters, between: BetweenPages): Promise<number>;
+  discard(meant: MeantLetters, between: BetweenPages): Promise<number>;
 }
 
 /** Of a plain stream. */
@@ -87,14 +110,17 @@ export class GroupLettersOnValkey implements GroupLetterShelf {
     }
   }
 
-  async redrive(meant: MeantLetters): Promise<number> {
-    await this.#adopt();
-    return this.#log.act("redrive", meant, this.#linePrefix);
+  redrive(meant: MeantLetters, between: BetweenPages): Promise<number> {
+    return this.#act("redrive", meant, between);
   }
 
-  async discard(meant: MeantLetters): Promise<number> {
+  discard(meant: MeantLetters, between: BetweenPages): Promise<number> {
+    return this.#act("discard", meant, between);
+  }
+
+  async #act(kind: "redrive" | "discard", meant: MeantLetters, between: BetweenPages): Promise<number> {
     await this.#adopt();
-    return this.#log.act("discard", meant, this.#linePrefix);
+    return this.#log.act(kind, meant, { linePrefix: this.#linePrefix, between });
   }
 
   async #adopt(): Promise<void> {
@@ -122,14 +148,18 @@ export class GroupLettersInRows implements GroupLetterShelf {
     return (await this.#rows.page(cursor, limit)).map((letter) => ({ ...letter, data: dataOf(letter.data), cursor: letter.id }));
   }
 
-  async redrive(meant: MeantLetters): Promise<number> {
-    const count = await inPages(meant, { named: (ids) => this.#rows.redrive(ids), oldest: (limit) => this.#redriveOldest(limit) });
-    await this.#handOut();
-    return count;
+  async redrive(meant: MeantLetters, between: BetweenPages): Promise<number> {
+    const act = { named: (ids: readonly string[]) => this.#rows.redrive(ids), oldest: (limit: number) => this.#redriveOldest(limit) };
+    try {
+      return await inPages(meant, act, between);
+    } finally {
+      // Also those in front of where it was stopped.
+      await this.#handOut();
+    }
   }
 
-  discard(meant: MeantLetters): Promise<number> {
-    return inPages(meant, { named: (ids) => this.#rows.discard(ids), oldest: (limit) => this.#rows.discardOldest(limit) });
+  discard(meant: MeantLetters, between: BetweenPages): Promise<number> {
+    return inPages(meant, { named: (ids) => this.#rows.discard(ids), oldest: (limit) => this.#rows.discardOldest(limit) }, between);
   }
 }
 
@@ -151,14 +181,21 @@ export function readLetters(
 async function inPages(
   meant: MeantLetters,
   act: { readonly named: (ids: readonly string[]) => Promise<number>; readonly oldest: (limit: number) => Promise<number> },
+  between: BetweenPages,
 ): Promise<number> {
   let count = 0;
   if ("ids" in meant) {
-    for (let from = 0; from < meant.ids.length; from += actPage) count += await act.named(meant.ids.slice(from, from + actPage));
+    for (let from = 0; from < meant.ids.length; from += actPage) {
+      count += await act.named(meant.ids.slice(from, from + actPage));
+      await between(count);
+    }
     return count;
   }
-  for (let done = actPage; done === actPage && count < meant.limit; count += done)
+  for (let done = actPage; done === actPage && count < meant.limit;) {
     done = await act.oldest(Math.min(actPage, meant.limit - count));
+    count += done;
+    await between(count);
+  }
   return count;
 }
 

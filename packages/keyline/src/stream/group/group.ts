@@ -14,6 +14,7 @@ import type { StreamKeys } from "../../valkey/stream/keys.ts";
 import { compareIds, timeOf } from "../entry-id.ts";
 import type { GroupDeadLetter } from "./dead-letter.ts";
 import {
+  checkGroupAct,
   checkGroupDiscard,
   checkGroupLetters,
   checkGroupRedrive,
@@ -121,8 +122,9 @@ export class Group {
   redrive(options: GroupRedriveOptions = {}): Promise<number> {
     return this.#parts.door.accept(async () => {
       const meant = checkGroupRedrive(options);
+      const between = checkGroupAct(options);
       await this.#status();
-      return this.#letters.redrive(meant);
+      return this.#letters.redrive(meant, between);
     });
   }
 
@@ -130,8 +132,9 @@ export class Group {
   discard(options: GroupDiscardOptions): Promise<number> {
     return this.#parts.door.accept(async () => {
       const meant = checkGroupDiscard(options);
+      const between = checkGroupAct(options);
       await this.#status();
-      return this.#letters.discard(meant);
+      return this.#letters.discard(meant, between);
     });
   }
 

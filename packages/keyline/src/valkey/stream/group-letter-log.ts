@@ -16,6 +16,11 @@ const mostLetters = 200;
 /** Which letters are meant: those of these entries, or the oldest. */
 export type MeantLetters = { readonly ids: readonly string[] } | { readonly limit: number };
 
+interface ActParts {
+  readonly linePrefix: string;
+  readonly between: (done: number) => Promise<void>;
+}
+
 /** The dead letters of one consumer group of a plain stream: see scripts/group-letter.lua. */
 export class GroupLetterLog {
   readonly #connection: ValkeyConnection;
@@ -42,8 +47,8 @@ export class GroupLetterLog {
     return Array.from({ length: found.length / 2 }, (_, index) => ({ place: found[2 * index] ?? "", text: found[2 * index + 1] ?? "" }));
   }
 
-  /** Hands them out again, or removes them. Returns how many. `linePrefix` is empty for a stream without keys. */
-  async act(kind: "redrive" | "discard", meant: MeantLetters, linePrefix: string): Promise<number> {
+  /** Hands them out again, or removes them. Returns how many. `linePrefix` is empty for a stream without keys; `between` is told behind each page, and may end it. */
+  async act(kind: "redrive" | "discard", meant: MeantLetters, { linePrefix, between }: ActParts): Promise<number> {
     const { again, entries, dead, stream } = this.#keys;
     // One that dies again meanwhile is behind it.
     const [, last = "0"] = "ids" in meant ? [] : await this.#connection.client.zrange(`${dead}:order`, -1, -1, "WITHSCORES");
@@ -57,6 +62,7 @@ export class GroupLetterLog {
         const [looked, done] = await run(0, "", meant.ids.slice(from, from + mostLetters));
         from += Math.max(1, looked);
         count += done;
+        await between(count);
       }
       return count;
     }
@@ -64,6 +70,7 @@ export class GroupLetterLog {
       const [looked, done, place] = await run(Math.min(mostLetters, meant.limit - count), after, []);
       count += done;
       if (looked === 0) break;
+      await between(count);
       after = place;
     }
     return count;

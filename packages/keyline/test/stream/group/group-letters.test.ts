@@ -25,11 +25,14 @@ describe.each([false, true])("dead letters of a group (transactional: %s)", (tra
     const stream: Stream<N> = transactional
       ? stage.keyline().stream<N>(name, { ...rules, transactional: true })
       : stage.keyline().stream<N>(name, rules);
-    const ids: string[] = [];
-    for (const n of upTo(count)) ids.push((await stream.append({ n })).id);
-    const consumer = stream.consume("g", ({ data }) => {
-      throw new Discard(`no ${data.n}`);
-    });
+    const ids = (await stream.appendMany(upTo(count).map((n) => ({ n })))).map(({ id }) => id);
+    const consumer = stream.consume(
+      "g",
+      ({ data }) => {
+        throw new Discard(`no ${data.n}`);
+      },
+      { concurrency: 50 },
+    );
     let deaths = 0;
     consumer.on("dead", () => deaths++);
     await eventually("all are dead", () => deaths === count);
@@ -67,6 +70,33 @@ describe.each([false, true])("dead letters of a group (transactional: %s)", (tra
     expect(await group.redrive()).toBe(2);
     expect(await run(stream, 2)).toEqual([2, 4]);
     expect((await group.status()).dead).toBe(0);
+  });
+
+  test("are acted on page by page: it is told how many, and a signal ends it behind a page", async () => {
+    const count = 620;
+    const { stream, ids } = await openMorgue(count);
+    const group = stream.group("g");
+    const stopping = new AbortController();
+    const told: number[] = [];
+    const stopped = new Error("somebody pressed Ctrl-C");
+    const onProgress = ({ done }: { readonly done: number }): void => {
+      told.push(done);
+      stopping.abort(stopped);
+    };
+    await expect(group.redrive({ onProgress, signal: stopping.signal })).rejects.toBe(stopped);
+    const [redriven = 0] = told;
+    expect(told).toHaveLength(1);
+    expect(redriven).toBeGreaterThan(0);
+    expect((await group.status()).dead).toBe(count - redriven);
+    // What was redriven before it was stopped is handed out.
+    await run(stream, redriven);
+    const counted: number[] = [];
+    expect(await group.discard({ ids, onProgress: ({ done }) => void counted.push(done) })).toBe(count - redriven);
+    expect(counted.length).toBeGreaterThan(1);
+    expect(counted.at(-1)).toBe(count - redriven);
+    await expect(group.discard({ all: true, signal: AbortSignal.abort(stopped) })).rejects.toBe(stopped);
+    await expect(group.redrive({ signal: 1 as never })).rejects.toMatchObject({ code: "INVALID_OPTION" });
+    await expect(group.discard({ all: true, onProgress: "x" as never })).rejects.toMatchObject({ code: "INVALID_OPTION" });
   });
 
   test("are discarded by ids, or all, and their entries are not handed out again", async () => {
