@@ -148,7 +148,7 @@ test("what one operator does another one sees at once, and may do the opposite",
       .waitFor();
   // Who came too late is told without a tick.
   const kinds = [ann, bob].map((page) => page.getByRole("status").locator("[data-kind]").getAttribute("data-kind"));
-  expect((await Promise.all(kinds)).toSorted()).toEqual(["done", "unchanged"]);
+  expect(new Set(await Promise.all(kinds))).toEqual(new Set(["done", "unchanged"]));
   await bob.goto(url("/audit"));
   await poll(() => trail(bob, queue.name).allInnerTexts()).toHaveLength(4);
   const acts = (await trail(bob, queue.name).allInnerTexts()).map((text) => text.split(/\s+/).filter((word) => word !== ""));
