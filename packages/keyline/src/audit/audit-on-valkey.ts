@@ -1,5 +1,6 @@
 import { KeylineError } from "../runtime/errors.ts";
 import { parseJson } from "../runtime/json.ts";
+import { explainSend } from "../valkey/client/faults.ts";
 import type { AuditLog, LoggedEntry } from "../valkey/audit/audit-log.ts";
 import type { AuditEntry, AuditQuery, CheckedEnd, CheckedEntry } from "./audit-entry.ts";
 import type { AuditShelf } from "./audit-shelf.ts";
@@ -19,9 +20,16 @@ export class AuditOnValkey implements AuditShelf {
     return /^\d{1,15}-\d{1,9}$/.test(text);
   }
 
-  add({ detailsJson, ...entry }: CheckedEntry): Promise<string> {
+  async add({ detailsJson, ...entry }: CheckedEntry): Promise<string> {
     const text = JSON.stringify(entry);
-    return this.#log.add(detailsJson === undefined ? text : `${text.slice(0, -1)},"details":${detailsJson}}`);
+    try {
+      return await this.#log.add(detailsJson === undefined ? text : `${text.slice(0, -1)},"details":${detailsJson}}`);
+    } catch (error) {
+      throw explainSend(
+        error,
+        "The connection to Valkey broke while an act was written down: the entry may be there. Do not act; write it down once more",
+      );
+    }
   }
 
   finish(id: string, end: CheckedEnd): Promise<boolean> {

@@ -15,6 +15,7 @@ import {
   type AuditListOptions,
   type NewAuditEntry,
 } from "./audit-entry.ts";
+import { asAct } from "../valkey/client/as-act.ts";
 import type { AuditShelf } from "./audit-shelf.ts";
 
 interface AuditParts {
@@ -62,7 +63,7 @@ export class Audit {
         throw new KeylineError("INVALID_ID", `${JSON.stringify(id)} is no id of an entry of the audit trail`);
       const checked = checkEnd(end);
       await this.#parts.ensureReady();
-      return shelf.finish(id, checked);
+      return asAct(shelf.finish(id, checked), "audit.finish");
     });
   }
 

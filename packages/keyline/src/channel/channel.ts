@@ -19,6 +19,7 @@ import type { Receiver } from "./receiver.ts";
 import type { MessageListener } from "./hear.ts";
 import { Subscription } from "./subscription.ts";
 import type { TransactionalPublisher } from "./transactional-publisher.ts";
+import { asAct } from "../valkey/client/as-act.ts";
 import { asRead } from "../valkey/client/as-read.ts";
 
 /** What the hub gives a channel to work with. */
@@ -154,7 +155,7 @@ export class Channel<Input, Output = Input> {
    * await news.list();
    */
   list(): Promise<void> {
-    return this.#parts.door.accept(() => this.#parts.list());
+    return this.#parts.door.accept(() => asAct(this.#parts.list(), `list of channel ${this.name}`));
   }
 
   /**

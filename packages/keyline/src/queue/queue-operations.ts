@@ -17,6 +17,7 @@ import { checkRates, type RatesOptions } from "../figures/figures.ts";
 import type { QueueRates } from "./rates/rate-summary.ts";
 import { checkWait, type WaitOptions } from "./results/wait-options.ts";
 import { readWorkers, type WorkerInfo, type WorkersOptions } from "./worker/worker-info.ts";
+import { asAct } from "../valkey/client/as-act.ts";
 import { asRead } from "../valkey/client/as-read.ts";
 
 const noOptions = {};
@@ -114,7 +115,7 @@ export abstract class QueueOperations<Input> extends ScheduleOperations<Input> {
    * await calls.setLimits({ concurrency: 20, rate: { max: 100, per: 1_000 } });
    */
   setLimits(changes: LimitChanges): Promise<void> {
-    return this.#parts.door.accept(() => this.#parts.gatekeeper.setLimits(changes));
+    return this.#act("setLimits", () => this.#parts.gatekeeper.setLimits(changes));
   }
 
   /** The limits that are in force. */
@@ -131,13 +132,13 @@ export abstract class QueueOperations<Input> extends ScheduleOperations<Input> {
    */
   async pause(options: PauseOptions = {}): Promise<void> {
     checkPause("pause", options);
-    return this.#parts.door.accept(() => this.#parts.gatekeeper.pause(options, true));
+    return this.#act("pause", () => this.#parts.gatekeeper.pause(options, true));
   }
 
   /** Ends a pause. */
   async resume(options: PauseOptions = {}): Promise<void> {
     checkPause("resume", options);
-    return this.#parts.door.accept(() => this.#parts.gatekeeper.pause(options, false));
+    return this.#act("resume", () => this.#parts.gatekeeper.pause(options, false));
   }
 
   /**
@@ -185,7 +186,7 @@ export abstract class QueueOperations<Input> extends ScheduleOperations<Input> {
    * await emails.redrive({ error: "ECONNREFUSED", after: Date.now() - 3_600_000 });
    */
   redrive(options: LetterActOptions): Promise<number> {
-    return this.#letters.act("redrive", options);
+    return asAct(this.#letters.act("redrive", options), `redrive of queue ${this.name}`);
   }
 
   /**
@@ -196,7 +197,11 @@ export abstract class QueueOperations<Input> extends ScheduleOperations<Input> {
    * await emails.discard({ before: Date.now() - 7 * 86_400_000 });
    */
   discard(options: LetterActOptions): Promise<number> {
-    return this.#letters.act("discard", options);
+    return asAct(this.#letters.act("discard", options), `discard of queue ${this.name}`);
+  }
+
+  #act<Answer>(name: string, act: () => Promise<Answer>): Promise<Answer> {
+    return this.#parts.door.accept(() => asAct(act(), `${name} of queue ${this.name}`));
   }
 
   /**

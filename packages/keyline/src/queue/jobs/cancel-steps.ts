@@ -142,7 +142,10 @@ export class CancelSteps {
         return await work(tried > 1);
       } catch (error) {
         if (!isConnectionError(error) || tried === tries) throw error;
-        await this.ready();
+        // Some of it may be done, whatever becomes of the next try.
+        await this.ready().catch(() => {
+          throw error;
+        });
       }
     }
   }

@@ -8,12 +8,14 @@ import { Jobs } from "./jobs.ts";
 import type { JobsOptions } from "./jobs-options.ts";
 import type { QueuedJob } from "./queued-job.ts";
 import { checkChanges, type JobChanges, type UpdateResult } from "./update-options.ts";
+import { asAct } from "../../valkey/client/as-act.ts";
 import { asRead } from "../../valkey/client/as-read.ts";
 
 const noOptions = {};
 
 /** What can be asked of single jobs of a queue, and done to them. */
 export abstract class JobOperations<Input> {
+  abstract readonly name: string;
   readonly #parts: QueueParts;
   readonly #check: AddCheck<Input>;
   readonly #jobs: Jobs<Input>;
@@ -68,7 +70,7 @@ export abstract class JobOperations<Input> {
    * await emails.promote(id);
    */
   promote(id: string): Promise<boolean> {
-    return this.#parts.door.accept(async () => this.#parts.promotion.promote(checkId(id)));
+    return this.#parts.door.accept(async () => asAct(this.#parts.promotion.promote(checkId(id)), `promote of job ${id}`));
   }
 
   /**
@@ -84,7 +86,7 @@ export abstract class JobOperations<Input> {
   update(id: string, changes: JobChanges<Input>): Promise<UpdateResult> {
     return this.#parts.door.accept(async () => {
       checkId(id);
-      return this.#parts.updates.update(id, await checkChanges(changes, this.#check));
+      return asAct(this.#parts.updates.update(id, await checkChanges(changes, this.#check)), `update of job ${id}`);
     });
   }
 
@@ -107,8 +109,8 @@ export abstract class JobOperations<Input> {
   cancel(what: string | CancelOptions): Promise<CancelResult | number> {
     const { door, canceller } = this.#parts;
     return door.accept(async () => {
-      if (typeof what !== "object") return canceller.cancel(checkId(what));
-      return canceller.cancelAll(checkCancelOptions(what), what);
+      if (typeof what !== "object") return asAct(canceller.cancel(checkId(what)), `cancel of job ${what}`);
+      return asAct(canceller.cancelAll(checkCancelOptions(what), what), `cancel of queue ${this.name}`);
     });
   }
 }

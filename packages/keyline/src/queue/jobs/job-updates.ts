@@ -99,7 +99,9 @@ export class JobUpdates {
   }
 
   async #afterLostAnswer(id: string, element: string, error: Error): Promise<UpdateResult | undefined> {
-    await this.#ready();
+    await this.#ready().catch(() => {
+      throw unknown(id, "Valkey", error);
+    });
     const found = await this.#insist(() => findElement(this.#store, id));
     const bare = (raw: string): string => withoutAttempts(splitHistory(raw).rest);
     if (found && bare(found.raw) === bare(element)) return { updated: true, state: stateOf(found) };
@@ -204,7 +206,9 @@ export class JobUpdates {
         return await look();
       } catch (error) {
         if (!isConnectionError(error) || tried === lostAnswers) throw error;
-        await this.#ready();
+        await this.#ready().catch(() => {
+          throw error;
+        });
       }
     }
   }

@@ -24,7 +24,7 @@ export class Schedules<Input> {
     const spec = toScheduleSpec(options);
     const { dataJson } = await this.#check.check(options.data, {});
     for (;;) {
-      const { now, state } = await this.#book.read(name);
+      const { now, state } = await asRead(this.#book.read(name));
       const after = declared(state, { name, spec, dataJson, now });
       if (after === state || (await this.#book.declare(state, after))) return toSchedule<Input>(after);
     }
@@ -39,7 +39,7 @@ export class Schedules<Input> {
   async pause(name: string, paused: boolean): Promise<boolean> {
     checkScheduleName(name);
     for (;;) {
-      const { state } = await this.#book.read(name);
+      const { state } = await asRead(this.#book.read(name));
       if (!state) return false;
       const after = withPause(state, paused);
       if (after === state || (await this.#book.declare(state, after))) return true;
@@ -49,7 +49,7 @@ export class Schedules<Input> {
   async run(name: string): Promise<{ readonly id: string }> {
     checkScheduleName(name);
     for (;;) {
-      const { now, state } = await this.#book.read(name);
+      const { now, state } = await asRead(this.#book.read(name));
       if (!state) throw new KeylineError("UNKNOWN_SCHEDULE", `There is no schedule ${name}: schedules() lists those that there are`);
       // No id of a tick, which ends with its time.
       const id = `${name}:${newId()}`;

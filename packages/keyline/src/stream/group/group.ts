@@ -30,6 +30,7 @@ import { readConsumers, type ConsumerInfo } from "./consumer-info.ts";
 import type { GroupLags } from "./group-lags.ts";
 import { GroupRecord, type RecordedEvents } from "./group-record.ts";
 import { resetGroup, startOf, type ResetPlace } from "./group-reset.ts";
+import { asAct } from "../../valkey/client/as-act.ts";
 import { asRead } from "../../valkey/client/as-read.ts";
 
 export interface GroupStatus {
@@ -123,8 +124,8 @@ export class Group {
     return this.#parts.door.accept(async () => {
       const meant = checkGroupRedrive(options);
       const between = checkGroupAct(options);
-      await this.#status();
-      return this.#letters.redrive(meant, between);
+      await asRead(this.#status());
+      return asAct(this.#letters.redrive(meant, between), `redrive of group ${this.name}`);
     });
   }
 
@@ -133,8 +134,8 @@ export class Group {
     return this.#parts.door.accept(async () => {
       const meant = checkGroupDiscard(options);
       const between = checkGroupAct(options);
-      await this.#status();
-      return this.#letters.discard(meant, between);
+      await asRead(this.#status());
+      return asAct(this.#letters.discard(meant, between), `discard of group ${this.name}`);
     });
   }
 
@@ -152,13 +153,13 @@ export class Group {
     return this.#parts.door.accept(async () => {
       const start = startOf(place);
       await this.#ready();
-      if (!(await resetGroup(this.name, this.#parts, start))) this.#refuse();
+      if (!(await asAct(resetGroup(this.name, this.#parts, start), `reset of group ${this.name}`))) this.#refuse();
     });
   }
 
   /** Removes the group with everything it knows. Stop its consumers first: a running one makes it again. */
   remove(): Promise<void> {
-    return this.#parts.door.accept(() => this.#remove());
+    return this.#parts.door.accept(() => asAct(this.#remove(), `remove of group ${this.name}`));
   }
 
   async #remove(): Promise<void> {
