@@ -142,6 +142,7 @@ export const texts = {
     p99: "99 % within",
     jobs: "jobs",
     none: "No job ran in the last hour",
+    notKnown: "It is not known how long jobs took",
   },
 
   losses: {

@@ -44,7 +44,7 @@ export function DurationsCard({ run, wait }: DurationsCardProps): ReactNode {
           </tbody>
         </table>
       ) : (
-        <Empty title={texts.durations.none} />
+        <Empty title={run === null && wait === null ? texts.durations.notKnown : texts.durations.none} />
       )}
     </Card>
   );

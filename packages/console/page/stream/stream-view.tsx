@@ -66,11 +66,11 @@ function Known({ view }: { readonly view: View }): ReactNode {
               {words.lastEntry} <span className="mono">{lastId}</span>
             </p>
           )}
+          {groups !== null && groups.length > 0 && <LossesCard of="stream" losses={losses} />}
         </div>
         <SparkCard spark={spark} names={{ in: words.appended, out: words.consumed, failed: words.failed }} />
       </div>
       <GroupsCard stream={name} groups={groups} />
-      {groups !== null && groups.length > 0 && <LossesCard of="stream" losses={losses} />}
       <EntriesCard stream={name} hasKeys={hasKeys} />
     </>
   );

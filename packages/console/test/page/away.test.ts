@@ -48,6 +48,9 @@ test("while Valkey is away the page says so, shows what PostgreSQL knows, and go
   await page.goto(`${operations.url}/queues/steadfast`);
   await waiting("2").waitFor();
   await page.getByText("It is not known who works on it").waitFor();
+  await page.getByText("It is not known how long jobs took").waitFor();
+  // Each store has a count of its own.
+  await page.getByText("Open jobs in PostgreSQL").waitFor();
   await page
     .getByRole("link", { name: /^waiting/ })
     .getByText("as PostgreSQL has it")
