@@ -108,6 +108,12 @@ test("while Valkey is away, jobs and dead letters of a transactional queue are t
   // What changes something needs both.
   await expect(queue.redrive({ all: true })).rejects.toMatchObject({ code: "VALKEY_UNAVAILABLE" });
   await expect(queue.update("w1", { data: "other" })).rejects.toMatchObject({ code: "VALKEY_UNAVAILABLE" });
+  // The record has it: it would not be true that nothing was done.
+  await expect(queue.setLimits({ concurrency: 7 })).rejects.toMatchObject({
+    code: "OUTCOME_UNKNOWN",
+    message: expect.stringContaining("PostgreSQL has the change") as string,
+  });
+  expect(await queue.limits()).toEqual({ concurrency: 7, group: { concurrency: 1 } });
 
   await valkey.restart();
   await eventually("it is told who runs what", async () => (await queue.job("running"))?.state === "running");

@@ -6,6 +6,7 @@
  */
 import type { GateRow, GateTable } from "../../postgres/job/gate-table.ts";
 import { performance } from "../../runtime/clock.ts";
+import { KeylineError } from "../../runtime/errors.ts";
 import type { Logger } from "../../runtime/logger.ts";
 import { checkKey } from "../../runtime/names.ts";
 import { checkOptionNames } from "../../runtime/options.ts";
@@ -132,7 +133,12 @@ export class Gatekeeper {
 
   // The record has it: where Valkey cannot be told now, whoever works next tells it.
   async #follow(row: GateRow | undefined): Promise<void> {
-    await this.#ready();
+    await this.#ready().catch((error: unknown) => {
+      if (!(error instanceof KeylineError) || error.code !== "VALKEY_UNAVAILABLE") throw error;
+      const what =
+        "PostgreSQL has the change, and Valkey could not be told: it is in force when Valkey is back and a worker begins, or when the same call is made again";
+      throw new KeylineError("OUTCOME_UNKNOWN", what, { cause: error });
+    });
     if (row) await this.#store.gates.restore(row);
   }
 
