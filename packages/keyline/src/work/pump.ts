@@ -1,4 +1,4 @@
-import { queueMicrotask } from "../runtime/clock.ts";
+import { queueMicrotask, setImmediate } from "../runtime/clock.ts";
 import { Notice } from "../runtime/waiting.ts";
 
 interface Sending<Reply> {
@@ -11,6 +11,10 @@ interface Sending<Reply> {
 /**
  * Batching without waiting: what comes while commands are under way goes with the next one. A turn is run once what runs now has run, so
  * that all of one turn of the event loop travels together.
+ *
+ * A server that found two commands at once answers both at once. Of answers that bring units the second one waits until what the first one brought
+ * has been begun, and what follows from that has been sent: so the server has that to work on meanwhile. Else it would wait for this process
+ * again and again, and this process for it.
  */
 export class Pump {
   readonly #turn: () => void;
@@ -19,6 +23,9 @@ export class Pump {
   #underWay = 0;
   #expected = 0;
   #generation = 0;
+  /** What the last answer brought is being begun. */
+  #isBusy = false;
+  readonly #deferred: (() => void)[] = [];
 
   constructor(turn: () => void) {
     this.#turn = turn;
@@ -50,6 +57,7 @@ export class Pump {
     this.#underWay++;
     this.#expected += places;
     const settle = (follow: () => void): void => {
+      if (places > 0 && this.#defers(() => settle(follow))) return;
       this.#underWay--;
       if (generation === this.#generation) {
         this.#expected -= places;
@@ -62,6 +70,21 @@ export class Pump {
       (error: unknown) => settle(() => failed(error)),
     );
   }
+
+  /** Whether this is to wait until there was time for what the answer before it brought. */
+  #defers(settle: () => void): boolean {
+    if (this.#isBusy) return this.#deferred.push(settle) > 0;
+    if (this.#underWay > 1) {
+      this.#isBusy = true;
+      setImmediate(this.#followNext);
+    }
+    return false;
+  }
+
+  readonly #followNext = (): void => {
+    this.#isBusy = false;
+    this.#deferred.shift()?.();
+  };
 
   /** The lease is over: what is under way belongs to nobody. */
   reset(): void {
