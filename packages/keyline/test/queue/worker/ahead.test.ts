@@ -2,7 +2,7 @@ import { setImmediate } from "node:timers/promises";
 import type { Queue, Worker } from "keyline";
 import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
 import { eventually, gate, openQuietStage, type Stage } from "../../support/stage.ts";
-import { startWireProxy } from "../../support/wire-proxy.ts";
+import { startWireProxy, targetOf, through } from "../../support/wire-proxy.ts";
 
 let stage: Stage;
 beforeAll(async () => {
@@ -165,9 +165,8 @@ async function waiting(): Promise<string[]> {
 }
 
 test("nothing goes back while a worker reads what it holds, as it does after a reconnect", async () => {
-  const { hostname, port } = new URL(stage.valkeyUrl);
-  const wire = await startWireProxy({ target: { host: hostname, port: Number(port) } });
-  const keyline = stage.keyline({ valkey: `valkey://127.0.0.1:${wire.port}` });
+  const wire = await startWireProxy({ target: targetOf(stage.valkeyUrl) });
+  const keyline = stage.keyline({ valkey: through(stage.valkeyUrl, wire) });
   const queue = stage.keyline().queue<Kind>("read");
   const ran: string[] = [];
   const others = new Set(await waiting());
