@@ -64,6 +64,26 @@ export async function findElements(store: QueueStore, ids: readonly string[], en
   return [...found.values()];
 }
 
+/** The same among those that workers hold. */
+export async function findHeld(store: QueueStore, id: string): Promise<FoundElement | undefined> {
+  let found: FoundElement | undefined;
+  await walk(
+    store,
+    { scheduled: false, waiting: false, running: true, group: undefined },
+    {
+      wait: () => Promise.resolve(undefined),
+      held: async (worker, from) => {
+        const place = `held:${worker}` as const;
+        const { found: here, next } = await store.jobPages.read(place, { ...walkBegin, from }, ["id", id]);
+        const [one] = here;
+        if (one && readHead(one.raw)?.id === id) found = { raw: one.raw, place, due: undefined, from: placeOf(place, one.behind) };
+        return found ? "enough" : next?.from;
+      },
+    },
+  );
+  return found;
+}
+
 /** Puts another element in the place of one that was found to wait. Undefined when it is not there any more. */
 export async function replaceFound(
   store: QueueStore,

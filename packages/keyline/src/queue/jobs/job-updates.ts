@@ -8,7 +8,9 @@
  *
  *   1 hold   the row says `is_latest`: who asks it before it begins the job notes there that it has begun, and takes data and time from it
  *   2 find   the element is looked for. With a worker: it is running, and nothing is changed. Else it gets the field `latest`, which has workers ask. Where there
- *            is none its delivery may be under way without that field; so a mark has all workers ask the rows of what they take for a minute, as with a cancel (canceller.ts)
+ *            is none its delivery may be under way without that field; so a mark has all workers ask the rows of what they take for a minute, as with a cancel (canceller.ts).
+ *            The same where it is one that was delivered again: the first one may be anywhere. And as any of several copies may be running, those that workers hold are looked
+ *            at after that: what is taken later asks
  *   3 write  the row is changed, if it has not begun since 1. From then on the update is done, whatever becomes of the element
  *   4 place  the element goes where the row says, which is asked once more after that: somebody may have changed it meanwhile. Where there is none another copy goes there
  *
@@ -33,12 +35,12 @@ import type { QueueStore } from "../../valkey/queue/queue-store.ts";
 import { committedRow } from "../add/committed.ts";
 import type { JobOutlet } from "../add/job-outlet.ts";
 import { asLatest, inOrder, withData, withPriority } from "../element-text.ts";
-import { withoutAttempts } from "../element.ts";
+import { elementIn, withoutAttempts } from "../element.ts";
 import { restsFromMs } from "../families/family-element.ts";
 import type { Gatekeeper } from "../gates/gatekeeper.ts";
 import { splitHistory } from "../worker/attempt-history.ts";
 import { insistOn } from "./cancel-steps.ts";
-import { findElement, replaceFound, type FoundElement } from "./job-finder.ts";
+import { findElement, findHeld, replaceFound, type FoundElement } from "./job-finder.ts";
 import type { PlainJobs } from "./plain-jobs.ts";
 import type { RowJobs } from "./row-jobs.ts";
 import type { CheckedChanges, UpdateResult } from "./update-options.ts";
@@ -141,16 +143,18 @@ export class JobUpdates {
   /** 2. Undefined where it is nowhere, and all workers ask the rows of what they take. */
   async #findAndMark(id: string): Promise<FoundElement | "moved" | undefined> {
     let found = await findElement(this.#store, id);
-    if (!found) {
+    if (found && isHeld(found)) return found;
+    if (!found || elementIn(found.raw)?.isAgain !== false) {
       await this.#store.cancels.mark({ kind: "row", tag: randomTag(10) }, [id]);
       await this.#parts.gatekeeper.known();
       found = await findElement(this.#store, id);
     }
     if (!found || isHeld(found)) return found;
     const element = asLatest(found.raw);
-    if (element === found.raw) return found;
-    const state = await replaceFound(this.#store, found, { old: found.raw, element, due: undefined, isMoved: false });
-    return state ? { ...found, raw: element } : "moved";
+    const isMarked =
+      element === found.raw || (await replaceFound(this.#store, found, { old: found.raw, element, due: undefined, isMoved: false }));
+    if (!isMarked) return "moved";
+    return (await findHeld(this.#store, id)) ?? { ...found, raw: element };
   }
 
   /** 4. Returns where it is then. */

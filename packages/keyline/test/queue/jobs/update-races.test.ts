@@ -129,6 +129,35 @@ describe.each([{ transactional: false }, { transactional: true }])("update (tran
   });
 });
 
+test.each([{ running: "the first" }, { running: "the second" }])(
+  "a job that was delivered twice is running while $running of its elements is with a worker",
+  async ({ running }) => {
+    const queue = keyline.queue<number>(`twice ${running}`.replaceAll(" ", "-"), { transactional: true });
+    const waiting = keyOf(queue.name, "waiting");
+    const { id } = await queue.add(1);
+    await eventually("it is there", async () => (await stage.valkey.llen(waiting)) === 1);
+    const [first = ""] = await stage.valkey.lrange(waiting, 0, -1);
+    const second = first.replace(',"data":', ',"again":true,"data":');
+    // The one at the tail of the list is taken.
+    await (running === "the first" ? stage.valkey.lpush(waiting, second) : stage.valkey.rpush(waiting, second));
+    const begun = gate();
+    const end = gate();
+    const seen: number[] = [];
+    const worker = queue.work(async ({ data }, { settle }) => {
+      seen.push(data);
+      begun.open();
+      await end.opened;
+      await settle(async () => undefined);
+    });
+    await begun.opened;
+    expect(await queue.update(id, { data: 2 })).toEqual({ updated: false, state: "running" });
+    end.open();
+    await eventually("nothing is left", () => isEmpty(queue));
+    expect(seen).toEqual([1]);
+    await worker.stop();
+  },
+);
+
 describe("with an own way to PostgreSQL", () => {
   let lossy: WireProxy;
   let wired: Keyline;
