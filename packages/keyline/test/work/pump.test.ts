@@ -9,7 +9,7 @@ async function answersAtOnce(count: number, places: number, { isReset = false } 
   const { promise: answered, resolve: answer } = Promise.withResolvers<undefined>();
   const failed = (): void => void happened.push("failed");
   for (let number = 1; number <= count; number++) {
-    pump.send(answered.then(), { places, answered: () => void happened.push(`answer ${number}`), failed });
+    pump.send(answered, { places, answered: () => void happened.push(`answer ${number}`), failed });
   }
   answer(undefined);
   while (pump.underWay === count) await Promise.resolve();
