@@ -38,7 +38,7 @@ const findTurns: Statement = {
   text: `SELECT id, attempts, seq::text AS order, group_name IS NOT NULL AND EXISTS (
       SELECT FROM keyline.job AS earlier WHERE earlier.queue = job.queue AND earlier.group_name = job.group_name
         AND earlier.seq < job.seq AND earlier.state IN ('waiting', 'scheduled')
-    ) AS is_early, is_latest IS TRUE AS is_latest, coalesce(parks, 0) AS parks, CASE WHEN parked IS NULL THEN 0 ELSE least(
+    ) AS is_early, is_latest IS NOT NULL AS is_latest, coalesce(parks, 0) AS parks, CASE WHEN parked IS NULL THEN 0 ELSE least(
       ${longestRestMs}, CASE WHEN due_at IS NOT NULL THEN greatest(0, ceil(extract(epoch FROM due_at - clock_timestamp()) * 1000)) END
     ) END::float8 AS rest
     FROM keyline.job WHERE queue = $1 AND id = ANY($2::text[]) AND state IN ('waiting', 'scheduled')`,
@@ -51,7 +51,7 @@ export interface Turn {
   readonly order: string;
   /** Another job of its group, added before it, is not settled. */
   readonly is_early: boolean;
-  /** Its data and its time may have been replaced since its element was made. */
+  /** Its data and its time may have been replaced since an element of it was made. */
   readonly is_latest: boolean;
   /** How often it was parked or woken. */
   readonly parks: number;

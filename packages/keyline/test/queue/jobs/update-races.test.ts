@@ -158,6 +158,27 @@ test.each([{ running: "the first" }, { running: "the second" }])(
   },
 );
 
+test("what was changed counts in every attempt, also where an element goes on that knows nothing of it", async () => {
+  const queue = keyline.queue<number>("unmarked", { transactional: true, backoff: () => 5 });
+  const { id } = await queue.add(1, { delay: 60_000, group: "g" });
+  const scheduled = keyOf(queue.name, "scheduled");
+  await eventually("it is there", async () => (await stage.valkey.zcard(scheduled)) === 1);
+  const [element = "", due = ""] = await stage.valkey.zrange(scheduled, 0, 0, "WITHSCORES");
+  expect(await queue.update(id, { data: 2 })).toEqual({ updated: true, state: "scheduled" });
+  // As where this one was still on its way, and another one was found.
+  await stage.valkey.del(scheduled);
+  await stage.valkey.zadd(scheduled, due, element);
+  const seen: number[] = [];
+  const worker = queue.work(({ data, attempt }) => {
+    seen.push(data);
+    if (attempt < 3) throw new Error("once more");
+  });
+  await queue.promote(id);
+  await eventually("nothing is left", () => isEmpty(queue));
+  expect(seen).toEqual([2, 2, 2]);
+  await worker.stop();
+});
+
 describe("with an own way to PostgreSQL", () => {
   let lossy: WireProxy;
   let wired: Keyline;
