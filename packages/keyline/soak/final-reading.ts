@@ -122,11 +122,11 @@ async function findResidue({ valkey, pool, shapes }: SoakStage): Promise<string[
       residue.push(`queue ${queue.name} has ${waiting} waiting, ${running} running, ${scheduled} scheduled`);
   }
   for (const key of await valkey.keys(`${prefix}:{orders}:*`))
-    if (!/:(epoch|gone|signals|worker:[\w-]+|rates:(hours|[a-z:]*\d+)|dead(:\w+)?)$/.test(key)) residue.push(`key ${key}`);
+    if (!/:(epoch|gone|signals|swept|worker:[\w-]+|rates:(hours|[a-z:]*\d+)|dead(:\w+)?)$/.test(key)) residue.push(`key ${key}`);
   // What a worker has said of itself stays for two leases where it was killed.
   // A mark of a job that was cancelled stays for a while where the call or the worker was killed.
   for (const key of await valkey.keys(`${prefix}:{tours}:*`))
-    if (!/:(epoch|gone|signals|worker:[\w-]+|ends|tracked|cancelled|gates|gated|rates:(hours|[a-z:]*\d+)|dead(:\w+)?)$/.test(key))
+    if (!/:(epoch|gone|signals|swept|worker:[\w-]+|ends|tracked|cancelled|gates|gated|rates:(hours|[a-z:]*\d+)|dead(:\w+)?)$/.test(key))
       residue.push(`key ${key}`);
   for (const key of await valkey.keys(`${prefix}:{mails}:*`))
     if (!/:(gone|worker:[\w-]+|rates:(hours|[a-z:]*\d+)|dead(:\w+)?)$/.test(key)) residue.push(`key ${key}`);

@@ -1,7 +1,7 @@
 import { readersOf } from "./checks/readers.ts";
 import { readFinal } from "./final-reading.ts";
 import type { Activity, HistoryReader, Op } from "./history.ts";
-import type { SoakStage } from "./stage.ts";
+import { prefix, type SoakStage } from "./stage.ts";
 
 /** What is still to be done, though nobody produces any more. */
 export async function findUnfinished(stage: SoakStage, history: HistoryReader): Promise<string[]> {
@@ -10,6 +10,11 @@ export async function findUnfinished(stage: SoakStage, history: HistoryReader): 
   for (const queue of [shapes.orders, shapes.tours, shapes.trips, shapes.legs, shapes.mails, shapes.outings, shapes.stops]) {
     const { waiting, running, scheduled, parked } = await queue.counts();
     if (waiting + running + scheduled + parked > 0) left.push(`${queue.name}: ${waiting} wait, ${running} run, ${scheduled} are scheduled`);
+    // By their texts one sees who wrote them.
+    if (scheduled > 0)
+      left.push(...(await stage.valkey.zrange(`${prefix}:{${queue.name}}:scheduled`, 0, 4, "WITHSCORES")).map((text) => `  ${text}`));
+    // What a move brought there that was under way when its worker lost its lease is returned within a minute, and is not counted until then.
+    for (const key of await stage.valkey.keys(`${prefix}:{${queue.name}}:held:*`)) left.push(`${key} is held`);
   }
   for (const stream of [shapes.events, shapes.readings]) {
     const groups = await stream.groups();
