@@ -57,6 +57,12 @@ const note: Statement = {
     FROM (SELECT * FROM unnest($2::text[], $3::integer[]) AS one (id, parks) ORDER BY id) AS one`,
 };
 
+const readPresent: Statement = {
+  name: "keyline-read-present",
+  text: `SELECT id, attempts, coalesce(parks, 0) AS parks FROM keyline.job
+    WHERE queue = $1 AND id = ANY($2::text[]) AND state IN ('waiting', 'scheduled')`,
+};
+
 const disown: Statement = {
   name: "keyline-disown",
   text: `UPDATE keyline.job SET delivered_to = NULL
@@ -83,6 +89,12 @@ export class ParkedRows {
   /** The job, if it was parked and woken so often and not oftener. */
   async read(id: string, parks: number): Promise<JobRow | undefined> {
     return (await this.#database.query<JobRow>(read, [this.#queue, id, parks]))[0];
+  }
+
+  /** What an element is compared with, of each of these jobs that has not ended. */
+  async present(ids: readonly string[]): Promise<ReadonlyMap<string, { readonly attempts: number; readonly parks: number }>> {
+    const rows = await this.#database.query<{ id: string; attempts: number; parks: number }>(readPresent, [this.#queue, ids]);
+    return new Map(rows.map((row) => [row.id, row]));
   }
 
   /** The row of a job that was woken and not delivered since. */

@@ -11,6 +11,7 @@
  *   telling.ts               has those that tell what becomes of jobs
  *   letter-keeper.ts         drops dead letters that are too old or too many
  *   cancelled-row-keeper.ts  removes rows of jobs that were cancelled
+ *   schedule-sweeper.ts      takes off the schedule what is out of date
  */
 import type { DeadTable } from "../../postgres/job/dead-table.ts";
 import type { Logger } from "../../runtime/logger.ts";
@@ -37,6 +38,7 @@ import type { HeldJob } from "./held-jobs.ts";
 import type { JobRecord } from "./job-record.ts";
 import { Promoter } from "./promoter.ts";
 import { Rescuer } from "./rescuer.ts";
+import { ScheduleSweeper } from "./schedule-sweeper.ts";
 import { SignalWatch } from "./signal-watch.ts";
 import { describeRunning } from "./worker-info.ts";
 
@@ -83,7 +85,9 @@ export function createDuties<Data>(setup: DutiesSetup<Data>): readonly ShiftDuty
     cancels,
     roster,
     ...(family ? [family] : []),
-    ...(record ? [new CancelledRowKeeper(record.table.cancelled, logger)] : []),
+    ...(record
+      ? [new CancelledRowKeeper(record.table.cancelled, logger), new ScheduleSweeper(store, { rows: record.table.parked, logger })]
+      : []),
     new SignalWatch(store, { tails: setup.tails, logger, onSignals }),
   ];
 }

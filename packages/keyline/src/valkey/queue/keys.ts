@@ -24,6 +24,7 @@ export class QueueKeys {
   readonly run: string;
   readonly rights: string;
   readonly watched: string;
+  readonly swept: string;
   readonly rates: string;
   readonly #base: string;
   readonly #heldPrefix: string;
@@ -79,6 +80,8 @@ export class QueueKeys {
     this.rights = `${base}rights`;
     /** String: there while somebody asks what workers run. */
     this.watched = `${base}watched`;
+    /** String: there while nobody is to look through the schedule, as somebody does or has done so. */
+    this.swept = `${base}swept`;
     /** Hashes: what was done in a minute, rates:<minute>, or an hour, rates:hour:<hour>; and how much there was in each minute of an hour, rates:depth:<hour>. Sorted set rates:hours: of which hours there is something. */
     this.rates = `${base}rates:`;
     this.#base = base;
