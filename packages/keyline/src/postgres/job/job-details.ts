@@ -15,38 +15,19 @@ export interface JobDetail {
   readonly priority: "high" | "low" | null;
   readonly last_error: string | null;
   readonly history: readonly unknown[] | null;
-  /** Its place among all jobs, as text: a 64-bit number. */
-  readonly place: string;
   /** It sleeps, or waits for a signal. */
   readonly is_parked: boolean;
 }
 
-export interface DetailFilter {
-  /** States that rows know; a row that waits may be running. */
-  readonly states: readonly JobDetail["state"][];
-  readonly isDue: boolean | undefined;
-  readonly group: string | undefined;
-  readonly ids: readonly string[] | undefined;
-}
-
 /** What is read of a row. */
 export const details = `id, state, data, attempts, floor(extract(epoch FROM added_at) * 1000)::float8 AS at,
-  CASE WHEN due_at > now() THEN ceil(extract(epoch FROM due_at) * 1000)::float8 END AS due, group_name, priority, last_error, history, seq::text AS place, parked IS NOT NULL AS is_parked`;
+  CASE WHEN due_at > now() THEN ceil(extract(epoch FROM due_at) * 1000)::float8 END AS due, group_name, priority, last_error, history, parked IS NOT NULL AS is_parked`;
 
 const named: Statement = {
   name: "keyline-job-details",
   isQuick: true,
   text: `SELECT job.* FROM unnest($2::text[]) AS wanted (of_id)
-    CROSS JOIN LATERAL (SELECT ${details}, seq FROM keyline.job WHERE queue = $1 AND id = of_id OFFSET 0) AS job`,
-};
-
-const page: Statement = {
-  name: "keyline-job-page",
-  isQuick: true,
-  text: `SELECT ${details} FROM keyline.job WHERE queue = $1 AND seq > $2::bigint AND state = ANY($3::text[])
-      AND ($4::boolean IS NULL OR (state = 'scheduled' AND due_at > now()) <> $4) AND ($5::text IS NULL OR group_name = $5)
-      AND ($6::text[] IS NULL OR id = ANY($6))
-    ORDER BY job.seq LIMIT $7`,
+    CROSS JOIN LATERAL (SELECT ${details} FROM keyline.job WHERE queue = $1 AND id = of_id OFFSET 0) AS job`,
 };
 
 /** What can be read of the rows of one queue's jobs. */
@@ -61,10 +42,5 @@ export class JobDetails {
 
   of(ids: readonly string[]): Promise<JobDetail[]> {
     return this.#database.query<JobDetail>(named, [this.#queue, ids]);
-  }
-
-  /** A page in the order of adding, behind `after`. */
-  page({ states, isDue, group, ids }: DetailFilter, after: string, limit: number): Promise<JobDetail[]> {
-    return this.#database.query<JobDetail>(page, [this.#queue, after, states, isDue ?? null, group ?? null, ids ?? null, limit]);
   }
 }

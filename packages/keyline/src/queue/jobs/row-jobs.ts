@@ -1,7 +1,7 @@
 import { KeylineError } from "../../runtime/errors.ts";
 import type { Database } from "../../postgres/client/database.ts";
-import { JobDetails, type DetailFilter, type JobDetail } from "../../postgres/job/job-details.ts";
-import { JobSearch } from "../../postgres/job/job-search.ts";
+import { JobDetails, type JobDetail } from "../../postgres/job/job-details.ts";
+import { ListedRows, type ListedRow } from "../../postgres/job/listed-rows.ts";
 import { SurroundingRows, type StepView, type SurroundingRow } from "../../postgres/job/surrounding-rows.ts";
 import type { OutcomeTable } from "../../postgres/job/outcome-table.ts";
 import type { QueueStore } from "../../valkey/queue/queue-store.ts";
@@ -10,7 +10,7 @@ import { rowFamily } from "../families/row-family-view.ts";
 import type { JobStep, JobSurroundings } from "./job-surroundings.ts";
 import { walk } from "./job-walk.ts";
 import { writeCursor, type JobsQuery } from "./jobs-options.ts";
-import { searchRows } from "./row-search.ts";
+import { filterOf, walksOf } from "./row-walks.ts";
 import { unlessAway } from "../unless-away.ts";
 import { endedJob, jobOfRow, type JobState, type QueuedJob } from "./queued-job.ts";
 
@@ -24,7 +24,7 @@ interface RowJobsParts {
   readonly details: JobDetails;
   readonly outcomes: OutcomeTable;
   readonly surroundings: SurroundingRows;
-  readonly search: JobSearch;
+  readonly listed: ListedRows;
 }
 
 /** The jobs of a transactional queue: rows. Which of them run and which stand in lines only Valkey knows; while it is away they wait, as far as rows tell. */
@@ -43,7 +43,7 @@ export class RowJobs {
       details: new JobDetails(database, queue),
       outcomes,
       surroundings: new SurroundingRows(database),
-      search: new JobSearch(database, queue),
+      listed: new ListedRows(database, queue),
     });
   }
 
@@ -80,22 +80,31 @@ export class RowJobs {
   }
 
   async *pages<Data>(query: JobsQuery): AsyncGenerator<readonly QueuedJob<Data>[]> {
-    if (query.contains !== undefined) return yield* searchRows<Data>(this.#parts.search, query, query.contains);
-    const filter = filterOf(query);
-    for (let after = query.cursor[0] ?? "0"; ;) {
-      const held = query.state === "dead" ? new Map<string, string>() : await this.#held();
-      if (!held && (query.state === "running" || query.state === "blocked")) throw await this.#unknown(query.state);
-      // Few run, and many may wait.
-      const ids = query.state === "running" && held ? [...held.keys()] : undefined;
-      const rows = await this.#details.page({ ...filter, ids }, after, page);
-      const seen = await this.#seen(rows, held);
-      yield rows.flatMap((row, index) => {
-        const where = seen[index];
-        if (!where || where.state === "cancelled" || (query.state !== undefined && where.state !== query.state)) return [];
-        return [jobOfRow<Data>(row, { ...where, cursor: writeCursor([row.place]) })];
-      });
-      if (rows.length < page) return;
-      after = rows.at(-1)?.place ?? after;
+    const { state } = query;
+    for (const { walk, after } of walksOf(query)) {
+      const pages = state === "running" ? this.#running(query, after) : this.#parts.listed.pages(walk, filterOf(query), after);
+      for (;;) {
+        const held = state === "dead" ? new Map<string, string>() : await this.#held();
+        if (!held && (state === "running" || state === "blocked")) throw await this.#unknown(state);
+        const { done, value: rows } = await pages.next();
+        if (done) break;
+        const seen = await this.#seen(rows, held);
+        yield rows.flatMap((row, index) => {
+          const where = seen[index];
+          if (!where || where.state === "cancelled" || (state !== undefined && where.state !== state)) return [];
+          return [jobOfRow<Data>(row, { ...where, cursor: writeCursor([walk, row.place]) })];
+        });
+      }
+    }
+  }
+
+  /** Few run, and many may wait: the rows of those that workers hold. */
+  async *#running({ group }: JobsQuery, after = ""): AsyncGenerator<readonly ListedRow[]> {
+    const held = [...((await this.#held())?.keys() ?? [])].filter((id) => id > after).toSorted(byCode);
+    for (let first = 0; first < held.length; first += page) {
+      const rows = await this.#details.of(held.slice(first, first + page));
+      const fitting = rows.filter((row) => group === undefined || row.group_name === group);
+      yield fitting.map((row) => ({ ...row, place: row.id })).toSorted((one, other) => byCode(one.id, other.id));
     }
   }
 
@@ -155,9 +164,6 @@ function toStep({ until, outcome, value, ...step }: StepView): JobStep {
   return { ...step, until: until ?? undefined, outcome: outcome ?? undefined, value: value ?? undefined };
 }
 
-function filterOf({ state, group }: JobsQuery): Omit<DetailFilter, "ids"> {
-  if (state === "dead") return { states: ["dead"], isDue: undefined, group };
-  const open = ["waiting", "scheduled"] as const;
-  if (state === undefined) return { states: [...open, "dead"], isDue: undefined, group };
-  return { states: open, isDue: state === "scheduled" ? false : state === "waiting" ? true : undefined, group };
+function byCode(one: string, other: string): number {
+  return one < other ? -1 : one > other ? 1 : 0;
 }
