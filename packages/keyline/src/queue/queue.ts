@@ -6,7 +6,7 @@ import { lengthOf } from "../runtime/probe.ts";
 import { AddCheck, checkAddManyOptions, checkAddOptions, checkedChild } from "./add/add-check.ts";
 import { deathOf } from "./families/family-tree.ts";
 import type { Member } from "./families/member.ts";
-import type { AddRequest } from "./add/adder.ts";
+import type { AddRequest } from "./add/add-request.ts";
 import type { AddOptions, AddResult, FamilyOptions, TransactionalAddOptions, WorkBatchOptions, WorkOptions } from "./options.ts";
 import { BatchRunner, type BatchHandler, type SettlingBatchHandler } from "./worker/batch-runner.ts";
 import { JobContext, noSettling, type HandlerContext } from "./worker/job-settle.ts";

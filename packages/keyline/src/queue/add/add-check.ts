@@ -4,7 +4,7 @@ import { toJson } from "../../runtime/json.ts";
 import { checkId } from "../../runtime/names.ts";
 import { checkInteger, checkOptionNames } from "../../runtime/options.ts";
 import { validate } from "../../runtime/schema.ts";
-import type { AddRequest } from "./adder.ts";
+import type { AddRequest } from "./add-request.ts";
 import { placementOf } from "./placement.ts";
 import { checkKeepResult, type AddOptions, type TransactionalAddOptions } from "../options.ts";
 

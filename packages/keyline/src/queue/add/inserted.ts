@@ -1,7 +1,7 @@
 import type { OnceJob, OnceRow } from "../../postgres/job/once-rows.ts";
 import type { NewJob } from "../../postgres/job/job-table.ts";
 import type { PlacedJob } from "../../postgres/job/placed-rows.ts";
-import type { AddRequest } from "./adder.ts";
+import type { AddRequest } from "./add-request.ts";
 import { committedPlaced, committedSooner, type Committed } from "./committed.ts";
 import { encodeElement } from "../element.ts";
 import type { AddResult } from "../options.ts";

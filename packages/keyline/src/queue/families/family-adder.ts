@@ -20,7 +20,7 @@ import { checkTransaction } from "../../postgres/client/tx-check.ts";
 import type { ChildDeath, ChildJob, FamilyAnswer, FamilyTable } from "../../postgres/job/family-table.ts";
 import type { JobRelay } from "../../postgres/job/job-relay.ts";
 import { longestRestMs } from "../../postgres/job/job-row.ts";
-import type { AddRequest } from "../add/adder.ts";
+import type { AddRequest } from "../add/add-request.ts";
 import type { Committed } from "../add/committed.ts";
 import { toCommitted, toPlacedJob } from "../add/inserted.ts";
 import { placedElement } from "../add/placement.ts";

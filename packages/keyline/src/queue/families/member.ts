@@ -1,7 +1,7 @@
 import type { Door } from "../../runtime/door.ts";
 import type { Seam } from "../../runtime/probe.ts";
 import type { QueueStore } from "../../valkey/queue/queue-store.ts";
-import type { AddRequest } from "../add/adder.ts";
+import type { AddRequest } from "../add/add-request.ts";
 import type { JobOutlet } from "../add/job-outlet.ts";
 import type { AddWatch } from "../events/add-watch.ts";
 import type { AddOptions } from "../options.ts";

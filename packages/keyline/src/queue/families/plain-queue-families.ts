@@ -1,5 +1,5 @@
 import { KeylineError } from "../../runtime/errors.ts";
-import type { AddRequest } from "../add/adder.ts";
+import type { AddRequest } from "../add/add-request.ts";
 import type { Job } from "../job.ts";
 import type { AddResult } from "../options.ts";
 import type { HeldJob } from "../worker/held-jobs.ts";

@@ -3,7 +3,7 @@ import type { FamilyAdder } from "./family-adder.ts";
 import type { FamilyReleaser } from "./family-releaser.ts";
 import { checkParent, deathOf, readTree } from "./family-tree.ts";
 import { registerMember, type Member } from "./member.ts";
-import type { AddRequest } from "../add/adder.ts";
+import type { AddRequest } from "../add/add-request.ts";
 import type { AddResult, Child, FamilyOptions } from "../options.ts";
 
 export interface NewChildren {

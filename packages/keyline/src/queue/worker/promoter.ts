@@ -8,6 +8,8 @@ import type { HeldJob } from "./held-jobs.ts";
 import { earlyRestMs } from "./turns.ts";
 
 const page = 100;
+// As many pages before others of this process have their turn.
+const pagesAtOnce = 20;
 // Timers take at most 2^31 ms; a job that is due later is heard of again.
 const farAwayMs = 86_400_000;
 
@@ -54,7 +56,9 @@ export class Promoter implements ShiftDuty<HeldJob<unknown>, Beat> {
 
   async #promote(): Promise<void> {
     try {
-      this.#expect(await this.#store.schedule.promote(page));
+      let dueMs = await this.#store.schedule.promote(page);
+      for (let pages = 1; dueMs === 0 && pages < pagesAtOnce; pages += 1) dueMs = await this.#store.schedule.promote(page);
+      this.#expect(dueMs);
     } catch (error) {
       this.#logger.debug({ error: toError(error).message }, "due jobs could not be moved; the next renewal says so again");
     }

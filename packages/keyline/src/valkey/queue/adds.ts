@@ -1,10 +1,11 @@
 import type { ValkeyConnection } from "../client/connection.ts";
 import type { ElementBatch } from "./element-batch.ts";
-import { scriptsBeside } from "../client/script.ts";
+import { scriptsBeside, type Script } from "../client/script.ts";
 import type { QueueKeys } from "./keys.ts";
 
 const script = scriptsBeside(import.meta.url);
 const addWithId = script(2, "add-with-id");
+const addScheduled = script(1, "base", "place", "add-scheduled");
 const addPlaced = script(1, "base", "place", "groups", "once", "add-placed");
 
 /** A job that does not simply go to the tail: its element, and names and values as add-placed.lua takes them. */
@@ -17,13 +18,13 @@ export interface PlacedElement {
 export class Adds {
   readonly #connection: ValkeyConnection;
   readonly #keys: QueueKeys;
-  /** The server has been sent the script on this connection, so that it can be called by its hash from then on. */
-  #isSent = false;
+  /** Scripts that the server has been sent on this connection, so that they can be called by their hash from then on. */
+  readonly #sent = new Set<Script>();
 
   constructor(connection: ValkeyConnection, keys: QueueKeys) {
     this.#connection = connection;
     this.#keys = keys;
-    connection.onLost(() => (this.#isSent = false));
+    connection.onLost(() => this.#sent.clear());
   }
 
   /** Adds jobs, in this order. */
@@ -42,14 +43,20 @@ export class Adds {
   async place(jobs: readonly PlacedElement[]): Promise<readonly (string | undefined)[]> {
     const values: (string | number)[] = [this.#keys.workers];
     for (const { element, options } of jobs) values.push(element, options.length, ...options);
-    const answers = await (this.#isSent ? addPlaced.run(this.#connection, values) : this.#placeByText(values));
+    const answers = await this.#run(addPlaced, values);
     return (answers as string[]).map((answer) => (answer === "" ? undefined : answer));
   }
 
-  // What is sent behind it, on the same connection, finds the script there: nothing overtakes anything.
-  #placeByText(values: readonly (string | number)[]): Promise<unknown> {
-    const answers = addPlaced.runByText(this.#connection, values);
-    this.#isSent = true;
+  /** Adds jobs that are due later, in this order. For each: when, in milliseconds since 1970 or, behind a plus, from now on, and its element. */
+  async schedule(timesAndElements: readonly string[]): Promise<void> {
+    await this.#run(addScheduled, [this.#keys.workers, ...timesAndElements]);
+  }
+
+  // Sent by its text at first. What is sent behind that, on the same connection, finds the script there: nothing overtakes anything.
+  #run(script: Script, values: readonly (string | number)[]): Promise<unknown> {
+    if (this.#sent.has(script)) return script.run(this.#connection, values);
+    const answers = script.runByText(this.#connection, values);
+    this.#sent.add(script);
     return answers;
   }
 }

@@ -50,6 +50,25 @@ describe.each([{ transactional: false }, { transactional: true }])("a delay (tra
     await worker.stop();
   });
 
+  test("keeps the order of times among all that are due, whatever else they are", async () => {
+    const queue = open("mixed");
+    const kinds: AddOptions[] = [{}, {}, { group: "a" }, {}, { priority: "low" }, { group: "b" }, { id: "own" }, {}];
+    const at = Date.now() + 500;
+    // Of a group the order is that of adding, and so is it of what is due at one time here.
+    const added = await queue.addMany(kinds.map((kind, index) => ({ data: index, runAt: at + index, ...kind })));
+    const last = await queue.add(kinds.length, { runAt: at + 100 });
+    await eventually("all are on Valkey", async () => (await queue.counts()).scheduled === kinds.length + 1);
+    expect(await queue.cancel(added[1]?.id ?? "")).toBe("scheduled");
+    const ran: number[] = [];
+    const worker = queue.work(({ data }) => void ran.push(data), { concurrency: 1 });
+    await eventually("the last one has run", () => ran.includes(kinds.length));
+    await eventually("nothing is left", async () => (await queue.counts()).waiting === 0);
+    expect(last.added).toBe(true);
+    expect(ran.filter((data) => kinds[data]?.priority === undefined)).toEqual([0, 2, 3, 5, 6, 7, 8]);
+    expect(ran.toSorted((one, other) => one - other)).toEqual([0, 2, 3, 4, 5, 6, 7, 8]);
+    await worker.stop();
+  });
+
   test("is kept while nobody works, and across processes", async () => {
     const queue = open("kept");
     await queue.add(1, { delay: 200 });

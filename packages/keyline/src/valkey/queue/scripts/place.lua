@@ -25,7 +25,8 @@ end
 local function ready_since(element, head, since)
   if head == '' then return element, head end
   local data = string.sub(element, #head + 1)
-  head = string.gsub(head, ',"ready":%d+', '') .. ',"ready":' .. string.format('%.0f', since)
+  if string.find(head, ',"ready":', 1, true) then head = string.gsub(head, ',"ready":%d+', '') end
+  head = head .. ',"ready":' .. string.format('%.0f', since)
   return head .. data, head
 end
 

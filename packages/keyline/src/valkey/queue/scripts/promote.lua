@@ -6,20 +6,36 @@
 
 local due = redis.call('ZRANGE', base .. 'scheduled', '-inf', now(), 'BYSCORE', 'LIMIT', 0, ARGV[1], 'WITHSCORES')
 local has_marks = #due > 0 and redis.call('EXISTS', base .. 'cancelled') == 1
+local ready, count = {}, 0
+
+-- Those that simply go to the tail go there together. In this order: what is refused stays where it is, at the front of the schedule.
+local function push_ready()
+  if count == 0 then return end
+  redis.call('LPUSH', base .. 'waiting', unpack(ready, 1, count))
+  redis.call('ZREMRANGEBYRANK', base .. 'scheduled', 0, count - 1)
+  count = 0
+end
+
 for index = 1, #due, 2 do
   local element = due[index]
-  -- In this order: one that is refused stays where it is.
   local head = head_of(element)
   local group = string.match(head, ',"group":"([^"]*)"')
-  if has_marks and drop_if_marked(head, 'scheduled') then
-    -- It was cancelled.
-  elseif group and not is_admitted(group, id_in(head)) then
-    place_in_group(group, (ready_since(element, head, due[index + 1])), 0)
+  if not (has_marks or group or string.find(head, ',"priority":"', 1, true)) then
+    count = count + 1
+    ready[count] = ready_since(element, head, due[index + 1])
   else
-    push(ready_since(element, head, due[index + 1]))
+    push_ready()
+    if has_marks and drop_if_marked(head, 'scheduled') then
+      -- It was cancelled.
+    elseif group and not is_admitted(group, id_in(head)) then
+      place_in_group(group, (ready_since(element, head, due[index + 1])), 0)
+    else
+      push(ready_since(element, head, due[index + 1]))
+    end
+    redis.call('ZREM', base .. 'scheduled', element)
   end
-  redis.call('ZREM', base .. 'scheduled', element)
 end
+push_ready()
 local next_due = redis.call('ZRANGE', base .. 'scheduled', 0, 0, 'WITHSCORES')
 if next_due[2] then return math.max(0, next_due[2] - now()) end
 return -1
