@@ -26,6 +26,7 @@ export const migrations = [
   "0020-group-reset",
   "0021-buried-parent",
   "0022-family-end",
+  "0023-delivery",
 ] as const;
 
 const createSchema = `

@@ -4,7 +4,9 @@ import type { Duty } from "../../runtime/duty.ts";
 import { toError } from "../../runtime/errors.ts";
 import type { Logger } from "../../runtime/logger.ts";
 import { retryDelay } from "../../runtime/waiting.ts";
+import { DeliveryTable } from "./delivery-table.ts";
 import type { JobTable } from "./job-table.ts";
+import { JointNotes } from "./joint-notes.ts";
 
 /** A delivery that is to be noted. */
 interface Note {
@@ -22,6 +24,8 @@ const page = 1_000;
  * update. What is not noted because this process dies is delivered again by the relay, and the settle drops the second copy.
  */
 export class DeliveryNotes implements Duty {
+  /** Of jobs that were added together. */
+  readonly joint: JointNotes;
   readonly #table: JobTable;
   readonly #logger: Logger;
   readonly #notes = new Map<string, Note>();
@@ -31,6 +35,7 @@ export class DeliveryNotes implements Duty {
   constructor(table: JobTable, logger: Logger) {
     this.#table = table;
     this.#logger = logger;
+    this.joint = new JointNotes(new DeliveryTable(table.database, table.queue), logger);
   }
 
   start(): void {
@@ -39,7 +44,7 @@ export class DeliveryNotes implements Duty {
 
   /** Writes what is left. */
   async stop(): Promise<void> {
-    await this.#alarm.stop();
+    await Promise.all([this.#alarm.stop(), this.joint.stop()]);
     await this.#write();
     this.#notes.clear();
   }

@@ -35,6 +35,15 @@ export interface FamilyAnswer {
   /** When all of them were added, in milliseconds since 1970, as their rows say. */
   readonly added_ms: number | null;
   readonly xid: string | null;
+  /** Numbers of deliveries that are to be noted together, by their queues. */
+  readonly deliveries?: Readonly<Record<string, string>> | null;
+}
+
+/** Jobs of one queue that are added together and to be noted as delivered together: all that have no children, between these two ids. */
+export interface Span {
+  readonly queue: string;
+  readonly first: string;
+  readonly last: string;
 }
 
 export interface ChildRow {
@@ -61,6 +70,16 @@ const addTo: Statement = { name: "keyline-add-to-family", text: `${answer} keyli
 /** The same of jobs that have a trace: that of the call, for all of them. */
 const addTraced: Statement = { name: "keyline-add-family-traced", text: add.text.replace(/\)$/, ", $21)") };
 const addToTraced: Statement = { name: "keyline-add-to-family-traced", text: addTo.text.replace(/\)$/, ", $19)") };
+
+/** The same of many jobs, whose deliveries are noted together. */
+const addLarge: Statement = {
+  name: "keyline-add-large-family",
+  text: `SELECT answer, taken, orders, added_ms, xid, deliveries FROM keyline.add_large_family($1, $2, $3, $4, $5, $6::bigint, $7, ${lists(8)}, $21, $22::json)`,
+};
+const addManyTo: Statement = {
+  name: "keyline-add-many-to-family",
+  text: `SELECT answer, taken, orders, added_ms, xid, deliveries FROM keyline.add_many_to_family($1, $2, $3, $4, $5, ${lists(6)}, $19, $20::json)`,
+};
 
 const awaitChildren: Statement = { name: "keyline-await-children", text: "SELECT answer FROM keyline.await_children($1, $2, $3, $4, $5)" };
 
@@ -118,9 +137,17 @@ export class FamilyTable {
   }
 
   /** Adds a parent and everything below it, in the caller's transaction where there is one. */
-  add(root: RootJob, children: readonly ChildJob[], tx: TransactionClient | undefined): Promise<FamilyAnswer> {
+  add(
+    root: RootJob,
+    {
+      children,
+      spans,
+      tx,
+    }: { readonly children: readonly ChildJob[]; readonly spans: readonly Span[]; readonly tx: TransactionClient | undefined },
+  ): Promise<FamilyAnswer> {
     const { queue, id, dataJson, maxAttempts, priority, keepMs, death, trace } = root;
     const values = [queue, id, dataJson, maxAttempts ?? null, priority ?? null, keepMs ?? null, death, ...listsOf(children)];
+    if (spans.length > 0) return this.#add(addLarge, [...values, trace ?? null, JSON.stringify(spans)], tx);
     return trace === undefined ? this.#add(add, values, tx) : this.#add(addTraced, [...values, trace], tx);
   }
 
@@ -128,10 +155,11 @@ export class FamilyTable {
   addTo(
     { queue, id, attempts, parks }: HeldRow & { readonly queue: string; readonly parks: number },
     death: ChildDeath | undefined,
-    { children, tx }: { readonly children: readonly ChildJob[]; readonly tx: TransactionClient },
+    { children, spans, tx }: { readonly children: readonly ChildJob[]; readonly spans: readonly Span[]; readonly tx: TransactionClient },
   ): Promise<FamilyAnswer> {
     const values = [queue, id, attempts, parks, death ?? null, ...listsOf(children)];
     const trace = children[0]?.trace;
+    if (spans.length > 0) return this.#add(addManyTo, [...values, trace ?? null, JSON.stringify(spans)], tx);
     return trace === undefined ? this.#add(addTo, values, tx) : this.#add(addToTraced, [...values, trace], tx);
   }
 

@@ -7,6 +7,8 @@
  *    id": ids are given before COMMIT, so a transaction that commits late would be passed over.
  * 2. Jobs that were delivered to a memory of Valkey that is gone: see job-rebuild.ts. The relay only notices the new epoch.
  *
+ * Of jobs that were added together it finds one row for all (joint-notes.ts). Where that stays, it leaves them to itself.
+ *
  * It claims rows under a lock, pushes them and notes the epoch in one short transaction. If it dies in between, the rows are
  * as they were and are pushed once more; the settle drops the second copy. Two relays never push the same row at the
  * same time: each skips what the other has locked.
@@ -21,6 +23,7 @@ import { Setbacks } from "../../runtime/setbacks.ts";
 import { Notice, retryDelay } from "../../runtime/waiting.ts";
 import { claimUndelivered, findUndelivered, joinIds } from "./job-table.ts";
 import type { JobRow } from "./job-row.ts";
+import { LateDeliveries } from "./late-deliveries.ts";
 import type { Outlet } from "./outlet.ts";
 import { rebuildJobs } from "./job-rebuild.ts";
 import { rollBack } from "../client/commit.ts";
@@ -54,6 +57,7 @@ export class JobRelay implements Duty {
   readonly #setbacks = new Setbacks<string>();
   readonly #tryAgainAt = new Map<string, number>();
   #seen = new Map<string, number>();
+  readonly #late = new LateDeliveries();
   #onFamilies: (() => void) | undefined;
   #expectedUntil = 0;
   #nextEpochLook = 0;
@@ -110,8 +114,9 @@ export class JobRelay implements Duty {
   }
 
   async #hasUndelivered(): Promise<boolean> {
-    const { jobs } = await findUndelivered(this.#database, [...this.#outlets.keys()], page);
-    return jobs.some(({ queue, id }) => !this.#outlets.get(queue)?.notes.has(id));
+    const { jobs, deliveries } = await findUndelivered(this.#database, [...this.#outlets.keys()], page);
+    const notesOf = (queue: string) => this.#outlets.get(queue)?.notes;
+    return jobs.some(({ queue, id }) => !notesOf(queue)?.has(id)) || deliveries.some(({ queue, id }) => !notesOf(queue)?.joint.has(id));
   }
 
   async #look(): Promise<void> {
@@ -177,32 +182,30 @@ export class JobRelay implements Duty {
     const begun = performance.now();
     const open = [...this.#outlets.values()].filter(({ isOpen, table }) => isOpen && begun >= (this.#tryAgainAt.get(table.queue) ?? 0));
     if (open.length === 0) return false;
-    const { jobs, hasFamilies } = await findUndelivered(
+    const { jobs, deliveries, hasFamilies } = await findUndelivered(
       this.#database,
       open.map((outlet) => outlet.table.queue),
       page,
     );
     if (hasFamilies) this.#onFamilies?.();
+    this.#late.release(deliveries, (queue) => this.#outlets.get(queue)?.notes.joint);
     const now = performance.now();
     const patienceMs = jobs.length < busyFrom ? secondLookMs : 4 * secondLookMs;
     const seen = new Map<string, number>();
-    const due = new Map<string, string[]>();
+    const due: { readonly queue: string; readonly id: string }[] = [];
     for (const { queue, id } of jobs) {
       const key = `${queue}/${id}`;
       const since = this.#seen.get(key) ?? now;
       if (this.#outlets.get(queue)?.notes.has(id)) continue;
       // A timer may fire a millisecond early.
       if (now - since < patienceMs - 5) seen.set(key, since);
-      else
-        due
-          .set(queue, due.get(queue) ?? [])
-          .get(queue)
-          ?.push(id);
+      else due.push({ queue, id });
     }
     this.#seen = seen;
-    for (const outlet of open) {
-      const ids = due.get(outlet.table.queue);
-      if (ids) await this.#deliverAll(outlet, ids);
+    for (const [queue, rows] of Map.groupBy(due, (row) => row.queue)) {
+      const outlet = this.#outlets.get(queue);
+      const ids = rows.map(({ id }) => id);
+      if (outlet) await this.#deliverAll(outlet, ids);
     }
     return seen.size > 0 || jobs.length === page;
   }

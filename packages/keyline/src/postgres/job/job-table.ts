@@ -25,6 +25,8 @@ interface Undelivered {
   readonly id: string;
 }
 
+type FoundRow = (Undelivered & { readonly delivery: null }) | { readonly queue: string; readonly id: null; readonly delivery: string };
+
 const insert: Statement = {
   name: "keyline-insert",
   text: `INSERT INTO keyline.job (queue, id, data, max_attempts)
@@ -69,10 +71,11 @@ const markAgain: Statement = { name: "keyline-mark-again", text: "SELECT keyline
 // Behind the jobs a row without any, where there are families: who looks after those asks nothing by itself as long as there are none.
 const peekUndelivered: Statement = {
   name: "keyline-peek-undelivered",
-  text: `SELECT name AS queue, id FROM unnest($1::text[]) AS names (name) CROSS JOIN LATERAL (
+  text: `SELECT name AS queue, id, NULL::text AS delivery FROM unnest($1::text[]) AS names (name) CROSS JOIN LATERAL (
       SELECT id FROM keyline.job WHERE queue = name AND delivered_to IS NULL AND state IN ('waiting', 'scheduled') ORDER BY seq LIMIT $2
     ) AS jobs
-    UNION ALL SELECT NULL, NULL WHERE EXISTS (SELECT FROM keyline.family)`,
+    UNION ALL (SELECT queue, NULL, id::text FROM keyline.delivery WHERE queue = ANY ($1::text[]) ORDER BY keyline.delivery.id LIMIT 100)
+    UNION ALL SELECT NULL, NULL, NULL WHERE EXISTS (SELECT FROM keyline.family)`,
 };
 
 export const claimUndelivered: Statement = {
@@ -83,7 +86,8 @@ export const claimUndelivered: Statement = {
 };
 
 export const declareDeliveredElsewhere = `DECLARE delivered_elsewhere NO SCROLL CURSOR FOR SELECT ${columns} FROM keyline.job
-  WHERE queue = $1 AND delivered_to <> $2 AND state IN ('waiting', 'scheduled') ORDER BY seq`;
+  WHERE queue = $1 AND delivered_to <> $2 AND state IN ('waiting', 'scheduled')
+    AND delivered_to <> ALL (ARRAY(SELECT 'delivery:' || delivery.id FROM keyline.delivery WHERE delivery.queue = $1)) ORDER BY seq`;
 
 const takeCharge: Statement = {
   name: "keyline-take-charge",
@@ -174,15 +178,17 @@ export class JobTable {
   }
 }
 
-/** Jobs of these queues that nobody is known to have delivered, in the order of adding, up to `limit` of each; and whether any job has children. */
+/** Jobs of these queues that nobody is known to have delivered, in the order of adding, up to `limit` of each, and deliveries of which that is not known; and whether any job has children. */
 export async function findUndelivered(
   database: Database,
   queues: readonly string[],
   limit: number,
-): Promise<{ readonly jobs: readonly Undelivered[]; readonly hasFamilies: boolean }> {
-  const rows = await database.query<Undelivered | { readonly queue: null; readonly id: null }>(peekUndelivered, [queues, limit]);
-  const jobs = rows.filter((row) => row.queue !== null);
-  return { jobs, hasFamilies: jobs.length < rows.length };
+): Promise<{ readonly jobs: readonly Undelivered[]; readonly deliveries: readonly Undelivered[]; readonly hasFamilies: boolean }> {
+  const rows = await database.query<FoundRow | { readonly queue: null }>(peekUndelivered, [queues, limit]);
+  const found = rows.filter((row) => row.queue !== null);
+  const jobs = found.filter(({ delivery }) => delivery === null) as Undelivered[];
+  const deliveries = found.flatMap(({ queue, delivery }) => (delivery === null ? [] : [{ queue, id: delivery }]));
+  return { jobs, deliveries, hasFamilies: found.length < rows.length };
 }
 
 /** Ids in one text, as the functions of the schema take them. */

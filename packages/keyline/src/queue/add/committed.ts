@@ -1,3 +1,4 @@
+import type { Delivery } from "../../postgres/job/delivery.ts";
 import type { JobRow } from "../../postgres/job/job-row.ts";
 import { performance } from "../../runtime/clock.ts";
 import type { PlacedElement } from "../../valkey/queue/adds.ts";
@@ -12,6 +13,8 @@ export interface Committed {
   readonly parks?: number;
   /** Then its element of before, which may be on the schedule. */
   readonly replaces?: string;
+  /** Then its delivery is noted together with that of others. */
+  readonly within?: Delivery | undefined;
   /** Where it goes, when that is not the tail of the queue; asked for when it is sent, as its time comes nearer meanwhile. */
   readonly place?: () => PlacedElement;
 }

@@ -139,6 +139,7 @@ export class JobOutlet implements Outlet {
     for (const page of pagesOf(jobs, (job) => job.element)) {
       try {
         const epoch = await this.#push(page);
+        noteJoint(page, epoch ?? undefined);
         if (epoch === null) this.#relay.lookAtEpochs();
         else this.#note(epoch, page);
       } catch (error) {
@@ -146,6 +147,7 @@ export class JobOutlet implements Outlet {
           { error: toError(error).message, queue: this.table.queue },
           "committed jobs could not be pushed; the relay brings them",
         );
+        noteJoint(page, undefined);
         this.#relay.expectRows();
       }
     }
@@ -153,11 +155,8 @@ export class JobOutlet implements Outlet {
 
   #note(epoch: string, page: readonly Committed[]): void {
     const parked = page.flatMap(({ id, parks }) => (parks === undefined ? [] : [{ id, parks }]));
-    const others = parked.length > 0 ? page.filter(({ parks }) => parks === undefined) : page;
-    this.notes.note(
-      epoch,
-      others.map((job) => job.id),
-    );
+    const others = page.flatMap(({ id, parks, within }) => (parks === undefined && within === undefined ? [id] : []));
+    if (others.length > 0) this.notes.note(epoch, others);
     if (parked.length === 0) return;
     this.table.parked.noteAll(parked, epoch).catch((error: unknown) => {
       this.#logger.debug(
@@ -196,6 +195,11 @@ export class JobOutlet implements Outlet {
     if (hasPlace) await adds.place(jobs.flatMap(({ place }) => (place ? [place()] : [])));
     else await adds.push(ElementBatch.of(jobs.map(({ element }) => element)));
   }
+}
+
+/** Without an epoch it is not known that they were pushed. */
+function noteJoint(page: readonly Committed[], epoch: string | undefined): void {
+  for (const { within } of page) within?.notePushed(epoch);
 }
 
 /** Pages that are neither too many commands nor too much for one. */

@@ -19,6 +19,7 @@ import { mayBeInTransaction, TransactionWatch } from "../../postgres/client/tran
 import { checkTransaction } from "../../postgres/client/tx-check.ts";
 import type { ChildDeath, ChildJob, FamilyAnswer, FamilyTable } from "../../postgres/job/family-table.ts";
 import type { JobRelay } from "../../postgres/job/job-relay.ts";
+import type { JointNotes } from "../../postgres/job/joint-notes.ts";
 import { longestRestMs } from "../../postgres/job/job-row.ts";
 import type { AddRequest } from "../add/add-request.ts";
 import type { Committed } from "../add/committed.ts";
@@ -27,6 +28,7 @@ import { placedElement } from "../add/placement.ts";
 import type { Element } from "../element.ts";
 import type { AddResult } from "../options.ts";
 import type { FamilyNode } from "./family-tree.ts";
+import { spansOf } from "./joint-delivery.ts";
 import type { Member } from "./member.ts";
 
 /** A family that is to be added. */
@@ -54,7 +56,7 @@ export class FamilyAdder {
     const { id, dataJson, maxAttempts, keepMs, placement, trace } = request;
     const rootJob = { queue: root.queue, id, dataJson, maxAttempts, keepMs, priority: placement?.priority, death, trace };
     const members = new Set([root, ...nodes.map(({ member }) => member)]);
-    const insert = (): Promise<FamilyAnswer> => this.table.add(rootJob, nodes.map(toChildJob), tx);
+    const insert = (): Promise<FamilyAnswer> => this.table.add(rootJob, { children: nodes.map(toChildJob), spans: spansOf(nodes, tx), tx });
     const answer = await this.#write(members, tx, async () => {
       try {
         return await insert();
@@ -65,7 +67,7 @@ export class FamilyAdder {
     });
     this.#checkTaken(answer, nodes);
     if (answer.answer !== "added") return { id, added: false };
-    this.#deliver([[root, parkedElement(request, atOf(answer))], ...elementsOf(nodes, answer)], { tx, xid: answer.xid });
+    this.#deliver([[root, parkedElement(request, atOf(answer))], ...elementsOf(nodes, answer)], { tx, answer });
     return { id, added: true };
   }
 
@@ -76,8 +78,9 @@ export class FamilyAdder {
   ): Promise<void> {
     if (nodes.length === 0) return;
     const children = nodes.map(toChildJob);
+    const spans = spansOf(nodes, tx);
     const answer = await this.#write(new Set(nodes.map(({ member }) => member)), tx, () =>
-      this.table.addTo({ ...element, queue }, death, { children, tx }),
+      this.table.addTo({ ...element, queue }, death, { children, spans, tx }),
     );
     this.#checkTaken(answer, nodes);
     if (answer.answer === "lost") {
@@ -86,7 +89,7 @@ export class FamilyAdder {
         `Job ${element.id} of queue ${queue} has ended, or was given to another worker: no children were added`,
       );
     }
-    this.#deliver(elementsOf(nodes, answer), { tx, xid: answer.xid });
+    this.#deliver(elementsOf(nodes, answer), { tx, answer });
   }
 
   async #write(
@@ -107,22 +110,27 @@ export class FamilyAdder {
     throw new KeylineError("INVALID_OPTION", `${what} is there already, and cannot become a child: nothing was added`);
   }
 
-  #deliver(jobs: readonly Batch[], { tx, xid }: { readonly tx: TransactionClient | undefined; readonly xid: string | null }): void {
+  #deliver(jobs: readonly Batch[], { tx, answer }: { readonly tx: TransactionClient | undefined; readonly answer: FamilyAnswer }): void {
+    const { xid } = answer;
+    const deliveries = new Map(Object.entries(answer.deliveries ?? {}));
     if (!tx) {
-      push(jobs);
+      push(jobs, deliveries);
       return;
     }
     if (xid !== null) noteTransactionId(tx, xid);
     const watch = TransactionWatch.on(tx);
     // The end may have come with the same packet as the answer.
     if (!watch || !mayBeInTransaction(tx)) {
+      release(jobs, deliveries);
       this.#relay.expectRows();
       return;
     }
     watch.onEnd((end) => {
-      if (end === "committed") push(jobs);
+      if (end === "committed") push(jobs, deliveries);
       // Part of it may have been rolled back to a savepoint: the relay brings what is there.
-      else if (end === "unsure") this.#relay.expectRows();
+      if (end !== "unsure") return;
+      release(jobs, deliveries);
+      this.#relay.expectRows();
     });
   }
 
@@ -143,10 +151,25 @@ export class FamilyAdder {
   }
 }
 
-function push(jobs: readonly Batch[]): void {
-  for (const [{ outlet, adds }, some] of grouped(jobs)) {
-    outlet?.pushCommitted(some);
+/** `deliveries` are those that are to be noted together, by their queues. */
+function push(jobs: readonly Batch[], deliveries: ReadonlyMap<string, string>): void {
+  for (const [{ queue, outlet, adds }, some] of grouped(jobs)) {
+    const delivery = deliveries.get(queue);
+    outlet?.pushCommitted(delivery === undefined ? some : joined(some, delivery, outlet.notes.joint));
     adds.noteAll(some.map(({ id }) => ({ id, added: true })));
+  }
+}
+
+/** Parents that wait have notes of their own. */
+function joined(jobs: readonly Committed[], delivery: string, notes: JointNotes): Committed[] {
+  const within = notes.begin(delivery, jobs.filter(({ parks }) => parks === undefined).length);
+  return jobs.map((job) => (job.parks === undefined ? { ...job, within } : job));
+}
+
+function release(jobs: readonly Batch[], deliveries: ReadonlyMap<string, string>): void {
+  for (const { queue, outlet } of new Set(jobs.map(([member]) => member))) {
+    const delivery = deliveries.get(queue);
+    if (delivery !== undefined) outlet?.notes.joint.release(delivery);
   }
 }
 
