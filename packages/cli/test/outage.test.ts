@@ -44,7 +44,7 @@ test("while one store is away, what the other one knows is shown, and which one 
   const worker = orders.work(() => Promise.reject(new Error("no stock")));
   await new Promise((resolve) => worker.on("dead", resolve));
   await worker.stop();
-  await orders.addMany([{ data: 1, id: "first" }, { data: 2 }]);
+  await orders.addMany([{ data: 1, id: "first", group: "g" }, { data: 2 }]);
   await app.close();
   const watch = start(["status", "--watch", "0.1", "--json=stores,items"], { env });
   await printed(watch, /"name":"orders"/);
@@ -92,17 +92,21 @@ test("while one store is away, what the other one knows is shown, and which one 
     ["job", "orders", "first"],
     ["letters", "orders"],
     ["causes", "orders"],
+    ["groups", "orders"],
+    ["rates", "orders", "--hours", "2"],
   ];
   const told = await Promise.all(lists.map((list) => keyline([...list, "--json"], { env })));
   for (const list of told) expect(list).toMatchObject({ code: 1, stderr: isSaid });
   expect(objects(told[0] ?? nothing)).toMatchObject([
+    { state: "waiting", isFromRow: true },
     { id: "dead", state: "dead" },
     { id: "first", state: "waiting", isFromRow: true },
-    { state: "waiting", isFromRow: true },
   ]);
   expect(objects(told[1] ?? nothing)).toMatchObject([{ id: "first", data: 1 }]);
   expect(objects(told[2] ?? nothing)).toMatchObject([{ id: "dead", reason: expect.stringContaining("no stock") as string }]);
   expect(objects(told[3] ?? nothing)).toMatchObject([{ count: 1 }]);
+  expect(objects(told[4] ?? nothing)).toMatchObject([{ name: "g", state: "running", isFromRows: true }]);
+  expect(objects(told[5] ?? nothing)).toHaveLength(2);
   const running = await keyline(["jobs", "orders", "--state", "running"], { env });
   expect(running).toMatchObject({
     code: 1,
@@ -122,5 +126,36 @@ test("while one store is away, what the other one knows is shown, and which one 
   await printed(watch, /"valkey","state":"ok".*"name":"emails"/);
   watch.kill("SIGINT");
   expect(await once(watch, "close")).toEqual([0, null]);
+  await Promise.all([valkey.stop(), postgres.stop()]);
+});
+
+test("a Valkey that hangs is told of like one that is away, and rows tell what they know", async () => {
+  const [valkey, postgres] = await Promise.all([startValkey(), startPostgres()]);
+  const env = { VALKEY_URL: valkey.url, DATABASE_URL: await postgres.createDatabase("shop") };
+  const app = new Keyline({ valkey: env.VALKEY_URL, postgres: env.DATABASE_URL });
+  await app.migrate();
+  await app.queue("orders", { transactional: true }).add(1, { id: "first", group: "g" });
+  await app.close();
+  valkey.pause();
+  const lists = [["jobs", "orders"], ["groups", "orders"], ["queues"], ["workers", "orders"]];
+  const [doctor, status, ...told] = await Promise.all([
+    keyline(["doctor", "--json"], { env }),
+    keyline(["status", "--check", "--json"], { env }),
+    ...lists.map((list) => keyline([...list, "--json"], { env })),
+  ]);
+  expect(doctor.code).toBe(3);
+  expect(objects(doctor)[0]).toMatchObject({
+    valkey: { state: "away" },
+    warnings: expect.arrayContaining([expect.objectContaining({ code: "VALKEY_AWAY" })]) as object[],
+  });
+  expect(status.code).toBe(3);
+  expect(objects(status)[0]).toMatchObject({ stores: [{ state: "away" }, { state: "ok" }], items: [{ name: "orders", waiting: 1 }] });
+  for (const one of told) expect(one).toMatchObject({ code: 1, stderr: expect.stringContaining("Valkey at 127.0.0.1") as string });
+  const nothing = { stdout: "" };
+  expect(objects(told[0] ?? nothing)).toMatchObject([{ id: "first", isFromRow: true }]);
+  expect(objects(told[1] ?? nothing)).toMatchObject([{ name: "g", isFromRows: true }]);
+  expect(objects(told[2] ?? nothing)).toMatchObject([{ name: "orders", isFromRows: true }]);
+  expect(told[3]).toMatchObject({ stdout: "" });
+  valkey.resume();
   await Promise.all([valkey.stop(), postgres.stop()]);
 });

@@ -274,6 +274,7 @@ export const texts = {
     since: "Since",
     none: "No groups",
     noneText: "No group has jobs in line, or is in this state.",
+    fromRows: "as PostgreSQL has them: which of their jobs have their turn is not known",
     noneYet: "None of those that were looked at so far is in this state.",
     pauseOf: (name: string) => `Pause: ${name}`,
     resumeOf: (name: string) => `Resume: ${name}`,

@@ -22,7 +22,7 @@ export type { LetterProgress } from "./work/letter-progress.ts";
 export type { CausesOptions, DeadLetterCause, DeadLetterCauses } from "./queue/letters/letter-causes.ts";
 export type { Job } from "./queue/job.ts";
 export type { PauseOptions } from "./queue/gates/gatekeeper.ts";
-export type { GroupsOptions, QueueGroupStatus } from "./queue/gates/group-list.ts";
+export type { GroupsOptions, QueueGroupStatus } from "./queue/gates/group-query.ts";
 export type { FamilyNode, FamilyViewOptions, JobFamily } from "./queue/families/family-view.ts";
 export type { ChildCounts, JobPlace, JobStep, JobSurroundings } from "./queue/jobs/job-surroundings.ts";
 export type { CancelResult } from "./queue/jobs/cancel-steps.ts";

@@ -6,6 +6,7 @@ import { WrongUse } from "../exit-codes.ts";
 import { count } from "../input/parse.ts";
 import type { Column } from "../output/table.ts";
 import { duration, exact } from "../output/times.ts";
+import { tellIfFromRows } from "../status/stores.ts";
 
 interface Options {
   readonly minutes?: number;
@@ -41,6 +42,7 @@ export function define(command: Command): void {
         if (found.kind === "queue") await output.list(queueColumns(unit), (await found.queue.rates(range))[unit]);
         else if (found.kind === "stream") await output.list(streamColumns(unit), (await found.stream.rates(range))[unit]);
         else await output.list(channelColumns(unit), (await found.channel.rates(range))[unit]);
+        return hours === undefined ? undefined : tellIfFromRows({ output, session });
       }),
     );
 }

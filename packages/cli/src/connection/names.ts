@@ -2,6 +2,7 @@ import type { Channel, ChannelOptions, Keyline, Queue, Stream } from "keyline";
 import { Failure, WrongUse } from "../exit-codes.ts";
 import { nearest } from "../input/nearest.ts";
 import { storesOf, storeText } from "../status/stores.ts";
+import { asking } from "./known.ts";
 import type { Session } from "./session.ts";
 
 export type AnyQueue = Queue<unknown, unknown, boolean>;
@@ -69,7 +70,9 @@ export type Found =
 /** The queue, the stream or the listed channel of that name. Where several have it, it has to be said which. */
 export async function openNamed(session: Session, name: string, said: Found["kind"] | undefined): Promise<Found> {
   const { directory } = await session.keyline();
-  const [queues, streams, channels] = await Promise.all([directory.queues(), directory.streams(), directory.channels()]);
+  // No channel is known to PostgreSQL, and a queue may be.
+  const listed = asking()(directory.channels());
+  const [queues, streams, channels = []] = await Promise.all([directory.queues(), directory.streams(), listed]);
   const isNamed = (entry: { readonly name: string }): boolean => entry.name === name;
   const [queue, stream, channel] = [queues.find(isNamed), streams.find(isNamed), channels.find(isNamed)];
   const found: Found[] = [

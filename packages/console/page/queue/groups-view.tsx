@@ -18,6 +18,8 @@ import { usePages } from "../server/queries.ts";
 import { post } from "../server/request.ts";
 import { useRefreshed } from "../server/use-live.ts";
 import { texts } from "../texts.ts";
+import { FromRows } from "./from-rows.tsx";
+import classes from "./groups-view.module.css";
 import { QueueFrame } from "./queue-frame.tsx";
 
 const words = texts.groups;
@@ -35,13 +37,16 @@ export function GroupsView({ queue }: { readonly queue: string }): ReactNode {
         title={words.title}
         isFlush
         aside={
-          <SegmentedControl
-            size="xs"
-            aria-label={texts.jobs.state}
-            value={state ?? ""}
-            onChange={(value) => setFilter({ state: value === "" ? undefined : value })}
-            data={states.map((value) => ({ value, label: value === "" ? texts.jobs.all : texts.states[value] }))}
-          />
+          <div className={classes.aside}>
+            <FromRows pages={query.data?.pages} text={words.fromRows} />
+            <SegmentedControl
+              size="xs"
+              aria-label={texts.jobs.state}
+              value={state ?? ""}
+              onChange={(value) => setFilter({ state: value === "" ? undefined : value })}
+              data={states.map((value) => ({ value, label: value === "" ? texts.jobs.all : texts.states[value] }))}
+            />
+          </div>
         }
       >
         <Answered query={query}>

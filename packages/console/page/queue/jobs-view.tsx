@@ -15,7 +15,7 @@ import { usePages, useQueue } from "../server/queries.ts";
 import { useRefreshed } from "../server/use-live.ts";
 import { texts } from "../texts.ts";
 import { JobsFilter } from "./jobs-filter.tsx";
-import classes from "./jobs-view.module.css";
+import { FromRows } from "./from-rows.tsx";
 import { QueueFrame } from "./queue-frame.tsx";
 
 const words = texts.jobs;
@@ -36,11 +36,7 @@ export function JobsView({ queue }: { readonly queue: string }): ReactNode {
         counts={view?.counts}
         transactional={view?.transactional === true}
       />
-      <Card
-        title={titleOf(state)}
-        isFlush
-        aside={query.data?.pages.some(({ isFromRows }) => isFromRows) && <span className={classes.note}>{words.fromRows}</span>}
-      >
+      <Card title={titleOf(state)} isFlush aside={<FromRows pages={query.data?.pages} text={words.fromRows} />}>
         <Answered query={query}>
           {({ pages }) => {
             const rows = pages.flatMap(({ jobs }) => jobs);

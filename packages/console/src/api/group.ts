@@ -18,5 +18,10 @@ export type QueueGroup = z.infer<typeof queueGroup>;
 export const groupsQuery = z.object({ ...pageQuery, state: groupState.optional() });
 
 /** `GET queues/:queue/groups?state&cursor&limit` */
-export const groupsPage = z.object({ groups: z.array(queueGroup), next });
+export const groupsPage = z.object({
+  groups: z.array(queueGroup),
+  /** Valkey is away: they are told by the rows of their jobs. */
+  isFromRows: z.boolean(),
+  next,
+});
 export type GroupsPage = z.infer<typeof groupsPage>;

@@ -49,5 +49,5 @@ async function readGroups({ health }: Desk, { thing: queue }: KnownQueue, { quer
     blockedBy: blockedBy ?? null,
     since: since ?? null,
   }));
-  return { groups, next };
+  return { groups, isFromRows: rows.some(({ isFromRows }) => isFromRows), next };
 }

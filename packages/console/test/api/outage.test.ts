@@ -1,6 +1,7 @@
 import { startValkey } from "@keyline/embedded";
 import { expect, test } from "vitest";
 import { eventually, openStage } from "../../../keyline/test/support/stage.ts";
+import { groupsPage } from "../../src/api/group.ts";
 import { health } from "../../src/api/health.ts";
 import { jobsPage, jobView } from "../../src/api/job.ts";
 import { causesView, lettersPage } from "../../src/api/letter.ts";
@@ -19,7 +20,7 @@ test("while Valkey is away it says so, shows what it knows, refuses what cannot 
   const plain = keyline.queue("plain");
   const kept = keyline.queue("kept", { transactional: true });
   await plain.add(1);
-  await kept.add(1, { id: "one" });
+  await kept.add(1, { id: "one", group: "g" });
   await eventually("the console has seen both", async () => {
     const { items } = valid(overview, await console.get("api/overview"));
     return ["plain", "kept"].every((name) => items.some((item) => item.name === name && item.depth === 1));
@@ -47,6 +48,11 @@ test("while Valkey is away it says so, shows what it knows, refuses what cannot 
   });
   expect(valid(jobView, await console.get("api/queues/kept/jobs/one"))).toMatchObject({ state: "waiting", isFromRow: true });
   expect(valid(lettersPage, await console.get("api/queues/kept/letters"))).toEqual({ letters: [], next: null });
+  expect(valid(groupsPage, await console.get("api/queues/kept/groups"))).toMatchObject({
+    groups: [{ name: "g", state: "running", waiting: 0 }],
+    isFromRows: true,
+  });
+  expect((await console.get("api/queues/kept/rates?hours=24")).status).toBe(200);
   expect(valid(causesView, await console.get("api/queues/kept/causes"))).toEqual({ causes: [], looked: 0, total: 0 });
   expect((await console.get("api/queues/kept/jobs?state=running")).status).toBe(503);
   const lists = ["jobs", "letters", "causes", "groups", "limits", "rates", "jobs/one"];

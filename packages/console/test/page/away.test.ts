@@ -15,7 +15,7 @@ beforeAll(async () => {
   [browser, valkey, postgres] = await Promise.all([openBrowser(), startValkey(), startPostgres()]);
   operations = await openConsole({}, { valkeyUrl: valkey.url, postgresUrl: postgres.url });
   const queue = operations.keyline.queue<object>("steadfast", { transactional: true });
-  await queue.add({}, { id: "one" });
+  await queue.add({}, { id: "one", group: "g" });
   ({ page } = await openPage(browser, `${operations.url}/queues/steadfast/jobs`));
   await page.locator('[data-row="one"]').waitFor();
 });
@@ -61,6 +61,9 @@ test("while Valkey is away the page says so, shows what PostgreSQL knows, and go
   await page.getByText("as PostgreSQL has them: which of them run is not known").waitFor();
   await page.goto(`${operations.url}/queues/steadfast/jobs/one`);
   await page.getByText("PostgreSQL; whether it runs is not known").waitFor();
+  await page.goto(`${operations.url}/queues/steadfast/groups`);
+  await page.locator('[data-row="g"]').waitFor();
+  await page.getByText("as PostgreSQL has them: which of their jobs have their turn is not known").waitFor();
   await page.goto(`${operations.url}/queues/steadfast/letters`);
   await page.getByText("No dead letters").first().waitFor();
   await page.goto(`${operations.url}/queues/steadfast/jobs?state=running`);

@@ -1,13 +1,14 @@
 /*
  * DESIGN. What is done on a queue, a stream or a channel is counted where it is done, in numbers of the process (a tally), and every few seconds added to what Valkey has of this minute and of this
  * hour: one command for each that was used. Minutes are kept for two days and hours for ninety, by expiry. With PostgreSQL the hours that are over are kept there too, by whoever counts first
- * after their end; they are read where Valkey has nothing of an hour, because it was emptied. What a process has not written when it dies is lost.
+ * after their end; they are read where Valkey has nothing of an hour, because it was emptied, and while it is away. What a process has not written when it dies is lost.
  */
 import { checkInteger, checkOptionNames } from "../runtime/options.ts";
 import { KeylineError } from "../runtime/errors.ts";
 import type { Logger } from "../runtime/logger.ts";
 import type { FigureTable } from "../postgres/figures/figure-table.ts";
 import { hourMs, type CountedSpan, type Counts, type FigureLog } from "../valkey/figures/figure-log.ts";
+import { unlessAway } from "../valkey/client/unless-away.ts";
 import { HourKeeper } from "./hour-keeper.ts";
 
 export interface RatesOptions {
@@ -58,15 +59,25 @@ export class Figures {
     this.#keeper?.note(now);
   }
 
-  /** Oldest first; the last one is not over yet. */
+  /** Oldest first; the last one is not over yet. While Valkey is away, hours are those that PostgreSQL keeps. */
   async read({ unit, count }: RateRange): Promise<readonly CountedSpan[]> {
-    await this.log.connection.ensureReady(5_000);
-    const now = await this.log.now();
-    if (unit === "minutes") return this.log.minutes(count, now);
-    const hours = await this.log.hours(count, now);
-    if (!this.#table?.database.isAvailable || hours.every(isThere)) return hours;
+    const ask = async (): Promise<Seen> => {
+      const now = await this.log.now();
+      return { now, spans: unit === "minutes" ? await this.log.minutes(count, now) : await this.log.hours(count, now) };
+    };
+    if (unit === "minutes" || !this.#table?.database.isAvailable) {
+      await this.log.connection.ensureReady(5_000);
+      return (await ask()).spans;
+    }
+    const seen = await unlessAway(this.log.connection, ask);
+    if (seen?.spans.every(isThere)) return seen.spans;
+    // The server's time is not known where it does not answer, and this one will do for hours.
+    const { now, spans: hours } = seen ?? { now: Date.now(), spans: this.log.noHours(count, Date.now()) };
     const last = Math.floor(now / hourMs) - 1;
-    const kept = await this.#table.read(last - count + 2, last).catch(noneIfAway);
+    const kept = await this.#table.read(last - count + 2, last).catch((error: unknown) => {
+      if (seen) return noneIfAway(error);
+      throw error;
+    });
     const byHour = new Map(kept.map((one) => [one.hour, one]));
     return hours.map((hour) => (isThere(hour) ? hour : { ...hour, ...byHour.get(hour.at / hourMs) }));
   }
@@ -74,6 +85,11 @@ export class Figures {
   async stop(): Promise<void> {
     await this.#keeper?.stop();
   }
+}
+
+interface Seen {
+  readonly now: number;
+  readonly spans: readonly CountedSpan[];
 }
 
 const isThere = ({ counts, depth }: CountedSpan): boolean => counts.size > 0 || depth !== undefined;

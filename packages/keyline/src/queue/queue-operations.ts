@@ -3,7 +3,7 @@ import type { AddCheck } from "./add/add-check.ts";
 import type { DeadLetter } from "./letters/dead-letter.ts";
 import { DeadLetters } from "./letters/dead-letters.ts";
 import { checkPause, type PauseOptions } from "./gates/gatekeeper.ts";
-import { checkGroups, type GroupsOptions, type QueueGroupStatus } from "./gates/group-list.ts";
+import { checkGroups, type GroupsOptions, type QueueGroupStatus } from "./gates/group-query.ts";
 import type { DeadLettersOptions, LetterActOptions } from "./letters/letter-filter.ts";
 import type { CausesOptions, DeadLetterCauses } from "./letters/letter-causes.ts";
 import type { LimitChanges, Limits } from "./gates/limits.ts";
@@ -87,7 +87,7 @@ export abstract class QueueOperations<Input> extends ScheduleOperations<Input> {
 
   /**
    * How many jobs were added, completed, tried in vain, dead and cancelled, how long they waited and ran, and how many there were: minute by minute, of the last hour or of as many `minutes`, up to two
-   * days, or by `hours`, up to ninety days. Every process writes it down every few seconds, so it is a little behind. Throws INVALID_OPTION and VALKEY_UNAVAILABLE.
+   * days, or by `hours`, up to ninety days. Every process writes it down every few seconds, so it is a little behind. While Valkey is away, hours are those that PostgreSQL keeps. Throws INVALID_OPTION and VALKEY_UNAVAILABLE.
    *
    * @example
    * const { total } = await emails.rates({ minutes: 15 });
@@ -143,7 +143,7 @@ export abstract class QueueOperations<Input> extends ScheduleOperations<Input> {
 
   /**
    * The groups that have jobs, in no order: those in a `state`, or all. One that comes or goes meanwhile may be met or not;
-   * `cursor` goes on behind one. Throws INVALID_OPTION and INVALID_CURSOR at once.
+   * `cursor` goes on behind one. While Valkey is away, a transactional queue's are told by its rows: `isFromRows`. Throws INVALID_OPTION and INVALID_CURSOR at once.
    *
    * @example
    * for await (const { name, waiting, blockedBy } of calls.groups({ state: "blocked" })) console.log(name, waiting, blockedBy);

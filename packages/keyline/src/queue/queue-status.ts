@@ -5,7 +5,7 @@ import type { RowStatus } from "../postgres/job/row-status.ts";
 import type { QueueCounts, SeenCounts } from "../valkey/queue/reads.ts";
 import { readHead } from "./element.ts";
 import type { QueueParts } from "./queue-parts.ts";
-import { unlessAway } from "./unless-away.ts";
+import { unlessAway } from "../valkey/client/unless-away.ts";
 
 export interface QueueStatus extends QueueCounts {
   /** They wait for their children; on a transactional queue also those that sleep, or wait for a signal. */

@@ -6,6 +6,7 @@ import { WrongUse } from "../../exit-codes.ts";
 import { count } from "../../input/parse.ts";
 import type { Column } from "../../output/table.ts";
 import { exact, relative } from "../../output/times.ts";
+import { tellIfFromRows } from "../../status/stores.ts";
 
 interface Options {
   readonly queue?: boolean;
@@ -29,7 +30,9 @@ export function defineList(command: Command): void {
       action(async (context, name: string, options: Options) => {
         if (options.queue && options.stream) throw new WrongUse("--queue goes not with --stream.");
         const kind = options.queue ? "queue" : options.stream ? "stream" : await kindOf(context.session, name);
-        await (kind === "queue" ? listOfQueue(context, name, options) : listOfStream(context, name, options));
+        if (kind === "stream") return listOfStream(context, name, options);
+        await listOfQueue(context, name, options);
+        return tellIfFromRows(context);
       }),
     );
 }

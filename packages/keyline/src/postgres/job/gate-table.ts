@@ -1,5 +1,6 @@
 import type { Database } from "../client/database.ts";
 import type { Statement } from "../client/statement.ts";
+import { readGroups, type GroupRow } from "./group-rows.ts";
 
 /** A queue's gates as its record has them. */
 export interface GateRow {
@@ -54,5 +55,10 @@ export class GateTable {
 
   async pauseGroup(group: string, isPaused: boolean): Promise<GateRow | undefined> {
     return (await this.#database.query<GateRow>(pauseGroup, [this.#queue, group, isPaused]))[0];
+  }
+
+  /** The groups that have jobs, by their names, behind one. */
+  groups(after: string, limit: number): Promise<GroupRow[]> {
+    return readGroups(this.#database, { queue: this.#queue, after, limit });
   }
 }

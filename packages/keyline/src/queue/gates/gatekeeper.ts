@@ -12,8 +12,9 @@ import { checkKey } from "../../runtime/names.ts";
 import { checkOptionNames } from "../../runtime/options.ts";
 import { delay } from "../../runtime/waiting.ts";
 import type { QueueStore } from "../../valkey/queue/queue-store.ts";
-import { unlessAway } from "../unless-away.ts";
-import { groupPages, listGroups, type checkGroups, type QueueGroupStatus } from "./group-list.ts";
+import { unlessAway } from "../../valkey/client/unless-away.ts";
+import { groupPages, listGroups } from "./group-list.ts";
+import type { checkGroups, QueueGroupStatus } from "./group-query.ts";
 import { gatesOf, limitsOf, type LimitChanges, type Limits } from "./limits.ts";
 
 export interface PauseOptions {
@@ -96,7 +97,7 @@ export class Gatekeeper {
   }
 
   groups(query: ReturnType<typeof checkGroups>): AsyncIterableIterator<QueueGroupStatus> {
-    return listGroups(this.#store, query);
+    return listGroups(this.#store, this.#table, query);
   }
 
   // Once, and before anything that comes later: the last one to say something counts.

@@ -1,73 +1,40 @@
-import { KeylineError } from "../../runtime/errors.ts";
 import { Iteration } from "../../runtime/iteration.ts";
-import { checkOptionNames } from "../../runtime/options.ts";
 import { PagedSource } from "../../runtime/paged-source.ts";
 import type { QueueStore } from "../../valkey/queue/queue-store.ts";
 import { asRead } from "../../valkey/client/as-read.ts";
-
-export interface QueueGroupStatus {
-  readonly name: string;
-  /** `blocked`: jobs stand in its line, and as many run as may. */
-  readonly state: "blocked" | "paused" | "running";
-  /** Jobs that stand in its line. */
-  readonly waiting: number;
-  /** The job that the line waits for, of several the one that has been on the queue for longest. */
-  readonly blockedBy: string | undefined;
-  /** Since when that one has had its turn, in milliseconds since 1970. */
-  readonly since: number | undefined;
-  /** Where to go on behind it: `groups({ cursor })`. */
-  readonly cursor: string;
-}
-
-export interface GroupsOptions {
-  /** Default all. */
-  readonly state?: QueueGroupStatus["state"];
-  /** Behind the group that had this cursor. */
-  readonly cursor?: string;
-}
-
-interface GroupPlace {
-  readonly name: string;
-  /** Where the server's page begins that it was in. */
-  readonly place: string;
-}
-
-interface GroupsQuery {
-  readonly state: QueueGroupStatus["state"] | undefined;
-  readonly behind: GroupPlace | undefined;
-}
+import { unlessAway } from "../../valkey/client/unless-away.ts";
+import type { GateTable } from "../../postgres/job/gate-table.ts";
+import { writeCursor, type GroupPlace, type GroupsQuery, type QueueGroupStatus } from "./group-query.ts";
+import { groupsOfRows } from "./groups-of-rows.ts";
 
 const page = 200;
-const optionNames = new Set<string>(["state", "cursor"] satisfies (keyof GroupsOptions)[]);
-const states = new Set(["blocked", "paused", "running"]);
-const cursorPattern = /^(\d{1,20})\.(.+)$/s;
-
-/** Throws INVALID_OPTION and INVALID_CURSOR. */
-export function checkGroups(options: GroupsOptions): GroupsQuery {
-  checkOptionNames("groups", options, optionNames);
-  const { state, cursor } = options;
-  if (state !== undefined && !states.has(state)) {
-    throw new KeylineError("INVALID_OPTION", `state must be "blocked", "paused" or "running", not ${JSON.stringify(state)}`);
-  }
-  return { state, behind: cursor === undefined ? undefined : readCursor(cursor) };
+/** The groups that have jobs: as Valkey has them, or the rows of a transactional queue while it is away. */
+export function listGroups(store: QueueStore, table: GateTable | undefined, query: GroupsQuery): AsyncIterableIterator<QueueGroupStatus> {
+  let pages: AsyncGenerator<readonly QueueGroupStatus[]> | undefined;
+  const read = async (): Promise<readonly QueueGroupStatus[] | undefined> => {
+    pages ??= table && (await isFromRows(store, query)) ? groupsOfRows(table, query) : groupsOnValkey(store, query);
+    const { done, value } = await pages.next();
+    return done ? undefined : value;
+  };
+  return new Iteration(new PagedSource(() => asRead(read())));
 }
 
-/** The groups that have jobs. */
-export function listGroups(store: QueueStore, { state, behind }: GroupsQuery): AsyncIterableIterator<QueueGroupStatus> {
-  let pages: AsyncGenerator<GroupPlace[]> | undefined;
-  const read = async (): Promise<QueueGroupStatus[] | undefined> => {
-    pages ??= groupPages(store, behind);
-    const { done, value: places } = await pages.next();
-    if (done) return undefined;
+/** Who has begun with one of the two goes on with it, as each has an order of its own. */
+async function isFromRows({ connection, gates }: QueueStore, { behind }: GroupsQuery): Promise<boolean> {
+  if (behind) return behind.place === "rows";
+  return (await unlessAway(connection, () => gates.read())) === undefined;
+}
+
+async function* groupsOnValkey(store: QueueStore, { state, behind }: GroupsQuery): AsyncGenerator<readonly QueueGroupStatus[]> {
+  for await (const places of groupPages(store, behind)) {
     const names = places.map(({ name }) => name);
     const [rules, found] = await Promise.all([store.gates.read(), store.gates.states(names)]);
     const most = Number(rules["group.concurrency"] ?? 1);
-    return found
+    yield found
       .map(([admitted, waiting, isPaused], index) => statusOf(places[index], { admitted, waiting, isPaused, most }))
       .filter((status) => status !== undefined)
       .filter((status) => state === undefined || status.state === state);
-  };
-  return new Iteration(new PagedSource(() => asRead(read())));
+  }
 }
 
 export async function* groupPages(store: QueueStore, behind?: GroupPlace): AsyncGenerator<GroupPlace[]> {
@@ -114,12 +81,6 @@ function statusOf(
     waiting,
     blockedBy: words[0],
     since: words[1] === undefined ? undefined : Number(words[1]),
-    cursor: Buffer.from(`${group.place}.${group.name}`).toString("base64url"),
+    cursor: writeCursor(group),
   };
-}
-
-function readCursor(cursor: string): GroupPlace {
-  const match = typeof cursor === "string" ? cursorPattern.exec(Buffer.from(cursor, "base64url").toString()) : null;
-  if (match) return { place: match[1] ?? "", name: match[2] ?? "" };
-  throw new KeylineError("INVALID_CURSOR", `${JSON.stringify(cursor)} is no cursor: pass the \`cursor\` of a group that groups() gave`);
 }

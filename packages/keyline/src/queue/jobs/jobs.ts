@@ -9,7 +9,7 @@ import type { FamilyQuery, JobFamily } from "../families/family-view.ts";
 import type { PlainJobs } from "./plain-jobs.ts";
 import type { QueuedJob } from "./queued-job.ts";
 import type { RowJobs } from "./row-jobs.ts";
-import { unlessAway } from "../unless-away.ts";
+import { unlessAway } from "../../valkey/client/unless-away.ts";
 import { asRead } from "../../valkey/client/as-read.ts";
 
 const readyWithinMs = 5_000;

@@ -11,7 +11,7 @@ import type { JobStep, JobSurroundings } from "./job-surroundings.ts";
 import { walk } from "./job-walk.ts";
 import { writeCursor, type JobsQuery } from "./jobs-options.ts";
 import { filterOf, walksOf } from "./row-walks.ts";
-import { unlessAway } from "../unless-away.ts";
+import { unlessAway } from "../../valkey/client/unless-away.ts";
 import { endedJob, jobOfRow, type JobState, type QueuedJob } from "./queued-job.ts";
 
 const page = 50;

@@ -1,5 +1,5 @@
 import type { ValkeyConnection } from "../../valkey/client/connection.ts";
-import { unlessAway } from "../unless-away.ts";
+import { unlessAway } from "../../valkey/client/unless-away.ts";
 import type { DeadLetter, LetterHead } from "./dead-letter.ts";
 import type { HeadRange, ReadableShelf } from "./letter-shelf.ts";
 

@@ -57,6 +57,11 @@ export class FigureLog {
     return hours.map((hour) => byHour.get(hour * hourMs) ?? toSpan(hour * hourMs));
   }
 
+  /** The last hours, of which nothing is known. */
+  noHours(count: number, now: number): CountedSpan[] {
+    return lastOnes(count, now, hourMs).map((hour) => toSpan(hour * hourMs));
+  }
+
   /** Those of the hours before the present one of which there is something, from `first` on. */
   async hoursOver(first: number, now: number): Promise<CountedSpan[]> {
     const last = Math.floor(now / hourMs) - 1;
