@@ -28,7 +28,7 @@ export type { ChildCounts, JobPlace, JobStep, JobSurroundings } from "./queue/jo
 export type { CancelResult } from "./queue/jobs/cancel-steps.ts";
 export type { JobsOptions, ListedState } from "./queue/jobs/jobs-options.ts";
 export type { JobState, QueuedJob } from "./queue/jobs/queued-job.ts";
-export type { JobChanges, UpdateResult } from "./queue/jobs/update-options.ts";
+export type { ChangeOptions, JobChanges, UpdateResult } from "./queue/jobs/update-options.ts";
 export type { CancelOptions, JobFilter } from "./queue/jobs/job-filter.ts";
 export type { LimitChanges, Limits, Rate } from "./queue/gates/limits.ts";
 export type {

@@ -1,6 +1,7 @@
 import type { Database } from "../postgres/client/database.ts";
 import { Figures } from "../figures/figures.ts";
 import { FigureTable } from "../postgres/figures/figure-table.ts";
+import { ChangedWithin } from "../postgres/job/changed-within.ts";
 import { DeadTable } from "../postgres/job/dead-table.ts";
 import { DeliveryNotes } from "../postgres/job/delivery-notes.ts";
 import { GateTable } from "../postgres/job/gate-table.ts";
@@ -158,7 +159,11 @@ export function createParts(name: string, { options, policy, isServed }: Made, s
   const signals = new JobSignals(table.parked, outlet);
   const promotion = new Promotion(store, { record: { rows: new PromotedRows(database, name), outlet } });
   const jobs = RowJobs.of(store, { database, queue: name, outcomes: table.outcomes });
-  const updates = new JobUpdates(store, { jobs, gatekeeper, record: { database, rows: new UpdatedRows(database, name), outlet } });
+  const updates = new JobUpdates(store, {
+    jobs,
+    gatekeeper,
+    record: { database, rows: new UpdatedRows(database, name), within: new ChangedWithin(name), outlet, relay },
+  });
   const adders = { adder: transactionalAdder, transactionalAdder };
   return {
     ...common,

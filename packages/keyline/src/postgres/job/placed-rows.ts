@@ -33,15 +33,26 @@ const insertPlaced: Statement = { name: "keyline-insert-placed", text: insertWit
 /** Where some of them have a trace. */
 const insertTraced: Statement = { name: "keyline-insert-traced", text: insertWith(", trace", ", $10::text[]") };
 
-const findTurns: Statement = {
-  name: "keyline-find-turns",
-  text: `SELECT id, attempts, seq::text AS order, group_name IS NOT NULL AND EXISTS (
+const turns = `id, attempts, seq::text AS order, group_name IS NOT NULL AND EXISTS (
       SELECT FROM keyline.job AS earlier WHERE earlier.queue = job.queue AND earlier.group_name = job.group_name
         AND earlier.seq < job.seq AND earlier.state IN ('waiting', 'scheduled')
     ) AS is_early, is_latest IS NOT NULL AS is_latest, coalesce(parks, 0) AS parks, CASE WHEN parked IS NULL THEN 0 ELSE least(
       ${longestRestMs}, CASE WHEN due_at IS NOT NULL THEN greatest(0, ceil(extract(epoch FROM due_at - clock_timestamp()) * 1000)) END
-    ) END::float8 AS rest
-    FROM keyline.job WHERE queue = $1 AND id = ANY($2::text[]) AND state IN ('waiting', 'scheduled')`,
+    ) END::float8 AS rest`;
+const ofOpen = "FROM keyline.job WHERE queue = $1 AND id = ANY($2::text[]) AND state IN ('waiting', 'scheduled')";
+
+const findTurns: Statement = { name: "keyline-find-turns", text: `SELECT ${turns} ${ofOpen}` };
+
+/** Names the lock that transactions share which change jobs of that queue. */
+export function changesOf(queue: string): string {
+  return `hashtextextended('keyline.change:' || ${queue}, 0)`;
+}
+
+// Two that ask at the same instant may each take the other one for such a transaction: then they ask once more than they have to.
+const findTurnsOfCopies: Statement = {
+  name: "keyline-find-turns-of-copies",
+  text: `WITH quiet AS MATERIALIZED (SELECT pg_try_advisory_xact_lock(${changesOf("$1")}) AS is_quiet)
+    SELECT ${turns}, NOT (SELECT is_quiet FROM quiet) AS is_changing ${ofOpen}`,
 };
 
 /** Whether it is a job's turn. */
@@ -57,6 +68,8 @@ export interface Turn {
   readonly parks: number;
   /** Milliseconds for which it waits for the end of a sleep, or for a signal; 0 when it does not. */
   readonly rest: number;
+  /** A transaction is changing jobs of the queue, maybe this one; told only of what may be a copy. */
+  readonly is_changing?: boolean;
 }
 
 /** The rows of those jobs of one queue that have a place of their own. */
@@ -81,9 +94,9 @@ export class PlacedRows {
     return (await queryWithin(tx, text, values)) as PlacedRow[];
   }
 
-  /** Those of the jobs that are not settled. */
-  findTurns(ids: readonly string[]): Promise<Turn[]> {
-    return this.#database.query<Turn>(findTurns, [this.#queue, ids]);
+  /** Those of the jobs that are not settled. `areCopies` where some may have been delivered more than once, so that another element says what has become of them. */
+  findTurns(ids: readonly string[], { areCopies = false }: { readonly areCopies?: boolean } = {}): Promise<Turn[]> {
+    return this.#database.query<Turn>(areCopies ? findTurnsOfCopies : findTurns, [this.#queue, ids]);
   }
 
   #insertOf(jobs: readonly PlacedJob[]): readonly [Statement, unknown[]] {

@@ -16,6 +16,11 @@ export interface FoundElement {
   readonly from: string;
 }
 
+/** A worker has it. */
+export function isHeld({ place }: FoundElement): boolean {
+  return place.startsWith("held:");
+}
+
 const mostPages = 5;
 const mostNamed = 50;
 const before = 7;

@@ -1,3 +1,6 @@
+import type { TransactionClient } from "../../postgres/client/options.ts";
+import { KeylineError } from "../../runtime/errors.ts";
+import { checkOptionNames } from "../../runtime/options.ts";
 import { checkId } from "../../runtime/names.ts";
 import type { AddCheck } from "../add/add-check.ts";
 import { checkFamilyView, type FamilyViewOptions, type JobFamily } from "../families/family-view.ts";
@@ -7,7 +10,8 @@ import { checkCancelOptions, type CancelOptions } from "./job-filter.ts";
 import { Jobs } from "./jobs.ts";
 import type { JobsOptions } from "./jobs-options.ts";
 import type { QueuedJob } from "./queued-job.ts";
-import { checkChanges, type JobChanges, type UpdateResult } from "./update-options.ts";
+import type { ChangesWithin } from "./changes-within.ts";
+import { changeOptionNames, checkChanges, type ChangeOptions, type JobChanges, type UpdateResult } from "./update-options.ts";
 import { asAct } from "../../valkey/client/as-act.ts";
 import { asRead } from "../../valkey/client/as-read.ts";
 
@@ -65,29 +69,39 @@ export abstract class JobOperations<Input> {
   }
 
   /**
-   * Makes a scheduled job due now: one that waits for its own time, or for its next attempt. Returns false when it is not scheduled.
+   * Makes a scheduled job due now: one that waits for its own time, or for its next attempt. Returns false when it is not scheduled. With `tx` it is due by the COMMIT of that transaction.
    *
    * @example
    * await emails.promote(id);
    */
-  promote(id: string): Promise<boolean> {
-    return this.#parts.door.accept(async () => asAct(this.#parts.promotion.promote(checkId(id)), `promote of job ${id}`));
+  promote(id: string, options: ChangeOptions = noOptions): Promise<boolean> {
+    return this.#parts.door.accept(async () => {
+      checkId(id);
+      const tx = this.#txOf("promote", options);
+      const promoted = tx ? tx.changes.promote(tx.client, id) : this.#parts.promotion.promote(id);
+      return asAct(promoted, `promote of job ${id}`);
+    });
   }
 
   /**
    * Changes a job that no worker has: its data, when it is due, its priority. When this has resolved with `updated: true`, whoever runs it gets it as it was changed. Where
    * it is with a worker, parked or dead, or has ended, nothing is changed, and `state` says so. One that waits for its next attempt can be changed too.
    *
-   * Rejects, before anything is written, with INVALID_ID, INVALID_OPTION, and for the data with what `add` throws; and with VALKEY_UNAVAILABLE, POSTGRES_UNAVAILABLE (the same call can
-   * be made again) and OUTCOME_UNKNOWN.
+   * With `tx`, on a transactional queue, it is changed by the COMMIT of that transaction and by nothing else; until its end nobody begins the job.
+   *
+   * Rejects, before anything is written, with INVALID_ID, INVALID_OPTION, NOT_TRANSACTIONAL, NOT_IN_TRANSACTION, and for the data with what `add` throws; and with VALKEY_UNAVAILABLE,
+   * POSTGRES_UNAVAILABLE (the same call can be made again) and OUTCOME_UNKNOWN.
    *
    * @example
    * const { updated, state } = await emails.update(id, { data: { to: "b@example.com" }, delay: 60_000 });
    */
-  update(id: string, changes: JobChanges<Input>): Promise<UpdateResult> {
+  update(id: string, changes: JobChanges<Input>, options: ChangeOptions = noOptions): Promise<UpdateResult> {
     return this.#parts.door.accept(async () => {
       checkId(id);
-      return asAct(this.#parts.updates.update(id, await checkChanges(changes, this.#check)), `update of job ${id}`);
+      const tx = this.#txOf("update", options);
+      const checked = await checkChanges(changes, this.#check);
+      const updated = tx ? tx.changes.update(tx.client, id, checked) : this.#parts.updates.update(id, checked);
+      return asAct(updated, `update of job ${id}`);
     });
   }
 
@@ -113,5 +127,14 @@ export abstract class JobOperations<Input> {
       if (typeof what !== "object") return asAct(canceller.cancel(checkId(what)), `cancel of job ${what}`);
       return asAct(canceller.cancelAll(checkCancelOptions(what), what), `cancel of queue ${this.name}`);
     });
+  }
+
+  #txOf(what: string, options: ChangeOptions): { readonly client: TransactionClient; readonly changes: ChangesWithin } | undefined {
+    checkOptionNames(what, options, changeOptionNames);
+    if (options.tx === undefined) return undefined;
+    const changes = this.#parts.updates.within;
+    if (changes) return { client: options.tx, changes };
+    const message = `This queue is not transactional: make it with { transactional: true } to ${what} within a transaction`;
+    throw new KeylineError("NOT_TRANSACTIONAL", message);
   }
 }

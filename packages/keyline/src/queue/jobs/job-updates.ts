@@ -25,14 +25,13 @@
  * _An answer gets lost:_ the element or the row tells whether it was written. Where the job has ended meanwhile, nobody knows: OUTCOME_UNKNOWN.
  */
 import type { Database } from "../../postgres/client/database.ts";
-import type { JobRow } from "../../postgres/job/job-row.ts";
+import type { ChangedWithin } from "../../postgres/job/changed-within.ts";
+import type { JobRelay } from "../../postgres/job/job-relay.ts";
 import type { UpdatedRows } from "../../postgres/job/updated-rows.ts";
 import { KeylineError, toError } from "../../runtime/errors.ts";
 import { randomTag } from "../../runtime/ids.ts";
 import { isConnectionError } from "../../valkey/client/connection.ts";
-import type { ReplacedState } from "../../valkey/queue/job-pages.ts";
 import type { QueueStore } from "../../valkey/queue/queue-store.ts";
-import { committedRow } from "../add/committed.ts";
 import type { JobOutlet } from "../add/job-outlet.ts";
 import { asLatest, inOrder, withData, withPriority } from "../element-text.ts";
 import { elementIn, withoutAttempts } from "../element.ts";
@@ -40,9 +39,11 @@ import { restsFromMs } from "../families/family-element.ts";
 import type { Gatekeeper } from "../gates/gatekeeper.ts";
 import { splitHistory } from "../worker/attempt-history.ts";
 import { insistOn } from "./cancel-steps.ts";
-import { findElement, findHeld, replaceFound, type FoundElement } from "./job-finder.ts";
+import { ChangesWithin } from "./changes-within.ts";
+import { findElement, findHeld, isHeld, replaceFound, type FoundElement } from "./job-finder.ts";
 import type { PlainJobs } from "./plain-jobs.ts";
 import type { RowJobs } from "./row-jobs.ts";
+import { RowPlacer } from "./row-placer.ts";
 import type { CheckedChanges, UpdateResult } from "./update-options.ts";
 
 interface UpdatesParts {
@@ -50,7 +51,14 @@ interface UpdatesParts {
   readonly gatekeeper: Gatekeeper;
   /** Only of a transactional queue. */
   readonly record:
-    { readonly database: Database; readonly rows: UpdatedRows; readonly outlet: Pick<JobOutlet, "pushCommitted"> } | undefined;
+    | {
+        readonly database: Database;
+        readonly rows: UpdatedRows;
+        readonly within: ChangedWithin;
+        readonly outlet: Pick<JobOutlet, "pushCommitted" | "flushed" | "notes">;
+        readonly relay: Pick<JobRelay, "expectRows">;
+      }
+    | undefined;
 }
 
 const readyWithinMs = 5_000;
@@ -58,7 +66,6 @@ const readyWithinMs = 5_000;
 const tries = 10;
 const lostAnswers = 3;
 
-const isHeld = ({ place }: FoundElement): boolean => place.startsWith("held:");
 const beingRun: UpdateResult = { updated: false, state: "running" };
 
 /** Changes jobs of one queue that have not begun. */
@@ -66,9 +73,28 @@ export class JobUpdates {
   readonly #store: QueueStore;
   readonly #parts: UpdatesParts;
 
+  /** The same within transactions of callers; only of a transactional queue. */
+  readonly within: ChangesWithin | undefined;
+
   constructor(store: QueueStore, parts: UpdatesParts) {
     this.#store = store;
     this.#parts = parts;
+    const { record } = parts;
+    this.within =
+      record &&
+      new ChangesWithin({
+        rows: record.within,
+        expectRows: () => record.relay.expectRows(),
+        forgetNote: (id) => record.outlet.notes.forget(id),
+        findAndMark: async (id, onMark) => {
+          await this.#ready();
+          return this.#insist(() => this.#findAndMark(id, onMark));
+        },
+        findHeld: (id) => this.#insist(() => findHeld(store, id)),
+        markAll: (id) => this.#markAll(id),
+        place: (row) => new RowPlacer(store, record).placeCommitted(row),
+        stateOf,
+      });
   }
 
   async update(id: string, changes: CheckedChanges): Promise<UpdateResult> {
@@ -136,17 +162,17 @@ export class JobUpdates {
     // Where one of these fails, the job is updated all the same: its worker asks the row.
     if (isTimed) await rows.followKey(id).catch(() => undefined);
     const isMoved = isTimed || priority !== undefined || !found;
-    const state = isMoved ? await this.#place(row, record).catch(() => undefined) : undefined;
+    const state = isMoved ? await new RowPlacer(this.#store, record).place(row).catch(() => undefined) : undefined;
     return { updated: true, state: state ?? (row.delay > 0 ? "scheduled" : found ? stateOf(found) : "waiting") };
   }
 
   /** 2. Undefined where it is nowhere, and all workers ask the rows of what they take. */
-  async #findAndMark(id: string): Promise<FoundElement | "moved" | undefined> {
+  async #findAndMark(id: string, onMark?: () => void): Promise<FoundElement | "moved" | undefined> {
     let found = await findElement(this.#store, id);
     if (found && isHeld(found)) return found;
     if (!found || elementIn(found.raw)?.isAgain !== false) {
-      await this.#store.cancels.mark({ kind: "row", tag: randomTag(10) }, [id]);
-      await this.#parts.gatekeeper.known();
+      await this.#markAll(id);
+      onMark?.();
       found = await findElement(this.#store, id);
     }
     if (!found || isHeld(found)) return found;
@@ -157,38 +183,9 @@ export class JobUpdates {
     return (await findHeld(this.#store, id)) ?? { ...found, raw: element };
   }
 
-  /** 4. Returns where it is then. */
-  async #place(written: JobRow, { rows, outlet }: NonNullable<UpdatesParts["record"]>): Promise<ReplacedState | undefined> {
-    let state: ReplacedState | undefined;
-    let row: JobRow | undefined = written;
-    for (let tried = 0; row && tried < tries; tried++) {
-      const { id, delay, priority }: JobRow = row;
-      const found = await findElement(this.#store, id);
-      if (found && isHeld(found)) return state;
-      if (!found) {
-        outlet.pushCommitted([committedRow(row, { isAgain: true })]);
-        return state;
-      }
-      const element = withPriority(found.raw, priority ?? "normal");
-      const replacement = { old: found.raw, element, due: { delayMs: delay }, isMoved: element !== found.raw };
-      state = (await replaceFound(this.#store, found, replacement)) ?? state;
-      const now: JobRow | undefined = await rows.read(id);
-      if (!now) {
-        await this.#dropSoon(id);
-        return state;
-      }
-      const isSame = now.priority === priority && Math.abs(now.delay - delay) < 1_000;
-      if (state && isSame) return state;
-      row = now;
-    }
-    return state;
-  }
-
-  /** It has ended meanwhile, and may have been moved behind the look of who cancelled it. A worker that takes its element finds no row, and drops it. */
-  async #dropSoon(id: string): Promise<void> {
-    const found = await findElement(this.#store, id);
-    if (!found || isHeld(found)) return;
-    await replaceFound(this.#store, found, { old: found.raw, element: found.raw, due: { delayMs: 0 }, isMoved: false });
+  async #markAll(id: string): Promise<void> {
+    await this.#store.cancels.mark({ kind: "row", tag: randomTag(10) }, [id]);
+    await this.#parts.gatekeeper.known();
   }
 
   /** What is left of it; undefined where it is there. */

@@ -1,3 +1,4 @@
+import type { TransactionClient } from "../../postgres/client/options.ts";
 import { KeylineError } from "../../runtime/errors.ts";
 import { checkOptionNames } from "../../runtime/options.ts";
 import type { AddCheck } from "../add/add-check.ts";
@@ -15,6 +16,13 @@ export interface JobChanges<Input = unknown> {
   /** A job that waits goes to the tail of those with this priority. */
   readonly priority?: Priority;
 }
+
+export interface ChangeOptions {
+  /** On a transactional queue: a `pg` client inside a transaction, by whose COMMIT it is done. */
+  readonly tx?: TransactionClient;
+}
+
+export const changeOptionNames: ReadonlySet<string> = new Set<string>(["tx"] satisfies (keyof ChangeOptions)[]);
 
 /** What came of it. */
 export interface UpdateResult {

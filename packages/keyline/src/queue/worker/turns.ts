@@ -15,7 +15,8 @@ const early: Verdict = { kind: "yield" };
  * two deliveries failed. Only the record knows.
  */
 export async function findUnfit<Data>(jobs: readonly HeldJob<Data>[], table: JobTable): Promise<Map<HeldJob<Data>, Verdict>> {
-  const turns = await table.placed.findTurns(jobs.flatMap(({ element }) => element?.id ?? []));
+  const ids = jobs.flatMap(({ element }) => element?.id ?? []);
+  const turns = await table.placed.findTurns(ids, { areCopies: jobs.some(mayBeCopy) });
   const byId = new Map(turns.map((turn) => [turn.id, turn]));
   const unfit = new Map<HeldJob<Data>, Verdict>();
   const outdated: string[] = [];
@@ -38,9 +39,17 @@ export async function findUnfit<Data>(jobs: readonly HeldJob<Data>[], table: Job
   const gone = jobs.filter((job) => job.isDoubtful && unfit.get(job) === settledBefore);
   if (gone.length > 0) await noteCancelled(gone, table);
   if (outdated.length > 0) await table.parked.disown(outdated);
-  const latest = jobs.filter((job) => !unfit.has(job) && (job.element?.isLatest || byId.get(job.element?.id ?? "")?.is_latest));
+  const latest = jobs.filter((job) => {
+    const turn = byId.get(job.element?.id ?? "");
+    return !unfit.has(job) && (job.element?.isLatest || turn?.is_latest || (turn?.is_changing && mayBeCopy(job)));
+  });
   if (latest.length > 0) await beginLatest(latest, { table, unfit });
   return unfit;
+}
+
+/** Another element of its job may have been marked (jobs/changes-within.ts). */
+function mayBeCopy({ element, isDoubtful }: HeldJob<unknown>): boolean {
+  return isDoubtful || element?.isAgain === true;
 }
 
 /** Those that are gone because they were cancelled: their ends let their ids be used again. */

@@ -35,6 +35,10 @@ test.each(["sleeps", "waits for a signal", "waits for children that it has added
     await parked(queue);
     for (const change of changes) expect(await queue.update(id, change)).toEqual({ updated: false, state: "parked" });
     expect(await queue.promote(id)).toBe(false);
+    await keyline.transaction(async (tx) => {
+      for (const change of changes) expect(await queue.update(id, change, { tx })).toEqual({ updated: false, state: "parked" });
+      expect(await queue.promote(id, { tx })).toBe(false);
+    });
     expect(await queue.job(id)).toMatchObject({ state: "parked", data: "old" });
     const childWorker = children.work(() => undefined);
     await queue.signal(id, "go");

@@ -1,5 +1,5 @@
 import fc from "fast-check";
-import type { Keyline, Queue } from "keyline";
+import type { Keyline, Queue, Transaction } from "keyline";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { isEmpty } from "../../support/is-empty.ts";
 import { eventually, gate, openQuietStage, type Stage } from "../../support/stage.ts";
@@ -34,6 +34,25 @@ async function describeLeft(queue: { readonly name: string; counts: Queue<number
   return JSON.stringify({ counts: await queue.counts(), rows, scheduled });
 }
 
+const undone = new Error("rolled back");
+
+/** Changes it by itself or in a transaction; undefined where that was rolled back. */
+async function changeWithin<Result>(
+  how: "none" | "commit" | "rollback",
+  change: (options: { readonly tx?: Transaction }) => Promise<Result>,
+): Promise<Result | undefined> {
+  if (how === "none") return change({});
+  const changed = keyline.transaction(async (tx) => {
+    const result = await change({ tx });
+    if (how === "rollback") throw undone;
+    return result;
+  });
+  return changed.catch((error: unknown) => {
+    if (error === undone) return undefined;
+    throw error;
+  });
+}
+
 /** What is done with one job, in order: pauses in milliseconds, and changes. */
 const scripts = fc.array(
   fc.record({
@@ -41,6 +60,8 @@ const scripts = fc.array(
     delay: fc.option(fc.integer({ min: 0, max: 25 }), { nil: undefined }),
     priority: fc.option(fc.constantFrom("high", "normal", "low"), { nil: undefined }),
     promotes: fc.boolean(),
+    // On a transactional queue: in a transaction, which is committed or rolled back.
+    within: fc.constantFrom("none", "none", "commit", "rollback"),
   }),
   { minLength: 1, maxLength: 4 },
 );
@@ -82,13 +103,15 @@ describe.each([{ transactional: false }, { transactional: true }])("update (tran
             const id = String(index);
             await queue.add(0, { id, ...(group && { group }), ...(delay && { delay }) });
             let version = 0;
-            for (const { pause, promotes, ...rest } of script) {
+            for (const { pause, promotes, within, ...rest } of script) {
               await new Promise((resolve) => setTimeout(resolve, pause));
-              if (promotes) await queue.promote(id);
               const changes = { data: ++version, ...Object.fromEntries(Object.entries(rest).filter(([, value]) => value !== undefined)) };
-              const { updated, state } = await queue.update(id, changes);
-              if (updated) changed.set(id, version);
-              else expect(["running", "unknown", "waiting"]).toContain(state);
+              const result = await changeWithin(transactional ? within : "none", async (options) => {
+                if (promotes) await queue.promote(id, options);
+                return queue.update(id, changes, options);
+              });
+              if (result?.updated) changed.set(id, version);
+              else if (result) expect(["running", "unknown", "waiting"]).toContain(result.state);
             }
           }),
         );
@@ -107,7 +130,7 @@ describe.each([{ transactional: false }, { transactional: true }])("update (tran
           expect(rowCount).toBe(0);
         }
       }),
-      { numRuns: 6, endOnFailure: true },
+      { numRuns: Number(process.env["UPDATES"] ?? 6), endOnFailure: true },
     );
     // Jobs of a group go one by one, with a failed attempt each: on a machine with ten others at work a round takes ten seconds.
   }, 240_000);
