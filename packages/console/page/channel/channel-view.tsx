@@ -48,7 +48,9 @@ function Known({ view }: { readonly view: View }): ReactNode {
       <Problems problems={problems} />
       <div className={classes.tiles}>
         <Tiles label={words.figures}>
-          {subscriptions !== null && <Tile label={words.subscriptions} value={formatCount(subscriptions)} detail={words.processes} />}
+          {subscriptions !== null && (
+            <Tile label={words.subscriptions} value={formatCount(subscriptions)} detail={words.processes(subscriptions)} />
+          )}
           <Tile label={words.published} value={known(rates?.published, formatRate)} detail={texts.aMinute} />
           <Tile label={words.received} value={known(rates?.received, formatRate)} detail={texts.aMinute} />
           <Tile label={words.present} value={known(presence?.total, formatCount)} />

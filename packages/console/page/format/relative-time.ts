@@ -21,8 +21,9 @@ export function formatLength(ms: number): string {
   return texts.time.days(Math.floor(ms / day));
 }
 
-/** Two figures where that says more: "840 ms", "3.4 s", "2 min 5 s", "4 h 12 min" */
+/** Two figures where that says more: "0.4 ms", "840 ms", "3.4 s", "2 min 5 s", "4 h 12 min" */
 export function formatDuration(ms: number): string {
+  if (ms < 10) return `${Number(ms.toFixed(1))} ms`;
   if (ms < 1_000) return `${Math.round(ms)} ms`;
   if (ms < minute) return `${(ms / 1_000).toFixed(ms < 10_000 ? 1 : 0)} s`;
   if (ms < hour) return pair(ms, minute, "min", 1_000, "s");

@@ -4,16 +4,20 @@ import { JsonView } from "../json/json-view.tsx";
 import { Card } from "../list/card.tsx";
 import { texts } from "../texts.ts";
 
-/** How far its handler said it is: a bar where that is a share or a percentage, else what it said. */
+/** How far its handler said it is: a bar where that is a share or a percentage, with what it said besides. */
 export function ProgressCard({ progress }: { readonly progress: unknown }): ReactNode {
   if (progress === undefined || progress === null) return null;
   const percent = percentOf(progress);
+  const isMore = typeof progress === "object" && Object.keys(progress).length > 1;
   return (
     <Card title={percent === undefined ? texts.job.progress : texts.job.progressOf(percent)}>
       {percent === undefined ? (
         <JsonView label={texts.job.progress} value={progress} maxHeight={160} />
       ) : (
-        <Progress value={percent} aria-label={texts.job.progress} size="lg" />
+        <>
+          <Progress value={percent} aria-label={texts.job.progress} size="lg" mb={isMore ? "md" : 0} />
+          {isMore && <JsonView label={texts.job.progress} value={progress} maxHeight={160} />}
+        </>
       )}
     </Card>
   );

@@ -45,6 +45,9 @@ function linked(header: string, of: (item: OverviewItem) => number | null, to: (
   };
 }
 
+/** Its view begins with its groups, which have it. */
+const ofStream = (header: string, of: (item: OverviewItem) => number | null): ItemColumn => linked(header, of, pathOf);
+
 const failing = (header: string): ItemColumn => ({
   header,
   isNumber: true,
@@ -60,7 +63,7 @@ export const queueColumns: readonly ItemColumn[] = [
   linked(
     words.waiting,
     ({ depth }) => depth,
-    ({ name }) => paths.jobs(name, { state: "waiting" }),
+    ({ name, depth, blocked }) => paths.jobs(name, { state: blocked === 0 ? "waiting" : blocked === depth ? "blocked" : undefined }),
   ),
   figure(words.oldest, ({ oldestMs }) => oldestMs, formatLength),
   figure(words.in, ({ inRate }) => inRate, formatRate),
@@ -77,12 +80,12 @@ export const queueColumns: readonly ItemColumn[] = [
 
 export const streamColumns: readonly ItemColumn[] = [
   name,
-  figure(words.behind, ({ depth }) => depth, formatCount),
+  ofStream(words.behind, ({ depth }) => depth),
   figure(words.oldestPending, ({ oldestMs }) => oldestMs, formatLength),
   figure(words.appended, ({ inRate }) => inRate, formatRate),
   figure(words.consumed, ({ outRate }) => outRate, formatRate),
   failing(words.failed),
-  figure(words.dead, ({ deadCount }) => deadCount, formatCount),
+  ofStream(words.dead, ({ deadCount }) => deadCount),
   figure(words.consumers, ({ workers }) => workers, formatCount),
   hour,
 ];

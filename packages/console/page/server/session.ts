@@ -15,11 +15,12 @@ export function writeToken(token: string | undefined): void {
 }
 
 /** A link may bring the token along, in the fragment, which browsers send to no server. */
-export function takeTokenFromFragment(): void {
+export function takeTokenFromFragment(): boolean {
   const token = new URLSearchParams(location.hash.slice(1).replace(/^\/?\?/, "")).get("token");
-  if (token === null) return;
+  if (token === null) return false;
   writeToken(token);
   history.replaceState(null, "", location.pathname + location.search);
+  return true;
 }
 
 function subscribe(listener: () => void): () => void {

@@ -73,7 +73,7 @@ export function GroupLetters({ stream, group, total }: GroupLettersProps): React
       isFlush
       aside={
         total > 0 && (
-          <div className={classes.filters}>
+          <div className={classes.acts}>
             {ids.length > 0 && <span className={classes.note}>{words.selected(meant)}</span>}
             <ActButton
               size="compact-sm"

@@ -16,6 +16,8 @@ export const overviewItem = z.object({
   transactional: z.boolean(),
   /** Of a queue: jobs that wait or stand in the lines of groups. Of a stream: what its slowest group has before it. Of a channel: null. */
   depth: z.number().nullable(),
+  /** Of a queue: those of them that stand in lines. */
+  blocked: z.number().nullable(),
   /** The age of the oldest of those, in milliseconds. */
   oldestMs: z.number().nullable(),
   /** A minute, over the last five that are over. */

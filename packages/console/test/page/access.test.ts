@@ -46,6 +46,16 @@ test("a token that comes in the fragment is taken, and stands in no address afte
   await page.context().close();
 });
 
+test("a link with a token that is followed where the page asks for one is taken too", async () => {
+  const { page } = await openPage(browser, `${operations.url}/queues/guarded`);
+  await page.getByRole("dialog", { name: "Who are you?" }).waitFor();
+  await page.goto(`${operations.url}/queues/guarded#token=${await tokenOf("viewer")}`);
+  await page.getByRole("link", { name: /^waiting/ }).waitFor();
+  expect(await page.getByRole("dialog").count()).toBe(0);
+  expect(page.url()).toBe(`${operations.url}/queues/guarded`);
+  await page.context().close();
+});
+
 test("a viewer sees everything, and of each act why it is not theirs", async () => {
   const { page, errors } = await openPage(browser, `${operations.url}/queues/guarded/jobs/one#token=${await tokenOf("viewer")}`);
   const cancel = page.getByRole("button", { name: "Cancel the job" });

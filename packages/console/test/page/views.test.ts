@@ -37,6 +37,9 @@ beforeAll(async () => {
   [browser, operations] = await Promise.all([openBrowser(), openConsole()]);
   const [begun, opened] = await Promise.all([startDemo(operations.keyline), openPage(browser, operations.url)]);
   demo = begun;
+  const who = "the-one-who-is-on-call@operations.example.com";
+  const entry = await operations.keyline.audit.add({ who, action: "queue.pause", target: "queue:exports", details: { reason: "a move" } });
+  await operations.keyline.audit.finish(entry, { count: 1 });
   ({ page, errors } = opened);
 });
 afterAll(async () => {
@@ -70,6 +73,10 @@ test("what is unhealthy comes first, with its cause and what to do, and leads th
   await paused.getByText("It is paused").waitFor();
   const queues = page.getByRole("table", { name: "Queues" }).locator("tbody tr");
   expect(await queues.count()).toBe(7);
+  // Where all of them stand in lines, the number leads to those.
+  await queues.filter({ hasText: "invoices" }).locator('a[href$="/queues/invoices/jobs?state=blocked"]').waitFor();
+  const stream = page.getByRole("table", { name: "Streams" }).locator("tbody tr");
+  await stream.locator('a[href$="/streams/readings"]').filter({ hasText: /^4$/ }).waitFor();
   await queues.filter({ hasText: "mails" }).getByRole("link", { name: /^\d+$/ }).first().click();
   await page.getByRole("heading", { name: "mails", level: 1 }).waitFor();
 });
@@ -91,6 +98,24 @@ test("anything is gone to by its name, and a job by its id, with the keyboard al
   await page.keyboard.press("Escape");
   await page.getByRole("dialog").waitFor({ state: "detached" });
 });
+
+/** Texts in cells that go beyond their cell, and are cut by its card without a word. */
+function cutTexts(): string[] {
+  return [...document.querySelectorAll("td")]
+    .filter((cell) => {
+      if (getComputedStyle(cell).overflowX !== "visible") return false;
+      const texts = document.createTreeWalker(cell, NodeFilter.SHOW_TEXT);
+      const range = document.createRange();
+      while (texts.nextNode()) {
+        const { parentElement: parent } = texts.currentNode;
+        if (!parent || getComputedStyle(parent).overflowX !== "visible" || parent.closest("svg")) continue;
+        range.selectNodeContents(texts.currentNode);
+        if (range.getBoundingClientRect().right > cell.getBoundingClientRect().right + 1) return true;
+      }
+      return false;
+    })
+    .map((cell) => cell.innerText);
+}
 
 test.each([
   ["light", 1_280],
@@ -118,6 +143,7 @@ test.each([
       await page.setViewportSize({ width: each, height: 900 });
       const beyond = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
       if (beyond > 0) broken.push(`${view} is ${beyond} px too wide at ${each}`);
+      broken.push(...(await page.evaluate(cutTexts)).map((text) => `${view} cuts ${text} at ${each}`));
     }
   }
   expect(broken).toEqual([]);
