@@ -27,6 +27,7 @@ export const migrations = [
   "0021-buried-parent",
   "0022-family-end",
   "0023-delivery",
+  "0024-end-children",
 ] as const;
 
 const createSchema = `

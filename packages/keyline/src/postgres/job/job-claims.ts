@@ -2,7 +2,7 @@ import type { PoolClient } from "pg";
 import type { Database } from "../client/database.ts";
 import type { Statement } from "../client/statement.ts";
 import { isOutage } from "../client/failures.ts";
-import { joinIds, separator, settle, settleAll, settleChildren, settleKept, settleOne, type JobTable } from "./job-table.ts";
+import { endChildren, joinIds, separator, settle, settleAll, settleChildren, settleKept, settleOne, type JobTable } from "./job-table.ts";
 import { columnsOf, type ResultRow } from "./outcome-table.ts";
 import type { Claim, Claims, ConflictCounts, HeldRow, WholeClaims } from "../settle/settlement.ts";
 
@@ -11,6 +11,8 @@ interface SettledRow {
   /** Null when all were settled. */
   readonly missing: string | null;
   readonly xid: string | null;
+  /** Numbers of the families that ended children belong to; null where there are none, undefined where they are not known. */
+  readonly families?: string | null;
 }
 
 /** Settles jobs by deleting their rows. */
@@ -65,15 +67,23 @@ export interface CompletedRow extends HeldRow {
   readonly result?: ResultRow | undefined;
 }
 
-/** Ends jobs that have no effects. Returns the ids of those that were this worker's to end. */
-export async function completeJobs(table: JobTable, jobs: readonly CompletedRow[]): Promise<Set<string>> {
+export interface Completed {
+  /** The ids of those that were this worker's to end. */
+  readonly ended: Set<string>;
+  /** Families whose children are among them; undefined where that is not known. */
+  readonly families: readonly string[] | undefined;
+}
+
+/** Ends jobs that have no effects. */
+export async function completeJobs(table: JobTable, jobs: readonly CompletedRow[]): Promise<Completed> {
   const kept = jobs.flatMap(({ result }) => result ?? []);
   const { statement, values } = completion(table, jobs, kept);
   for (let isRepeated = false; ;) {
     try {
       const [row] = await table.database.query<SettledRow>(statement, values);
       const owed = owedOf(jobs, row);
-      return isRepeated && owed.size < jobs.length ? await withGone(table, jobs, owed) : owed;
+      if (isRepeated && owed.size < jobs.length) return { ended: await withGone(table, jobs, owed), families: undefined };
+      return { ended: owed, families: row?.families === null ? [] : row?.families?.split(",") };
     } catch (error) {
       if (!isOutage(error) || table.database.isClosing) throw error;
       isRepeated = true;
@@ -91,8 +101,15 @@ function completion(
   if (results.length === 0) return { statement: settle, values };
   if (!results.some(({ isChild }) => isChild)) return { statement: settleKept, values: [...values, ...columnsOf(results)] };
   const kept = results.filter(({ keepMs }) => keepMs > 0);
+  if (kept.length === 0) return { statement: endChildren, values: [...values, ...textsOf(jobs, results)] };
   const [ids, json] = columnsOf(results.filter(({ isChild }) => isChild));
   return { statement: settleChildren, values: [...values, ...columnsOf(kept), ids, json] };
+}
+
+/** Ids and values of children, no ids where all jobs are children. JSON has no separator in it, and is never empty. */
+function textsOf(jobs: readonly CompletedRow[], children: readonly ResultRow[]): [string | null, string] {
+  const ids = children.length === jobs.length ? null : joinIds(children.map(({ id }) => id));
+  return [ids, children.map(({ json }) => json ?? "").join(separator)];
 }
 
 /** An answer got lost: a row that is gone may have been deleted by the statement that it belonged to. */

@@ -54,6 +54,12 @@ export const settleChildren: Statement = {
   text: "SELECT settled, missing, xid FROM keyline.settle_children($1, $2, $3, $4::text[], $5::json[], $6::bigint[], $7::text[], $8::json[])",
 };
 
+/** Where some of them are children, and no results are kept for others. */
+export const endChildren: Statement = {
+  name: "keyline-end-children",
+  text: "SELECT settled, missing, xid, families FROM keyline.end_children($1, $2, $3, $4, $5)",
+};
+
 /** Fails where not all of them are there. */
 export const settleAll: Statement = { name: "keyline-settle-all", text: "SELECT keyline.settle_all($1, $2, $3) AS xid" };
 

@@ -19,6 +19,10 @@ const release: Statement = {
   name: "keyline-release-parents",
   text: "SELECT queue, id, answer FROM keyline.release_parents($1, $2::text[])",
 };
+const releaseFamilies: Statement = {
+  name: "keyline-release-families",
+  text: "SELECT queue, id, answer FROM keyline.release_families($1::bigint[])",
+};
 const sweep: Statement = { name: "keyline-sweep-families", text: "SELECT family, queue, id, answer FROM keyline.sweep_families($1, $2)" };
 const releaseOwn: Statement = {
   name: "keyline-release-own",
@@ -56,6 +60,11 @@ export class ParentRows {
   /** Asks, behind the COMMIT of their ends, whether parents of these jobs have what they wait for. Returns those that were woken or buried. */
   release(queue: string, ids: readonly string[]): Promise<Released[]> {
     return this.#database.query<Released & Record<string, unknown>>(release, [queue, ids]);
+  }
+
+  /** The same of families that are known. */
+  releaseFamilies(families: readonly string[]): Promise<Released[]> {
+    return this.#database.query<Released & Record<string, unknown>>(releaseFamilies, [families]);
   }
 
   /** Asks, behind the COMMIT that parked this job, whether it has what it waits for: whoever ended its last child meanwhile may have asked too early. */

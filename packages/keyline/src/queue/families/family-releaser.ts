@@ -4,12 +4,14 @@ import { Alarm } from "../../runtime/alarm.ts";
 import { performance } from "../../runtime/clock.ts";
 import { toError } from "../../runtime/errors.ts";
 import type { Logger } from "../../runtime/logger.ts";
+import { delay } from "../../runtime/waiting.ts";
 import { committedRow } from "../add/committed.ts";
 import type { JobOutlet } from "../add/job-outlet.ts";
 import type { EventTeller } from "../events/event-teller.ts";
 import type { Tally } from "../rates/tally.ts";
 import type { Canceller } from "../jobs/canceller.ts";
 import { idsRunning } from "./cancel-below.ts";
+import { ReleaseQuestions } from "./release-questions.ts";
 import type { QueueStore } from "../../valkey/queue/queue-store.ts";
 
 /** A queue of this process, as far as families need it. */
@@ -32,7 +34,10 @@ const idleMs = 1_000;
 /** So much longer than the looks of one round took is waited before the next one. */
 const restsFor = 20;
 const sweepPage = 200;
-const askPage = 1_000;
+/** Children of a large family end all the time: behind so many questions in a row that released nobody there is a rest, so much longer than the last one took. */
+const restsFrom = 4;
+const askRests = 2;
+const longestRestMs = 10;
 const cancelPage = 500;
 const clearPage = 5_000;
 const longestError = 500;
@@ -43,10 +48,7 @@ const longestError = 500;
  */
 export class FamilyReleaser {
   readonly #parts: FamilyReleaserParts;
-  /** Jobs that have ended, by their queues. */
-  readonly #ended = new Map<string, Set<string>>();
-  /** Jobs that were parked here, with their queues. */
-  #parked: (readonly [queue: string, id: string])[] = [];
+  readonly #questions: ReleaseQuestions;
   readonly #alarm = new Alarm(() => this.#look(), { mayEnd: true });
   #asking: Promise<void> | undefined;
   #areThere = false;
@@ -54,6 +56,7 @@ export class FamilyReleaser {
 
   constructor(parts: FamilyReleaserParts) {
     this.#parts = parts;
+    this.#questions = new ReleaseQuestions(parts.table.parents);
   }
 
   /** Families are there, by whomever: they are looked through until there are none. */
@@ -72,8 +75,8 @@ export class FamilyReleaser {
 
   /** A job waits for its children, and that is committed: the last of them may have ended just before. */
   noteParked(queue: string, id: string): void {
-    this.#parked.push([queue, id]);
-    this.#asking ??= this.#askAll().finally(() => (this.#asking = undefined));
+    this.#questions.noteParked(queue, id);
+    this.#askSoon();
   }
 
   /** Resolves when the parents of all that has ended here were asked for. */
@@ -89,44 +92,40 @@ export class FamilyReleaser {
 
   /** A child has ended, and that is committed. */
   noteEnded(queue: string, id: string): void {
-    const known = this.#ended.get(queue);
-    if (known) known.add(id);
-    else this.#ended.set(queue, new Set([id]));
+    this.#questions.noteEnded(queue, id);
+    this.#askSoon();
+  }
+
+  /** Some of their children have ended, and that is committed. */
+  noteFamilies(families: readonly string[]): void {
+    if (families.length === 0) return;
+    this.#questions.noteFamilies(families);
+    this.#askSoon();
+  }
+
+  #askSoon(): void {
     this.#asking ??= this.#askAll().finally(() => (this.#asking = undefined));
   }
 
   async #askAll(): Promise<void> {
     // What ends in the same turn of the event loop is asked for together.
     await Promise.resolve();
-    for (let next = this.#nextQuestion(); next; next = this.#nextQuestion()) {
+    let vain = 0;
+    for (let next = this.#questions.next(); next; next = this.#questions.next()) {
       try {
-        await this.#tell(await next.ask());
+        const began = performance.now();
+        const released = await next.ask();
+        vain = released.length > 0 ? 0 : vain + 1;
+        await this.#tell(released);
+        if (vain > restsFrom && !this.#isStopped) await delay(Math.min(longestRestMs, askRests * (performance.now() - began)));
       } catch (error) {
         // The sweep asks instead.
         this.#parts.logger.debug(
-          { error: toError(error).message, queue: next.queue },
+          { error: toError(error).message, ...(next.queue !== undefined && { queue: next.queue }) },
           "the parents of jobs could not be asked for; it is done later",
         );
       }
     }
-  }
-
-  #nextQuestion(): { readonly queue: string; readonly ask: () => Promise<Released[]> } | undefined {
-    const { table } = this.#parts;
-    const [parked] = this.#parked.splice(0, 1);
-    if (parked) return { queue: parked[0], ask: () => table.parents.releaseOwn(...parked) };
-    const ended = this.#takeEnded();
-    return ended && { queue: ended.queue, ask: () => table.parents.release(ended.queue, ended.ids) };
-  }
-
-  #takeEnded(): { readonly queue: string; readonly ids: string[] } | undefined {
-    for (const [queue, ids] of this.#ended) {
-      const some = [...ids].slice(0, askPage);
-      for (const id of some) ids.delete(id);
-      if (ids.size === 0) this.#ended.delete(queue);
-      return { queue, ids: some };
-    }
-    return undefined;
   }
 
   async #tell(released: readonly Released[]): Promise<void> {

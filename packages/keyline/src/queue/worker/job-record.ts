@@ -23,6 +23,9 @@ interface Completion {
 
 const maxCompletionsUnderWay = 2;
 const maxCompletions = 500;
+/** While so many are under way the next ones wait for their end, as what a statement costs by itself is as much as dozens of jobs; unless that many have gathered. */
+const fewestToWaitFor = 32;
+const mostToGather = 128;
 
 /** A transactional queue's record in PostgreSQL, as its workers write to it. */
 export class JobRecord {
@@ -36,6 +39,7 @@ export class JobRecord {
   readonly #logger: Logger;
   #completions: Completion[] = [];
   #underWay = 0;
+  #carried = 0;
 
   constructor(
     table: JobTable,
@@ -145,20 +149,27 @@ export class JobRecord {
   }
 
   #sendCompletions(): void {
-    while (this.#underWay < maxCompletionsUnderWay && this.#completions.length > 0) {
-      void this.#send(this.#completions.splice(0, maxCompletions));
-    }
+    while (this.#maySend()) void this.#send(this.#completions.splice(0, maxCompletions));
+  }
+
+  #maySend(): boolean {
+    const { length } = this.#completions;
+    if (length === 0 || this.#underWay === maxCompletionsUnderWay) return false;
+    return this.#carried < fewestToWaitFor || length >= mostToGather;
   }
 
   async #send(completions: readonly Completion[]): Promise<void> {
     this.#underWay++;
+    this.#carried += completions.length;
     try {
-      const ended = await completeJobs(
+      const { ended, families } = await completeJobs(
         this.table,
         completions.map((completion) => completion.job),
       );
+      if (families) this.families.releaser.noteFamilies(families);
       for (const { job, resolve } of completions) {
         this.notes.forget(job.id);
+        if (!families && job.result?.isChild) this.families.releaser.noteEnded(this.table.queue, job.id);
         // Of two copies of a job only one has ended it.
         resolve(ended.delete(job.id));
       }
@@ -167,6 +178,7 @@ export class JobRecord {
       for (const { reject } of completions) reject(toError(error));
     } finally {
       this.#underWay--;
+      this.#carried -= completions.length;
       this.#sendCompletions();
     }
   }

@@ -209,7 +209,8 @@ export class Worker<Data> {
       signal,
       onError: (error) => this.#report.error(error),
     });
-    if (record && disposal?.kind === "settle" && held.element?.isChild)
+    // Of those that are completed the record has told.
+    if (record && disposal?.kind === "settle" && held.element?.isChild && held.verdict?.kind !== "settle")
       record.families.releaser.noteEnded(this.#setup.queue, held.element.id);
     if (disposal && held.phase === "ended") {
       if (record) held.phase = "recorded";
