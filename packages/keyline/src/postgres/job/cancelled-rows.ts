@@ -19,6 +19,11 @@ const areCancelled: Statement = {
     AND NOT EXISTS (SELECT FROM keyline.job WHERE job.queue = $1 AND job.id = outcome.id AND job.state IN ('waiting', 'scheduled'))`,
 };
 
+const cancelledWithin: Statement = {
+  name: "keyline-cancelled-within",
+  text: `${areCancelled.text} AND ended_at > now() - $3 * interval '1 millisecond'`,
+};
+
 const page: Statement = {
   name: "keyline-cancel-page",
   text: `SELECT id, seq::text AS seq, state = 'scheduled' AND due_at > now() AS is_scheduled FROM keyline.job
@@ -79,6 +84,11 @@ export class CancelledRows {
   async areCancelled(ids: readonly string[]): Promise<ReadonlySet<string>> {
     const rows = await this.#database.query<{ id: string }>(areCancelled, [this.#queue, ids]);
     return new Set(rows.map(({ id }) => id));
+  }
+
+  /** The same of those that were within so many milliseconds. */
+  async cancelledWithin(ids: readonly string[], ms: number): Promise<string[]> {
+    return (await this.#database.query<{ id: string }>(cancelledWithin, [this.#queue, ids, ms])).map(({ id }) => id);
   }
 
   /** A page of those that have not ended and fit, in the order of adding, behind `after` up to `last`. */

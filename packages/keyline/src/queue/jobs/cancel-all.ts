@@ -52,7 +52,7 @@ async function cancelRows(steps: CancelSteps, query: JobQuery, note: Note): Prom
       after = found.at(-1)?.seq ?? after;
       const ids = await inState(store, found, query.state);
       if (ids.length === 0) continue;
-      for (const [id, was] of await insist((rows) => rows.cancel(ids))) if (was !== "dead") cancelled.set(id, was);
+      for (const [id, was] of await steps.cancelRows(record, ids)) if (was !== "dead") cancelled.set(id, was);
     }
     if (cancelled.size === 0) continue;
     await steps.followRows(steps.newCall(), cancelled);

@@ -1,6 +1,7 @@
 import { isOutage } from "../../postgres/client/failures.ts";
 import type { Database } from "../../postgres/client/database.ts";
 import type { CancelledRows, RowWas } from "../../postgres/job/cancelled-rows.ts";
+import { performance } from "../../runtime/clock.ts";
 import { KeylineError } from "../../runtime/errors.ts";
 import { randomTag } from "../../runtime/ids.ts";
 import { isConnectionError } from "../../valkey/client/connection.ts";
@@ -29,6 +30,8 @@ const readyWithinMs = 5_000;
 const page = 500;
 const tries = 3;
 const aside = 7;
+/** By so much a statement may have been quicker than the next one. */
+const clocksApartMs = 250;
 /** More than that are told by their marks. */
 const mostNamed = 200;
 
@@ -70,6 +73,19 @@ export class CancelSteps {
   /** 1 */
   async mark(call: CancelCall, ids: readonly string[]): Promise<void> {
     for (let first = 0; first < ids.length; first += page) await this.store.cancels.mark(call, ids.slice(first, first + page));
+  }
+
+  /** 2. What each was. Where an answer gets lost the row may be gone before it is asked for again: a worker has found it cancelled. */
+  cancelRows({ database, rows }: NonNullable<CancelParts["record"]>, ids: readonly string[]): Promise<Map<string, RowWas>> {
+    const began = performance.now();
+    return insistOn(database, async (isAgain) => {
+      const found = await rows.cancel(ids);
+      if (!isAgain) return found;
+      // That it waited is the likeliest, where it is not found elsewhere.
+      for (const id of await rows.cancelledWithin(ids, performance.now() - began + clocksApartMs)) found.set(id, "waiting");
+      for (const [id, one] of found) if (one === "cancelled") found.set(id, "waiting");
+      return found;
+    });
   }
 
   /** 3 */

@@ -21,14 +21,14 @@
  * for the row, as its mark stays for a minute where it was not found.
  * _This process dies:_ after 2 the job is cancelled, and its row goes within minutes (cancelled-row-keeper.ts). After 1 on a plain queue it is dropped when it is
  * taken, retried or due within an hour; later the mark goes. The caller got no answer.
- * _An answer gets lost:_ all of it is done once more. What a step has done before, this call knows by its tag.
+ * _An answer gets lost:_ all of it is done once more. What a step has done before, this call knows by its tag, or by the time at which a job was cancelled whose row is gone.
  * _Valkey loses its memory:_ jobs of a plain queue are lost with their marks. The rows of a transactional one are cancelled, and are not delivered again.
  * _An id is used again:_ ids that callers choose are known until the job has ended (set `ids`, or the row), and the step that ends it takes its mark away.
  */
 import type { CancelCall } from "../../valkey/queue/cancels.ts";
 import type { QueueStore } from "../../valkey/queue/queue-store.ts";
 import { cancelAll } from "./cancel-all.ts";
-import { CancelSteps, filterOf, insistOn, type CancelParts, type CancelResult, type Was } from "./cancel-steps.ts";
+import { CancelSteps, filterOf, type CancelParts, type CancelResult, type Was } from "./cancel-steps.ts";
 import type { CancelOptions, JobQuery } from "./job-filter.ts";
 import { everywhere } from "./job-walk.ts";
 
@@ -94,12 +94,7 @@ export class Canceller {
     const { record, store } = this.#steps;
     if (!record) return new Map();
     await this.#steps.insist(() => this.#steps.mark(call, ids));
-    const rows = await insistOn(record.database, async (isAgain) => {
-      const found = await record.rows.cancel(ids);
-      // Whose answer got lost has not ended; that it waited is the likeliest, where it is not found elsewhere.
-      if (isAgain) for (const [id, one] of found) if (one === "cancelled") found.set(id, "waiting");
-      return found;
-    });
+    const rows = await this.#steps.cancelRows(record, ids);
     const open = new Map([...rows].filter(([, one]) => one !== "dead"));
     const others = ids.filter((id) => !open.has(id));
     // They would go by themselves.
