@@ -28,6 +28,7 @@ export const migrations = [
   "0022-family-end",
   "0023-delivery",
   "0024-end-children",
+  "0025-step-group",
 ] as const;
 
 const createSchema = `

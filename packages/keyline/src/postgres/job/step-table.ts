@@ -18,6 +18,8 @@ export interface StepRow extends HeldRow {
   readonly parks: number;
   /** What the claim said last. */
   answer?: StepAnswer;
+  /** What the step came to, as JSON; undefined where it returned nothing. */
+  value?: string | undefined;
 }
 
 /** What a job remembers of a step, a sleep or a signal. */
@@ -29,12 +31,9 @@ export interface RememberedStep {
   readonly value: string | null;
 }
 
-const begin: Statement = { name: "keyline-begin-step", text: "SELECT answer, xid FROM keyline.begin_step($1, $2, $3, $4, $5, $6)" };
+const begin: Statement = { name: "keyline-begin-steps", text: "SELECT answer, xid FROM keyline.begin_steps($1, $2, $3, $4, $5, $6)" };
 
-const keep: Statement = {
-  name: "keyline-keep-step",
-  text: `INSERT INTO keyline.step (queue, job_id, name, kind, value, outcome) VALUES ($1, $2, $3, 'step', $4::json, 'done')`,
-};
+const keep: Statement = { name: "keyline-keep-steps", text: "SELECT keyline.keep_steps($1, $2, $3, $4, $5)" };
 
 const recall: Statement = { name: "keyline-recall-steps", text: "SELECT name, kind, outcome, value FROM keyline.recall_steps($1, $2)" };
 
@@ -50,32 +49,41 @@ export class StepTable implements Claims<StepRow> {
     this.#queue = queue;
   }
 
+  /** A claim only keeps a job to its step: those of several steps can be claimed at once, before anything of them is written. */
+  readonly isEarly = true;
+
   /** Begins the steps within the transaction that is open on `client`, which keeps their jobs to itself. Each row is told what the claim said. */
-  async claim(client: PoolClient, rows: readonly StepRow[]): Promise<Claim> {
-    const owed = new Set<string>();
-    let xid: string | undefined;
+  async claim(client: PoolClient, steps: readonly StepRow[]): Promise<Claim> {
+    // In one order everywhere: copies of two jobs that are begun by two transactions would wait for each other.
+    const rows = steps.toSorted((one, other) => (one.id < other.id ? -1 : 1));
+    const columns = [
+      rows.map(({ id }) => id),
+      rows.map(({ attempts }) => attempts),
+      rows.map(({ parks }) => parks),
+      rows.map(({ step }) => step),
+    ];
     try {
-      for (const row of rows) {
-        const values = [this.#queue, row.id, row.attempts, row.parks, row.step, mostSteps];
-        const { rows: answers } = await client.query<{ answer: StepAnswer; xid: string | null }>(this.database.prepared(begin, values));
-        row.answer = answers[0]?.answer ?? "lost";
-        xid ??= answers[0]?.xid ?? undefined;
-        if (row.answer === "owed") owed.add(row.id);
-      }
+      const values = [this.#queue, ...columns, mostSteps];
+      const { rows: answers } = await client.query<{ answer: StepAnswer; xid: string | null }>(this.database.prepared(begin, values));
+      rows.forEach((row, index) => (row.answer = answers[index]?.answer ?? "lost"));
+      const owed = new Set(rows.flatMap(({ id, answer }) => (answer === "owed" ? [id] : [])));
+      return { owed, xid: answers.find(({ xid }) => xid !== null)?.xid ?? undefined };
     } catch (error) {
       throw this.database.explain(error, client);
     }
-    return { owed, xid };
   }
 
-  /** Writes what a step came to, within the transaction that claimed it. */
-  async keep(client: Pick<PoolClient, "query">, { id, step }: StepRow, value: string | undefined): Promise<void> {
+  /** Writes what the steps came to, within the transaction `xid` that claimed them: it fails in another one. */
+  async keep(client: PoolClient, rows: readonly StepRow[], xid: string | undefined): Promise<void> {
+    const values = [this.#queue, xid, rows.map(({ id }) => id), rows.map(({ step }) => step), rows.map(({ value }) => value ?? null)];
     try {
-      await client.query(this.database.prepared(keep, [this.#queue, id, step, value ?? null]));
+      await client.query(this.database.prepared(keep, values));
     } catch (error) {
       // A statement before it failed and its error was caught: the COMMIT says so.
       if (isAborted(error)) return;
-      throw nameRefused(error, `step ${JSON.stringify(step)} of job ${id}`, { name: step, value });
+      const [row] = rows;
+      if (!row || rows.length > 1) throw error;
+      throw nameRefused(error, `step ${JSON.stringify(row.step)} of job ${row.id}`, { name: row.step, value: row.value });
     }
   }
 

@@ -12,15 +12,16 @@
  *   last of them would find the lanes gone with the first.
  * - In a shared transaction what each settle ends is claimed right before its own effects are written: whatever a function does
  *   to the transaction, no job is settled whose effects were not written. What has not begun after `groupMs` waits again.
+ *   Steps only keep their jobs to themselves, which can be done for all of the group at once; what they came to is written at the end, and only in the transaction that claimed them.
  * - Sharing is a bet: when anything fails, all of it is rolled back, and each settle is made again alone, as `settleRows` does. So
  *   the effects of one job that fail take no neighbour down, and every error reaches the one who caused it.
  */
 import { clearTimeout, performance, setImmediate, setTimeout } from "../../runtime/clock.ts";
 import { toError } from "../../runtime/errors.ts";
-import { commit, rollBack } from "../client/commit.ts";
 import { isConflict } from "../client/failures.ts";
 import { settleInPacket, type PacketEnd } from "./settle-packet.ts";
-import { isFirst, settleRows, writeWithin, type Claims, type HeldRow, type Settlement, type WholeClaims } from "./settlement.ts";
+import { isFirst, settleRows, type Claims, type HeldRow, type Settlement, type WholeClaims } from "./settlement.ts";
+import { settleInTurn } from "./shared-transaction.ts";
 
 interface Request<Row extends HeldRow> extends Settlement<Row> {
   readonly resolve: (settled: ReadonlySet<string>) => void;
@@ -189,45 +190,13 @@ export class SettleLanes<Row extends HeldRow = HeldRow> {
       if (this.#waiting.length > 0) this.#openLaneLater();
     }, groupMs);
     try {
-      await this.#tryTogether(group, begun, leave);
+      await settleInTurn(this.#claims, group, { begun, written: leave });
       for (const [request, settled] of begun) request.resolve(settled);
     } catch (error) {
       if (isConflict(error)) this.#claims.counts.settleConflicts++;
       await Promise.all([...begun.keys(), ...group.splice(0)].map((request) => this.#settleAlone(request, { mayGuess: false })));
     } finally {
       clearTimeout(patience);
-    }
-  }
-
-  /** Takes from the group, settles, and commits what it got. What it has begun with, and what that came to, is in `begun`. */
-  async #tryTogether(group: Request<Row>[], begun: Map<Request<Row>, ReadonlySet<string>>, leave: () => void): Promise<void> {
-    const { database } = this.#claims;
-    if (!database.isAvailable) throw new Error("nobody writes while PostgreSQL is away");
-    const client = await database.connect();
-    let isClean = false;
-    let isAborted = false;
-    try {
-      let xid: string | undefined;
-      for (let request = group.shift(); request; request = group.shift()) {
-        const begins = begun.size === 0;
-        begun.set(request, new Set());
-        try {
-          const claimed = await writeWithin(this.#claims, client, request, { begins, mayGuess: true });
-          if (claimed.isVoid) throw new Error("effects were written for jobs that are settled");
-          xid ??= claimed.xid;
-          begun.set(request, claimed.owed);
-        } finally {
-          isAborted = request.signal?.aborted ?? false;
-        }
-        if (client.getTransactionStatus?.() !== "T") throw new Error("the transaction is not open any more");
-      }
-      leave();
-      isClean = begun.size === 0 || (await commit(database, client, xid));
-    } catch (error) {
-      isClean = !isAborted && (await rollBack(client));
-      throw isClean ? error : database.explain(error, client);
-    } finally {
-      database.release(client, isClean);
     }
   }
 

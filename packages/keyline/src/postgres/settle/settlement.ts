@@ -4,7 +4,7 @@ import { toError } from "../../runtime/errors.ts";
 import { delay, retryDelay } from "../../runtime/waiting.ts";
 import { commit, rollBack } from "../client/commit.ts";
 import type { Database } from "../client/database.ts";
-import { isConflict, isOutage, isReadOnly, isUnreachable } from "../client/failures.ts";
+import { isAnswerLost, isConflict, isOutage, isReadOnly, isUnreachable } from "../client/failures.ts";
 import { lend } from "../client/lent-client.ts";
 import { StatementForgotten } from "../client/statement.ts";
 import { begin } from "../client/transaction-watch.ts";
@@ -54,6 +54,10 @@ export interface Claims<Row extends HeldRow = HeldRow> {
   claim(client: PoolClient, held: readonly Row[]): Promise<Claim>;
   /** For a transaction that is sent as a whole; where it is left out none is. */
   readonly whole?: WholeClaims<Row>;
+  /** Several can be claimed before the effects of the first are written. */
+  readonly isEarly?: boolean;
+  /** Writes, right before the COMMIT of the transaction `xid` that claimed them, what is to be kept of rows whose effects were written. */
+  keep?(client: PoolClient, rows: readonly Row[], xid: string | undefined): Promise<void>;
 }
 
 export interface WholeClaims<Row extends HeldRow> {
@@ -63,7 +67,8 @@ export interface WholeClaims<Row extends HeldRow> {
   findEnded(ids: readonly string[]): Promise<ReadonlySet<string>>;
 }
 
-interface Written extends Claim {
+/** What became of the effects. */
+export interface Written extends Claim {
   /** Effects were written for what had been settled: they must not be committed. */
   readonly isVoid: boolean;
 }
@@ -133,7 +138,7 @@ async function settleOnce<Row extends HeldRow>(
   let isClean = false;
   try {
     const written = await writeWithin(claims, client, settlement, { begins: true, mayGuess });
-    if (!written.isVoid) isClean = await commit(database, client, written.xid);
+    if (!written.isVoid) isClean = await keepAndCommit(claims, client, { ...written, rows: settlement.rows });
     else isClean = !settlement.signal?.aborted && (await rollBack(client));
     return written;
   } catch (error) {
@@ -156,7 +161,7 @@ export async function writeWithin<Row extends HeldRow>(
   { rows, effects, signal }: Settlement<Row>,
   { begins, mayGuess }: { readonly begins: boolean; readonly mayGuess: boolean },
 ): Promise<Written> {
-  const write = (owed: ReadonlySet<string>): Promise<unknown> => lend(client, (tx) => unlessAborted(effects(tx, owed), signal));
+  const write = (owed: ReadonlySet<string>): Promise<unknown> => writeOwed(client, { effects, signal }, owed);
   const claim = (): Promise<[unknown, Claim]> => Promise.all([begins && begin(client), claims.claim(client, rows)]);
   if (!mayGuess || !isPipelining(client) || !rows.every(isFirst)) {
     const [, claimed] = await inOnePacket(client, claim);
@@ -170,6 +175,33 @@ export async function writeWithin<Row extends HeldRow>(
   const isVoid = claimed.owed.size < all.size;
   if (written.status === "rejected" && !isVoid) throw toError(written.reason);
   return { ...claimed, isVoid };
+}
+
+/** Has the effects written of rows that are claimed. */
+export async function writeOwed(
+  client: PoolClient,
+  { effects, signal }: Pick<Settlement, "effects" | "signal">,
+  owed: ReadonlySet<string>,
+): Promise<void> {
+  await lend(client, (tx) => unlessAborted(effects(tx, owed), signal));
+}
+
+/** Commits, and before that keeps what is to be kept of those of the rows that are owed. Answers and throws as `commit` does. */
+export async function keepAndCommit<Row extends HeldRow>(
+  claims: Claims<Row>,
+  client: PoolClient,
+  { rows, owed, xid }: Claim & { readonly rows: readonly Row[] },
+): Promise<boolean> {
+  const { database } = claims;
+  const kept = rows.filter(({ id }) => owed.has(id));
+  if (!claims.keep || kept.length === 0) return commit(database, client, xid);
+  // In one packet: a COMMIT behind a statement that has failed rolls back.
+  const [keeping, ending] = await inOnePacket(client, () =>
+    Promise.allSettled([claims.keep?.(client, kept, xid), commit(database, client, xid)]),
+  );
+  if (ending.status === "fulfilled") return ending.value;
+  const refusal = keeping.status === "rejected" && database.explain(keeping.reason, client);
+  throw toError(refusal && !isAnswerLost(refusal) ? refusal : ending.reason);
 }
 
 // One that was delivered or has failed before is the likeliest to be settled by now.

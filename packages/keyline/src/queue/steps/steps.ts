@@ -6,6 +6,8 @@
  *   meanwhile, another attempt or a settle, waits for its end and finds the step remembered. So it is remembered once, and its effects are there once.
  * - It goes through the same loop as a settle (postgres/settle/settlement.ts): a conflict, or an outage, is answered by the whole of it once more. When it was committed
  *   after all, the claim finds it known, and the function is not called.
+ * - Steps of the same moment share a transaction (postgres/settle/settle-lanes.ts): all of them are begun with one statement, and what they came to is written with one, which
+ *   travels with the COMMIT.
  * - Nothing is guessed, other than with a settle: what a step does outside of the transaction is not to be done again, so its function is called only once
  *   PostgreSQL has said that it is owed.
  * - A fresh job asks for nothing it may remember: the first claim that finds a step known has all of them read.
@@ -158,18 +160,16 @@ export class Steps<Data> {
     if (!element) throw notHeld(job);
     // As if it had been delivered before: nothing is guessed.
     const row: StepRow = { id: element.id, attempts: element.attempts, parks: element.parks, isAgain: true, step: name };
-    let json: string | undefined;
     const settled = await record.lanes.settle({
       rows: [row],
       effects: async (tx) => {
         this.#tx = tx;
         const value = await doing.run(this, () => effects(tx)).finally(() => (this.#tx = undefined));
-        json = value === undefined ? undefined : toJson(`step ${JSON.stringify(name)} of job ${job.id}`, value, mostBytes);
-        await record.table.keep(tx, row, json);
+        row.value = value === undefined ? undefined : toJson(`step ${JSON.stringify(name)} of job ${job.id}`, value, mostBytes);
       },
       signal: job.signal,
     });
-    if (settled.has(element.id)) return (json === undefined ? undefined : parseJson(json)) as Value;
+    if (settled.has(element.id)) return (row.value === undefined ? undefined : parseJson(row.value)) as Value;
     if (row.answer === "full") throw tooMany(job, ["step", name]);
     if (row.answer === "lost") throw (await this.#parts.isCancelled()) ? new JobCancelledError(job) : notHeld(job);
     const remembered = (await this.#recall()).get(name);
