@@ -22,13 +22,19 @@ async function runEffects(contender: string, mode: EffectMode, jobs: number, ben
   });
 }
 
-const batchJobs: JobsByContender = { keyline: 150_000, "bare-statements": 300_000, "pg-boss": 25_000, "graphile-worker": 10_000 };
+const batchJobs: JobsByContender = {
+  keyline: 150_000,
+  "bare-dispatch": 300_000,
+  "bare-statements": 300_000,
+  "pg-boss": 25_000,
+  "graphile-worker": 10_000,
+};
 const singleJobs: JobsByContender = { "keyline-statements": 40_000, keyline: 15_000, "pg-boss": 4_000, "graphile-worker": 10_000 };
 
 export const effectsBatch: Case = {
   name: "effects-batch",
   title: "Exactly-once effects, batches of 100",
-  contenders: [...contenders, "bare-statements"],
+  contenders: [...contenders, "bare-dispatch", "bare-statements"],
   figures: { throughput },
   goals: [{ figure: "throughput", against: peers, atLeast: 10 }],
   run: (contender, bench) => runEffects(contender, "batch", jobsFor(contender, batchJobs, bench, 200), bench),

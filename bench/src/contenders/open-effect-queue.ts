@@ -5,6 +5,7 @@ const implementations: Readonly<Record<string, () => Promise<OpenEffectQueue>>> 
   keyline: async () => (await import("./keyline-transactional.ts")).open,
   "keyline-statements": async () => (await import("./keyline-transactional.ts")).open,
   "keyline-steps": async () => (await import("./keyline-transactional.ts")).open,
+  "bare-dispatch": async () => (await import("./bare-dispatch.ts")).open,
   "bare-statements": async () => (await import("./bare-effects.ts")).open,
   "pg-boss": async () => (await import("./pg-boss.ts")).open,
   "graphile-worker": async () => (await import("./graphile-worker.ts")).open,
