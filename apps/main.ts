@@ -78,9 +78,8 @@ async function start(): Promise<void> {
   say(`Shop        ${address}/shop`);
   say(`Feed        ${address}/feed`);
   say(`Reviews     ${address}/reviews`);
-  say(
-    `Metrics     ${address}/metrics, for this machine alone: of this process, and how queues and stores stand; the workers' processes tell none`,
-  );
+  say(`Metrics     ${address}/metrics, for this machine alone: of this process, and how queues and stores stand`);
+  say(`            ${address}/metrics/targets names those of the workers, as Prometheus' http_sd_configs ask for them`);
   say(`Console     ${address}/console, for this machine alone`);
   if (!loopback.has(host)) say("There is no login: whoever can reach this machine can use all of it but the console.");
   say("Ctrl-C stops all of it.");

@@ -22,6 +22,7 @@ export class WorkerChild {
   readonly #ended: Promise<void>;
   #state: WorkerState = "starting";
   #processed = 0;
+  #metricsPort: number | undefined;
 
   constructor(workerId: number, begin: Extract<ToWorker, { type: "begin" }>, events: WorkerChildEvents) {
     this.workerId = workerId;
@@ -43,6 +44,11 @@ export class WorkerChild {
 
   get processed(): number {
     return this.#processed;
+  }
+
+  /** Where it tells Prometheus what it does; undefined until it is ready. */
+  get metricsPort(): number | undefined {
+    return this.#metricsPort;
   }
 
   tell(message: ToWorker): void {
@@ -71,6 +77,7 @@ export class WorkerChild {
   #read(message: unknown): void {
     const said = ToServer.parse(message);
     if (said.type === "ready") {
+      this.#metricsPort = said.metricsPort;
       if (this.#state === "starting") this.#state = "ready";
     } else {
       for (const step of said.steps) {

@@ -4,6 +4,7 @@ import { Keyline, KeylineError, type Logger, type Worker } from "keyline";
 import { openOrdersQueue, type OrderJob } from "./orders-queue.ts";
 import { markOrderProcessed } from "./orders-table.ts";
 import { StepReport } from "./step-report.ts";
+import { serveMetrics } from "./worker-metrics.ts";
 import { ToWorker, type ToServer } from "./worker-protocol.ts";
 
 type Begin = Extract<ToWorker, { type: "begin" }>;
@@ -16,6 +17,7 @@ const logger: Logger = { debug: () => undefined, info: () => undefined, warn: ()
 const report = new StepReport((steps) => tell({ type: "steps", steps }));
 let labelMs = 0;
 let stopping: Promise<void> | undefined;
+let metrics: Promise<Awaited<ReturnType<typeof serveMetrics>> | undefined> | undefined;
 let running: { readonly keyline: Keyline; readonly worker: Worker<OrderJob> } | undefined;
 
 process.on("message", (message) => {
@@ -60,7 +62,12 @@ function begin(command: Begin): void {
     if (!(error instanceof KeylineError && error.code === "LEASE_LOST")) log({ error: error.message }, "a worker reports an error");
   });
   running = { keyline, worker };
-  tell({ type: "ready" });
+  // Without its metrics a worker works all the same.
+  metrics = serveMetrics(keyline).catch((error: unknown) => {
+    log({ error: String(error) }, "a worker cannot tell its metrics");
+    return undefined;
+  });
+  void metrics.then((served) => tell({ type: "ready", metricsPort: served?.port }));
 }
 
 function stop(): Promise<void> {
@@ -73,6 +80,7 @@ async function finish(): Promise<void> {
   // The stores may be gone already, and then some of this cannot end.
   setTimeout(() => process.exit(1), stopTimeoutMs + 2_000).unref();
   await running?.worker.stop({ timeout: stopTimeoutMs });
+  (await metrics)?.close();
   await running?.keyline.close();
   report.flush();
   if (process.connected) process.disconnect();

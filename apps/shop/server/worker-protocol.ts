@@ -4,7 +4,7 @@
  *   server -> worker   begin      where the stores are (here and not among the arguments, which every user of the machine can read)
  *                      labelMs    how long a label takes from now on
  *                      stop       take no more orders, finish those that run, then end
- *   worker -> server   ready      it takes orders now
+ *   worker -> server   ready      it takes orders now, and tells Prometheus what it does on that port
  *                      steps      what happened to its orders, in that order, many in one message when it is busy
  *
  * The server's end of the channel closes when the server dies, however it dies: then the worker stops by itself.
@@ -39,7 +39,7 @@ const OrderStep = z.discriminatedUnion("kind", [
 export type OrderStep = z.infer<typeof OrderStep>;
 
 export const ToServer = z.discriminatedUnion("type", [
-  z.object({ type: z.literal("ready") }),
+  z.object({ type: z.literal("ready"), metricsPort: z.int().optional() }),
   z.object({ type: z.literal("steps"), steps: z.array(OrderStep) }),
 ]);
 export type ToServer = z.infer<typeof ToServer>;

@@ -22,6 +22,11 @@ export function addWorkerRoutes(site: FastifyInstance, { workers, queue }: Worke
 
   site.get("/api/shop/workers", () => ({ workers: workers.views() }));
 
+  // As Prometheus asks for what it is to scrape (http_sd_configs): workers come and go. Nobody but this machine reaches them.
+  site.get("/metrics/targets", () => [
+    { targets: workers.metricsPorts().map((port) => `127.0.0.1:${port}`), labels: { job: "keyline-workers" } },
+  ]);
+
   site.post("/api/shop/workers", (_request, reply) => reply.code(201).send({ workerId: workers.start() }));
 
   // Gracefully: answers when the worker has finished what it had.

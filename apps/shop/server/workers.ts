@@ -86,6 +86,11 @@ export class Workers {
     });
   }
 
+  /** Where those that live tell Prometheus what they do. */
+  metricsPorts(): number[] {
+    return [...this.#entries.values()].flatMap(({ child }) => (isAlive(child) ? (child.metricsPort ?? []) : []));
+  }
+
   /** Orders whose worker is gone and that nobody is known to have taken over. */
   interruptedOrders(): number[] {
     const gone = [...this.#entries.values()].filter(({ child }) => !isAlive(child));

@@ -1,3 +1,4 @@
+import { readFileSync } from "node:fs";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { countRows } from "../../site/test/support/pool.ts";
 import { problem } from "../../site/test/support/request.ts";
@@ -12,6 +13,23 @@ afterAll(() => shop.close());
 const timeout = 20_000;
 
 const count = (from: string): Promise<number> => countRows(shop.pool, from);
+
+test("each worker tells Prometheus what it does, by the names that the dashboard asks for", async () => {
+  const { body } = await shop.request("POST", "/api/shop/orders", { details: "A lamp that is counted" });
+  const path = `/api/shop/orders/${(body as { orderId: number }).orderId}`;
+  await expect.poll(() => shop.request("GET", path), { timeout }).toMatchObject({ body: { status: "processed" } });
+  const [{ targets = [] } = {}] = (await shop.request("GET", "/metrics/targets")).body as { targets?: string[] }[];
+  expect(targets).toEqual([expect.stringMatching(/^127\.0\.0\.1:\d+$/)]);
+  const scrape = async (): Promise<string> => (await fetch(`http://${targets[0]}/metrics`)).text();
+  await expect.poll(scrape, { timeout }).toMatch(/^keyline_queue_completed_total\{queue="orders"\} [1-9]/m);
+  const text = await scrape();
+  const dashboard = readFileSync(new URL("../../../docs/monitoring/dashboard.json", import.meta.url), "utf8");
+  const asked = [...dashboard.matchAll(/keyline_(?:queue_(?:completed|failed|dead|retried)_total|queue_(?:run|wait)_seconds|worker_\w+)/g)];
+  expect(asked.length).toBeGreaterThan(4);
+  for (const [name] of asked) expect(text).toContain(`# HELP ${name} `);
+  // How the queue stands only the site tells.
+  expect(text).not.toContain("keyline_queue_jobs{");
+});
 
 describe("placing an order", () => {
   test("answers with its number, and a worker processes it", async () => {
