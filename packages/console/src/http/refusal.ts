@@ -33,6 +33,7 @@ const statuses: Partial<Record<ErrorCode, number>> = {
   NOT_TRANSACTIONAL: 400,
   POSTGRES_REQUIRED: 400,
   UNKNOWN_GROUP: 404,
+  UNKNOWN_SCHEDULE: 404,
   JOB_UNKNOWN: 404,
   INVALID_STEP: 409,
   PAYLOAD_TOO_LARGE: 413,
@@ -48,10 +49,24 @@ const statuses: Partial<Record<ErrorCode, number>> = {
   CLOSED: 503,
 };
 
+/** A store is there and cannot be used as it is: what is to be mended is for operators to read. */
+const unusable: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
+  "NOT_MIGRATED",
+  "SCHEMA_TOO_NEW",
+  "ACCESS_DENIED",
+  "NOT_PERMITTED",
+  "NO_SUCH_DATABASE",
+  "TLS_FAILED",
+  "WRONG_TOPOLOGY",
+  "SERVER_TOO_OLD",
+  "VALKEY_READ_ONLY",
+]);
+
 /** What is answered to whoever asked. Of what went wrong inside it says nothing: it may name hosts, statements or values. */
 export function toFailure(error: unknown, hide: (text: string) => string): Failure {
   if (error instanceof Refusal) return failureOf(error.refused);
-  const status = error instanceof KeylineError ? statuses[error.code] : undefined;
+  const isUnusable = error instanceof KeylineError && unusable.has(error.code);
+  const status = isUnusable ? 503 : error instanceof KeylineError ? statuses[error.code] : undefined;
   if (!(error instanceof KeylineError) || status === undefined) {
     return failureOf({ status: 500, code: "INTERNAL_ERROR", title: "Something went wrong in the console" });
   }
@@ -59,7 +74,7 @@ export function toFailure(error: unknown, hide: (text: string) => string): Failu
   return failureOf({
     status,
     code: error.code,
-    title: status === 503 ? "A store does not answer" : "That cannot be done",
+    title: isUnusable ? "A store cannot be used as it is" : status === 503 ? "A store does not answer" : "That cannot be done",
     detail: hide(error.message),
     ...(issues && { issues }),
   });

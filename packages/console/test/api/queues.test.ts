@@ -140,6 +140,8 @@ describe.each([{ transactional: false }, { transactional: true }])("a queue (%j)
     expect(await found("often/resume")).toBe(true);
     expect(await found("often/remove")).toBe(true);
     expect(await found("often/remove")).toBe(false);
+    // Somebody else was quicker.
+    expect(await console.post(`api/queues/${name}/schedules/often/run`)).toMatchObject({ status: 404, body: { code: "UNKNOWN_SCHEDULE" } });
     await queue.unschedule("nightly");
   });
 });
