@@ -27,5 +27,5 @@ const columns: readonly Column<DeadLetterCause>[] = [
   { title: "FIRST", text: ({ firstAt }) => relative(firstAt), plain: ({ firstAt }) => exact(firstAt) },
   { title: "LAST", text: ({ lastAt }) => relative(lastAt), plain: ({ lastAt }) => exact(lastAt) },
   { title: "CAUSE", text: ({ cause }) => cause, isKey: true },
-  { title: "EXAMPLE", text: ({ example }) => example, isLong: true },
+  { title: "EXAMPLE", text: ({ example }) => example, isLong: true, isExtra: true },
 ];

@@ -45,10 +45,11 @@ const columns: readonly Column<QueueLine>[] = [
   { title: "KIND", text: ({ transactional }) => (transactional ? "transactional" : "plain") },
   { title: "WAITING", text: ({ waiting }) => waiting, align: "right" },
   { title: "RUNNING", text: ({ running }) => running, align: "right" },
+  // What is looked for first stands first: columns go from the right where the terminal is narrow.
+  { title: "DEAD", text: ({ dead }) => dead, align: "right", style: ({ dead }) => ((dead ?? 0) > 0 ? "red" : undefined) },
   { title: "SCHEDULED", text: ({ scheduled }) => scheduled, align: "right" },
   { title: "BLOCKED", text: ({ blocked }) => blocked, align: "right" },
   { title: "PARKED", text: ({ parked }) => parked, align: "right" },
-  { title: "DEAD", text: ({ dead }) => dead, align: "right", style: ({ dead }) => ((dead ?? 0) > 0 ? "red" : undefined) },
   { title: "WORKERS", text: ({ workers }) => workers, align: "right" },
   { title: "PAUSED", text: ({ paused }) => (paused ? "paused" : ""), style: () => "yellow" },
   {

@@ -12,6 +12,8 @@ export interface Column<Row> {
   readonly align?: "right";
   /** Gets shorter before others do where the terminal is narrow. */
   readonly isLong?: boolean;
+  /** Goes first where the terminal is narrow. */
+  readonly isExtra?: boolean;
   /** Is never cut: it is what other commands are given. */
   readonly isKey?: boolean;
   style?(row: Row): Style;
@@ -38,6 +40,7 @@ export async function drawTable<Row>(all: readonly Column<Row>[], rows: readonly
       width: Math.max(...[column.title, ...cells.map((line) => line[index] ?? "")].map((text) => widthOf(text))),
       isLong: column.isLong ?? false,
       isKey: column.isKey ?? false,
+      isExtra: column.isExtra ?? false,
     })),
     terminal.width,
   );
@@ -68,6 +71,7 @@ interface Wanted {
   readonly width: number;
   readonly isLong: boolean;
   readonly isKey: boolean;
+  readonly isExtra: boolean;
 }
 
 /** Long columns give way first. Where that does not do, others are left out from the last one on, as half a number is worse than none. Undefined is left out. */
@@ -89,6 +93,7 @@ function fit(wanted: readonly Wanted[], width: number): (number | undefined)[] {
     }
   };
   shrink(({ isLong }) => isLong, narrowestLong);
+  leaveOut(({ isExtra }) => isExtra);
   leaveOut(({ isLong, isKey }) => !isLong && !isKey);
   leaveOut(({ isLong }) => isLong);
   leaveOut(() => true);
