@@ -55,18 +55,17 @@ export class Gates {
 
   /** Of each of the groups: its jobs on the queue as text (id, when, ...), how many stand in its line, whether it is paused. */
   async states(groups: readonly string[]): Promise<readonly (readonly [admitted: string, line: number, isPaused: boolean])[]> {
+    if (groups.length === 0) return [];
     const { client } = this.#connection;
-    return Promise.all(
-      groups.map(async (group) => {
-        const [text, placed, isPaused] = await Promise.all([
-          client.hget(this.#keys.groups, group),
-          client.zcard(this.#keys.line(group)),
-          client.sismember(this.#keys.paused, group),
-        ]);
-        const [numbered, admitted] = readGroup(text ?? "");
-        return [admitted, numbered + placed, isPaused === 1] as const;
-      }),
-    );
+    const [texts, paused, placed] = await Promise.all([
+      client.hmget(this.#keys.groups, ...groups),
+      client.smismember(this.#keys.paused, ...groups),
+      Promise.all(groups.map((group) => client.zcard(this.#keys.line(group)))),
+    ]);
+    return groups.map((_, index) => {
+      const [numbered, admitted] = readGroup(texts[index] ?? "");
+      return [admitted, numbered + (placed[index] ?? 0), paused[index] === 1] as const;
+    });
   }
 }
 
