@@ -15,6 +15,7 @@ import {
   type AuditListOptions,
   type NewAuditEntry,
 } from "./audit-entry.ts";
+import { asRead } from "../valkey/client/as-read.ts";
 import { asAct } from "../valkey/client/as-act.ts";
 import type { AuditShelf } from "./audit-shelf.ts";
 
@@ -82,7 +83,7 @@ export class Audit {
       while (!next.isOver && next.left > 0) {
         await this.#parts.ensureReady();
         const size = query.target === undefined ? Math.min(page, next.left) : page;
-        const found = await shelf.page({ ...query, before: next.before }, size);
+        const found = await asRead(shelf.page({ ...query, before: next.before }, size));
         const entries = found.entries.slice(0, next.left);
         next = { before: found.next, isOver: found.next === undefined, left: next.left - entries.length };
         if (entries.length > 0) return entries;

@@ -1,6 +1,7 @@
 import { startValkey, type EmbeddedValkey } from "@keyline/embedded";
 import { KeylineError, type Keyline } from "keyline";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { actsOf, type Acts } from "../support/operator-acts.ts";
 import { eventually, openStage, type Stage } from "../support/stage.ts";
 import { startWireProxy, type WireProxy } from "../support/wire-proxy.ts";
 
@@ -39,33 +40,10 @@ async function openSite(transactional: boolean, name: string): Promise<{ readonl
   await fill.add(1, { id: "waits" });
   await fill.add(1, { id: "later", delay: 3_600_000 });
   await fill.schedule("nightly", { every: 86_400_000, data: 1 });
-  const queue = queueOf(keyline);
-  const group = streamOf(keyline).group("g");
-  const acts: Acts = {
-    redrive: () => queue.redrive({ error: "it fails", limit: 1 }),
-    discard: () => queue.discard({ ids: ["d3"] }),
-    pause: () => queue.pause(),
-    resume: () => queue.resume(),
-    "pause of a group": () => queue.pause({ group: "g" }),
-    setLimits: () => queue.setLimits({ concurrency: 5 }),
-    update: () => queue.update("later", { data: 2 }),
-    promote: () => queue.promote("later"),
-    cancel: () => queue.cancel("waits"),
-    "cancel of a group": () => queue.cancel({ group: "none" }),
-    pauseSchedule: () => queue.pauseSchedule("nightly"),
-    runSchedule: () => queue.runSchedule("nightly"),
-    unschedule: () => queue.unschedule("nightly"),
-    "group.redrive": () => group.redrive({ limit: 1 }),
-    "group.discard": () => group.discard({ all: true }),
-    "group.reset": () => group.reset("end"),
-    "group.remove": () => group.remove(),
-    list: () => keyline.channel("news").list(),
-    ...(transactional ? {} : { "audit.add": () => keyline.audit.add({ who: "ann", action: "act", target: "queue:q" }) }),
-  };
+  const entry = transactional ? undefined : await keyline.audit.add({ who: "ann", action: "act", target: "queue:q" });
+  const acts = actsOf(keyline, { name, transactional, entry });
   return { keyline, acts };
 }
-
-type Acts = Readonly<Record<string, () => Promise<unknown>>>;
 
 /** "done", or the code of its error; else what it was. */
 async function endOf(act: () => Promise<unknown>): Promise<string> {

@@ -74,7 +74,9 @@ test("while Valkey is away it is told in words, and what PostgreSQL knows answer
   await eventually("it is seen", async () => (await keyline.health()).valkey.state === "away");
   expect(await oddOnes("VALKEY_UNAVAILABLE")).toEqual([]);
   const alone = [
-    ...["counts", "jobs", "job", "family", "deadLetters", "causes", "schedules", "limits"].map((read) => `${read} (rows)`),
+    ...["counts", "jobs", "job", "family", "deadLetters", "deadLetterCauses", "schedules", "limits", "groups", "rates by hours"].map(
+      (read) => `${read} (rows)`,
+    ),
     "stream.info (rows)",
     "audit.list",
   ];

@@ -8,6 +8,9 @@ async function first<Item>(items: AsyncIterable<Item>): Promise<Item | undefined
 /** By what each reads. */
 type Reads = ReadonlyMap<string, () => Promise<unknown>>;
 
+/** The same each time: a stream is made once with its options. */
+const rules = { key: (event: number): string => String(event) };
+
 /** What a console, the command line and a scraper ask. */
 export function readsOf(keyline: Keyline): Reads {
   const { directory, audit } = keyline;
@@ -22,6 +25,9 @@ export function readsOf(keyline: Keyline): Reads {
     const kind = transactional ? "rows" : "plain";
     const queue = transactional ? keyline.queue<number>(kind, { transactional: true }) : keyline.queue<number>(kind);
     const stream = transactional ? keyline.stream<number>(kind, { transactional: true }) : keyline.stream<number>(kind);
+    const keyed = transactional
+      ? keyline.stream<number>("keyed-rows", { ...rules, transactional: true })
+      : keyline.stream<number>("keyed", rules);
     const all: Record<string, () => Promise<unknown>> = {
       counts: () => queue.counts(),
       stores: () => queue.stores(),
@@ -32,14 +38,16 @@ export function readsOf(keyline: Keyline): Reads {
       job: () => queue.job("unknown"),
       family: () => queue.family("unknown"),
       deadLetters: () => first(queue.deadLetters()),
-      causes: () => queue.deadLetterCauses(),
+      deadLetterCauses: () => queue.deadLetterCauses(),
       schedules: () => first(queue.schedules()),
       limits: () => queue.limits(),
       groups: () => first(queue.groups()),
       "stream.groups": () => stream.groups(),
       "stream.info": () => stream.info(),
       "stream.rates": () => stream.rates({ hours: 48 }),
+      "stream.history": () => keyed.history("k"),
       "stream.read": () => first(stream.read({ limit: 1 })),
+      "group.status": () => stream.group("g").status(),
       "group.consumers": () => stream.group("g").consumers(),
       "group.deadLetters": () => first(stream.group("g").deadLetters()),
     };
@@ -51,7 +59,7 @@ export function readsOf(keyline: Keyline): Reads {
     ["channel.rates", () => channel.rates({ hours: 48 })],
     ["channel.listeners", () => channel.listeners()],
     ["channel.history", () => channel.history()],
-    ["channel.presence", () => channel.presence.members()],
+    ["presence.members", () => channel.presence.members()],
   ]);
 }
 
