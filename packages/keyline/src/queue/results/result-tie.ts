@@ -19,7 +19,8 @@ export function resultTie(job: HeldJob<unknown>, { keepMs, hasRecord }: { readon
   const kept = hasRecord ? 0 : keepMs;
   const told = how === "completed" && kept === 0 && !isSmall ? "look" : how;
   const value = told === "completed" && (isSmall || kept > 0) ? json : "";
-  return { kind: "result", value: `${kept} ${told} ${Buffer.byteLength(id)} ${id}${value}` };
+  const tie = { kind: "result", value: `${kept} ${told} ${Buffer.byteLength(id)} ${id}${value}` } as const;
+  return told === "completed" && isSmall ? { ...tie, told: [id, json, kept] } : tie;
 }
 
 // Of a job that was settled before, or by effects of which nothing is kept, only the record knows how it ended.

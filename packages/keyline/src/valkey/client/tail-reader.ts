@@ -114,6 +114,8 @@ export class TailReader {
       try {
         await this.#read();
         failures = 0;
+        // Those who were woken go on first: the next read is a write to a socket, for which they would wait.
+        await new Promise<void>((resolve) => void setImmediate(resolve));
       } catch (error) {
         if (signal.aborted) return;
         this.#parts.logger.debug({ error: toError(error).message }, "waiting for stream entries failed; it is tried again");

@@ -31,6 +31,7 @@ const settleOldest = {
   tied: script(3, "settle-oldest", ...loosen, "let-go", "take"),
   gated: script(3, "settle-oldest", ...loosenGated, "let-go", ...gated),
 };
+const settleTold = script(3, "settle-told", "base", "tell-end", "tell-result", "let-go", "take");
 const settleScattered = {
   plain: script(3, "held", "settle-scattered", "take"),
   told: script(3, "held", "settle-scattered", ...told, "take"),
@@ -129,6 +130,9 @@ export class Holding {
       readonly isGated: boolean;
     },
   ): Promise<SettleReply> {
+    const [first] = places;
+    const told = ties.length === 1 && finished === 1 && areOldest && !isGated ? ties[0]?.[1].told : undefined;
+    if (told && first) return this.#settleTold(worker, first, { take, told });
     const values: (string | number)[] = [this.#keys.workers, this.#keys.held(worker), this.#keys.waiting, worker, take, finished];
     const isShort = areOldest || finished === 0;
     for (const { place, begins } of places) {
@@ -137,10 +141,19 @@ export class Holding {
     }
     pushTies(values, ties);
     const settle = isShort ? settleOldest : settleScattered;
-    const reply = await settle[isGated ? "gated" : kindOf(ties)].run(this.#connection, values);
-    if (reply === 0) return "lost";
-    if (reply === -1) return "moved";
-    return isGated ? readGated(reply as GatedReply) : readPlain(reply as PlainReply);
+    return readSettled(await settle[isGated ? "gated" : kindOf(ties)].run(this.#connection, values), isGated);
+  }
+
+  /** One job, of which somebody waits for the result: the quickest way to that. */
+  async #settleTold(
+    worker: string,
+    { begins }: HeldPlace,
+    { take, told: [id, json, keepMs] }: { readonly take: number; readonly told: NonNullable<Tie["told"]> },
+  ): Promise<SettleReply> {
+    const kept = keepMs === 0 ? "" : `{"outcome":"completed"${json === "" ? "" : `,"value":${json}`}}`;
+    const { workers, waiting } = this.#keys;
+    const values = [workers, this.#keys.held(worker), waiting, worker, take, begins, id, json, keepMs, kept];
+    return readSettled(await settleTold.run(this.#connection, values), false);
   }
 
   /** "missing" when the worker does not hold the job, "cancelled" when it is not to be tried again. */
@@ -226,6 +239,12 @@ function kindOf(ties: readonly (readonly [index: number, tie: Tie])[]): "plain" 
 }
 
 const retried = (reply: unknown): "done" | "missing" | "cancelled" => (reply === 2 ? "cancelled" : reply === 1 ? "done" : "missing");
+
+function readSettled(reply: unknown, isGated: boolean): SettleReply {
+  if (reply === 0) return "lost";
+  if (reply === -1) return "moved";
+  return isGated ? readGated(reply as GatedReply) : readPlain(reply as PlainReply);
+}
 
 function readPlain(reply: PlainReply): SettleReply {
   if (typeof reply[0] !== "object") return { missing: none, taken: reply as string[] };

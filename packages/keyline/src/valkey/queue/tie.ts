@@ -4,6 +4,8 @@ export interface Tie {
   readonly kind: "id" | "group" | "key" | "result" | "event" | "progress" | "cancel" | "stub" | "child" | "family";
   /** Of a group: the job's id, a space, the group. */
   readonly value: string;
+  /** Of a result that is told with the end: what settle-told.lua takes where this is all that the job is tied to. */
+  readonly told?: readonly [id: string, json: string, keepMs: number];
 }
 
 /** As loosen.lua takes them. */
