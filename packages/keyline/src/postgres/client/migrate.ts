@@ -29,6 +29,7 @@ export const migrations = [
   "0023-delivery",
   "0024-end-children",
   "0025-step-group",
+  "0026-packed-family",
 ] as const;
 
 const createSchema = `

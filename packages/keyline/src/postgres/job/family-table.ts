@@ -3,27 +3,8 @@ import type { TransactionClient } from "../client/options.ts";
 import type { HeldRow } from "../settle/settlement.ts";
 import type { Statement } from "../client/statement.ts";
 import { queryWithin } from "../client/tx-check.ts";
+import { addCall, addToCall, type ChildDeath, type FamilyCall, type HeldParent, type NewChildren, type RootJob } from "./family-calls.ts";
 import { ParentRows } from "./parent-rows.ts";
-import type { PlacedJob } from "./placed-rows.ts";
-
-/** What the death of a child does to its parent. */
-export type ChildDeath = "die" | "ignore" | "value";
-
-/** A job below another one, in the row that it is to be. */
-export interface ChildJob extends PlacedJob {
-  readonly queue: string;
-  readonly isOwnId: boolean;
-  readonly parentQueue: string;
-  readonly parentId: string;
-  /** Given where it has children itself. */
-  readonly death: ChildDeath | undefined;
-}
-
-/** The job above all. */
-export interface RootJob extends Pick<PlacedJob, "id" | "dataJson" | "maxAttempts" | "priority" | "keepMs" | "trace"> {
-  readonly queue: string;
-  readonly death: ChildDeath;
-}
 
 /** What came of a family that was to be added. */
 export interface FamilyAnswer {
@@ -39,13 +20,6 @@ export interface FamilyAnswer {
   readonly deliveries?: Readonly<Record<string, string>> | null;
 }
 
-/** Jobs of one queue that are added together and to be noted as delivered together: all that have no children, between these two ids. */
-export interface Span {
-  readonly queue: string;
-  readonly first: string;
-  readonly last: string;
-}
-
 export interface ChildRow {
   readonly number: number;
   readonly queue: string;
@@ -55,31 +29,6 @@ export interface ChildRow {
   readonly value: string | null;
   readonly reason: string | null;
 }
-
-const answer = "SELECT answer, taken, orders, added_ms, xid FROM";
-const lists = (from: number): string =>
-  ["text", "text", "text", "integer", "float8", "float8", "text", "text", "bigint", "boolean", "text", "text", "text"]
-    .map((type, index) => `$${from + index}::${type}[]`)
-    .join(", ");
-
-const add: Statement = {
-  name: "keyline-add-family",
-  text: `${answer} keyline.add_family($1, $2, $3, $4, $5, $6::bigint, $7, ${lists(8)})`,
-};
-const addTo: Statement = { name: "keyline-add-to-family", text: `${answer} keyline.add_to_family($1, $2, $3, $4, $5, ${lists(6)})` };
-/** The same of jobs that have a trace: that of the call, for all of them. */
-const addTraced: Statement = { name: "keyline-add-family-traced", text: add.text.replace(/\)$/, ", $21)") };
-const addToTraced: Statement = { name: "keyline-add-to-family-traced", text: addTo.text.replace(/\)$/, ", $19)") };
-
-/** The same of many jobs, whose deliveries are noted together. */
-const addLarge: Statement = {
-  name: "keyline-add-large-family",
-  text: `SELECT answer, taken, orders, added_ms, xid, deliveries FROM keyline.add_large_family($1, $2, $3, $4, $5, $6::bigint, $7, ${lists(8)}, $21, $22::json)`,
-};
-const addManyTo: Statement = {
-  name: "keyline-add-many-to-family",
-  text: `SELECT answer, taken, orders, added_ms, xid, deliveries FROM keyline.add_many_to_family($1, $2, $3, $4, $5, ${lists(6)}, $19, $20::json)`,
-};
 
 const awaitChildren: Statement = { name: "keyline-await-children", text: "SELECT answer FROM keyline.await_children($1, $2, $3, $4, $5)" };
 
@@ -137,30 +86,13 @@ export class FamilyTable {
   }
 
   /** Adds a parent and everything below it, in the caller's transaction where there is one. */
-  add(
-    root: RootJob,
-    {
-      children,
-      spans,
-      tx,
-    }: { readonly children: readonly ChildJob[]; readonly spans: readonly Span[]; readonly tx: TransactionClient | undefined },
-  ): Promise<FamilyAnswer> {
-    const { queue, id, dataJson, maxAttempts, priority, keepMs, death, trace } = root;
-    const values = [queue, id, dataJson, maxAttempts ?? null, priority ?? null, keepMs ?? null, death, ...listsOf(children)];
-    if (spans.length > 0) return this.#add(addLarge, [...values, trace ?? null, JSON.stringify(spans)], tx);
-    return trace === undefined ? this.#add(add, values, tx) : this.#add(addTraced, [...values, trace], tx);
+  add(root: RootJob, below: NewChildren, tx: TransactionClient | undefined): Promise<FamilyAnswer> {
+    return this.#add(addCall(root, below), tx);
   }
 
   /** Adds children below a job that its worker holds. */
-  addTo(
-    { queue, id, attempts, parks }: HeldRow & { readonly queue: string; readonly parks: number },
-    death: ChildDeath | undefined,
-    { children, spans, tx }: { readonly children: readonly ChildJob[]; readonly spans: readonly Span[]; readonly tx: TransactionClient },
-  ): Promise<FamilyAnswer> {
-    const values = [queue, id, attempts, parks, death ?? null, ...listsOf(children)];
-    const trace = children[0]?.trace;
-    if (spans.length > 0) return this.#add(addManyTo, [...values, trace ?? null, JSON.stringify(spans)], tx);
-    return trace === undefined ? this.#add(addTo, values, tx) : this.#add(addToTraced, [...values, trace], tx);
+  addTo(held: HeldParent, death: ChildDeath | undefined, below: NewChildren & { readonly tx: TransactionClient }): Promise<FamilyAnswer> {
+    return this.#add(addToCall(held, death, below), below.tx);
   }
 
   /** Goes on where all children have ended, or parks the job until then. The same call with the same `tag` may be made again. */
@@ -220,31 +152,8 @@ export class FamilyTable {
     return true;
   }
 
-  async #add(statement: Statement, values: unknown[], tx: TransactionClient | undefined): Promise<FamilyAnswer> {
+  async #add({ statement, values }: FamilyCall, tx: TransactionClient | undefined): Promise<FamilyAnswer> {
     const rows = tx ? await queryWithin(tx, statement.text, values) : await this.database.query(statement, values);
     return rows[0] as FamilyAnswer;
   }
-}
-
-function listsOf(jobs: readonly ChildJob[]): unknown[] {
-  return [
-    jobs.map(({ queue }) => queue),
-    jobs.map(({ id }) => id),
-    jobs.map(({ dataJson }) => dataJson),
-    listOf(jobs, ({ maxAttempts }) => maxAttempts),
-    listOf(jobs, ({ delayMs }) => delayMs),
-    listOf(jobs, ({ runAt }) => runAt),
-    listOf(jobs, ({ priority }) => priority),
-    listOf(jobs, ({ group }) => group),
-    listOf(jobs, ({ keepMs }) => keepMs),
-    listOf(jobs, ({ isOwnId }) => isOwnId || undefined),
-    jobs.map(({ parentQueue }) => parentQueue),
-    jobs.map(({ parentId }) => parentId),
-    listOf(jobs, ({ death }) => death),
-  ];
-}
-
-/** Null where none has it, which is a list as long as the others for PostgreSQL, and is neither written nor read. */
-function listOf<Value>(jobs: readonly ChildJob[], valueOf: (job: ChildJob) => Value | undefined): (Value | null)[] | null {
-  return jobs.some((job) => valueOf(job) !== undefined) ? jobs.map((job) => valueOf(job) ?? null) : null;
 }

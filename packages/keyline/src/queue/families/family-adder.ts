@@ -17,7 +17,8 @@ import { nameRefused } from "../../postgres/client/refused-data.ts";
 import { noteTransactionId } from "../../postgres/client/transaction.ts";
 import { mayBeInTransaction, TransactionWatch } from "../../postgres/client/transaction-watch.ts";
 import { checkTransaction } from "../../postgres/client/tx-check.ts";
-import type { ChildDeath, ChildJob, FamilyAnswer, FamilyTable } from "../../postgres/job/family-table.ts";
+import type { ChildDeath, ChildJob } from "../../postgres/job/family-calls.ts";
+import type { FamilyAnswer, FamilyTable } from "../../postgres/job/family-table.ts";
 import type { JobRelay } from "../../postgres/job/job-relay.ts";
 import type { JointNotes } from "../../postgres/job/joint-notes.ts";
 import { longestRestMs } from "../../postgres/job/job-row.ts";
@@ -56,7 +57,7 @@ export class FamilyAdder {
     const { id, dataJson, maxAttempts, keepMs, placement, trace } = request;
     const rootJob = { queue: root.queue, id, dataJson, maxAttempts, keepMs, priority: placement?.priority, death, trace };
     const members = new Set([root, ...nodes.map(({ member }) => member)]);
-    const insert = (): Promise<FamilyAnswer> => this.table.add(rootJob, { children: nodes.map(toChildJob), spans: spansOf(nodes, tx), tx });
+    const insert = (): Promise<FamilyAnswer> => this.table.add(rootJob, { children: nodes.map(toChildJob), spans: spansOf(nodes, tx) }, tx);
     const answer = await this.#write(members, tx, async () => {
       try {
         return await insert();

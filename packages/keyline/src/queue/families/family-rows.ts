@@ -1,7 +1,7 @@
 import { asChild } from "./family-element.ts";
 import { encodeElement, readHead } from "../element.ts";
 import { placedElement } from "../add/placement.ts";
-import type { ChildDeath } from "../../postgres/job/family-table.ts";
+import type { ChildDeath } from "../../postgres/job/family-calls.ts";
 import type { FamilyNode } from "./family-tree.ts";
 
 /** What a row says of a child besides its element. */

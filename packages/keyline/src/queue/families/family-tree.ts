@@ -1,7 +1,7 @@
 import { KeylineError } from "../../runtime/errors.ts";
 import { checkOptionNames } from "../../runtime/options.ts";
 import { lengthOf } from "../../runtime/probe.ts";
-import type { ChildDeath } from "../../postgres/job/family-table.ts";
+import type { ChildDeath } from "../../postgres/job/family-calls.ts";
 import type { AddRequest } from "../add/add-request.ts";
 import type { Child, FamilyOptions } from "../options.ts";
 import { memberOf, NamedQueue, type Member } from "./member.ts";

@@ -1,6 +1,6 @@
 import type { TransactionClient } from "../../postgres/client/options.ts";
 import { TransactionWatch } from "../../postgres/client/transaction-watch.ts";
-import type { Span } from "../../postgres/job/family-table.ts";
+import type { Span } from "../../postgres/job/family-calls.ts";
 import type { FamilyNode } from "./family-tree.ts";
 
 /** Of fewer jobs notes of their own cost less. */

@@ -2,7 +2,7 @@ import { KeylineError } from "../../runtime/errors.ts";
 import { newId } from "../../runtime/ids.ts";
 import { explainSend } from "../../valkey/client/faults.ts";
 import type { Families } from "../../valkey/queue/families.ts";
-import type { ChildDeath } from "../../postgres/job/family-table.ts";
+import type { ChildDeath } from "../../postgres/job/family-calls.ts";
 import type { AddResult } from "../options.ts";
 import { placedElement } from "../add/placement.ts";
 import { familyOfElement, rowsOf, type NumberedRows } from "./family-rows.ts";
