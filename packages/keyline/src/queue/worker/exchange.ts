@@ -11,7 +11,7 @@ import type { Logger } from "../../runtime/logger.ts";
 import { isConnectionError, type ValkeyConnection } from "../../valkey/client/connection.ts";
 import type { Beat } from "../../valkey/queue/leases.ts";
 import type { QueueStore } from "../../valkey/queue/queue-store.ts";
-import type { Gate } from "../../valkey/queue/holding.ts";
+import type { Gate } from "../../valkey/queue/settle-reply.ts";
 import { Doubt } from "../../work/doubt.ts";
 import type { Lease } from "../../work/lease.ts";
 import { Pump } from "../../work/pump.ts";

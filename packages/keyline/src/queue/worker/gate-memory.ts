@@ -1,4 +1,4 @@
-import type { Gate } from "../../valkey/queue/holding.ts";
+import type { Gate } from "../../valkey/queue/settle-reply.ts";
 import type { Awaited } from "./idle-wait.ts";
 
 /** What a worker knows of its queue's gates: what the last take said, or nothing. */

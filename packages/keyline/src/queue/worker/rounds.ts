@@ -1,5 +1,5 @@
 import { isConnectionError } from "../../valkey/client/connection.ts";
-import type { Gate, SettleReply } from "../../valkey/queue/holding.ts";
+import type { Gate, SettleReply } from "../../valkey/queue/settle-reply.ts";
 import type { QueueStore } from "../../valkey/queue/queue-store.ts";
 import type { Beat } from "../../valkey/queue/leases.ts";
 import type { Doubt } from "../../work/doubt.ts";

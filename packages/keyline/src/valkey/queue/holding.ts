@@ -2,6 +2,7 @@ import type { ValkeyConnection } from "../client/connection.ts";
 import { scriptsBeside } from "../client/script.ts";
 import type { QueueKeys } from "./keys.ts";
 import type { LetterRetention, NewLetter } from "./letters.ts";
+import { readSettled, type SettleReply } from "./settle-reply.ts";
 import { idAndGroup, pushTies, type Tie } from "./tie.ts";
 
 const script = scriptsBeside(import.meta.url);
@@ -58,26 +59,6 @@ export interface HeldPlace {
   readonly place: number;
   readonly begins: string;
 }
-
-/** What came of settling and taking: "lost" when the lease is, "moved" when the oldest held are others; nothing was done then. */
-export type SettleReply =
-  { readonly missing: readonly number[]; readonly taken: readonly string[]; readonly gate?: Gate | undefined } | "lost" | "moved";
-
-/** What the queue's gates let through: see scripts/take-gated.lua. */
-export interface Gate {
-  readonly state: "open" | "closed" | "plain";
-  /** When to look again; -1: when told. */
-  readonly waitMs: number;
-  /** How many jobs of a group may run at a time; with more than one there is no order to keep. */
-  readonly ofGroup: number;
-  /** Jobs were cancelled lately: what was taken may be among them, where the record decides. */
-  readonly isCancelling: boolean;
-}
-
-type PlainReply = string[] | [number[], ...string[]];
-type GatedReply = [missing: number[], state: Gate["state"], waitMs: number, ofGroup: number, isCancelling: 0 | 1, ...taken: string[]];
-
-const none: readonly number[] = [];
 
 /** What workers of one queue hold: how jobs come into a held list and out of it. */
 export class Holding {
@@ -239,20 +220,3 @@ function kindOf(ties: readonly (readonly [index: number, tie: Tie])[]): "plain" 
 }
 
 const retried = (reply: unknown): "done" | "missing" | "cancelled" => (reply === 2 ? "cancelled" : reply === 1 ? "done" : "missing");
-
-function readSettled(reply: unknown, isGated: boolean): SettleReply {
-  if (reply === 0) return "lost";
-  if (reply === -1) return "moved";
-  return isGated ? readGated(reply as GatedReply) : readPlain(reply as PlainReply);
-}
-
-function readPlain(reply: PlainReply): SettleReply {
-  if (typeof reply[0] !== "object") return { missing: none, taken: reply as string[] };
-  const [missing, ...taken] = reply as [number[], ...string[]];
-  return { missing: missing.map((number) => number - 1), taken };
-}
-
-function readGated([missing, state, waitMs, ofGroup, isCancelling, ...taken]: GatedReply): SettleReply {
-  const gate = { state, waitMs, ofGroup, isCancelling: isCancelling === 1 };
-  return { missing: missing.map((number) => number - 1), taken, gate };
-}
