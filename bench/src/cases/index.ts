@@ -6,6 +6,7 @@ import { channelLatency } from "./channel-latency.ts";
 import { channelPublish } from "./channel-publish.ts";
 import { channelReceivers } from "./channel-receivers.ts";
 import { commitToHandler } from "./commit-to-handler.ts";
+import { consolePages } from "./console.ts";
 import { addDelayed, delayedPrecision, processDelayed } from "./delayed.ts";
 import { effectsBatch, effectsSingle, step } from "./effects.ts";
 import { fairness } from "./fairness.ts";
@@ -59,6 +60,7 @@ export const cases: readonly Case[] = [
   memory,
   payload100kb,
   backlog,
+  consolePages,
   idle,
   unusedFeatures,
   telemetry,

@@ -6,6 +6,7 @@ export const tasks = {
   addTransactional: async () => (await import("./add-transactional.ts")).addTransactional,
   beginTimes: async () => (await import("./begin-times.ts")).beginTimes,
   commitToHandler: async () => (await import("./commit-to-handler.ts")).commitToHandler,
+  consolePages: async () => (await import("./console-pages.ts")).consolePages,
   drain: async () => (await import("./drain.ts")).drain,
   drainAlternately: async () => (await import("./drain-alternately.ts")).drainAlternately,
   effects: async () => (await import("./effects.ts")).effects,

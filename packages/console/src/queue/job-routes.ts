@@ -10,6 +10,8 @@ import { toJobRow, toJobView } from "./job-view.ts";
 import type { KnownQueue } from "./queue-view.ts";
 
 const patienceMs = 4_000;
+/** Nothing on Valkey finds a job by an id that is not Keyline's: a plain queue of a million jobs is looked through for it, which takes seconds. */
+const lookMs = 20_000;
 
 /** Jobs, as they are looked at. */
 export function jobRoutes(desk: Desk): Route[] {
@@ -36,7 +38,7 @@ async function readJobs(desk: Desk, { thing: queue }: KnownQueue, { query }: Ask
 
 /** Null where there is none, and nothing is remembered of it. */
 export async function readJob(desk: Desk, known: KnownQueue, id: string): Promise<JobView | null> {
-  const job = await patiently(desk.health, known.thing.job(id), patienceMs);
+  const job = await patiently(desk.health, known.thing.job(id), known.transactional ? patienceMs : lookMs);
   return job ? toJobView(desk, known, job) : null;
 }
 
