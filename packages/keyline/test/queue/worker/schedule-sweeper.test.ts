@@ -37,29 +37,44 @@ async function noElementIsLeft(queue: string): Promise<void> {
   await eventually("no element is left", async () => (await scheduled(queue)).length === 0, 60_000);
 }
 
-test("the element of a parent that comes to Valkey when all is over goes soon", async () => {
-  const [parents, children] = [nextName(), nextName()];
+/** Whether a parent's element came to Valkey when all was over. */
+async function comesLate(parents: string, children: string): Promise<boolean> {
+  const late = stage.keyline({ valkey: through(stage.valkeyUrl, toValkey) });
   const come = gate();
-  const works = (): { stop(): Promise<void> }[] =>
-    [parents, children].map((name) =>
-      stage
-        .keyline()
-        .queue<number>(name, options)
-        .work(() => undefined),
-    );
-  const workers = works();
+  const workers = [parents, children].map((name) =>
+    stage
+      .keyline()
+      .queue<number>(name, options)
+      .work(() => undefined),
+  );
+  const held = toValkey.held;
   // The adder's push of the parent is on its way for as long as the test says; relays bring both meanwhile.
   toValkey.holdRequest(containing(`"parks":1`), come.opened);
-  const queue = slow.queue<number>(children, options);
-  await slow.queue<number>(parents, options).add(1, { children: [{ queue, data: 1 }] });
-  await eventually("the push is on its way, and all is over", async () => toValkey.held > 0 && (await rowsOf(parents)) === 0, 60_000);
+  const queue = late.queue<number>(children, options);
+  await late.queue<number>(parents, options).add(1, { children: [{ queue, data: 1 }] });
+  await eventually("the push is on its way, and all is over", async () => toValkey.held > held && (await rowsOf(parents)) === 0, 60_000);
   await Promise.all(workers.map((worker) => worker.stop()));
   come.open();
-  await eventually("it has come", async () => (await scheduled(parents)).length === 1);
-  const others = works();
+  // Where that took long its connection was given up.
+  const hasCome = await eventually("it has come", async () => (await scheduled(parents)).length === 1, 3_000).then(
+    () => true,
+    () => false,
+  );
+  await late.close();
+  return hasCome;
+}
+
+test("the element of a parent that comes to Valkey when all is over goes soon", async () => {
+  let parents = nextName();
+  for (let tries = 0; !(await comesLate(parents, nextName())) && tries < 5; tries++) parents = nextName();
+  expect(await scheduled(parents)).toHaveLength(1);
+  const worker = stage
+    .keyline()
+    .queue<number>(parents, options)
+    .work(() => undefined);
   await noElementIsLeft(parents);
-  await Promise.all(others.map((worker) => worker.stop()));
-}, 120_000);
+  await worker.stop();
+}, 240_000);
 
 test("the element of a job that was woken before its worker had put it on the schedule goes soon, though the answer to that got lost", async () => {
   const name = nextName();
