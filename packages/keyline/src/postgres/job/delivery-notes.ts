@@ -29,6 +29,8 @@ export class DeliveryNotes implements Duty {
   readonly #table: JobTable;
   readonly #logger: Logger;
   readonly #notes = new Map<string, Note>();
+  /** Jobs that are on their way and noted otherwise, and how often each had been parked or woken then. */
+  readonly #underWay = new Map<string, number>();
   #failures = 0;
   readonly #alarm = new Alarm(() => this.#write());
 
@@ -60,9 +62,21 @@ export class DeliveryNotes implements Duty {
     this.#notes.delete(id);
   }
 
-  /** True for a job that is about to be noted. */
+  /** A job is on its way. False where it is so already, in the same state. */
+  begin(id: string, parks: number): boolean {
+    if (this.#underWay.get(id) === parks) return false;
+    this.#underWay.set(id, parks);
+    return true;
+  }
+
+  /** It is noted, or that came to nothing. */
+  end(id: string, parks: number): void {
+    if (this.#underWay.get(id) === parks) this.#underWay.delete(id);
+  }
+
+  /** True for a job that is on its way here, or about to be noted. */
   has(id: string): boolean {
-    return this.#notes.has(id);
+    return this.#notes.has(id) || this.#underWay.has(id);
   }
 
   async #write(): Promise<void> {

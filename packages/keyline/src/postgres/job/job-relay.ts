@@ -21,13 +21,11 @@ import type { Logger } from "../../runtime/logger.ts";
 import type { Database } from "../client/database.ts";
 import { Setbacks } from "../../runtime/setbacks.ts";
 import { Notice, retryDelay } from "../../runtime/waiting.ts";
-import { claimUndelivered, findUndelivered, joinIds } from "./job-table.ts";
-import type { JobRow } from "./job-row.ts";
+import { deliverClaimed } from "./claimed-delivery.ts";
+import { findUndelivered } from "./job-table.ts";
 import { LateDeliveries } from "./late-deliveries.ts";
 import type { Outlet } from "./outlet.ts";
 import { rebuildJobs } from "./job-rebuild.ts";
-import { rollBack } from "../client/commit.ts";
-import { beginOwn } from "../client/transaction-watch.ts";
 
 const idleMs = 1_100;
 /** Connections that break and workers that lose their leases have it looked for at once. */
@@ -214,7 +212,8 @@ export class JobRelay implements Duty {
   async #deliverAll(outlet: Outlet, ids: readonly string[]): Promise<void> {
     const { queue } = outlet.table;
     try {
-      for (let first = 0; first < ids.length; first += claimPage) await this.#deliver(outlet, ids.slice(first, first + claimPage));
+      for (let first = 0; first < ids.length; first += claimPage)
+        await deliverClaimed(this.#database, outlet, ids.slice(first, first + claimPage));
       this.#setbacks.clear(queue);
       this.#tryAgainAt.delete(queue);
     } catch (error) {
@@ -224,27 +223,6 @@ export class JobRelay implements Duty {
         { error: toError(error).message, queue },
         "the relay could not deliver a queue's jobs; it tries again",
       );
-    }
-  }
-
-  async #deliver(outlet: Outlet, ids: readonly string[]): Promise<void> {
-    const { table } = outlet;
-    const client = await this.#database.connect();
-    let isClean = false;
-    try {
-      await client.query(beginOwn);
-      const { rows } = await client.query<JobRow>(this.#database.prepared(claimUndelivered, [table.queue, ids]));
-      if (rows.length > 0) {
-        const epoch = await outlet.deliver(rows);
-        await client.query("SELECT keyline.mark_delivered($1, $2, $3, false)", [table.queue, epoch, joinIds(rows.map((row) => row.id))]);
-      }
-      await client.query("COMMIT");
-      isClean = true;
-    } catch (error) {
-      throw this.#database.explain(error, client);
-    } finally {
-      if (!isClean) isClean = await rollBack(client);
-      this.#database.release(client, isClean);
     }
   }
 }

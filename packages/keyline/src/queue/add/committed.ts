@@ -2,6 +2,7 @@ import type { Delivery } from "../../postgres/job/delivery.ts";
 import type { JobRow } from "../../postgres/job/job-row.ts";
 import { performance } from "../../runtime/clock.ts";
 import type { PlacedElement } from "../../valkey/queue/adds.ts";
+import { asLatest } from "../element-text.ts";
 import { encodeElement } from "../element.ts";
 import { placedElement, type Placement } from "./placement.ts";
 
@@ -103,4 +104,15 @@ export function committedRow(row: JobRow, { isAgain = false, isRedriven = false 
   // Its element of before may be on the schedule.
   const replaces = encodeElement({ ...job, priority: placement.priority, group: placement.group, parks: parks - 1 });
   return { id: row.id, element, parks, replaces, place: () => ({ element, options: [...options, "replaces", replaces] }) };
+}
+
+/** The same where whoever takes it is to ask its row. */
+export function committedLatest({ place, ...job }: Committed): Committed {
+  const marked = { ...job, element: asLatest(job.element) };
+  if (!place) return marked;
+  const markedPlace = (): PlacedElement => {
+    const placed = place();
+    return { ...placed, element: asLatest(placed.element) };
+  };
+  return { ...marked, place: markedPlace };
 }

@@ -13,7 +13,7 @@ import { checkRights } from "../../valkey/client/rights.ts";
 import { ElementBatch } from "../../valkey/queue/element-batch.ts";
 import type { Gatekeeper } from "../gates/gatekeeper.ts";
 import type { QueueStore } from "../../valkey/queue/queue-store.ts";
-import { committedRow, type Committed } from "./committed.ts";
+import { committedLatest, committedRow, type Committed } from "./committed.ts";
 import { readEverywhere } from "./everywhere.ts";
 
 const firstWaitMs = 1_000;
@@ -35,6 +35,8 @@ export class JobOutlet implements Outlet {
   #isChecked = false;
   #hasWaited = false;
   #committed: Committed[] = [];
+  /** Jobs of transactions that have changed them after they had added them. */
+  readonly #changed = new Set<string>();
   /** The queue's epoch was written once; it is missing only after a loss. */
   #hasEpoch = false;
 
@@ -100,7 +102,17 @@ export class JobOutlet implements Outlet {
   pushCommitted(jobs: readonly Committed[]): void {
     if (jobs.length === 0) return;
     if (this.#committed.length === 0) setImmediate(() => this.#flushSoon());
-    for (const job of jobs) this.#committed.push(job);
+    for (const job of jobs) {
+      // The relay may be at it, or whoever has woken it too: two elements of a job may both run.
+      if (job.parks !== undefined && !this.notes.begin(job.id, job.parks)) continue;
+      this.#committed.push(this.#changed.size > 0 && this.#changed.has(job.id) ? committedLatest(job) : job);
+    }
+  }
+
+  /** The row of this job says what it is, and not what it was added with. Returns what ends that. */
+  expectChange(id: string): () => void {
+    this.#changed.add(id);
+    return () => void this.#changed.delete(id);
   }
 
   /** Resolves when everything that was committed so far is pushed or left to the relay. */
@@ -140,8 +152,11 @@ export class JobOutlet implements Outlet {
       try {
         const epoch = await this.#push(page);
         noteJoint(page, epoch ?? undefined);
-        if (epoch === null) this.#relay.lookAtEpochs();
-        else this.#note(epoch, page);
+        if (epoch !== null) {
+          this.#note(epoch, page);
+          continue;
+        }
+        this.#relay.lookAtEpochs();
       } catch (error) {
         this.#logger.debug(
           { error: toError(error).message, queue: this.table.queue },
@@ -150,6 +165,7 @@ export class JobOutlet implements Outlet {
         noteJoint(page, undefined);
         this.#relay.expectRows();
       }
+      this.#end(page);
     }
   }
 
@@ -158,12 +174,19 @@ export class JobOutlet implements Outlet {
     const others = page.flatMap(({ id, parks, within }) => (parks === undefined && within === undefined ? [id] : []));
     if (others.length > 0) this.notes.note(epoch, others);
     if (parked.length === 0) return;
-    this.table.parked.noteAll(parked, epoch).catch((error: unknown) => {
-      this.#logger.debug(
-        { error: toError(error).message, queue: this.table.queue },
-        "deliveries could not be noted; the relay repeats them",
-      );
-    });
+    this.table.parked
+      .noteAll(parked, epoch)
+      .catch((error: unknown) => {
+        this.#logger.debug(
+          { error: toError(error).message, queue: this.table.queue },
+          "deliveries could not be noted; the relay repeats them",
+        );
+      })
+      .finally(() => this.#end(page));
+  }
+
+  #end(page: readonly Committed[]): void {
+    for (const { id, parks } of page) if (parks !== undefined) this.notes.end(id, parks);
   }
 
   /** Returns the epoch as it was before the push: on one connection the first of two commands is done first. */
