@@ -48,11 +48,16 @@ export function changesOf(queue: string): string {
   return `hashtextextended('keyline.change:' || ${queue}, 0)`;
 }
 
-// Two that ask at the same instant may each take the other one for such a transaction: then they ask once more than they have to.
+// Nobody shares it: it is to be had for as long as the statement takes, or held by such a transaction. Or by another worker that asks, which who holds it tells apart.
 const findTurnsOfCopies: Statement = {
   name: "keyline-find-turns-of-copies",
-  text: `WITH quiet AS MATERIALIZED (SELECT pg_try_advisory_xact_lock(${changesOf("$1")}) AS is_quiet)
-    SELECT ${turns}, NOT (SELECT is_quiet FROM quiet) AS is_changing ${ofOpen}`,
+  text: `WITH changing AS MATERIALIZED (
+      SELECT CASE WHEN pg_try_advisory_xact_lock(key) THEN false ELSE EXISTS (
+        SELECT FROM pg_locks WHERE locktype = 'advisory' AND mode = 'ShareLock' AND granted AND objsubid = 1
+          AND ((classid::bigint << 32) | objid::bigint) = key AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
+      ) END AS is_changing FROM (SELECT ${changesOf("$1")} AS key OFFSET 0) AS names
+    )
+    SELECT ${turns}, (SELECT is_changing FROM changing) AS is_changing ${ofOpen}`,
 };
 
 /** Whether it is a job's turn. */

@@ -10,7 +10,7 @@
  *
  * Nothing needs a second connection, for which transactions that have all of a pool's would wait.
  *
- * _The transaction has added the job:_ its element comes behind the COMMIT, and workers ask its row, as 1 says.
+ * _The transaction has added the job:_ its element comes behind the COMMIT, with the mark, or from the relay.
  * _Its lease was lost, and its worker still runs it:_ the element is back and counts that attempt, and the row may not know of it yet. Then 4 says it too, so that such a worker settles nothing.
  * _A relay or a rebuild brings another element:_ it says that it was delivered again.
  * _A ROLLBACK, the process dies before the COMMIT, or its answer gets lost and it was none:_ the row is as it was. Workers ask it, which it does not need.
@@ -34,6 +34,8 @@ interface ChangesParts {
   readonly rows: ChangedWithin;
   /** What was committed may be there that nobody delivers. */
   expectRows(): void;
+  /** Its delivery, if it is still to come, says that its row is to be asked. Returns what ends that. */
+  expectChange(id: string): () => void;
   /** Its delivery is not to be noted any more. */
   forgetNote(id: string): void;
   /** 1. Calls `onMark` where all workers ask the rows of what they take. */
@@ -77,6 +79,7 @@ export class ChangesWithin {
     const { found, attempts } = locked;
     const row = await this.#parts.rows.write(tx, id, changes, attempts);
     if (!row) return beingRun;
+    if (!found) this.#markDelivery(tx, id);
     this.#follow(tx, row, { isMoved });
     return { updated: true, state: row.delay > 0 ? "scheduled" : isTimed || !found ? "waiting" : this.#parts.stateOf(found) };
   }
@@ -119,6 +122,13 @@ export class ChangesWithin {
       await delay(retryDelay(tried, { first: 5, max: 200 }));
     }
     return beingRun;
+  }
+
+  /** The same transaction may have added it: its element comes behind the COMMIT, when Valkey may have forgotten what workers were told. */
+  #markDelivery(tx: TransactionClient, id: string): void {
+    const watch = TransactionWatch.on(tx);
+    // Of another client it is the relay that delivers.
+    if (watch) watch.onEnd(this.#parts.expectChange(id));
   }
 
   /** What all workers are told lasts a minute, and the transaction may last longer. */

@@ -55,7 +55,7 @@ interface UpdatesParts {
         readonly database: Database;
         readonly rows: UpdatedRows;
         readonly within: ChangedWithin;
-        readonly outlet: Pick<JobOutlet, "pushCommitted" | "flushed" | "notes">;
+        readonly outlet: Pick<JobOutlet, "pushCommitted" | "flushed" | "expectChange" | "notes">;
         readonly relay: Pick<JobRelay, "expectRows">;
       }
     | undefined;
@@ -85,6 +85,7 @@ export class JobUpdates {
       new ChangesWithin({
         rows: record.within,
         expectRows: () => record.relay.expectRows(),
+        expectChange: (id) => record.outlet.expectChange(id),
         forgetNote: (id) => record.outlet.notes.forget(id),
         findAndMark: async (id, onMark) => {
           await this.#ready();

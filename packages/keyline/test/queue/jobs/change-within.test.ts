@@ -139,6 +139,24 @@ describe("an update within a transaction", () => {
     await worker?.stop();
   });
 
+  test.each(["at once", "later"])(
+    "of a job that the same transaction has added, to run %s, is what runs when Valkey loses its memory before the COMMIT",
+    async (when) => {
+      const queue = next();
+      const ran: string[] = [];
+      let worker: ReturnType<Texts["work"]> | undefined;
+      await keyline.transaction(async (tx) => {
+        const { id } = await queue.add("old", { tx, ...(when === "later" && { delay: 50 }) });
+        expect(await queue.update(id, { data: "new" }, { tx })).toMatchObject({ updated: true });
+        await stage.valkey.del(...(await stage.valkey.keys(`${stage.prefix}:{${queue.name}}:*`)));
+        worker = queue.work((job) => void ran.push(job.data));
+      });
+      await eventually("it ran", () => ran.length > 0);
+      expect(ran).toEqual(["new"]);
+      await worker?.stop();
+    },
+  );
+
   test("is there for as many transactions at the same time as the pool has connections", async () => {
     const small = stage.keyline({ postgres: { connectionString: stage.databaseUrl, max: 2 } });
     const queue = small.queue<string>(next().name, { transactional: true });
