@@ -23,11 +23,14 @@ export function OverviewView(): ReactNode {
 }
 
 function Everything({ overview }: { readonly overview: Overview }): ReactNode {
-  if (overview.items.length === 0 && overview.warnings.length === 0) {
+  if (overview.items.length === 0) {
     return (
-      <Card title={texts.overview.queues}>
-        <Empty title={texts.overview.nothing}>{texts.overview.nothingYet}</Empty>
-      </Card>
+      <>
+        {overview.warnings.length > 0 && <Attention overview={overview} />}
+        <Card title={texts.overview.queues}>
+          <Empty title={texts.overview.nothing}>{texts.overview.nothingYet}</Empty>
+        </Card>
+      </>
     );
   }
   return (
