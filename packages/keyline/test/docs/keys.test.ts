@@ -71,7 +71,7 @@ test.each([false, true])("the keys that are there have a row with their type (tr
   };
   await queue.schedule("later", { every: 3_600_000, data: 1 });
   await (queue as typeof child & { add(data: number, options: object): Promise<unknown> }).add(1, {
-    children: [{ queue: child as never, data: 2 }],
+    children: [{ queue: child, data: 2 }],
   });
   await queue.addMany([
     { data: 3 },
