@@ -11,9 +11,9 @@ export const add: Case = {
   contenders: ["keyline", "bullmq", "bee-queue", "floor"],
   figures: { throughput },
   goals: [
-    { figure: "throughput", against: ["bullmq"], atLeast: 12 },
-    { figure: "throughput", against: ["bee-queue"], atLeast: 5 },
-    { figure: "throughput", against: ["floor"], atLeast: 0.5 },
+    { figure: "throughput", against: ["bullmq"], atLeast: 15 },
+    { figure: "throughput", against: ["bee-queue"], atLeast: 8 },
+    { figure: "throughput", against: ["floor"], atLeast: 0.75 },
   ],
   run: async (contender, bench) => {
     const options = { valkey: await bench.servers.freshValkey(), name: "add", payloadBytes };

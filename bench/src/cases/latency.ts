@@ -14,10 +14,10 @@ export const latency: Case = {
     p99: { label: "p99", unit: "ms", better: "lower" },
   },
   goals: [
-    { figure: "p50", against: ["bullmq"], atMost: 0.5 },
-    { figure: "p99", against: ["bullmq"], atMost: 0.5 },
-    { figure: "p50", against: ["blmove"], atMost: 2 },
-    { figure: "p99", against: ["blmove"], atMost: 2 },
+    { figure: "p50", against: ["bullmq"], atMost: 0.4 },
+    { figure: "p99", against: ["bullmq"], atMost: 0.4 },
+    { figure: "p50", against: ["blmove"], atMost: 1.1 },
+    { figure: "p99", against: ["blmove"], atMost: 1.5 },
   ],
   run: async (contender, bench) => {
     const options = { valkey: await bench.servers.freshValkey(), name: "latency", payloadBytes };

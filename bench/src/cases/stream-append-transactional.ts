@@ -16,7 +16,7 @@ export const streamAppendTransactional: Case = {
   figures: { throughput: entryThroughput },
   goals: [
     { figure: "throughput", atLeast: 20_000 },
-    { figure: "throughput", against: ["emmett"], atLeast: 5 },
+    { figure: "throughput", against: ["emmett"], atLeast: 30 },
   ],
   run: (contender, bench) =>
     bench.servers.withDatabase(async (postgres) => {

@@ -13,8 +13,8 @@ export const streamProject: Case = {
   contenders: ["keyline", "keyline-transactional"],
   figures: { throughput: entryThroughput },
   goals: [
-    { figure: "throughput", atLeast: 20_000 },
-    { figure: "throughput", of: "keyline-transactional", atLeast: 20_000 },
+    { figure: "throughput", atLeast: 80_000 },
+    { figure: "throughput", of: "keyline-transactional", atLeast: 80_000 },
   ],
   run: (contender, bench) =>
     bench.servers.withDatabase(async (postgres) => {

@@ -19,7 +19,7 @@ export const streamAppend: Case = {
   costsPer: "entry",
   contenders: ["keyline-stream", "xadd", "nats"],
   figures: { throughput: entryThroughput },
-  goals: [{ figure: "throughput", against: ["xadd"], atLeast: 1.5 }],
+  goals: [{ figure: "throughput", against: ["xadd"], atLeast: 2 }],
   run: (contender, bench) =>
     onOwnServer(contender, "append", bench, async (options) => {
       const run = { contender, options, jobs: jobsFor(contender, appended, bench, 200) };
@@ -39,7 +39,7 @@ export const streamConsume: Case = {
   costsPer: "entry",
   contenders: ["keyline-stream", "xreadgroup", "nats"],
   figures: { throughput: entryThroughput },
-  goals: [{ figure: "throughput", against: ["xreadgroup"], atLeast: 0.6 }],
+  goals: [{ figure: "throughput", against: ["xreadgroup"], atLeast: 1.5 }],
   run: (contender, bench) =>
     onOwnServer(contender, "consume", bench, (options) =>
       processPreloaded({ contender, options, jobs: jobsFor(contender, consumed, bench, 200) }, concurrency, bench),
