@@ -10,7 +10,7 @@ import { Directory } from "./directory/directory.ts";
 import { keepInsides } from "./insides.ts";
 import { Database } from "./postgres/client/database.ts";
 import { migrate } from "./postgres/client/migrate.ts";
-import type { PostgresOptions, Transaction } from "./postgres/client/options.ts";
+import { checkPostgres, type PostgresOptions, type Transaction } from "./postgres/client/options.ts";
 import { runTransaction } from "./postgres/client/transaction.ts";
 import type { QueueOptions } from "./queue/options.ts";
 import type { Queue } from "./queue/queue.ts";
@@ -82,6 +82,7 @@ export class Keyline {
     checkOptionNames("new Keyline", options, optionNames);
     const { valkey, postgres, prefix = "kl", logger = silentLogger } = options;
     this.#target = toTarget(valkey);
+    if (postgres !== undefined) checkPostgres(postgres);
     this.prefix = checkName("prefix", prefix);
     this.#logger = logger;
     this.#commands = this.#connect(silenceMs);
@@ -158,10 +159,10 @@ export class Keyline {
    * @example
    * const reviews = keyline.stream("Reviews", { schema: ReviewEvent, key: (event) => String(event.reviewId), transactional: true });
    */
-  stream<Data = unknown>(name: string, options?: StreamRules<Data> & Plain): Stream<Data>;
-  stream<Data = unknown>(name: string, options: StreamRules<Data> & WithRecord): Stream<Data, Data, true>;
   stream<Input, Output>(name: string, options: StreamRules<Output> & Plain & WithSchema<Input, Output>): Stream<Input, Output>;
   stream<Input, Output>(name: string, options: StreamRules<Output> & WithRecord & WithSchema<Input, Output>): Stream<Input, Output, true>;
+  stream<Data = unknown>(name: string, options?: StreamRules<Data> & Plain): Stream<Data>;
+  stream<Data = unknown>(name: string, options: StreamRules<Data> & WithRecord): Stream<Data, Data, true>;
   stream(name: string, options: StreamOptions = {}): Stream<unknown, unknown, boolean> {
     this.#door.check();
     return this.#streams.stream(name, options);

@@ -73,7 +73,7 @@ function toEventRow({ redactor }: Desk, event: QueueEvent): QueueEventRow {
   return {
     type: event.type,
     at: event.at,
-    id: "id" in event ? event.id : null,
+    id: event.id ?? null,
     attempt: "attempt" in event ? (event.attempt ?? null) : null,
     error: "error" in event && event.error !== undefined ? redactor.text(event.error) : null,
     tookMs: "tookMs" in event ? (event.tookMs ?? null) : null,

@@ -1,6 +1,6 @@
 import type { Door } from "../runtime/door.ts";
 import { KeylineError } from "../runtime/errors.ts";
-import type { PatternSubscribeOptions } from "./options.ts";
+import { checkSubscribeOptionNames, type PatternSubscribeOptions } from "./options.ts";
 import type { Receiver } from "./receiver.ts";
 import type { MessageListener } from "./hear.ts";
 import { Subscription } from "./subscription.ts";
@@ -33,6 +33,7 @@ export class ChannelPattern {
   subscribe(first: MessageListener<unknown> | PatternSubscribeOptions = {}, second: PatternSubscribeOptions = {}): Subscription {
     this.#parts.door.checkOpen();
     const [listener, options] = typeof first === "function" ? [first, second] : [undefined, first];
+    checkSubscribeOptionNames(options);
     if ("since" in options && options.since !== undefined) {
       throw new KeylineError(
         "INVALID_OPTION",

@@ -12,7 +12,15 @@ import type { Figures, RatesOptions } from "../figures/figures.ts";
 import type { ChannelListeners } from "./channel-listeners.ts";
 import { readChannelRates, type ChannelRates } from "./channel-rates.ts";
 import type { History, HistoryRead, HistoryReadOptions } from "./history.ts";
-import { checkPublishOptions, type ChannelPolicy, type PublishOptions, type PublishResult, type SubscribeOptions } from "./options.ts";
+import {
+  checkHistoryReadOptions,
+  checkPublishOptions,
+  checkSubscribeOptionNames,
+  type ChannelPolicy,
+  type PublishOptions,
+  type PublishResult,
+  type SubscribeOptions,
+} from "./options.ts";
 import type { Presence } from "./presence.ts";
 import type { Publisher } from "./publisher.ts";
 import type { Receiver } from "./receiver.ts";
@@ -87,13 +95,13 @@ export class Channel<Input, Output = Input> {
 
   async #publishSoon(data: Input, options: PublishOptions, trace: string | undefined): Promise<PublishResult> {
     const { schema, door } = this.#parts;
+    if (options !== noOptions) checkPublishOptions(options);
     if (options.tx === undefined || !isLent(options.tx)) door.check();
     if (!schema && options.tx === undefined) return this.#publish(data, options, trace);
     return door.follow(this.#publish(data, options, trace));
   }
 
   async #publish(data: Input, options: PublishOptions, trace: string | undefined): Promise<PublishResult> {
-    if (options !== noOptions) checkPublishOptions(options);
     const { tx } = options;
     const { schema, policy, publisher, transactionalPublisher, counts } = this.#parts;
     // What is sent is what the caller gave: each receiver validates it again, and gets what the schema makes of it.
@@ -126,6 +134,7 @@ export class Channel<Input, Output = Input> {
   subscribe(first: MessageListener<Output> | SubscribeOptions = {}, second: SubscribeOptions = {}): Subscription<Output> {
     this.#parts.door.checkOpen();
     const [listener, options] = typeof first === "function" ? [first, second] : [undefined, first];
+    checkSubscribeOptionNames(options);
     if (options.since !== undefined && !this.hasHistory) {
       throw new KeylineError(
         "INVALID_OPTION",
@@ -176,7 +185,9 @@ export class Channel<Input, Output = Input> {
     return this.#parts.door.accept(() => asRead(this.#parts.listeners()));
   }
 
-  async #readHistory({ limit = 100, since }: HistoryReadOptions): Promise<HistoryRead<Output>> {
+  async #readHistory(options: HistoryReadOptions): Promise<HistoryRead<Output>> {
+    checkHistoryReadOptions(options);
+    const { limit = 100, since } = options;
     checkInteger("limit", limit, { min: 1, max: 10_000 });
     const { history } = this.#parts;
     if (!history) {

@@ -1,8 +1,10 @@
 import type { StandardSchemaV1 } from "@standard-schema/spec";
 import type { TransactionClient } from "../postgres/client/options.ts";
 import { KeylineError } from "../runtime/errors.ts";
-import { checkInteger, checkOptionNames } from "../runtime/options.ts";
+import { checkFunction, checkInteger, checkOptionNames } from "../runtime/options.ts";
+import { checkSchema } from "../runtime/schema.ts";
 import type { HistoryRule } from "../valkey/channel/channel-log.ts";
+import type { HistoryReadOptions } from "./history.ts";
 import type { Gap, Message } from "./message.ts";
 
 export interface HistoryOptions {
@@ -73,8 +75,9 @@ const publishOptionNames = new Set(["tx"]);
 /** Throws INVALID_OPTION. */
 export function toChannelPolicy(options: ChannelOptions): ChannelPolicy {
   checkOptionNames("channel", options, channelOptionNames);
+  checkSchema(options.schema);
   const { history, maxPayloadBytes = 1_048_576 } = options;
-  if (history) checkOptionNames("history", history, historyOptionNames);
+  if (history !== undefined) checkOptionNames("history", history, historyOptionNames);
   return {
     history: history && {
       size: checkInteger("history.size", history.size ?? 1_000, { min: 1, max: 1_000_000 }),
@@ -103,7 +106,15 @@ export function checkPublishOptions(options: PublishOptions): void {
   checkOptionNames("publish", options, publishOptionNames);
 }
 
+const historyReadNames = new Set<string>(["limit", "since"] satisfies (keyof HistoryReadOptions)[]);
+
+/** Throws INVALID_OPTION. */
+export function checkHistoryReadOptions(options: HistoryReadOptions): void {
+  checkOptionNames("history", options, historyReadNames);
+}
+
 /** Throws INVALID_OPTION. */
 export function checkSubscribeOptionNames(options: SubscribeOptions): void {
   checkOptionNames("subscribe", options, subscribeOptionNames);
+  if (options.onGap !== undefined) checkFunction("onGap", options.onGap);
 }

@@ -3,6 +3,7 @@ import type { Duty } from "../runtime/duty.ts";
 import { KeylineError, toError } from "../runtime/errors.ts";
 import { toJson } from "../runtime/json.ts";
 import type { Logger } from "../runtime/logger.ts";
+import { checkOptionNames } from "../runtime/options.ts";
 import { delay } from "../runtime/waiting.ts";
 import { explainSend } from "../valkey/client/faults.ts";
 import type { PresenceSet } from "../valkey/channel/presence-set.ts";
@@ -15,6 +16,8 @@ export interface EnterOptions {
   /** What others see of the member: JSON of at most 4 KiB. */
   readonly info?: unknown;
 }
+
+const enterOptionNames = new Set<string>(["info"] satisfies (keyof EnterOptions)[]);
 
 interface PresenceSetup {
   readonly set: PresenceSet;
@@ -65,7 +68,9 @@ export class Presence implements Duty {
     return this.#setup.door.accept(() => this.#enterAs(member, options));
   }
 
-  async #enterAs(member: string, { info = null }: EnterOptions): Promise<{ leave(): Promise<void> }> {
+  async #enterAs(member: string, options: EnterOptions): Promise<{ leave(): Promise<void> }> {
+    checkOptionNames("enter", options, enterOptionNames);
+    const { info = null } = options;
     checkMember(member);
     const infoJson = toJson(`presence on channel ${this.#channel.name}`, info, maxInfoBytes);
     const known = this.#entered.get(member);

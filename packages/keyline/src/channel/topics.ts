@@ -5,7 +5,7 @@ import type { Seam } from "../runtime/probe.ts";
 import { ProcessHold } from "../runtime/process-hold.ts";
 import type { Subscriptions } from "../valkey/channel/subscriptions.ts";
 import type { Position } from "../valkey/channel/channel-log.ts";
-import { checkSubscribeOptionNames, type PatternSubscribeOptions } from "./options.ts";
+import type { PatternSubscribeOptions } from "./options.ts";
 import { Receiver } from "./receiver.ts";
 import type { MessageListener } from "./hear.ts";
 import type { Topic } from "./topic.ts";
@@ -51,7 +51,6 @@ export class Topics {
 
   /** A new receiver of the topic. Throws INVALID_OPTION. */
   join(source: TopicSource, { options, listener, since }: Joining): Receiver<unknown> {
-    checkSubscribeOptionNames(options);
     const { subject, counts, fields } = source;
     const receiver = new Receiver<unknown>({
       ...options,

@@ -1,8 +1,10 @@
 import type { StandardSchemaV1 } from "@standard-schema/spec";
 import type { TransactionClient } from "../postgres/client/options.ts";
 import { toBackoffFunction, type Backoff, type BackoffFunction } from "../runtime/backoff.ts";
-import { gatesOf, type Limits } from "./gates/limits.ts";
+import { gatesOf, type Limits, type Rate } from "./gates/limits.ts";
+import { KeylineError } from "../runtime/errors.ts";
 import { checkInteger, checkOptionNames } from "../runtime/options.ts";
+import { checkSchema } from "../runtime/schema.ts";
 import type { LetterRetention } from "../valkey/queue/letters.ts";
 
 export interface QueueOptions<Input = unknown, Output = Input, Transactional extends boolean = boolean> {
@@ -20,6 +22,8 @@ export interface QueueOptions<Input = unknown, Output = Input, Transactional ext
   readonly maxPayloadBytes?: number;
   /** The same as `setLimits`, called before the first job is taken. */
   readonly limits?: Limits;
+  /** The same as `limits: { rate }`. */
+  readonly rateLimit?: Rate;
   /** How many dead letters are kept, and for how long. Default 100,000, for 30 days. */
   readonly deadLetters?: DeadLetterRetention;
   /** Milliseconds for which the results of jobs are kept, for `waitFor`; up to a year. Default: they are not. */
@@ -138,6 +142,7 @@ const queueOptionNames = new Set<string>([
   "lease",
   "maxPayloadBytes",
   "limits",
+  "rateLimit",
   "deadLetters",
   "keepResult",
 ] satisfies (keyof QueueOptions)[]);
@@ -148,8 +153,9 @@ const dayMs = 86_400_000;
 /** Throws INVALID_OPTION. */
 export function toPolicy(options: QueueOptions): QueuePolicy {
   checkOptionNames("queue", options, queueOptionNames);
-  const { maxAttempts = 10, backoff, lease = 10_000, maxPayloadBytes = 1_048_576, limits, deadLetters = {}, keepResult } = options;
-  if (limits) gatesOf(limits);
+  checkSchema(options.schema);
+  const { maxAttempts = 10, backoff, lease = 10_000, maxPayloadBytes = 1_048_576, deadLetters = {}, keepResult } = options;
+  const limits = limitsFrom(options);
   return {
     maxAttempts: checkInteger("maxAttempts", maxAttempts, { min: 1, max: 1_000_000 }),
     backoff: toBackoffFunction(backoff),
@@ -159,6 +165,14 @@ export function toPolicy(options: QueueOptions): QueuePolicy {
     deadLetters: toRetention(deadLetters),
     keepResultMs: keepResult === undefined ? undefined : checkKeepResult(keepResult),
   };
+}
+
+function limitsFrom({ limits, rateLimit }: QueueOptions): Limits | undefined {
+  if (limits !== undefined) gatesOf(limits);
+  if (rateLimit === undefined) return limits;
+  if (limits?.rate !== undefined) throw new KeylineError("INVALID_OPTION", "rateLimit and limits.rate are the same: give one of them");
+  gatesOf({ rate: rateLimit });
+  return { ...limits, rate: rateLimit };
 }
 
 /** Throws INVALID_OPTION. */

@@ -1,7 +1,7 @@
 import { KeylineError, toError } from "../runtime/errors.ts";
 import { isLent } from "../postgres/client/lent-client.ts";
 import type { TransactionClient } from "../postgres/client/options.ts";
-import { checkInteger, checkOptionNames, checkTimeout } from "../runtime/options.ts";
+import { checkFunction, checkInteger, checkOptionNames, checkTimeout } from "../runtime/options.ts";
 import { lengthOf } from "../runtime/probe.ts";
 import { AddCheck, checkAddManyOptions, checkAddOptions, checkedChild } from "./add/add-check.ts";
 import { deathOf } from "./families/family-tree.ts";
@@ -85,8 +85,8 @@ export class Queue<Input, Output = Input, Transactional extends boolean = false>
   #add(data: Input, options: TransactionalAddOptions, trace: string | undefined): Promise<AddResult> {
     try {
       const { door } = this.#parts;
-      if (options.tx === undefined || !isLent(options.tx)) door.check();
       if (options !== noOptions) checkAddOptions(options);
+      if (options.tx === undefined || !isLent(options.tx)) door.check();
       if (options.children !== undefined || options.onChildDead !== undefined) return door.follow(this.#addFamily(data, options, trace));
       const request = this.#check.check(data, options, trace);
       if (request instanceof Promise) return door.follow(request.then((checked) => this.#addChecked(checked, options.tx)));
@@ -122,8 +122,8 @@ export class Queue<Input, Output = Input, Transactional extends boolean = false>
     trace: string | undefined,
   ): Promise<AddResult[]> {
     const { door } = this.#parts;
+    checkAddManyOptions(jobs, options);
     if (options.tx === undefined || !isLent(options.tx)) door.check();
-    checkAddManyOptions(options);
     const checked = this.#check.checkAll(jobs, trace);
     return door.follow(checked.then((requests) => this.#addAll(requests, options.tx)));
   }
@@ -146,6 +146,7 @@ export class Queue<Input, Output = Input, Transactional extends boolean = false>
     checkTimeout(timeout, 1);
     const takes = { largestTake: Math.min(largestTake, Math.ceil(concurrency / 2)), aheadOf: concurrency, concurrency };
     if (handler instanceof URL || options.isolate !== undefined) return this.#workIsolated(handler, { ...options, concurrency });
+    checkFunction("The handler of work", handler);
     return startWorker<Output>(this.name, this.#parts, takes, (access) => {
       return new SingleRunner({
         handler,
@@ -171,6 +172,7 @@ export class Queue<Input, Output = Input, Transactional extends boolean = false>
   workBatch(handler: BatchHandlerOf<Output, Transactional>, options: WorkBatchOptions = {}): Worker<Output> {
     checkOptionNames("workBatch", options, workBatchOptionNames);
     const { size = 100, concurrency = 1, timeout } = options;
+    checkFunction("The handler of workBatch", handler);
     checkInteger("size", size, { min: 1, max: 1_000 });
     checkInteger("concurrency", concurrency, { min: 1, max: 100 });
     checkTimeout(timeout, 1);

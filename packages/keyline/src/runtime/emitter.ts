@@ -7,7 +7,7 @@ type Listener<Arguments extends readonly unknown[]> = (...values: Arguments) => 
  * Typed events. A listener that throws is logged and does not disturb the one who emits; an event nobody listens to costs
  * one look-up.
  */
-export class Emitter<Events extends Record<string, readonly unknown[]>> {
+export class Emitter<Events extends { readonly [Name in keyof Events]: readonly unknown[] }> {
   readonly #listeners: { [Name in keyof Events]?: Set<Listener<Events[Name]>> } = {};
   readonly #logger: Logger;
 

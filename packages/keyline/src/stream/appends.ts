@@ -50,8 +50,8 @@ export class Appends {
   #append(event: unknown, options: TransactionalAppendOptions, trace: string | undefined): Promise<AppendResult> {
     try {
       const { door } = this.#parts;
-      if (options.tx === undefined || !isLent(options.tx)) door.check();
       if (options !== noOptions) checkAppendOptions(options);
+      if (options.tx === undefined || !isLent(options.tx)) door.check();
       const checked = checkEvent(this.#parts.rules, event);
       if (checked instanceof Promise) return door.follow(this.#appendSoon(checked, options, trace));
       return this.#appendChecked(checked, options, trace);
@@ -63,8 +63,8 @@ export class Appends {
   #appendMany(events: readonly unknown[], options: Within, trace: string | undefined): Promise<AppendResult[]> {
     try {
       const { door } = this.#parts;
-      if (options.tx === undefined || !isLent(options.tx)) door.check();
       checkAppendOptions(options);
+      if (options.tx === undefined || !isLent(options.tx)) door.check();
       if ("idempotencyKey" in options)
         throw new KeylineError("INVALID_OPTION", "appendMany takes no idempotencyKey: a key is for one event");
       const checked = events.map((event) => checkEvent(this.#parts.rules, event));

@@ -1,7 +1,8 @@
 import type { StandardSchemaV1 } from "@standard-schema/spec";
 import type { TransactionClient } from "../postgres/client/options.ts";
 import { KeylineError } from "../runtime/errors.ts";
-import { checkInteger, checkOptionNames } from "../runtime/options.ts";
+import { checkFlag, checkFunction, checkInteger, checkOptionNames } from "../runtime/options.ts";
+import { checkSchema } from "../runtime/schema.ts";
 import type { Place } from "./entry-id.ts";
 
 export interface StreamOptions<Input = unknown, Output = Input, Transactional extends boolean = boolean> {
@@ -117,6 +118,7 @@ const hotLength = 10_000;
 /** Throws INVALID_OPTION. */
 export function toStreamPolicy(options: StreamOptions): StreamPolicy {
   checkOptionNames("stream", options, streamOptionNames);
+  checkSchema(options.schema);
   const { key, transactional = false, retention = {}, idempotencyWindow = 120_000, maxPayloadBytes = 1_048_576 } = options;
   if (key !== undefined && typeof key !== "function") {
     throw new KeylineError("INVALID_OPTION", "key must be a function from an event to a string, such as (event) => event.orderId");
@@ -167,15 +169,18 @@ export function checkAppendOptions(options: TransactionalAppendOptions): void {
 
 export function checkReadOptions(options: ReadOptions): void {
   checkOptionNames("read", options, readNames);
+  checkFlag("reverse", options.reverse);
   if (options.limit !== undefined) checkInteger("limit", options.limit, { min: 1 });
 }
 
 export function checkFollowOptions(options: FollowOptions): void {
   checkOptionNames("follow", options, followNames);
+  if (options.onGap !== undefined) checkFunction("onGap", options.onGap);
 }
 
 export function checkHistoryOptions(options: HistoryOptions): void {
   checkOptionNames("history", options, historyNames);
+  checkFlag("reverse", options.reverse);
   if (options.limit !== undefined) checkInteger("limit", options.limit, { min: 1 });
 }
 

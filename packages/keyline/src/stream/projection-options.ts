@@ -1,5 +1,5 @@
 import type { Transaction } from "../postgres/client/options.ts";
-import { checkInteger, checkOptionNames, checkTimeout } from "../runtime/options.ts";
+import { checkFunction, checkInteger, checkOptionNames, checkTimeout } from "../runtime/options.ts";
 import type { Entry } from "./entry.ts";
 import type { StreamGap } from "./options.ts";
 
@@ -31,7 +31,7 @@ export interface RebuildProgress {
   readonly total: number;
 }
 
-export interface ProjectionEvents extends Record<string, readonly unknown[]> {
+export interface ProjectionEvents {
   /** A transaction was committed. */
   readonly progress: readonly [progress: ProjectionProgress];
   /** A page failed, and is tried again. */
@@ -59,6 +59,8 @@ export function toProjectionPolicy(options: ProjectOptions): ProjectionPolicy {
   const size = checkInteger("size", options.size ?? 500, { min: 1, max: 10_000 });
   const { timeout = 30_000, reset, onGap } = options;
   checkTimeout(timeout, 1);
+  if (reset !== undefined) checkFunction("reset", reset);
+  if (onGap !== undefined) checkFunction("onGap", onGap);
   return { size, timeoutMs: timeout, ...(reset && { reset }), ...(onGap && { onGap }) };
 }
 

@@ -84,7 +84,7 @@ export class Projection<Data> {
   }
 
   /** Calls `listener` at every such event until the returned function is called. Errors without a listener are logged. */
-  on<Name extends keyof ProjectionEvents & string>(name: Name, listener: (...values: ProjectionEvents[Name]) => void): () => void {
+  on<Name extends keyof ProjectionEvents>(name: Name, listener: (...values: ProjectionEvents[Name]) => void): () => void {
     return this.#events.on(name, listener);
   }
 

@@ -1,4 +1,5 @@
 import type { EventTable } from "../postgres/event/event-table.ts";
+import { checkFunction } from "../runtime/options.ts";
 import { KeylineError } from "../runtime/errors.ts";
 import { checkId } from "../runtime/names.ts";
 import { Appends, type AppendsParts } from "./appends.ts";
@@ -143,6 +144,7 @@ export class Stream<Input, Output = Input, Transactional extends boolean = false
    * const consumer = reviews.consume("mailer", async (entry) => send(entry.data), { concurrency: 10 });
    */
   consume(group: string, handler: ConsumeHandler<Output>, options: ConsumeOptions = noOptions): Consumer<Output> {
+    checkFunction("The handler of consume", handler);
     return this.#parts.groups.consume(group, handler, options);
   }
 
@@ -181,6 +183,7 @@ export class Stream<Input, Output = Input, Transactional extends boolean = false
    */
   project(name: string, handler: ProjectionHandler<Output>, options: ProjectOptions = noOptions): Projection<Output> {
     this.#parts.door.checkOpen();
+    checkFunction("The handler of project", handler);
     return this.#parts.project(name, handler as ProjectionHandler<unknown>, options) as Projection<Output>;
   }
 

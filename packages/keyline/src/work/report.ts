@@ -9,7 +9,7 @@ import { sentence, type Trade } from "./trade.ts";
 import type { Verdict } from "./verdict.ts";
 
 /** What a worker and a consumer tell their listeners. */
-export interface ShiftEvents<Work> extends Record<string, readonly unknown[]> {
+export interface ShiftEvents<Work> {
   /** It ended well, and with it its effects. */
   readonly completed: readonly [attempt: Work];
   /** The attempt failed; the next one begins after so many milliseconds. */
@@ -22,6 +22,11 @@ export interface ShiftEvents<Work> extends Record<string, readonly unknown[]> {
   readonly idle: readonly [];
 }
 
+/** The same, and what comes only of what can be cancelled. */
+export interface ReportedEvents<Work> extends ShiftEvents<Work> {
+  readonly cancelled: readonly [attempt: Work];
+}
+
 function isCancellation(error: Error | undefined): boolean {
   return error instanceof KeylineError && error.code === "JOB_CANCELLED";
 }
@@ -29,7 +34,7 @@ function isCancellation(error: Error | undefined): boolean {
 /** Says what became of what was taken. */
 export class Report<Unit extends Held<Work>, Work extends Attempt> {
   readonly #trade: Trade<Unit>;
-  readonly #events: Emitter<ShiftEvents<Work>>;
+  readonly #events: Emitter<ReportedEvents<Work>>;
   readonly #counts: ShiftCounts;
   readonly #logger: Logger;
   readonly #seam: Seam;
@@ -41,7 +46,7 @@ export class Report<Unit extends Held<Work>, Work extends Attempt> {
       counts,
       logger,
       seam,
-    }: { readonly events: Emitter<ShiftEvents<Work>>; readonly counts: ShiftCounts; readonly logger: Logger; readonly seam: Seam },
+    }: { readonly events: Emitter<ReportedEvents<Work>>; readonly counts: ShiftCounts; readonly logger: Logger; readonly seam: Seam },
   ) {
     this.#trade = trade;
     this.#events = events;

@@ -17,7 +17,7 @@ const refusal = (what: string, known: string): object =>
 
 test("an option that is not known is refused wherever options are taken, with those that are", async () => {
   const keyline = stage.keyline();
-  const rules = "schema, transactional, maxAttempts, backoff, lease, maxPayloadBytes, limits, deadLetters, keepResult";
+  const rules = "schema, transactional, maxAttempts, backoff, lease, maxPayloadBytes, limits, rateLimit, deadLetters, keepResult";
   expect(() => keyline.queue("a", misspelt)).toThrow(refusal("queue", rules));
   expect(() => keyline.queue("a", { backoff: { type: "fixed", ...(misspelt as object) } })).toThrow(
     refusal("backoff", "type, delay, max, jitter"),

@@ -2,6 +2,7 @@ import type { StandardSchemaV1 } from "@standard-schema/spec";
 import { newId } from "../../runtime/ids.ts";
 import { toJson } from "../../runtime/json.ts";
 import { checkId } from "../../runtime/names.ts";
+import { KeylineError } from "../../runtime/errors.ts";
 import { checkInteger, checkOptionNames } from "../../runtime/options.ts";
 import { validate } from "../../runtime/schema.ts";
 import type { AddRequest } from "./add-request.ts";
@@ -60,8 +61,9 @@ export class AddCheck<Input> {
   /** `check` for each of several. */
   checkAll(jobs: readonly ({ readonly data: Input } & AddOptions)[], trace?: string): Promise<AddRequest[]> {
     return Promise.all(
-      jobs.map(async ({ data, ...options }) => {
-        checkOptionNames("a job of addMany", options, jobOptionNames);
+      jobs.map(async (job) => {
+        const { data, ...options } = job ?? {};
+        checkOptionNames("a job of addMany", job && options, jobOptionNames);
         return this.check(data, options, trace);
       }),
     );
@@ -88,7 +90,9 @@ export function checkAddOptions(options: TransactionalAddOptions): void {
 }
 
 /** Throws INVALID_OPTION. */
-export function checkAddManyOptions(options: Pick<TransactionalAddOptions, "tx">): void {
+export function checkAddManyOptions(jobs: unknown, options: Pick<TransactionalAddOptions, "tx">): void {
+  if (!Array.isArray(jobs))
+    throw new KeylineError("INVALID_OPTION", `addMany takes an array of jobs, not ${jobs === null ? "null" : typeof jobs}`);
   checkOptionNames("addMany", options, addManyOptionNames);
 }
 

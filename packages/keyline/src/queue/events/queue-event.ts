@@ -1,5 +1,5 @@
 import { KeylineError } from "../../runtime/errors.ts";
-import { checkOptionNames } from "../../runtime/options.ts";
+import { checkFunction, checkOptionNames } from "../../runtime/options.ts";
 import type { EventEntry, EventPlace } from "../../valkey/queue/events.ts";
 
 interface Told {
@@ -26,7 +26,7 @@ export type QueueEvent =
   | (OfJob & { readonly type: "dead"; readonly attempt: number; readonly error: string })
   | (OfJob & { readonly type: "cancelled" })
   /** All of the queue, or one group. */
-  | (Told & { readonly type: "paused" | "resumed"; readonly group: string | undefined });
+  | (Told & { readonly type: "paused" | "resumed"; readonly group: string | undefined; readonly id?: undefined });
 
 /** What a follower of events has missed. */
 export interface QueueEventGap {
@@ -59,6 +59,7 @@ const pattern = /^(\d{1,15})\.(\d{1,15})$/;
 /** Where an iteration begins. Throws INVALID_OPTION and INVALID_CURSOR. */
 export function checkEvents(options: EventsOptions): EventPlace | "earliest" | "end" {
   checkOptionNames("events", options, names);
+  if (options.onGap !== undefined) checkFunction("onGap", options.onGap);
   const { since } = options;
   if (since === undefined) return "end";
   if (since === "earliest") return since;

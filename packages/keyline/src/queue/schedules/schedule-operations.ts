@@ -3,7 +3,7 @@ import { JobOperations } from "../jobs/job-operations.ts";
 import type { QueueParts } from "../queue-parts.ts";
 import type { ScheduleOptions } from "./schedule-spec.ts";
 import type { Schedule } from "./schedule-state.ts";
-import { Schedules } from "./schedules.ts";
+import { Schedules, type ScheduleList } from "./schedules.ts";
 
 /** What can be asked of the schedules of a queue, and done to them. */
 export abstract class ScheduleOperations<Input> extends JobOperations<Input> {
@@ -35,8 +35,13 @@ export abstract class ScheduleOperations<Input> extends JobOperations<Input> {
     });
   }
 
-  /** The queue's schedules by their names, those included whose last tick was made. */
-  schedules(): AsyncIterableIterator<Schedule<Input>> {
+  /**
+   * The queue's schedules by their names, those included whose last tick was made: an array when it is awaited; `for await` goes through them too.
+   *
+   * @example
+   * for (const { name, nextAt } of await reports.schedules()) console.log(name, nextAt);
+   */
+  schedules(): ScheduleList<Input> {
     this.#parts.door.check();
     return this.#schedules.list();
   }

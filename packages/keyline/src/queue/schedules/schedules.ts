@@ -1,13 +1,14 @@
 import { KeylineError } from "../../runtime/errors.ts";
 import { newId } from "../../runtime/ids.ts";
-import { Iteration } from "../../runtime/iteration.ts";
 import { parseJson } from "../../runtime/json.ts";
-import { PagedSource } from "../../runtime/paged-source.ts";
 import type { AddCheck } from "../add/add-check.ts";
 import type { ScheduleBook } from "./schedule-book.ts";
 import { checkScheduleName, toScheduleSpec, type ScheduleOptions } from "./schedule-spec.ts";
 import { declared, withPause, type Schedule, type ScheduleState } from "./schedule-state.ts";
 import { asRead } from "../../valkey/client/as-read.ts";
+
+/** All schedules of a queue: an array when it is awaited; `for await` goes through them too. */
+export type ScheduleList<Input> = Promise<Schedule<Input>[]> & AsyncIterable<Schedule<Input>>;
 
 /** The schedules of one queue, as its users see them. */
 export class Schedules<Input> {
@@ -30,9 +31,20 @@ export class Schedules<Input> {
     }
   }
 
-  list(): AsyncIterableIterator<Schedule<Input>> {
+  list(): ScheduleList<Input> {
+    const all = this.#readAll();
+    return Object.assign(all, {
+      async *[Symbol.asyncIterator]() {
+        yield* await all;
+      },
+    });
+  }
+
+  async #readAll(): Promise<Schedule<Input>[]> {
     const read = this.#book.pages();
-    return new Iteration(new PagedSource(async () => (await asRead(read()))?.map(toSchedule<Input>)));
+    const all: Schedule<Input>[] = [];
+    for (let page = await asRead(read()); page; page = await asRead(read())) all.push(...page.map(toSchedule<Input>));
+    return all;
   }
 
   /** False when there is none of that name. */

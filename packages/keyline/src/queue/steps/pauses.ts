@@ -14,6 +14,7 @@ import type { ParkAnswer, ParkedRows, Wait } from "../../postgres/job/parked-row
 import { KeylineError } from "../../runtime/errors.ts";
 import { randomTag } from "../../runtime/ids.ts";
 import { parseJson } from "../../runtime/json.ts";
+import { checkOptionNames } from "../../runtime/options.ts";
 import { JobCancelledError } from "../results/job-errors.ts";
 import { committedRow } from "../add/committed.ts";
 import { longestWaitMs } from "../../work/outcome.ts";
@@ -22,6 +23,8 @@ import { notHeld, otherKind, tooMany } from "./step-names.ts";
 import type { Steps, StepsParts } from "./steps.ts";
 
 /** The sleeps of one run of a handler, and its waits for signals. */
+const signalledNames = new Set(["timeout"]);
+
 export class Pauses<Data> implements Omit<Pausing, "family"> {
   readonly #parts: StepsParts<Data>;
   readonly #steps: Steps<Data>;
@@ -36,7 +39,9 @@ export class Pauses<Data> implements Omit<Pausing, "family"> {
     await this.#steps.inTurn("sleep", name, () => this.#wait(wait));
   }
 
-  async signalled(name: string, { timeout }: { readonly timeout?: number }): Promise<unknown> {
+  async signalled(name: string, options: { readonly timeout?: number }): Promise<unknown> {
+    checkOptionNames("signalled", options, signalledNames);
+    const { timeout } = options;
     const ms = timeout === undefined ? undefined : checkMs("timeout", timeout);
     return this.#steps.inTurn("signal", name, () => this.#wait({ why: "signal", name, ms }));
   }

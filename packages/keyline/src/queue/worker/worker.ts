@@ -138,7 +138,7 @@ export class Worker<Data> {
   }
 
   /** Calls `listener` at every such event until the returned function is called. Errors without a listener are logged. */
-  on<Name extends keyof WorkerEvents<Data> & string>(name: Name, listener: (...values: WorkerEvents<Data>[Name]) => void): () => void {
+  on<Name extends keyof WorkerEvents<Data>>(name: Name, listener: (...values: WorkerEvents<Data>[Name]) => void): () => void {
     return this.#events.on(name, listener);
   }
 

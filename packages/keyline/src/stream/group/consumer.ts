@@ -19,7 +19,7 @@ import type { GroupLog } from "../../valkey/stream/group-log.ts";
 import { Intake, type Doubts, type IntakeSetup } from "../../work/intake.ts";
 import type { Lease } from "../../work/lease.ts";
 import type { Rehearsal } from "../../work/shift-parts.ts";
-import { Report, type ShiftEvents } from "../../work/report.ts";
+import { Report, type ReportedEvents, type ShiftEvents } from "../../work/report.ts";
 import type { ShiftDuty } from "../../work/shift-parts.ts";
 import { Shift } from "../../work/shift.ts";
 import { SingleRunner } from "../../work/single-runner.ts";
@@ -78,7 +78,7 @@ const finish: Disposal = { kind: "finish" };
 export class Consumer<Data> {
   readonly #setup: ConsumerSetup<Data>;
   readonly #trade: Trade<HeldEntry<Data>>;
-  readonly #events: Emitter<ConsumerEvents<Data>>;
+  readonly #events: Emitter<ConsumerEvents<Data> & ReportedEvents<EntryAttempt<Data>>>;
   readonly #report: Report<HeldEntry<Data>, EntryAttempt<Data>>;
   readonly #shift: Shift<HeldEntry<Data>, EntryAttempt<Data>, GroupBeat, Exchange<Data>>;
   #backlog: BacklogFiller | undefined;
@@ -140,7 +140,7 @@ export class Consumer<Data> {
   }
 
   /** Calls `listener` at every such event until the returned function is called. Errors without a listener are logged. */
-  on<Name extends keyof ConsumerEvents<Data> & string>(name: Name, listener: (...values: ConsumerEvents<Data>[Name]) => void): () => void {
+  on<Name extends keyof ConsumerEvents<Data>>(name: Name, listener: (...values: ConsumerEvents<Data>[Name]) => void): () => void {
     return this.#events.on(name, listener);
   }
 

@@ -1,5 +1,6 @@
 import { isIP } from "node:net";
 import { KeylineError } from "../../runtime/errors.ts";
+import { checkInteger, checkOptionNames } from "../../runtime/options.ts";
 import { withoutPassword } from "../../runtime/logger.ts";
 
 export interface ValkeyNode {
@@ -38,8 +39,12 @@ export type ValkeyTarget =
 /** Throws INVALID_OPTION for what is no address. */
 export function toTarget(options: ValkeyOptions): ValkeyTarget {
   if (typeof options === "string") return { kind: "single", options: parseUrl(options) };
+  if (typeof options !== "object" || options === null) {
+    throw new KeylineError("INVALID_OPTION", `valkey must be a URL, such as valkey://host:6379, or name a server, not ${String(options)}`);
+  }
+  checkOptionNames("valkey", options, namesOf(options));
   if ("cluster" in options) {
-    if (options.cluster.length === 0) throw new KeylineError("INVALID_OPTION", "valkey.cluster is empty: name at least one node");
+    checkNodes("valkey.cluster", options.cluster);
     return {
       kind: "cluster",
       nodes: options.cluster.map(({ host, port = 6379 }) => ({ host, port })),
@@ -47,7 +52,11 @@ export function toTarget(options: ValkeyOptions): ValkeyTarget {
     };
   }
   if ("sentinels" in options) {
-    if (options.sentinels.length === 0) throw new KeylineError("INVALID_OPTION", "valkey.sentinels is empty: name at least one sentinel");
+    checkNodes("valkey.sentinels", options.sentinels);
+    if (typeof options.name !== "string" || options.name === "") {
+      throw new KeylineError("INVALID_OPTION", "valkey.name must be the name by which the sentinels know the primary");
+    }
+    checkDb(options.db);
     return {
       kind: "sentinel",
       options: {
@@ -59,7 +68,36 @@ export function toTarget(options: ValkeyOptions): ValkeyTarget {
     };
   }
   const { host, port = 6379, db = 0 } = options;
+  checkNode("valkey", options);
+  checkDb(db);
   return { kind: "single", options: { ...credentials(options), host, port, db } };
+}
+
+const credentialNames = ["username", "password", "tls"];
+const singleNames = new Set(["host", "port", "db", ...credentialNames]);
+const clusterNames = new Set(["cluster", ...credentialNames]);
+const sentinelNames = new Set(["sentinels", "name", "db", ...credentialNames]);
+
+function namesOf(options: object): ReadonlySet<string> {
+  if ("cluster" in options) return clusterNames;
+  return "sentinels" in options ? sentinelNames : singleNames;
+}
+
+function checkNodes(option: string, nodes: readonly ValkeyNode[]): void {
+  if (!Array.isArray(nodes) || nodes.length === 0) {
+    throw new KeylineError("INVALID_OPTION", `${option} must be an array of { host, port }, with at least one of them`);
+  }
+  nodes.forEach((node, index) => checkNode(`${option}[${index}]`, node));
+}
+
+function checkNode(option: string, node: ValkeyNode): void {
+  const { host, port } = (typeof node === "object" && node !== null ? node : {}) as Partial<ValkeyNode>;
+  if (typeof host !== "string" || host === "") throw new KeylineError("INVALID_OPTION", `${option}.host must be a name or an address`);
+  if (port !== undefined) checkInteger(`${option}.port`, port, { min: 1, max: 65_535 });
+}
+
+function checkDb(db: number | undefined): void {
+  if (db !== undefined) checkInteger("valkey.db", db, { min: 0, max: 1_000_000 });
 }
 
 function credentials({ username, password, tls }: Credentials): Record<string, unknown> {

@@ -105,7 +105,9 @@ test("steps that had to wait for the rows of their jobs leave no transaction ope
     { concurrency: 4 },
   );
   await eventually("steps wait for the rows", async () => {
-    const { rows } = await stage.pool.query("SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE '%begin_steps%'");
+    const { rows } = await stage.pool.query(
+      "SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock' AND query LIKE '%begin_steps%'",
+    );
     return rows.length >= 2;
   });
   // Longer than a step waits for its neighbours: those that share its transaction have gone back by then.
@@ -115,7 +117,9 @@ test("steps that had to wait for the rows of their jobs leave no transaction ope
   // One that was left open would keep the others waiting.
   await eventually("all have ended", async () => (await stage.rowsOf(queue.name)).length === 0, 10_000);
   expect(await stage.effectsOf(queue.name)).toEqual(upTo(4));
-  const { rows } = await stage.pool.query("SELECT query FROM pg_stat_activity WHERE state LIKE 'idle in transaction%'");
+  const { rows } = await stage.pool.query(
+    "SELECT query FROM pg_stat_activity WHERE datname = current_database() AND state LIKE 'idle in transaction%'",
+  );
   expect(rows).toEqual([]);
   await worker.stop();
 });
