@@ -89,7 +89,7 @@ test("a retry tells which attempt it is", async () => {
     if (attempt === 1) throw new Error("once");
     return held.opened;
   });
-    await queue.add(1);
+  await queue.add(1);
   const [one] = await known(queue, ([first]) => first?.jobs[0]?.attempt === 2);
   expect(one?.running).toBe(1);
   held.open();
