@@ -1,19 +1,23 @@
-import type { JobsOptions, QueuedJob } from "keyline";
+import type { JobsOptions } from "keyline";
+import { tellJob } from "./job-answer.ts";
 import type { GatewayQueue } from "./queue-access.ts";
+
+type ToldJob = ReturnType<typeof tellJob>;
 
 const mostBytes = 1_048_576;
 
 interface JobPage {
-  readonly jobs: readonly QueuedJob[];
+  readonly jobs: readonly ToldJob[];
   /** The cursor of the next page, or null. */
   readonly next: string | null;
 }
 
 /** A page of jobs, which ends earlier where it would be too large. */
 export async function readJobs(queue: GatewayQueue, options: JobsOptions & { readonly limit: number }): Promise<JobPage> {
-  const jobs: QueuedJob[] = [];
+  const jobs: ToldJob[] = [];
   let bytes = 0;
-  for await (const job of queue.jobs(options)) {
+  for await (const found of queue.jobs(options)) {
+    const job = tellJob(found);
     bytes += JSON.stringify(job).length;
     if (jobs.length > 0 && bytes > mostBytes) break;
     jobs.push(job);

@@ -3,28 +3,11 @@ import { visitorOf } from "../access/visitor.ts";
 import { Problem } from "../server/problem.ts";
 import { problemAnswers, shapeName } from "../server/shapes.ts";
 import type { Routes } from "../server/zod-schemas.ts";
+import { jobAnswer, jobStates, tellJob } from "./job-answer.ts";
 import { readJobs } from "./job-page.ts";
 import type { QueueAccess } from "./queue-access.ts";
 
 const mostJobs = 200;
-
-const states = z.enum(["waiting", "scheduled", "blocked", "running", "parked", "dead"]);
-const job = z
-  .object({
-    id: z.string(),
-    state: z.enum([...states.options, "completed", "cancelled"]),
-    data: z.unknown(),
-    attempts: z.number(),
-    addedAt: z.number().optional(),
-    dueAt: z.number().optional(),
-    group: z.string().optional(),
-    priority: z.enum(["high", "normal", "low"]),
-    error: z.string().optional().describe("Why its last attempt failed, or why it is dead"),
-    history: z.array(z.object({ at: z.number(), tookMs: z.number().optional(), error: z.string() })).readonly(),
-    progress: z.unknown().optional(),
-    cursor: z.string().describe("Where the next page begins behind it; empty for a job that was asked for by its id"),
-  })
-  .describe("A job, and where it was when it was looked at; times in milliseconds since 1970");
 
 const ofQueue = z.object({ queue: shapeName });
 const ofJob = z.object({ queue: shapeName, id: z.string() });
@@ -40,12 +23,12 @@ export function addJobRoutes(routes: Routes, { queues }: { readonly queues: Queu
         tags,
         params: ofQueue,
         querystring: z.object({
-          state: states.optional(),
+          state: jobStates.optional(),
           group: z.string().optional(),
           limit: z.coerce.number().int().min(1).max(mostJobs).default(50),
           cursor: z.string().optional().describe("`next` of the page before, with the same filter"),
         }),
-        response: { 200: z.object({ jobs: z.array(job).readonly(), next: z.string().nullable() }), ...problemAnswers },
+        response: { 200: z.object({ jobs: z.array(jobAnswer).readonly(), next: z.string().nullable() }), ...problemAnswers },
       },
     },
     (request) => {
@@ -58,11 +41,11 @@ export function addJobRoutes(routes: Routes, { queues }: { readonly queues: Queu
 
   routes.get(
     "/v1/queues/:queue/jobs/:id",
-    { schema: { summary: "A job, and where it is", tags, params: ofJob, response: { 200: job, ...problemAnswers } } },
+    { schema: { summary: "A job, and where it is", tags, params: ofJob, response: { 200: jobAnswer, ...problemAnswers } } },
     async (request) => {
       const { queue, id } = request.params;
       const found = await queues.find(visitorOf(request), queue, "seeJobs").job(id);
-      if (found) return found;
+      if (found) return tellJob(found);
       throw new Problem({ title: `There is no job ${id}, and nothing is remembered of it`, status: 404, code: "JOB_UNKNOWN" });
     },
   );

@@ -44,6 +44,9 @@ export function addQueueRoutes(routes: Routes, { queues }: { readonly queues: Qu
             counts: z.object({ waiting: count, running: count, scheduled: count, blocked: count, parked: count, dead: count }),
             paused: z.boolean(),
             oldestWaitingAt: count.optional(),
+            isFromRows: z
+              .boolean()
+              .describe("Valkey is away, and these are rows: what runs counts as waiting, and `running` and `blocked` say nothing"),
           }),
           ...problemAnswers,
         },
@@ -51,8 +54,8 @@ export function addQueueRoutes(routes: Routes, { queues }: { readonly queues: Qu
     },
     async (request) => {
       const queue = queues.find(visitorOf(request), request.params.queue, "queues");
-      const { waiting, running, scheduled, blocked, parked, dead, paused, oldestWaitingAt } = await queue.counts();
-      return { counts: { waiting, running, scheduled, blocked, parked, dead }, paused, oldestWaitingAt };
+      const { waiting, running, scheduled, blocked, parked, dead, paused, oldestWaitingAt, isFromRows } = await queue.counts();
+      return { counts: { waiting, running, scheduled, blocked, parked, dead }, paused, oldestWaitingAt, isFromRows };
     },
   );
 

@@ -1,4 +1,4 @@
-import type { Keyline, Queue } from "keyline";
+import { Discard, type Keyline, type Queue } from "keyline";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { eventually, openStage, type Stage } from "../../../keyline/test/support/stage.ts";
 import type { StandaloneGateway } from "../../src/index.ts";
@@ -199,4 +199,33 @@ test("a place in the events that is none is refused, and told as a gap to an Eve
   });
   expect((await reader.receive("gap"))[0]?.data).toEqual({ reason: "lost", missed: null });
   reader.close();
+});
+
+test("tells what a job has done and why it is dead, without what steps returned and without a stack", async () => {
+  const queue = keyline.queue<number>("recorded", { transactional: true });
+  const worker = queue.work(async (_job, { step }) => {
+    await step("pay", () => Promise.resolve("a secret"));
+    throw new Discard("it was refused");
+  });
+  const { id } = await queue.add(1);
+  await eventually("it is dead", async () => (await queue.job(id))?.state === "dead");
+  await worker.stop();
+  const inside = await queue.job(id);
+  expect(inside).toMatchObject({ stack: expect.any(String), steps: [{ value: "a secret" }] });
+  const { body } = await get(`recorded/jobs/${id}`);
+  expect(body).toMatchObject({ state: "dead", error: "Discard: it was refused", steps: [{ name: "pay", kind: "step", outcome: "done" }] });
+  const page = await get("recorded/jobs?state=dead");
+  expect(JSON.stringify([body, page.body])).not.toMatch(/a secret|"stack"|"value"/);
+  const { paths } = (await (await fetch(`${gateway.url}/openapi.json`)).json()) as {
+    readonly paths: Record<
+      string,
+      {
+        readonly get: {
+          readonly responses: Record<string, { readonly content: Record<string, { readonly schema: { readonly properties: object } }> }>;
+        };
+      }
+    >;
+  };
+  const described = paths["/v1/queues/{queue}/jobs/{id}"]?.get.responses["200"]?.content["application/json"]?.schema.properties ?? {};
+  expect(Object.keys(described)).toEqual(expect.arrayContaining(Object.keys(body)));
 });

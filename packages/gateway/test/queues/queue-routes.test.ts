@@ -55,6 +55,7 @@ test("says how many jobs there are, and which queues the token is for", async ()
       counts: { waiting: 1, running: 0, scheduled: 0, blocked: 0, parked: 0, dead: 0 },
       paused: false,
       oldestWaitingAt: expect.any(Number),
+      isFromRows: false,
     },
   });
   expect((await request(`${gateway.url}/v1/queues`, { headers })).body).toEqual({ queues: ["emails", "orders", "anything", "placed"] });
@@ -80,7 +81,24 @@ test("puts jobs where their options say, and counts them there", async () => {
   await worker.stop();
 });
 
+test.each(["placed", "orders"])("adds a job with a key to deduplicate to %s once", async (name) => {
+  const body = (orderId: number, deduplicate: object) => ({ data: { orderId }, options: { delay: 3_600_000, deduplicate } });
+  const first = await add(name, body(1, { key: "a" }));
+  expect(first).toMatchObject({ status: 201, body: { added: true } });
+  expect(await add(name, body(2, { key: "a" }))).toMatchObject({ status: 201, body: { id: first.body["id"], added: false } });
+  expect(await add(name, body(3, { key: "b", window: 3_600_000 }))).toMatchObject({ status: 201, body: { added: true } });
+  expect(await add(name, body(4, { key: "b", window: 3_600_000 }))).toMatchObject({ status: 201, body: { added: false } });
+  const latest = (orderId: number) =>
+    add(name, { data: { orderId }, options: { deduplicate: { key: "c", window: 3_600_000, keep: "latest" } } });
+  const kept = await latest(5);
+  expect(await latest(6)).toMatchObject({ status: 201, body: { id: kept.body["id"], added: false } });
+  expect((await keyline.queue(name).job(String(kept.body["id"])))?.data).toEqual({ orderId: 6 });
+});
+
 test.each([
+  ["a key to deduplicate that is none", "anything", { data: 1, options: { deduplicate: { key: "" } } }, 400, "INVALID_OPTION"],
+  ["the latest without a window", "anything", { data: 1, options: { deduplicate: { key: "a", keep: "latest" } } }, 400, "INVALID_OPTION"],
+  ["a member of deduplicate that is none", "anything", { data: 1, options: { deduplicate: { key: "a", ttl: 1 } } }, 400, "INVALID_REQUEST"],
   ["data that the schema rejects", "emails", { data: { to: 5 } }, 422, "VALIDATION_FAILED"],
   ["a body without data", "anything", {}, 400, "INVALID_REQUEST"],
   ["a member that is none", "anything", { data: 1, tx: {} }, 400, "INVALID_REQUEST"],
