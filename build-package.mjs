@@ -1,6 +1,6 @@
 // Builds the package in whose folder npm runs this: compiles src to dist, and brings along what it reads at run time.
 import { execFileSync } from "node:child_process";
-import { copyFileSync, cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { copyFileSync, cpSync, globSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 
@@ -18,6 +18,7 @@ writeFileSync(
     compilerOptions: {
       noEmit: false,
       declaration: true,
+      stripInternal: true,
       sourceMap: true,
       rootDir: join(here, "src"),
       outDir: dist,
@@ -30,6 +31,10 @@ writeFileSync(
 );
 execFileSync(process.execPath, [join(root, "node_modules/typescript/bin/tsc"), "-p", config], { stdio: "inherit" });
 rmSync(config);
+
+// What is marked as internal is for other modules of the package: a user who sees it would build on it.
+const leaking = globSync("**/*.d.ts", { cwd: dist }).filter((file) => readFileSync(join(dist, file), "utf8").includes("@internal"));
+if (leaking.length > 0) throw new Error(`These declarations show what is internal: ${leaking.join(", ")}`);
 
 cpSync(join(here, "src"), dist, {
   recursive: true,
