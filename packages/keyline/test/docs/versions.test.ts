@@ -1,6 +1,5 @@
 import { readFileSync } from "node:fs";
 import { expect, test } from "vitest";
-import { migrations } from "../../src/postgres/client/migrate.ts";
 import { oldestPostgres } from "../../src/postgres/client/server-check.ts";
 import { toFault } from "../../src/valkey/client/faults.ts";
 import { oldestRedis } from "../../src/valkey/client/server-check.ts";
@@ -25,9 +24,4 @@ test.each(["README.md", "SECURITY.md", "docs/guides/queue.md", "docs/errors.md",
 
 test("the refusal of an older Valkey names them too", () => {
   expect(toFault("SERVER_TOO_OLD", "it is old").message).toMatch(new RegExp(`Valkey 7\\.2 or ${redis} .*Valkey 8 or newer`));
-});
-
-test("the sample of `keyline doctor` has the schema's newest version", () => {
-  const guide = readFileSync(new URL("docs/guides/command-line.md", root), "utf8");
-  expect(guide).toContain(`version ${migrations.length} of ${migrations.length}`);
 });
