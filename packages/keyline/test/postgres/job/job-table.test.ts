@@ -41,6 +41,6 @@ test("completing says which jobs were there to be ended", async () => {
   await insert("overtaken");
   await table.failed.raiseAttempts([{ id: "overtaken", attempts: 1, parks: 0 }], { epoch: "", gone: "{}" });
   const jobs = ["there", "overtaken", "gone"].map((id) => ({ id, attempts: 0 }));
-  expect(await completeJobs(table, jobs)).toEqual(new Set(["there"]));
+  expect((await completeJobs(table, jobs)).ended).toEqual(new Set(["there"]));
   expect([...(await table.findOpen(["there", "overtaken"])).keys()]).toEqual(["overtaken"]);
 });
