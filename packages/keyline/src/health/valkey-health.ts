@@ -31,6 +31,8 @@ export interface ValkeyHealth {
   readonly role: "primary" | "replica" | undefined;
   /** Keys that were thrown away since the server started. */
   readonly evictedKeys: number | undefined;
+  /** Connections that the server has, of everybody, and how many it takes. Of a cluster: of the primary that has the largest share of its own. */
+  readonly connections: { readonly used: number; readonly max: number | undefined } | undefined;
   readonly isCluster: boolean;
   /** How many primaries a cluster has; 1 for a single server. */
   readonly servers: number;
@@ -48,6 +50,7 @@ export const emptyValkeyHealth: ValkeyHealth = {
   persistence: undefined,
   role: undefined,
   evictedKeys: undefined,
+  connections: undefined,
   isCluster: false,
   servers: 0,
   clockSkewMs: undefined,
@@ -90,7 +93,17 @@ function toInfo(servers: readonly ServerReport[]): Partial<ValkeyHealth> {
     },
     role: all("role").every((role) => role === "master") ? "primary" : "replica",
     evictedKeys: sum("evicted_keys"),
+    connections: servers.map(connectionsOf).toSorted((one, other) => shareOf(other) - shareOf(one))[0],
   };
+}
+
+function connectionsOf({ info }: ServerReport): { readonly used: number; readonly max: number | undefined } {
+  const max = info.get("maxclients");
+  return { used: Number(info.get("connected_clients") ?? 0), max: max === undefined ? undefined : Number(max) };
+}
+
+function shareOf({ used, max }: { readonly used: number; readonly max: number | undefined }): number {
+  return used / (max ?? Infinity);
 }
 
 function hasSnapshots({ save, info }: ServerReport): boolean | undefined {

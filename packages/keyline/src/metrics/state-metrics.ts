@@ -36,6 +36,26 @@ export function storeMetrics(reader: StateReader): MetricDefinition[] {
         return [...roundTrips].flatMap(([store, counts]) => samplesOf("keyline_store_roundtrip_seconds", { store }, counts));
       },
     },
+    {
+      name: "keyline_postgres_pool_connections",
+      type: "gauge",
+      help: "Connections to PostgreSQL that this process may have, by whether they are in use",
+      read: async () => {
+        const pool = (await reader.read()).health?.postgres.pool;
+        if (!pool) return [];
+        const { size, busy } = pool;
+        return [
+          { labels: { state: "busy" }, value: busy },
+          { labels: { state: "free" }, value: Math.max(0, size - busy) },
+        ];
+      },
+    },
+    {
+      name: "keyline_postgres_pool_waiting",
+      type: "gauge",
+      help: "Callers in this process that wait for a connection to PostgreSQL",
+      read: async () => single((await reader.read()).health?.postgres.pool?.waiting),
+    },
   ];
 }
 
@@ -82,6 +102,8 @@ export function stateMetrics(reader: StateReader): MetricDefinition[] {
     metric("valkey_noeviction", "1 where Valkey refuses writes when its memory is full, 0 where it throws keys away", ({ health }) =>
       single(health?.valkey.memory && (health.valkey.memory.policy === "noeviction" ? 1 : 0)),
     ),
+    metric("valkey_connections", "Connections that Valkey has, of everybody", ({ health }) => single(health?.valkey.connections?.used)),
+    metric("valkey_connections_max", "Connections that Valkey takes", ({ health }) => single(health?.valkey.connections?.max)),
     {
       ...metric("valkey_evicted_keys_total", "Keys that Valkey has thrown away since it started", ({ health }) =>
         single(health?.valkey.evictedKeys),

@@ -32,6 +32,9 @@ test("says how both stores are", async () => {
   });
   expect(valkey.version).toMatch(/^\d+\.\d+\.\d+$/);
   expect(valkey.memory?.usedBytes).toBeGreaterThan(100_000);
+  const clients = await stage.valkey.info("clients");
+  expect(valkey.connections?.max).toBe(Number(/maxclients:(\d+)/.exec(clients)?.[1]));
+  expect(valkey.connections?.used).toBeGreaterThan(0);
   expect(valkey.roundTripMs).toBeGreaterThan(0);
   expect(postgres).toMatchObject({
     state: "ok",

@@ -73,7 +73,7 @@ test("a scrape is written as Prometheus reads it, and every metric has a sample 
   expect(metrics.length).toBeGreaterThan(40);
   for (const { name, help, labels } of metrics) {
     expect(help, name).toMatch(/^[A-Z1].{10,}[^.]$/);
-    expect(labels.length > 0 || /^keyline_(relay|valkey|state|pattern)_/.test(name), `${name} has samples`).toBe(true);
+    expect(labels.length > 0 || /^keyline_(relay|valkey|state|pattern|postgres)_/.test(name), `${name} has samples`).toBe(true);
   }
 });
 

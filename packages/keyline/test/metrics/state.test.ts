@@ -75,6 +75,24 @@ test("tells of Valkey's memory, and of the policy that endangers data", async ()
   await eventually("it is told", async () => (await read()).get("keyline_valkey_noeviction") === 0);
 });
 
+test("tells of connections: those of the pool, who waits for one, and those that Valkey has", async () => {
+  const keyline = stage.keyline();
+  await keyline.migrate();
+  const { read } = metricsOf(keyline);
+  const before = await read();
+  const size = 10;
+  expect(before.get("keyline_valkey_connections")).toBeGreaterThan(0);
+  expect(before.get("keyline_valkey_connections_max")).toBeGreaterThan(before.get("keyline_valkey_connections") ?? Infinity);
+  expect(before.get("keyline_postgres_pool_waiting")).toBe(0);
+  const held = gate();
+  const open = Array.from({ length: size - 3 }, () => keyline.transaction(() => held.opened));
+  await eventually("seven are busy", async () => ((await read()).get('keyline_postgres_pool_connections{state="busy"}') ?? 0) >= size - 3);
+  expect((await read()).get('keyline_postgres_pool_connections{state="free"}')).toBeLessThanOrEqual(3);
+  held.open();
+  await Promise.all(open);
+  await eventually("they are free", async () => ((await read()).get('keyline_postgres_pool_connections{state="free"}') ?? 0) >= size - 1);
+});
+
 test("looks once a second, however many scrape, and is told of each look once", async () => {
   const keyline = stage.keyline();
   const queue = keyline.queue<number>("scraped");

@@ -15,7 +15,7 @@ export interface ServerReport {
   readonly clockSkewMs: number;
 }
 
-const sections = ["server", "memory", "persistence", "replication", "stats"];
+const sections = ["server", "clients", "memory", "persistence", "replication", "stats"];
 
 /** Asks each server for what it says of itself, with commands that look at nothing but counters. */
 export function readServers({ client }: ValkeyConnection): Promise<ServerReport[]> {
