@@ -28,6 +28,7 @@ export function LettersView({ queue }: { readonly queue: string }): ReactNode {
   const query = usePages<LettersPage>(path, { cause, error, group, after, before });
   useRefreshed(`queue:${queue}`, ["pages", path], ["pages", `queues/${queue}/causes`]);
   const filter = { cause, error, group, after, before };
+  const hasNone = query.data?.pages.every(({ letters }) => letters.length === 0) ?? false;
   return (
     <QueueFrame queue={queue}>
       <CausesCard queue={queue} chosen={cause} onChoose={(next) => setFilter({ cause: next })} onBulk={setBulk} />
@@ -35,7 +36,9 @@ export function LettersView({ queue }: { readonly queue: string }): ReactNode {
       <Card
         title={words.title}
         isFlush
-        aside={<LettersBar selected={selection.ids} filter={filter} onBulk={setBulk} onClear={() => selection.clear()} />}
+        aside={
+          hasNone ? undefined : <LettersBar selected={selection.ids} filter={filter} onBulk={setBulk} onClear={() => selection.clear()} />
+        }
       >
         <Answered query={query}>
           {({ pages }) => {
