@@ -348,3 +348,32 @@ test("what was cancelled stays so when Valkey loses its memory; and what is canc
   expect(ran.filter((data) => data !== 3)).toEqual([]);
   await worker.stop();
 });
+
+test("cancel of a job that its worker has aborted and ended before the call has looked for it says that it ran", async () => {
+  const queue = keyline.queue<number>("ended-early", { transactional: true, lease: 4_000 });
+  const begun = gate();
+  const worker = queue.work(async ({ signal }) => {
+    begun.open();
+    await new Promise<void>((resolve) => signal.addEventListener("abort", () => resolve()));
+    signal.throwIfAborted();
+  });
+  const ended = new Promise<void>((resolve) => worker.on("cancelled", () => resolve()));
+  const { id } = await queue.add(1);
+  await begun.opened;
+  const elsewhere = through();
+  const canceller = elsewhere.queue<number>("ended-early", { transactional: true, lease: 4_000 });
+  // It is connected from here on, and the script is known.
+  await canceller.cancel("nobody");
+  // It is marked before its row is cancelled, and once more behind that.
+  let sent = 0;
+  const late = gate();
+  proxy.holdRequest((bytes) => bytes.includes(id) && ++sent === 2, late.opened);
+  const cancelling = canceller.cancel(id);
+  await ended;
+  late.open();
+  expect(await cancelling).toBe("running");
+  expect(sent).toBeGreaterThanOrEqual(2);
+  proxy.passAll();
+  await worker.stop();
+  await elsewhere.close();
+});

@@ -6,9 +6,9 @@
 
 local is_new = redis.call('HINCRBY', base .. 'gates', 'cancels', 1) == 1
 for index = 3, #ARGV do
-  local _, _, _, worker = mark_of(ARGV[index])
-  -- One that a worker was seen to hold is to end there.
-  if not worker or worker == '' or worker == '-' then
+  local _, _, tag, worker = mark_of(ARGV[index])
+  -- One that a worker was seen to hold is to end there. One that has ended since this call marked it first is to be told so.
+  if not worker or worker == '' or (worker == '-' and tag ~= ARGV[2]) then
     redis.call('HSET', base .. 'cancelled', ARGV[index], ARGV[1] .. ' ' .. string.format('%.0f', now()) .. ' ' .. ARGV[2])
   end
 end
