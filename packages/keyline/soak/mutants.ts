@@ -120,11 +120,11 @@ export const mutants: readonly Mutant[] = [
         WHERE queue = name AND seq > coalesce((SELECT last_seq FROM keyline.queue AS q WHERE q.name = names.name), 0) AND delivered_to IS NULL`,
       },
       {
-        find: "[table.queue, epoch, joinIds(rows.map((row) => row.id))]);",
-        replace: `[table.queue, epoch, joinIds(rows.map((row) => row.id))]);
+        find: "[table.queue, epoch, joinIds(jobs.map(({ id }) => id))]);",
+        replace: `[table.queue, epoch, joinIds(jobs.map(({ id }) => id))]);
         await client.query(
           "UPDATE keyline.queue SET last_seq = greatest(last_seq, (SELECT max(seq) FROM keyline.job WHERE queue = $1 AND id = ANY ($2::text[]))) WHERE name = $1",
-          [table.queue, rows.map((row) => row.id)],
+          [table.queue, jobs.map(({ id }) => id)],
         );`,
       },
     ],
@@ -198,7 +198,7 @@ export const mutants: readonly Mutant[] = [
     faults: ["kill"],
     rules: ["I2"],
     seeds: 1,
-    edits: [{ find: "await record.table.keep(tx, row, json);", replace: "" }],
+    edits: [{ find: "await client.query(this.database.prepared(keep, values));", replace: "" }],
   },
   {
     name: "cancel-without-row",
@@ -208,7 +208,7 @@ export const mutants: readonly Mutant[] = [
     seeds: 2,
     edits: [
       {
-        find: "const found = await record.rows.cancel(ids);",
+        find: "const found = await rows.cancel(ids);",
         replace: `const found = new Map<string, "waiting" | "dead" | "cancelled">(ids.map((id) => [id, "waiting"]));`,
       },
     ],

@@ -76,7 +76,10 @@ test("what is unhealthy comes first, with its cause and what to do, and leads th
   // Where all of them stand in lines, the number leads to those.
   await queues.filter({ hasText: "invoices" }).locator('a[href$="/queues/invoices/jobs?state=blocked"]').waitFor();
   const stream = page.getByRole("table", { name: "Streams" }).locator("tbody tr");
-  await stream.locator('a[href$="/streams/readings"]').filter({ hasText: /^[1-9]\d*$/ }).waitFor();
+  await stream
+    .locator('a[href$="/streams/readings"]')
+    .filter({ hasText: /^[1-9]\d*$/ })
+    .waitFor();
   await queues.filter({ hasText: "mails" }).getByRole("link", { name: /^\d+$/ }).first().click();
   await page.getByRole("heading", { name: "mails", level: 1 }).waitFor();
 });
