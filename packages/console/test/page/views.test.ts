@@ -79,6 +79,7 @@ test("what is unhealthy comes first, with its cause and what to do, and leads th
   await stream
     .locator('a[href$="/streams/readings"]')
     .filter({ hasText: /^[1-9]\d*$/ })
+    .first()
     .waitFor();
   await queues.filter({ hasText: "mails" }).getByRole("link", { name: /^\d+$/ }).first().click();
   await page.getByRole("heading", { name: "mails", level: 1 }).waitFor();

@@ -22,8 +22,9 @@ export interface EffectsStage extends Stage {
   waiting(queue: string): Promise<string[]>;
 }
 
-export async function openEffectsStage(): Promise<EffectsStage> {
-  const stage = await openStage();
+/** On the shared servers, or on those that `open` gives, such as `openQuietStage`. */
+export async function openEffectsStage(open: () => Promise<Stage> = openStage): Promise<EffectsStage> {
+  const stage = await open();
   const keyline = stage.keyline();
   await keyline.migrate();
   // Without a unique constraint, so that a duplicate shows.

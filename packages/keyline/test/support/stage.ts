@@ -32,6 +32,8 @@ export async function openStage(servers: { readonly valkeyUrl?: string; readonly
   const databaseUrl = await createDatabase(servers.postgresUrl ?? inject("postgresUrl"), name);
   const valkey = new Valkey(valkeyUrl.replace("valkey:", "redis:"), { maxRetriesPerRequest: null });
   valkey.on("error", () => undefined);
+  // What others have there would be gone.
+  if (servers.valkeyUrl === undefined) valkey.flushall = () => Promise.reject(new Error("other tests use this Valkey: open a quiet stage"));
   const pool = new pg.Pool({ connectionString: databaseUrl });
   pool.on("error", () => undefined);
   const opened: Keyline[] = [];

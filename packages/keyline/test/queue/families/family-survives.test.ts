@@ -2,11 +2,11 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import type { Queue } from "keyline";
 import { openEffectsStage, type EffectsStage, type N } from "../../support/effects-stage.ts";
 import { startProcess } from "../../support/processes.ts";
-import { eventually, untilNoneIsLeft } from "../../support/stage.ts";
+import { eventually, openQuietStage, untilNoneIsLeft } from "../../support/stage.ts";
 
 let stage: EffectsStage;
 beforeAll(async () => {
-  stage = await openEffectsStage();
+  stage = await openEffectsStage(openQuietStage);
 });
 afterAll(() => stage.close());
 

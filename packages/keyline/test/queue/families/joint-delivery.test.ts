@@ -1,13 +1,13 @@
-import { afterAll, beforeAll, expect, inject, test } from "vitest";
+import { afterAll, beforeAll, expect, test } from "vitest";
 import type { Keyline, Queue, Worker } from "keyline";
 import pg from "pg";
 import { openEffectsStage, type EffectsStage, type N } from "../../support/effects-stage.ts";
-import { eventually, gate, untilNoneIsLeft } from "../../support/stage.ts";
+import { eventually, gate, openQuietStage, untilNoneIsLeft } from "../../support/stage.ts";
 import { containing, startWireProxy, targetOf, through } from "../../support/wire-proxy.ts";
 
 let stage: EffectsStage;
 beforeAll(async () => {
-  stage = await openEffectsStage();
+  stage = await openEffectsStage(openQuietStage);
 });
 afterAll(() => stage.close());
 
@@ -119,7 +119,7 @@ test("a large family that Valkey has forgotten is delivered again, noted or not"
 test("a large family that could not be pushed is left to the relay at once", async () => {
   const [parents, children] = [stage.nextQueue(), stage.nextQueue()];
   await quiet(parents, children);
-  const toValkey = await startWireProxy({ target: targetOf(inject("valkeyUrl")) });
+  const toValkey = await startWireProxy({ target: targetOf(stage.valkeyUrl) });
   const keyline = stage.keyline({ valkey: `valkey://127.0.0.1:${toValkey.port}` });
   const [above, below] = [open(keyline, parents), open(keyline, children)];
   await above.add({ n: 0 }, { children: family(below, 1) });
