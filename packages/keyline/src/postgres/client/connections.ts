@@ -5,7 +5,7 @@
  */
 import type { Pool, PoolClient, PoolConfig } from "pg";
 import { clearTimeout, setTimeout } from "../../runtime/clock.ts";
-import { KeylineError } from "../../runtime/errors.ts";
+import { KeylineError, toError } from "../../runtime/errors.ts";
 import { checkInteger } from "../../runtime/options.ts";
 import { asUnsent } from "./failures.ts";
 import { isPool, type PostgresOptions } from "./options.ts";
@@ -52,17 +52,11 @@ export class Connections {
   /** A connection of one's own until it is released. Nothing was sent when this throws. */
   async take(): Promise<PoolClient> {
     const pool = await this.#pool;
-    const client = await (hasRoom(pool) ? pool.connect() : this.#awaitTurn(pool));
-    if (!this.#known.has(client)) {
-      this.#known.add(client);
-      // So does one that breaks while it is out of the pool.
-      client.on("error", (error) => {
-        if (this.#broken.has(client)) return;
-        this.#broken.set(client, error);
-        this.#events.broke(error);
-      });
-    }
-    return client;
+    const client = await (hasRoom(pool) ? this.#connect(pool) : this.#awaitTurn(pool));
+    const broke = this.#broken.get(client);
+    if (broke === undefined) return client;
+    this.release(client, false);
+    throw broke;
   }
 
   /** Gives it back; one that is not clean, or was spoiled, is ended. */
@@ -92,12 +86,34 @@ export class Connections {
     else pool?.off("error", this.#noteBroken).off("acquire", this.#noteMove);
   }
 
+  /** The packet that makes a connection ready may bring its end too, which nobody hears who is told by a promise. */
+  #connect(pool: Pool): Promise<PoolClient> {
+    return new Promise((resolve, reject) => {
+      pool.connect((error, client) => {
+        if (client === undefined) return reject(toError(error));
+        this.#hear(client);
+        resolve(client);
+      });
+    });
+  }
+
+  /** One that breaks while it is out of the pool says so itself, and the pool does not listen then. */
+  #hear(client: PoolClient): void {
+    if (this.#known.has(client)) return;
+    this.#known.add(client);
+    client.on("error", (error) => {
+      if (this.#broken.has(client)) return;
+      this.#broken.set(client, error);
+      this.#events.broke(error);
+    });
+  }
+
   async #awaitTurn(pool: Pool): Promise<PoolClient> {
     const ownMs = pool.options.connectionTimeoutMillis ?? 0;
-    for (let turn = pool.connect(), moves = this.#moves; ; moves = this.#moves) {
+    for (let turn = this.#connect(pool), moves = this.#moves; ; moves = this.#moves) {
       // A pool with a deadline of its own keeps the time itself.
       const client = await (ownMs > 0 ? unlessBusy(pool, turn) : withinPatience(turn));
-      if (client instanceof Error) turn = pool.connect();
+      if (client instanceof Error) turn = this.#connect(pool);
       else if (client) return client;
       if (moves !== this.#moves) continue;
       // It may come all the same.
