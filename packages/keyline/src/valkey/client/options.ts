@@ -12,7 +12,7 @@ export interface ValkeyNode {
 interface Credentials {
   readonly username?: string;
   readonly password?: string;
-  /** True, or options of Node's `tls.connect`, for an encrypted connection. */
+  /** True, or options of Node's `tls.connect`, for encrypted connections; where there are sentinels, to them too. */
   readonly tls?: boolean | object;
 }
 
@@ -60,7 +60,7 @@ export function toTarget(options: ValkeyOptions): ValkeyTarget {
     return {
       kind: "sentinel",
       options: {
-        ...credentials(options),
+        ...sentinelCredentials(options),
         sentinels: options.sentinels.map(({ host, port = 26379 }) => ({ host, port })),
         name: options.name,
         db: options.db ?? 0,
@@ -107,6 +107,12 @@ function credentials({ username, password, tls }: Credentials): Record<string, u
     ...(password === undefined ? {} : { password }),
     ...(tls ? { tls: tls === true ? {} : tls } : {}),
   };
+}
+
+/** The client library would speak without TLS to all of them: for it, `tls` alone is about single servers. */
+function sentinelCredentials(options: Credentials): Record<string, unknown> {
+  const given = credentials(options);
+  return given["tls"] === undefined ? given : { ...given, sentinelTLS: given["tls"], enableTLSForSentinelMode: true };
 }
 
 const schemes: Record<string, { readonly tls: boolean }> = {
