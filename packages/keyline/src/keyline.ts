@@ -9,6 +9,7 @@ import { readHealth, type Health } from "./health/health.ts";
 import { Directory } from "./directory/directory.ts";
 import { keepInsides } from "./insides.ts";
 import { Database } from "./postgres/client/database.ts";
+import { postgresRequired } from "./postgres/client/failures.ts";
 import { migrate } from "./postgres/client/migrate.ts";
 import { checkPostgres, type PostgresOptions, type Transaction } from "./postgres/client/options.ts";
 import { runTransaction } from "./postgres/client/transaction.ts";
@@ -16,7 +17,6 @@ import type { QueueOptions } from "./queue/options.ts";
 import type { Queue } from "./queue/queue.ts";
 import { Queues } from "./queue/queues.ts";
 import { Door } from "./runtime/door.ts";
-import { KeylineError } from "./runtime/errors.ts";
 import { silentLogger, type Logger } from "./runtime/logger.ts";
 import { checkName } from "./runtime/names.ts";
 import { checkOptionNames } from "./runtime/options.ts";
@@ -103,6 +103,7 @@ export class Keyline {
       connect: (blockMs: number) => this.#connect(blockMs + 2_000),
       requireDatabase: (what: string) => this.#requireDatabase(what),
       database: this.#database,
+      record: this.#database ?? new Database(undefined, logger),
       door: this.#door,
       seam: createSeam(this),
       tails: this.#tails,
@@ -245,6 +246,6 @@ export class Keyline {
 
   #requireDatabase(what: string): Database {
     if (this.#database) return this.#database;
-    throw new KeylineError("POSTGRES_REQUIRED", `${what} needs PostgreSQL: give new Keyline({ postgres: "postgres://..." })`);
+    throw postgresRequired(what);
   }
 }

@@ -16,6 +16,8 @@ export interface ShapeSetup {
   readonly tails: StreamTails;
   requireDatabase(what: string): Database;
   readonly database: Database | undefined;
+  /** The same for handles that an operator opens: where nobody has said where PostgreSQL is, one that throws POSTGRES_REQUIRED for whatever is asked of it. */
+  readonly record: Database;
   readonly door: Door;
   readonly seam: Seam;
   readonly rehearsal: Rehearsal | undefined;

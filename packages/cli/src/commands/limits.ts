@@ -19,7 +19,11 @@ export function define(command: Command): void {
     .command("show", { isDefault: true })
     .description("Show the limits that are in force.")
     .argument("<queue>")
-    .action(action(async (context, name: string) => show(context, name, await (await openQueue(context.session, name)).limits())));
+    .action(
+      action(async (context, name: string) =>
+        show(context, name, await (await openQueue(context.session, name, { isValkeyEnough: true })).limits()),
+      ),
+    );
   command
     .command("set")
     .description("Change limits, for all workers at once. What is left out stays as it is.")

@@ -4,12 +4,12 @@ import { action } from "../context.ts";
 import { exitCodes } from "../exit-codes.ts";
 import type { Column } from "../output/table.ts";
 import { exact, relative } from "../output/times.ts";
-import { askingAll, storesOf, tellAway } from "../status/stores.ts";
+import { askingAll, leftOut, storesOf, tellAway } from "../status/stores.ts";
 
 interface QueueLine extends Partial<KnownStatus> {
   readonly name: string;
   readonly transactional: boolean;
-  /** Like the counts undefined where a store is away that would know. */
+  /** Like the counts undefined where a store is away, or was not named, that would know. */
   readonly workers: number | undefined;
   readonly lastSeenAt: number | undefined;
 }
@@ -34,8 +34,10 @@ export function define(command: Command): void {
         }
       };
       const isAway = tellAway(output, stores, session.addresses);
+      const missing = leftOut(session, entries);
+      if (missing !== undefined) output.note(missing);
       if ((await output.list(columns, lines())) === 0 && !isAway) output.hint("No queue was used in the last 30 days.");
-      return isAway ? exitCodes.failed : exitCodes.done;
+      return isAway || missing !== undefined ? exitCodes.failed : exitCodes.done;
     }),
   );
 }

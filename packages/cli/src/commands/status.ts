@@ -32,10 +32,12 @@ export function define(command: Command): void {
     .action(
       action(async (context, { watch, check, maxAge }: Options) => {
         if (watch !== undefined) return watchStatus(context, { everyMs: (watch === true ? defaultSeconds : watch) * 1_000, maxAge });
-        const snapshot = await takeSnapshot(await context.session.reached(), maxAge);
+        await context.session.reached();
+        const snapshot = await takeSnapshot(context.session, maxAge);
         await show(context, snapshot);
         if (check && !snapshot.healthy) return exitCodes.unhealthy;
-        return snapshot.stores.some(({ state }) => state === "away") ? exitCodes.failed : exitCodes.done;
+        const isWhole = snapshot.leftOut === undefined && snapshot.stores.every(({ state }) => state === "ok");
+        return isWhole ? exitCodes.done : exitCodes.failed;
       }),
     );
 }
@@ -46,10 +48,10 @@ async function watchStatus(
 ): Promise<ExitCode> {
   const { output, session } = context;
   const signal = interruption();
-  const keyline = await session.reached();
+  await session.reached();
   const isScreen = output.terminal.isOutput && !output.isJson;
   while (!signal.aborted) {
-    const snapshot = await takeSnapshot(keyline, maxAge).catch((error: unknown) => error);
+    const snapshot = await takeSnapshot(session, maxAge).catch((error: unknown) => error);
     // Home, and everything below it away: what was above stays in the terminal's memory.
     if (isScreen) process.stdout.write("\u001b[H\u001b[2J");
     // A store that goes away comes back, and whoever watches is there for it.
@@ -66,6 +68,7 @@ async function show(context: Context, snapshot: Snapshot, most = Infinity): Prom
   const isWide = output.terminal.isOutput;
   const problems = isWide ? await showAbove(context, snapshot) : 0;
   if (!isWide) tellAway(output, snapshot.stores, session.addresses);
+  if (!isWide && snapshot.leftOut !== undefined) output.note(snapshot.leftOut);
   const items = snapshot.items.slice(0, Math.max(1, most - problems));
   const found = await output.list(isWide ? columns : [...columns, problemColumn], items);
   if (found < snapshot.items.length) await output.text(`and ${snapshot.items.length - found} more`);
@@ -73,12 +76,13 @@ async function show(context: Context, snapshot: Snapshot, most = Infinity): Prom
 }
 
 /** The stores, and what is not as it should be, each with why. Returns how many lines the latter took. */
-async function showAbove({ output, session }: Context, { stores, items }: Snapshot): Promise<number> {
+async function showAbove({ output, session }: Context, { stores, leftOut, items }: Snapshot): Promise<number> {
   const texts = stores.map((store) => output.paint(store.state === "ok" ? "green" : "red", oneLine(storeText(store, session.addresses))));
   const isAway = stores.some(({ state }) => state === "away");
   await output.text(texts.join(isAway ? "\n" : "   "));
   const lines = items.flatMap(({ name, problems }) => problems.map(({ text }) => `${name}: ${text}`));
-  if (items.some(({ isComplete }) => !isComplete)) lines.unshift("Figures that only the store which is away knows are left out.");
+  if (leftOut !== undefined) lines.unshift(leftOut);
+  else if (items.some(({ isComplete }) => !isComplete)) lines.unshift("Figures that only the store which is away knows are left out.");
   const shown = lines.length > mostProblems ? [...lines.slice(0, mostProblems - 1), `and ${lines.length - mostProblems + 1} more`] : lines;
   for (const line of shown) await output.text(output.paint("yellow", oneLine(line)));
   return shown.length + (isAway ? 1 : 0);

@@ -23,7 +23,7 @@ export function define(command: Command): void {
     .option(...limit, count)
     .action(
       action(async ({ output, session }, name: string, { since, limit: most }: TailOptions) => {
-        const queue = await openQueue(session, name);
+        const queue = await openQueue(session, name, { isValkeyEnough: true });
         const onGap = (gap: object): void => tellGap(output, gap);
         const events = queue.events({ ...(since !== undefined && { since }), onGap, signal: interruption() });
         await follow(events, most, (event) => output.line(event, event.at, eventText(event)));

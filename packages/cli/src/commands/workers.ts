@@ -9,7 +9,7 @@ import { duration, exact, relative } from "../output/times.ts";
 export function define(command: Command): void {
   command.argument("<queue>").action(
     action(async ({ output, session }, name: string) => {
-      const queue = await openQueue(session, name);
+      const queue = await openQueue(session, name, { isValkeyEnough: true });
       if ((await output.list(columns, await workersOf(queue))) === 0) output.hint(`Queue ${name} has no worker.`);
     }),
   );

@@ -8,14 +8,19 @@ export function isAway(error: unknown): boolean {
   return error instanceof Error && "code" in error && awayCodes.has(String(error.code));
 }
 
-/** Asks for what may not be known: undefined where the store that has it is away, or lets wait for too long. */
+/** Whether only PostgreSQL knows it, and nobody has said where that is. */
+function isUnsaid(error: unknown): boolean {
+  return error instanceof Error && "code" in error && error.code === "POSTGRES_REQUIRED";
+}
+
+/** Asks for what may not be known: undefined where the store that has it is away, was not named, or lets wait for too long. */
 export type Ask = <Answer>(answer: Promise<Answer>) => Promise<Answer | undefined>;
 
 /** With `withinMs` nobody waits longer than that. */
 export function asking(withinMs?: number): Ask {
   return async (answer) => {
     const settled = answer.catch((error: unknown) => {
-      if (isAway(error)) return undefined;
+      if (isAway(error) || isUnsaid(error)) return undefined;
       throw error;
     });
     if (withinMs === undefined) return settled;

@@ -21,13 +21,21 @@ interface Named {
 
 const mostListed = 20;
 
-/** The queue of that name. One that nobody has used is refused with those that there are, unless it is said what it is to be. */
-export async function openQueue(session: Session, name: string, { create, transactional }: CreateOptions = {}): Promise<AnyQueue> {
+/**
+ * The queue of that name. One that nobody has used is refused with those that there are, unless it is said what it is to be. A transactional one is refused where nobody has said where
+ * PostgreSQL is, unless what Valkey knows does.
+ */
+export async function openQueue(
+  session: Session,
+  name: string,
+  { create, transactional, isValkeyEnough }: CreateOptions & { readonly isValkeyEnough?: boolean } = {},
+): Promise<AnyQueue> {
   const keyline = await session.keyline();
   const entries = await keyline.directory.queues();
   const found = entries.find((entry) => entry.name === name);
   if (found) {
     checkKind("Queue", found, transactional);
+    if (!isValkeyEnough) checkRecord(session, "Queue", found);
     return found.open();
   }
   if (transactional) return keyline.queue(name, { transactional: true });
@@ -44,8 +52,10 @@ export async function openStream(
   const keyline = await session.keyline();
   const entries = await keyline.directory.streams();
   const found = entries.find((entry) => entry.name === name);
-  if (found) checkKind("Stream", found, transactional);
-  else if (!create && !transactional) throw await unknownName(session, { kind: "stream", name }, entries);
+  if (found) {
+    checkKind("Stream", found, transactional);
+    checkRecord(session, "Stream", found);
+  } else if (!create && !transactional) throw await unknownName(session, { kind: "stream", name }, entries);
   if (found && !key) return found.open();
   return streamOf(keyline, name, { transactional: found?.transactional ?? transactional ?? false, key });
 }
@@ -114,6 +124,13 @@ function streamOf(
 function checkKind(what: string, { name, transactional }: Named, isWanted: boolean | undefined): void {
   if (isWanted && !transactional)
     throw new WrongUse(`${what} ${name} is there already, and is not transactional: leave --transactional out.`);
+}
+
+function checkRecord({ hasPostgres }: Session, what: string, { name, transactional }: Named): void {
+  if (transactional && !hasPostgres)
+    throw new WrongUse(
+      `${what} ${name} is transactional, and this needs its record in PostgreSQL: set DATABASE_URL, or say --postgres URL.`,
+    );
 }
 
 async function unknownName(

@@ -1,12 +1,15 @@
 import type { Keyline } from "keyline";
+import type { Session } from "../connection/session.ts";
 import { channelItem, queueItem, streamItem, type Item, type Look } from "./item.ts";
-import { askingAll, storesOf, type StoreState } from "./stores.ts";
+import { askingAll, leftOut, storesOf, type StoreState } from "./stores.ts";
 
 /** All there is at a moment. */
 export interface Snapshot {
   readonly at: number;
   readonly healthy: boolean;
   readonly stores: readonly StoreState[];
+  /** What is left out as nobody has said where PostgreSQL is. */
+  readonly leftOut: string | undefined;
   /** What has problems comes first, then what waits for longest. */
   readonly items: readonly Item[];
 }
@@ -15,13 +18,15 @@ export interface Snapshot {
 const atATime = 16;
 
 /** Reads counters and heads of lists, never a whole of anything. Of a store that is away it has what the other one knows. */
-export async function takeSnapshot(keyline: Keyline, maxAgeMs: number): Promise<Snapshot> {
+export async function takeSnapshot(session: Session, maxAgeMs: number): Promise<Snapshot> {
+  const keyline = await session.keyline();
   const stores = storesOf(await keyline.health());
   const items = await readItems(keyline, { ask: askingAll(stores), maxAgeMs });
   return {
     at: Date.now(),
     healthy: stores.every(({ state }) => state === "ok") && items.every(({ problems }) => problems.length === 0),
     stores,
+    leftOut: leftOut(session, items),
     items: items.toSorted(byUrgency),
   };
 }

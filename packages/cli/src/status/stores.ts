@@ -1,6 +1,7 @@
 import type { Health } from "keyline";
 import type { Addresses } from "../connection/addresses.ts";
 import { asking, type Ask } from "../connection/known.ts";
+import type { Session } from "../connection/session.ts";
 import type { Context } from "../context.ts";
 import { exitCodes, type ExitCode } from "../exit-codes.ts";
 import type { Output } from "../output/output.ts";
@@ -41,6 +42,23 @@ export function storeText({ store, state, version, roundTripMs, error }: StoreSt
 export async function tellIfFromRows({ output, session }: Context): Promise<ExitCode> {
   const [valkey] = storesOf(await (await session.keyline()).health());
   return valkey && tellAway(output, [valkey], session.addresses) ? exitCodes.failed : exitCodes.done;
+}
+
+const mostNamed = 3;
+
+/** What is left out of a list as nobody has said where PostgreSQL is, in one line; undefined where nothing is. */
+export function leftOut(
+  session: Session,
+  entries: readonly { readonly name: string; readonly transactional: boolean }[],
+): string | undefined {
+  const names = session.hasPostgres ? [] : entries.flatMap(({ name, transactional }) => (transactional ? [name] : []));
+  if (names.length === 0) return undefined;
+  const named = names.length > mostNamed ? [...names.slice(0, mostNamed - 1), `${names.length - mostNamed + 1} more`] : names;
+  return `What only PostgreSQL knows of ${listed(named)}, such as dead letters, is left out: set DATABASE_URL, or say --postgres URL.`;
+}
+
+function listed(names: readonly string[]): string {
+  return names.length < 2 ? names.join("") : `${names.slice(0, -1).join(", ")} and ${names.at(-1)}`;
 }
 
 /** Says beside the output which stores are away. Returns whether any is. */

@@ -86,7 +86,7 @@ export class KnownThings<Thing extends Named, Traits extends object> {
       this.#held.set(key, thing);
       return thing;
     } catch {
-      // A transactional one, where this Keyline has no PostgreSQL.
+      // It has a name that nobody may give.
       return undefined;
     }
   }

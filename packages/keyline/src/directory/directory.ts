@@ -27,8 +27,8 @@ interface Entry {
 export interface QueueEntry extends Entry {
   readonly transactional: boolean;
   /**
-   * The queue: the object that this Keyline has by that name, else one with the default options, which `keyline.queue` does not know. Throws POSTGRES_REQUIRED for a transactional one
-   * without `postgres`.
+   * The queue: the object that this Keyline has by that name, else one with the default options, which `keyline.queue` does not know. A transactional one without `postgres` tells what
+   * Valkey has of it (`counts({ known: true })`, `workers`, `rates`), and throws POSTGRES_REQUIRED for the rest.
    */
   open(): Queue<unknown, unknown, boolean>;
 }
@@ -38,8 +38,7 @@ export interface StreamEntry extends Entry {
   /** Its entries have keys, as far as is known. */
   readonly hasKeys: boolean;
   /**
-   * The stream, as for a queue. One that this process did not know before trims nothing, and appends nothing where its entries have keys: how they are made only its `key` says. Throws
-   * POSTGRES_REQUIRED.
+   * The stream, as for a queue. One that this process did not know before trims nothing, and appends nothing where its entries have keys: how they are made only its `key` says.
    */
   open(): Stream<unknown, unknown, boolean>;
 }

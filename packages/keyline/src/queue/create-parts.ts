@@ -63,7 +63,7 @@ interface Made {
   readonly isServed: boolean;
 }
 
-/** A queue of that name, and what it does its work with. Throws POSTGRES_REQUIRED. */
+/** A queue of that name, and what it does its work with. Throws POSTGRES_REQUIRED for a transactional one that `isServed`. */
 export function createParts(name: string, { options, policy, isServed }: Made, shared: SharedParts): QueueParts {
   const { prefix, commands, tails, rehearsal } = shared.setup;
   const logger = withFields(shared.setup.logger, { queue: name });
@@ -129,7 +129,7 @@ export function createParts(name: string, { options, policy, isServed }: Made, s
       readable: undefined,
     };
   }
-  const database = shared.setup.requireDatabase(`the transactional queue ${name}`);
+  const database = isServed ? shared.setup.requireDatabase(`the transactional queue ${name}`) : shared.setup.record;
   const relay = shared.relayFor(database);
   const table = new JobTable(database, name, counts);
   const notes = new DeliveryNotes(table, logger);

@@ -64,7 +64,7 @@ export class Queues {
     });
   }
 
-  /** The queue that is known by that name, else a handle of that kind with options that nobody gave: it is known to nobody who asks by name. Throws POSTGRES_REQUIRED. */
+  /** The queue that is known by that name, else a handle of that kind with options that nobody gave: it is known to nobody who asks by name. */
   open(name: string, isTransactional: boolean): Queue<unknown, unknown, boolean> {
     const known = this.#known.find(checkName("queue", name));
     if (known) return known;

@@ -53,7 +53,7 @@ interface Made {
   readonly isServed: boolean;
 }
 
-/** What a stream of that name does its work with. Throws POSTGRES_REQUIRED. */
+/** What a stream of that name does its work with. Throws POSTGRES_REQUIRED for a transactional one that `isServed`. */
 export function createParts(name: string, { options, policy, isServed }: Made, shared: SharedParts): StreamParts {
   const { prefix, commands, tails, door, seam, rehearsal } = shared.setup;
   const logger = withFields(shared.setup.logger, { stream: name });
@@ -64,7 +64,9 @@ export function createParts(name: string, { options, policy, isServed }: Made, s
   const { schema } = options;
   const reader = new EntryReader<unknown>(name, { schema, logger });
   const rules: EventRules = { subject: `stream ${name}`, schema, key: options.key, maxPayloadBytes: policy.maxPayloadBytes };
-  const table = options.transactional ? new EventTable(shared.setup.requireDatabase(`the transactional stream ${name}`), name) : undefined;
+  const { record, requireDatabase } = shared.setup;
+  const database = isServed && options.transactional ? requireDatabase(`the transactional stream ${name}`) : record;
+  const table = options.transactional ? new EventTable(database, name) : undefined;
   const reading = table ? new RecordReading(log, table, logger) : new PlainReading(log);
   const window = table && new HotWindow(new RecordLog(commands, keys), { table, policy, logger });
   const trimmer = new Trimmer(() => (window ? window.trim() : log.trim(policy)), { maxLength: policy.maxLength, stream: name, logger });
@@ -81,9 +83,8 @@ export function createParts(name: string, { options, policy, isServed }: Made, s
     shared.trimmers.add(trimmer);
     trimmer.start();
   }
-  const { database } = shared.setup;
   const figures = new Figures(new FigureLog(commands, keys.rates), {
-    table: database && new FigureTable(database, "stream", name),
+    table: shared.setup.database && new FigureTable(shared.setup.database, "stream", name),
     logger,
   });
   const tally = new StreamTally(figures, { counts, logger });

@@ -63,10 +63,7 @@ export class Streams {
     });
   }
 
-  /**
-   * The stream that is known by that name, else a handle of that kind with options that nobody gave: it is known to nobody who asks by name, and trims nothing. Throws
-   * POSTGRES_REQUIRED.
-   */
+  /** The stream that is known by that name, else a handle of that kind with options that nobody gave: it is known to nobody who asks by name, and trims nothing. */
   open(name: string, { transactional, hasKeys }: OpenedKind): Stream<unknown, unknown, boolean> {
     const known = this.#known.find(checkName("stream", name));
     if (known) return known;
@@ -111,7 +108,7 @@ export class Streams {
       relay.start();
       commands.onReady(() => relay.lookAtAll());
       this.#keeper = new EventKeeper(table.database, logger);
-      this.#keeper.start();
+      if (!table.database.isNowhere) this.#keeper.start();
     }
     return this.#relay;
   }

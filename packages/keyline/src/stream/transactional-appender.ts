@@ -58,9 +58,10 @@ export class TransactionalAppender {
 
   /** Appends within the caller's transaction. The ids are those of the rows. */
   async appendWithin(tx: TransactionClient, entries: readonly OutgoingEntry[]): Promise<Appended[]> {
+    const { table, relay } = this.#parts;
+    table.database.require();
     const check = checkTransaction(tx);
     if (check) await check;
-    const { table, relay } = this.#parts;
     const watch = TransactionWatch.on(tx);
     const results: Appended[] = [];
     const rows: (OutgoingEntry & { readonly rowId: string })[] = [];

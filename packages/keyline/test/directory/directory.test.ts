@@ -154,11 +154,78 @@ describe("what is opened", () => {
     expect(seen).toEqual([{ n: 1 }, { n: 2 }]);
   });
 
-  test("needs PostgreSQL where the queue is transactional", async () => {
-    await here.queue("needs_rows", { transactional: true }).add(1);
+  test("tells of what is transactional what Valkey has of it where nobody has said where PostgreSQL is, and does nothing to it", async () => {
+    const queue = here.queue<number>("needs_rows", { transactional: true, maxAttempts: 1 });
+    await queue.addMany([
+      { data: 1, id: "first" },
+      { data: 2, group: "g" },
+      { data: 3, delay: 3_600_000, id: "later" },
+    ]);
+    await queue.schedule("nightly", { cron: "0 3 * * *", data: 1 });
+    const stream = here.stream<number>("needs_events", { transactional: true });
+    await stream.append(1);
+    await eventually("they are on Valkey", async () => (await queue.counts()).waiting === 2 && (await stream.info()).length === 1);
     await listed("needs_rows");
-    await using withoutPostgres = new Keyline({ valkey: stage.valkeyUrl, prefix: stage.prefix });
-    await expect(open("needs_rows", withoutPostgres)).rejects.toMatchObject({ code: "POSTGRES_REQUIRED" });
+    await listed("needs_events", "streams");
+    await using without = new Keyline({ valkey: stage.valkeyUrl, prefix: stage.prefix });
+    const handle = (await without.directory.queues()).find(({ name }) => name === "needs_rows")?.open();
+    const events = (await without.directory.streams()).find(({ name }) => name === "needs_events")?.open();
+    if (!handle || !events) throw new Error("they are not in the directory");
+
+    const known = await handle.counts({ known: true });
+    expect(known).toMatchObject({ waiting: 2, running: 0, scheduled: 1, isFromRows: false });
+    expect(known).toMatchObject({ dead: undefined, dropped: undefined, parked: undefined });
+    expect(await handle.workers()).toEqual([]);
+    expect((await handle.rates({ minutes: 1 })).minutes).toHaveLength(1);
+    expect((await events.rates({ minutes: 1 })).minutes).toHaveLength(1);
+
+    const state = async (): Promise<unknown> => {
+      const keys = (await stage.valkey.keys(`${stage.prefix}:*needs_*`)).sort();
+      return Promise.all(keys.map(async (key) => [key, (await stage.valkey.dumpBuffer(key))?.toString("hex")]));
+    };
+    const before = await state();
+    const client = await stage.pool.connect();
+    await client.query("BEGIN");
+    const acts: readonly (readonly [string, () => unknown])[] = [
+      ["counts", () => handle.counts()],
+      ["add", () => handle.add(1)],
+      ["add with tx", () => handle.add(1, { tx: client } as object)],
+      ["addMany", () => handle.addMany([{ data: 1 }, { data: 2 }])],
+      ["work", () => handle.work(() => undefined)],
+      ["workBatch", () => handle.workBatch(() => undefined)],
+      ["cancel", () => handle.cancel("first")],
+      ["cancel all", () => handle.cancel({ all: true })],
+      ["promote", () => handle.promote("later")],
+      ["update", () => handle.update("later", { data: 4 })],
+      ["update with tx", () => handle.update("later", { data: 4 }, { tx: client })],
+      ["pause", () => handle.pause()],
+      ["pause a group", () => handle.pause({ group: "g" })],
+      ["setLimits", () => handle.setLimits({ concurrency: 1 })],
+      ["redrive", () => handle.redrive({ all: true })],
+      ["discard", () => handle.discard({ all: true })],
+      ["signal", () => handle.signal("first", "go")],
+      ["schedule", () => handle.schedule("hourly", { cron: "0 * * * *", data: 1 })],
+      ["removeSchedule", () => handle.unschedule("nightly")],
+      ["append", () => events.append(1)],
+      ["append with tx", () => events.append(1, { tx: client } as object)],
+      ["consume", () => events.consume("g", () => undefined)],
+      ["groups", () => events.groups()],
+    ];
+    for (const [what, act] of acts) {
+      const outcome = await Promise.resolve()
+        .then(act)
+        .then(
+          () => "it was done",
+          (error: unknown) => error,
+        );
+      expect(outcome, what).toMatchObject({ code: "POSTGRES_REQUIRED" });
+    }
+    await client.query("ROLLBACK");
+    client.release();
+    expect(await state()).toEqual(before);
+    expect(() => without.queue("needs_rows", { transactional: true })).toThrow(
+      expect.objectContaining({ code: "POSTGRES_REQUIRED" }) as Error,
+    );
   });
 
   test("of a stream with keys reads a key, redrives in its order, and appends nothing", async () => {

@@ -45,7 +45,7 @@ async function listOfStream({ output, session }: Context, name: string, { state,
 }
 
 async function listOfQueue({ output, session }: Context, name: string, { state, limit, cursor }: Options): Promise<void> {
-  const queue = await openQueue(session, name);
+  const queue = await openQueue(session, name, { isValkeyEnough: true });
   const groups = queue.groups({ ...(state !== undefined && { state }), ...(cursor !== undefined && { cursor }) });
   let last: QueueGroupStatus | undefined;
   const upTo = async function* (): AsyncGenerator<QueueGroupStatus> {

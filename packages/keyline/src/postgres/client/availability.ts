@@ -19,12 +19,17 @@ export class Availability {
   readonly #logger: Logger;
   readonly #closing: AbortSignal;
   readonly #available = new Notice();
-  #isAvailable = true;
+  #isAvailable: boolean;
   #tries = 0;
   #backSince = -Infinity;
 
-  constructor(connections: Connections, { logger, closing }: { readonly logger: Logger; readonly closing: AbortSignal }) {
+  /** One that nobody has said where it is (`isThere` is false) never comes. */
+  constructor(
+    connections: Connections,
+    { logger, closing, isThere }: { readonly logger: Logger; readonly closing: AbortSignal; readonly isThere: boolean },
+  ) {
     this.#connections = connections;
+    this.#isAvailable = isThere;
     this.#logger = logger;
     this.#closing = closing;
     closing.addEventListener("abort", () => this.#available.notify());

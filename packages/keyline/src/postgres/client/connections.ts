@@ -7,7 +7,7 @@ import type { Pool, PoolClient, PoolConfig } from "pg";
 import { clearTimeout, setTimeout } from "../../runtime/clock.ts";
 import { KeylineError, toError } from "../../runtime/errors.ts";
 import { checkInteger } from "../../runtime/options.ts";
-import { asUnsent } from "./failures.ts";
+import { asUnsent, postgresRequired } from "./failures.ts";
 import { isPool, type PostgresOptions } from "./options.ts";
 
 const patienceMs = 10_000;
@@ -37,11 +37,15 @@ export class Connections {
   readonly #noteMove = (): void => void this.#moves++;
   readonly #noteBroken = (error: Error): void => this.#events.broke(error);
 
-  constructor(options: PostgresOptions, events: ConnectionEvents) {
+  /** Without options nobody has said where the server is. */
+  constructor(options: PostgresOptions | undefined, events: ConnectionEvents) {
     this.#events = events;
-    this.#ownsPool = !isPool(options);
-    checkPoolSize(options);
-    this.#pool = isPool(options) ? Promise.resolve(options) : createPool(options);
+    this.#ownsPool = options === undefined || !isPool(options);
+    if (options === undefined) this.#pool = Promise.reject(postgresRequired("What is transactional"));
+    else {
+      checkPoolSize(options);
+      this.#pool = isPool(options) ? Promise.resolve(options) : createPool(options);
+    }
     this.#pool.then(
       // An idle connection that breaks says so by an event of the pool, which ends the process when nobody listens.
       (pool) => pool.on("error", this.#noteBroken).on("acquire", this.#noteMove),

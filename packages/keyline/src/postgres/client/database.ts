@@ -4,7 +4,17 @@ import { withoutPassword, type Logger } from "../../runtime/logger.ts";
 import { delay, retryDelay } from "../../runtime/waiting.ts";
 import { Availability } from "./availability.ts";
 import { Connections, type PoolLoad } from "./connections.ts";
-import { asUnsent, inOurWords, isAnswer, isAnswerLost, isConflict, isReadOnly, isServers, isUnavailable } from "./failures.ts";
+import {
+  asUnsent,
+  inOurWords,
+  isAnswer,
+  isAnswerLost,
+  isConflict,
+  isReadOnly,
+  isServers,
+  isUnavailable,
+  postgresRequired,
+} from "./failures.ts";
 import type { PostgresOptions } from "./options.ts";
 import { checkServer } from "./server-check.ts";
 import { StatementForgotten, StatementNames, type Statement } from "./statement.ts";
@@ -28,14 +38,23 @@ export class Database {
   /** What was known of it when a client was taken out of the pool. */
   readonly #crashes = new WeakMap<object, string | undefined>();
 
-  constructor(options: PostgresOptions, logger: Logger) {
+  /** Nobody has said where it is: whatever is asked of it throws POSTGRES_REQUIRED. */
+  readonly isNowhere: boolean;
+
+  constructor(options: PostgresOptions | undefined, logger: Logger) {
+    this.isNowhere = options === undefined;
     this.#connections = new Connections(options, { broke: (error) => void (isUnavailable(error) && this.#noteOutage(error)) });
-    this.#availability = new Availability(this.#connections, { logger, closing: this.#closing.signal });
+    this.#availability = new Availability(this.#connections, { logger, closing: this.#closing.signal, isThere: !this.isNowhere });
     this.#names = new StatementNames(logger);
   }
 
   get isAvailable(): boolean {
     return this.#availability.isAvailable;
+  }
+
+  /** Throws POSTGRES_REQUIRED where nobody has said where it is, for what would begin without asking it. */
+  require(): void {
+    if (this.isNowhere) throw postgresRequired("What is transactional");
   }
 
   get isClosing(): boolean {

@@ -117,3 +117,8 @@ export function isUnreachable(error: unknown): boolean {
 export function isAnswerLost(error: unknown): error is KeylineError {
   return error instanceof KeylineError && error.code === "POSTGRES_UNAVAILABLE" && !unsent.has(error);
 }
+
+/** What needs PostgreSQL where nobody has said where that is. */
+export function postgresRequired(what: string): KeylineError {
+  return new KeylineError("POSTGRES_REQUIRED", `${what} needs PostgreSQL: give new Keyline({ postgres: "postgres://..." })`);
+}

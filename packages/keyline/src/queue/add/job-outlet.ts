@@ -82,6 +82,7 @@ export class JobOutlet implements Outlet {
    * the next one, which does not wait for it.
    */
   async check({ isInTransaction }: { readonly isInTransaction: boolean }): Promise<void> {
+    this.table.database.require();
     // A transaction must not wait for a second connection; what its role may not do its own statement tells.
     if (!isInTransaction) await checkDatabaseRights(this.table.database);
     const { connection, keys } = this.#store;

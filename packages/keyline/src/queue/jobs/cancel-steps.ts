@@ -66,7 +66,8 @@ export class CancelSteps {
     return { kind: this.record ? "row" : "plain", tag: randomTag(10) };
   }
 
-  ready(): Promise<void> {
+  async ready(): Promise<void> {
+    this.record?.database.require();
     return this.store.connection.ensureReady(readyWithinMs);
   }
 

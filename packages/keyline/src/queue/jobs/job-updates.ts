@@ -88,6 +88,7 @@ export class JobUpdates {
         expectChange: (id) => record.outlet.expectChange(id),
         forgetNote: (id) => record.outlet.notes.forget(id),
         findAndMark: async (id, onMark) => {
+          record.database.require();
           await this.#ready();
           return this.#insist(() => this.#findAndMark(id, onMark));
         },

@@ -58,6 +58,7 @@ export class Groups {
     const { stream, connection, keys, tails, hasKeys, events, rehearsal } = this.#parts;
     const logger = withFields(this.#parts.logger, { group: name });
     this.#parts.door.checkOpen();
+    events?.database.require();
     checkName("consumer group", name);
     const log = new GroupLog(connection, keys.group(name), { name, hasKeys });
     const table = this.#tableOf(name);
