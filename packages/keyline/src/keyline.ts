@@ -9,7 +9,6 @@ import { readHealth, type Health } from "./health/health.ts";
 import { Directory } from "./directory/directory.ts";
 import { keepInsides } from "./insides.ts";
 import { Database } from "./postgres/client/database.ts";
-import { postgresRequired } from "./postgres/client/failures.ts";
 import { migrate } from "./postgres/client/migrate.ts";
 import { checkPostgres, type PostgresOptions, type Transaction } from "./postgres/client/options.ts";
 import { runTransaction } from "./postgres/client/transaction.ts";
@@ -245,7 +244,6 @@ export class Keyline {
   }
 
   #requireDatabase(what: string): Database {
-    if (this.#database) return this.#database;
-    throw postgresRequired(what);
+    return Database.given(this.#database, what);
   }
 }

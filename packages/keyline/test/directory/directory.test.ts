@@ -189,7 +189,7 @@ describe("what is opened", () => {
     const acts: readonly (readonly [string, () => unknown])[] = [
       ["counts", () => handle.counts()],
       ["add", () => handle.add(1)],
-      ["add with tx", () => handle.add(1, { tx: client } as object)],
+      ["add with tx", () => handle.add(1, { tx: client })],
       ["addMany", () => handle.addMany([{ data: 1 }, { data: 2 }])],
       ["work", () => handle.work(() => undefined)],
       ["workBatch", () => handle.workBatch(() => undefined)],
@@ -207,7 +207,7 @@ describe("what is opened", () => {
       ["schedule", () => handle.schedule("hourly", { cron: "0 * * * *", data: 1 })],
       ["removeSchedule", () => handle.unschedule("nightly")],
       ["append", () => events.append(1)],
-      ["append with tx", () => events.append(1, { tx: client } as object)],
+      ["append with tx", () => events.append(1, { tx: client })],
       ["consume", () => events.consume("g", () => undefined)],
       ["groups", () => events.groups()],
     ];

@@ -48,6 +48,12 @@ export class Database {
     this.#names = new StatementNames(logger);
   }
 
+  /** The database where there is one. Throws POSTGRES_REQUIRED. */
+  static given(database: Database | undefined, what: string): Database {
+    if (database) return database;
+    throw postgresRequired(what);
+  }
+
   get isAvailable(): boolean {
     return this.#availability.isAvailable;
   }
