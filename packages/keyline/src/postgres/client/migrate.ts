@@ -30,6 +30,7 @@ export const migrations = [
   "0024-end-children",
   "0025-step-group",
   "0026-packed-family",
+  "0027-alike-children",
 ] as const;
 
 const createSchema = `
