@@ -71,7 +71,11 @@ test.each([{ trace: null }, { trace: "00-trace" }])(
   async ({ trace }) => {
     const [alike, apart] = [stage.nextQueue().name, stage.nextQueue().name];
     await addBoth(alike, trace, null);
-    await addBoth(apart, trace, [...numbers.map(() => null)]);
+    await addBoth(
+      apart,
+      trace,
+      numbers.map(() => null),
+    );
     const rows = await rowsOf(alike);
     expect(rows).toEqual(await rowsOf(apart));
     expect(rows).toMatchObject({ deliveries: 2 });
