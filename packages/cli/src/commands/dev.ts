@@ -23,7 +23,7 @@ export function define(command: Command): void {
         if (migrate) await migrateDatabase(urls);
         if (output.isJson) await output.result(urls, "");
         else for (const [name, url] of Object.entries(urls)) await output.text(`export ${name}='${url}'`);
-        output.note("Paste the two lines into another terminal. Ctrl-C stops both servers, and their data goes.");
+        output.note(`${output.isJson ? "" : "Paste the two lines into another terminal. "}Ctrl-C stops both servers, and their data goes.`);
         await aborted(signal);
       } finally {
         await Promise.all(started.map(async (server) => server.status === "fulfilled" && server.value.stop()));
