@@ -40,7 +40,7 @@ async function* groupsOnValkey(store: QueueStore, { state, behind }: GroupsQuery
 export async function* groupPages(store: QueueStore, behind?: GroupPlace): AsyncGenerator<GroupPlace[]> {
   await store.connection.ensureReady(5_000);
   let places: GroupPlace[] = [];
-  for await (const group of behind ? groupsBehind(store, behind) : store.reads.groups()) {
+  for await (const group of groupsBehind(store, behind)) {
     if (places.push(group) < page) continue;
     yield places;
     places = [];
@@ -48,23 +48,20 @@ export async function* groupPages(store: QueueStore, behind?: GroupPlace): Async
   if (places.length > 0) yield places;
 }
 
-/** The server's page is read again. Where the group has gone from it, all of that page comes again, as nobody knows what was behind it. */
-async function* groupsBehind({ reads }: QueueStore, behind: GroupPlace): AsyncGenerator<GroupPlace> {
-  let first: GroupPlace[] | undefined = [];
-  for await (const group of reads.groups(behind.place)) {
-    if (first && group.place === behind.place) {
-      first.push(group);
-      continue;
+/**
+ * The part that it was in is read again, of which those up to that name have been given. Where that ends elsewhere by now (the server has made room for more, or for less) it is
+ * not known which were given: all of the part comes again.
+ */
+async function* groupsBehind({ reads }: QueueStore, behind: GroupPlace | undefined): AsyncGenerator<GroupPlace> {
+  let isFirst = behind !== undefined;
+  for await (const parts of reads.groups(behind?.place.split("-")[0])) {
+    for (const { begin, end, names } of parts) {
+      const place = `${begin}-${end}`;
+      const isSame = isFirst && place === behind?.place;
+      isFirst = false;
+      for (const name of names) if (!isSame || name > behind.name) yield { name, place };
     }
-    if (first) yield* after(first, behind);
-    first = undefined;
-    yield group;
   }
-  if (first) yield* after(first, behind);
-}
-
-function after(groups: readonly GroupPlace[], { name }: GroupPlace): readonly GroupPlace[] {
-  return groups.slice(groups.findIndex((group) => group.name === name) + 1);
 }
 
 function statusOf(

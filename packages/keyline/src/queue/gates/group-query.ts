@@ -26,7 +26,7 @@ export interface GroupsOptions {
 
 export interface GroupPlace {
   readonly name: string;
-  /** Where the server's page begins that it was in; `rows` where it was told of by rows. */
+  /** Where the part of the server's begins and ends that it was in; `rows` where it was told of by rows. */
   readonly place: string;
 }
 
@@ -37,7 +37,7 @@ export interface GroupsQuery {
 
 const optionNames = new Set<string>(["state", "cursor"] satisfies (keyof GroupsOptions)[]);
 const states = new Set(["blocked", "paused", "running"]);
-const cursorPattern = /^(\d{1,20}|rows)\.(.+)$/s;
+const cursorPattern = /^(\d{1,20}-\d{1,20}|rows)\.(.+)$/s;
 
 /** Throws INVALID_OPTION and INVALID_CURSOR. */
 export function checkGroups(options: GroupsOptions): GroupsQuery {

@@ -67,16 +67,15 @@ async function* lineParts(store: QueueStore, { group, isByGroup = false }: WalkR
   if ((await store.reads.counts()).blocked === 0) return;
   if (!isByGroup) yield ["lines"];
   let places: Place[] = [];
-  for await (const { name } of store.reads.groups()) {
-    places.push(...linesOf(name).slice(isByGroup ? 0 : 1));
-    if (places.length < atOnce) continue;
-    yield places;
-    places = [];
+  for await (const parts of store.reads.groups()) {
+    for (const name of parts.flatMap(({ names }) => names)) places.push(...linesOf(name).slice(isByGroup ? 0 : 1));
+    for (; places.length >= atOnce; places = places.slice(atOnce)) yield places.slice(0, atOnce);
   }
   if (places.length > 0) yield places;
 }
 
-function linesOf(group: string): [Place, Place] {
+/** Where jobs of a group stand that wait for their turn. */
+export function linesOf(group: string): [Place, Place] {
   return [`lines:${group}`, `line:${group}`];
 }
 

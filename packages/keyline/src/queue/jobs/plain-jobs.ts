@@ -1,6 +1,7 @@
 import { walkBegin, type Place, type WalkPlace } from "../../valkey/queue/cancels.ts";
 import type { AnyPlace } from "../../valkey/queue/job-pages.ts";
 import type { QueueStore } from "../../valkey/queue/queue-store.ts";
+import type { GroupsPart } from "../../valkey/queue/reads.ts";
 import { FamilyViews } from "../../valkey/queue/family-views.ts";
 import { elementIn, type Element } from "../element.ts";
 import { restsFromMs } from "../families/family-element.ts";
@@ -9,13 +10,13 @@ import { plainFamily } from "../families/plain-family-view.ts";
 import { readHead, readLetter } from "../letters/dead-letter.ts";
 import type { LetterShelf } from "../letters/letter-shelf.ts";
 import { findElement } from "./job-finder.ts";
+import { linesOf } from "./job-walk.ts";
 import { ListEnds } from "./second-look.ts";
 import { writeCursor, type JobsQuery } from "./jobs-options.ts";
 import { surroundingsOf } from "./plain-surroundings.ts";
 import { endedJob, jobOfElement, jobOfLetter, type JobState, type QueuedJob } from "./queued-job.ts";
 
 const letterPage = 50;
-const groupPage = 200;
 const onceAgain = 2;
 
 interface PlainJobsParts {
@@ -151,21 +152,21 @@ export class PlainJobs {
     if (wants("dead")) yield ["dead", "0"];
   }
 
+  /** From the line `at` on, which was in the part `from` of the server's groups: see group-list.ts. */
   async *#lines(group: string | undefined, at: string, from: string): AsyncGenerator<readonly [Place, string]> {
-    let scan = from;
-    let isThere = at === "";
-    do {
-      const page = group === undefined ? await this.#store.jobPages.groups(scan, groupPage) : { names: [group], next: "0" };
-      const places = page.names.flatMap((name): Place[] => [`lines:${name}`, `line:${name}`]);
-      // One that is gone meanwhile: its page from the beginning.
-      if (!places.includes(at as Place)) isThere = true;
-      const lines = await this.#store.jobPages.linesOf(page.names);
-      for (const place of places) {
-        isThere ||= place === at;
-        if (isThere && lines.has(place)) yield [place, scan];
+    let isFirst = at !== "";
+    for await (const parts of group === undefined ? this.#store.reads.groups(from.split("-")[0]) : [alone(group)]) {
+      const lines = await this.#store.jobPages.linesOf(parts.flatMap(({ names }) => names));
+      for (const { begin, end, names } of parts) {
+        const scan = `${begin}-${end}`;
+        const name = isFirst && scan === from ? at.slice(at.indexOf(":") + 1) : undefined;
+        isFirst = false;
+        for (const place of names.flatMap((one) => (name !== undefined && one < name ? [] : linesOf(one)))) {
+          const isBefore = name !== undefined && place === `lines:${name}` && at === `line:${name}`;
+          if (!isBefore && lines.has(place)) yield [place, scan];
+        }
       }
-      scan = page.next;
-    } while (scan !== "0");
+    }
   }
 
   async *#letterPages<Data>({ group }: JobsQuery, from: string): AsyncGenerator<readonly QueuedJob<Data>[]> {
@@ -180,6 +181,10 @@ export class PlainJobs {
       last = (heads.at(-1)?.place ?? 0) - 1;
     }
   }
+}
+
+function alone(group: string): readonly GroupsPart[] {
+  return [{ begin: "0", end: "0", names: [group] }];
 }
 
 function stateOf(place: AnyPlace, due: number | undefined): { readonly state: JobState; readonly due: number | undefined } {

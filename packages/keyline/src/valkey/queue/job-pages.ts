@@ -129,12 +129,6 @@ export class JobPages {
     return admitted;
   }
 
-  /** A page of the groups that have jobs, and where to go on; "0" to begin with and at the end. */
-  async groups(cursor: string, count: number): Promise<{ readonly names: readonly string[]; readonly next: string }> {
-    const [next, found] = await this.#connection.client.hscan(this.#keys.groups, cursor, "COUNT", count);
-    return { names: found.filter((_, index) => index % 2 === 0), next };
-  }
-
   /** Those of the lines of these groups in which jobs stand. */
   async linesOf(groups: readonly string[]): Promise<ReadonlySet<Place>> {
     if (groups.length === 0) return new Set();

@@ -6,6 +6,7 @@ const script = scriptsBeside(import.meta.url);
 const counts = script(4, "base", "place", "count-jobs", "counts");
 const nextWaiting = script(1, "next-waiting");
 const census = script(1, "census");
+const groupNames = script(1, "group-names");
 
 const groupsPage = 200;
 const stubsPage = 500;
@@ -35,6 +36,13 @@ export interface QueueCounts {
 export interface SeenCounts extends QueueCounts {
   readonly first: string;
   readonly readyAt: number | undefined;
+}
+
+/** Groups between two places of the server's, by name. */
+export interface GroupsPart {
+  readonly begin: string;
+  readonly end: string;
+  readonly names: readonly string[];
 }
 
 type Reply = [...numbers: [number, number, number, number, number, number, number, number], first: string, readyAt: string];
@@ -95,11 +103,11 @@ export class Reads {
     return this.#connection.client.lrange(list, first, last);
   }
 
-  /** The groups that have jobs on the queue or in their lines, each with the place where the page that it is in begins. One that comes or goes meanwhile may be met or not. */
-  async *groups(from = "0"): AsyncGenerator<{ readonly name: string; readonly place: string }> {
+  /** The groups that have jobs on the queue or in their lines, in pages of parts. One that comes or goes meanwhile may be met or not. */
+  async *groups(from = "0"): AsyncGenerator<readonly GroupsPart[]> {
     for (let place = from; ;) {
-      const [next, found] = await this.#connection.client.hscan(this.#keys.groups, place, "COUNT", groupsPage);
-      for (let index = 0; index < found.length; index += 2) yield { name: found[index] ?? "", place };
+      const [next, ...parts] = (await groupNames.run(this.#connection, [this.#keys.groups, place, groupsPage])) as [string, ...string[][]];
+      yield parts.map(([begin = "", end = "", ...names]) => ({ begin, end, names: names.sort() }));
       if (next === "0") return;
       place = next;
     }
