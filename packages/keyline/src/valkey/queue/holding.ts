@@ -25,10 +25,13 @@ const loosen = [...ties, "loosen"] as const;
 const loosenGated = [...ties, "forget-ids", "loosen"] as const;
 // Somebody waits for what became of them, and that is all that they are tied to.
 const told = ["base", "places-none", "ties", "tell-end", "tie-result", "loosen"] as const;
+// They have groups, and are tied to nothing else.
+const grouped = [...placing, "leave-groups", "ties", "families-none", "loosen"] as const;
 const gated = ["gates", "take-gated"] as const;
 const settleOldest = {
   plain: script(3, "settle-oldest", "let-go", "take"),
   told: script(3, "settle-oldest", ...told, "let-go", "take"),
+  grouped: script(3, "settle-oldest", ...grouped, "let-go", "take"),
   tied: script(3, "settle-oldest", ...loosen, "let-go", "take"),
   gated: script(3, "settle-oldest", ...loosenGated, "let-go", ...gated),
 };
@@ -36,6 +39,7 @@ const settleTold = script(3, "settle-told", "base", "tell-end", "tell-result", "
 const settleScattered = {
   plain: script(3, "held", "settle-scattered", "take"),
   told: script(3, "held", "settle-scattered", ...told, "take"),
+  grouped: script(3, "held", "settle-scattered", ...grouped, "take"),
   tied: script(3, "held", "settle-scattered", ...loosen, "take"),
   gated: script(3, "held", "settle-scattered", ...loosenGated, ...gated),
 };
@@ -214,9 +218,12 @@ export class Holding {
 }
 
 /** Which of the scripts that settle a queue without gates does it. */
-function kindOf(ties: readonly (readonly [index: number, tie: Tie])[]): "plain" | "told" | "tied" {
-  if (ties.length === 0) return "plain";
-  return ties.every(([, { kind }]) => kind === "result") ? "told" : "tied";
+function kindOf(ties: readonly (readonly [index: number, tie: Tie])[]): "plain" | "told" | "grouped" | "tied" {
+  const [first] = ties;
+  if (!first) return "plain";
+  const { kind } = first[1];
+  if ((kind !== "result" && kind !== "group") || ties.some(([, tie]) => tie.kind !== kind)) return "tied";
+  return kind === "result" ? "told" : "grouped";
 }
 
 const retried = (reply: unknown): "done" | "missing" | "cancelled" => (reply === 2 ? "cancelled" : reply === 1 ? "done" : "missing");

@@ -12,8 +12,10 @@ export interface Tie {
 export function pushTies(values: (string | number)[], ties: readonly (readonly [index: number, tie: Tie])[]): void {
   if (ties.length === 0) return;
   const groups = ties.filter(([, { kind }]) => kind === "group");
-  values.push(groups.length);
-  for (const [index, tie] of groups) values.push(index + 1, ...idAndGroup(tie));
+  const areFirst = groups.every(([index], place) => index === place);
+  values.push(groups.length, areFirst ? "" : groups.map(([index]) => index + 1).join(" "));
+  for (const [, { value }] of groups) values.push(value.slice(0, value.indexOf(" ")));
+  for (const [, { value }] of groups) values.push(value.slice(value.indexOf(" ") + 1));
   if (groups.length === ties.length) return;
   for (const [index, { kind, value }] of ties) if (kind !== "group") values.push(index + 1, kind, value);
 }

@@ -1,7 +1,7 @@
 -- Part of the scripts that end jobs: lets the next ones of several groups in, with as few commands as may be. Mostly one job of a group may run at a time, and the next
 -- one simply goes to `waiting`. Everything else goes one by one.
 --
--- Most of what this costs is text that is made, and tables: there is no more of either than it takes.
+-- Most of what this costs is text that is made: there is no more of it than it takes.
 
 local find, match, sub, byte = string.find, string.match, string.sub, string.byte
 
@@ -15,14 +15,21 @@ local function id_of_simple(element)
   return id and not find(sub(element, after, after + 80), ',"priority":', 1, true) and id
 end
 
--- The numbers of the first and the last in the group's line where `id` alone is admitted; nothing where that is not so, and '' where it is and there is no line.
-local function line_behind(text, id)
-  local bar = find(text, '|', 1, true) or 0
-  local space = bar + #id + 1
-  -- Behind it is when it was admitted, in milliseconds.
-  if #text ~= space + 13 or byte(text, space) ~= 32 or sub(text, bar + 1, space - 1) ~= id then return nil end
-  if bar == 0 then return '' end
-  return match(text, '^(%d+) (%d+)|')
+-- Where the group's text has the id of the one job that is admitted, and when in milliseconds behind it: 1 where there is no line. Nothing where that is not so.
+local function place_of(text, id)
+  local at = find(text, id, 1, true)
+  if not at or #text ~= at + #id + 13 or byte(text, at + #id) ~= 32 then return nil end
+  return (at == 1 or byte(text, at - 1) == 124) and at
+end
+
+-- What goes to `waiting`: each element with its field in `lines`, and the texts of their groups, one behind the other.
+local function move_in(elements, fields, texts)
+  if #elements == 0 then return end
+  -- In this order: what is refused changes nothing.
+  redis.call('LPUSH', base .. 'waiting', unpack(elements))
+  redis.call('HSET', base .. 'grouped', unpack(texts))
+  redis.call('HDEL', base .. 'lines', unpack(fields))
+  redis.call('DECRBY', base .. 'blocked', #elements)
 end
 
 local function leave_groups(groups, ids)
@@ -37,35 +44,35 @@ local function leave_groups(groups, ids)
   local fields, firsts, lasts, at, ended, others, is_met = {}, {}, {}, {}, {}, {}, {}
   local count = 0
   for index = 1, size do
-    local group = groups[index]
-    local first, last = line_behind(found[index] or '', ids[index])
-    if not first or is_met[group] then
-      others[#others + 1] = index
-    elseif last then
+    local group, text = groups[index], found[index]
+    local place = text and not is_met[group] and place_of(text, ids[index])
+    local first, last
+    if place and place > 1 then first, last = match(text, '^(%d+) (%d+)|') end
+    if first then
       count = count + 1
-      fields[count], firsts[count], lasts[count], at[count] = first .. ' ' .. group, first, last, group
-    elseif has_places(group) then
-      others[#others + 1] = index
-    else
+      fields[count], firsts[count], lasts[count], at[count] = first .. ' ' .. group, first, last, index
+    elseif place == 1 and not has_places(group) then
       ended[#ended + 1] = group
+    else
+      others[#others + 1] = index
     end
-    is_met[group] = is_met[group] or index
+    is_met[group] = true
   end
-  local pushed, removed, texts = {}, {}, {}
-  local simple = 0
   if count > 0 then
     local since = ' ' .. now()
     -- The same number over and over, as groups take turns.
     local next_of = {}
     local elements = redis.call('HMGET', base .. 'lines', unpack(fields))
+    local texts = {}
+    local simple = 0
     for number = 1, count do
       local element = elements[number]
       local id = element and id_of_simple(element)
       if id then
-        local first, last = firsts[number], lasts[number]
         simple = simple + 1
-        pushed[simple], removed[simple] = element, fields[number]
-        texts[2 * simple - 1] = at[number]
+        if simple < number then elements[simple], fields[simple] = element, fields[number] end
+        local first, last = firsts[number], lasts[number]
+        texts[2 * simple - 1] = groups[at[number]]
         if first == last then
           texts[2 * simple] = id .. since
         else
@@ -77,16 +84,11 @@ local function leave_groups(groups, ids)
           texts[2 * simple] = following .. last .. '|' .. id .. since
         end
       else
-        others[#others + 1] = is_met[at[number]]
+        others[#others + 1] = at[number]
       end
     end
-  end
-  if simple > 0 then
-    -- In this order: what is refused changes nothing.
-    redis.call('LPUSH', base .. 'waiting', unpack(pushed))
-    redis.call('HSET', base .. 'grouped', unpack(texts))
-    redis.call('HDEL', base .. 'lines', unpack(removed))
-    redis.call('DECRBY', base .. 'blocked', simple)
+    for number = simple + 1, count do elements[number], fields[number] = nil, nil end
+    move_in(elements, fields, texts)
   end
   if #ended > 0 then redis.call('HDEL', base .. 'grouped', unpack(ended)) end
   for _, index in ipairs(others) do leave_group(groups[index], ids[index]) end
