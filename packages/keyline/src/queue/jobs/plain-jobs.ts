@@ -61,6 +61,9 @@ export class PlainJobs {
   }
 
   async #find<Data>(id: string): Promise<FoundJob<Data> | undefined> {
+    // What has ended is known at once, and a queue is long. An id that was chosen again is of a job that is open, too.
+    const ended = (await this.#store.reads.isTaken(id)) ? undefined : await this.#ended<Data>(id);
+    if (ended) return ended;
     // One that fails while it is looked for goes back to where it was looked for before.
     const ends = new ListEnds();
     for (let tried = 0; tried < onceAgain; tried++) {

@@ -89,6 +89,11 @@ export class Reads {
     return "";
   }
 
+  /** Whether a job that is open has this id, which its caller chose. */
+  async isTaken(id: string): Promise<boolean> {
+    return (await this.#connection.client.sismember(this.#keys.ids, id)) === 1;
+  }
+
   /** How long a list is. */
   length(list: string): Promise<number> {
     return this.#connection.client.llen(list);

@@ -1,3 +1,4 @@
+import { Discard } from "keyline";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { openQuietStage, type Stage } from "../../support/stage.ts";
 
@@ -59,6 +60,12 @@ test("on a queue of a million jobs no call keeps Valkey for longer than a millis
   await stage.valkey.config("SET", "slowlog-max-len", 20_000);
   await stage.valkey.config("SET", "slowlog-log-slower-than", thresholdUs);
 
+  // Ids that rise with the time of adding are found with a few looks, whoever has made them.
+  for (const index of [3, 400_002, 999_996, 400_001]) {
+    const { calls } = await loadOf(async () => expect(await queue.job(idOf(index))).toMatchObject({ id: idOf(index), state: "waiting" }));
+    expect(calls, idOf(index)).toBeLessThan(100);
+  }
+
   const load = await loadOf(async () => {
     expect(await queue.counts()).toMatchObject({ waiting: million, scheduled: 100_000 });
     for (const index of [999_999, 400_000, 400_001, 2, 999_998, million + 50_000]) {
@@ -81,4 +88,13 @@ test("on a queue of a million jobs no call keeps Valkey for longer than a millis
   expect(load.meanUs).toBeLessThan(thresholdUs / 4);
   expect(load.slow).toBeLessThan(load.calls / 20);
   expect(load.longestUs).toBeLessThan(500_000);
+
+  // So is what has ended.
+  const worker = queue.work(() => Promise.reject(new Discard("no")), { concurrency: 1 });
+  await new Promise((resolve) => worker.on("dead", resolve));
+  await worker.stop();
+  for await (const { id } of queue.deadLetters({ limit: 1 })) {
+    const { calls } = await loadOf(async () => expect(await queue.job(id)).toMatchObject({ id, state: "dead" }));
+    expect(calls, id).toBeLessThan(100);
+  }
 });
