@@ -114,8 +114,7 @@ async function readChild(
   if (!member && queue instanceof NamedQueue)
     throw invalid(`${path}.queue is ${queue.name}, which the worker's Keyline has not: make it there with keyline.queue`);
   if (!member) throw invalid(`${path}.queue is no queue: give what keyline.queue returns`);
-  member.door.check();
-  if (member.door !== root.door) throw invalid(`${path}.queue is ${member.queue} of another Keyline: a family has one`);
+  checkDoor(root, member, path);
   if ((member.outlet === undefined) !== (root.outlet === undefined)) {
     const kind = root.outlet ? "is not transactional, and its parent is" : "is transactional, and its parent is not";
     throw invalid(`${path}.queue is ${member.queue}, which ${kind}: a family is all of one kind`);
@@ -137,6 +136,16 @@ async function readChild(
     if (one.children === children) throw invalid(`${path} has itself inside: its children are those of ${one.path}`);
   }
   return { node, below: { queue: member.queue, id: request.id, path: `${path}.options.children`, children, parent } };
+}
+
+function checkDoor(root: Member, { door, queue }: Member, path: string): void {
+  try {
+    door.check();
+  } catch (cause) {
+    const message = `${path}.queue is ${queue} of a Keyline that was closed: nothing was added; give the queue that the parent's Keyline has`;
+    throw new KeylineError("CLOSED", message, { cause });
+  }
+  if (door !== root.door) throw invalid(`${path}.queue is ${queue} of another Keyline: a family has one`);
 }
 
 function invalid(message: string): KeylineError {

@@ -328,11 +328,32 @@ describe("what is no family is refused before anything is written", () => {
     await expect(plain.add({ n: 0 }, { children: [{ queue, data: { n: 1 } }] })).rejects.toThrow(
       /children\[0\]\.queue is parents-of-plain, which is transactional, and its parent is not/,
     );
+    expect(await stage.rowsOf(queue.name)).toEqual([]);
+  });
+
+  test("a child of a Keyline that was closed, which is named", async () => {
+    const queue = stage.nextQueue();
     const closed = stage.keyline();
     const gone = closed.queue<N>("closed", { transactional: true });
     await closed.close();
-    await expect(queue.add({ n: 0 }, { children: [{ queue: gone, data: { n: 1 } }] })).rejects.toMatchObject({ code: "CLOSED" });
+    const refusal = {
+      code: "CLOSED",
+      message: expect.stringMatching(/children\[1\]\.queue is closed of a Keyline that was closed/) as string,
+    };
+    const children = [
+      { queue, data: { n: 1 } },
+      { queue: gone, data: { n: 2 } },
+    ];
+    await expect(queue.add({ n: 0 }, { children })).rejects.toMatchObject(refusal);
     expect(await stage.rowsOf(queue.name)).toEqual([]);
+    const refused = Promise.withResolvers<unknown>();
+    const worker = queue.work(async (job, { step }) => {
+      await step("split", (tx) => job.addChildren(children, { tx })).catch(refused.resolve);
+    });
+    await queue.add({ n: 0 });
+    expect(await refused.promise).toMatchObject(refusal);
+    await eventually("the handler ended, and nothing is below it", async () => (await stage.rowsOf(queue.name)).length === 0);
+    await worker.stop();
   });
 
   test("a child whose id is taken", async () => {

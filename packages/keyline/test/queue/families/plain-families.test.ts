@@ -35,6 +35,24 @@ async function resultsOf(job: Job<N>): Promise<ChildResult[]> {
   return results;
 }
 
+test("a child of a Keyline that was closed is refused before anything is written, and named", async () => {
+  const [parents, children] = nextQueues();
+  const closed = stage.keyline();
+  const gone = closed.queue<N>(children.name);
+  await closed.close();
+  const refusal = { code: "CLOSED", message: expect.stringMatching(/children\[1\]\.queue is \w+ of a Keyline that was closed/) as string };
+  const some = [...family(children, 1), ...family(gone, 1)];
+  await expect(parents.add({ n: 0 }, { children: some })).rejects.toMatchObject(refusal);
+  expect(await leftOf(parents, children)).toEqual([]);
+  const refused = Promise.withResolvers<unknown>();
+  const worker = parents.work((job) => job.addChildren(some, { name: "split" }).catch(refused.resolve));
+  await parents.add({ n: 0 });
+  expect(await refused.promise).toMatchObject(refusal);
+  await eventually("the handler ended, and nothing is left of it", async () => (await parents.counts()).running === 0);
+  expect((await children.counts()).waiting).toBe(0);
+  await worker.stop();
+});
+
 describe("a parent on a plain queue", () => {
   test("runs once all its children have ended, and is given what they came to, in their order", async () => {
     const [parents, children] = nextQueues();
