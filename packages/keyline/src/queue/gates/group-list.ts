@@ -26,6 +26,8 @@ async function isFromRows({ connection, gates }: QueueStore, { behind }: GroupsQ
 }
 
 async function* groupsOnValkey(store: QueueStore, { state, behind }: GroupsQuery): AsyncGenerator<readonly QueueGroupStatus[]> {
+  // There may be thousands of groups of which none has a line.
+  if (state === "blocked" && (await hasNoLine(store))) return;
   for await (const places of groupPages(store, behind)) {
     const names = places.map(({ name }) => name);
     const [rules, found] = await Promise.all([store.gates.read(), store.gates.states(names)]);
@@ -35,6 +37,11 @@ async function* groupsOnValkey(store: QueueStore, { state, behind }: GroupsQuery
       .filter((status) => status !== undefined)
       .filter((status) => state === undefined || status.state === state);
   }
+}
+
+async function hasNoLine({ connection, reads }: QueueStore): Promise<boolean> {
+  await connection.ensureReady(5_000);
+  return (await reads.counts()).blocked === 0;
 }
 
 export async function* groupPages(store: QueueStore, behind?: GroupPlace): AsyncGenerator<GroupPlace[]> {
