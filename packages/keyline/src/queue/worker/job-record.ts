@@ -23,9 +23,8 @@ interface Completion {
 
 const maxCompletionsUnderWay = 2;
 const maxCompletions = 500;
-/** While so many are under way the next ones wait for their end, as what a statement costs by itself is as much as dozens of jobs; unless that many have gathered. */
+/** While so many are under way the next ones wait for their end, as what a statement costs by itself is as much as dozens of jobs; unless there are enough for a whole one. */
 const fewestToWaitFor = 32;
-const mostToGather = 128;
 
 /** A transactional queue's record in PostgreSQL, as its workers write to it. */
 export class JobRecord {
@@ -155,7 +154,7 @@ export class JobRecord {
   #maySend(): boolean {
     const { length } = this.#completions;
     if (length === 0 || this.#underWay === maxCompletionsUnderWay) return false;
-    return this.#carried < fewestToWaitFor || length >= mostToGather;
+    return this.#carried < fewestToWaitFor || length >= maxCompletions;
   }
 
   async #send(completions: readonly Completion[]): Promise<void> {
