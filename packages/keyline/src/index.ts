@@ -91,7 +91,7 @@ export type { EntryAttempt } from "./stream/group/entry-attempt.ts";
 export type { Group, GroupStatus } from "./stream/group/group.ts";
 export type { ResetPlace } from "./stream/group/group-reset.ts";
 export type { ConsumeOptions } from "./stream/group/options.ts";
-export type { ConsumeHandler } from "./stream/group/entry-settle.ts";
+export type { ConsumeHandler, PlainConsumeHandler } from "./stream/group/entry-settle.ts";
 export type { Place } from "./stream/entry-id.ts";
 export type {
   AppendOptions,

@@ -57,3 +57,23 @@ test("every event of a queue has an id or none", () => {
   };
   expectTypeOf(read).toBeFunction();
 });
+
+test("what is consumed of a plain stream cannot be settled, and that does not compile", async () => {
+  const keyline = stage.keyline();
+  const plain = keyline.stream<number>("consumed");
+  const refused = Promise.withResolvers<unknown>();
+  // @ts-expect-error there is no settle
+  const consumer = plain.consume("g", async (entry, { settle }) => {
+    const effects = { text: "SELECT 1" };
+    await (settle as (statement: typeof effects) => Promise<boolean>)(effects).catch(refused.resolve);
+  });
+  await plain.append(1);
+  expect(await refused.promise).toMatchObject({ code: "NOT_TRANSACTIONAL" });
+  await consumer.stop();
+  const recorded = (): unknown =>
+    keyline.stream<number>("recorded", { transactional: true }).consume("g", async (entry, { settle }) => {
+      expectTypeOf(entry.data).toEqualTypeOf<number>();
+      await settle({ text: "SELECT 1" });
+    });
+  expectTypeOf(recorded).toBeFunction();
+});

@@ -24,7 +24,7 @@ import type { Consumer } from "./group/consumer.ts";
 import type { Group, GroupStatus } from "./group/group.ts";
 import type { Groups } from "./group/groups.ts";
 import type { ConsumeOptions } from "./group/options.ts";
-import type { ConsumeHandler } from "./group/entry-settle.ts";
+import type { ConsumeHandler, PlainConsumeHandler } from "./group/entry-settle.ts";
 import type { Figures, RatesOptions } from "../figures/figures.ts";
 import type { Projection } from "./projection.ts";
 import type { ProjectionHandler, ProjectOptions } from "./projection-options.ts";
@@ -45,6 +45,10 @@ export interface StreamParts extends AppendsParts {
 }
 
 type AppendOptionsOf<Transactional extends boolean> = Transactional extends true ? TransactionalAppendOptions : AppendOptions;
+// Of a stream of which it is not known a handler may settle.
+type ConsumeHandlerOf<Data, Transactional extends boolean> = [Transactional] extends [false]
+  ? PlainConsumeHandler<Data>
+  : ConsumeHandler<Data>;
 
 const noOptions = {};
 
@@ -143,7 +147,7 @@ export class Stream<Input, Output = Input, Transactional extends boolean = false
    * @example
    * const consumer = reviews.consume("mailer", async (entry) => send(entry.data), { concurrency: 10 });
    */
-  consume(group: string, handler: ConsumeHandler<Output>, options: ConsumeOptions = noOptions): Consumer<Output> {
+  consume(group: string, handler: ConsumeHandlerOf<Output, Transactional>, options: ConsumeOptions = noOptions): Consumer<Output> {
     checkFunction("The handler of consume", handler);
     return this.#parts.groups.consume(group, handler, options);
   }

@@ -23,6 +23,8 @@ export interface ConsumeContext {
 }
 
 export type ConsumeHandler<Data> = (entry: EntryAttempt<Data>, context: ConsumeContext) => unknown;
+/** Of a plain stream, whose entries nothing can be settled with. */
+export type PlainConsumeHandler<Data> = (entry: EntryAttempt<Data>) => unknown;
 
 /** What a settle needs of its consumer. */
 export interface SettleAccess {

@@ -40,13 +40,12 @@ describe.each(kinds)("reset of a group ($transactional transactional, $hasKeys w
 
   /** Ends an entry by a settle where there is one. */
   function consume(stream: Stream<N>, ran: number[], before?: (n: number) => Promise<void> | void, concurrency = 4): Consumer<N> {
-    const consumer = stream.consume(
+    const consumer = (stream as Stream<N, N, boolean>).consume(
       "g",
-      async (entry, context: unknown) => {
+      async (entry, { settle }) => {
         const { n } = entry.data;
         await before?.(n);
-        if (transactional && n % 2 === 0)
-          await (context as { settle(effects: () => Promise<void>): Promise<boolean> }).settle(async () => undefined);
+        if (transactional && n % 2 === 0) await settle(async () => undefined);
         ran.push(n);
       },
       { lease, concurrency },
