@@ -87,15 +87,19 @@ export async function readTree(
       const path = `${parent.path}[${index}]`;
       const { node, below } = await readChild(root, { parent, child, path, trace });
       if (nodes.push(node) > mostJobs) throw invalid(`A family may have ${mostJobs} jobs at the most: add the others from its handler`);
-      const key = `${node.member.queue}/${node.request.id}`;
-      const same = known.get(key);
-      if (same !== undefined)
-        throw invalid(`${path} is job ${node.request.id} of queue ${node.member.queue}, and so is ${same}: a job is in a family once`);
-      if (node.request.isOwnId) known.set(key, path);
+      if (node.request.isOwnId) noteOwnId(known, node, path);
       if (below) above.push(below);
     }
   }
   return nodes;
+}
+
+/** Ids that Keyline made are those of no other job. */
+function noteOwnId(known: Map<string, string>, { member: { queue }, request: { id } }: FamilyNode, path: string): void {
+  const key = `${queue}/${id}`;
+  const same = known.get(key);
+  if (same !== undefined) throw invalid(`${path} is job ${id} of queue ${queue}, and so is ${same}: a job is in a family once`);
+  known.set(key, path);
 }
 
 async function readChild(
