@@ -42,7 +42,7 @@ export class FamilyCarrier {
     if (!ends) this.#ended.set(batch, (ends = { batch, queue, family, numbers: [], values: [] }));
     ends.numbers.push(number);
     ends.values.push(number, outcome);
-    this.#running ??= this.#run().finally(() => (this.#running = undefined));
+    this.#running ??= this.#run();
   }
 
   /** Tells what was left untold; with `isAtOnce` also what somebody may be at. */
@@ -70,17 +70,24 @@ export class FamilyCarrier {
   async #run(): Promise<void> {
     // What ends in one turn of the event loop is told together.
     await Promise.resolve();
-    while (this.#ended.size > 0) {
-      const ended = [...this.#ended.values()];
-      this.#ended = new Map();
-      try {
-        await this.#tell(ended);
-      } catch (error) {
-        this.#parts.logger.debug(
-          { error: toError(error).message, queue: this.#queue },
-          "parents could not be told that children have ended; it is done later",
-        );
-      }
+    try {
+      while (this.#ended.size > 0) await this.#tellAll();
+    } finally {
+      // With the look that found nothing: what ends a moment later begins the next run.
+      this.#running = undefined;
+    }
+  }
+
+  async #tellAll(): Promise<void> {
+    const ended = [...this.#ended.values()];
+    this.#ended = new Map();
+    try {
+      await this.#tell(ended);
+    } catch (error) {
+      this.#parts.logger.debug(
+        { error: toError(error).message, queue: this.#queue },
+        "parents could not be told that children have ended; it is done later",
+      );
     }
   }
 

@@ -104,27 +104,32 @@ export class FamilyReleaser {
   }
 
   #askSoon(): void {
-    this.#asking ??= this.#askAll().finally(() => (this.#asking = undefined));
+    this.#asking ??= this.#askAll();
   }
 
   async #askAll(): Promise<void> {
     // What ends in the same turn of the event loop is asked for together.
     await Promise.resolve();
-    let vain = 0;
-    for (let next = this.#questions.next(); next; next = this.#questions.next()) {
-      try {
-        const began = performance.now();
-        const released = await next.ask();
-        vain = released.length > 0 ? 0 : vain + 1;
-        await this.#tell(released);
-        if (vain > restsFrom && !this.#isStopped) await delay(Math.min(longestRestMs, askRests * (performance.now() - began)));
-      } catch (error) {
-        // The sweep asks instead.
-        this.#parts.logger.debug(
-          { error: toError(error).message, ...(next.queue !== undefined && { queue: next.queue }) },
-          "the parents of jobs could not be asked for; it is done later",
-        );
+    try {
+      let vain = 0;
+      for (let next = this.#questions.next(); next; next = this.#questions.next()) {
+        try {
+          const began = performance.now();
+          const released = await next.ask();
+          vain = released.length > 0 ? 0 : vain + 1;
+          await this.#tell(released);
+          if (vain > restsFrom && !this.#isStopped) await delay(Math.min(longestRestMs, askRests * (performance.now() - began)));
+        } catch (error) {
+          // The sweep asks instead.
+          this.#parts.logger.debug(
+            { error: toError(error).message, ...(next.queue !== undefined && { queue: next.queue }) },
+            "the parents of jobs could not be asked for; it is done later",
+          );
+        }
       }
+    } finally {
+      // With the look that found no question: what ends a moment later begins the next ones.
+      this.#asking = undefined;
     }
   }
 
