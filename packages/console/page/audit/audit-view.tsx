@@ -24,7 +24,7 @@ const words = texts.audit;
 const columns: readonly Column<AuditEntry>[] = [
   { header: words.action, isTitle: true, isNarrow: true, cell: ({ action, error }) => <Act action={action} error={error} /> },
   { header: words.target, cell: ({ target }) => <Target target={target} /> },
-  { header: words.who, cell: ({ who }) => who },
+  { header: words.who, isLong: true, cell: ({ who }) => who },
   { header: words.count, isNumber: true, cell: ({ count }) => (count === null ? "–" : formatCount(count)) },
   { header: words.at, isNarrow: true, cell: ({ at }) => <When at={at} /> },
   { header: words.details, isWide: true, cell: ({ details }) => <Details details={details} /> },

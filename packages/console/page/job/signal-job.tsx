@@ -37,7 +37,7 @@ function SignalForm({ queue, id, onClose }: SignalJobProps & { readonly onClose:
   };
   return (
     <FormDialog isOpen onClose={onClose} title={words.signalTitle(id)} button={words.signal} isReady={isValid && name !== ""} run={signal}>
-      <TextInput label={words.signalName} value={name} onChange={(event) => setName(event.currentTarget.value)} />
+      <TextInput data-autofocus label={words.signalName} value={name} onChange={(event) => setName(event.currentTarget.value)} />
       <JsonField label={words.signalData} text={text} onChange={setText} />
     </FormDialog>
   );

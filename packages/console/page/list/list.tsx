@@ -13,6 +13,8 @@ export interface Column<Row> {
   readonly isWide?: boolean;
   /** On a phone the cell has the whole line, without its header. */
   readonly isTitle?: boolean;
+  /** On a phone the cell has the whole line: ids and names that would be broken. */
+  readonly isLong?: boolean;
   /** What can be done with the row. */
   readonly isActs?: boolean;
 }
@@ -74,7 +76,7 @@ export function List<Row>({ label, rows: all, columns, keyOf, selection, toneOf 
                   />
                 </td>
               )}
-              {columns.map(({ header, cell, isNumber, isNarrow, isWide, isTitle, isActs }) => (
+              {columns.map(({ header, cell, isNumber, isNarrow, isWide, isTitle, isLong, isActs }) => (
                 <td
                   key={header}
                   role="cell"
@@ -83,6 +85,7 @@ export function List<Row>({ label, rows: all, columns, keyOf, selection, toneOf 
                   data-narrow={isNarrow}
                   data-wide={isWide}
                   data-title={isTitle}
+                  data-long={isLong}
                   data-acts={isActs}
                 >
                   {cell(row)}

@@ -1,5 +1,6 @@
-import { useEffect, useRef, type ReactNode } from "react";
+import type { ReactNode } from "react";
 import { Link, useLocation } from "wouter";
+import { useOpenInSight } from "./open-in-sight.ts";
 import classes from "./tabs.module.css";
 
 interface Tab {
@@ -11,12 +12,7 @@ interface Tab {
 /** Links to the views of one thing: each has an address of its own. */
 export function Tabs({ label, tabs }: { readonly label: string; readonly tabs: readonly Tab[] }): ReactNode {
   const [location] = useLocation();
-  const nav = useRef<HTMLElement>(null);
-  // On a phone the one that is open may be out of sight.
-  useEffect(() => {
-    const open = nav.current?.querySelector<HTMLElement>("[aria-current]");
-    if (open && nav.current) nav.current.scrollLeft = open.offsetLeft - (nav.current.clientWidth - open.offsetWidth) / 2;
-  }, [location]);
+  const nav = useOpenInSight<HTMLElement>("[aria-current]", location);
   return (
     <nav ref={nav} aria-label={label} className={classes.tabs}>
       {tabs.map(({ text, to, count }) => (

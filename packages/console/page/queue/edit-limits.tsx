@@ -6,6 +6,7 @@ import { FormDialog } from "../acts/form-dialog.tsx";
 import { queryClient } from "../server/query-client.ts";
 import { post } from "../server/request.ts";
 import { texts } from "../texts.ts";
+import classes from "./edit-limits.module.css";
 
 const words = texts.limits;
 
@@ -50,12 +51,12 @@ function LimitsForm({ queue, limits, onClose }: EditLimitsProps & { readonly onC
         {words.emptyIsNone}
       </Text>
       <NumberInput data-autofocus label={words.concurrency} min={1} allowDecimal={false} value={concurrency} onChange={setConcurrency} />
-      <SimpleGrid cols={2}>
+      <SimpleGrid cols={2} className={classes.pair}>
         <NumberInput label={words.rateMax} min={1} allowDecimal={false} value={max} onChange={setMax} />
         <NumberInput label={words.ratePer} min={0.001} value={per} onChange={setPer} />
       </SimpleGrid>
       <NumberInput label={words.groupConcurrency} min={1} allowDecimal={false} value={groupConcurrency} onChange={setGroupConcurrency} />
-      <SimpleGrid cols={2}>
+      <SimpleGrid cols={2} className={classes.pair}>
         <NumberInput label={words.groupRateMax} min={1} allowDecimal={false} value={groupMax} onChange={setGroupMax} />
         <NumberInput label={words.groupRatePer} min={0.001} value={groupPer} onChange={setGroupPer} />
       </SimpleGrid>

@@ -74,6 +74,7 @@ function columnsOf(queue: string): readonly Column<QueueGroup>[] {
     { header: words.waiting, isNumber: true, cell: ({ waiting }) => formatCount(waiting) },
     {
       header: words.blockedBy,
+      isLong: true,
       cell: ({ blockedBy }) =>
         blockedBy === null ? null : (
           <Link href={paths.job(queue, blockedBy)} className="mono">

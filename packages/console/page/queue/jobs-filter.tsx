@@ -6,6 +6,7 @@ import type { ListedState } from "../../src/api/job.ts";
 import type { QueueCounts } from "../../src/api/queue.ts";
 import { formatCount } from "../format/numbers.ts";
 import { FilterField } from "../list/filter-field.tsx";
+import { useOpenInSight } from "../parts/open-in-sight.ts";
 import { paths, type Filter } from "../routes.ts";
 import { texts } from "../texts.ts";
 import classes from "./jobs-filter.module.css";
@@ -25,6 +26,8 @@ const words = texts.jobs;
 export function JobsFilter({ queue, filter, onChange, counts, transactional }: JobsFilterProps): ReactNode {
   const [, navigate] = useLocation();
   const [id, setId] = useState("");
+  // With their counts they are wider.
+  const states = useOpenInSight<HTMLDivElement>("[aria-pressed=true]", `${filter["state"] ?? ""} ${counts ? "counted" : ""}`);
   const canSearch = transactional && (filter["state"] === "dead" || filter["state"] === "scheduled");
   const toJob = (event: FormEvent): void => {
     event.preventDefault();
@@ -32,7 +35,7 @@ export function JobsFilter({ queue, filter, onChange, counts, transactional }: J
   };
   return (
     <div className={classes.filter}>
-      <div className={classes.states} role="group" aria-label={words.state}>
+      <div ref={states} className={classes.states} role="group" aria-label={words.state}>
         <State
           name={words.all}
           isChosen={filter["state"] === undefined}

@@ -88,7 +88,11 @@ function columnsOf(queue: string, { rows, isOfOneState }: Listed): readonly Colu
     },
     rows.some(({ group }) => group !== null) && { header: words.group, cell: ({ group }) => group ?? "" },
     rows.some(({ attempts }) => attempts > 0) && { header: words.attempts, isNumber: true, cell: ({ attempts }) => attempts },
-    { header: words.when, isNarrow: true, cell: ({ addedAt, dueAt }) => <Times addedAt={addedAt} dueAt={dueAt} /> },
+    rows.some(({ addedAt, dueAt }) => (addedAt ?? dueAt) !== null) && {
+      header: words.when,
+      isNarrow: true,
+      cell: ({ addedAt, dueAt }) => <Times addedAt={addedAt} dueAt={dueAt} />,
+    },
   ];
   return all.filter((column) => column !== false);
 }

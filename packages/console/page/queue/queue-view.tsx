@@ -56,7 +56,7 @@ function Counts({ view: { name, counts, oldestWaitingMs, rates } }: { readonly v
               ? texts.queue.inRows
               : oldestWaitingMs === null
                 ? undefined
-                : texts.queue.oldest(formatDuration(oldestWaitingMs))
+                : texts.queue.oldest(formatDuration(oldestWaitingMs).replaceAll(" ", "\u00a0"))
           }
         />
         <Tile label={texts.states.running} value={inValkey(counts?.running)} to={of("running")} />

@@ -12,10 +12,15 @@ vi.setConfig({ testTimeout: 120_000, hookTimeout: 90_000 });
 const views = [
   "/",
   "/queues/mails",
+  "/queues/exports",
   "/queues/thumbnails/jobs?state=waiting",
+  "/queues/invoices/jobs?state=blocked",
+  "/queues/mails/jobs?state=dead",
+  "/queues/thumbnails/jobs/with-html",
   "/queues/orders/jobs/order-1001",
   "/queues/reports/jobs/report-2026-10",
   "/queues/mails/letters",
+  "/queues/orders/letters",
   "/queues/invoices/groups",
   "/queues/reports/schedules",
   "/queues/invoices/limits",
@@ -151,4 +156,37 @@ test.each([
     }
   }
   expect(broken).toEqual([]);
+});
+
+test("on a phone the state that is chosen is in sight, ids stay in one piece, and fields beside each other are in one line", async () => {
+  await page.setViewportSize({ width: 390, height: 844 });
+  for (const state of ["blocked", "dead"]) {
+    await open(`/queues/invoices/jobs?state=${state}`);
+    const chosen = page.getByRole("button", { name: new RegExp(`^${state} \\d`), pressed: true });
+    await poll(async () => {
+      const box = await chosen.boundingBox();
+      return box !== null && box.x >= 0 && box.x + box.width <= 390;
+    }).toBe(true);
+  }
+  await open("/queues/invoices/groups");
+  const ids = page.getByRole("table", { name: "Groups" }).locator("a.mono");
+  await poll(() => ids.count()).toBe(3);
+  const heights = await ids.evaluateAll((links) => links.map((link) => link.getBoundingClientRect().height));
+  for (const height of heights) expect(height).toBeLessThan(30);
+  await open("/queues/invoices/limits");
+  await page.getByRole("button", { name: "Change" }).click();
+  const tops = await page
+    .getByRole("dialog")
+    .getByRole("textbox")
+    .evaluateAll((fields) => fields.map((field) => field.getBoundingClientRect().top));
+  expect([tops[1], tops[4]]).toEqual([tops[2], tops[5]]);
+  await page.keyboard.press("Escape");
+});
+
+test("who sends a signal begins with its name", async () => {
+  await open("/queues/orders/jobs/order-1001");
+  await page.getByRole("button", { name: "Send a signal" }).click();
+  const name = page.getByRole("dialog").getByRole("textbox", { name: "Name" });
+  await poll(() => name.evaluate((field) => field === document.activeElement)).toBe(true);
+  await page.keyboard.press("Escape");
 });
