@@ -1,10 +1,10 @@
 /*
  * DESIGN. The exchange is a worker's conversation with Valkey: it hands in what has ended and takes what there is room for, in one round trip.
  *
- * - Batching without waiting: what ends while a command is under way goes with the next one. Up to two are under way, so that
+ * - Batching without waiting: what ends while a command is under way goes with the next one (finished-jobs.ts). Up to two are under way, so that
  *   the server works on one while this process works on the jobs of the other.
- * - While there are jobs nobody blocks. Once a take brought less than asked for, the queue is empty, and one BLMOVE on the
- *   worker's second connection waits for the next job; what ends meanwhile is handed in without taking.
+ * - While there are jobs nobody blocks. Once a take brought less than asked for, the queue is empty, and one BLMOVE on the worker's second
+ *   connection waits for the next job; what ends meanwhile is handed in without taking.
  * - After every failure and every reconnect nothing is sent before the held list was read again: reconciler.ts.
  */
 import type { Logger } from "../../runtime/logger.ts";
@@ -20,6 +20,7 @@ import type { Trade } from "../../work/trade.ts";
 import { Ahead, type Takes } from "./ahead.ts";
 import { IdleWait } from "./idle-wait.ts";
 import type { Disposal } from "./disposal.ts";
+import { FinishedJobs } from "./finished-jobs.ts";
 import { HeldJob, HeldJobs } from "./held-jobs.ts";
 import type { QueuePolicy } from "../options.ts";
 import { GateMemory } from "./gate-memory.ts";
@@ -41,7 +42,6 @@ export interface ExchangeSetup<Data> extends Takes<Data> {
 }
 
 const maxUnderWay = 2;
-const maxFinished = 1_000;
 
 export class Exchange<Data> implements ShiftExchange<HeldJob<Data>, Beat> {
   readonly #setup: ExchangeSetup<Data>;
@@ -51,12 +51,12 @@ export class Exchange<Data> implements ShiftExchange<HeldJob<Data>, Beat> {
   readonly #reconciler: Reconciler<Data>;
   readonly #idleWait: IdleWait;
   readonly #gates = new GateMemory();
+  readonly #finished: FinishedJobs<Data>;
   readonly #ends: JobEnds<Data>;
   readonly #rounds: Rounds<Data>;
   readonly #ahead: Ahead<Data>;
   readonly #stopListening: (() => void)[];
 
-  #finished: HeldJob<Data>[] = [];
   #isEmpty = false;
   #isTaking = true;
   /** Looks at the gates that are to come: until then nobody waits. */
@@ -68,6 +68,7 @@ export class Exchange<Data> implements ShiftExchange<HeldJob<Data>, Beat> {
     this.#reconciler = new Reconciler(this.#held, { ...setup, doubt: this.#doubt });
     this.#idleWait = new IdleWait(setup);
     const parts = { ...setup, held: this.#held, pump: this.#pump, doubt: this.#doubt, reconciler: this.#reconciler, gates: this.#gates };
+    this.#finished = new FinishedJobs({ ...parts, due: () => this.pumpSoon() });
     this.#ends = new JobEnds({ ...parts, again: (job, disposal) => this.end(job, disposal) });
     this.#rounds = new Rounds({
       ...parts,
@@ -84,7 +85,7 @@ export class Exchange<Data> implements ShiftExchange<HeldJob<Data>, Beat> {
       this.#doubt.raise();
       this.pumpSoon();
     };
-    this.#stopListening = [setup.store.connection.onReady(distrust), this.#idleWait.onReady(distrust)];
+    this.#stopListening = [setup.store.connection.onReady(distrust), this.#idleWait.onReady(distrust), () => this.#finished.close()];
   }
 
   get isReady(): boolean {
@@ -97,10 +98,9 @@ export class Exchange<Data> implements ShiftExchange<HeldJob<Data>, Beat> {
 
   get isQuiet(): boolean {
     if (this.#reconciler.unsure > 0 || this.#doubt.hasPostponed || this.#doubt.isResolving) return false;
-    return this.#finished.length === 0 && this.#pump.underWay === 0 && !this.#ahead.isReturning;
+    return this.#finished.count === 0 && this.#pump.underWay === 0 && !this.#ahead.isReturning;
   }
 
-  /** Hands in a job whose attempt has ended. */
   end(job: HeldJob<Data>, disposal: Disposal): void {
     this.#ahead.noteEnd(job);
     if (this.#doubt.isDue) {
@@ -108,7 +108,7 @@ export class Exchange<Data> implements ShiftExchange<HeldJob<Data>, Beat> {
       this.#held.leave([job]);
       this.#reconciler.doubtEnd(job, disposal);
     } else if (disposal.kind === "settle") {
-      this.#finished.push(job);
+      this.#finished.add(job);
       this.pumpSoon();
     } else {
       this.#ends.send(this.#setup.lease.name, job, disposal);
@@ -136,7 +136,7 @@ export class Exchange<Data> implements ShiftExchange<HeldJob<Data>, Beat> {
   reset(): readonly HeldJob<Data>[] {
     this.#pump.reset();
     this.#doubt.reset();
-    this.#finished = [];
+    this.#finished.reset();
     this.#isEmpty = false;
     this.#gates.forget();
     const unbegun = this.#ahead.reset();
@@ -169,9 +169,10 @@ export class Exchange<Data> implements ShiftExchange<HeldJob<Data>, Beat> {
     }
     this.#ahead.begin();
     while (this.#pump.underWay < maxUnderWay) {
-      const take = this.#mayTake ? this.#ahead.places(this.#finished.length, this.#gates.isGated) : 0;
-      if (this.#finished.length === 0 && take === 0 && !this.#gates.isOwed) break;
-      this.#rounds.send(this.#finished.splice(0, maxFinished), take);
+      const take = this.#mayTake ? this.#ahead.places(this.#finished.count, this.#gates.isGated) : 0;
+      const finished = this.#finished.next(this.#isTaking && !this.#gates.isGated);
+      if (finished.length === 0 && take === 0 && !this.#gates.isOwed) break;
+      this.#rounds.send(finished, take);
     }
     const mayWait = this.#isEmpty && this.#isTaking && this.#looking === 0 && this.#idleWait.mayBegin && !this.#ahead.isAlone;
     if (mayWait && this.#setup.room() > 0 && this.#setup.lease.isCertain) this.#wait();
@@ -180,7 +181,7 @@ export class Exchange<Data> implements ShiftExchange<HeldJob<Data>, Beat> {
 
   // Whoever makes room behind a gate asks at once whether it is let through.
   get #mayTake(): boolean {
-    return this.#isTaking && (!this.#isEmpty || (this.#gates.isClosed && this.#finished.length > 0));
+    return this.#isTaking && (!this.#isEmpty || (this.#gates.isClosed && this.#finished.count > 0));
   }
 
   #followTake(missing: number, gate: Gate | undefined): void {

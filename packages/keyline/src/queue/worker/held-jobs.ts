@@ -46,6 +46,8 @@ export class HeldJob<Data> implements Held<Job<Data>> {
   waits: ParkedError | undefined;
   /** The job is where another element says: that this one goes ends nothing. */
   isOutdated = false;
+  /** It is to be handed in: see finished-jobs.ts. */
+  isFinished = false;
   /** How long it rests when it goes back before its turn. */
   restMs: number | undefined;
   /** When its attempt began, by `performance`, and in milliseconds since 1970. */
@@ -124,6 +126,13 @@ export class HeldJobs<Data> {
     const places = [placed(first, 0)];
     if (last !== first) places.push(placed(last, jobs.length - 1));
     return { places, areOldest: true };
+  }
+
+  /** Of those that are held longest, one behind the other, the ones that have ended; so many at the most. */
+  oldestFinished(most: number): readonly HeldJob<Data>[] {
+    let count = 0;
+    while (count < most && this.#jobs[count]?.isFinished) count++;
+    return this.#jobs.slice(0, count);
   }
 
   /** Takes the jobs out one by one, the newest first. */

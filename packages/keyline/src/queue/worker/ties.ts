@@ -26,6 +26,11 @@ export class Ties {
     this.#parts = parts;
   }
 
+  /** Whether a row has the end of each job. */
+  get hasRecord(): boolean {
+    return this.#parts.hasRecord;
+  }
+
   of(job: HeldJob<unknown>): readonly Tie[] {
     const { element, isCancelled } = job;
     if (!element) return isStub(job.raw) ? stub : none;
