@@ -81,13 +81,13 @@ export class FamilyReleaser {
 
   /** Resolves when the parents of all that has ended here were asked for. */
   async settled(): Promise<void> {
-    await this.#asking;
+    while (this.#asking) await this.#asking;
   }
 
   async stop(): Promise<void> {
     this.#isStopped = true;
     await this.#alarm.stop();
-    await this.#asking;
+    while (this.#asking) await this.#asking;
   }
 
   /** A child has ended, and that is committed. */
