@@ -31,7 +31,7 @@ interface FamilyReleaserParts {
 }
 
 const idleMs = 1_000;
-/** So much longer than the looks of one round took is waited before the next one. */
+/** So much longer than the looks of one round took is waited before the next one; and no longer than a second for each page, as a look may have waited for others. */
 const restsFor = 20;
 const sweepPage = 200;
 /** Children of a large family end all the time: behind so many questions in a row that released nobody there is a rest, so much longer than the last one took. */
@@ -185,7 +185,8 @@ export class FamilyReleaser {
     let restMs = idleMs;
     try {
       let count = 0;
-      for (let after: string | undefined = "0"; after !== undefined && !this.#isStopped;) {
+      let pages = 0;
+      for (let after: string | undefined = "0"; after !== undefined && !this.#isStopped; pages++) {
         const { released, next, looked } = await this.#parts.table.parents.sweep(after, sweepPage);
         after = next;
         count += looked;
@@ -193,7 +194,7 @@ export class FamilyReleaser {
       }
       this.#areThere = count > 0;
       if (this.#areThere) await this.#tellUntold();
-      if (this.#areThere) restMs = Math.max(idleMs, restsFor * (performance.now() - began));
+      if (this.#areThere) restMs = Math.max(idleMs, Math.min(restsFor * (performance.now() - began), idleMs * pages));
       // What is cancelled below a family may have one itself.
       while (await this.#clearUp());
     } catch (error) {

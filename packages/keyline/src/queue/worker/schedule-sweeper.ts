@@ -17,7 +17,7 @@ import { readHead } from "../element.ts";
 import type { HeldJob } from "./held-jobs.ts";
 
 const pauseMs = 10_000;
-/** So much longer than a look through all of it took is waited before the next one. */
+/** So much longer than a look through all of it took is waited before the next one; and no longer than a pause for each page, as a look may have waited for others. */
 const restsFor = 50;
 /** Whoever looks is believed to be at it for so long. */
 const patienceMs = 60_000;
@@ -61,12 +61,14 @@ export class ScheduleSweeper implements ShiftDuty<HeldJob<unknown>, Beat> {
     const { schedule, jobPages } = this.#store;
     if (!(await schedule.mayLook(patienceMs))) return;
     const began = performance.now();
+    let pages = 0;
     for (let at: WalkPlace | undefined = walkBegin; at !== undefined && !this.#isStopped;) {
       const page: Awaited<ReturnType<typeof jobPages.read>> = await jobPages.read("scheduled", at, []);
       await this.#makeDue(page.found.map(({ raw }) => raw));
       at = page.next;
+      pages++;
     }
-    await schedule.rest(Math.max(pauseMs, Math.ceil(restsFor * (performance.now() - began))));
+    await schedule.rest(Math.max(pauseMs, Math.min(Math.ceil(restsFor * (performance.now() - began)), pauseMs * pages)));
   }
 
   async #makeDue(elements: readonly string[]): Promise<void> {

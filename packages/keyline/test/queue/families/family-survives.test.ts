@@ -66,6 +66,25 @@ test("a parent whose last child ended in a process that died before it asked is 
   await worker.stop();
 });
 
+test("a look for such parents that had to wait does not put the next one off", async () => {
+  const [parents, children] = [stage.nextQueue(), stage.nextQueue()];
+  const { id } = await parents.add({ n: 0 }, { children: family(children, 1) });
+  const client = await stage.pool.connect();
+  await client.query("BEGIN");
+  await client.query("LOCK TABLE keyline.family IN ACCESS EXCLUSIVE MODE");
+  const waiting = "SELECT FROM pg_locks WHERE relation = 'keyline.family'::regclass AND NOT granted";
+  await eventually("a look waits", async () => (await stage.pool.query(waiting)).rows.length > 0);
+  await new Promise((resolve) => setTimeout(resolve, 3_000));
+  await client.query("COMMIT");
+  client.release();
+  let hasRun = false;
+  const worker = parents.work((job) => void (hasRun ||= job.id === id));
+  const [child] = await stage.rowsOf(children.name);
+  await stage.pool.query("SELECT keyline.settle_job($1, $2, 0)", [children.name, child?.id]);
+  await eventually("the parent has run", () => hasRun);
+  await worker.stop();
+});
+
 test("a parent whose child is gone without a word, or was cancelled by SQL, is found", async () => {
   const [parents, children] = [stage.nextQueue(), stage.nextQueue()];
   const outcomes: string[] = [];

@@ -150,3 +150,32 @@ test("what is out of date goes from the schedule, lets its group go on, and noth
   expect(ran).toEqual([4]);
   await worker.stop();
 }, 120_000);
+
+test("a look that had to wait does not put the next one off", async () => {
+  const name = nextName();
+  const queue = stage.keyline().queue<number>(name, options);
+  const worker = queue.work((job) => job.signalled("never"));
+  await queue.add(1);
+  await eventually("it rests", async () => (await scheduled(name)).length === 1);
+  // While somebody looks the key is there for a minute.
+  const leftMs = (): Promise<number> => stage.valkey.pttl(keyOf(name, "swept"));
+  const client = await stage.pool.connect();
+  await client.query("BEGIN");
+  for (let isLooking = false; !isLooking;) {
+    await eventually("nobody looks, or rests", async () => (await leftMs()) < 0, 30_000);
+    await client.query("LOCK TABLE keyline.job IN ACCESS EXCLUSIVE MODE");
+    await eventually("somebody looks, or has looked", async () => (await leftMs()) > 0, 30_000);
+    isLooking = (await leftMs()) > 15_000;
+    if (!isLooking) await client.query("ROLLBACK; BEGIN");
+  }
+  await new Promise((resolve) => setTimeout(resolve, 3_000));
+  await client.query("COMMIT");
+  client.release();
+  let left = 0;
+  await eventually("it has looked", async () => {
+    left = await leftMs();
+    return left <= 10_000 || left > 60_000;
+  });
+  expect(left).toBeLessThanOrEqual(10_000);
+  await worker.stop();
+}, 120_000);
