@@ -1,13 +1,15 @@
 import type { Door } from "../runtime/door.ts";
 import { KeylineError } from "../runtime/errors.ts";
+import type { Seam } from "../runtime/probe.ts";
 import { checkSubscribeOptionNames, type PatternSubscribeOptions } from "./options.ts";
 import type { Receiver } from "./receiver.ts";
 import type { MessageListener } from "./hear.ts";
 import { Subscription } from "./subscription.ts";
 
-interface ChannelPatternParts {
+export interface ChannelPatternParts {
   createReceiver(options: PatternSubscribeOptions, listener: MessageListener<unknown> | undefined): Receiver<unknown>;
   readonly door: Door;
+  readonly seam: Seam;
 }
 
 /** All channels whose names fit a pattern: `*` stands for any run of characters, dots too, and `?` for one. */
@@ -40,6 +42,6 @@ export class ChannelPattern {
         `A pattern cannot be resumed: subscribe to each channel with its own cursor, instead of ${this.pattern} with since`,
       );
     }
-    return new Subscription(this.#parts.createReceiver(options, listener));
+    return new Subscription(this.#parts.createReceiver(options, listener), this.#parts.seam);
   }
 }

@@ -141,7 +141,10 @@ export class Channel<Input, Output = Input> {
         `Channel ${this.name} keeps no history to resume from: make it with { history: {} }, or subscribe without since`,
       );
     }
-    return new Subscription<Output>(this.#parts.createReceiver(options, listener as MessageListener<unknown> | undefined));
+    return new Subscription<Output>(
+      this.#parts.createReceiver(options, listener as MessageListener<unknown> | undefined),
+      this.#parts.seam,
+    );
   }
 
   /**

@@ -31,7 +31,7 @@ import { FigureLog } from "../valkey/figures/figure-log.ts";
 import { ChannelTally, ListedChannels } from "./channel-tally.ts";
 import { Channel } from "./channel.ts";
 import { readListeners } from "./channel-listeners.ts";
-import { ChannelPattern } from "./channel-pattern.ts";
+import { ChannelPattern, type ChannelPatternParts } from "./channel-pattern.ts";
 import { parseCursor } from "./cursor.ts";
 import { History } from "./history.ts";
 import { KeptTopic } from "./kept-topic.ts";
@@ -109,7 +109,8 @@ export class Channels {
   /** Throws INVALID_NAME. */
   channels(pattern: string): ChannelPattern {
     const pubSubPattern = livePattern(this.#setup.prefix, checkPattern(pattern));
-    const counts = this.#setup.seam.counters.patterns;
+    const { door, seam } = this.#setup;
+    const counts = seam.counters.patterns;
     const source: TopicSource = {
       subject: `channels ${pattern}`,
       fields: { pattern },
@@ -119,10 +120,8 @@ export class Channels {
       subscribe: (subscriptions, topic) => subscriptions.subscribePattern(pubSubPattern, topic),
       unsubscribe: (subscriptions) => subscriptions.unsubscribePattern(pubSubPattern),
     };
-    return new ChannelPattern(pattern, {
-      door: this.#setup.door,
-      createReceiver: (options, listener) => this.#topics.join(source, { options, listener }),
-    });
+    const createReceiver: ChannelPatternParts["createReceiver"] = (options, listener) => this.#topics.join(source, { options, listener });
+    return new ChannelPattern(pattern, { door, seam, createReceiver });
   }
 
   async close(): Promise<void> {

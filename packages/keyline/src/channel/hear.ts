@@ -1,5 +1,5 @@
 import { toError } from "../runtime/errors.ts";
-import type { Probe } from "../runtime/probe.ts";
+import type { Probe, Seam } from "../runtime/probe.ts";
 import { traceOfMessage, type Message } from "./message.ts";
 
 export type MessageListener<Data> = (message: Message<Data>) => void | Promise<void>;
@@ -22,6 +22,28 @@ export function hear<Data>(probe: Probe, listener: MessageListener<Data>, messag
   });
   if ("thrown" in heard) throw heard.thrown;
   return heard.result;
+}
+
+interface Messages<Data> {
+  next(): Promise<IteratorResult<Message<Data>, undefined>>;
+  close(): void;
+}
+
+/** The same messages for an iteration; each that it is given is told of. */
+export function received<Data>(messages: Messages<Data>, seam: Seam): Messages<Data> {
+  return {
+    next: () => (seam.probe ? receive(seam.probe, messages.next()) : messages.next()),
+    close: () => messages.close(),
+  };
+}
+
+async function receive<Data>(probe: Probe, next: ReturnType<Messages<Data>["next"]>): ReturnType<Messages<Data>["next"]> {
+  const result = await next;
+  if (!result.done) {
+    const { channel: place, id } = result.value;
+    probe.receive({ place, isBatch: false, ids: [id], traces: [traceOfMessage(result.value)] });
+  }
+  return result;
 }
 
 function nothing(): void {

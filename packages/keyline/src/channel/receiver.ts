@@ -110,7 +110,7 @@ export class Receiver<Data> {
     else this.#buffer.pushGap(gap);
   }
 
-  next(): Promise<IteratorResult<Message<Data>>> {
+  next(): Promise<IteratorResult<Message<Data>, undefined>> {
     for (let item = this.#shift(); item; item = this.#shift()) {
       if ("gap" in item) {
         this.#announce(item.gap);

@@ -1,5 +1,7 @@
 import { KeylineError } from "../runtime/errors.ts";
 import { Iteration } from "../runtime/iteration.ts";
+import type { Seam } from "../runtime/probe.ts";
+import { received } from "./hear.ts";
 import type { Message } from "./message.ts";
 import type { Receiver } from "./receiver.ts";
 
@@ -9,10 +11,12 @@ import type { Receiver } from "./receiver.ts";
  */
 export class Subscription<Data = unknown> implements AsyncIterable<Message<Data>> {
   readonly #receiver: Receiver<unknown>;
+  readonly #seam: Seam;
 
   /** @internal */
-  constructor(receiver: Receiver<unknown>) {
+  constructor(receiver: Receiver<unknown>, seam: Seam) {
     this.#receiver = receiver;
+    this.#seam = seam;
   }
 
   /** Everything up to here was handed over: resume from it. Set from the beginning; undefined without history. */
@@ -40,6 +44,6 @@ export class Subscription<Data = unknown> implements AsyncIterable<Message<Data>
     if (this.#receiver.hasListener) {
       throw new KeylineError("INVALID_OPTION", "A subscription with a listener cannot be iterated too: subscribe once more for that");
     }
-    return new Iteration(this.#receiver as Receiver<Data>);
+    return new Iteration(received(this.#receiver as Receiver<Data>, this.#seam));
   }
 }

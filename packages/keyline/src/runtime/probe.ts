@@ -11,6 +11,8 @@ import { Counters } from "./counters.ts";
 export interface Probe {
   /** Sends, with the trace that is to travel along. */
   send<Result>(sent: Sent, send: (trace: string | undefined) => Promise<Result>): Promise<Result>;
+  /** Somebody has got what he asked for himself: no handler runs, and nobody knows when he is done with it. */
+  receive(received: Received): void;
   /** Runs a handler. How it ended is told by `ended`, which goes on with `then`. */
   process(taken: Taken, run: (ended: Ended) => void): void;
   /** Commits the ends of things that are processed, as their handler asks; `within` binds what the handler gave to run in that to where it was given. */
@@ -26,16 +28,19 @@ export interface Sent {
   readonly count: number | undefined;
 }
 
-export interface Taken {
+export interface Received {
   readonly place: string;
-  /** In whose name it is read, where there are several. */
-  readonly group?: string | undefined;
   readonly isBatch: boolean;
   readonly ids: readonly string[];
-  /** Of one that is no batch: 1 for the first. */
-  readonly attempt?: number | undefined;
   /** What came with each, where something did. */
   readonly traces: readonly (string | undefined)[];
+}
+
+export interface Taken extends Received {
+  /** In whose name it is read, where there are several. */
+  readonly group?: string | undefined;
+  /** Of one that is no batch: 1 for the first. */
+  readonly attempt?: number | undefined;
   /** By which each is known to `settle` and `settled`; empty where nothing is settled. */
   readonly of: readonly object[];
 }

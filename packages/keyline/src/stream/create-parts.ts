@@ -62,7 +62,7 @@ export function createParts(name: string, { options, policy, isServed }: Made, s
   if (isServed) shared.keys.set(name, keys);
   const log = new StreamLog(commands, keys, shared.run);
   const { schema } = options;
-  const reader = new EntryReader<unknown>(name, { schema, logger });
+  const reader = new EntryReader<unknown>(name, { schema, logger, seam });
   const rules: EventRules = { subject: `stream ${name}`, schema, key: options.key, maxPayloadBytes: policy.maxPayloadBytes };
   const { record, requireDatabase } = shared.setup;
   const database = isServed && options.transactional ? requireDatabase(`the transactional stream ${name}`) : record;

@@ -2,6 +2,7 @@ import type { StandardSchemaV1 } from "@standard-schema/spec";
 import { KeylineError, toError } from "../runtime/errors.ts";
 import { parseJson } from "../runtime/json.ts";
 import type { Logger } from "../runtime/logger.ts";
+import type { Seam } from "../runtime/probe.ts";
 import { validate } from "../runtime/schema.ts";
 import type { Entry, RawEntry } from "./entry.ts";
 import { timeOf } from "./entry-id.ts";
@@ -11,14 +12,20 @@ export class EntryReader<Data> {
   readonly #stream: string;
   readonly #schema: StandardSchemaV1<unknown, Data> | undefined;
   readonly #logger: Logger;
+  readonly #seam: Seam;
 
   constructor(
     stream: string,
-    { schema, logger }: { readonly schema: StandardSchemaV1<unknown, Data> | undefined; readonly logger: Logger },
+    {
+      schema,
+      logger,
+      seam,
+    }: { readonly schema: StandardSchemaV1<unknown, Data> | undefined; readonly logger: Logger; readonly seam: Seam },
   ) {
     this.#stream = stream;
     this.#schema = schema;
     this.#logger = logger;
+    this.#seam = seam;
   }
 
   /** Throws INVALID_ELEMENT for what is no entry, and ValidationError. */
@@ -27,6 +34,15 @@ export class EntryReader<Data> {
     if (!this.#schema) return toEntry(raw, value as Data);
     const valid = validate(`stream ${this.#stream}`, this.#schema, value);
     return valid instanceof Promise ? valid.then((data) => toEntry(raw, data)) : toEntry(raw, valid);
+  }
+
+  /** The same as `readAll`, for somebody who asked for these entries himself. */
+  receiveAll(raws: readonly RawEntry[]): Promise<Entry<Data>[]> {
+    const { probe } = this.#seam;
+    if (probe && raws.length > 0) {
+      probe.receive({ place: this.#stream, isBatch: true, ids: raws.map(({ id }) => id), traces: raws.map(({ trace }) => trace) });
+    }
+    return this.readAll(raws);
   }
 
   /** The entries that are in order; a line in the log for each that is not. */

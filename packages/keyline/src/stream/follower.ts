@@ -72,7 +72,7 @@ class Follower<Data> {
       return [];
     }
     this.#wait.reset();
-    const entries = await reader.readAll(page.entries);
+    const entries = await reader.receiveAll(page.entries);
     this.#place = { after: last.id, epoch: page.epoch, isHeld: true, added: page.added };
     return entries;
   }

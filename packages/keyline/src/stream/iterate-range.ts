@@ -29,7 +29,7 @@ export function iterateRange<Data>(
     left = last && page.length === size ? left - size : 0;
     if (last && reverse) to = idBefore(last.id);
     else if (last) after = last.id;
-    return reader.readAll(page);
+    return reader.receiveAll(page);
   };
   return new Iteration(new PagedSource(() => asRead(nextPage())));
 }

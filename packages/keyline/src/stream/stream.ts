@@ -135,7 +135,7 @@ export class Stream<Input, Output = Input, Transactional extends boolean = false
     this.#checkHasKeys(key);
     const { limit = Infinity, reverse = false } = options;
     const entries = await this.#parts.reading.history(key, { limit, reverse });
-    return (await this.#parts.reader.readAll(entries)) as Entry<Output>[];
+    return (await this.#parts.reader.receiveAll(entries)) as Entry<Output>[];
   }
 
   /**

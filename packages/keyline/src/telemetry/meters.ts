@@ -14,7 +14,7 @@ import {
 
 /** What was done, where, and how it ended. */
 export interface Measured {
-  readonly operation: "send" | "process" | "settle";
+  readonly operation: "send" | "receive" | "process" | "settle";
   readonly place: string | undefined;
   readonly group?: string | undefined;
   readonly error: string | undefined;

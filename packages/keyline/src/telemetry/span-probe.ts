@@ -2,7 +2,7 @@ import type { Context, Link, TextMapPropagator } from "@opentelemetry/api";
 import { context, propagation, ROOT_CONTEXT, SpanKind, trace } from "@opentelemetry/api";
 import { performance } from "../runtime/clock.ts";
 import { KeylineError, toError, type ErrorCode } from "../runtime/errors.ts";
-import type { Ended, Probe, Sent, SettledBy, Taken, Within } from "../runtime/probe.ts";
+import type { Ended, Probe, Received, Sent, SettledBy, Taken, Within } from "../runtime/probe.ts";
 import { extract, inject } from "./carrier.ts";
 import { attempt, messageId } from "./conventions.ts";
 import type { Measured } from "./meters.ts";
@@ -54,11 +54,19 @@ export class SpanProbe implements Probe {
     );
   }
 
+  receive({ place, ids, isBatch, traces }: Received): void {
+    const { tracers, meters } = this.#parts;
+    const attributes = attributesOf("receive", isBatch ? { place, count: ids.length } : { place, id: ids[0] });
+    const links = linksTo(this.#senders(traces), isBatch ? ids : []);
+    tracers.tracer?.startSpan(nameOf("receive", place), { kind: SpanKind.CONSUMER, attributes, links }, context.active()).end();
+    meters.meters?.consumed(ids.length, { operation: "receive", place, error: undefined });
+  }
+
   process(taken: Taken, run: (ended: Ended) => void): void {
     const { tracers, meters } = this.#parts;
     const { place, group, ids, isBatch } = taken;
     const { tracer } = tracers;
-    const senders = taken.traces.map((text) => (text === undefined ? undefined : extract(this.#parts.propagator, text)));
+    const senders = this.#senders(taken.traces);
     const [sender] = senders;
     const isParent = this.#parts.isParent && !isBatch && sender !== undefined && trace.getSpanContext(sender) !== undefined;
     const around = isParent ? sender : withBaggage(isBatch ? undefined : sender);
@@ -90,6 +98,10 @@ export class SpanProbe implements Probe {
 
   settled(of: object, by: SettledBy, error: Error | undefined): void {
     this.#settlements.settled(of, by, error);
+  }
+
+  #senders(traces: readonly (string | undefined)[]): (Context | undefined)[] {
+    return traces.map((text) => (text === undefined ? undefined : extract(this.#parts.propagator, text)));
   }
 }
 

@@ -1,4 +1,4 @@
-import { SpanKind, SpanStatusCode, trace } from "@opentelemetry/api";
+import { context, ROOT_CONTEXT, SpanKind, SpanStatusCode, trace } from "@opentelemetry/api";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { idOf, instrumented, linksOf, openTelescope, type Telescope } from "../support/spans.ts";
 import { eventually, openStage, type Stage } from "../support/stage.ts";
@@ -112,3 +112,46 @@ test("what is not instrumented carries nothing, and hears what does", async () =
   expect(heard.map((message) => Object.keys(message as object))).toEqual([fields, fields]);
   expect(telescope.spans("process bare")).toEqual([]);
 });
+
+test.each(kinds)(
+  "who iterates has a span for each message, linked to the publish, below what is current there (%s)",
+  async (kind, options) => {
+    const name = `iterated-${kind}`;
+    const channel = instrumented(stage).channel<number>(name, options);
+    const subscription = channel.subscribe();
+    await subscription.ready;
+    const { id } = await channel.publish(1);
+    const around = trace.getTracer("test").startSpan(`around ${name}`);
+    const got: number[] = [];
+    await context.with(trace.setSpan(context.active(), around), async () => {
+      for await (const { data } of subscription) {
+        got.push(data);
+        if (data === 2) break;
+        // The second one is waited for.
+        void context.with(ROOT_CONTEXT, () => channel.publish(2));
+      }
+    });
+    around.end();
+    expect(got).toEqual([1, 2]);
+    const [first, second] = telescope.spans(`receive ${name}`);
+    const sent = telescope.spans(`send ${name}`);
+    expect(first?.kind).toBe(SpanKind.CONSUMER);
+    expect(first?.attributes).toMatchObject({
+      "messaging.operation.type": "receive",
+      "messaging.destination.name": name,
+      "messaging.message.id": id,
+    });
+    expect([linksOf(first), linksOf(second)]).toEqual([[idOf(sent[0])], [idOf(sent[1])]]);
+    expect([first, second].map((span) => span?.parentSpanContext?.spanId)).toEqual([
+      around.spanContext().spanId,
+      around.spanContext().spanId,
+    ]);
+    expect(telescope.spans(`process ${name}`)).toEqual([]);
+    expect(
+      await telescope.measured("messaging.client.consumed.messages", {
+        "messaging.destination.name": name,
+        "messaging.operation.name": "receive",
+      }),
+    ).toBe(2);
+  },
+);

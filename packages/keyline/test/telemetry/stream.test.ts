@@ -1,4 +1,4 @@
-import { SpanKind, SpanStatusCode, trace } from "@opentelemetry/api";
+import { context, SpanKind, SpanStatusCode, trace } from "@opentelemetry/api";
 import { Discard } from "keyline";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { idOf, instrumented, linksOf, openTelescope, type Telescope } from "../support/spans.ts";
@@ -176,3 +176,39 @@ test("what is not instrumented carries nothing, and what others sent with a trac
   await consumer.stop();
   expect(telescope.spans("process bare")).toEqual([]);
 });
+
+test.each(kinds)(
+  "what is read, followed, or the history of a key has a span a page with a link to each append (%s)",
+  async (kind, transactional) => {
+    const name = `received-${kind}`;
+    const stream = instrumented(stage).stream<number>(name, { transactional: transactional as true, key: () => "k" });
+    await stream.append(1);
+    await stream.append(2);
+    const sent = telescope.spans(`send ${name}`).map((span) => idOf(span));
+    const around = trace.getTracer("test").startSpan(`around ${name}`);
+    await context.with(trace.setSpan(context.active(), around), async () => {
+      const ids: string[] = [];
+      for await (const { id } of stream.read()) ids.push(id);
+      for await (const { id } of stream.follow({ after: "-" })) if (id === ids.at(-1)) break;
+      await stream.history("k");
+    });
+    around.end();
+    const received = telescope.spans(`receive ${name}`);
+    // Who follows may get them in two pages.
+    expect(received.flatMap((span) => linksOf(span))).toEqual([...sent, ...sent, ...sent]);
+    expect(new Set(received.map(({ parentSpanContext }) => parentSpanContext?.spanId))).toEqual(new Set([around.spanContext().spanId]));
+    expect(received[0]?.kind).toBe(SpanKind.CONSUMER);
+    expect(received[0]?.attributes).toMatchObject({
+      "messaging.operation.type": "receive",
+      "messaging.destination.name": name,
+      "messaging.batch.message_count": 2,
+    });
+    expect(telescope.spans(`process ${name}`)).toEqual([]);
+    expect(
+      await telescope.measured("messaging.client.consumed.messages", {
+        "messaging.destination.name": name,
+        "messaging.operation.name": "receive",
+      }),
+    ).toBe(6);
+  },
+);

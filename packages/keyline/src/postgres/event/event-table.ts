@@ -63,7 +63,7 @@ const newestUpTo: Statement = {
 };
 const history: Statement = {
   name: "keyline-read-key",
-  text: `SELECT ${eventId} AS id, key, data FROM keyline.event WHERE stream = $1 AND key = $2 AND position > 0 ORDER BY position DESC LIMIT $3`,
+  text: `SELECT ${eventId} AS id, key, data, trace FROM keyline.event WHERE stream = $1 AND key = $2 AND position > 0 ORDER BY position DESC LIMIT $3`,
 };
 const keyRange: Statement = { name: "keyline-read-key-range", text: keyRangeBy("position") };
 const keyRangeBackwards: Statement = { name: "keyline-read-key-range-backwards", text: keyRangeBy("position DESC") };
@@ -229,7 +229,7 @@ function pageOf(order: string): string {
 }
 
 function keyRangeBy(order: string): string {
-  return `SELECT ${eventId} AS id, key, data FROM keyline.event
+  return `SELECT ${eventId} AS id, key, data, trace FROM keyline.event
     WHERE stream = $1 AND key = $2 AND position > $3 AND position <= $4 AND position > 0 ORDER BY ${order} LIMIT $5`;
 }
 
