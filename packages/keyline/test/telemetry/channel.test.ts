@@ -134,7 +134,8 @@ test.each(kinds)(
     around.end();
     expect(got).toEqual([1, 2]);
     const [first, second] = telescope.spans(`receive ${name}`);
-    const sent = telescope.spans(`send ${name}`);
+    // A message may be here before its publish has heard of it.
+    const sent = await telescope.awaitSpans(`send ${name}`, 2);
     expect(first?.kind).toBe(SpanKind.CONSUMER);
     expect(first?.attributes).toMatchObject({
       "messaging.operation.type": "receive",
