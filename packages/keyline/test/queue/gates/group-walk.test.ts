@@ -14,7 +14,6 @@ const page = 100;
 interface Asked {
   readonly names: readonly string[];
   readonly calls: number;
-  /** What a call took of the server's own time, on the average: a busy machine does not count. */
 }
 
 async function askedFor(work: () => Promise<readonly string[]>): Promise<Asked> {
