@@ -15,13 +15,16 @@ export interface JobDetail {
   readonly priority: "high" | "low" | null;
   readonly last_error: string | null;
   readonly history: readonly unknown[] | null;
-  /** It sleeps, or waits for a signal. */
+  /** It sleeps, or waits for a signal or its children; or it did, and is due. */
   readonly is_parked: boolean;
+  /** It is parked and not due: no worker runs it, though the one that parked it may still hold its element. */
+  readonly is_resting: boolean;
 }
 
 /** What is read of a row. */
 export const details = `id, state, data, attempts, floor(extract(epoch FROM added_at) * 1000)::float8 AS at,
-  CASE WHEN due_at > now() THEN ceil(extract(epoch FROM due_at) * 1000)::float8 END AS due, group_name, priority, last_error, history, parked IS NOT NULL AS is_parked`;
+  CASE WHEN due_at > now() THEN ceil(extract(epoch FROM due_at) * 1000)::float8 END AS due, group_name, priority, last_error, history, parked IS NOT NULL AS is_parked,
+  parked IS NOT NULL AND (due_at IS NULL OR due_at > now()) AS is_resting`;
 
 const named: Statement = {
   name: "keyline-job-details",

@@ -111,8 +111,9 @@ export class RowJobs {
   async #seen(rows: readonly JobDetail[], held: Held): Promise<{ readonly state: JobState; readonly isFromRow: boolean }[]> {
     const groups = [...new Set(rows.flatMap(({ group_name: group, state }) => (group === null || state === "dead" ? [] : [group])))];
     const admitted = held && (await unlessAway(this.#store.connection, () => this.#store.jobPages.admitted(groups)));
-    const stateOf = ({ id, state, due, group_name: group, is_parked: isParked }: JobDetail): JobState => {
+    const stateOf = ({ id, state, due, group_name: group, is_parked: isParked, is_resting: isResting }: JobDetail): JobState => {
       if (state === "dead" || state === "cancelled") return state;
+      if (isResting) return "parked";
       if (held?.has(id)) return "running";
       if (isParked) return "parked";
       const turns = group === null ? undefined : admitted?.get(group);

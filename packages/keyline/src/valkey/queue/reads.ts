@@ -9,7 +9,7 @@ const census = script(1, "census");
 const groupNames = script(1, "group-names");
 
 // Fewer than elsewhere: the script asks the server for some names at a time, again and again.
-const groupsPage = 100;
+const groupsPage = 50;
 const stubsPage = 500;
 const stubBegins = '{"cancelled":true,"id":"-"';
 // A fraction of a millisecond of the server for jobs of a few hundred bytes.

@@ -9,7 +9,7 @@ afterAll(() => stage.close());
 
 const groups = 10_000;
 /** So many of them are asked for at a time. */
-const page = 100;
+const page = 50;
 
 interface Asked {
   readonly names: readonly string[];

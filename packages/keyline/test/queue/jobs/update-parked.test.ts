@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
 import type { Keyline, Queue } from "keyline";
-import { eventually, openStage, type Stage } from "../../support/stage.ts";
+import { eventually, gate, openStage, type Stage } from "../../support/stage.ts";
+import { startWireProxy, targetOf } from "../../support/wire-proxy.ts";
 
 let stage: Stage;
 let keyline: Keyline;
@@ -68,4 +69,26 @@ test.each(["has added", "was added with"])("a job of a plain queue that waits fo
   await eventually("it went on", () => ran.length === 1);
   expect(ran).toEqual(["old"]);
   await Promise.all([worker.stop(), childWorker.stop()]);
+});
+
+test("a job whose worker has parked its row and still holds its element is parked", async () => {
+  const proxy = await startWireProxy({ target: targetOf(stage.valkeyUrl) });
+  const away = stage.keyline({ valkey: `valkey://127.0.0.1:${proxy.port}` });
+  const late = gate();
+  const worker = away.queue<string>("held", { transactional: true }).work(async (job) => {
+    proxy.holdRequest(() => true, late.opened);
+    await job.signalled("go");
+  });
+  const queue = keyline.queue<string>("held", { transactional: true });
+  const { id } = await queue.add("old");
+  await parked(queue);
+  expect(await stage.valkey.keys(`${stage.prefix}:{held}:held:*`)).toHaveLength(1);
+  expect(await queue.job(id)).toMatchObject({ state: "parked", data: "old" });
+  expect(await queue.update(id, { data: "new" })).toEqual({ updated: false, state: "parked" });
+  late.open();
+  proxy.passAll();
+  await queue.signal(id, "go");
+  await eventually("it went on", async () => (await queue.job(id)) === undefined);
+  await worker.stop();
+  await proxy.stop();
 });
