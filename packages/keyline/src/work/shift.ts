@@ -25,6 +25,8 @@ import type { Runner } from "./runner.ts";
 import type { ShiftDuty, ShiftExchange, ShiftSetup } from "./shift-parts.ts";
 import type { Verdict } from "./verdict.ts";
 
+/** So many that have ended may be on their way to the record. Where handlers are quicker than it, more would not end sooner, and would be kept from others and in memory. */
+const mostEnding = 2_000;
 const stopOptionNames = new Set(["timeout"]);
 
 /** Takes what there is to do and runs it until it is stopped. */
@@ -112,7 +114,9 @@ export class Shift<Unit extends Held<Work>, Work extends Attempt, Beat, Exchange
 
   #room(): number {
     const store = this.#setup.recordStore;
-    if (!store || store.isAvailable) return this.#runner.room(this.#occupied);
+    const room = this.#runner.room(this.#occupied);
+    if (!store) return room;
+    if (store.isAvailable) return Math.min(room, mostEnding - this.#ending);
     // Nobody takes what could not be ended.
     this.#returning ??= store.whenAvailable(this.#ended.signal).then(() => {
       this.#returning = undefined;
