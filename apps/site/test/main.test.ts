@@ -1,13 +1,17 @@
 import { spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
-import { existsSync, readFileSync } from "node:fs";
+import { cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, symlinkSync } from "node:fs";
 import { get, type IncomingMessage } from "node:http";
 import { connect, createServer } from "node:net";
-import { fileURLToPath } from "node:url";
-import { afterEach, expect, inject, test } from "vitest";
+import { tmpdir } from "node:os";
+import { basename, join } from "node:path";
+import { afterEach, expect, inject, onTestFinished, test } from "vitest";
 
-const program = fileURLToPath(new URL("../../main.ts", import.meta.url));
+const root = join(import.meta.dirname, "../../..");
+const program = join(root, "apps/main.ts");
 const timeout = 25_000;
+const buildTimeout = 150_000;
+const mostMegabytes = 200;
 
 interface Started {
   readonly process: ChildProcess;
@@ -21,9 +25,9 @@ afterEach(() => {
   for (const { pid } of started.splice(0)) if (isGroupAlive(pid)) process.kill(-pid, "SIGKILL");
 });
 
-function start(env: Record<string, string>): Started {
+function start(env: Record<string, string>, main = program): Started {
   let output = "";
-  const child = spawn(process.execPath, ["--conditions=development", "--disable-warning=ExperimentalWarning", program], {
+  const child = spawn(process.execPath, ["--conditions=development", "--disable-warning=ExperimentalWarning", main], {
     // A group of its own: what is left of it when it has ended was left behind.
     detached: true,
     env: { ...process.env, VALKEY_URL: "", DATABASE_URL: "", HOST: "", ...env },
@@ -80,8 +84,8 @@ function statusOfUpgrade(url: string, origin: string): Promise<number | undefine
   });
 }
 
-async function lineOf({ output }: Started, pattern: RegExp): Promise<string> {
-  await expect.poll(output, { timeout }).toMatch(pattern);
+async function lineOf({ output }: Started, pattern: RegExp, within = timeout): Promise<string> {
+  await expect.poll(output, { timeout: within }).toMatch(pattern);
   return pattern.exec(output())?.[1] ?? "";
 }
 
@@ -107,7 +111,7 @@ test("brings up everything with one command, and leaves nothing behind when it i
   expect(await statusOfUpgrade(url, new URL(url).origin)).toBe(101);
   expect(await statusOfUpgrade(url, "http://example.com")).toBe(403);
   const memory = residentMegabytes(main.pid);
-  if (memory !== undefined) expect(memory).toBeLessThan(200);
+  if (memory !== undefined) expect(memory).toBeLessThan(mostMegabytes);
 
   main.process.kill("SIGTERM");
   expect(await main.exit).toBe(0);
@@ -142,3 +146,47 @@ test("says in one line that the port is in use", async () => {
   expect(main.output().trim()).toBe(`Port ${port} is in use: stop what uses it, or set PORT to another one.`);
   other.close();
 });
+
+/** The applications in a folder of their own, where no page of theirs was built yet. */
+function copyApplications(): string {
+  const folder = mkdtempSync(join(tmpdir(), "keyline-apps-"));
+  onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
+  cpSync(join(root, "apps"), join(folder, "apps"), { recursive: true, filter: (source) => basename(source) !== "dist" });
+  for (const name of ["node_modules", "tsconfig.json"]) symlinkSync(join(root, name), join(folder, name));
+  return join(folder, "apps");
+}
+
+const pages = ["start", "shop", "feed", "reviews"];
+
+/** What is built of the pages: each file, and when it was written. */
+function builtFiles(applications: string): Record<string, number> {
+  const folders = pages.map((page) => join(applications, page, "page/dist")).filter((folder) => existsSync(folder));
+  const files = folders.flatMap((folder) => readdirSync(folder, { recursive: true }).map((file) => join(folder, String(file))));
+  return Object.fromEntries(files.map((file) => [file, statSync(file).mtimeMs]));
+}
+
+test(
+  "builds the pages at its first start and is small all the same, and finds them at the next",
+  async () => {
+    const applications = copyApplications();
+    expect(builtFiles(applications)).toEqual({});
+    const servers = { PORT: "0", VALKEY_URL: inject("valkeyUrl"), DATABASE_URL: inject("postgresUrl") };
+
+    const first = start(servers, join(applications, "main.ts"));
+    const url = await lineOf(first, /^Shop\s+(http:\S+)\/shop$/m, buildTimeout);
+    for (const page of pages) expect(readdirSync(join(applications, page, "page/dist")), page).toHaveLength(1);
+    expect(await (await fetch(`${url}/shop`)).text()).toContain("<script");
+    const memory = residentMegabytes(first.pid);
+    if (memory !== undefined) expect(memory).toBeLessThan(mostMegabytes);
+    first.process.kill("SIGTERM");
+    expect(await first.exit).toBe(0);
+    const built = builtFiles(applications);
+
+    const second = start(servers, join(applications, "main.ts"));
+    await lineOf(second, /^Shop\s+(http:\S+)\/shop$/m);
+    second.process.kill("SIGTERM");
+    expect(await second.exit).toBe(0);
+    expect(builtFiles(applications)).toEqual(built);
+  },
+  2 * buildTimeout,
+);
