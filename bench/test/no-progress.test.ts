@@ -1,7 +1,10 @@
 import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { Valkey } from "iovalkey";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import { expectRegular } from "../src/cases/delivery.ts";
+import type { BenchOptions } from "../src/suite/bench.ts";
 import type { Case } from "../src/suite/case.ts";
 import { runCases } from "../src/suite/run-cases.ts";
 
@@ -34,13 +37,8 @@ const drains: Case["run"] = async (contender, bench) => {
   return { figures: { throughput: 1 } };
 };
 
-const run = (cases: readonly Case[], { isQuick = false } = {}): Promise<number> =>
-  runCases({
-    cases,
-    rounds: 1,
-    files: { json: join(folder, "results.json"), chart: join(folder, "chart.svg") },
-    options: { isQuick, entry, patienceMs: 4_000 },
-  });
+const run = (cases: readonly Case[], options: BenchOptions = { isQuick: false, entry, patienceMs: 4_000 }): Promise<number> =>
+  runCases({ cases, rounds: 1, files: { json: join(folder, "results.json"), chart: join(folder, "chart.svg") }, options });
 
 interface Results {
   readonly cases: readonly {
@@ -69,7 +67,7 @@ test("a contender that stops half way is ended and named, and the run goes on", 
 });
 
 test("a quick run goes on with a process that has not been killed", async () => {
-  const failed = await run([planted("first", ["whole", "halfway"], drains), planted("second", ["whole"], drains)], { isQuick: true });
+  const failed = await run([planted("first", ["whole", "halfway"], drains), planted("second", ["whole"], drains)], { isQuick: true, entry, patienceMs: 4_000 });
   expect(failed).toBe(1);
   expect(said.filter((line) => line.startsWith("ok"))).toHaveLength(1);
 });
@@ -82,4 +80,37 @@ test("a bench that waits itself while a process does nothing goes on, too", asyn
   };
   expect(await run([planted("first", ["waits"], waits), planted("second", ["whole"], drains)])).toBe(1);
   expect(said.join("\n")).toContain("waits  FAILED in round 1: no progress for 4 s");
+}, 120_000);
+
+const messages = 10;
+const limit = "client-output-buffer-limit";
+
+/** What a check hears of some messages: all of them, or of the contender `cut-off` half, behind which there is one that is more than it may be behind. */
+const publishes: Case["run"] = async (contender, bench) => {
+  const url = await bench.servers.freshValkey();
+  const tap = bench.start("tap", { valkey: url, messages });
+  await tap.ready();
+  const tapped = tap.run();
+  const valkey = new Valkey(url);
+  const isCutOff = contender === "cut-off";
+  if (isCutOff) await valkey.config("SET", limit, "pubsub 1mb 0 0");
+  for (let seq = 0; seq < messages / (isCutOff ? 2 : 1); seq++) await valkey.publish("news", `{"seq":${seq},"text":""}\n`);
+  if (isCutOff) {
+    await valkey.publish("news", "x".repeat(4_000_000));
+    await valkey.config("SET", limit, "pubsub 32mb 8mb 60");
+  }
+  valkey.disconnect();
+  await tapped;
+  expectRegular(await tap.dismiss());
+  return { figures: { throughput: 1 } };
+};
+
+test("a check that the server cuts off says so, with how far it had come, and the run goes on", async () => {
+  const published = { ...planted("published", ["cut-off", "heard"], publishes), goals: [] };
+  expect(await run([published], { isQuick: false, patienceMs: 8_000 })).toBe(1);
+  const results: Results = JSON.parse(await readFile(join(folder, "results.json"), "utf8"));
+  const [only] = results.cases;
+  expect(only?.failures.map(({ contender }) => contender)).toEqual(["cut-off"]);
+  expect(only?.failures[0]?.reason).toMatch(/^no progress for 8 s after 5 of 10 messages came to everybody \(Nothing more came: .+\)$/);
+  expect(only?.contenders.map(({ contender }) => contender)).toEqual(["heard"]);
 }, 120_000);
