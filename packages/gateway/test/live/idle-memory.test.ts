@@ -66,5 +66,7 @@ test("an event stream that waits holds little more than one of a server without 
   const gateway = await openGateway({ keyline, channels: [exposure], limits });
   onTestFinished(() => gateway.close());
   const bareBytes = await bytesPerStream(`http://127.0.0.1:${(bare.address() as AddressInfo).port}`);
+  // The goal is 1.1, which the case `gateway-memory` of the benchmark holds to: resident memory of a process that is nothing but the server, with 5,000 connections. Here it is the heap of a process that holds the
+  // clients' ends too, and has run other files before: what that differs by from run to run must not fail a test, and this one finds whatever holds on to much more.
   expect(await bytesPerStream(gateway.url)).toBeLessThan(1.2 * bareBytes);
 });
