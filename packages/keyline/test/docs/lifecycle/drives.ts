@@ -210,7 +210,9 @@ export const drives: Record<string, Drive> = {
     const { id, below } = await course.addParent();
     await course.reach("parked", "scheduled", 0);
     await course.cancel(id, "scheduled");
+    const worker = course.queue.work(() => undefined);
     await eventually("its child is cancelled with it", async () => (await below.counts()).waiting === 0);
+    await worker.stop();
   },
   "dead -> waiting": async (course) => {
     await course.queue.add("job", { maxAttempts: 1 });
