@@ -67,7 +67,11 @@ test("a contender that stops half way is ended and named, and the run goes on", 
 });
 
 test("a quick run goes on with a process that has not been killed", async () => {
-  const failed = await run([planted("first", ["whole", "halfway"], drains), planted("second", ["whole"], drains)], { isQuick: true, entry, patienceMs: 4_000 });
+  const failed = await run([planted("first", ["whole", "halfway"], drains), planted("second", ["whole"], drains)], {
+    isQuick: true,
+    entry,
+    patienceMs: 4_000,
+  });
   expect(failed).toBe(1);
   expect(said.filter((line) => line.startsWith("ok"))).toHaveLength(1);
 });

@@ -64,7 +64,10 @@ test("the body that it shows adds a job as it says, once", async () => {
   expect(first).toMatchObject({ status: 201, body: { added: true } });
   const id = String(first.body["id"]);
   expect(await keyline.queue("emails").job(id)).toMatchObject({ state: "scheduled", priority: "high", group: "customer-7" });
-  expect(await request(`${gateway.url}/v1/queues/emails/jobs`, { body, headers })).toMatchObject({ status: 201, body: { id, added: false } });
+  expect(await request(`${gateway.url}/v1/queues/emails/jobs`, { body, headers })).toMatchObject({
+    status: 201,
+    body: { id, added: false },
+  });
   const { body: answer } = await request(`${gateway.url}/v1/queues/emails`, { headers });
   expect(answer).toMatchObject({ counts: { waiting: 0, scheduled: 1, blocked: 0 }, paused: false });
 });

@@ -29,7 +29,10 @@ export function checkFlag(option: string, value: unknown): void {
 /** INVALID_OPTION for what is no object, and for an option that `what` does not know: one that is misspelt would be left at its default without a word. */
 export function checkOptionNames(what: string, options: unknown, known: ReadonlySet<string>): void {
   if (typeof options !== "object" || options === null || Array.isArray(options)) {
-    throw new KeylineError("INVALID_OPTION", `${what} takes an object of options, not ${nameOf(options)}: it knows ${[...known].join(", ")}`);
+    throw new KeylineError(
+      "INVALID_OPTION",
+      `${what} takes an object of options, not ${nameOf(options)}: it knows ${[...known].join(", ")}`,
+    );
   }
   for (const name of Object.keys(options)) {
     if (known.has(name)) continue;

@@ -24,20 +24,22 @@ const anything = (value: unknown): never => value as never;
 type Refused = readonly [what: string, call: (queue: Queue<number>) => Promise<unknown>, allowed: string];
 
 const adds: readonly Refused[] = [
-  ...[-1, Number.NaN, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY, tenYears + 1, "5", null].map(
-    (delay): Refused => [`delay: ${String(delay)}`, (queue) => queue.add(1, { delay: anything(delay) }), `${asDelay}${String(delay)}`],
-  ),
-  ...[-5, Number.NaN, Number.MAX_VALUE, "tomorrow", new Date(Number.NaN)].map(
-    (runAt): Refused => [`runAt: ${String(runAt)}`, (queue) => queue.add(1, { runAt: anything(runAt) }), `${asTime}${String(runAt)}`],
-  ),
+  ...[-1, Number.NaN, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY, tenYears + 1, "5", null].map((delay): Refused => [
+    `delay: ${String(delay)}`,
+    (queue) => queue.add(1, { delay: anything(delay) }),
+    `${asDelay}${String(delay)}`,
+  ]),
+  ...[-5, Number.NaN, Number.MAX_VALUE, "tomorrow", new Date(Number.NaN)].map((runAt): Refused => [
+    `runAt: ${String(runAt)}`,
+    (queue) => queue.add(1, { runAt: anything(runAt) }),
+    `${asTime}${String(runAt)}`,
+  ]),
   ["delay and runAt", (queue) => queue.add(1, { delay: 1, runAt: 1 }), "delay and runAt both say when a job is to run: give one of them"],
-  ...["urgent", "", 3, null].map(
-    (priority): Refused => [
-      `priority: ${JSON.stringify(priority)}`,
-      (queue) => queue.add(1, { priority: anything(priority) }),
-      `${asPriority}${JSON.stringify(priority)}`,
-    ],
-  ),
+  ...["urgent", "", 3, null].map((priority): Refused => [
+    `priority: ${JSON.stringify(priority)}`,
+    (queue) => queue.add(1, { priority: anything(priority) }),
+    `${asPriority}${JSON.stringify(priority)}`,
+  ]),
   ...["", long, 'a"b', "a\\b", "a\nb", 7, null].flatMap((key): Refused[] => [
     [`group: ${JSON.stringify(key)}`, (queue) => queue.add(1, { group: anything(key) }), `${asKey("group")}${JSON.stringify(key)}`],
     [
@@ -47,11 +49,7 @@ const adds: readonly Refused[] = [
     ],
   ]),
   ["no key", (queue) => queue.add(1, { deduplicate: anything({ window: 5 }) }), `${asKey("deduplicate.key")}undefined`],
-  [
-    "window: 0",
-    (queue) => queue.add(1, { deduplicate: { key: "k", window: 0 } }),
-    `${asWhole("deduplicate.window", `1 to ${tenYears}`)}0`,
-  ],
+  ["window: 0", (queue) => queue.add(1, { deduplicate: { key: "k", window: 0 } }), `${asWhole("deduplicate.window", `1 to ${tenYears}`)}0`],
   [
     "keep: first",
     (queue) => queue.add(1, { deduplicate: { key: "k", window: 5, keep: anything("first") } }),
@@ -76,13 +74,11 @@ const limits: readonly Refused[] = [
   ...["limits", "limits.group"].flatMap((where): Refused[] => {
     const set = (queue: Queue<number>, given: object): Promise<void> => queue.setLimits(where === "limits" ? given : { group: given });
     return [
-      ...[0, -1, 1.5, Number.NaN, 1_000_001, "5"].map(
-        (concurrency): Refused => [
-          `${where}.concurrency: ${String(concurrency)}`,
-          (queue) => set(queue, { concurrency }),
-          `${asWhole(`${where}.concurrency`, "1 to 1000000")}${String(concurrency)}`,
-        ],
-      ),
+      ...[0, -1, 1.5, Number.NaN, 1_000_001, "5"].map((concurrency): Refused => [
+        `${where}.concurrency: ${String(concurrency)}`,
+        (queue) => set(queue, { concurrency }),
+        `${asWhole(`${where}.concurrency`, "1 to 1000000")}${String(concurrency)}`,
+      ]),
       [`${where}.rate: 5`, (queue) => set(queue, { rate: 5 }), `${where}.rate takes an object of options, not 5: it knows max, per`],
       [
         `a name of ${where}.rate`,
@@ -95,7 +91,11 @@ const limits: readonly Refused[] = [
       [`no ${where}.rate.per`, (queue) => set(queue, { rate: { max: 1 } }), `${asWhole(`${where}.rate.per`, "1 to 86400000")}undefined`],
     ];
   }),
-  ["a name of limits.group", (queue) => queue.setLimits(anything({ group: { most: 5 } })), asOneOf("limits.group", "most", "concurrency, rate")],
+  [
+    "a name of limits.group",
+    (queue) => queue.setLimits(anything({ group: { most: 5 } })),
+    asOneOf("limits.group", "most", "concurrency, rate"),
+  ],
   [
     "limits.group: 5",
     (queue) => queue.setLimits({ group: anything(5) }),
@@ -104,19 +104,13 @@ const limits: readonly Refused[] = [
 ];
 
 const pauses = (["pause", "resume"] as const).flatMap((what): Refused[] => [
-  ...["", long, 'a"b', "a\nb", 7, null].map(
-    (group): Refused => [
-      `${what} of the group ${JSON.stringify(group)}`,
-      (queue) => queue[what]({ group: anything(group) }),
-      `${asKey("group")}${JSON.stringify(group)}`,
-    ],
-  ),
+  ...["", long, 'a"b', "a\nb", 7, null].map((group): Refused => [
+    `${what} of the group ${JSON.stringify(group)}`,
+    (queue) => queue[what]({ group: anything(group) }),
+    `${asKey("group")}${JSON.stringify(group)}`,
+  ]),
   [`a name of ${what}`, (queue) => queue[what](anything({ grup: "customer-7" })), asOneOf(what, "grup", "group")],
-  [
-    `${what} of a text`,
-    (queue) => queue[what](anything("customer-7")),
-    `${what} takes an object of options, not a string: it knows group`,
-  ],
+  [`${what} of a text`, (queue) => queue[what](anything("customer-7")), `${what} takes an object of options, not a string: it knows group`],
 ]);
 
 describe.each([{ transactional: false }, { transactional: true }])(
