@@ -90,14 +90,15 @@ export const drives: Record<string, Drive> = {
     const { queue } = course;
     // Where several of a group may run at a time, one that is scheduled has left its turn to others.
     await queue.setLimits({ group: { concurrency: 2 } });
+    await blockedWhenDue(course);
     await queue.pause({ group: "g" });
-    await blockedByThen(course, { delay: 2_000 }, async () => {
-      const worker = queue.work(() => undefined);
+    for (const bring of [(id: string) => queue.promote(id), (id: string) => queue.update(id, { delay: 0 })]) {
+      const { id } = await queue.add("job", { group: "g", delay: 60_000 });
+      await course.reach("scheduled", "scheduled", 0);
+      await bring(id);
       await course.reach("blocked", "scheduled", 0);
-      await worker.stop();
-    });
-    await blockedByThen(course, { delay: 60_000 }, (id) => queue.promote(id));
-    await blockedByThen(course, { delay: 60_000 }, (id) => queue.update(id, { delay: 0 }));
+      await course.cancel(id, "waiting");
+    }
   },
   "scheduled -> cancelled": async (course) => {
     const { id } = await course.queue.add("job", { delay: 60_000 });
@@ -288,12 +289,21 @@ async function lateByRate(course: Course): Promise<void> {
   await worker.stop();
 }
 
-async function blockedByThen(course: Course, options: { readonly delay: number }, bring: (id: string) => Promise<unknown>): Promise<void> {
-  const { id } = await course.queue.add("job", { group: "g", ...options });
+/** The worker that finds it due runs as many of its group as may run. */
+async function blockedWhenDue(course: Course): Promise<void> {
+  const { queue } = course;
+  const { id } = await queue.add("job", { group: "g", delay: 2_000 });
   await course.reach("scheduled", "scheduled", 0);
-  await bring(id);
-  await course.reach("blocked", "scheduled", 0);
-  await course.cancel(id, "waiting");
+  await queue.addMany([1, 2].map((number) => ({ data: `another, ${number}`, group: "g" })));
+  await eventually("those wait", async () => (await queue.counts()).waiting === 2);
+  const release = gate();
+  const worker = queue.work(() => release.opened, { concurrency: 2 });
+  await eventually("it is due", async () => (await queue.counts()).scheduled === 0);
+  expect(await queue.counts()).toMatchObject({ waiting: 0, running: 2, blocked: 1 });
+  expect((await queue.job(id))?.state).toBe("blocked");
+  release.open();
+  await course.reach("completed", undefined);
+  await worker.stop();
 }
 
 async function backByStop(course: Course): Promise<void> {
