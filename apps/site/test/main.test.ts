@@ -183,7 +183,7 @@ test(
     const built = builtFiles(applications);
 
     const second = start(servers, join(applications, "main.ts"));
-    await lineOf(second, /^Shop\s+(http:\S+)\/shop$/m);
+    await lineOf(second, /^Shop\s+(http:\S+)\/shop$/m, buildTimeout);
     second.process.kill("SIGTERM");
     expect(await second.exit).toBe(0);
     expect(builtFiles(applications)).toEqual(built);
