@@ -150,7 +150,7 @@ test("a plain queue takes no tx, of one job or of many, and says what does", asy
     message: "Queue plain is not transactional: make it with { transactional: true } to add within a transaction",
   };
   await expect(queue.add(1, { tx } as never)).rejects.toMatchObject(refusal);
-  await expect(queue.addMany([{ data: 1 }, { data: 2 }], { tx } as never)).rejects.toMatchObject(refusal);
+  await expect(queue.addMany([{ data: 1 }, { data: 2 }], { tx })).rejects.toMatchObject(refusal);
   // What was begun goes on, and nothing was added by it.
   await tx.query("COMMIT");
   tx.release();
