@@ -559,6 +559,7 @@ export const texts = {
     title: "Health",
     allWell: "Both stores answer, and no setting endangers data.",
     warnings: "What endangers data or speed",
+    notes: "What could be better",
     states: { ok: "answers", away: "away", unused: "not used" },
     valkey: "Valkey",
     postgres: "PostgreSQL",

@@ -24,7 +24,7 @@ test("Redis under Valkey's name is refused", async () => {
 
 test("a Valkey older than 8 is refused", async () => {
   const old = programThatSays("Valkey server v=7.2.8 sha=00000000:0 malloc=jemalloc-5.3.0 bits=64 build=0");
-  await expect(inspectValkey(old)).rejects.toThrow("it is Valkey 7.2.8, and Keyline needs 8 or newer");
+  await expect(inspectValkey(old)).rejects.toThrow("it is Valkey 7.2.8, and a private server is 8 or newer");
 });
 
 test("Valkey 8 and newer are taken, two-digit versions too", async () => {

@@ -5,9 +5,9 @@ export { KeylineError, ValidationError, type ErrorCode, type ValidationIssue } f
 export type { Audit } from "./audit/audit.ts";
 export type { AuditEnd, AuditEntry, AuditListOptions, NewAuditEntry } from "./audit/audit-entry.ts";
 export type { Health } from "./health/health.ts";
-export type { HealthWarning, HealthWarningCode } from "./health/health-warnings.ts";
 export type { PostgresHealth } from "./health/postgres-health.ts";
 export type { ValkeyHealth } from "./health/valkey-health.ts";
+export type { HealthNote, HealthWarning, HealthWarningCode } from "./health/warning.ts";
 export { Discard, Snooze } from "./work/outcome.ts";
 export type { ChildrenOptions, ChildResult } from "./queue/families/familial.ts";
 export { Parked } from "./queue/steps/parked.ts";

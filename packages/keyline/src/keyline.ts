@@ -200,7 +200,7 @@ export class Keyline {
 
   /** How both stores are, as this process sees them, and what endangers data or speed. Bounded; a store that is away, or refuses to tell, is told of and not thrown. */
   health(): Promise<Health> {
-    return this.#door.accept(() => readHealth(this.#commands, this.#database));
+    return this.#door.accept(() => readHealth({ commands: this.#commands, prefix: this.prefix, database: this.#database }));
   }
 
   /** Creates or upgrades the schema `keyline` in the database. Safe to call from many processes at once, and at every start. */

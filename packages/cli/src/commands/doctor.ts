@@ -11,7 +11,7 @@ interface Options {
 
 export function define(command: Command): void {
   command
-    .description("Look for what endangers data or speed here, and say what to do. Exits with 3 if there is anything.")
+    .description("Look for what endangers data or speed here, and say what to do. Exits with 3 if there is anything; notes are no reason.")
     .option("--ignore <codes...>", "pass over these warnings, such as NO_PERSISTENCE")
     .action(
       action(async ({ output, session }: Context, { ignore = [] }: Options) => {
@@ -24,7 +24,7 @@ export function define(command: Command): void {
     );
 }
 
-async function tell(output: Output, { valkey, postgres, warnings }: Health, addresses: Addresses): Promise<void> {
+async function tell(output: Output, { valkey, postgres, warnings, notes }: Health, addresses: Addresses): Promise<void> {
   await output.details({}, [
     [
       "Valkey",
@@ -35,15 +35,18 @@ async function tell(output: Output, { valkey, postgres, warnings }: Health, addr
     ["  round trip", milliseconds(valkey.roundTripMs)],
     ["  memory", memory(valkey.memory)],
     ["  persistence", persistence(valkey.persistence)],
+    ["  connections", connections(valkey.connections)],
     ["  clock", valkey.clockSkewMs === undefined ? undefined : `${Math.round(valkey.clockSkewMs)} ms ahead of this machine`],
     ["PostgreSQL", postgresText(postgres, addresses.postgresName)],
     ["  round trip", milliseconds(postgres.roundTripMs)],
+    ["  connections", connections(postgres.connections)],
     ["  schema", postgres.migration && `version ${postgres.migration.at} of ${postgres.migration.newest}`],
     ["  relay", postgres.relay && `${postgres.relay.backlog} are not on Valkey yet`],
   ]);
   for (const { code, message, advice } of warnings) {
     await output.text(`\n${output.paint("yellow", code)}  ${message}\n  To do: ${advice}`);
   }
+  for (const { code, message, advice } of notes) await output.text(`\n${code}  ${message}\n  Better: ${advice}`);
   if (warnings.length === 0)
     await output.text(output.paint("green", "\nNothing endangers data or speed, as far as can be seen from here."));
 }
@@ -66,6 +69,10 @@ function memory(found: Health["valkey"]["memory"]): string | undefined {
   if (!found) return undefined;
   const used = `${mebibytes(found.usedBytes)} used`;
   return `${used} of ${found.maxBytes === 0 ? "what the machine has" : mebibytes(found.maxBytes)}, ${found.policy}`;
+}
+
+function connections(found: Health["valkey"]["connections"]): string | undefined {
+  return found && `${found.used} in use${found.max === undefined ? "" : ` of ${found.max}`}`;
 }
 
 function mebibytes(bytes: number): string {

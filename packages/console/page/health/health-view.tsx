@@ -1,4 +1,4 @@
-import { IconAlertTriangle, IconCircleCheck } from "@tabler/icons-react";
+import { IconAlertTriangle, IconCircleCheck, IconInfoCircle } from "@tabler/icons-react";
 import type { ReactNode } from "react";
 import type { Health } from "../../src/api/health.ts";
 import { Answered } from "../parts/answered.tsx";
@@ -21,6 +21,7 @@ export function HealthView(): ReactNode {
         {(health) => (
           <>
             <Warnings warnings={health.warnings} />
+            <Notes notes={health.notes} />
             <div className={classes.stores}>
               <ValkeyCard valkey={health.valkey} />
               <PostgresCard postgres={health.postgres} />
@@ -46,6 +47,24 @@ function Warnings({ warnings }: { readonly warnings: Health["warnings"] }): Reac
       {warnings.map(({ code, message, advice }) => (
         <li key={code + message} className={classes.warning}>
           <IconAlertTriangle size={20} stroke={1.75} role="img" aria-label={texts.severities.warning} />
+          <div>
+            <div className={classes.message}>{message}</div>
+            <div className={classes.advice}>{advice}</div>
+          </div>
+        </li>
+      ))}
+    </ul>
+  );
+}
+
+/** Nobody has to be called for these. */
+function Notes({ notes }: { readonly notes: Health["notes"] }): ReactNode {
+  if (notes.length === 0) return null;
+  return (
+    <ul className={classes.warnings} aria-label={words.notes}>
+      {notes.map(({ code, message, advice }) => (
+        <li key={code} className={classes.note}>
+          <IconInfoCircle size={20} stroke={1.75} role="img" aria-label={words.notes} />
           <div>
             <div className={classes.message}>{message}</div>
             <div className={classes.advice}>{advice}</div>

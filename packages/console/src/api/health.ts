@@ -33,6 +33,8 @@ export const health = z.object({
     relay: z.object({ backlog: z.number().nullable(), oldestMs: z.number().nullable() }).nullable(),
   }),
   warnings: z.array(warning),
+  /** What could be better and endangers nothing. */
+  notes: z.array(warning),
 });
 export type Health = z.infer<typeof health>;
 export type ValkeyHealth = Health["valkey"];

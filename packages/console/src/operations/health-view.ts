@@ -2,7 +2,7 @@ import type { Health as KeylineHealth } from "keyline";
 import type { Health } from "../api/health.ts";
 
 /** What the library says of its stores, as the page has it. */
-export function toHealth({ at, valkey, postgres, warnings }: KeylineHealth): Health {
+export function toHealth({ at, valkey, postgres, warnings, notes }: KeylineHealth): Health {
   return {
     at,
     valkey: {
@@ -27,6 +27,7 @@ export function toHealth({ at, valkey, postgres, warnings }: KeylineHealth): Hea
       relay: postgres.relay ? { backlog: postgres.relay.backlog ?? null, oldestMs: postgres.relay.oldestMs ?? null } : null,
     },
     warnings: warnings.map(({ code, message, advice }) => ({ code, message, advice })),
+    notes: notes.map(({ code, message, advice }) => ({ code, message, advice })),
   };
 }
 

@@ -55,7 +55,7 @@ export async function inspectValkey(command: string, root?: string): Promise<Val
   const version = /^Valkey server v=(\d+\.\d+\.\d+\S*)/.exec(answer)?.[1];
   if (version === undefined) throw new EmbeddedError("VALKEY_NOT_FOUND", `it says "${answer.trim()}", which is not Valkey`);
   if (Number.parseInt(version, 10) < oldestMajor) {
-    throw new EmbeddedError("VALKEY_NOT_FOUND", `it is Valkey ${version}, and Keyline needs ${oldestMajor} or newer`);
+    throw new EmbeddedError("VALKEY_NOT_FOUND", `it is Valkey ${version}, and a private server is ${oldestMajor} or newer`);
   }
   return { command, env, version, source: `valkey-server ${version} from ${dirname(command)}` };
 }

@@ -9,9 +9,12 @@ import { readDatabase } from "../postgres/client/database-report.ts";
 import type { Database } from "../postgres/client/database.ts";
 import type { ValkeyConnection } from "../valkey/client/connection.ts";
 import { readServers } from "../valkey/client/server-report.ts";
-import { warningsOf, type HealthWarning, type PostgresSeen, type ValkeySeen } from "./health-warnings.ts";
+import { notesOf, warningsOf } from "./health-warnings.ts";
 import { emptyPostgresHealth, toPostgresHealth, type PostgresHealth } from "./postgres-health.ts";
+import type { PostgresSeen } from "./postgres-warnings.ts";
 import { emptyValkeyHealth, toValkeyHealth, type ValkeyHealth } from "./valkey-health.ts";
+import type { ValkeySeen } from "./valkey-warnings.ts";
+import type { HealthNote, HealthWarning } from "./warning.ts";
 
 export interface Health {
   /** When it was looked at, in milliseconds since 1970. */
@@ -20,31 +23,44 @@ export interface Health {
   readonly postgres: PostgresHealth;
   /** What endangers data or speed, each with what to do. */
   readonly warnings: readonly HealthWarning[];
+  /** What could be better and endangers nothing, as a server that is supported and old. */
+  readonly notes: readonly HealthNote[];
 }
 
 const answerWithinMs = 2_500;
 
+interface Stores {
+  readonly commands: ValkeyConnection;
+  readonly prefix: string;
+  readonly database: Database | undefined;
+}
+
 /** Never rejects for a store that is away. */
-export async function readHealth(commands: ValkeyConnection, database: Database | undefined): Promise<Health> {
-  const [valkey, postgres] = await Promise.all([valkeyHealth(commands), postgresHealth(database)]);
+export async function readHealth({ commands, prefix, database }: Stores): Promise<Health> {
+  const [valkey, postgres] = await Promise.all([valkeyHealth(commands, prefix), postgresHealth(database)]);
   return {
     at: Date.now(),
     valkey: valkey.health,
     postgres: postgres.health,
     warnings: warningsOf(valkey, postgres),
+    notes: notesOf(valkey, postgres),
   };
 }
 
-async function valkeyHealth(commands: ValkeyConnection): Promise<ValkeySeen> {
+async function valkeyHealth(commands: ValkeyConnection, prefix: string): Promise<ValkeySeen> {
   const { isCluster } = commands;
   try {
     const servers = await withinTime("Valkey", async () => {
       await commands.ensureReady(commands.leftOf(answerWithinMs / 2));
-      return readServers(commands);
+      return readServers(commands, prefix);
     });
-    return { health: toValkeyHealth(servers, isCluster), isInfoRefused: servers.some((server) => server.isInfoRefused) };
+    return {
+      health: toValkeyHealth(servers, isCluster),
+      isInfoRefused: servers.some((server) => server.isInfoRefused),
+      refused: [...new Set(servers.flatMap(({ refused }) => refused))],
+    };
   } catch (error) {
-    return { health: { ...emptyValkeyHealth, isCluster, error: reasonOf(error) }, isInfoRefused: false };
+    return { health: { ...emptyValkeyHealth, isCluster, error: reasonOf(error) }, isInfoRefused: false, refused: [] };
   }
 }
 

@@ -14,6 +14,10 @@ export interface PostgresHealth {
   readonly migration: { readonly at: number; readonly newest: number } | undefined;
   /** Of this process: how many connections there may be, how many are in use, and how many callers wait for one. */
   readonly pool: PoolLoad | undefined;
+  /** Connections that the server has, of everybody, and how many it takes of roles that are no superusers. Behind a pooler they are those of the server, too. */
+  readonly connections: { readonly used: number; readonly max: number } | undefined;
+  /** What a COMMIT is worth when the server crashes: the settings `fsync`, `full_page_writes` and, as it is for this role, `synchronous_commit`. */
+  readonly durability: { readonly fsync: boolean; readonly fullPageWrites: boolean; readonly synchronousCommit: string } | undefined;
   /** What is committed and nobody is known to have brought to Valkey: jobs, messages and events, counted up to 10,000 of each; and for how long the oldest job or message waits. */
   readonly relay: { readonly backlog: number; readonly oldestMs: number | undefined } | undefined;
 }
@@ -26,11 +30,13 @@ export const emptyPostgresHealth: PostgresHealth = {
   clockSkewMs: undefined,
   migration: undefined,
   pool: undefined,
+  connections: undefined,
+  durability: undefined,
   relay: undefined,
 };
 
 export function toPostgresHealth(report: DatabaseReport, pool: PoolLoad | undefined): PostgresHealth {
-  const { version, roundTripMs, clockSkewMs, migratedTo, undelivered } = report;
+  const { version, roundTripMs, clockSkewMs, migratedTo, connections, durability, undelivered } = report;
   return {
     state: "ok",
     error: undefined,
@@ -39,6 +45,8 @@ export function toPostgresHealth(report: DatabaseReport, pool: PoolLoad | undefi
     clockSkewMs,
     migration: migratedTo === undefined ? undefined : { at: migratedTo, newest: newestMigration },
     pool,
+    connections,
+    durability,
     relay: undelivered && { backlog: undelivered.count, oldestMs: undelivered.oldestMs },
   };
 }

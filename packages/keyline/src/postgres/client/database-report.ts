@@ -16,6 +16,10 @@ export interface DatabaseReport {
   readonly migratedTo: number | undefined;
   /** What is committed and nobody is known to have brought to Valkey; undefined without the schema, or without the right to look. */
   readonly undelivered: { readonly count: number; readonly oldestMs: number | undefined } | undefined;
+  /** Settings on which it depends whether a COMMIT outlives a crash, as they are for this role. */
+  readonly durability: { readonly fsync: boolean; readonly fullPageWrites: boolean; readonly synchronousCommit: string };
+  /** How many connections the server has, of everybody, and how many it takes of roles that are no superusers. */
+  readonly connections: { readonly used: number; readonly max: number };
   /** The first right that this role lacks. */
   readonly missingRight: string | undefined;
 }
@@ -32,6 +36,25 @@ const readServer: Statement = {
   text: `SELECT current_setting('server_version') AS version, current_setting('server_version_num')::integer / 10000 AS major,
       (extract(epoch FROM clock_timestamp()) * 1000)::float8 AS now_ms`,
 };
+
+// Not together with the above, by which the round trip and the clock are told. What nobody may see of the sessions of others is not counted by: all see that they are there.
+const readSettings: Statement = {
+  name: "keyline-report-settings",
+  isQuick: true,
+  text: `SELECT current_setting('fsync') = 'on' AS fsync, current_setting('full_page_writes') = 'on' AS full_page_writes,
+      current_setting('synchronous_commit') AS synchronous_commit,
+      (SELECT count(*) FROM pg_stat_activity WHERE datid IS NOT NULL)::integer AS used,
+      current_setting('max_connections')::integer - current_setting('superuser_reserved_connections')::integer
+        - coalesce(current_setting('reserved_connections', true)::integer, 0) AS max`,
+};
+
+interface SettingsRow {
+  readonly fsync: boolean;
+  readonly full_page_writes: boolean;
+  readonly synchronous_commit: string;
+  readonly used: number;
+  readonly max: number;
+}
 
 const readMigration: Statement = {
   name: "keyline-report-migration",
@@ -51,6 +74,7 @@ export async function readDatabase(database: Database): Promise<DatabaseReport> 
   const [server] = await database.query<{ version: string; major: number; now_ms: number }>(readServer, []);
   const roundTripMs = performance.now() - begun;
   const aheadMs = (server?.now_ms ?? 0) - (Date.now() - roundTripMs / 2);
+  const [settings] = await database.query<SettingsRow>(readSettings, []);
   const migration = await unlessRefused(database.query<{ version: number }>(readMigration, []));
   const undelivered = await unlessRefused(database.query<{ count: number; oldest_ms: number | null }>(readUndelivered, [mostUndelivered]));
   const found = undelivered === "refused" || undelivered === "not migrated" ? undefined : undelivered[0];
@@ -64,6 +88,12 @@ export async function readDatabase(database: Database): Promise<DatabaseReport> 
       count: Math.min(found.count, mostUndelivered),
       oldestMs: found.oldest_ms === null ? undefined : Math.max(0, found.oldest_ms),
     },
+    durability: {
+      fsync: settings?.fsync ?? true,
+      fullPageWrites: settings?.full_page_writes ?? true,
+      synchronousCommit: settings?.synchronous_commit ?? "on",
+    },
+    connections: { used: settings?.used ?? 0, max: settings?.max ?? 0 },
     missingRight: await findMissingRight(database),
   };
 }

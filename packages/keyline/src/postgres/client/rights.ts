@@ -16,6 +16,10 @@ const findMissing: Statement = {
         AND NOT (has_table_privilege(c.oid, 'SELECT') AND has_table_privilege(c.oid, 'INSERT')
           AND has_table_privilege(c.oid, 'UPDATE') AND has_table_privilege(c.oid, 'DELETE'))
       UNION ALL
+      SELECT 2, format('USAGE on sequence keyline.%I', c.relname)
+      FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+      WHERE n.nspname = 'keyline' AND CASE WHEN c.relkind = 'S' THEN NOT has_sequence_privilege(c.oid, 'USAGE') END
+      UNION ALL
       SELECT 3, format('EXECUTE on function keyline.%I', p.proname)
       FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace
       WHERE n.nspname = 'keyline' AND NOT has_function_privilege(p.oid, 'EXECUTE')

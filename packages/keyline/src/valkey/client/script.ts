@@ -20,6 +20,9 @@ function urlOf(file: string, moduleUrl: string): URL {
   return new URL(`${folder === undefined ? "." : `../${folder}`}/scripts/${name}.lua`, moduleUrl);
 }
 
+/** A connection, or one server of a cluster for a script without keys. */
+type Asked = Pick<ValkeyConnection, "client">;
+
 /** A Lua script, sent by its hash, and by its text to a server that does not know it yet. */
 export class Script {
   readonly #text: string;
@@ -35,7 +38,7 @@ export class Script {
   }
 
   /** The reply, as the script's header describes it. */
-  async run(connection: ValkeyConnection, keysAndArguments: readonly (string | number)[]): Promise<unknown> {
+  async run(connection: Asked, keysAndArguments: readonly (string | number)[]): Promise<unknown> {
     try {
       return await this.runByHash(connection, keysAndArguments);
     } catch (error) {
@@ -49,12 +52,12 @@ export class Script {
   }
 
   /** The same for who looks after scripts that the server does not know: see `isUnknownScript`. */
-  runByHash(connection: ValkeyConnection, keysAndArguments: readonly (string | number)[]): Promise<unknown> {
+  runByHash(connection: Asked, keysAndArguments: readonly (string | number)[]): Promise<unknown> {
     return connection.client.sendCommand(this.#write(keysAndArguments)) as Promise<unknown>;
   }
 
   /** The same for commands that must not be overtaken: whatever the server knows, nothing is sent a second time, behind others. */
-  runByText(connection: ValkeyConnection, keysAndArguments: readonly (string | number)[]): Promise<unknown> {
+  runByText(connection: Asked, keysAndArguments: readonly (string | number)[]): Promise<unknown> {
     return connection.client.eval(this.#text, this.#keyCount, ...keysAndArguments);
   }
 
