@@ -69,6 +69,19 @@ test("the overview puts first what is not as it should be, and --check says so w
   await worker.stop();
 });
 
+test("servers that the command line names are used, before or behind the command, whatever the environment says", async () => {
+  const { env, app } = shop;
+  const elsewhere = { VALKEY_URL: "valkey://127.0.0.1:1", DATABASE_URL: "postgres://127.0.0.1:1/nothing", KEYLINE_PREFIX: "other" };
+  const flags = ["--valkey", env.VALKEY_URL ?? "", "--postgres", env.DATABASE_URL ?? "", "--prefix", env.KEYLINE_PREFIX ?? ""];
+  const added = await keyline(["add", "by-flags", "1", "--transactional", "--id", "one", "--json=id,added", ...flags], { env: elsewhere });
+  expect(added).toEqual({ code: 0, stdout: '{"id":"one","added":true}\n', stderr: "" });
+  const byFlags = app.queue<number>("by-flags", { transactional: true });
+  expect(await byFlags.job("one")).toMatchObject({ id: "one", data: 1 });
+  const listed = await keyline([...flags, "jobs", "by-flags", "--json=id"], { env: {} });
+  expect(listed).toEqual({ code: 0, stdout: '{"id":"one"}\n', stderr: "" });
+  await byFlags.cancel("one");
+});
+
 test("in a pipe it is watched line by line until Ctrl-C", async () => {
   const { env } = shop;
   const piped = start(["status", "--watch", "0.2", "--json=healthy"], { env });

@@ -2,7 +2,8 @@ import { once } from "node:events";
 import { startPostgres, startValkey } from "@keyline/embedded";
 import { Keyline } from "keyline";
 import { expect, test, vi } from "vitest";
-import { keyline, objects, printed, start } from "./support/command.ts";
+import { eventually } from "../../keyline/test/support/stage.ts";
+import { ended, keyline, objects, printed, start } from "./support/command.ts";
 
 // Each process of the command takes a moment to start, and much longer on a busy machine.
 vi.setConfig({ testTimeout: 240_000 });
@@ -158,4 +159,57 @@ test("a Valkey that hangs is told of like one that is away, and rows tell what t
   expect(told[3]).toMatchObject({ stdout: "" });
   valkey.resume();
   await Promise.all([valkey.stop(), postgres.stop()]);
+});
+
+/** Follows something, and keeps what it prints. */
+function follow(args: readonly string[], env: Readonly<Record<string, string>>) {
+  const child = start(["tail", ...args], { env });
+  const result = ended(child);
+  let stdout = "";
+  child.stdout?.setEncoding("utf8").on("data", (chunk: string) => (stdout += chunk));
+  // Of a line that is not whole yet nothing is known.
+  const seen = (): Record<string, unknown>[] => objects({ stdout: stdout.slice(0, stdout.lastIndexOf("\n") + 1) });
+  return { child, result, seen };
+}
+
+test.each([
+  { persistence: true, gaps: [["restarted"], ["disconnected"], []] },
+  { persistence: false, gaps: [["lost"], ["disconnected"], ["lost"]] },
+])("whoever follows goes on when Valkey is back, and is told in its place what may be missing (persistence: $persistence)", async ({
+  persistence,
+  gaps,
+}) => {
+  const valkey = await startValkey({ persistence });
+  const env = { VALKEY_URL: valkey.url };
+  const app = new Keyline({ valkey: valkey.url });
+  const [queue, channel, stream] = [app.queue<number>("emails"), app.channel<number>("news"), app.stream<number>("log")];
+  const move = (): Promise<unknown> => Promise.allSettled([queue.add(1), channel.publish(1), stream.append(1)]);
+  await move();
+  await Promise.all([app.directory.queues(), app.directory.streams()]);
+  const tails = [
+    follow(["queue", "emails", "--json"], env),
+    // Who asks for certain fields is told of a gap as well.
+    follow(["channel", "news", "--json=data"], env),
+    follow(["stream", "log", "--json"], env),
+  ];
+  await eventually("each follows", async () => {
+    await move();
+    return tails.every(({ seen }) => seen().length > 0);
+  });
+  await valkey.kill();
+  const before = tails.map(({ seen }) => seen().length);
+  await valkey.restart();
+  await eventually("each goes on", async () => {
+    await move();
+    return tails.every(({ seen }, index) => "gap" in (seen().at(-1) ?? { gap: 0 }) === false && seen().length > (before[index] ?? 0));
+  });
+  for (const { child } of tails) child.kill("SIGINT");
+  const ends = await Promise.all(tails.map(({ result }) => result));
+  for (const { code, stderr } of ends) expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
+  const told = ends.map((end) => objects(end).flatMap(({ gap }) => (gap === undefined ? [] : [(gap as { readonly reason: string }).reason])));
+  expect(told.map((reasons) => [...new Set(reasons)])).toEqual(gaps);
+  const behind = objects(ends[1] ?? { stdout: "" }).findLast(({ gap }) => gap === undefined);
+  expect(behind).toEqual({ data: 1 });
+  await app.close();
+  await valkey.stop();
 });

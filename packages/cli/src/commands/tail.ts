@@ -77,7 +77,7 @@ async function follow<Item>(items: AsyncIterable<Item>, most: number | undefined
 
 function tellGap(output: Output, gap: object): void {
   // Those who read JSON have to see it in its place.
-  if (output.isJson) void output.line({ gap }, 0, "");
+  if (output.isJson) void output.remark({ gap });
   else output.note(`Something is missing here: ${jsonLine(gap)}`);
 }
 

@@ -83,6 +83,11 @@ export class Output {
     await this.#write(`${time}  ${oneLine(text)}`);
   }
 
+  /** An object between those lines, whole: who has asked for certain fields of them is told of it too. */
+  remark(record: Shape): Promise<void> {
+    return this.#write(jsonLine(record));
+  }
+
   /** Text that is neither, such as a script. */
   text(text: string): Promise<void> {
     return this.#write(text);
