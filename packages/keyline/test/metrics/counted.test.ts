@@ -105,20 +105,26 @@ for (const transactional of [false, true]) {
     await stream.append("good", { idempotencyKey: "once" });
     await stream.appendMany(["bad", "good"]);
     const ends: string[] = [];
+    const held = gate();
     const consumer = stream.consume(
       "readers",
-      ({ data }) => {
+      async ({ data }) => {
         if (data === "bad") throw new Error("it fails");
+        await held.opened;
       },
       { maxAttempts: 2, backoff: () => 0, concurrency: 3 },
     );
     consumer.on("completed", ({ data }) => ends.push(data));
     consumer.on("dead", (entry) => ends.push(entry?.data ?? ""));
-    await eventually("they have ended", () => ends.length === 3);
+    const running = `keyline_consumer_running{stream="${name}",group="readers"}`;
+    await eventually("the good ones run, and the other one has ended", async () => ends.length === 1 && (await read()).get(running) === 2);
     const during = await read();
     expect(during.get(`keyline_consumer_capacity{stream="${name}",group="readers"}`)).toBe(3);
+    held.open();
+    await eventually("they have ended", () => ends.length === 3);
     await consumer.stop();
     const after = await read();
+    expect(after.get(running)).toBe(0);
     const of = (what: string): number | undefined => after.get(`keyline_group_${what}{stream="${name}",group="readers"}`);
     expect(after.get(`keyline_stream_appended_total{stream="${name}"}`)).toBe(3);
     expect([of("completed_total"), of("failed_total"), of("retried_total"), of("dead_total")]).toEqual([2, 2, 1, 1]);

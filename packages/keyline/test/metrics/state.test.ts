@@ -4,6 +4,7 @@ import { collectMetrics, type MeteredQueue } from "keyline/metrics";
 import { afterAll, beforeAll, expect, onTestFinished, test } from "vitest";
 import { metricsOf } from "../support/scrape.ts";
 import { eventually, gate, openStage, type Stage } from "../support/stage.ts";
+import { startWireProxy } from "../support/wire-proxy.ts";
 
 let valkey: EmbeddedValkey;
 let postgres: EmbeddedPostgres;
@@ -68,11 +69,52 @@ test("tells of Valkey's memory, and of the policy that endangers data", async ()
   const { read } = metricsOf(stage.keyline());
   const before = await read();
   expect(before.get("keyline_valkey_memory_used_bytes")).toBeGreaterThan(0);
+  expect(before.get("keyline_valkey_memory_max_bytes")).toBe(0);
   expect(before.get("keyline_valkey_noeviction")).toBe(1);
   expect(before.get("keyline_valkey_evicted_keys_total")).toBe(0);
   await stage.valkey.config("SET", "maxmemory-policy", "allkeys-lru");
-  onTestFinished(() => void stage.valkey.config("SET", "maxmemory-policy", "noeviction"));
+  await stage.valkey.config("SET", "maxmemory", "3gb");
+  onTestFinished(async () => {
+    await stage.valkey.config("SET", "maxmemory-policy", "noeviction");
+    await stage.valkey.config("SET", "maxmemory", "0");
+  });
   await eventually("it is told", async () => (await read()).get("keyline_valkey_noeviction") === 0);
+  expect((await read()).get("keyline_valkey_memory_max_bytes")).toBe(3 * 1_024 ** 3);
+});
+
+test("tells how long each store took to answer, once for each look", async () => {
+  const proxy = await startWireProxy({ target: valkey });
+  const delayMs = 40;
+  proxy.delay(delayMs);
+  const keyline = stage.keyline({ valkey: `valkey://127.0.0.1:${proxy.port}` });
+  const { read } = metricsOf(keyline, { state: false });
+  // The first look may find it connecting, and then measures nothing.
+  await eventually("it was measured twice", async () => ((await read()).get('keyline_store_roundtrip_seconds_count{store="valkey"}') ?? 0) >= 2);
+  const scrape = await read();
+  const of = (what: string, store = "valkey"): number => scrape.get(`keyline_store_roundtrip_seconds_${what.replace("$", `store="${store}"`)}`) ?? NaN;
+  const count = of("count{$}");
+  // The delay is there and back; a timer may be a millisecond early.
+  expect(of("sum{$}")).toBeGreaterThanOrEqual((count * 2 * (delayMs - 1)) / 1_000);
+  expect([of('bucket{$,le="0.05"}'), of('bucket{$,le="+Inf"}')]).toEqual([0, count]);
+  expect(of("count{$}", "postgres")).toBeGreaterThan(0);
+  expect(of("sum{$}", "postgres")).toBeGreaterThan(0);
+  await keyline.close();
+  await proxy.stop();
+});
+
+test("counts what could not be read, and tells of the rest", async () => {
+  const keyline = stage.keyline();
+  const [sound, broken] = [keyline.queue<number>("sound"), keyline.queue<number>("broken")];
+  await sound.add(1);
+  const { value } = metricsOf(keyline, { queues: [sound, broken], streams: [], channels: [] });
+  expect(await value("keyline_state_unread")).toBe(0);
+  // Somebody else has taken the key of its list for something else.
+  await stage.valkey.set(`${stage.prefix}:{broken}:waiting`, "no list");
+  await eventually("one could not be read", async () => (await value("keyline_state_unread")) === 1);
+  expect(await value('keyline_queue_jobs{queue="broken",state="waiting"}')).toBeUndefined();
+  expect(await value('keyline_queue_jobs{queue="sound",state="waiting"}')).toBe(1);
+  await stage.valkey.del(`${stage.prefix}:{broken}:waiting`);
+  await eventually("all can be read again", async () => (await value("keyline_state_unread")) === 0);
 });
 
 test("tells of connections: those of the pool, who waits for one, and those that Valkey has", async () => {
