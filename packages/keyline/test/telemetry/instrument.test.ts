@@ -1,7 +1,8 @@
-import { context, propagation, trace, type TextMapPropagator } from "@opentelemetry/api";
+import { execFileSync } from "node:child_process";
+import { context, propagation, ProxyTracer, trace, type TextMapPropagator } from "@opentelemetry/api";
 import { InMemorySpanExporter, NodeTracerProvider, SimpleSpanProcessor } from "@opentelemetry/sdk-trace-node";
 import { instrument } from "keyline/telemetry";
-import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
+import { afterAll, afterEach, beforeAll, expect, test, vi } from "vitest";
 import { openTelescope, unregister } from "../support/spans.ts";
 import { eventually, openStage, type Stage } from "../support/stage.ts";
 
@@ -37,6 +38,52 @@ test("does nothing while no provider is registered, begins with one that comes l
   await queue.add(4);
   expect(telescope.spans("send later")).toHaveLength(2);
   await telescope.close();
+});
+
+test("while no provider is registered nothing is asked of OpenTelemetry, and nothing is written into what is sent", async () => {
+  const asked = [vi.spyOn(ProxyTracer.prototype, "startSpan"), vi.spyOn(propagation, "inject"), vi.spyOn(context, "with")];
+  const keyline = stage.keyline();
+  instrument(keyline);
+  await keyline.migrate();
+  const [plain, recorded] = [keyline.queue<number>("unseen"), keyline.queue<number>("unseen-rows", { transactional: true })];
+  const [stream, channel] = [keyline.stream<number>("unseen"), keyline.channel<number>("unseen", { history: {} })];
+  await Promise.all([plain.add(1), plain.addMany([{ data: 2 }]), recorded.add(1), stream.append(1), channel.publish(1)]);
+  const { rows } = await stage.pool.query("SELECT * FROM keyline.job WHERE queue = 'unseen-rows'");
+  const entries = await stage.valkey.xrange(`${stage.prefix}:{unseen}:events`, "-", "+");
+  const messages = await stage.valkey.xrange(`${stage.prefix}:{unseen}:history`, "-", "+");
+  const sent = [await waiting("unseen"), rows, entries, messages];
+  expect(sent.map((some) => some.length)).toEqual([2, 1, 1, 1]);
+  // As where nothing is instrumented: of a trace not even a name, but for the columns of rows, which have none.
+  expect(JSON.stringify([...sent.slice(0, 1), ...sent.slice(2)])).not.toMatch(/trace/i);
+  for (const [name, value] of Object.entries(rows[0] as object)) if (/trace/i.test(name)) expect(value).toBeNull();
+  const done: string[] = [];
+  const workers = [
+    plain.work(() => void done.push("plain")),
+    recorded.work((_, { settle }) => settle(async () => void done.push("recorded"))),
+    stream.consume("readers", () => void done.push("entry"), { from: "-" }),
+  ];
+  await eventually("all of it was worked on", () => done.length === 4);
+  await Promise.all(workers.map((worker) => worker.stop()));
+  for (const spy of asked) {
+    expect(spy).not.toHaveBeenCalled();
+    spy.mockRestore();
+  }
+});
+
+test("OpenTelemetry is loaded by keyline/telemetry, and by nothing else", () => {
+  const program = `
+    const { createRequire } = await import("node:module");
+    const isLoaded = () => Object.keys(createRequire(import.meta.url).cache).some((file) => file.includes("@opentelemetry"));
+    const { Keyline } = await import("keyline");
+    await import("keyline/metrics");
+    const keyline = new Keyline({ valkey: "valkey://127.0.0.1:1" });
+    keyline.queue("orders");
+    const before = isLoaded();
+    const { instrument } = await import("keyline/telemetry");
+    console.log(before, isLoaded());
+    await keyline.close();`;
+  const args = ["--conditions=development", "--input-type=module", "--eval", program];
+  expect(execFileSync(process.execPath, args, { cwd: import.meta.dirname, encoding: "utf8" })).toBe("false true\n");
 });
 
 test("takes a provider that is not registered, and writes W3C Trace Context where no propagator is", async () => {
