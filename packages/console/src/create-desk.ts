@@ -6,6 +6,7 @@ import type { Outages } from "./library/patience.ts";
 import { Shapes } from "./library/shapes.ts";
 import { findSource } from "./live/find-source.ts";
 import { LiveFeed } from "./live/live-feed.ts";
+import type { LogError } from "./log-error.ts";
 import { HealthWatch } from "./operations/health-watch.ts";
 import { LossWatch } from "./operations/loss-watch.ts";
 import { Payloads } from "./redact/payloads.ts";
@@ -15,9 +16,9 @@ import { Redactor } from "./redact/redactor.ts";
 export function createDesk(options: ConsoleOptions): Desk {
   const { keyline, title = "Keyline", redact = [], logger } = options;
   const redactor = new Redactor(redact);
-  const logError = (error: unknown, what: string): void => {
+  const logError: LogError = (error, what, details = {}) => {
     const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
-    logger?.error({ what, error: redactor.text(text) }, "the console could not do something");
+    logger?.error({ ...details, error: redactor.text(text) }, what);
   };
   const health = new HealthWatch(keyline);
   // What is written down in PostgreSQL does not hang on Valkey.

@@ -5,6 +5,7 @@ import type { Shapes } from "./library/shapes.ts";
 import type { HealthWatch } from "./operations/health-watch.ts";
 import type { LossWatch } from "./operations/loss-watch.ts";
 import type { LiveFeed } from "./live/live-feed.ts";
+import type { LogError } from "./log-error.ts";
 import type { Payloads } from "./redact/payloads.ts";
 import type { Redactor } from "./redact/redactor.ts";
 
@@ -20,5 +21,5 @@ export interface Desk {
   readonly audited: Audited;
   readonly tasks: Tasks;
   readonly live: LiveFeed;
-  logError(this: void, error: unknown, what: string): void;
+  readonly logError: LogError;
 }

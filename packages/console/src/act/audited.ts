@@ -2,6 +2,7 @@ import type { Audit } from "keyline";
 import type { Visitor } from "../access/visitor.ts";
 import { Refusal } from "../http/refusal.ts";
 import { patiently, type Outages } from "../library/patience.ts";
+import type { LogError } from "../log-error.ts";
 import type { Redactor } from "../redact/redactor.ts";
 
 export interface Act {
@@ -15,7 +16,7 @@ interface AuditedSetup {
   readonly audit: Pick<Audit, "add" | "finish">;
   readonly redactor: Redactor;
   readonly outages: Outages;
-  readonly logError: (error: unknown, what: string) => void;
+  readonly logError: LogError;
 }
 
 const writeWithinMs = 5_000;
@@ -59,7 +60,7 @@ export class Audited {
     try {
       return await patiently(outages, audit.add(entry), writeWithinMs);
     } catch (error) {
-      this.#setup.logError(error, `${action} of ${target} was refused, as it could not be written to the audit trail`);
+      this.#setup.logError(error, "an act was refused, as it could not be written to the audit trail", { action, target });
       const detail = "The audit trail cannot be written at the moment, and what is not written down is not done";
       throw new Refusal({ status: 503, code: "NO_AUDIT", title: "Nothing was done", detail });
     }
@@ -73,7 +74,7 @@ export class Audited {
     try {
       await patiently(outages, written, writeWithinMs);
     } catch (failure) {
-      logError(failure, `the end of the act ${id} could not be written to the audit trail`);
+      logError(failure, "the end of an act could not be written to the audit trail", { act: id });
     }
   }
 

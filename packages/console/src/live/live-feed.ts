@@ -3,6 +3,7 @@
  * every topic that somebody looks at, then hands each viewer what it has not seen. What is read is a state, so whoever comes again has missed nothing.
  */
 import { Refusal } from "../http/refusal.ts";
+import type { LogError } from "../log-error.ts";
 import type { Source } from "./source.ts";
 import { Topic } from "./topic.ts";
 import { Viewer } from "./viewer.ts";
@@ -14,7 +15,7 @@ const mostTopics = 1_000;
 interface FeedSetup {
   /** Throws a refusal for a topic that there is not. */
   find(topic: string): Promise<Source>;
-  readonly logError: (error: unknown, what: string) => void;
+  readonly logError: LogError;
 }
 
 export class LiveFeed {
@@ -100,7 +101,7 @@ export class LiveFeed {
       if (came) for (const viewer of this.#viewers) if (viewer.topics.includes(topic)) viewer.tail(topic, came);
       if (topic.version !== before) this.#updateAll();
     } catch (error) {
-      if (!this.#isClosed) this.#setup.logError(error, `the topic ${topic.name} could not be read`);
+      if (!this.#isClosed) this.#setup.logError(error, "a topic could not be read", { topic: topic.name });
     }
   }
 

@@ -35,7 +35,7 @@ export function eventsTail(desk: Desk, { name, thing: queue }: KnownQueue): Tail
     const events = queue.events({ signal: stopping.signal, onGap: ({ missed }) => rows.miss(missed) });
     for await (const event of events) rows.push(event);
   })().catch((error: unknown) => {
-    if (!stopping.signal.aborted) desk.logError(error, `the events of queue ${name} could not be followed any more`);
+    if (!stopping.signal.aborted) desk.logError(error, "the events of a queue could not be followed any more", { queue: name });
   });
   return {
     kind: "events",

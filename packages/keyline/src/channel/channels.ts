@@ -201,12 +201,13 @@ export class Channels {
   }
 
   #figuresOf(name: string, keys: ChannelKeys): Figures {
-    const { commands, database, logger } = this.#setup;
+    const { commands, database } = this.#setup;
+    const logger = withFields(this.#setup.logger, { channel: name });
     return new Figures(new FigureLog(commands, keys.rates), { table: database && new FigureTable(database, "channel", name), logger });
   }
 
   #tallyOf(name: string, figures: Figures): ChannelTally {
-    return new ChannelTally(name, { listed: this.#listedChannels, figures, logger: this.#setup.logger });
+    return new ChannelTally(name, { listed: this.#listedChannels, figures, logger: withFields(this.#setup.logger, { channel: name }) });
   }
 
   #readerOf(live: string): { readonly channel: string; readonly reader: MessageReader } {

@@ -101,13 +101,13 @@ export class Streams {
   }
 
   #relayFor(table: EventTable): EventRelay {
-    const { commands, logger } = this.#setup;
+    const { commands } = this.#setup;
     if (!this.#relay) {
-      const relay = new EventRelay(table.database, logger);
+      const relay = new EventRelay(table.database, this.#setup.logger);
       this.#relay = relay;
       relay.start();
       commands.onReady(() => relay.lookAtAll());
-      this.#keeper = new EventKeeper(table.database, logger);
+      this.#keeper = new EventKeeper(table.database, this.#setup.logger);
       if (!table.database.isNowhere) this.#keeper.start();
     }
     return this.#relay;

@@ -29,7 +29,7 @@ function callsIn(root: string, file: string): LogCall[] {
     const place = `${relative(root, file)}:${text.slice(0, match.index).split("\n").length}`;
     // A signature, or what passes on what it is given.
     const [first = "", second = ""] = values;
-    if (match[3] && (values.length < 2 || /^(error: unknown|error, what)/.test(`${first}, ${second}`))) return [];
+    if (match[3] && (values.length < 2 || /^(?:this: void, )?(?:error: unknown|error, what)/.test(`${first}, ${second}`))) return [];
     if (second === "what" || second === "message") return [];
     // Told at a lower level when it is told again.
     const chosen = text

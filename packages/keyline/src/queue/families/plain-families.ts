@@ -22,7 +22,7 @@
  * _Children are added while the parent runs:_ under a name that the family knows, in the same step; so a handler that is run again does not add them again.
  * _A parent parks while its last child ends:_ both are steps in the slot of the parent (park.lua, family-apply.lua): whichever comes second lets it go.
  */
-import type { Logger } from "../../runtime/logger.ts";
+import { withFields, type Logger } from "../../runtime/logger.ts";
 import { toError } from "../../runtime/errors.ts";
 import type { ValkeyConnection } from "../../valkey/client/connection.ts";
 import type { DueFamily } from "../../valkey/queue/families.ts";
@@ -141,7 +141,8 @@ export class PlainFamilies {
     const known = this.#parts.find(queue);
     if (known) return known.canceller;
     const store = this.storeOf(queue);
-    const gatekeeper = new Gatekeeper(store, { table: undefined, leaseMs: defaultLeaseMs, limits: undefined, logger: this.#parts.logger });
+    const logger = withFields(this.#parts.logger, { queue });
+    const gatekeeper = new Gatekeeper(store, { table: undefined, leaseMs: defaultLeaseMs, limits: undefined, logger });
     // Whoever cancelled the parent has counted; of this queue nothing is counted here.
     return new Canceller(store, { gatekeeper, record: undefined, onCancelled: () => this.noteCancelled(queue), count: () => undefined });
   }
