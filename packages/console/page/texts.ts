@@ -1,4 +1,4 @@
-/** All words of the page. What has a figure or a name in it is a function of that. */
+/** All words of the page itself; problems are told by the server, in words of src/overview/problem-texts.ts. What has a figure or a name in it is a function of that. */
 export const texts = {
   brand: "Keyline console",
   title: (view: string) => `${view} · Keyline console`,

@@ -2,8 +2,7 @@ import type { Warning } from "../api/health.ts";
 import { inTurns } from "../library/in-turns.ts";
 import { Patience, type Outages } from "../library/patience.ts";
 import type { Shapes } from "../library/shapes.ts";
-import { leaseAdvice } from "../overview/losses.ts";
-import { countOf } from "../overview/spoken.ts";
+import { problemTexts } from "../overview/problem-texts.ts";
 
 const restMs = 15_000;
 const mostLooked = 500;
@@ -11,6 +10,7 @@ const atOnce = 16;
 const mostNamed = 5;
 
 interface Loss {
+  readonly kind: "queue" | "stream";
   readonly name: string;
   readonly leases: number;
 }
@@ -40,12 +40,12 @@ export class LossWatch {
     const patience = new Patience(this.#outages);
     const [queues, streams] = await Promise.all([this.#shapes.queues.list(), this.#shapes.streams.list()]);
     const things = [
-      ...queues.map(({ name, thing }) => ({ name: `queue ${name}`, thing })),
-      ...streams.map(({ name, thing }) => ({ name: `stream ${name}`, thing })),
+      ...queues.map(({ name, thing }) => ({ kind: "queue" as const, name, thing })),
+      ...streams.map(({ name, thing }) => ({ kind: "stream" as const, name, thing })),
     ];
-    const found = await inTurns(things.slice(0, mostLooked), atOnce, async ({ name, thing }): Promise<Loss> => {
+    const found = await inTurns(things.slice(0, mostLooked), atOnce, async ({ kind, name, thing }): Promise<Loss> => {
       const rates = await patience.for<Lost>(() => thing.rates({ minutes: 60 }), "valkey");
-      return { name, leases: rates?.total.leasesLost ?? 0 };
+      return { kind, name, leases: rates?.total.leasesLost ?? 0 };
     });
     this.#lookedAt = performance.now();
     this.#seen = warningsOf(found.filter(({ leases }) => leases > 0));
@@ -60,9 +60,9 @@ interface Lost {
 function warningsOf(losses: readonly Loss[]): Warning[] {
   if (losses.length === 0) return [];
   const most = losses.toSorted((one, other) => other.leases - one.leases);
-  const named = most.slice(0, mostNamed).map(({ name, leases }) => `${leases.toLocaleString("en")} of ${name}`);
-  const rest = most.length > mostNamed ? [`others of ${countOf(most.length - mostNamed, "more")}`] : [];
+  const named = most.slice(0, mostNamed).map(({ kind, name, leases }) => problemTexts.leasesOf(leases, kind, name));
+  const rest = most.length > mostNamed ? [problemTexts.leasesOfOthers(most.length - mostNamed)] : [];
   const leases = losses.reduce((sum, loss) => sum + loss.leases, 0);
-  const message = `${countOf(leases, "lease was", "leases were")} lost in the last hour (${[...named, ...rest].join(", ")}): what ran was given to others`;
-  return [{ code: "LEASES_LOST", message, advice: leaseAdvice }];
+  const { text, action } = problemTexts.leasesLostOf(leases, [...named, ...rest]);
+  return [{ code: "LEASES_LOST", message: text, advice: action }];
 }

@@ -1,13 +1,10 @@
 import type { Losses, Problem } from "../api/basics.ts";
-import { countOf } from "./spoken.ts";
+import { problemTexts } from "./problem-texts.ts";
 
 /** Of the last hour, of a queue or of all groups of a stream. */
 interface Lost {
   readonly total: { readonly leasesLost: number; readonly rescued: number; readonly overtaken: number };
 }
-
-export const leaseAdvice =
-  "Look for handlers that keep their process busy without a pause, for processes that were frozen, and for leases that are too short";
 
 export function toLosses({ total }: Lost): Losses {
   return { leases: total.leasesLost, rescued: total.rescued, overtaken: total.overtaken };
@@ -17,6 +14,5 @@ export function toLosses({ total }: Lost): Losses {
 export function leaseProblem(rates: Lost | undefined): Problem | undefined {
   const leases = rates?.total.leasesLost ?? 0;
   if (leases === 0) return undefined;
-  const text = `${countOf(leases, "lease was", "leases were")} lost in the last hour: what ran was given to others`;
-  return { code: "LEASES_LOST", severity: "warning", text, action: leaseAdvice };
+  return { code: "LEASES_LOST", severity: "warning", ...problemTexts.leasesLost(leases) };
 }

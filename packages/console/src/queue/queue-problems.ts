@@ -1,7 +1,7 @@
 import type { KnownStatus, QueueRates } from "keyline";
 import type { Problem } from "../api/basics.ts";
 import { leaseProblem } from "../overview/losses.ts";
-import { countOf, durationOf } from "../overview/spoken.ts";
+import { problemTexts } from "../overview/problem-texts.ts";
 import { gone, lastOver } from "./counted.ts";
 
 /** What was found out; undefined is what nobody could say. */
@@ -49,8 +49,7 @@ function noWorker({ counts, workers }: QueueSeen): Problem | undefined {
   return {
     code: "NO_WORKER",
     severity: "critical",
-    text: `${countOf(jobs, "job waits", "jobs wait")}, and nobody works on this queue`,
-    action: "Start a process that calls work() on it, or look why those that did have stopped",
+    ...problemTexts.noWorker(jobs),
   };
 }
 
@@ -61,8 +60,7 @@ function stalled({ counts, rates, workers, oldestWaitingMs = 0 }: QueueSeen): Pr
   return {
     code: "STALLED",
     severity: "critical",
-    text: `The oldest job has waited for ${durationOf(oldestWaitingMs)}, and nothing has ended in ${countOf(recent.length, "minute")}`,
-    action: "Look at what its workers run: a handler that hangs holds its place. Give work() a timeout",
+    ...problemTexts.stalled(oldestWaitingMs, recent.length),
   };
 }
 
@@ -76,8 +74,7 @@ function failing({ rates }: QueueSeen): Problem | undefined {
   return {
     code: "FAILING",
     severity: share >= 0.5 ? "critical" : "warning",
-    text: `${Math.round(100 * share)} % of its attempts failed in the last ${countOf(recent.length, "minute")}`,
-    action: "See its dead letters by cause, and the errors of jobs that wait for their next attempt",
+    ...problemTexts.failing(share, recent.length),
   };
 }
 
@@ -88,8 +85,7 @@ function paused({ counts }: QueueSeen): Problem | undefined {
   return {
     code: "PAUSED",
     severity: "warning",
-    text: `It is paused, and ${countOf(jobs, "job waits", "jobs wait")}`,
-    action: "Resume it when what it was paused for is over",
+    ...problemTexts.paused(jobs),
   };
 }
 
@@ -98,8 +94,7 @@ function waiting({ counts, workers, oldestWaitingMs = 0 }: QueueSeen): Problem |
   return {
     code: "LONG_WAIT",
     severity: "warning",
-    text: `The oldest job has waited for ${durationOf(oldestWaitingMs)}`,
-    action: "Start more workers or raise their concurrency; see whether limits hold it back, and how long its jobs run",
+    ...problemTexts.longWait(oldestWaitingMs),
   };
 }
 
@@ -112,8 +107,7 @@ function behind({ counts, rates }: QueueSeen): Problem | undefined {
   return {
     code: "FALLING_BEHIND",
     severity: "warning",
-    text: `In ${countOf(recent.length, "minute")} ${countOf(added, "job was", "jobs were")} added, and ${ended.toLocaleString("en")} ended`,
-    action: "Start more workers or raise their concurrency",
+    ...problemTexts.behind({ added, ended, minutes: recent.length }),
   };
 }
 
@@ -123,7 +117,6 @@ function dying({ rates }: QueueSeen): Problem | undefined {
   return {
     code: "DEAD",
     severity: "warning",
-    text: `${countOf(dead, "job")} died in the last hour`,
-    action: "See its dead letters by cause, and redrive them when the cause is mended",
+    ...problemTexts.dead(dead),
   };
 }

@@ -1,7 +1,7 @@
 import type { GroupStatus, StreamRates } from "keyline";
 import type { Problem } from "../api/basics.ts";
 import { leaseProblem } from "../overview/losses.ts";
-import { countOf, durationOf } from "../overview/spoken.ts";
+import { problemTexts } from "../overview/problem-texts.ts";
 import { bySeverity } from "../queue/queue-problems.ts";
 
 const longPendingMs = 300_000;
@@ -18,8 +18,7 @@ function noConsumer({ name, lag, pending, consumers }: GroupStatus): Problem | u
   return {
     code: "NO_CONSUMER",
     severity: "critical",
-    text: `Group ${name} has ${countOf(entries, "entry", "entries")} before it, and no consumer`,
-    action: "Start a process that calls consume() for it, or remove the group if nobody needs it any more",
+    ...problemTexts.noConsumer(name, entries),
   };
 }
 
@@ -28,8 +27,7 @@ function stuck({ name, oldestPendingAt, consumers }: GroupStatus, now: number): 
   return {
     code: "GROUP_BEHIND",
     severity: "warning",
-    text: `The oldest entry that group ${name} has not finished was appended ${durationOf(now - oldestPendingAt)} ago`,
-    action: "Start more consumers or raise their concurrency; look at what fails again and again",
+    ...problemTexts.groupBehind(name, now - oldestPendingAt),
   };
 }
 
@@ -38,7 +36,6 @@ function dead({ name, dead }: GroupStatus): Problem | undefined {
   return {
     code: "GROUP_DEAD",
     severity: "warning",
-    text: `Group ${name} has given up ${countOf(dead, "entry", "entries")}`,
-    action: "See its dead letters, and redrive or discard them when the cause is mended",
+    ...problemTexts.groupDead(name, dead),
   };
 }

@@ -71,7 +71,7 @@ describe("every line of the library has its queue, stream or channel where it is
     expect(files).toHaveLength(6);
     const handed = files.flatMap((file) => {
       const lines = readFileSync(join(root, file), "utf8").split("\n");
-      return lines.filter((line) => /\b(?:[sS]etup|#parts)\.logger\b/.test(line) && !line.includes("withFields(")).map((line) => line.trim());
+      return lines.filter((line) => /(?:[sS]etup|#parts)\.logger\b(?!\.)/.test(line) && !line.includes("withFields(")).map((line) => line.trim());
     });
     expect(handed.length).toBeGreaterThan(5);
     const toWhom = new RegExp(`new (?:Sightings|${takers.join("|")})\\b`);
