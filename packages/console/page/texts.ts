@@ -447,7 +447,12 @@ export const texts = {
     inGroup: (group: string) => `of the group ${group}`,
     diedLately: "that died in the time that you chose",
     allOfThem: "in this queue",
+    allOfGroup: "of this group",
     groupTexts: {
+      redrive: "are handed out again, with all their attempts. What dies from now on is not touched.",
+      discard: "are deleted, and what dies meanwhile with them. Their entries stay in the stream. This cannot be undone.",
+    },
+    groupSelectedTexts: {
       redrive: (count: string) => `${count} dead letters are handed out again, with all their attempts.`,
       discard: (count: string) => `${count} dead letters are deleted. Their entries stay in the stream. This cannot be undone.`,
     },

@@ -15,10 +15,12 @@ export interface Bulk {
   readonly ids?: readonly string[];
   readonly filter?: NonNullable<BulkBody["filter"]>;
   readonly before?: number;
+  /** All of a consumer group, of which no filter is known. */
+  readonly all?: true;
 }
 
 interface BulkDialogProps {
-  /** Of the letters: `queues/mails/letters`. */
+  /** Of the letters: `queues/mails/letters`, or of a group: `streams/readings/groups/alerts`. */
   readonly path: string;
   readonly bulk: Bulk;
   readonly onClose: () => void;
@@ -34,7 +36,7 @@ const words = texts.letters;
 export function BulkDialog({ path, bulk, onClose, onBegun }: BulkDialogProps): ReactNode {
   const [before] = useState(() => bulk.before ?? serverNow());
   const { act } = bulk;
-  const body = { ...(bulk.ids ? { ids: bulk.ids } : { filter: bulk.filter ?? {} }), before };
+  const body = bulk.all ? { all: true } : { ...(bulk.ids ? { ids: bulk.ids } : { filter: bulk.filter ?? {} }), before };
   const rehearsal = useQuery({
     queryKey: ["dry run", path, act, body],
     queryFn: () => post<{ count: number }>(`${path}/${act}`, { ...body, dryRun: true }),
@@ -63,7 +65,7 @@ export function BulkDialog({ path, bulk, onClose, onBegun }: BulkDialogProps): R
           )
         ) : (
           <>
-            <strong>{words.meant(formatCount(count), count === 1)}</strong> {describe(bulk)} {count > 0 && words.bulkTexts[act]}
+            <strong>{words.meant(formatCount(count), count === 1)}</strong> {describe(bulk)} {count > 0 && (bulk.all ? words.groupTexts : words.bulkTexts)[act]}
           </>
         )}
       </Text>
@@ -85,7 +87,8 @@ export function BulkDialog({ path, bulk, onClose, onBegun }: BulkDialogProps): R
   );
 }
 
-function describe({ ids, filter = {} }: Bulk): string {
+function describe({ ids, filter = {}, all }: Bulk): string {
+  if (all) return words.allOfGroup;
   if (ids) return words.amongSelected;
   const parts = [
     filter.cause !== undefined && words.withCause(filter.cause),

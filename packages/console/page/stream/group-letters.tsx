@@ -1,9 +1,11 @@
-import type { ReactNode } from "react";
+import { useState, type ReactNode } from "react";
 import type { GroupLetterRow, GroupLettersBody, GroupLettersPage } from "../../src/api/stream.ts";
-import { ActButton } from "../acts/act-button.tsx";
+import { ActButton, OperatorButton } from "../acts/act-button.tsx";
 import { unchanged, type Outcome } from "../acts/outcome.ts";
+import type { Question } from "../acts/question.ts";
 import { formatCount } from "../format/numbers.ts";
 import { JsonView } from "../json/json-view.tsx";
+import { BulkDialog, type Bulk } from "../letters/bulk-dialog.tsx";
 import { Card } from "../list/card.tsx";
 import { List, type Column } from "../list/list.tsx";
 import { More } from "../list/more.tsx";
@@ -50,23 +52,15 @@ const columns: readonly Column<GroupLetterRow>[] = [
   },
 ];
 
-/** What a group could not do: handed out again or thrown away, those that are selected or all. */
+/** What a group could not do: handed out again or thrown away, those that are selected, or all in a task that goes on in the server. */
 export function GroupLetters({ stream, group, total }: GroupLettersProps): ReactNode {
   const group_ = `streams/${stream}/groups/${group}`;
   const path = `${group_}/letters`;
   const query = usePages<GroupLettersPage>(path);
   const selection = useSelection();
+  const [bulk, setBulk] = useState<Bulk>();
   useRefreshed(`stream:${stream}`, ["pages", path]);
   const ids = [...selection.ids];
-  const meant = ids.length > 0 ? formatCount(ids.length) : formatCount(total);
-  const body: GroupLettersBody = ids.length > 0 ? { ids } : { all: true };
-  const act = async (what: "redrive" | "discard"): Promise<Outcome> => {
-    const { count } = await post<{ count: number }>(`${group_}/${what}`, body);
-    selection.clear();
-    await queryClient.invalidateQueries({ queryKey: ["pages"] });
-    const text = words.acted[what](formatCount(count));
-    return count > 0 ? text : unchanged(text);
-  };
   return (
     <Card
       title={words.title}
@@ -74,29 +68,7 @@ export function GroupLetters({ stream, group, total }: GroupLettersProps): React
       aside={
         total > 0 && (
           <div className={classes.acts}>
-            {ids.length > 0 && <span className={classes.note}>{words.selected(meant)}</span>}
-            <ActButton
-              size="compact-sm"
-              label={ids.length > 0 ? words.redriveSelected : words.redriveAll}
-              question={{
-                title: words.bulkTitles.redrive,
-                text: words.groupTexts.redrive(meant),
-                button: words.bulkButtons.redrive(meant),
-              }}
-              run={() => act("redrive")}
-            />
-            <ActButton
-              size="compact-sm"
-              isDangerous
-              variant="subtle"
-              label={ids.length > 0 ? words.discardSelected : words.discardAll}
-              question={{
-                title: words.bulkTitles.discard,
-                text: words.groupTexts.discard(meant),
-                button: words.bulkButtons.discard(meant),
-              }}
-              run={() => act("discard")}
-            />
+            {ids.length > 0 ? <ActsOnSelected path={group_} ids={ids} onDone={() => selection.clear()} /> : <ActsOnAll onBulk={setBulk} />}
           </div>
         )
       }
@@ -113,6 +85,60 @@ export function GroupLetters({ stream, group, total }: GroupLettersProps): React
           );
         }}
       </Answered>
+      {bulk && <BulkDialog path={group_} bulk={bulk} onClose={() => setBulk(undefined)} onBegun={() => selection.clear()} />}
     </Card>
+  );
+}
+
+function ActsOnAll({ onBulk }: { readonly onBulk: (bulk: Bulk) => void }): ReactNode {
+  return (
+    <>
+      <OperatorButton size="compact-sm" label={words.redriveAll} onClick={() => onBulk({ act: "redrive", all: true })} />
+      <OperatorButton
+        size="compact-sm"
+        variant="subtle"
+        color="red"
+        label={words.discardAll}
+        onClick={() => onBulk({ act: "discard", all: true })}
+      />
+    </>
+  );
+}
+
+interface ActsOnSelectedProps {
+  /** The group's. */
+  readonly path: string;
+  readonly ids: readonly string[];
+  readonly onDone: () => void;
+}
+
+function ActsOnSelected({ path, ids, onDone }: ActsOnSelectedProps): ReactNode {
+  const meant = formatCount(ids.length);
+  const act = async (what: "redrive" | "discard"): Promise<Outcome> => {
+    const body: GroupLettersBody = { ids: [...ids] };
+    const { count } = await post<{ count: number }>(`${path}/${what}`, body);
+    onDone();
+    await queryClient.invalidateQueries({ queryKey: ["pages"] });
+    const text = words.acted[what](formatCount(count));
+    return count > 0 ? text : unchanged(text);
+  };
+  const questionOf = (what: "redrive" | "discard"): Question => ({
+    title: words.bulkTitles[what],
+    text: words.groupSelectedTexts[what](meant),
+    button: words.bulkButtons[what](meant),
+  });
+  return (
+    <>
+      <span className={classes.note}>{words.selected(meant)}</span>
+      <ActButton size="compact-sm" label={words.redriveSelected} question={questionOf("redrive")} run={() => act("redrive")} />
+      <ActButton
+        size="compact-sm"
+        isDangerous
+        variant="subtle"
+        label={words.discardSelected}
+        question={questionOf("discard")}
+        run={() => act("discard")}
+      />
+    </>
   );
 }

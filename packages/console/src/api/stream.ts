@@ -81,10 +81,11 @@ export const groupLettersQuery = z.object(pageQuery);
 export const groupLettersPage = z.object({ letters: z.array(groupLetterRow), next });
 export type GroupLettersPage = z.infer<typeof groupLettersPage>;
 
-/** `POST streams/:stream/groups/:group/redrive` and `/discard`: these, or all. Answers `{ count }`. */
+/** `POST streams/:stream/groups/:group/redrive` and `/discard`: these, which answers `{ count }`, or all of them, which answers 202 `taskAnswer`, or `{ count }` where it is a dry run. */
 export const groupLettersBody = z
-  .strictObject({ ids: z.array(z.string()).min(1).max(10_000).optional(), all: z.literal(true).optional() })
-  .refine(({ ids, all }) => (ids === undefined) !== (all === undefined), "ids or all, one of the two");
+  .strictObject({ ids: z.array(z.string()).min(1).max(10_000).optional(), all: z.literal(true).optional(), dryRun: z.boolean().optional() })
+  .refine(({ ids, all }) => (ids === undefined) !== (all === undefined), "ids or all, one of the two")
+  .refine(({ ids, dryRun }) => ids === undefined || !dryRun, "a dry run counts all");
 export type GroupLettersBody = z.infer<typeof groupLettersBody>;
 
 /** `POST streams/:stream/groups/:group/reset`; `confirm` is the group's name. Answers `{ done: true }`. */

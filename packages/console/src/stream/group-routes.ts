@@ -1,6 +1,7 @@
 import type { Group } from "keyline";
 import { groupLettersBody, groupLettersQuery, removeBody, resetBody, type GroupLettersPage, type StreamGroup } from "../api/stream.ts";
 import type { Desk } from "../desk.ts";
+import { jsonAnswer } from "../http/answers.ts";
 import { parse } from "../http/json-body.ts";
 import { Refusal } from "../http/refusal.ts";
 import type { Ask, Route } from "../http/router.ts";
@@ -9,6 +10,8 @@ import { Patience, patiently } from "../library/patience.ts";
 import { readGroup } from "./stream-view.ts";
 
 const patienceMs = 4_000;
+
+type LetterAct = "redrive" | "discard";
 
 /** The consumer groups of a stream. */
 export function groupRoutes(desk: Desk): Route[] {
@@ -45,16 +48,50 @@ async function readLetters({ shapes, payloads, redactor, health }: Desk, { param
   return { letters, next };
 }
 
-async function actOnLetters({ shapes, audited }: Desk, { param, body, visitor }: Ask, act: "redrive" | "discard"): Promise<unknown> {
-  const { ids } = parse(groupLettersBody, body);
-  const { name, group } = await find({ shapes }, param);
-  const details = { group: group.name, ...(ids ? { ids: ids.length } : { all: true }) };
-  const work = (): Promise<number> => {
-    if (act === "redrive") return ids ? group.redrive({ ids }) : group.redrive();
-    return group.discard(ids ? { ids } : { all: true });
-  };
-  const count = await audited.do(visitor, { action: act, target: `stream:${name}`, details }, work, (done) => done);
-  return { count };
+async function actOnLetters(desk: Desk, { param, body, visitor }: Ask, act: LetterAct): Promise<unknown> {
+  const { ids, dryRun } = parse(groupLettersBody, body);
+  const { name, group } = await find(desk, param);
+  if (dryRun) return { count: await countOf(desk, group) };
+  const of = { visitor, act, target: `stream:${name}` };
+  if (!ids) return beginAll(desk, group, of);
+  const details = { group: group.name, ids: ids.length };
+  const work = (): Promise<number> => group[act]({ ids });
+  return { count: await desk.audited.do(visitor, { action: act, target: of.target, details }, work, (done) => done) };
+}
+
+interface ActOnAll {
+  readonly visitor: Ask["visitor"];
+  readonly act: LetterAct;
+  /** As the audit trail has it. */
+  readonly target: string;
+}
+
+/** There may be any number of them: it goes on as a task, which can be looked at and stopped. */
+async function beginAll(desk: Desk, group: Group, { visitor, act, target }: ActOnAll): Promise<Response> {
+  const { audited, tasks } = desk;
+  const total = await countOf(desk, group);
+  tasks.checkRoom();
+  const id = await audited.begin(visitor, { action: act, target, details: { group: group.name, all: true } });
+  const task = tasks.start({
+    act,
+    target: `${target}/${group.name}`,
+    who: visitor.who,
+    total,
+    work: async (signal, onProgress) => {
+      signal.throwIfAborted();
+      const between = { signal, onProgress: ({ done }: { readonly done: number }) => onProgress({ done, total }) };
+      if (act === "discard") return group.discard({ all: true, ...between });
+      // The oldest of them: what dies again meanwhile is not meant.
+      return total === 0 ? 0 : group.redrive({ limit: total, ...between });
+    },
+    explain: (error) => audited.explain(error),
+    onEnd: (end) => audited.end(id, end),
+  });
+  return jsonAnswer({ task: task.id }, 202);
+}
+
+async function countOf({ health }: Pick<Desk, "health">, group: Group): Promise<number> {
+  return (await patiently(health, group.status(), patienceMs)).dead;
 }
 
 async function reset({ shapes, audited }: Desk, { param, body, visitor }: Ask): Promise<unknown> {

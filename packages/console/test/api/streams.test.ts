@@ -4,7 +4,9 @@ import { eventually, openStage, type Stage } from "../../../keyline/test/support
 import { auditPage } from "../../src/api/audit.ts";
 import { channelView, historyPage, publishAnswer } from "../../src/api/channel.ts";
 import { countAnswer } from "../../src/api/job.ts";
+import { taskAnswer } from "../../src/api/letter.ts";
 import { appendAnswer, doneAnswer, entriesPage, groupLettersPage, streamGroup, streamView } from "../../src/api/stream.ts";
+import { task, type Task } from "../../src/api/task.ts";
 import { openConsole, type ConsoleServer } from "../support/console-server.ts";
 import { valid } from "../support/valid.ts";
 
@@ -88,7 +90,16 @@ describe.each([{ transactional: false }, { transactional: true }])("a stream (%j
     expect(valid(groupLettersPage, await console.get(`${path}/letters?limit=3&cursor=${letters.next}`)).letters).toHaveLength(1);
     const id = letters.letters[0]?.id ?? "";
     expect(valid(countAnswer, await console.post(`${path}/discard`, { ids: [id] })).count).toBe(1);
-    expect(valid(countAnswer, await console.post(`${path}/redrive`, { all: true })).count).toBe(3);
+    for (const act of ["redrive", "discard"]) {
+      expect(valid(countAnswer, await console.post(`${path}/${act}`, { all: true, dryRun: true })).count, act).toBe(3);
+    }
+    expect((await console.post(`${path}/redrive`, { ids: [id], dryRun: true })).status).toBe(400);
+    const started = await console.post(`${path}/redrive`, { all: true });
+    expect(started.status).toBe(202);
+    const { task: taskId } = valid(taskAnswer, started);
+    const taskNow = async (): Promise<Task> => valid(task, await console.get(`api/tasks/${taskId}`));
+    await eventually("it has ended", async () => (await taskNow()).state !== "running");
+    expect(await taskNow()).toMatchObject({ act: "redrive", target: `stream:${stream.name}/mailer`, state: "done", done: 3, total: 3 });
     expect(valid(streamGroup, await console.get(path))).toMatchObject({ name: "mailer", dead: 0 });
     for (const act of ["reset", "remove"]) {
       expect((await console.post(`${path}/${act}`, { confirm: "mail", to: "start" })).status, act).toBeGreaterThanOrEqual(400);
@@ -103,7 +114,12 @@ describe.each([{ transactional: false }, { transactional: true }])("a stream (%j
     expect(valid(doneAnswer, await console.post(`${path}/remove`, { confirm: "mailer" }))).toEqual({ done: true });
     expect((await console.get(path)).body).toMatchObject({ status: 404, code: "UNKNOWN_GROUP" });
     const { entries } = valid(auditPage, await console.get(`api/audit?target=stream:${stream.name}`));
-    expect(entries.map(({ action }) => action)).toEqual(["remove", "reset", "redrive", "discard"]);
+    expect(entries.map(({ action, count }) => [action, count])).toEqual([
+      ["remove", 1],
+      ["reset", 1],
+      ["redrive", 3],
+      ["discard", 1],
+    ]);
     expect(entries.every(({ details }) => (details as { group: string }).group === "mailer")).toBe(true);
   });
 });
@@ -146,4 +162,23 @@ test("a channel shows its history and who is there, and is published to", async 
 test("a channel that was given is there, though nobody lists it, and has no history to show", async () => {
   expect(valid(channelView, await console.get("api/channels/given"))).toMatchObject({ hasHistory: false });
   expect((await console.get("api/channels/given/history")).body).toMatchObject({ status: 400, code: "INVALID_OPTION" });
+});
+
+test("an act on all dead letters of a group is stopped between two pages, and says how far it came", async () => {
+  const stream = keyline.stream<number>("stopped");
+  const count = 2_000;
+  const consumer = stream.consume("readers", () => Promise.reject(new Error("no")), { maxAttempts: 1, concurrency: 500 });
+  await stream.appendMany(Array.from({ length: count }, (_, n) => n));
+  const dead = async (): Promise<number | undefined> => (await stream.groups())[0]?.dead;
+  await eventually("all are dead", async () => (await dead()) === count, 60_000);
+  await consumer.stop();
+  await eventually("the console knows it", async () => (await console.get("api/streams/stopped")).status === 200);
+  const { task: id } = valid(taskAnswer, await console.post("api/streams/stopped/groups/readers/discard", { all: true }));
+  const stopped = valid(task, await console.post(`api/tasks/${id}/stop`));
+  // It may have been quicker than whoever stops it, which then has nothing to stop.
+  expect(["stopped", "done"]).toContain(stopped.state);
+  if (stopped.state === "stopped") expect(stopped.done % 500).toBe(0);
+  expect(await dead()).toBe(count - stopped.done);
+  const { entries } = valid(auditPage, await console.get("api/audit?target=stream:stopped"));
+  expect(entries[0]).toMatchObject({ action: "discard", details: { group: "readers", all: true }, count: stopped.done });
 });

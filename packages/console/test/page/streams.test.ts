@@ -83,8 +83,10 @@ test("a group's dead letters are redriven and discarded", async () => {
   await dialog().getByRole("button", { name: "Leave it" }).click();
   expect(await dead()).toBe(4);
   await button("Redrive all").click();
+  await dialog().getByText("4 dead letters").waitFor();
   await dialog().getByRole("button", { name: "Redrive 4" }).click();
-  await told("4 redriven.");
+  const dock = page.getByRole("region", { name: "Running tasks" });
+  await dock.getByText("stream:failing/picky").waitFor();
   await eventually("none is left", async () => (await dead()) === 0);
   const again = stream.consume("picky", () => Promise.reject(new Error("no")), { maxAttempts: 1 });
   await eventually("they died again", async () => (await dead()) === 5);
@@ -92,7 +94,7 @@ test("a group's dead letters are redriven and discarded", async () => {
   await poll(() => letters.count()).toBe(5);
   await button("Discard all").click();
   await dialog().getByRole("button", { name: "Discard 5" }).click();
-  await told("5 discarded.");
+  await dock.getByText("5 of 5").waitFor();
   await poll(() => letters.count()).toBe(0);
   expect(await dead()).toBe(0);
 });
