@@ -48,7 +48,7 @@ export function* skewWarning(store: string, aheadMs: number): Iterable<HealthWar
 }
 
 /** How many connections a server has, of everybody, and how many it takes. */
-export interface ServerConnections {
+interface ServerConnections {
   readonly used: number;
   readonly max: number | undefined;
 }

@@ -1,4 +1,5 @@
-import { Keyline, type Health, type HealthWarningCode, type PostgresHealth, type ValkeyHealth } from "keyline";
+import { readFileSync } from "node:fs";
+import { type Health, type HealthWarningCode, type Keyline, type PostgresHealth, type ValkeyHealth } from "keyline";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { notesOf, warningsOf } from "../../src/health/health-warnings.ts";
 import { betterPostgres } from "../../src/health/postgres-warnings.ts";
@@ -183,4 +184,15 @@ describe("a server that is supported and old is a note, and endangers nothing", 
       expect(advice).toBe(`run PostgreSQL ${betterPostgres} or newer`);
     }
   });
+});
+
+test("the guide lists each code, and no other", () => {
+  const read = (file: string): string => readFileSync(new URL(file, import.meta.url), "utf8");
+  const guide = read("../../../../docs/guides/queue-operate.md");
+  const rows = guide.slice(guide.indexOf("| `code` of a warning"), guide.indexOf("**Who works.**"));
+  const listed = [...rows.matchAll(/`([A-Z]{2,}_[A-Z_]+|[A-Z]{6,})`/g)].map(([, code = ""]) => code);
+  const source = read("../../src/health/warning.ts");
+  const codes = [...source.slice(0, source.indexOf("nearlyAll")).matchAll(/"([A-Z_]+)"/g)].map(([, code = ""]) => code);
+  expect(codes.length).toBeGreaterThan(15);
+  expect(listed.toSorted()).toEqual(codes.toSorted());
 });

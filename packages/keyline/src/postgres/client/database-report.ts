@@ -16,10 +16,10 @@ export interface DatabaseReport {
   readonly migratedTo: number | undefined;
   /** What is committed and nobody is known to have brought to Valkey; undefined without the schema, or without the right to look. */
   readonly undelivered: { readonly count: number; readonly oldestMs: number | undefined } | undefined;
-  /** Settings on which it depends whether a COMMIT outlives a crash, as they are for this role. */
-  readonly durability: { readonly fsync: boolean; readonly fullPageWrites: boolean; readonly synchronousCommit: string };
-  /** How many connections the server has, of everybody, and how many it takes of roles that are no superusers. */
-  readonly connections: { readonly used: number; readonly max: number };
+  /** Settings on which it depends whether a COMMIT outlives a crash, as they are for this role; undefined where it may not look. */
+  readonly durability: { readonly fsync: boolean; readonly fullPageWrites: boolean; readonly synchronousCommit: string } | undefined;
+  /** How many connections the server has, of everybody, and how many it takes of roles that are no superusers; undefined where this one may not look. */
+  readonly connections: { readonly used: number; readonly max: number } | undefined;
   /** The first right that this role lacks. */
   readonly missingRight: string | undefined;
 }
@@ -37,7 +37,7 @@ const readServer: Statement = {
       (extract(epoch FROM clock_timestamp()) * 1000)::float8 AS now_ms`,
 };
 
-// Not together with the above, by which the round trip and the clock are told. What nobody may see of the sessions of others is not counted by: all see that they are there.
+// Not together with the above, by which the round trip and the clock are told. Of the sessions of others every role may see that they are there.
 const readSettings: Statement = {
   name: "keyline-report-settings",
   isQuick: true,
@@ -74,26 +74,27 @@ export async function readDatabase(database: Database): Promise<DatabaseReport> 
   const [server] = await database.query<{ version: string; major: number; now_ms: number }>(readServer, []);
   const roundTripMs = performance.now() - begun;
   const aheadMs = (server?.now_ms ?? 0) - (Date.now() - roundTripMs / 2);
-  const [settings] = await database.query<SettingsRow>(readSettings, []);
+  const found = await unlessRefused(database.query<SettingsRow>(readSettings, []));
+  const settings = typeof found === "string" ? undefined : found[0];
   const migration = await unlessRefused(database.query<{ version: number }>(readMigration, []));
   const undelivered = await unlessRefused(database.query<{ count: number; oldest_ms: number | null }>(readUndelivered, [mostUndelivered]));
-  const found = undelivered === "refused" || undelivered === "not migrated" ? undefined : undelivered[0];
+  const backlog = undelivered === "refused" || undelivered === "not migrated" ? undefined : undelivered[0];
   return {
     version: server?.version ?? "",
     major: server?.major ?? 0,
     roundTripMs,
     clockSkewMs: Math.abs(aheadMs) <= roundTripMs / 2 ? 0 : Math.round(aheadMs),
     migratedTo: migration === "refused" ? undefined : migration === "not migrated" ? 0 : (migration[0]?.version ?? 0),
-    undelivered: found && {
-      count: Math.min(found.count, mostUndelivered),
-      oldestMs: found.oldest_ms === null ? undefined : Math.max(0, found.oldest_ms),
+    undelivered: backlog && {
+      count: Math.min(backlog.count, mostUndelivered),
+      oldestMs: backlog.oldest_ms === null ? undefined : Math.max(0, backlog.oldest_ms),
     },
-    durability: {
-      fsync: settings?.fsync ?? true,
-      fullPageWrites: settings?.full_page_writes ?? true,
-      synchronousCommit: settings?.synchronous_commit ?? "on",
+    durability: settings && {
+      fsync: settings.fsync,
+      fullPageWrites: settings.full_page_writes,
+      synchronousCommit: settings.synchronous_commit,
     },
-    connections: { used: settings?.used ?? 0, max: settings?.max ?? 0 },
+    connections: settings && { used: settings.used, max: settings.max },
     missingRight: await findMissingRight(database),
   };
 }
