@@ -1,5 +1,5 @@
 import { readFileSync } from "node:fs";
-import { type Health, type HealthWarningCode, type Keyline, type PostgresHealth, type ValkeyHealth } from "keyline";
+import type { Health, HealthWarningCode, Keyline, PostgresHealth, ValkeyHealth } from "keyline";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { notesOf, warningsOf } from "../../src/health/health-warnings.ts";
 import { betterPostgres } from "../../src/health/postgres-warnings.ts";
