@@ -97,6 +97,28 @@ test("a role that may create nothing can migrate a schema that is up to date", a
   await owner.end();
 });
 
+test("whoever listens to a pattern is given that pattern among the channels, and else the log says so", async () => {
+  const rules = ["on", ">secret", "~kl:*", "&kl:*", "+@all", "-@admin", "-@dangerous", "+info"];
+  await stage.valkey.call("ACL", "SETUSER", "listener", ...rules, "&kl:{weather.*}:live");
+  await stage.valkey.call("ACL", "SETUSER", "deaf", ...rules);
+  const log: string[] = [];
+  const note = (_: object, message: string): void => void log.push(message);
+  const listening = open("listener");
+  const deaf = new Keyline({
+    valkey: server.url.replace("//", "//deaf:secret@"),
+    logger: { debug: note, info: note, warn: note, error: note },
+  });
+  opened.push(deaf);
+  const heard: unknown[] = [];
+  const subscription = listening.channels("weather.*").subscribe((message) => void heard.push(message.channel));
+  await subscription.ready;
+  await listening.channel("weather.rome").publish(1);
+  await eventually("it is heard", () => heard.length > 0);
+  const refused = deaf.channels("weather.*").subscribe(() => undefined);
+  await eventually("it is said", () => log.includes("Valkey refused a subscription; it is asked for again"));
+  await Promise.all([subscription.close(), refused.close()]);
+});
+
 test.each([
   ["with the rights of the guide", "kl"],
   ["without INFO for anybody", "quiet"],
