@@ -175,47 +175,49 @@ function follow(args: readonly string[], env: Readonly<Record<string, string>>) 
 test.each([
   { persistence: true, gaps: [["restarted"], ["disconnected"], []] },
   { persistence: false, gaps: [["lost"], ["disconnected"], ["lost"]] },
-])("whoever follows goes on when Valkey is back, and is told in its place what may be missing (persistence: $persistence)", async ({
-  persistence,
-  gaps,
-}) => {
-  const valkey = await startValkey({ persistence });
-  const env = { VALKEY_URL: valkey.url };
-  const app = new Keyline({ valkey: valkey.url });
-  const [queue, channel, stream] = [app.queue<number>("emails"), app.channel<number>("news"), app.stream<number>("log")];
-  const move = (): Promise<unknown> => Promise.allSettled([queue.add(1), channel.publish(1), stream.append(1)]);
-  await move();
-  await Promise.all([app.directory.queues(), app.directory.streams()]);
-  const tails = [
-    follow(["queue", "emails", "--json"], env),
-    // Who asks for certain fields is told of a gap as well.
-    follow(["channel", "news", "--json=data"], env),
-    follow(["stream", "log", "--json"], env),
-  ];
-  await eventually("each follows", async () => {
+])(
+  "whoever follows goes on when Valkey is back, and is told in its place what may be missing (persistence: $persistence)",
+  async ({ persistence, gaps }) => {
+    const valkey = await startValkey({ persistence });
+    const env = { VALKEY_URL: valkey.url };
+    const app = new Keyline({ valkey: valkey.url });
+    const [queue, channel, stream] = [app.queue<number>("emails"), app.channel<number>("news"), app.stream<number>("log")];
+    const move = (): Promise<unknown> => Promise.allSettled([queue.add(1), channel.publish(1), stream.append(1)]);
     await move();
-    return tails.every(({ seen }) => seen().length > 0);
-  });
-  await valkey.kill();
-  const before = tails.map(({ seen }) => seen().length);
-  await valkey.restart();
-  const hasMoreThan = (lines: readonly Record<string, unknown>[], count: number): boolean =>
-    lines.length > count && lines.at(-1)?.["gap"] === undefined;
-  await eventually(
-    "each goes on",
-    async () => {
+    await Promise.all([app.directory.queues(), app.directory.streams()]);
+    const tails = [
+      follow(["queue", "emails", "--json"], env),
+      // Who asks for certain fields is told of a gap as well.
+      follow(["channel", "news", "--json=data"], env),
+      follow(["stream", "log", "--json"], env),
+    ];
+    await eventually("each follows", async () => {
       await move();
-      return tails.every(({ seen }, index) => hasMoreThan(seen(), before[index] ?? 0));
-    },
-    60_000,
-  );
-  for (const { child } of tails) child.kill("SIGINT");
-  const ends = await Promise.all(tails.map(({ result }) => result));
-  for (const { code, stderr } of ends) expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
-  const told = ends.map((end) => objects(end).flatMap(({ gap }) => (gap === undefined ? [] : [(gap as { readonly reason: string }).reason])));
-  expect(told.map((reasons) => [...new Set(reasons)])).toEqual(gaps);
-  const behind = objects(ends[1] ?? { stdout: "" }).findLast(({ gap }) => gap === undefined);
-  expect(behind).toEqual({ data: 1 });
-  await app.close();
-  await valkey.stop();
-});
+      return tails.every(({ seen }) => seen().length > 0);
+    });
+    await valkey.kill();
+    const before = tails.map(({ seen }) => seen().length);
+    await valkey.restart();
+    const hasMoreThan = (lines: readonly Record<string, unknown>[], count: number): boolean =>
+      lines.length > count && lines.at(-1)?.["gap"] === undefined;
+    await eventually(
+      "each goes on",
+      async () => {
+        await move();
+        return tails.every(({ seen }, index) => hasMoreThan(seen(), before[index] ?? 0));
+      },
+      60_000,
+    );
+    for (const { child } of tails) child.kill("SIGINT");
+    const ends = await Promise.all(tails.map(({ result }) => result));
+    for (const { code, stderr } of ends) expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
+    const told = ends.map((end) =>
+      objects(end).flatMap(({ gap }) => (gap === undefined ? [] : [(gap as { readonly reason: string }).reason])),
+    );
+    expect(told.map((reasons) => [...new Set(reasons)])).toEqual(gaps);
+    const behind = objects(ends[1] ?? { stdout: "" }).findLast(({ gap }) => gap === undefined);
+    expect(behind).toEqual({ data: 1 });
+    await app.close();
+    await valkey.stop();
+  },
+);

@@ -69,7 +69,8 @@ async function answer(parts: Parts, request: Request, { path = parts.path, remot
     return answerPage(parts, request, { rest, base: path });
   } catch (error) {
     const failure = toFailure(error, (text) => parts.desk.redactor.text(text));
-    if (failure.status === 500) parts.desk.logError(error, "a request failed", { method: request.method, path: new URL(request.url).pathname });
+    if (failure.status === 500)
+      parts.desk.logError(error, "a request failed", { method: request.method, path: new URL(request.url).pathname });
     return failureAnswer(failure);
   }
 }

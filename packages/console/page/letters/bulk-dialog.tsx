@@ -65,7 +65,8 @@ export function BulkDialog({ path, bulk, onClose, onBegun }: BulkDialogProps): R
           )
         ) : (
           <>
-            <strong>{words.meant(formatCount(count), count === 1)}</strong> {describe(bulk)} {count > 0 && (bulk.all ? words.groupTexts : words.bulkTexts)[act]}
+            <strong>{words.meant(formatCount(count), count === 1)}</strong> {describe(bulk)}{" "}
+            {count > 0 && (bulk.all ? words.groupTexts : words.bulkTexts)[act]}
           </>
         )}
       </Text>

@@ -180,5 +180,8 @@ test("an act on all dead letters of a group is stopped between two pages, and sa
   if (stopped.state === "stopped") expect(stopped.done % 500).toBe(0);
   expect(await dead()).toBe(count - stopped.done);
   const { entries } = valid(auditPage, await console.get("api/audit?target=stream:stopped"));
-  expect(entries.find(({ action }) => action === "discard")).toMatchObject({ details: { group: "readers", all: true }, count: stopped.done });
+  expect(entries.find(({ action }) => action === "discard")).toMatchObject({
+    details: { group: "readers", all: true },
+    count: stopped.done,
+  });
 });

@@ -90,7 +90,11 @@ const cases: Record<string, readonly (readonly [when: string, changed: Changed, 
     ["nothing is counted", { seen: { rates: undefined } }, undefined],
   ],
   LEASES_LOST: [
-    ["some were lost", { total: { leasesLost: 2 } }, { severity: "warning", text: expect.stringContaining("2 leases were lost") as string }],
+    [
+      "some were lost",
+      { total: { leasesLost: 2 } },
+      { severity: "warning", text: expect.stringContaining("2 leases were lost") as string },
+    ],
     ["none was", {}, undefined],
   ],
   PAUSED: [

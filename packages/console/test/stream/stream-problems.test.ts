@@ -35,7 +35,13 @@ test.each<[when: string, changed: Partial<GroupStatus>, found: Partial<Problem>[
   [
     "one is in hand for five minutes",
     { pending: 1, oldestPendingAt: now - 5 * minute },
-    [{ code: "GROUP_BEHIND", severity: "warning", text: "The oldest entry that group readers has not finished was appended 5 minutes ago" }],
+    [
+      {
+        code: "GROUP_BEHIND",
+        severity: "warning",
+        text: "The oldest entry that group readers has not finished was appended 5 minutes ago",
+      },
+    ],
   ],
   [
     "the same, and nobody consumes: that is said alone",

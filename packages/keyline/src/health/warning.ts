@@ -53,11 +53,7 @@ interface ServerConnections {
   readonly max: number | undefined;
 }
 
-export function* connectionsWarning(
-  store: string,
-  connections: ServerConnections | undefined,
-  advice: string,
-): Iterable<HealthWarning> {
+export function* connectionsWarning(store: string, connections: ServerConnections | undefined, advice: string): Iterable<HealthWarning> {
   if (connections?.max === undefined || connections.used <= nearlyAll * connections.max) return;
   const message = `${store} has ${connections.used} connections, and takes ${connections.max} at the most: it refuses whoever comes then`;
   yield warning("CONNECTIONS_NEARLY_USED", message, advice);

@@ -4,7 +4,13 @@ import { describe, expect, test } from "vitest";
 import { logCalls } from "../support/log-calls.ts";
 
 const root = join(import.meta.dirname, "../../../..");
-const calls = logCalls(root, ["packages/keyline/src", "packages/gateway/src", "packages/console/src", "packages/cli/src", "packages/tokens/src"]);
+const calls = logCalls(root, [
+  "packages/keyline/src",
+  "packages/gateway/src",
+  "packages/console/src",
+  "packages/cli/src",
+  "packages/tokens/src",
+]);
 const guide = readFileSync(join(root, "docs/guides/logs.md"), "utf8");
 
 function documented(level: string): string[] {
@@ -32,7 +38,7 @@ test("no line has an error with all that is in it, nor anything that a payload o
 describe("every line of the library has its queue, stream or channel where it is of one", () => {
   const ofLibrary = calls.filter(({ place }) => place.startsWith("packages/keyline/"));
 
-  /** The loggers of these have the name already: they are made where the rule below looks, or by a file of these. Families are of all queues. */
+  /** The loggers of these have the name already: they are made where the rule below looks, or by a file of these. Families are of all queues; a subscription has its channel in its `key`. */
   const named = /^packages\/keyline\/src\/(?:(?:queue(?!\/families)|stream|channel|work|figures)\/|runtime\/emitter)/;
   const ofAll = new Set([
     "Valkey cannot be used as it is",
@@ -49,6 +55,7 @@ describe("every line of the library has its queue, stream or channel where it is
     "families could not be looked after; it is tried again",
     "families could not be looked through; it is tried again",
     "old events could not be dropped; it is tried again",
+    "the cluster's slots could not be looked up yet",
     "the directory could not be read in PostgreSQL",
     "the directory could not be read on Valkey",
     "the relay could not look for undelivered jobs; it tries again",
@@ -58,20 +65,35 @@ describe("every line of the library has its queue, stream or channel where it is
   ]);
 
   test("in its details, unless its logger has it, or it is of all of them", () => {
-    const nameless = ofLibrary.filter(({ details, place }) => !named.test(place) && !/\b(?:queue|stream|channel)\b/.test(details));
+    const nameless = ofLibrary.filter(({ details, place }) => !named.test(place) && !/\b(?:queue|stream|channel|key)\b/.test(details));
     expect(nameless.filter(({ message }) => !ofAll.has(message))).toEqual([]);
     expect(new Set(nameless.map(({ message }) => message))).toEqual(ofAll);
   });
 
   test("as the Keyline's logger gets it where it is handed on, but to what is of all of them, or says itself of which one", () => {
-    const takers = ["EventKeeper", "EventRelay", "FamilyCarrier", "JobRelay", "ListedChannels", "LiveTopic", "MessageReader", "MessageRelay", "RowFamilies"];
-    const files = globSync("packages/keyline/src/{queue/queues,queue/create-parts,queue/families/plain-families,stream/streams,stream/create-parts,channel/channels}.ts", {
-      cwd: root,
-    });
+    const takers = [
+      "EventKeeper",
+      "EventRelay",
+      "FamilyCarrier",
+      "JobRelay",
+      "ListedChannels",
+      "LiveTopic",
+      "MessageReader",
+      "MessageRelay",
+      "RowFamilies",
+    ];
+    const files = globSync(
+      "packages/keyline/src/{queue/queues,queue/create-parts,queue/families/plain-families,stream/streams,stream/create-parts,channel/channels}.ts",
+      {
+        cwd: root,
+      },
+    );
     expect(files).toHaveLength(6);
     const handed = files.flatMap((file) => {
       const lines = readFileSync(join(root, file), "utf8").split("\n");
-      return lines.filter((line) => /(?:[sS]etup|#parts)\.logger\b(?!\.)/.test(line) && !line.includes("withFields(")).map((line) => line.trim());
+      return lines
+        .filter((line) => /(?:[sS]etup|#parts)\.logger\b(?!\.)/.test(line) && !line.includes("withFields("))
+        .map((line) => line.trim());
     });
     expect(handed.length).toBeGreaterThan(5);
     const toWhom = new RegExp(`new (?:Sightings|${takers.join("|")})\\b`);

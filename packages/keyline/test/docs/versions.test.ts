@@ -25,7 +25,9 @@ test.each(["README.md", "SECURITY.md", "docs/guides/queue.md", "docs/guides/oper
 );
 
 test("what doctor notes as old is what the guides call better", () => {
-  const [operate, queueOperate] = ["operate.md", "queue-operate.md"].map((file) => readFileSync(new URL(`docs/guides/${file}`, root), "utf8"));
+  const [operate, queueOperate] = ["operate.md", "queue-operate.md"].map((file) =>
+    readFileSync(new URL(`docs/guides/${file}`, root), "utf8"),
+  );
   expect(operate).toContain(`PostgreSQL ${oldestPostgres} or newer, better ${betterPostgres}`);
   expect(queueOperate).toContain(`before Valkey ${betterServers.Valkey} or Redis ${betterServers.Redis}`);
   expect(queueOperate).toContain(`before PostgreSQL ${betterPostgres}`);

@@ -89,9 +89,13 @@ test("tells how long each store took to answer, once for each look", async () =>
   const keyline = stage.keyline({ valkey: `valkey://127.0.0.1:${proxy.port}` });
   const { read } = metricsOf(keyline, { state: false });
   // The first look may find it connecting, and then measures nothing.
-  await eventually("it was measured twice", async () => ((await read()).get('keyline_store_roundtrip_seconds_count{store="valkey"}') ?? 0) >= 2);
+  await eventually(
+    "it was measured twice",
+    async () => ((await read()).get('keyline_store_roundtrip_seconds_count{store="valkey"}') ?? 0) >= 2,
+  );
   const scrape = await read();
-  const of = (what: string, store = "valkey"): number => scrape.get(`keyline_store_roundtrip_seconds_${what.replace("$", `store="${store}"`)}`) ?? NaN;
+  const of = (what: string, store = "valkey"): number =>
+    scrape.get(`keyline_store_roundtrip_seconds_${what.replace("$", `store="${store}"`)}`) ?? NaN;
   const count = of("count{$}");
   // The delay is there and back; a timer may be a millisecond early.
   expect(of("sum{$}")).toBeGreaterThanOrEqual((count * 2 * (delayMs - 1)) / 1_000);

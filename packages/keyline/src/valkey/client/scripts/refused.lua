@@ -10,8 +10,8 @@ local name = ARGV[1]
 local others = {
   XREADGROUP = { 'XREADGROUP', 'GROUP', 'x', 'x', 'STREAMS', name, '>' },
   XREAD = { 'XREAD', 'STREAMS', name, '0' },
-  EVAL = { 'EVAL', 'return 1', '1', name },
-  EVALSHA = { 'EVALSHA', 'x', '1', name },
+  EVAL = { 'EVAL', 'return 1', '0' },
+  EVALSHA = { 'EVALSHA', 'x', '0' },
 }
 local refused = {}
 for index = 2, #ARGV do
