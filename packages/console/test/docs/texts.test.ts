@@ -21,7 +21,7 @@ function literalTexts(file: string, source: string): string[] {
     JSXText: ({ value }) => void (isWord(value) && found.push(value.trim())),
     JSXAttribute: ({ name, value }) => {
       const isRead = name.type === "JSXIdentifier" && spoken.test(name.name);
-      if (isRead && value?.type === "Literal" && isWord(String(value.value))) found.push(String(value.value));
+      if (isRead && value?.type === "Literal" && isWord(value.value)) found.push(value.value);
     },
     Literal: ({ value }) => void (typeof value === "string" && isSentence(value) && found.push(value)),
     TemplateElement: ({ value }) => void (/\p{L}{2} \p{L}{2}/u.test(value.raw) && found.push(value.raw)),
