@@ -144,7 +144,11 @@ export class Gatekeeper {
   }
 
   async #admitAll(): Promise<void> {
-    for await (const groups of groupPages(this.#store)) await this.#store.gates.admit(groups.map(({ name }) => name));
+    const { gates } = this.#store;
+    const lowered = await gates.lowered();
+    let beyond = 0;
+    for await (const groups of groupPages(this.#store)) beyond += await gates.admit(groups.map(({ name }) => name));
+    if (lowered !== null && beyond === 0) await gates.forgetLowered(lowered);
   }
 
   /** Resolves when all workers have looked at the gates since the last change. */

@@ -4,10 +4,11 @@ import type { QueueKeys } from "./keys.ts";
 
 const script = scriptsBeside(import.meta.url);
 const placing = ["base", "place", "groups"] as const;
-const setGates = script(1, "base", "place", "set-gates");
-const restoreGates = script(1, ...placing, "restore-gates");
+const setGates = script(1, "base", "place", "lowered", "set-gates");
+const restoreGates = script(1, ...placing, "lowered", "restore-gates");
 const pauseGroup = script(1, ...placing, "pause-group");
 const admit = script(1, ...placing, "admit");
+const forgetLowered = script(1, "base", "forget-lowered");
 const ungated = script(1, "base", "place", "ungated");
 
 /** What keeps the jobs of one queue from being taken: see scripts/gates.lua. */
@@ -43,9 +44,18 @@ export class Gates {
     await pauseGroup.run(this.#connection, [this.#keys.workers, group, isPaused ? "pause" : "resume"]);
   }
 
-  /** Lets jobs of these groups in, as far as their limit lets. */
-  async admit(groups: readonly string[]): Promise<void> {
-    await admit.run(this.#connection, [this.#keys.workers, ...groups]);
+  /** Lets jobs of these groups in, as far as their limit lets. Returns of how many more were let in than may run now. */
+  async admit(groups: readonly string[]): Promise<number> {
+    return (await admit.run(this.#connection, [this.#keys.workers, ...groups])) as number;
+  }
+
+  /** There while more of a group may have been let in than may run now: for `forgetLowered`, when it has been seen that of none are. */
+  lowered(): Promise<string | null> {
+    return this.#connection.client.hget(this.#keys.gates, "group.lowered");
+  }
+
+  async forgetLowered(lowered: string): Promise<void> {
+    await forgetLowered.run(this.#connection, [this.#keys.workers, lowered]);
   }
 
   /** Workers that may not know of the last change yet. */

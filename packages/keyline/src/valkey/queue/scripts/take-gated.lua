@@ -31,6 +31,19 @@ local function hold_next()
   return false
 end
 
+-- More of the group were let in than may run since the limit was lowered (lowered.lua), and as many run as may: beside the one in question, which is held by now.
+local function is_one_too_many(name)
+  if read_group(name).count <= most then return false end
+  local field = ',"group":"' .. name .. '"'
+  local count = 0
+  for _, worker in ipairs(redis.call('ZRANGE', base .. 'workers', now(), '+inf', 'BYSCORE')) do
+    for _, element in ipairs(redis.call('LRANGE', base .. 'held:' .. worker, 0, -1)) do
+      if string.find(head_of(element), field, 1, true) then count = count + 1 end
+    end
+  end
+  return count > most
+end
+
 -- A job that was cancelled is dropped. One whose group may not start one now goes back where it came from, or rests.
 local function is_let_through(element)
   local head = head_of(element)
@@ -42,6 +55,7 @@ local function is_let_through(element)
     leave_group(group, id_in(head))
     return false
   end
+  if rules['group.lowered'] and is_one_too_many(group) and schedule(element, now() + 100) then return false end
   if rules['group.rate.max'] then
     local key = base .. 'starts:' .. group
     local room, ms = rate_room(key, rules['group.rate.max'], rules['group.rate.per'])
@@ -74,7 +88,7 @@ if take > 0 and rules['rate.max'] then
 end
 if take > 0 then
   read_rules()
-  local looks_at_each = has_paused or rules['group.rate.max'] or rules.cancels
+  local looks_at_each = has_paused or rules['group.rate.max'] or rules['group.lowered'] or rules.cancels
   while #taken < take do
     local element = hold_next()
     if not element then
@@ -103,5 +117,6 @@ end
 if rules.concurrency and room > #taken and redis.call('EXISTS', base .. 'waiting') == 1 and redis.call('LLEN', base .. 'wake') == 0 then
   redis.call('LPUSH', base .. 'wake', 1)
 end
+if rules['group.lowered'] and redis.call('EXISTS', base .. 'grouped') == 0 then redis.call('HDEL', base .. 'gates', 'group.lowered') end
 placed()
 return { missing, state, wait, rules['group.concurrency'] or 1, rules.cancels and 1 or 0, unpack(taken) }
