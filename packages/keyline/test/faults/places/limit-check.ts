@@ -1,3 +1,4 @@
+import type { Rate } from "keyline";
 import type { History, Run, Take } from "./history.ts";
 import { per } from "./operations.ts";
 
@@ -30,11 +31,11 @@ export function checkLimits(
   for (const phase of phases) {
     for (const [from, until] of without(flushes, phase)) {
       const within = takes.filter(({ asked, answered }) => asked >= from && answered <= until);
-      if (phase.max !== null) violations.push(...windowsAbove(phase.max, within, "the queue"));
+      if (phase.max !== null) violations.push(...windowsAbove({ max: phase.max, per }, within, "the queue"));
       const ofGroup = phase.ofGroup;
       if (ofGroup !== null) {
         for (const [group, own] of Map.groupBy(within, (take) => take.group))
-          if (group !== undefined) violations.push(...windowsAbove(ofGroup, own, `group ${group}`));
+          if (group !== undefined) violations.push(...windowsAbove({ max: ofGroup, per }, own, `group ${group}`));
       }
       const lost = flushes.findLast(([, to]) => to <= from)?.[1] ?? 0;
       const counted = runs.filter((run) => (run.take?.asked ?? run.from) >= lost);
@@ -63,13 +64,20 @@ export function checkTurns({ runs }: History, flushes: readonly [from: number, t
 }
 
 /** More takes in one window than there may be: all of these lie in the same one, whenever exactly they were. */
-function windowsAbove(max: number, takes: readonly Take[], whose: string): string[] {
+export function windowsAbove({ max, per }: Rate, takes: readonly Take[], whose: string): string[] {
   return takes.flatMap(({ asked: from }) => {
     const inside = takes.filter(({ asked, answered }) => asked >= from && answered < from + per);
     return inside.length > max
       ? [`${inside.length} of at most ${max} of ${whose} were taken in ${per} ms: ${inside.map(({ id }) => id).join(" ")}`]
       : [];
   });
+}
+
+/** What part they are of all that could be taken from the first to the last of them. */
+export function shareOf({ max, per }: Rate, takes: readonly Take[]): number {
+  const from = Math.min(...takes.map(({ asked }) => asked));
+  const until = Math.max(...takes.map(({ answered }) => answered));
+  return takes.length / (max * ((until - from) / per + 1));
 }
 
 /** More at the same time than there may be, the last one of them taken within these moments. */

@@ -11,17 +11,6 @@ beforeAll(async () => {
 
 afterAll(() => stage.close());
 
-/**
- * The starts that came before they were allowed to: the n-th cannot before as many windows have passed as it takes, counted from before the first one.
- * A handler that begins late, as on a busy machine, proves nothing and disproves nothing.
- */
-function tooEarly(
-  starts: readonly number[],
-  { begun, max, per }: { readonly begun: number; readonly max: number; readonly per: number },
-): number[] {
-  return starts.toSorted((a, b) => a - b).filter((start, index) => start - begun < Math.floor(index / max) * per);
-}
-
 describe.each([{ transactional: false }, { transactional: true }])("limits (transactional: $transactional)", ({ transactional }) => {
   // Workers of several processes, as far as limits know: each has connections of its own.
   const keylines = new Map<number, Keyline>();
@@ -55,20 +44,6 @@ describe.each([{ transactional: false }, { transactional: true }])("limits (tran
     await Promise.all(workers.map((worker) => worker.stop()));
   });
 
-  test("let no more begin in any window than they say, and not many fewer", async () => {
-    const queue = open("rate");
-    await queue.setLimits({ rate: { max: 20, per: 300 } });
-    const starts: number[] = [];
-    const begun = performance.now();
-    const workers = [1, 2, 3].map(() => open("rate").work(() => void starts.push(performance.now()), { concurrency: 10 }));
-    await queue.addMany(Array.from({ length: 120 }, (_, data) => ({ data })));
-    await eventually("all have run", () => starts.length === 120);
-    await Promise.all(workers.map((worker) => worker.stop()));
-    expect(tooEarly(starts, { begun, max: 20, per: 300 })).toEqual([]);
-    const limits = await queue.limits();
-    expect(limits).toEqual({ rate: { max: 20, per: 300 } });
-  });
-
   test("are changed while workers run, each for itself, and taken away with null", async () => {
     const queue = open("changed");
     const held = gate();
@@ -90,33 +65,6 @@ describe.each([{ transactional: false }, { transactional: true }])("limits (tran
     expect(await queue.limits()).toEqual({});
     await eventually("all run", () => running === 20);
     held.open();
-    await worker.stop();
-  });
-
-  test("of groups let more of one run at a time, or fewer of one begin", async () => {
-    const queue = open("groups", { limits: { group: { concurrency: 2, rate: { max: 4, per: 250 } } } });
-    const running = new Map<string, number>();
-    const most = new Map<string, number>();
-    const starts = new Map<string, number[]>();
-    let ran = 0;
-    const begun = performance.now();
-    const worker = queue.work(
-      async ({ group = "" }) => {
-        const now = (running.get(group) ?? 0) + 1;
-        running.set(group, now);
-        most.set(group, Math.max(most.get(group) ?? 0, now));
-        starts.set(group, [...(starts.get(group) ?? []), performance.now()]);
-        await new Promise((resolve) => setTimeout(resolve, 10));
-        running.set(group, (running.get(group) ?? 0) - 1);
-        ran++;
-      },
-      { concurrency: 20 },
-    );
-    await eventually("it works", async () => (await queue.limits()).group !== undefined);
-    for (const group of ["a", "b"]) await queue.addMany(Array.from({ length: 16 }, (_, data) => ({ data, group })));
-    await eventually("all have run", () => ran === 32);
-    expect([...most.values()]).toEqual([2, 2]);
-    for (const each of starts.values()) expect(tooEarly(each, { begun, max: 4, per: 250 })).toEqual([]);
     await worker.stop();
   });
 
