@@ -1,6 +1,6 @@
 import { setImmediate } from "node:timers/promises";
-import type { Queue, Worker } from "keyline";
 import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
+import { openCrew, quick, workBeside, type Kind } from "../../support/ahead-crew.ts";
 import { eventually, gate, openQuietStage, type Stage } from "../../support/stage.ts";
 import { startWireProxy, targetOf, through } from "../../support/wire-proxy.ts";
 
@@ -11,59 +11,13 @@ beforeAll(async () => {
 afterAll(() => stage.close());
 afterEach(() => expect(stage.log.filter(({ level }) => level === "error")).toEqual([]));
 
-/** A job that takes no time, or as long as the test wants. */
-type Kind = "quick" | "slow";
-
-interface Crew {
-  readonly queue: Queue<Kind>;
-  readonly worker: Worker<Kind>;
-  /** What its worker has begun, by the order of adding. */
-  readonly begun: number[];
-  readonly slow: ReturnType<typeof gate>;
-  /** Adds jobs, numbered on from those before. */
-  add(...kinds: readonly Kind[]): Promise<void>;
-}
-
-const quick = (count: number): Kind[] => Array.from({ length: count }, () => "quick" as const);
-
-/** A worker that knows its handlers to be quick, and takes ahead. */
-async function openCrew(name: string, options: { readonly concurrency?: number } = {}): Promise<Crew> {
-  const queue = stage.keyline().queue<Kind>(name);
-  const numbers = new Map<string, number>();
-  const begun: number[] = [];
-  const slow = gate();
-  const worker = queue.work(async ({ id, data }) => {
-    begun.push(numbers.get(id) ?? -1);
-    if (data === "slow") await slow.opened;
-  }, options);
-  const add = async (...kinds: readonly Kind[]): Promise<void> => {
-    const jobs = kinds.map((data, index) => ({ data, id: `${name}-${numbers.size + index}` }));
-    for (const { id } of jobs) numbers.set(id, numbers.size);
-    await queue.addMany(jobs);
-  };
-  await add(...quick(600));
-  await eventually("it knows its handlers", () => begun.length === 600);
-  begun.length = 0;
-  return { queue, worker, begun, slow, add };
-}
-
-/** The same queue in the hands of another process, as far as the queue knows. */
-function workBeside(name: string): { readonly ran: string[]; readonly worker: Worker<Kind> } {
-  const ran: string[] = [];
-  const worker = stage
-    .keyline()
-    .queue<Kind>(name)
-    .work(({ id }) => void ran.push(id));
-  return { ran, worker };
-}
-
 async function scripts(): Promise<number> {
   const found = /cmdstat_evalsha:calls=(\d+)/.exec(await stage.valkey.info("commandstats"));
   return Number(found?.[1] ?? 0);
 }
 
 test("a worker whose handlers are quick does not ask the server for each job", async () => {
-  const { queue, worker, begun, add } = await openCrew("few-rounds");
+  const { queue, worker, begun, add } = await openCrew(stage, "few-rounds");
   await queue.pause();
   await add(...quick(1_000));
   const before = await scripts();
@@ -104,7 +58,7 @@ async function overhear(name: string): Promise<{ readonly heard: () => Promise<r
 
 /** A round in which a job turns out slow. Returns milliseconds from when it was added until what was ahead of it went back; Infinity where nothing was taken ahead. */
 async function giveBackRound(name: string): Promise<number> {
-  const { queue, worker, begun, slow, add } = await openCrew(name);
+  const { queue, worker, begun, slow, add } = await openCrew(stage, name);
   const server = await overhear(name);
   // A worker that is woken by one job has taken none ahead: quick ones come first.
   await add(...quick(5), "slow", ...quick(20));
@@ -113,7 +67,7 @@ async function giveBackRound(name: string): Promise<number> {
   expect((await queue.counts()).waiting).toBe(20);
   const heard = await server.heard();
   server.end();
-  const other = workBeside(name);
+  const other = workBeside(stage, name);
   await eventually("another worker has run them", () => other.ran.length === 20);
   expect(other.ran).toEqual(Array.from({ length: 20 }, (_, index) => `${name}-${606 + index}`));
   expect(begun).toEqual([600, 601, 602, 603, 604, 605]);
@@ -137,20 +91,20 @@ test("what was taken ahead of a job that turns out slow goes back to others with
 }, 120_000);
 
 test("a worker that stops gives back at once what it had taken ahead, while it finishes what runs", async () => {
-  const { queue, worker, begun, slow, add } = await openCrew("stop");
-  await add("slow", ...quick(20));
-  await eventually("it is at the slow one", () => begun.length === 1);
+  const { queue, worker, begun, slow, add } = await openCrew(stage, "stop");
+  await add("quick", "slow", ...quick(20));
+  await eventually("it is at the slow one", () => begun.length === 2);
   const stopped = worker.stop();
   await eventually("it keeps none of the others", async () => (await queue.counts()).waiting === 20);
   expect((await queue.counts()).running).toBe(1);
   slow.open();
   await stopped;
-  expect(begun).toEqual([600]);
+  expect(begun).toEqual([600, 601]);
   expect(await queue.counts()).toMatchObject({ waiting: 20, running: 0 });
 });
 
 test("what was taken ahead does not begin once the queue is paused", async () => {
-  const { queue, worker, begun, add } = await openCrew("pause");
+  const { queue, worker, begun, add } = await openCrew(stage, "pause");
   let more = true;
   const adding = (async () => {
     while (more) await add(...quick(50));
