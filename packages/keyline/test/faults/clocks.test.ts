@@ -1,5 +1,10 @@
-import { afterAll, afterEach, beforeAll, expect, test, vi } from "vitest";
+import type { Job } from "keyline";
+import { afterAll, afterEach, beforeAll, describe, expect, onTestFinished, test, vi } from "vitest";
+import { openEither } from "../support/either-queue.ts";
 import { eventually, openStage, type Stage } from "../support/stage.ts";
+import { watchTakes } from "../support/take-watch.ts";
+import { moment, type Take } from "./places/history.ts";
+import { windowsAbove } from "./places/limit-check.ts";
 
 type N = { readonly n: number };
 
@@ -82,25 +87,48 @@ test("messages and entries of a process whose clock jumps come in their order, e
   await subscription.close();
 });
 
-test("delays, groups and limits keep to the server's time in processes whose clock jumps by an hour", async () => {
-  strobeClock();
-  const queue = stage.keyline().queue<N>("timed", { limits: { rate: { max: 10, per: 200 } } });
-  const ran: number[] = [];
-  const begun = performance.now();
-  const starts: number[] = [];
-  const worker = queue.work(
-    ({ data: { n } }) => {
-      ran.push(n);
-      starts.push(performance.now() - begun);
-    },
-    { concurrency: 10 },
-  );
-  await queue.add({ n: 100 }, { delay: 400 });
-  for (let n = 0; n < 20; n++) await queue.add({ n }, { group: "g", ...(n === 3 ? { delay: 100 } : {}) });
-  await eventually("all have run", () => ran.length === 21);
-  await worker.stop();
-  expect(ran.filter((n) => n < 100)).toEqual(Array.from({ length: 20 }, (_, n) => n));
-  // However late this process was: nothing came before its time.
-  expect(starts[ran.indexOf(100)]).toBeGreaterThanOrEqual(390);
-  expect(starts.toSorted((a, b) => a - b).filter((start, index) => start < Math.floor(index / 10) * 200)).toEqual([]);
-});
+describe.each([{ transactional: false }, { transactional: true }])(
+  "in processes whose clock jumps by an hour (transactional: $transactional)",
+  (how) => {
+    test("delays, groups and limits keep to the server's time", async () => {
+      strobeClock();
+      const rate = { max: 10, per: 200 };
+      const takes: Take[] = [];
+      onTestFinished(watchTakes((take) => takes.push(take as Take)));
+      const queue = openEither<N>(stage.keyline(), `timed-${how.transactional}`, { ...how, limits: { rate } });
+      const ran: number[] = [];
+      const worker = queue.work(({ data: { n } }: Job<N>) => void ran.push(n), { concurrency: 10 });
+      const addedAt = moment();
+      await queue.add({ n: 100 }, { delay: 400, id: "delayed" });
+      for (let n = 0; n < 20; n++) await queue.add({ n }, { group: "g", ...(n === 3 ? { delay: 100 } : {}) });
+      await eventually("all have run", () => ran.length === 21);
+      await worker.stop();
+      expect(ran.filter((n) => n < 100)).toEqual(Array.from({ length: 20 }, (_, n) => n));
+      // However late this process was: nothing came before its time.
+      expect(takes.find(({ id }) => id === "delayed")?.answered).toBeGreaterThanOrEqual(addedAt + 399);
+      expect(takes.length).toBeGreaterThanOrEqual(21);
+      expect(windowsAbove(rate, takes, "the queue")).toEqual([]);
+    });
+
+    test("a due time that is given as one is that of the server too, and a key is held for its time", async () => {
+      const [seconds = 0] = await stage.valkey.time();
+      strobeClock();
+      const queue = openEither<N>(stage.keyline(), `given-${how.transactional}`, how);
+      const ran: number[] = [];
+      const hour = 3_600_000;
+      // The clock of this process says three times which hour it is.
+      for (let n = 0; n < 3; n++) await queue.add({ n }, { runAt: seconds * 1_000 + hour / 2 });
+      for (let n = 3; n < 6; n++) await queue.add({ n }, { runAt: seconds * 1_000 - hour / 2 });
+      const once = { deduplicate: { key: "k", window: hour / 2 } };
+      const answers = [];
+      for (let n = 6; n < 9; n++) answers.push(await queue.add({ n }, once));
+      const worker = queue.work(({ data: { n } }: Job<N>) => void ran.push(n));
+      await eventually("what is due has run", () => ran.length === 4);
+      expect(ran.toSorted((one, other) => one - other)).toEqual([3, 4, 5, 6]);
+      expect(answers.map(({ added }) => added)).toEqual([true, false, false]);
+      await eventually("nothing runs", async () => (await queue.counts()).running === 0);
+      expect(await queue.counts()).toMatchObject({ scheduled: 3, waiting: 0 });
+      await worker.stop();
+    });
+  },
+);
