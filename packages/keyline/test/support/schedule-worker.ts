@@ -41,7 +41,7 @@ const keyline = new Keyline({
 });
 const { queue: name, transactional, every, limit, declares } = settings;
 const rules = { lease: settings.lease, maxAttempts: 1_000 };
-const run = ({ id, attempt, schedule }: Job<number>): void => print({ id, attempt, at: schedule?.at, ran: RightDate.now() });
+const run = ({ id, attempt, schedule, data }: Job<number>): void => print({ id, attempt, data, at: schedule?.at, ran: RightDate.now() });
 
 async function declare(queue: Pick<Queue<number>, "schedule">): Promise<void> {
   for (let isDeclared = !declares; !isDeclared;) {
