@@ -1,10 +1,11 @@
 import type { EmbeddedPostgres, EmbeddedValkey } from "@keyline/embedded";
 import type { Keyline, Queue } from "keyline";
-import { expect } from "vitest";
 import { startProcess, type TestProcess } from "../../support/processes.ts";
 import { eventually, type Stage } from "../../support/stage.ts";
+import { addJobs } from "./add-jobs.ts";
 import { historyOf, moment, type History } from "./history.ts";
 import { insist } from "./insist.ts";
+import { KeyedAdds } from "./keyed-adds.ts";
 import type { LimitPhase } from "./limit-check.ts";
 import { groupNames, per, specs, type Op, type ScheduleName } from "./operations.ts";
 import { ticksOf, type Ticking } from "./tick-check.ts";
@@ -29,10 +30,11 @@ export interface Lived {
   /** What took effect, by group, in its order. */
   readonly ran: ReadonlyMap<string, readonly number[]>;
   readonly history: History;
+  /** Keys that were not held as long as they had to be. */
+  readonly unheld: readonly string[];
 }
 
 const lease = 1_000;
-const hour = 3_600_000;
 let lives = 0;
 
 /** Runs the operations on a queue of its own, while workers work on it in processes of their own. */
@@ -54,7 +56,7 @@ class Life {
   readonly #queue: Queue<Data>;
   readonly #workers: { readonly process: TestProcess; killedAt?: number }[] = [];
   readonly #added = new Map<string, number[]>();
-  readonly #holders = new Map<string, string>();
+  readonly #keyed: KeyedAdds;
   readonly #schedules: Ticking[] = [];
   readonly #phases: LimitPhase[] = [];
   readonly #flushes: [from: number, to: number][] = [];
@@ -66,6 +68,7 @@ class Life {
     this.#transactional = transactional;
     this.#keyline = on.stage.keyline();
     this.#queue = this.#keyline.queue<Data>(this.#name, { lease, transactional } as { transactional: false });
+    this.#keyed = new KeyedAdds(this.#queue, () => this.#n++);
     for (let count = 0; count < 2; count++) this.#startWorker();
   }
 
@@ -110,7 +113,7 @@ class Life {
     await this.#pause("resume", undefined);
     for (const group of groupNames) await this.#pause("resume", group);
     await this.#limit({ concurrency: 3, max: 10, ofGroup: null });
-    await this.#add({ kind: "add", group: undefined, delay: 0, priority: "high" });
+    await this.#add({ kind: "add", group: undefined, delay: 0, priority: "high", how: "one by one" });
     const last = (this.#added.get("") ?? []).slice(-8);
     await eventually("some have run within limits", async () => {
       const ran = new Set((await insist(() => this.#read([""]))).get(""));
@@ -118,15 +121,17 @@ class Life {
     });
     await this.#limit({ concurrency: null, max: null, ofGroup: null });
     await this.#unschedule("endless");
+    for (const n of this.#keyed.latest) this.#note("", n);
+    const expected = [...this.#added.values()].flat().length;
     const places = ["", ...groupNames, ...this.#schedules.map(ticksOf)];
     let ran = new Map<string, number[]>();
     const isThere = (): boolean => {
       const jobs = [...ran].flatMap(([place, numbers]) => (place.startsWith("tick:") ? [] : numbers));
       const isOver = (one: Ticking): boolean => new Set(ran.get(ticksOf(one))).size >= (specs[one.schedule].limit ?? 0);
-      return new Set(jobs).size === this.#n && this.#schedules.every(isOver);
+      return new Set(jobs).size === expected && this.#schedules.every(isOver);
     };
     await eventually(
-      `all ${this.#n} and all ticks have run`,
+      `all ${expected} and all ticks have run`,
       async () => isThere() || ((ran = await insist(() => this.#read(places))), isThere()),
       60_000,
     );
@@ -136,13 +141,15 @@ class Life {
     for (const process of ended) process.signal("SIGTERM");
     await Promise.all(ended.map(({ exited }) => exited));
     await eventually("all that they have noted is read", () => ended.every(({ child }) => child.stdout?.readableEnded));
+    const history = historyOf(this.#workers);
     return {
       added: this.#added,
       schedules: this.#schedules,
       phases: this.#phases,
       flushes: this.#flushes,
       ran,
-      history: historyOf(this.#workers),
+      history,
+      unheld: this.#keyed.check(history),
     };
   }
 
@@ -168,26 +175,18 @@ class Life {
     this.#workers.push({ process });
   }
 
-  // Several at a time: a queue with one job shows little. A caller who does not know what became of an add asks again with the same id.
-  async #add({ group, delay, priority }: Extract<Op, { kind: "add" }>): Promise<void> {
-    for (let copy = 0; copy < 8; copy++) {
-      const options = { ...(group !== undefined && { group }), ...(delay > 0 && { delay }), ...(priority && { priority }) };
-      const n = this.#n++;
-      await insist(() => this.#queue.add({ n }, { ...options, id: `j${n}` }));
-      this.#note(group ?? "", n);
-    }
+  // Several at a time: a queue with one job shows little.
+  async #add({ group, delay, priority, how }: Extract<Op, { kind: "add" }>): Promise<void> {
+    const options = { ...(group !== undefined && { group }), ...(delay > 0 && { delay }), ...(priority && { priority }) };
+    const jobs = Array.from({ length: 8 }, () => this.#n++).map((n) => ({ data: { n }, ...options, id: `j${n}` }));
+    const on = { keyline: this.#keyline, queue: this.#queue, transactional: this.#transactional };
+    if (await addJobs(jobs, how, on)) for (const { data } of jobs) this.#note(group ?? "", data.n);
   }
 
-  // From two callers at once, and whoever does not know what became of it asks again: one of all is there.
-  async #addOnce({ key, delay }: Extract<Op, { kind: "once" }>): Promise<void> {
-    const options = { deduplicate: { key, window: hour }, ...(delay > 0 && { delay }) };
-    const n = this.#holders.has(key) ? -1 : this.#n;
-    const answers = await Promise.all([1, 2].map(() => insist(() => this.#queue.add({ n }, options))));
-    const holder = this.#holders.get(key);
-    expect(new Set(answers.map(({ id }) => id))).toEqual(new Set([holder ?? answers[0]?.id]));
-    if (holder !== undefined) return;
-    this.#holders.set(key, answers[0]?.id ?? "");
-    this.#note("", this.#n++);
+  // Data that is replaced is told of only where each effect comes once: an attempt that a killed worker began has its own.
+  async #addOnce(op: Extract<Op, { kind: "once" }>): Promise<void> {
+    const keep = op.keep === "latest" && !this.#transactional ? "open" : op.keep;
+    for (const n of await this.#keyed.add({ ...op, keep })) this.#note("", n);
   }
 
   async #limit({ concurrency, max, ofGroup }: Pick<LimitPhase, "concurrency" | "max" | "ofGroup">): Promise<void> {

@@ -5,8 +5,14 @@ export type Fault = "kill" | "flush" | "restart";
 export type ScheduleName = keyof typeof specs;
 
 export type Op =
-  | { readonly kind: "add"; readonly group: string | undefined; readonly delay: number; readonly priority: AddOptions["priority"] }
-  | { readonly kind: "once"; readonly key: string; readonly delay: number }
+  | {
+      readonly kind: "add";
+      readonly group: string | undefined;
+      readonly delay: number;
+      readonly priority: AddOptions["priority"];
+      readonly how: "one by one" | "together" | "within" | "rolled back";
+    }
+  | { readonly kind: "once"; readonly key: string; readonly delay: number; readonly keep: "window" | "open" | "latest" }
   | { readonly kind: "limit"; readonly concurrency: number | null; readonly max: number | null; readonly ofGroup: number | null }
   | { readonly kind: "pause" | "resume"; readonly group: string | undefined }
   | { readonly kind: "schedule" | "unschedule"; readonly schedule: ScheduleName }
@@ -31,8 +37,14 @@ const add = fc.record({
   group,
   delay: fc.oneof({ weight: 4, arbitrary: fc.constant(0) }, { weight: 1, arbitrary: fc.integer({ min: 1, max: 300 }) }),
   priority: fc.constantFrom("high" as const, "normal" as const, "low" as const),
+  how: fc.constantFrom("one by one" as const, "one by one" as const, "together" as const, "within" as const, "rolled back" as const),
 });
-const once = fc.record({ kind: fc.constant("once" as const), key: fc.constantFrom("k", "l", "m"), delay: fc.constantFrom(0, 200) });
+const once = fc.record({
+  kind: fc.constant("once" as const),
+  key: fc.constantFrom("k", "l", "m"),
+  delay: fc.constantFrom(0, 200),
+  keep: fc.constantFrom("window" as const, "open" as const, "latest" as const),
+});
 const limit = fc.record({
   kind: fc.constant("limit" as const),
   concurrency: fc.option(fc.integer({ min: 2, max: 8 })),
@@ -50,7 +62,7 @@ export function lives(faults: readonly Fault[]): fc.Arbitrary<Op[]> {
   const fault = fc.record({ kind: fc.constantFrom(...faults) });
   const op = fc.oneof<fc.WeightedArbitrary<Op>[]>(
     { weight: 12, arbitrary: add },
-    { weight: 3, arbitrary: once },
+    { weight: 5, arbitrary: once },
     { weight: 2, arbitrary: limit },
     { weight: 2, arbitrary: pause },
     { weight: 2, arbitrary: schedule },
@@ -59,7 +71,13 @@ export function lives(faults: readonly Fault[]): fc.Arbitrary<Op[]> {
     { weight: 2, arbitrary: fault },
   );
   const beginning = fc
-    .tuple(limit, add, add, add, wait)
+    .tuple(
+      limit,
+      add.map((one) => ({ ...one, how: "one by one" as const })),
+      add.map((one) => ({ ...one, how: "together" as const })),
+      add,
+      wait,
+    )
     .map(([limits, ...adds]): Op[] => [
       { kind: "schedule", schedule: "quick" },
       { kind: "schedule", schedule: "endless" },
