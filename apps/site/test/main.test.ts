@@ -10,6 +10,7 @@ import { afterEach, expect, inject, onTestFinished, test } from "vitest";
 const root = join(import.meta.dirname, "../../..");
 const program = join(root, "apps/main.ts");
 const timeout = 25_000;
+/** Whatever starts first builds the pages. */
 const buildTimeout = 240_000;
 const mostMegabytes = 200;
 
@@ -91,7 +92,7 @@ async function lineOf({ output }: Started, pattern: RegExp, within = timeout): P
 
 test("brings up everything with one command, and leaves nothing behind when it is told to end", async () => {
   const main = start({ PORT: "0" });
-  const url = await lineOf(main, /^Shop\s+(http:\S+)\/shop$/m);
+  const url = await lineOf(main, /^Shop\s+(http:\S+)\/shop$/m, buildTimeout);
   const ports = [await lineOf(main, /^Valkey\s+127\.0\.0\.1:(\d+)/m), await lineOf(main, /^PostgreSQL\s+127\.0\.0\.1:(\d+)/m)].map(Number);
   expect(await lineOf(main, /^Start\s+(http:\S+)\/$/m)).toBe(url);
   expect(await (await fetch(`${url}/`)).text()).toContain("<title>Keyline: queues, channels and streams</title>");
@@ -118,17 +119,17 @@ test("brings up everything with one command, and leaves nothing behind when it i
   expect(main.output()).toMatch(/Stopped\.\s*$/);
   expect(isGroupAlive(main.pid)).toBe(false);
   for (const port of ports) expect(await isListening(port)).toBe(false);
-});
+}, 300_000);
 
 test("uses the servers that it is told of, and its workers end when it is killed", async () => {
   const main = start({ PORT: "0", VALKEY_URL: inject("valkeyUrl"), DATABASE_URL: inject("postgresUrl") });
-  await lineOf(main, /^Shop\s+(http:\S+)\/shop$/m);
+  await lineOf(main, /^Shop\s+(http:\S+)\/shop$/m, buildTimeout);
   expect(main.output()).toContain("(VALKEY_URL)");
   expect(main.output()).not.toContain(new URL(inject("postgresUrl")).password);
   main.process.kill("SIGKILL");
   await main.exit;
   await expect.poll(() => isGroupAlive(main.pid), { timeout }).toBe(false);
-});
+}, 300_000);
 
 test("says in one line that a setting cannot be used, and not what it is", async () => {
   const main = start({ PORT: "0", DATABASE_URL: "secret" });
