@@ -133,7 +133,7 @@ async function load(handler: string): Promise<Handler> {
   const module = (await import(handler)) as { readonly handler?: unknown; readonly default?: unknown };
   const exported = module.handler ?? module.default;
   if (typeof exported === "function") return exported as Handler;
-  throw new KeylineError("INVALID_HANDLER", `${handler} exports no handler: it has to be a function, under the name handler or by default`);
+  throw new KeylineError("INVALID_HANDLER", "it exports no handler, which has to be a function, under the name handler or by default");
 }
 
 async function endOf(work: () => Promise<unknown>): Promise<End> {

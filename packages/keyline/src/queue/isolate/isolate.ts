@@ -26,6 +26,7 @@ const graceMs = 500;
 export class Isolate {
   /** Resolves when the handler is loaded; rejects when it cannot be. */
   readonly ready: Promise<void>;
+  readonly #handler: URL;
   readonly #vessel: Vessel;
   readonly #ended = Promise.withResolvers<void>();
   readonly #loaded = Promise.withResolvers<void>();
@@ -36,6 +37,7 @@ export class Isolate {
 
   constructor(kind: IsolateKind, handler: URL) {
     this.ready = this.#loaded.promise;
+    this.#handler = handler;
     // Whoever does not wait for it is told by the attempt.
     this.ready.catch(() => undefined);
     this.#vessel = launch(kind, handler, { message: (message) => this.#listen(message), ended: (why) => this.#end(why) });
@@ -86,7 +88,7 @@ export class Isolate {
 
   #end(why: string): void {
     this.#why = why;
-    const error = new KeylineError("HANDLER_DIED", `The handler did not come to its end: ${why}`);
+    const error = new KeylineError("HANDLER_DIED", `The handler in ${this.#handler.href} did not come to its end: ${why}`);
     this.#loaded.reject(error);
     this.#effects.endAll(error);
     this.#running?.finish({ error: sendable(error) });
@@ -95,7 +97,7 @@ export class Isolate {
 
   #listen(message: FromIsolate): void {
     if (message.kind === "ready") return this.#loaded.resolve();
-    if (message.kind === "invalid") return this.#loaded.reject(invalid(message.error.message));
+    if (message.kind === "invalid") return this.#loaded.reject(invalid(this.#handler, message.error.message));
     const running = this.#running;
     if (!running || message.run !== running.run) return;
     if (message.kind === "ended") running.finish(message.end);
@@ -149,8 +151,8 @@ export class Isolate {
   }
 }
 
-export function invalid(why: string): KeylineError {
-  return new KeylineError("INVALID_HANDLER", `The file of the handler cannot be used: ${why}`);
+export function invalid({ href }: URL, why: string): KeylineError {
+  return new KeylineError("INVALID_HANDLER", `The file of the handler, ${href}, cannot be used: ${why}`);
 }
 
 function isOver(): KeylineError {

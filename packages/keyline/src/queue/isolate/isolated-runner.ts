@@ -78,6 +78,6 @@ export function checkIsolate(handler: unknown, isolate: unknown): Pick<IsolatedR
   if (!(handler instanceof URL) || handler.protocol !== "file:") {
     throw new KeylineError("INVALID_OPTION", 'isolate takes the file of a handler: new URL("./handler.ts", import.meta.url)');
   }
-  if (!existsSync(handler)) throw invalid(`${handler.href} does not exist`);
+  if (!existsSync(handler)) throw invalid(handler, "it does not exist");
   return { handler, isolate };
 }

@@ -8,6 +8,7 @@
  */
 import { KeylineError, type ErrorCode } from "../../runtime/errors.ts";
 import { Discard, Snooze } from "../../work/outcome.ts";
+import { JobCancelledError } from "../results/job-errors.ts";
 import type { Tick } from "../schedules/schedule-state.ts";
 
 /** What a job is made of on the other side. */
@@ -27,8 +28,12 @@ export interface SentError {
   readonly message: string;
   readonly stack: string | undefined;
   readonly code: string | undefined;
+  /** Whether it is one of Keyline's. */
+  readonly isOurs: boolean;
   /** Of a Snooze. */
   readonly ms: number | undefined;
+  /** Of a JobCancelledError. */
+  readonly job: { readonly id: string; readonly queue: string } | undefined;
 }
 
 /** How something ended. */
@@ -54,21 +59,33 @@ export type FromIsolate =
 
 export function sendable(thrown: unknown): SentError {
   const error = thrown instanceof Error ? thrown : new Error(String(thrown));
-  const code = "code" in error && typeof error.code === "string" ? error.code : undefined;
-  return { name: error.name, message: error.message, stack: error.stack, code, ms: error instanceof Snooze ? error.ms : undefined };
+  const { name, message, stack } = error;
+  return {
+    name,
+    message,
+    stack,
+    code: "code" in error && typeof error.code === "string" ? error.code : undefined,
+    isOurs: error instanceof KeylineError,
+    ms: error instanceof Snooze ? error.ms : undefined,
+    job: error instanceof JobCancelledError ? { id: error.id, queue: error.queue } : undefined,
+  };
 }
 
 /** The error as it was, as far as anybody can tell the difference. */
-export function received({ name, message, stack, code, ms }: SentError): Error {
-  if (name === "Snooze" && ms !== undefined) return new Snooze(ms);
-  const error = name === "Discard" ? new Discard(message) : createError(name, message, code);
-  if (stack !== undefined) error.stack = stack;
+export function received(sent: SentError): Error {
+  if (sent.name === "Snooze" && sent.ms !== undefined) return new Snooze(sent.ms);
+  const error = createError(sent);
+  if (sent.stack !== undefined) error.stack = sent.stack;
   return error;
 }
 
-function createError(name: string, message: string, code: string | undefined): Error {
-  if (name === "KeylineError" && code !== undefined) return new KeylineError(code as ErrorCode, message);
-  return Object.assign(new Error(message), { name }, code === undefined ? {} : { code });
+function createError({ name, message, code, isOurs, job }: SentError): Error {
+  if (name === "Discard") return new Discard(message);
+  if (job) return new JobCancelledError(job);
+  const error = isOurs
+    ? new KeylineError(code as ErrorCode, message)
+    : Object.assign(new Error(message), code === undefined ? {} : { code });
+  return Object.assign(error, { name });
 }
 
 /** Numbers for calls, and what waits for their answers. */

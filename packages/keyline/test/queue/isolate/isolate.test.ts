@@ -166,6 +166,7 @@ describe.each(["thread", "process"] as const)("in a %s", (isolate) => {
     const error = await failed.promise;
     expect(error).toMatchObject({ code: "INVALID_HANDLER" });
     expect(error.message).toContain(says);
+    expect(error.message).toContain(file(name).href);
     await eventually("the job waits", async () => (await queue.counts()).waiting === 1);
     expect((await stage.rowsOf(queue.name)).map(({ attempts }) => attempts)).toEqual([0]);
     await worker.stop();
@@ -174,15 +175,19 @@ describe.each(["thread", "process"] as const)("in a %s", (isolate) => {
 
 test("what is no handler, and no way to isolate one, is refused at once", () => {
   const queue = nextQueue();
-  const refusal = (handler: unknown, options: unknown): unknown => {
+  const refused = (handler: unknown, options: unknown): { readonly code?: unknown; readonly message?: string } => {
     try {
       queue.work(handler as URL, options as WorkOptions);
-      return undefined;
+      return {};
     } catch (error) {
-      return (error as { code: unknown }).code;
+      return error as Error;
     }
   };
-  expect(refusal(file("not there"), { isolate: "thread" })).toBe("INVALID_HANDLER");
+  const refusal = (handler: unknown, options: unknown): unknown => refused(handler, options).code;
+  expect(refused(file("not there"), { isolate: "thread" })).toMatchObject({
+    code: "INVALID_HANDLER",
+    message: expect.stringContaining(file("not there").href) as string,
+  });
   expect(refusal(file("various"), {})).toBe("INVALID_OPTION");
   expect(refusal(file("various"), { isolate: "cluster" })).toBe("INVALID_OPTION");
   expect(refusal(() => undefined, { isolate: "thread" })).toBe("INVALID_OPTION");
