@@ -45,18 +45,22 @@ async function cancelRows(steps: CancelSteps, query: JobQuery, note: Note): Prom
   const last = await insist((rows) => rows.newest());
   for (let after = "0", isLast = false; !isLast;) {
     const cancelled = new Map<string, RowWas>();
-    while (cancelled.size < rowsAtOnce && !isLast) {
-      const range = { after, last, limit: page };
-      const found = await insist((rows) => rows.page(query, range));
-      isLast = found.length < page;
-      after = found.at(-1)?.seq ?? after;
-      const ids = await inState(store, found, query.state);
-      if (ids.length === 0) continue;
-      for (const [id, was] of await steps.cancelRows(record, ids)) if (was !== "dead") cancelled.set(id, was);
+    try {
+      while (cancelled.size < rowsAtOnce && !isLast) {
+        const range = { after, last, limit: page };
+        const found = await insist((rows) => rows.page(query, range));
+        isLast = found.length < page;
+        after = found.at(-1)?.seq ?? after;
+        const ids = await inState(store, found, query.state);
+        if (ids.length === 0) continue;
+        const { size } = cancelled;
+        for (const [id, was] of await steps.cancelRows(record, ids)) if (was !== "dead") cancelled.set(id, was);
+        await note(cancelled.size - size);
+      }
+    } finally {
+      // Also where it ends between two pages: what is cancelled by then is.
+      if (cancelled.size > 0) await steps.followRows(steps.newCall(), cancelled);
     }
-    if (cancelled.size === 0) continue;
-    await steps.followRows(steps.newCall(), cancelled);
-    await note(cancelled.size);
   }
 }
 
