@@ -1,6 +1,7 @@
-import { Discard, Snooze, type Job, type Keyline, type QueueEvent, type QueueEventGap } from "keyline";
+import { Discard, Snooze, type Job, type Keyline, type QueueEvent } from "keyline";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { openEither, type EitherQueue } from "../../support/either-queue.ts";
+import { EventFollower, untilTold } from "../../support/event-follower.ts";
 import { eventually, gate, openQuietStage, type Stage } from "../../support/stage.ts";
 
 let stage: Stage;
@@ -12,46 +13,7 @@ beforeAll(async () => {
 });
 afterAll(() => stage.close());
 
-/** Follows a queue's events, and keeps what came. */
-class Follower {
-  readonly events: QueueEvent[] = [];
-  readonly gaps: QueueEventGap[] = [];
-  readonly order: string[] = [];
-  readonly #iteration: AsyncIterableIterator<QueueEvent>;
-  readonly #done: Promise<void>;
-
-  constructor(queue: EitherQueue<string>, since?: string) {
-    const onGap = (gap: QueueEventGap): void => {
-      this.gaps.push(gap);
-      this.order.push(`gap: ${gap.reason}`);
-    };
-    this.#iteration = queue.events(since === undefined ? { onGap } : { since, onGap });
-    this.#done = this.#run();
-  }
-
-  async #run(): Promise<void> {
-    for await (const event of this.#iteration) {
-      this.events.push(event);
-      this.order.push(event.type);
-    }
-  }
-
-  /** What became of a job, in short. */
-  of(id: string): string[] {
-    return this.events.flatMap((event) => ("id" in event && event.id === id && event.type !== "added" ? [event.type] : []));
-  }
-
-  async stop(): Promise<void> {
-    await this.#iteration.return?.();
-    await this.#done;
-  }
-}
-
-/** Resolves when what becomes of jobs is told. */
-async function told(queue: { readonly name: string }): Promise<void> {
-  await eventually("it is told", async () => (await stage.valkey.hget(`${baseOf(queue)}:feed:state`, "ready")) === "1");
-}
-
+const told = (queue: { readonly name: string }): Promise<void> => untilTold(stage, queue);
 const baseOf = (queue: { readonly name: string }): string => `${stage.prefix}:{${queue.name}}`;
 
 describe.each([
@@ -71,7 +33,7 @@ describe.each([
       if (job.data === "discarded") throw new Discard("no use");
       if (job.data === "snoozed" && snoozes++ === 0) throw new Snooze(10);
     });
-    const followers = [new Follower(queue), new Follower(other)];
+    const followers = [new EventFollower(queue), new EventFollower(other)];
     await told(queue);
     // Adders look once a second.
     await eventually("adders know", async () => {
@@ -108,7 +70,7 @@ describe.each([
 
   test("tell what is cancelled, wherever it is, once", async () => {
     const queue = open("cancelled");
-    const follower = new Follower(queue);
+    const follower = new EventFollower(queue);
     await told(queue);
     const started = gate();
     const worker = queue.work(
@@ -135,14 +97,14 @@ describe.each([
 
   test("go on behind a cursor, and from the beginning of what is kept", async () => {
     const queue = open("cursor");
-    const first = new Follower(queue);
+    const first = new EventFollower(queue);
     await told(queue);
     const worker = queue.work(() => undefined);
     for (let n = 0; n < 5; n++) await queue.add(String(n), { keepResult: 60_000 });
     await eventually("all is told", () => first.events.filter(({ type }) => type === "completed").length === 5);
     await first.stop();
-    const second = new Follower(queue, first.events[3]?.cursor);
-    const third = new Follower(queue, "earliest");
+    const second = new EventFollower(queue, first.events[3]?.cursor);
+    const third = new EventFollower(queue, "earliest");
     await eventually(
       "all is told again",
       () => second.events.length + 4 === first.events.length && third.events.length === first.events.length,
@@ -158,7 +120,7 @@ describe.each([
 
   test("a worker that begins while somebody follows tells from its first job on", async () => {
     const queue = open("new-worker");
-    const follower = new Follower(queue);
+    const follower = new EventFollower(queue);
     await told(queue);
     const { id } = await queue.add("x");
     const worker = open("new-worker", stage.keyline()).work(() => undefined);
@@ -172,7 +134,7 @@ describe.each([
     const queue = open("aware");
     const workers = [open("aware", stage.keyline()), open("aware", stage.keyline())].map((one) => one.work(() => undefined));
     await eventually("they work", async () => (await stage.valkey.zcard(`${baseOf(queue)}:workers`)) === 2);
-    const follower = new Follower(queue);
+    const follower = new EventFollower(queue);
     await told(queue);
     const added = await queue.addMany(Array.from({ length: 200 }, (_, n) => ({ data: String(n) })));
     await eventually("all ends are told", () => follower.events.filter(({ type }) => type === "completed").length === 200);
@@ -186,7 +148,7 @@ describe.each([
     const [seconds] = await stage.valkey.time();
     const leaseEnd = (Number(seconds) + 2) * 1_000;
     await stage.valkey.zadd(`${baseOf(queue)}:workers`, leaseEnd, "one that hears nothing");
-    const follower = new Follower(queue);
+    const follower = new EventFollower(queue);
     await told(queue);
     const [now] = await stage.valkey.time();
     expect((Number(now) + 1) * 1_000).toBeGreaterThan(leaseEnd);
@@ -196,7 +158,7 @@ describe.each([
   test("that nobody followed are announced as a gap", async () => {
     const queue = open("unwatched");
     const worker = queue.work(() => undefined);
-    const first = new Follower(queue);
+    const first = new EventFollower(queue);
     await told(queue);
     await queue.add("seen");
     await eventually("it is told", () => first.order.includes("completed"));
@@ -205,7 +167,7 @@ describe.each([
     await stage.valkey.del(`${baseOf(queue)}:tracked`);
     const { id } = await queue.add("unseen", { keepResult: 60_000 });
     await queue.waitFor(id);
-    const second = new Follower(queue, first.events.at(-1)?.cursor);
+    const second = new EventFollower(queue, first.events.at(-1)?.cursor);
     await eventually("the gap is announced", () => second.gaps.length > 0);
     await told(queue);
     const next = await queue.add("seen again");
@@ -219,18 +181,18 @@ describe.each([
   test("that are not kept any more are announced with their number", async () => {
     const queue = open("trimmed");
     const worker = queue.work(() => undefined);
-    const first = new Follower(queue);
+    const first = new EventFollower(queue);
     await told(queue);
     await queue.addMany(Array.from({ length: 10 }, (_, n) => ({ data: String(n) })));
     await eventually("all is told", () => first.events.filter(({ type }) => type === "completed").length === 10);
     await worker.stop();
     await stage.valkey.xtrim(`${baseOf(queue)}:feed`, "MAXLEN", 3);
-    const second = new Follower(queue, first.events[4]?.cursor);
+    const second = new EventFollower(queue, first.events[4]?.cursor);
     await eventually("the rest is told", () => second.events.length === 3);
     expect(second.order[0]).toBe("gap: trimmed");
     expect(second.gaps).toMatchObject([{ missed: first.events.length - 5 - 3 }]);
     expect(second.events).toEqual(first.events.slice(-3));
-    const third = new Follower(queue, second.gaps[0]?.cursor);
+    const third = new EventFollower(queue, second.gaps[0]?.cursor);
     await eventually("it goes on behind the gap", () => third.events.length === 3);
     expect(third.gaps).toEqual([]);
     await Promise.all([first.stop(), second.stop(), third.stop()]);
@@ -238,7 +200,7 @@ describe.each([
 
   test("go on after Valkey has lost everything, behind a gap", async () => {
     const queue = open("lost");
-    const follower = new Follower(queue);
+    const follower = new EventFollower(queue);
     await told(queue);
     const worker = queue.work(() => undefined);
     const { id } = await queue.add("before");
@@ -257,7 +219,7 @@ describe.each([
 
   test("of another server process come behind a gap", async () => {
     const queue = open("restarted");
-    const follower = new Follower(queue);
+    const follower = new EventFollower(queue);
     await told(queue);
     const worker = queue.work(() => undefined);
     const before = await queue.add("before");
@@ -326,81 +288,5 @@ describe.each([
     const queue = open("refused");
     expect(() => queue.events({ since: "yesterday" })).toThrow("no cursor");
     expect(() => queue.events({ sinse: "x" } as object)).toThrow("sinse");
-  });
-});
-
-describe("progress", () => {
-  const open = (name: string, rules = {}): EitherQueue<string> =>
-    openEither<string>(keyline, `progress-${name}`, { transactional: false, ...rules });
-  const keyOf = (queue: EitherQueue<string>, id: string): string => `${baseOf(queue)}:progress:${id}`;
-
-  test("is written at most ten times a second, the last one always, and goes with the job", async () => {
-    const queue = open("written");
-    const follower = new Follower(queue);
-    await told(queue);
-    const said = gate();
-    const release = gate();
-    let begun = 0;
-    let ended = 0;
-    const worker = queue.work(async (job: Job<string>) => {
-      begun = performance.now();
-      for (let done = 1; done <= 400; done++) {
-        void job.progress({ done, of: 400 });
-        await new Promise((resolve) => setImmediate(resolve));
-      }
-      ended = performance.now();
-      said.open();
-      await release.opened;
-      void job.progress("at last");
-    });
-    const { id } = await queue.add("x");
-    await said.opened;
-    await eventually("the last one is seen", async () => {
-      return JSON.stringify((await queue.job(id))?.progress) === '{"done":400,"of":400}';
-    });
-    await eventually("the last one is there", async () => (await stage.valkey.get(keyOf(queue, id))) === '{"done":400,"of":400}');
-    release.open();
-    await eventually("it has ended", () => follower.of(id).includes("completed"));
-    expect(await stage.valkey.exists(keyOf(queue, id))).toBe(0);
-    const values = follower.events.flatMap((event) => (event.type === "progress" ? [event.progress] : []));
-    expect(values.at(-1)).toBe("at last");
-    expect(values.at(-2)).toEqual({ done: 400, of: 400 });
-    // One at once, one each tenth of a second, one in the end, and what was said last.
-    expect(values.length).toBeLessThanOrEqual(4 + Math.ceil((ended - begun) / 100));
-    expect(follower.of(id).at(-1)).toBe("completed");
-    await worker.stop();
-    await follower.stop();
-  });
-
-  test("of an attempt that failed goes with the job, whichever attempt ends it", async () => {
-    const queue = open("retried", { backoff: { type: "fixed", delay: 300, jitter: 0 } });
-    const worker = queue.work((job: Job<string>) => {
-      if (job.attempt > 1) return;
-      void job.progress(1);
-      throw new Error("once more");
-    });
-    const { id } = await queue.add("x");
-    await eventually("it is written", async () => (await stage.valkey.get(keyOf(queue, id))) === "1");
-    await eventually("it has ended", async () => (await queue.counts()).scheduled + (await queue.counts()).running === 0);
-    expect(await stage.valkey.exists(keyOf(queue, id))).toBe(0);
-    await worker.stop();
-  });
-
-  test("that is no JSON, or too large, is refused at once, before anything is written", async () => {
-    const queue = open("unfit", { maxAttempts: 1 });
-    const errors: unknown[] = [];
-    const worker = queue.work((job: Job<string>) => {
-      for (const value of [1n, "x".repeat(5_000), undefined, JSON.parse('{"__proto__":1}')]) {
-        try {
-          void job.progress(value);
-        } catch (error) {
-          errors.push((error as { code: string }).code);
-        }
-      }
-    });
-    const { id } = await queue.add("x", { keepResult: 60_000 });
-    await queue.waitFor(id);
-    expect(errors).toEqual(["NOT_SERIALIZABLE", "PAYLOAD_TOO_LARGE", "NOT_SERIALIZABLE", "FORBIDDEN_KEY"]);
-    await worker.stop();
   });
 });
