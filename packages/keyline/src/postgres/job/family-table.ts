@@ -145,11 +145,11 @@ export class FamilyTable {
     return this.database.query<ChildRow & Record<string, unknown>>(open, [family, after, limit]);
   }
 
-  /** Removes a page of the rows of a family whose parent has ended. True when nothing is left. */
-  async clear(family: string, limit: number): Promise<boolean> {
-    if ((await this.database.query(clear, [family, limit])).length === limit) return false;
-    await this.database.query(forget, [family]);
-    return true;
+  /** Removes a page of the rows of a family whose parent has ended, but for those that are being written; with the last of them all of it. Returns how many went. */
+  async clear(family: string, limit: number): Promise<number> {
+    const { length } = await this.database.query(clear, [family, limit]);
+    if (length < limit) await this.database.query(forget, [family]);
+    return length;
   }
 
   async #add({ statement, values }: FamilyCall, tx: TransactionClient | undefined): Promise<FamilyAnswer> {

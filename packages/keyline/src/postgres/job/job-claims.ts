@@ -1,7 +1,7 @@
 import type { PoolClient } from "pg";
 import type { Database } from "../client/database.ts";
 import type { Statement } from "../client/statement.ts";
-import { isOutage } from "../client/failures.ts";
+import { isAnswerLost, isOutage } from "../client/failures.ts";
 import { endChildren, joinIds, separator, settle, settleAll, settleChildren, settleKept, settleOne, type JobTable } from "./job-table.ts";
 import { columnsOf, type ResultRow } from "./outcome-table.ts";
 import type { Claim, Claims, ConflictCounts, HeldRow, WholeClaims } from "../settle/settlement.ts";
@@ -55,10 +55,7 @@ export class JobClaims implements Claims {
       const { rows } = await client.query<{ xid: string | null }>(table.database.prepared(settleAll, valuesOf(table, jobs)));
       return rows[0]?.xid ?? undefined;
     },
-    findEnded: async (ids) => {
-      const [open, cancelled] = await Promise.all([this.#table.findOpen(ids), this.#table.cancelled.areCancelled(ids)]);
-      return new Set(ids.filter((id) => !open.has(id) && !cancelled.has(id)));
-    },
+    findEnded: (ids) => findEnded(this.#table, ids),
   };
 }
 
@@ -86,7 +83,7 @@ export async function completeJobs(table: JobTable, jobs: readonly CompletedRow[
       return { ended: owed, families: row?.families === null ? [] : row?.families?.split(",") };
     } catch (error) {
       if (!isOutage(error) || table.database.isClosing) throw error;
-      isRepeated = true;
+      isRepeated ||= isAnswerLost(error);
       await table.database.whenAvailable();
     }
   }
@@ -115,8 +112,13 @@ function textsOf(jobs: readonly CompletedRow[], children: readonly ResultRow[]):
 /** An answer got lost: a row that is gone may have been deleted by the statement that it belonged to. */
 async function withGone(table: JobTable, jobs: readonly HeldRow[], owed: Set<string>): Promise<Set<string>> {
   const missing = jobs.filter(({ id }) => !owed.has(id)).map(({ id }) => id);
-  const open = await table.findOpen(missing);
-  return new Set([...owed, ...missing.filter((id) => !open.has(id))]);
+  return new Set([...owed, ...(await findEnded(table, missing))]);
+}
+
+/** Those that are gone as a transaction would leave them that had ended them: nobody has cancelled or buried them. */
+async function findEnded(table: JobTable, ids: readonly string[]): Promise<ReadonlySet<string>> {
+  const [present, cancelled] = await Promise.all([table.findRows(ids), table.cancelled.areCancelled(ids)]);
+  return new Set(ids.filter((id) => !present.has(id) && !cancelled.has(id)));
 }
 
 function owedOf(jobs: readonly HeldRow[], row: SettledRow | undefined): Set<string> {

@@ -70,6 +70,8 @@ const findOpen: Statement = {
   text: `SELECT id, attempts FROM keyline.job WHERE queue = $1 AND id = ANY($2::text[]) AND state IN ('waiting', 'scheduled')`,
 };
 
+const findRows: Statement = { name: "keyline-find-rows", text: "SELECT id FROM keyline.job WHERE queue = $1 AND id = ANY($2::text[])" };
+
 const note: Statement = { name: "keyline-note", text: "SELECT keyline.note_delivered($1, $2, $3) AS is_in_charge" };
 
 const markAgain: Statement = { name: "keyline-mark-again", text: "SELECT keyline.mark_delivered($1, $2, $3, true) AS is_in_charge" };
@@ -158,6 +160,11 @@ export class JobTable {
   async findOpen(ids: readonly string[]): Promise<Map<string, number>> {
     const rows = await this.database.query<{ id: string; attempts: number }>(findOpen, [this.queue, ids]);
     return new Map(rows.map((row) => [row.id, row.attempts]));
+  }
+
+  /** Those of which there is a row, whatever that says. */
+  async findRows(ids: readonly string[]): Promise<ReadonlySet<string>> {
+    return new Set((await this.database.query<{ id: string }>(findRows, [this.queue, ids])).map(({ id }) => id));
   }
 
   /** Notes that the jobs were delivered to `epoch`, if that is in charge, and returns whether it is. Jobs that were settled meanwhile cost a look-up. */

@@ -75,8 +75,10 @@ export class JointNotes implements Duty {
 
   async #write(): Promise<void> {
     try {
-      if (this.#table.database.isAvailable) await this.#writeAll();
-      this.#failures = 0;
+      if (this.#table.database.isAvailable) {
+        await this.#writeAll();
+        this.#failures = 0;
+      } else this.#failures++;
     } catch (error) {
       this.#failures++;
       this.#logger.debug({ error: toError(error).message, queue: this.#table.queue }, "deliveries could not be noted together yet");

@@ -214,8 +214,11 @@ export class FamilyReleaser {
       for (const { family, ended } of families) {
         if (this.#isStopped) return false;
         if (ended === "cancelled" && !(await this.#cancelBelow(family))) continue;
-        while (!this.#isStopped && !(await table.clear(family, clearPage)));
-        hasDone = true;
+        for (let removed = clearPage; removed === clearPage && !this.#isStopped;) {
+          removed = await table.clear(family, clearPage);
+          // One whose child is being settled is left for the next look.
+          hasDone ||= removed > 0;
+        }
       }
     }
     return hasDone;

@@ -12,11 +12,9 @@
  *   A job that kills workers buries itself and not its neighbours; and one that takes long and had bad luck does not keep a worker from all else.
  */
 import { clearTimeout, performance, setTimeout } from "../../runtime/clock.ts";
-import type { Doubt } from "../../work/doubt.ts";
 import type { Pump } from "../../work/pump.ts";
 import type { HeldJob } from "./held-jobs.ts";
 import { Pace } from "./pace.ts";
-import type { Command } from "./reconciler.ts";
 
 const budgetMs = 2;
 const leastCap = 32;
@@ -37,7 +35,8 @@ export interface Takes<Data> {
 
 export interface AheadParts<Data> extends Takes<Data> {
   readonly pump: Pump;
-  readonly doubt: Doubt<HeldJob<Data>, Command>;
+  /** What is held is being read. */
+  readonly isReading: () => boolean;
   readonly begin: (jobs: readonly HeldJob<Data>[]) => void;
   /** Puts them back at the head of the queue. */
   readonly giveBack: (jobs: readonly HeldJob<Data>[]) => void;
@@ -143,9 +142,9 @@ export class Ahead<Data> {
   }
 
   #return(): void {
-    const { pump, doubt } = this.#parts;
+    const { pump, isReading } = this.#parts;
     // A list that was read before they went back would still show them: they would be begun here, and again where they went.
-    if (pump.expected > 0 || doubt.isResolving) return;
+    if (pump.expected > 0 || isReading()) return;
     this.#isReturning = false;
     if (this.#jobs.length > 0) this.#parts.giveBack(this.#jobs.splice(0));
   }

@@ -61,6 +61,8 @@ export class Exchange<Data> implements ShiftExchange<HeldJob<Data>, Beat> {
   #isTaking = true;
   /** Looks at the gates that are to come: until then nobody waits. */
   #looking = 0;
+  #isReconciling = false;
+  #isEndingWait = false;
 
   constructor(setup: ExchangeSetup<Data>) {
     this.#setup = setup;
@@ -77,6 +79,7 @@ export class Exchange<Data> implements ShiftExchange<HeldJob<Data>, Beat> {
     });
     this.#ahead = new Ahead({
       ...parts,
+      isReading: () => this.#isReconciling,
       begin: (jobs) => this.#setup.events.taken(jobs),
       giveBack: (jobs) => this.#ends.giveBack(this.#setup.lease.name, jobs),
       goOn: () => this.pumpSoon(),
@@ -97,7 +100,7 @@ export class Exchange<Data> implements ShiftExchange<HeldJob<Data>, Beat> {
   }
 
   get isQuiet(): boolean {
-    if (this.#reconciler.unsure > 0 || this.#doubt.hasPostponed || this.#doubt.isResolving) return false;
+    if (this.#reconciler.unsure > 0 || this.#doubt.hasPostponed || this.#isReconciling) return false;
     return this.#finished.count === 0 && this.#pump.underWay === 0 && !this.#ahead.isReturning;
   }
 
@@ -162,9 +165,9 @@ export class Exchange<Data> implements ShiftExchange<HeldJob<Data>, Beat> {
   }
 
   #turn(): void {
-    if (!this.#setup.lease.isHeld || this.#doubt.isResolving) return;
+    if (!this.#setup.lease.isHeld || this.#isReconciling) return;
     if (this.#doubt.isDue) {
-      if (this.#pump.underWay === 0 && !this.#idleWait.isUnderWay) void this.#reconcile();
+      if (this.#pump.underWay === 0) void (this.#idleWait.isUnderWay ? this.#endWait() : this.#reconcile());
       return;
     }
     this.#ahead.begin();
@@ -174,9 +177,11 @@ export class Exchange<Data> implements ShiftExchange<HeldJob<Data>, Beat> {
       if (finished.length === 0 && take === 0 && !this.#gates.isOwed) break;
       this.#rounds.send(finished, take);
     }
-    const mayWait = this.#isEmpty && this.#isTaking && this.#looking === 0 && this.#idleWait.mayBegin && !this.#ahead.isAlone;
+    // Behind a take that is under way: else this process might hear first of the job that comes second.
+    const isCalm = this.#pump.expected === 0;
+    const mayWait = isCalm && this.#isEmpty && this.#isTaking && this.#looking === 0 && this.#idleWait.mayBegin && !this.#ahead.isAlone;
     if (mayWait && this.#setup.room() > 0 && this.#setup.lease.isCertain) this.#wait();
-    if (this.#pump.expected === 0) this.#setup.events.calmed();
+    if (isCalm) this.#setup.events.calmed();
   }
 
   // Whoever makes room behind a gate asks at once whether it is let through.
@@ -236,8 +241,18 @@ export class Exchange<Data> implements ShiftExchange<HeldJob<Data>, Beat> {
     this.#ahead.take(jobs, { mayBegin: this.#isTaking, mayWait: !this.#gates.isGated, isLetThrough });
   }
 
+  /** What is held is read when nothing can change it: ends that are in doubt do not wait for the next job. */
+  async #endWait(): Promise<void> {
+    if (this.#isEndingWait || !this.isReady) return;
+    this.#isEndingWait = true;
+    await this.#idleWait.endAll(this.#pump, { againMs: 200, isWanted: () => this.#isTaking && this.#doubt.isDue });
+    this.#isEndingWait = false;
+  }
+
   async #reconcile(): Promise<void> {
+    this.#isReconciling = true;
     const reading = await this.#reconciler.read();
+    this.#isReconciling = false;
     if (reading) {
       this.#isEmpty = false;
       this.#ahead.keep(new Set(this.#held.all()));
