@@ -243,9 +243,9 @@ export class Exchange<Data> implements ShiftExchange<HeldJob<Data>, Beat> {
 
   /** What is held is read when nothing can change it: ends that are in doubt do not wait for the next job. */
   async #endWait(): Promise<void> {
-    if (this.#isEndingWait || !this.isReady) return;
+    if (this.#isEndingWait) return;
     this.#isEndingWait = true;
-    await this.#idleWait.endAll(this.#pump, { againMs: 200, isWanted: () => this.#isTaking && this.#doubt.isDue });
+    await this.#idleWait.endGently(this.#pump, () => this.#doubt.isDue && this.#setup.lease.isHeld);
     this.#isEndingWait = false;
   }
 

@@ -8,6 +8,7 @@ import type { Pump } from "../../work/pump.ts";
 
 const readyWithinMs = 1_000;
 const strayPage = 100;
+const gentlyAgainMs = 100;
 
 /** Who waits, and what becomes of it. */
 export interface Waiter {
@@ -115,6 +116,16 @@ export class IdleWait {
     while (this.#isUnderWay && isWanted()) {
       await this.end();
       await pump.until(() => !this.#isUnderWay, AbortSignal.timeout(againMs));
+    }
+  }
+
+  /**
+   * The same for what may also wait until it ends by itself, as long as that `isWanted`: the connection is not dropped, which whoever asks because it was dropped would do again and again.
+   */
+  async endGently(pump: Pump, isWanted: () => boolean): Promise<void> {
+    while (this.#isUnderWay && isWanted()) {
+      if (this.#connectionId !== undefined && this.#store.connection.isReady) await this.#unblock(this.#connectionId).catch(() => undefined);
+      await pump.until(() => !this.#isUnderWay, AbortSignal.timeout(gentlyAgainMs));
     }
   }
 

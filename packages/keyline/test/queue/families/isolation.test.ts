@@ -22,8 +22,19 @@ describe.each(["repeatable read", "serializable"])("with %s as the database's de
 
   const open = (keyline: Keyline, name: string): Numbers => keyline.queue<number>(name, { transactional: true });
   const below = (queue: Numbers): { queue: Numbers; data: number }[] => [1, 2].map((data) => ({ queue, data }));
-  const left = async (queue: Numbers): Promise<number> =>
-    (await stage.pool.query("SELECT FROM keyline.job WHERE queue = $1", [queue.name])).rowCount ?? 0;
+  const counted = "SELECT count(*)::integer AS left FROM keyline.job WHERE queue = $1";
+  // A statement of its own would be one of those that may stand in each other's way.
+  const left = async (queue: Numbers): Promise<number> => {
+    const client = await stage.pool.connect();
+    try {
+      await client.query("BEGIN ISOLATION LEVEL READ COMMITTED");
+      const { rows } = await client.query<{ left: number }>(counted, [queue.name]);
+      await client.query("COMMIT");
+      return rows[0]?.left ?? 0;
+    } finally {
+      client.release();
+    }
+  };
 
   test("children that end at the same instant in two processes release their parent", async () => {
     const [one, other] = [stage.keyline({ logger }), stage.keyline({ logger })];

@@ -196,7 +196,7 @@ test("the history of a transactional job survives that Valkey loses everything, 
   const queue = keyline.queue<number>("lost", {
     transactional: true,
     maxAttempts: 2,
-    lease: 500,
+    lease: 2_000,
     backoff: { type: "fixed", delay: 2_000 },
   });
   let isFixed = false;
