@@ -124,7 +124,8 @@ export class IdleWait {
    */
   async endGently(pump: Pump, isWanted: () => boolean): Promise<void> {
     while (this.#isUnderWay && isWanted()) {
-      if (this.#connectionId !== undefined && this.#store.connection.isReady) await this.#unblock(this.#connectionId).catch(() => undefined);
+      if (this.#connectionId !== undefined && this.#store.connection.isReady)
+        await this.#unblock(this.#connectionId).catch(() => undefined);
       await pump.until(() => !this.#isUnderWay, AbortSignal.timeout(gentlyAgainMs));
     }
   }
