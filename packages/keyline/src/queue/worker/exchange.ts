@@ -62,7 +62,6 @@ export class Exchange<Data> implements ShiftExchange<HeldJob<Data>, Beat> {
   /** Looks at the gates that are to come: until then nobody waits. */
   #looking = 0;
   #isReconciling = false;
-  #isEndingWait = false;
 
   constructor(setup: ExchangeSetup<Data>) {
     this.#setup = setup;
@@ -167,7 +166,10 @@ export class Exchange<Data> implements ShiftExchange<HeldJob<Data>, Beat> {
   #turn(): void {
     if (!this.#setup.lease.isHeld || this.#isReconciling) return;
     if (this.#doubt.isDue) {
-      if (this.#pump.underWay === 0) void (this.#idleWait.isUnderWay ? this.#endWait() : this.#reconcile());
+      if (this.#pump.underWay > 0) return;
+      // What is held is read when nothing can change it, and ends that are in doubt do not wait for the next job.
+      if (this.#idleWait.isUnderWay) void this.#idleWait.endGently(this.#pump, () => this.#doubt.isDue && this.#setup.lease.isHeld);
+      else void this.#reconcile();
       return;
     }
     this.#ahead.begin();
@@ -239,14 +241,6 @@ export class Exchange<Data> implements ShiftExchange<HeldJob<Data>, Beat> {
     const jobs = elements.map((element) => new HeldJob<Data>(element, how));
     this.#held.join(jobs);
     this.#ahead.take(jobs, { mayBegin: this.#isTaking, mayWait: !this.#gates.isGated, isLetThrough });
-  }
-
-  /** What is held is read when nothing can change it: ends that are in doubt do not wait for the next job. */
-  async #endWait(): Promise<void> {
-    if (this.#isEndingWait) return;
-    this.#isEndingWait = true;
-    await this.#idleWait.endGently(this.#pump, () => this.#doubt.isDue && this.#setup.lease.isHeld);
-    this.#isEndingWait = false;
   }
 
   async #reconcile(): Promise<void> {

@@ -38,6 +38,7 @@ export class IdleWait {
   readonly #logger: Logger;
   #connectionId: number | undefined;
   #isUnderWay = false;
+  #isEnding = false;
   #refusals = 0;
   #rest: NodeJS.Timeout | undefined;
 
@@ -123,11 +124,14 @@ export class IdleWait {
    * The same for what may also wait until it ends by itself, as long as that `isWanted`: the connection is not dropped, which whoever asks because it was dropped would do again and again.
    */
   async endGently(pump: Pump, isWanted: () => boolean): Promise<void> {
+    if (this.#isEnding) return;
+    this.#isEnding = true;
     while (this.#isUnderWay && isWanted()) {
       if (this.#connectionId !== undefined && this.#store.connection.isReady)
         await this.#unblock(this.#connectionId).catch(() => undefined);
       await pump.until(() => !this.#isUnderWay, AbortSignal.timeout(gentlyAgainMs));
     }
+    this.#isEnding = false;
   }
 
   #unblock(connectionId: number): Promise<unknown> {
