@@ -15,6 +15,7 @@ import { clearTimeout, performance, setTimeout } from "../../runtime/clock.ts";
 import type { Pump } from "../../work/pump.ts";
 import type { HeldJob } from "./held-jobs.ts";
 import { Pace } from "./pace.ts";
+import type { Reconciler } from "./reconciler.ts";
 
 const budgetMs = 2;
 const leastCap = 32;
@@ -35,8 +36,7 @@ export interface Takes<Data> {
 
 export interface AheadParts<Data> extends Takes<Data> {
   readonly pump: Pump;
-  /** What is held is being read. */
-  readonly isReading: () => boolean;
+  readonly reconciler: Pick<Reconciler<Data>, "isReading">;
   readonly begin: (jobs: readonly HeldJob<Data>[]) => void;
   /** Puts them back at the head of the queue. */
   readonly giveBack: (jobs: readonly HeldJob<Data>[]) => void;
@@ -142,9 +142,9 @@ export class Ahead<Data> {
   }
 
   #return(): void {
-    const { pump, isReading } = this.#parts;
+    const { pump, reconciler } = this.#parts;
     // A list that was read before they went back would still show them: they would be begun here, and again where they went.
-    if (pump.expected > 0 || isReading()) return;
+    if (pump.expected > 0 || reconciler.isReading) return;
     this.#isReturning = false;
     if (this.#jobs.length > 0) this.#parts.giveBack(this.#jobs.splice(0));
   }

@@ -1,11 +1,8 @@
 /*
  * DESIGN. The exchange is a worker's conversation with Valkey: it hands in what has ended and takes what there is room for, in one round trip.
- *
- * - Batching without waiting: what ends while a command is under way goes with the next one (finished-jobs.ts). Up to two are under way, so that
- *   the server works on one while this process works on the jobs of the other.
- * - While there are jobs nobody blocks. Once a take brought less than asked for, the queue is empty, and one BLMOVE on the worker's second
- *   connection waits for the next job; what ends meanwhile is handed in without taking.
- * - After every failure and every reconnect nothing is sent before the held list was read again: reconciler.ts.
+ * - Batching without waiting: what ends while a command is under way goes with the next one (finished-jobs.ts). Up to two are under way, so that the server works on one while this process works on the other's.
+ * - While there are jobs nobody blocks. Once a take brought less than asked for, and no other one is under way, one BLMOVE on the worker's second connection waits for the next job; what ends meanwhile is handed in.
+ * - After every failure and every reconnect nothing is sent before the held list was read again, for which the wait is ended: reconciler.ts.
  */
 import type { Logger } from "../../runtime/logger.ts";
 import { isConnectionError, type ValkeyConnection } from "../../valkey/client/connection.ts";
@@ -61,7 +58,6 @@ export class Exchange<Data> implements ShiftExchange<HeldJob<Data>, Beat> {
   #isTaking = true;
   /** Looks at the gates that are to come: until then nobody waits. */
   #looking = 0;
-  #isReconciling = false;
 
   constructor(setup: ExchangeSetup<Data>) {
     this.#setup = setup;
@@ -78,7 +74,6 @@ export class Exchange<Data> implements ShiftExchange<HeldJob<Data>, Beat> {
     });
     this.#ahead = new Ahead({
       ...parts,
-      isReading: () => this.#isReconciling,
       begin: (jobs) => this.#setup.events.taken(jobs),
       giveBack: (jobs) => this.#ends.giveBack(this.#setup.lease.name, jobs),
       goOn: () => this.pumpSoon(),
@@ -99,7 +94,7 @@ export class Exchange<Data> implements ShiftExchange<HeldJob<Data>, Beat> {
   }
 
   get isQuiet(): boolean {
-    if (this.#reconciler.unsure > 0 || this.#doubt.hasPostponed || this.#isReconciling) return false;
+    if (this.#reconciler.unsure > 0 || this.#doubt.hasPostponed || this.#reconciler.isReading) return false;
     return this.#finished.count === 0 && this.#pump.underWay === 0 && !this.#ahead.isReturning;
   }
 
@@ -164,10 +159,9 @@ export class Exchange<Data> implements ShiftExchange<HeldJob<Data>, Beat> {
   }
 
   #turn(): void {
-    if (!this.#setup.lease.isHeld || this.#isReconciling) return;
+    if (!this.#setup.lease.isHeld || this.#reconciler.isReading) return;
     if (this.#doubt.isDue) {
       if (this.#pump.underWay > 0) return;
-      // What is held is read when nothing can change it, and ends that are in doubt do not wait for the next job.
       if (this.#idleWait.isUnderWay) void this.#idleWait.endGently(this.#pump, () => this.#doubt.isDue && this.#setup.lease.isHeld);
       else void this.#reconcile();
       return;
@@ -179,7 +173,7 @@ export class Exchange<Data> implements ShiftExchange<HeldJob<Data>, Beat> {
       if (finished.length === 0 && take === 0 && !this.#gates.isOwed) break;
       this.#rounds.send(finished, take);
     }
-    // Behind a take that is under way: else this process might hear first of the job that comes second.
+    // Beside a take this process might hear first of the job that comes second.
     const isCalm = this.#pump.expected === 0;
     const mayWait = isCalm && this.#isEmpty && this.#isTaking && this.#looking === 0 && this.#idleWait.mayBegin && !this.#ahead.isAlone;
     if (mayWait && this.#setup.room() > 0 && this.#setup.lease.isCertain) this.#wait();
@@ -244,16 +238,13 @@ export class Exchange<Data> implements ShiftExchange<HeldJob<Data>, Beat> {
   }
 
   async #reconcile(): Promise<void> {
-    this.#isReconciling = true;
-    const reading = await this.#reconciler.read();
-    this.#isReconciling = false;
-    if (reading) {
+    await this.#reconciler.read(({ ended, again, found }) => {
       this.#isEmpty = false;
       this.#ahead.keep(new Set(this.#held.all()));
-      for (const job of reading.ended.keys()) this.#setup.events.ended(job);
-      for (const [job, disposal] of reading.again) this.end(job, disposal);
-      if (reading.found.length > 0) this.#accept(reading.found);
-    }
+      for (const job of ended.keys()) this.#setup.events.ended(job);
+      for (const [job, disposal] of again) this.end(job, disposal);
+      if (found.length > 0) this.#accept(found);
+    });
     this.pumpSoon();
   }
 }

@@ -35,6 +35,7 @@ export class Reconciler<Data> {
   readonly #setup: ReconcilerSetup<Data>;
   readonly #held: HeldJobs<Data>;
   #unsure = new Map<HeldJob<Data>, Disposal>();
+  #isReading = false;
 
   constructor(held: HeldJobs<Data>, setup: ReconcilerSetup<Data>) {
     this.#held = held;
@@ -51,16 +52,26 @@ export class Reconciler<Data> {
     this.#unsure.set(job, disposal);
   }
 
-  /** Reads the list, and tries until that works. Undefined when there is nothing to do any more: the lease went, or the worker stopped. */
-  async read(): Promise<Reading<Data> | undefined> {
+  /** What is held is being read: until that is followed nothing may change it. */
+  get isReading(): boolean {
+    return this.#isReading;
+  }
+
+  /** Reads the list, tries until that works, and calls `follow`; but not when there is nothing to do any more: the lease went, or the worker stopped. */
+  async read(follow: (reading: Reading<Data>) => void): Promise<void> {
     const { store, lease, doubt } = this.#setup;
-    const elements = await doubt.resolve(async () => {
-      if (!(await store.connection.whenReady(1_000, doubt.signal))) return undefined;
-      // A list whose lease has ended is not this worker's to read.
-      await lease.beat();
-      return store.holding.held(lease.name);
-    });
-    return elements && this.#reconcile(elements);
+    this.#isReading = true;
+    try {
+      const elements = await doubt.resolve(async () => {
+        if (!(await store.connection.whenReady(1_000, doubt.signal))) return undefined;
+        // A list whose lease has ended is not this worker's to read.
+        await lease.beat();
+        return store.holding.held(lease.name);
+      });
+      if (elements) follow(this.#reconcile(elements));
+    } finally {
+      this.#isReading = false;
+    }
   }
 
   /** Forgets everything of a lease that is lost. Returns the jobs of which it is not known whether Valkey knows their end. */
