@@ -37,8 +37,8 @@ export function HistoryCard({ channel }: { readonly channel: string }): ReactNod
     <Card title={words.history} isFlush>
       <Answered query={query}>
         {({ pages }) => {
-          // The newest on top: a page has them as they were said.
-          const rows = pages.flatMap(({ messages }) => messages).toReversed();
+          // The newest on top: a page has them as they were said, and the next page has earlier ones.
+          const rows = pages.flatMap(({ messages }) => messages.toReversed());
           if (rows.length === 0) return <Empty title={words.noHistory} />;
           return (
             <>

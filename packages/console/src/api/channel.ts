@@ -29,7 +29,7 @@ export const messageRow = z.object({ id: z.string(), at: time, payload });
 export type MessageRow = z.infer<typeof messageRow>;
 
 export const historyQuery = z.object(pageQuery);
-/** `GET channels/:channel/history?cursor&limit`: the newest, oldest first; with a cursor those behind it. 400 without a history. */
+/** `GET channels/:channel/history?cursor&limit`: the newest, oldest first; with a cursor those before it. 400 without a history. */
 export const historyPage = z.object({ messages: z.array(messageRow), next });
 export type HistoryPage = z.infer<typeof historyPage>;
 

@@ -19,10 +19,8 @@ export function channelRoutes(desk: Desk): Route[] {
 
 async function readHistory(desk: Desk, { thing: channel }: KnownChannel, { query }: Ask): Promise<HistoryPage> {
   const { cursor, limit } = parse(historyQuery, query);
-  const asked = channel.history({ limit, ...(cursor !== undefined && { since: cursor }) });
-  const { messages, cursor: end } = await patiently(desk.health, asked, patienceMs);
-  const hasMore = cursor !== undefined && messages.length === limit;
-  return { messages: messages.map((message) => toMessageRow(desk, message)), next: hasMore ? end : null };
+  const { messages, earlier } = await patiently(desk.health, channel.history({ limit, before: cursor }), patienceMs);
+  return { messages: messages.map((message) => toMessageRow(desk, message)), next: earlier ?? null };
 }
 
 async function publish({ audited, redactor }: Desk, { name, thing: channel }: KnownChannel, { body, visitor }: Ask): Promise<unknown> {

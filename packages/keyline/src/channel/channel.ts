@@ -148,12 +148,14 @@ export class Channel<Input, Output = Input> {
   }
 
   /**
-   * Messages that are kept: the newest `limit` (default 100), oldest first, or those after the cursor `since`. Subscribe from
-   * `cursor` to see what comes next. Throws INVALID_OPTION on a channel without history.
+   * Messages that are kept: the newest `limit` (default 100), oldest first, those after the cursor `since`, or those before the message with the cursor `before`.
+   * Subscribe from `cursor` to see what comes next, and read back from `earlier`. Reads a page, however many are kept. Throws INVALID_CURSOR, and INVALID_OPTION on a
+   * channel without history.
    *
    * @example
-   * const { messages, cursor } = await news.history({ limit: 20 });
+   * const { messages, cursor, earlier } = await news.history({ limit: 20 });
    * const subscription = news.subscribe({ since: cursor });
+   * if (earlier !== undefined) await news.history({ limit: 20, before: earlier });
    */
   history(options: HistoryReadOptions = {}): Promise<HistoryRead<Output>> {
     return this.#parts.door.accept(() => asRead(this.#readHistory(options)));
@@ -190,12 +192,12 @@ export class Channel<Input, Output = Input> {
 
   async #readHistory(options: HistoryReadOptions): Promise<HistoryRead<Output>> {
     checkHistoryReadOptions(options);
-    const { limit = 100, since } = options;
+    const { limit = 100, since, before } = options;
     checkInteger("limit", limit, { min: 1, max: 10_000 });
     const { history } = this.#parts;
     if (!history) {
       throw new KeylineError("INVALID_OPTION", `Channel ${this.name} keeps no history: make it with { history: {} }`);
     }
-    return (await history.read({ limit, since })) as HistoryRead<Output>;
+    return (await history.read({ limit, since, before })) as HistoryRead<Output>;
   }
 }

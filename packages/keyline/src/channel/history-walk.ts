@@ -60,3 +60,19 @@ export function walk(
   else if (at && end.count > at.count) pass("trimmed", end, end.count - at.count);
   return { steps, position: end };
 }
+
+/**
+ * The same of a page that was read right before the message that a reader at `before` has read last. What is kept has holes only where an era ended: its last messages
+ * were lost. Where the first message of what is kept is reached nothing is announced, as it is not known what was there.
+ */
+export function walkBack(channel: string, page: HistoryPage, before: Position): Walk {
+  if (!page.isKnown) {
+    return { steps: [{ kind: "gap", position: before, gap: { channel, reason: "lost", missed: undefined, cursor: undefined } }], position: before };
+  }
+  const { steps, position: reached } = walk(channel, page, { since: "earliest", isEnd: false });
+  // Right before that message.
+  const position = { ...before, count: Math.max(0, before.count - 1), last: page.entries.at(-1)?.entryId ?? "0-0" };
+  if (page.entries.length === 0 || (reached.era === before.era && reached.count >= position.count)) return { steps, position };
+  const gap = { channel, reason: "restarted", missed: undefined, cursor: formatCursor(position) } as const;
+  return { steps: [...steps, { kind: "gap", position, gap }], position };
+}

@@ -106,11 +106,14 @@ export function checkPublishOptions(options: PublishOptions): void {
   checkOptionNames("publish", options, publishOptionNames);
 }
 
-const historyReadNames = new Set<string>(["limit", "since"] satisfies (keyof HistoryReadOptions)[]);
+const historyReadNames = new Set<string>(["limit", "since", "before"] satisfies (keyof HistoryReadOptions)[]);
 
 /** Throws INVALID_OPTION. */
 export function checkHistoryReadOptions(options: HistoryReadOptions): void {
   checkOptionNames("history", options, historyReadNames);
+  if (options.since !== undefined && options.before !== undefined) {
+    throw new KeylineError("INVALID_OPTION", "history reads on from since, or back from before: give one of the two");
+  }
 }
 
 /** Throws INVALID_OPTION. */

@@ -56,7 +56,7 @@ interface HistoryEntry {
 export interface HistoryPage {
   /** Where the history ended when it was read. */
   readonly end: Position;
-  /** False when the reader came from another history: then the page begins with all that is kept. */
+  /** False when the reader came from another history: then the page begins with all that is kept, and before his place there is nothing. */
   readonly isKnown: boolean;
   readonly entries: readonly HistoryEntry[];
 }
@@ -128,9 +128,9 @@ export class ChannelLog {
     return this.#read([limit, ...(since === "earliest" ? ["", "", ""] : [since.epoch, since.era, since.last])]);
   }
 
-  /** The newest `limit` entries. */
-  readNewest(limit: number): Promise<HistoryPage> {
-    return this.#read([-limit, "", "", ""]);
+  /** The newest `limit` entries, or those right before the one that a reader at `before` has read last. */
+  readNewest(limit: number, before?: Position): Promise<HistoryPage> {
+    return this.#read([-limit, ...(before ? [before.epoch, before.era, before.last] : ["", "", ""])]);
   }
 
   /** How many connections are subscribed to it by its name. */
