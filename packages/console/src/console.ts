@@ -95,6 +95,7 @@ async function answerApi({ access, router }: Parts, request: Request, path: stri
     param: (name) => params.get(name) ?? "",
     query: Object.fromEntries(new URL(request.url).searchParams),
     body: isPost ? await readJson(request) : undefined,
+    lastEventId: request.headers.get("last-event-id") ?? undefined,
     signal: request.signal,
   });
   return answered instanceof Response ? answered : jsonAnswer(answered);

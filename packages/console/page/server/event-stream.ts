@@ -1,6 +1,7 @@
 export interface ServerEvent {
   readonly id: string | undefined;
   readonly type: string;
+  /** Empty where an id came alone. */
   readonly data: string;
 }
 
@@ -35,5 +36,5 @@ function parseBlock(block: string): ServerEvent | undefined {
     else if (name === "event") type = value;
     else if (name === "data") data.push(value);
   }
-  return data.length === 0 ? undefined : { id, type, data: data.join("\n") };
+  return data.length === 0 && id === undefined ? undefined : { id, type, data: data.join("\n") };
 }

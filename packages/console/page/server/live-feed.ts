@@ -16,14 +16,15 @@ const hiddenMs = 30_000;
 
 /**
  * One connection for everything that the page wants to hear of. It is made anew when the page wants to hear of something else, and
- * when it was lost, behind the last event that came.
+ * when it was lost, and goes on behind the last event that came.
  */
 export class LiveFeed {
   readonly #topics = new Map<string, Set<TopicListener>>();
   readonly #watchers = new Set<() => void>();
   #state: FeedState = "connecting";
   #connection: AbortController | undefined;
-  #lastId: string | undefined;
+  /** Says of each topic up to where it was told. */
+  #lastId = "";
   #asked = "";
   #timer: ReturnType<typeof setTimeout> | undefined;
   #retryMs = firstRetryMs;
@@ -88,7 +89,6 @@ export class LiveFeed {
   async #run(): Promise<void> {
     this.#stop();
     const topics = this.#topicsText();
-    if (topics !== this.#asked) this.#lastId = undefined;
     this.#asked = topics;
     if (topics === "") return;
     const connection = new AbortController();
@@ -106,7 +106,7 @@ export class LiveFeed {
   }
 
   async #listen(topics: string, connection: AbortController): Promise<void> {
-    const headers = { accept: "text/event-stream", ...(this.#lastId !== undefined && { "last-event-id": this.#lastId }) };
+    const headers = { accept: "text/event-stream", ...(this.#lastId !== "" && { "last-event-id": this.#lastId }) };
     const response = await send(addressOf("live", { topics }), { headers, signal: connection.signal });
     if (!response.body) return;
     this.#retryMs = firstRetryMs;
@@ -124,7 +124,7 @@ export class LiveFeed {
     try {
       for await (const { id, type, data } of readEvents(alive)) {
         if (id !== undefined) this.#lastId = id;
-        this.#tell(type, JSON.parse(data));
+        if (data !== "") this.#tell(type, JSON.parse(data));
       }
     } finally {
       clearTimeout(silence);

@@ -11,7 +11,8 @@ import { tasksView } from "./task.ts";
 
 /**
  * `GET live?topics=overview,queue:NAME,job:QUEUE/ID,events:QUEUE,channel:NAME,stream:NAME,health,tasks`: server-sent events, up to 16 topics. The
- * connection is opened with `fetch`, as it needs the header with the token. Each event has an `id`; nothing needs to be resumed, as each tells all of its topic.
+ * connection is opened with `fetch`, as it needs the header with the token. The `id` of an event, which may come alone, says up to where everything was told: sent back as
+ * `last-event-id`, also with other topics, tails go on behind it. Where that is not possible a tail tells that some are missing. A `change` tells all of its topic.
  *
  * - `change`: the newest of a topic, at once and then at most once a second, when it has changed (`liveChange`);
  * - `tail`: what came on a channel, a stream or among a queue's events since the last one (`liveTail`);

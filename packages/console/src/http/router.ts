@@ -10,6 +10,8 @@ export interface Ask {
   readonly query: Readonly<Record<string, string>>;
   /** Of a POST: the JSON that was sent. */
   readonly body: unknown;
+  /** Of who comes again to an event stream: the id of the last event that came. */
+  readonly lastEventId: string | undefined;
   /** Is aborted when whoever asked has gone. */
   readonly signal: AbortSignal;
 }

@@ -26,7 +26,7 @@ export async function findSource(desk: Desk, topic: string): Promise<Source> {
     }
     case "events": {
       const known = await shapes.queues.find(name);
-      return { kind, read: undefined, openTail: () => eventsTail(desk, known) };
+      return { kind, read: undefined, openTail: (since) => eventsTail(desk, known, since) };
     }
     case "job": {
       const slash = name.indexOf("/");
@@ -35,11 +35,11 @@ export async function findSource(desk: Desk, topic: string): Promise<Source> {
     }
     case "channel": {
       const known = await shapes.channels.find(name);
-      return { kind, read: () => readChannel(desk, known), openTail: () => channelTail(desk, known) };
+      return { kind, read: () => readChannel(desk, known), openTail: (since) => channelTail(desk, known, since) };
     }
     case "stream": {
       const known = await shapes.streams.find(name);
-      return { kind, read: () => readStream(desk, known), openTail: () => streamTail(desk, known) };
+      return { kind, read: () => readStream(desk, known), openTail: (since) => streamTail(desk, known, since) };
     }
     default:
       throw new Refusal({ status: 404, code: "UNKNOWN_TOPIC", title: "There is no such topic" });

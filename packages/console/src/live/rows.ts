@@ -4,9 +4,12 @@ import { mostRows, type Came } from "./source.ts";
 export class Rows<Row> {
   #rows: Row[] = [];
   #skipped: number | undefined = 0;
+  /** How many came since the last time. */
+  pending = 0;
 
   push(row: Row): void {
     this.#rows.push(row);
+    this.pending++;
     if (this.#rows.length <= 2 * mostRows) return;
     this.#skip(this.#rows.length - mostRows);
     this.#rows = this.#rows.slice(-mostRows);
@@ -19,6 +22,7 @@ export class Rows<Row> {
 
   /** Undefined when nothing came. */
   take(shown: (row: Row) => unknown): Came | undefined {
+    this.pending = 0;
     if (this.#rows.length === 0 && this.#skipped === 0) return undefined;
     const rows = this.#rows.slice(-mostRows);
     this.#skip(this.#rows.length - rows.length);

@@ -1,4 +1,5 @@
-import type { Came, Source, Tail } from "./source.ts";
+import type { Came, Source } from "./source.ts";
+import { TailReader } from "./tail-reader.ts";
 
 const shortestMs = 1_000;
 /** What is dear to read is read less often. Not much, as what takes long may be a store that is away, whose return should be seen soon. */
@@ -9,11 +10,13 @@ const longestMs = 3_000;
 export class Topic {
   readonly name: string;
   readonly #source: Source;
-  readonly #tail: Tail | undefined;
+  /** What comes, for all who look; undefined for a topic that only has a state. */
+  readonly tail: TailReader | undefined;
+  /** Up to where those were told who take it from that tail. */
+  place: string | undefined;
   #readAt = -Infinity;
   #restMs = shortestMs;
   #isReading = false;
-  #isTaking = false;
   #compared: string | undefined;
   /** Counts what was read, as far as it differs. */
   version = 0;
@@ -23,7 +26,7 @@ export class Topic {
   constructor(name: string, source: Source) {
     this.name = name;
     this.#source = source;
-    this.#tail = source.openTail?.();
+    this.tail = source.openTail && new TailReader(source.openTail());
   }
 
   /** Reads what is there now, unless that was done a moment ago. */
@@ -47,21 +50,21 @@ export class Topic {
     }
   }
 
-  async takeTail(): Promise<Came | undefined> {
-    if (!this.#tail || this.#isTaking) return undefined;
-    this.#isTaking = true;
+  /** What came behind a place, for somebody who was away; undefined where there is no going on from it. */
+  tailBehind(place: string): TailReader | undefined {
+    if (place === "" || !this.#source.openTail) return undefined;
     try {
-      return await this.#tail.take();
-    } finally {
-      this.#isTaking = false;
+      return new TailReader(this.#source.openTail(place));
+    } catch {
+      return undefined;
     }
   }
 
   tailText({ rows, skipped }: Came): string {
-    return JSON.stringify({ kind: this.#tail?.kind, topic: this.name, at: Date.now(), rows, skipped: skipped ?? null });
+    return JSON.stringify({ kind: this.tail?.kind, topic: this.name, at: Date.now(), rows, skipped: skipped ?? null });
   }
 
   close(): void {
-    this.#tail?.close();
+    this.tail?.close();
   }
 }

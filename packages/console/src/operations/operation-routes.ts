@@ -60,12 +60,12 @@ async function stopTask({ tasks, audited }: Desk, { visitor, param }: Ask): Prom
   return audited.do(visitor, { action: "stop", target, details: { task: id, act } }, () => tasks.stop(id));
 }
 
-async function openLive({ live }: Desk, { query, visitor, signal }: Ask): Promise<Response> {
+async function openLive({ live }: Desk, { query, visitor, signal, lastEventId }: Ask): Promise<Response> {
   const topics = [...new Set(parse(liveQuery, query).topics.split(","))].filter((topic) => topic !== "");
   if (topics.length === 0 || topics.length > mostTopics) {
     throw new Refusal({ status: 400, code: "INVALID_REQUEST", title: `An event stream has 1 to ${mostTopics} topics` });
   }
-  const body = await live.open(topics, { expiresAt: visitor.expiresAt, signal });
+  const body = await live.open(topics, { expiresAt: visitor.expiresAt, signal, lastEventId });
   const headers = {
     ...securityHeaders,
     "content-type": "text/event-stream; charset=utf-8",
