@@ -16,9 +16,11 @@ import { Redactor } from "./redact/redactor.ts";
 export function createDesk(options: ConsoleOptions): Desk {
   const { keyline, title = "Keyline", redact = [], logger } = options;
   const redactor = new Redactor(redact);
+  // Names and addresses may have something in them too.
+  const hideIn = (details: object): object => redactor.value(details) as object;
   const logError: LogError = (error, what, details = {}) => {
     const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
-    logger?.error({ ...details, error: redactor.text(text) }, what);
+    logger?.error({ ...hideIn(details), error: redactor.text(text) }, what);
   };
   const health = new HealthWatch(keyline);
   // What is written down in PostgreSQL does not hang on Valkey.

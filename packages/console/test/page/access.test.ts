@@ -69,6 +69,40 @@ test("a viewer sees everything, and of each act why it is not theirs", async () 
   await page.context().close();
 });
 
+test("a token that ends of itself while nobody does anything ends the live feed, and the page says so", async () => {
+  const { page } = await openPage(browser, `${operations.url}/health#token=${await tokenOf("viewer")}`);
+  const live = page.getByText("Live", { exact: true });
+  await live.waitFor();
+  const seconds = 12;
+  const short = await tokenOf("viewer", { seconds });
+  await page.evaluate((token) => {
+    for (const key of Object.keys(sessionStorage)) sessionStorage.setItem(key, token);
+  }, short);
+  const ends: string[] = [];
+  const refused: string[] = [];
+  page.on("response", (response) => {
+    const { pathname } = new URL(response.url());
+    if (response.status() === 401) refused.push(pathname.slice(pathname.indexOf("/api/")));
+    // What came on it is known when it has ended.
+    if (pathname.endsWith("/api/live") && response.ok()) void response.text().then((text) => ends.push(text));
+  });
+  await page.reload();
+  await live.waitFor();
+  expect(await page.getByRole("dialog").count()).toBe(0);
+  const dialog = page.getByRole("dialog", { name: "Your token has ended" });
+  await dialog.waitFor({ timeout: 60_000 });
+  // It was the feed that ended, and what it was refused told the page.
+  await poll(() => ends.join("")).toContain('event: end\ndata: {"code":"TOKEN_EXPIRED"}');
+  expect(refused[0]).toBe("/api/live");
+  // What was there is still there below.
+  expect(await page.getByRole("region", { name: "Valkey" }).count()).toBe(1);
+  await dialog.getByLabel("Token", { exact: true }).fill(await tokenOf("viewer"));
+  await dialog.getByRole("button", { name: "Go on" }).click();
+  await dialog.waitFor({ state: "detached" });
+  await live.waitFor();
+  await page.context().close();
+});
+
 test("a token that ends while the page is open is asked for over it, and the page goes on where it was", async () => {
   const queue = operations.keyline.queue<object>("guarded-long");
   await queue.addMany(Array.from({ length: 60 }, () => ({ data: {} })));

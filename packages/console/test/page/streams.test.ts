@@ -30,7 +30,7 @@ const button = (name: string): ReturnType<Page["getByRole"]> => page.getByRole("
 const told = (text: string | RegExp): Promise<void> => page.getByRole("status").getByText(text).waitFor();
 const entries = (): ReturnType<Page["locator"]> => page.getByRole("table", { name: "Entries" }).locator("tbody tr");
 
-test("entries are read from the end, from an id, and of a key, and appended to by hand", async () => {
+test("entries are read from the end and from an id, and appended to by hand", async () => {
   const stream = operations.keyline.stream<{ n: number }>("numbers");
   const appended = await stream.appendMany(Array.from({ length: 60 }, (_, n) => ({ n })));
   await go("/streams/numbers");
