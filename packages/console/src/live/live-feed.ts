@@ -159,5 +159,5 @@ async function tellOwn(viewer: Viewer, topic: Topic): Promise<void> {
   viewer.tell(topic, came, own.place);
   if (own.isOver) viewer.tell(topic, gap, topic.place);
   // Compared with what the others were told, not with what is about to be.
-  if (own.isOver || own.place === topic.place) viewer.join(topic);
+  if (own.isOver || (own.place !== undefined && own.place === topic.place)) viewer.join(topic);
 }
