@@ -83,10 +83,10 @@ async function lookOn({ topic, say }: Told): Promise<LiveEvents> {
   return live;
 }
 
-const kinds = ["channel", "stream", "transactional stream", "events of a queue"];
+const kinds = ["channel", "stream", "transactional stream", "queue"];
 const situations = ["nobody else looks", "somebody else looks", "another process answers"];
 
-describe.each(kinds)("a viewer of a %s who comes again", (kind) => {
+describe.concurrent.each(kinds)("a viewer of a %s who comes again", (kind) => {
   test.each(situations)("goes on behind what came last, each once and none missed, where %s", async (situation) => {
     const name = `${kind}-${situation}`.replaceAll(" ", "-");
     const told = thing(kind, name);
@@ -94,7 +94,7 @@ describe.each(kinds)("a viewer of a %s who comes again", (kind) => {
     await open();
     await known(path);
     const [console, other] = consoles;
-    const onlooker = situation === "somebody else looks" || kind.startsWith("events") ? await lookOn(told) : undefined;
+    const onlooker = situation === "somebody else looks" || kind === "queue" ? await lookOn(told) : undefined;
     const again = situation === "another process answers" ? other : console;
     const first = await openLive(console.url, topic, token);
     await untilPlaced(first, topic);
