@@ -551,7 +551,7 @@ export const texts = {
     resetStart: "At the beginning",
     resetEnd: "At the end",
     resetTime: "At a time",
-    resetId: "Behind an entry",
+    resetId: "With an entry",
     resetSkips: "What it has not done yet is left out. This cannot be undone.",
     resetRepeats: "What it has done from there on is done again.",
     resetDone: (group: string) => `${group} goes on there.`,
