@@ -81,21 +81,28 @@ test("messages of a mebibyte have their beginning in the history, and where they
   );
 });
 
-test.each([{ transactional: false }, { transactional: true }])("dead letters of a mebibyte have their beginning in a list (%j)", async (of) => {
-  const queue = keyline.queue<object>(`large-letters-${of.transactional}`, { ...of, maxAttempts: 1 } as { transactional: false });
-  await queue.add(large, { id: "one" });
-  const worker = queue.work(() => Promise.reject(new Error("no")));
-  await eventually("it died", async () => (await queue.counts()).dead === 1);
-  await worker.stop();
-  await known(`queues/${queue.name}`);
-  const answer = await console.get(`api/queues/${queue.name}/letters`);
-  expectCut(
-    answer,
-    valid(lettersPage, answer).letters.map(({ payload }) => payload),
-    1,
-  );
-  expect(valid(jobView, await console.get(`api/queues/${queue.name}/jobs/one`)).payload).toMatchObject({ bytes, isWhole: true, data: large });
-});
+test.each([{ transactional: false }, { transactional: true }])(
+  "dead letters of a mebibyte have their beginning in a list (%j)",
+  async (of) => {
+    const queue = keyline.queue<object>(`large-letters-${of.transactional}`, { ...of, maxAttempts: 1 } as { transactional: false });
+    await queue.add(large, { id: "one" });
+    const worker = queue.work(() => Promise.reject(new Error("no")));
+    await eventually("it died", async () => (await queue.counts()).dead === 1);
+    await worker.stop();
+    await known(`queues/${queue.name}`);
+    const answer = await console.get(`api/queues/${queue.name}/letters`);
+    expectCut(
+      answer,
+      valid(lettersPage, answer).letters.map(({ payload }) => payload),
+      1,
+    );
+    expect(valid(jobView, await console.get(`api/queues/${queue.name}/jobs/one`)).payload).toMatchObject({
+      bytes,
+      isWhole: true,
+      data: large,
+    });
+  },
+);
 
 test("so do those of a consumer group", async () => {
   const stream = keyline.stream("large-group-letters");

@@ -112,11 +112,7 @@ describe.concurrent.each(kinds)("a viewer of a %s who comes again", (kind) => {
     await say(9);
     await until(third, topic, 9);
     third.close();
-    expect([first, second, third].map((live) => toldOf(live, topic))).toEqual([
-      [0, 1, 2],
-      [3, 4, 5, 6, 7, 8],
-      [9],
-    ]);
+    expect([first, second, third].map((live) => toldOf(live, topic))).toEqual([[0, 1, 2], [3, 4, 5, 6, 7, 8], [9]]);
     onlooker?.close();
   });
 

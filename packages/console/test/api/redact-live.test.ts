@@ -58,7 +58,8 @@ test.each([{ transactional: false }, { transactional: true }])(
     await worker.stop();
     const all = JSON.stringify(live.events);
     expectNoSecret(all);
-    for (const shown of ['"password":"[hidden]"', '"pin":"[hidden]"', "note", "token=[hidden]", "pin=[hidden]"]) expect(all).toContain(shown);
+    for (const shown of ['"password":"[hidden]"', '"pin":"[hidden]"', "note", "token=[hidden]", "pin=[hidden]"])
+      expect(all).toContain(shown);
     live.close();
     await console.close();
     expectNoSecret(JSON.stringify(lines));

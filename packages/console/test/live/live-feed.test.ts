@@ -20,7 +20,10 @@ test("rows keep their order while the state of their topic takes long to be read
   const told: unknown[] = [];
   const reading = (async () => {
     for await (const chunk of body) {
-      for (const [, data = ""] of Buffer.from(chunk).toString().matchAll(/event: tail\ndata: (.*)/g)) told.push(...(JSON.parse(data) as Came).rows);
+      for (const [, data = ""] of Buffer.from(chunk)
+        .toString()
+        .matchAll(/event: tail\ndata: (.*)/g))
+        told.push(...(JSON.parse(data) as Came).rows);
     }
   })();
   await eventually("some were taken", () => taken >= 3);

@@ -67,7 +67,10 @@ export function walk(
  */
 export function walkBack(channel: string, page: HistoryPage, before: Position): Walk {
   if (!page.isKnown) {
-    return { steps: [{ kind: "gap", position: before, gap: { channel, reason: "lost", missed: undefined, cursor: undefined } }], position: before };
+    return {
+      steps: [{ kind: "gap", position: before, gap: { channel, reason: "lost", missed: undefined, cursor: undefined } }],
+      position: before,
+    };
   }
   const { steps, position: reached } = walk(channel, page, { since: "earliest", isEnd: false });
   // Right before that message.

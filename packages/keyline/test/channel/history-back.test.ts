@@ -54,7 +54,11 @@ test("what was published meanwhile does not move the place, and before what was 
   for (let n = 0; n < 4; n++) await channel.publish(n);
   const newest = await channel.history({ limit: 2 });
   await channel.publish(4);
-  expect(await channel.history({ limit: 2, before: newest.earlier })).toMatchObject({ messages: [{ data: 1 }], gaps: [], earlier: undefined });
+  expect(await channel.history({ limit: 2, before: newest.earlier })).toMatchObject({
+    messages: [{ data: 1 }],
+    gaps: [],
+    earlier: undefined,
+  });
   for (let n = 5; n < 9; n++) await channel.publish(n);
   expect(await channel.history({ before: newest.earlier })).toMatchObject({ messages: [], gaps: [], earlier: undefined });
 });
@@ -90,7 +94,10 @@ test("it is read on or back, from a cursor alone", async () => {
   }
   // As in a history where nothing was published yet.
   const empty = await stage.keyline().channel("empty", { history: {} }).history();
-  expect(await stage.keyline().channel("empty", { history: {} }).history({ before: empty.cursor })).toMatchObject({ messages: [], gaps: [] });
+  expect(await stage.keyline().channel("empty", { history: {} }).history({ before: empty.cursor })).toMatchObject({
+    messages: [],
+    gaps: [],
+  });
 });
 
 const rule = { size: 6, ttlMs: 60_000 };
