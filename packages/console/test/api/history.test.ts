@@ -1,7 +1,7 @@
 import type { Keyline } from "keyline";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { eventually, openStage, type Stage } from "../../../keyline/test/support/stage.ts";
-import { historyPage } from "../../src/api/channel.ts";
+import { historyPage, type HistoryPage } from "../../src/api/channel.ts";
 import { openConsole, type ConsoleServer } from "../support/console-server.ts";
 import { valid } from "../support/valid.ts";
 
@@ -29,7 +29,7 @@ test("all that a channel keeps is read back page by page, each once, whatever is
   let pages = 0;
   let cursor: string | null = "";
   while (cursor !== null) {
-    const page = valid(historyPage, await console.get(`api/channels/kept/history?limit=50${cursor && `&cursor=${cursor}`}`));
+    const page: HistoryPage = valid(historyPage, await console.get(`api/channels/kept/history?limit=50${cursor && `&cursor=${cursor}`}`));
     expect(page.messages).toHaveLength(50);
     seen.unshift(...page.messages.map(({ id }) => id));
     await channel.publish({ n: 200 + pages });

@@ -70,7 +70,7 @@ test("messages of a mebibyte have their beginning in the history, and where they
   await eventually("it says up to where it was told", () => live.lastEventId() !== "");
   for (let n = 0; n < 3; n++) await channel.publish(large);
   await eventually("all came", () => live.events.filter(({ type }) => type === "tail").flatMap(({ data }) => data.rows ?? []).length === 3);
-  const heard = live.events.filter(({ type }) => type === "tail").flatMap(({ data }) => liveTail.parse(data).rows);
+  const heard = live.events.filter(({ type }) => type === "tail").flatMap<unknown>(({ data }) => liveTail.parse(data).rows);
   expect(heard).toMatchObject([{ payload: cut }, { payload: cut }, { payload: cut }]);
   live.close();
   const answer = await console.get("api/channels/large-messages/history");

@@ -22,7 +22,7 @@ beforeAll(async () => {
   [browser, operations] = await Promise.all([openBrowser(), openConsole()]);
   const { keyline, stage } = operations;
   const queue = keyline.queue<{ dies?: boolean }>("figured", { maxAttempts: 1 });
-  worker = queue.work(({ data }) => (data.dies ? Promise.reject(new Error("no")) : held), { concurrency: 3 }) as Worker<object>;
+  worker = queue.work(({ data }) => (data.dies ? Promise.reject(new Error("no")) : held), { concurrency: 3 });
   await queue.addMany([{ data: { dies: true } }, { data: { dies: true } }]);
   await eventually("two are dead", async () => (await queue.counts()).dead === 2);
   await queue.add({}, { id: "the-one-that-runs" });
