@@ -57,7 +57,8 @@ test("status shows all that Valkey knows, and says in one line what is left out 
     ]),
   );
   expect(piped).toMatchObject({ code: 1, stderr: `${leftOut}\n` });
-  expect(piped.stdout).toMatch(/^queue\torders\t3\t1\t1\t\t\S+Z\t/m);
+  // Of the dead Valkey has what the worker wrote down of them, once a minute has begun.
+  expect(piped.stdout).toMatch(/^queue\torders\t3\t1\t1\t0?\t\S+Z\t/m);
   // That jobs wait without a worker is worse.
   expect(checked).toEqual({ code: 3, stdout: `${JSON.stringify({ healthy: false, leftOut })}\n`, stderr: "" });
   expect(calm).toEqual({ code: 0, stdout: '{"healthy":true}\n', stderr: "" });
@@ -71,7 +72,7 @@ test("queues does the same", async () => {
     { name: "emails", transactional: false, waiting: 1, dead: 0 },
     { name: "orders", transactional: true, waiting: 2, running: 1, blocked: 1, scheduled: 1, workers: 1 },
   ]);
-  expect(objects(json)[1]).not.toHaveProperty("dead");
+  expect([undefined, 0]).toContain(objects(json)[1]?.["dead"]);
   expect(piped).toMatchObject({ code: 1, stderr: `${line}\n` });
 });
 
