@@ -4,8 +4,8 @@ import type { QueueKeys } from "./keys.ts";
 
 const script = scriptsBeside(import.meta.url);
 const placing = ["base", "place", "groups"] as const;
-const setGates = script(1, "base", "place", "lowered", "set-gates");
-const restoreGates = script(1, ...placing, "lowered", "restore-gates");
+const setGates = script(1, "base", "place", "group-rules", "set-gates");
+const restoreGates = script(1, ...placing, "group-rules", "restore-gates");
 const pauseGroup = script(1, ...placing, "pause-group");
 const admit = script(1, ...placing, "admit");
 const forgetLowered = script(1, "base", "forget-lowered");

@@ -1,4 +1,4 @@
--- Of no group more jobs are let in than may run: takes need not look at each any more (lowered.lua).
+-- Of no group more jobs are let in than may run: takes need not look at each any more (group-rules.lua).
 --
 -- KEYS  1 workers
 -- ARGV  1 the number that was there before it was looked

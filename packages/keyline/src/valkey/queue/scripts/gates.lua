@@ -1,7 +1,7 @@
 -- Part of the scripts that look at a queue's gates: what keeps its jobs from being taken, or lets some go before others.
 --
 -- Hash gates: paused, paused.groups (how many), priorities (some were added with one), cancels (cancelled.lua), concurrency, rate.max, rate.per, group.concurrency, group.rate.max,
--- group.rate.per, group.lowered (lowered.lua). Without it the queue has none.
+-- group.rate.per, group.lowered (group-rules.lua). Without it the queue has none.
 --
 -- A worker looks at them with its first take, whenever it is told of a change (signal('gates') in place.lua) or finds with a renewal of its lease that it was not. Until
 -- a look has shown that there are none, all its takes are this script's. So whoever changes them clears the set `gated`, where workers enter

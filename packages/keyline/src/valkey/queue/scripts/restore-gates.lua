@@ -7,13 +7,13 @@
 local present = redis.call('HMGET', base .. 'gates', 'revision', 'priorities')
 if present[1] and tonumber(present[1]) >= tonumber(ARGV[1]) then return 0 end
 local was_paused = redis.call('SMEMBERS', base .. 'paused')
-local before = tonumber(redis.call('HGET', base .. 'gates', 'group.concurrency') or 1)
+local before = group_rules()
 redis.call('HSET', base .. 'gates', 'revision', ARGV[1])
 for _, name in ipairs(redis.call('HKEYS', base .. 'gates')) do
   if name ~= 'revision' and name ~= 'priorities' and name ~= 'cancels' and name ~= 'group.lowered' then redis.call('HDEL', base .. 'gates', name) end
 end
 for index = 3, 2 + ARGV[2], 2 do redis.call('HSET', base .. 'gates', ARGV[index], ARGV[index + 1]) end
-note_lowered(before)
+follow_group_rules(before)
 redis.call('DEL', base .. 'paused', base .. 'gated')
 local paused = 0
 for index = 3 + ARGV[2], #ARGV do paused = paused + redis.call('SADD', base .. 'paused', ARGV[index]) end

@@ -3,7 +3,7 @@
 -- KEYS  1 workers
 -- ARGV  names and values; an empty value clears the gate
 
-local before = tonumber(redis.call('HGET', base .. 'gates', 'group.concurrency') or 1)
+local before = group_rules()
 for index = 1, #ARGV, 2 do
   if ARGV[index + 1] == '' then
     redis.call('HDEL', base .. 'gates', ARGV[index])
@@ -11,7 +11,8 @@ for index = 1, #ARGV, 2 do
     redis.call('HSET', base .. 'gates', ARGV[index], ARGV[index + 1])
   end
 end
-note_lowered(before)
+follow_group_rules(before)
 redis.call('DEL', base .. 'gated')
 signal('gates')
+placed()
 return 1

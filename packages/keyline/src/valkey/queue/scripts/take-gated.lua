@@ -31,7 +31,7 @@ local function hold_next()
   return false
 end
 
--- More of the group were let in than may run since the limit was lowered (lowered.lua), and as many run as may: beside the one in question, which is held by now.
+-- More of the group were let in than may run since the limit was lowered (group-rules.lua), and as many run as may: beside the one in question, which is held by now.
 local function is_one_too_many(name)
   if read_group(name).count <= most then return false end
   local field = ',"group":"' .. name .. '"'
@@ -42,6 +42,13 @@ local function is_one_too_many(name)
     end
   end
   return count > most
+end
+
+-- Until the rate of groups is another one (group-rules.lua).
+local function note_rested(element, ms)
+  redis.call('ZREMRANGEBYSCORE', base .. 'rested', '-inf', now())
+  redis.call('ZADD', base .. 'rested', now() + ms, element)
+  redis.call('PEXPIRE', base .. 'rested', 2 * rules['group.rate.per'] + 1000)
 end
 
 -- A job that was cancelled is dropped. One whose group may not start one now goes back where it came from, or rests.
@@ -59,7 +66,10 @@ local function is_let_through(element)
   if rules['group.rate.max'] then
     local key = base .. 'starts:' .. group
     local room, ms = rate_room(key, rules['group.rate.max'], rules['group.rate.per'])
-    if room < 1 and schedule(element, now() + ms) then return false end
+    if room < 1 and schedule(element, now() + ms) then
+      note_rested(element, ms)
+      return false
+    end
     note_started(key, 1, rules['group.rate.per'])
   end
   return true
