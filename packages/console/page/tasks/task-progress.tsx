@@ -1,8 +1,8 @@
-import { Button, Progress } from "@mantine/core";
+import { Progress } from "@mantine/core";
 import { useState, type ReactNode } from "react";
 import type { Task } from "../../src/api/task.ts";
+import { OperatorButton } from "../acts/act-button.tsx";
 import { useNotices } from "../acts/notices.tsx";
-import { useRefusal } from "../acts/role.ts";
 import { formatCount } from "../format/numbers.ts";
 import { queryClient } from "../server/query-client.ts";
 import { post } from "../server/request.ts";
@@ -39,7 +39,6 @@ export function TaskProgress({ task }: { readonly task: Task }): ReactNode {
 }
 
 function Stop({ id, name }: { readonly id: string; readonly name: string }): ReactNode {
-  const refusal = useRefusal();
   const { fail } = useNotices();
   const [isUnderWay, setUnderWay] = useState(false);
   const stop = (): void => {
@@ -49,16 +48,5 @@ function Stop({ id, name }: { readonly id: string; readonly name: string }): Rea
       .catch(fail)
       .finally(() => setUnderWay(false));
   };
-  return (
-    <Button
-      size="compact-xs"
-      variant="default"
-      loading={isUnderWay}
-      disabled={refusal !== undefined}
-      aria-label={words.stopOf(name)}
-      onClick={stop}
-    >
-      {words.stop}
-    </Button>
-  );
+  return <OperatorButton size="compact-xs" label={words.stop} name={words.stopOf(name)} loading={isUnderWay} onClick={stop} />;
 }

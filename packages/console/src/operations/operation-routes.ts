@@ -1,8 +1,9 @@
 import type { AuditEntry } from "keyline";
 import { auditQuery, type AuditPage } from "../api/audit.ts";
+import { noBody } from "../api/job.ts";
 import { liveQuery } from "../api/live.ts";
 import type { Me } from "../api/me.ts";
-import type { TasksView } from "../api/task.ts";
+import type { Task, TasksView } from "../api/task.ts";
 import type { Desk } from "../desk.ts";
 import { securityHeaders } from "../http/answers.ts";
 import { parse } from "../http/json-body.ts";
@@ -55,9 +56,12 @@ function auditRow(entry: AuditEntry, hide: (value: unknown) => unknown): AuditPa
   };
 }
 
-async function stopTask({ tasks, audited }: Desk, { visitor, param }: Ask): Promise<unknown> {
+async function stopTask({ tasks, audited }: Desk, { visitor, param, body }: Ask): Promise<unknown> {
+  parse(noBody, body);
   const { id, target, act } = tasks.get(param("id"));
-  return audited.do(visitor, { action: "stop", target, details: { task: id, act } }, () => tasks.stop(id));
+  // One that had ended by itself was not stopped.
+  const countOf = ({ state }: Task): number => Number(state === "stopped");
+  return audited.do(visitor, { action: "stop", target, details: { task: id, act } }, () => tasks.stop(id), countOf);
 }
 
 async function openLive({ live }: Desk, { query, visitor, signal, lastEventId }: Ask): Promise<Response> {

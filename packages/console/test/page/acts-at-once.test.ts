@@ -76,6 +76,9 @@ test("an act on many shows how far it is, and is stopped: what was done stays, a
   await dock(ann).getByText("stopped", { exact: true }).waitFor();
   await dock(ann).getByText("1,000 of 1,200").waitFor();
   expect(await dock(ann).getByRole("button", { name: /^Stop/ }).count()).toBe(0);
+  for await (const { action, who, count } of operations.keyline.audit.list({ limit: 10 })) {
+    if (action === "stop") expect({ who, count }).toEqual({ who: "bob", count: 1 });
+  }
   expect((await queue.counts()).dead).toBe(200);
   await ann.goto(url("/audit"));
   await poll(() => trail(ann, queue.name).allInnerTexts()).toEqual([
