@@ -74,6 +74,39 @@ test("some are selected with x, and only they are discarded", async () => {
   expect(await queue.job(first ?? "")).toBeUndefined();
 });
 
+test("only those that are selected are redriven", async () => {
+  await poll(() => letters().count()).toBe(12);
+  const ids = [0, 3, 5].map(async (index) => (await letters().nth(index).getAttribute("data-row")) ?? "");
+  const meant = await Promise.all(ids);
+  for (const id of meant) await page.getByRole("checkbox", { name: `Select ${id}` }).check();
+  await page.getByRole("button", { name: "Redrive selected" }).click();
+  await dialog().getByText("3 dead letters").waitFor();
+  expect((await queue.counts()).dead).toBe(12);
+  await dialog().getByRole("button", { name: "Redrive 3" }).click();
+  await poll(() => letters().count()).toBe(9);
+  expect(await queue.counts()).toMatchObject({ dead: 9, waiting: 3 });
+  const states = await Promise.all(meant.map(async (id) => (await queue.job(id))?.state));
+  expect(states).toEqual(["waiting", "waiting", "waiting"]);
+  // What was selected is done: nothing is any more.
+  await page.getByRole("button", { name: "Redrive all that match" }).waitFor();
+});
+
+test("all of one cause are discarded after a question that says how many", async () => {
+  await page.getByRole("button", { name: /^Discard: TypeError/ }).click();
+  await dialog().getByText("4 dead letters").waitFor();
+  await dialog().getByText("This cannot be undone").waitFor();
+  await dialog().getByRole("button", { name: "Leave it" }).click();
+  await dialog().waitFor({ state: "detached" });
+  expect((await queue.counts()).dead).toBe(12);
+  await page.getByRole("button", { name: /^Discard: TypeError/ }).click();
+  await dialog().getByRole("button", { name: "Discard 4" }).click();
+  await page.getByRole("region", { name: "Running tasks" }).getByText("4 of 4").waitFor();
+  expect(await queue.counts()).toMatchObject({ dead: 8, waiting: 0 });
+  await poll(() => letters().count()).toBe(8);
+  const causes = page.getByRole("table", { name: "By cause" }).locator("tbody tr");
+  await poll(() => causes.allInnerTexts()).toEqual([expect.stringContaining("RangeError")]);
+});
+
 test("all that match a filter are meant, and leaving it changes nothing", async () => {
   await poll(() => letters().count()).toBe(12);
   await page.keyboard.press("/");

@@ -91,7 +91,17 @@ test("limits are shown, set and taken away", async () => {
   await button("Set the limits").click();
   await told("The limits are in force.");
   expect(await queue.limits()).toEqual({ concurrency: 7, rate: { max: 100, per: 60_000 } });
-  await page.getByText("100 in any 1 min").waitFor();
+  const shown = page.getByRole("region", { name: "Limits" });
+  await shown.getByText("100 in any 1 min").waitFor();
+  await shown.getByRole("button", { name: "Change" }).click();
+  for (const name of ["Jobs at the same time", "At most so many begin"]) await dialog().getByRole("textbox", { name }).fill("");
+  // A rate has both figures or none.
+  expect(await button("Set the limits").isDisabled()).toBe(true);
+  await dialog().getByRole("textbox", { name: "in any … seconds" }).first().fill("");
+  await button("Set the limits").click();
+  await dialog().waitFor({ state: "detached" });
+  expect(await queue.limits()).toEqual({});
+  await poll(() => shown.innerText()).toMatch(/Jobs at the same time\s+no limit\s+How many begin\s+no limit/);
 });
 
 test("a group is paused and resumed", async () => {
