@@ -1,4 +1,4 @@
-import { fastify } from "fastify";
+import { fastify, type FastifyInstance } from "fastify";
 import type { AddressInfo } from "node:net";
 import type { GatewayOptions } from "./gateway-options.ts";
 import { gateway, type Gateway } from "./gateway.ts";
@@ -17,6 +17,8 @@ export interface StandaloneOptions extends GatewayOptions {
   readonly port?: number;
   /** Addresses, or ranges such as `10.0.0.0/8`, of the proxies whose X-Forwarded-For is believed. Default: none. */
   readonly trustProxy?: readonly string[];
+  /** Adds what else the same server serves, such as the console: it is called with the Fastify instance before that listens. */
+  readonly mount?: (app: FastifyInstance) => unknown;
   /** Signals at which the gateway drains and closes, and then its Keyline, so that the process can end. Default SIGTERM and SIGINT. */
   readonly closeOn?: readonly NodeJS.Signals[];
 }
@@ -39,34 +41,14 @@ const longestName = 600;
  * const { url, close } = await startGateway({ keyline, channels: [{ channel: news, access: "public" }], port: 0 });
  */
 export async function startGateway(options: StandaloneOptions): Promise<StandaloneGateway> {
-  const { host = "127.0.0.1", port = 8_080, trustProxy, closeOn = ["SIGTERM", "SIGINT"], ...rest } = options;
+  const { host = "127.0.0.1", port = 8_080, trustProxy = [], mount, closeOn = ["SIGTERM", "SIGINT"], ...rest } = options;
   if (!rest.access) checkListenAddress(host);
-  const app = fastify({
-    ...errorAnswers,
-    http: { requireHostHeader: false },
-    requestTimeout: requestTimeoutMs,
-    routerOptions: { maxParamLength: longestName },
-    ...(trustProxy ? { trustProxy: [...trustProxy] } : {}),
-  });
-  closeAfterRefusedUpgrade(app);
-  refuseExpectations(app.server);
-  app.addHook("onRequest", (request, reply, done) => {
-    if (isAskedInVain(request, reply)) return;
-    reply.headers(answerHeaders);
-    // Node would refuse it in a form of its own.
-    if (request.headers.host === undefined && request.raw.httpVersion === "1.1") {
-      throw new Problem({ title: "The header Host is missing", status: 400, code: "INVALID_REQUEST" });
-    }
-    done();
-  });
-  app.setNotFoundHandler((_request, reply) =>
-    sendProblem(reply, new Problem({ title: "There is nothing at this address", status: 404, code: "NOT_FOUND" })),
-  );
-  app.setErrorHandler((error, _request, reply) => sendProblem(reply, toProblem(error)));
+  const app = createServer(trustProxy);
   const closer = new ConnectionCloser(app.server);
   app.addHook("preClose", async () => closer.begin());
   await app.register(gateway, rest);
-  // Behind the drain, which is the gateway's own hook.
+  await mount?.(app);
+  // Behind the drain, which is the gateway's own hook, and what was mounted.
   app.addHook("preClose", async () => closer.finish());
   await app.listen({ host, port });
 
@@ -86,6 +68,32 @@ export async function startGateway(options: StandaloneOptions): Promise<Standalo
       await close();
     },
   };
+}
+
+function createServer(trustProxy: readonly string[]): FastifyInstance {
+  const app: FastifyInstance = fastify({
+    ...errorAnswers,
+    http: { requireHostHeader: false },
+    requestTimeout: requestTimeoutMs,
+    routerOptions: { maxParamLength: longestName },
+    ...(trustProxy.length > 0 ? { trustProxy: [...trustProxy] } : {}),
+  });
+  closeAfterRefusedUpgrade(app);
+  refuseExpectations(app.server);
+  app.addHook("onRequest", (request, reply, done) => {
+    if (isAskedInVain(request, reply)) return;
+    reply.headers(answerHeaders);
+    // Node would refuse it in a form of its own.
+    if (request.headers.host === undefined && request.raw.httpVersion === "1.1") {
+      throw new Problem({ title: "The header Host is missing", status: 400, code: "INVALID_REQUEST" });
+    }
+    done();
+  });
+  app.setNotFoundHandler((_request, reply) =>
+    sendProblem(reply, new Problem({ title: "There is nothing at this address", status: 404, code: "NOT_FOUND" })),
+  );
+  app.setErrorHandler((error, _request, reply) => sendProblem(reply, toProblem(error)));
+  return app;
 }
 
 function urlOf({ address, family, port }: AddressInfo): string {

@@ -4,9 +4,9 @@ import { createInterface } from "node:readline";
 import { join, relative } from "node:path";
 import type { Keyline } from "keyline";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { openStage, type Stage } from "../../../keyline/test/support/stage.ts";
+import { eventually, openStage, type Stage } from "../../../keyline/test/support/stage.ts";
 import type { ChannelExposure } from "../../src/index.ts";
-import { openGateway, secret } from "../support/gateway.ts";
+import { openGateway, secret, signToken } from "../support/gateway.ts";
 
 const root = join(import.meta.dirname, "../../../..");
 const readme = readFileSync(join(import.meta.dirname, "../../README.md"), "utf8");
@@ -63,6 +63,32 @@ test("the gateway of the first snippet serves what it names", async () => {
     await keyline.close();`;
   const printed = await run(["--conditions=development", write("first.ts", program + asking)]);
   expect(printed.trim().split("\n")).toEqual(["200 401 401", "200 1"]);
+}, 90_000);
+
+test("the console of the second snippet is on the gateway's server, and closes with it", async () => {
+  await keyline.migrate();
+  const program = programWith("mountFastify")
+    .replace('"valkey://localhost:6379"', `"${stage.valkeyUrl}", prefix: "${stage.prefix}"`)
+    .replace("postgres://localhost/sales", stage.databaseUrl)
+    .replace("  keyline,\n  access,\n", "  keyline,\n  access,\n  port: 0,\n");
+  const token = await signToken({ console: "operator" });
+  const asking = `
+    const headers = { authorization: "Bearer ${token}" };
+    const statusOf = async (path: string, init = {}) => (await fetch(url + path, init)).status;
+    console.log(await statusOf("/v1/queues"), await statusOf("/console/api/me"), await statusOf("/console/api/me", { headers }));
+    const paused = { method: "POST", headers: { ...headers, "content-type": "application/json" }, body: "{}" };
+    console.log(await statusOf("/console/api/queues/emails/pause", paused), await statusOf("/elsewhere"));
+    const live = await fetch(url + "/console/api/live?topics=overview", { headers });
+    const text = live.text();
+    await close();
+    console.log(/event: end/.test(await text));
+    await keyline.close();`;
+  await keyline.queue("emails").add(1);
+  const isKnown = async (): Promise<boolean> => (await keyline.directory.queues()).some(({ name }) => name === "emails");
+  await eventually("it is in the directory", isKnown);
+  const printed = await run(["--conditions=development", write("console.ts", program + asking)]);
+  expect(printed.trim().split("\n")).toEqual(["200 401 200", "200 404", "true"]);
+  expect(await keyline.queue("emails").counts()).toMatchObject({ paused: true });
 }, 90_000);
 
 test("the page's snippet gets messages", async () => {
