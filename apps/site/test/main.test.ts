@@ -85,6 +85,22 @@ function statusOfUpgrade(url: string, origin: string): Promise<number | undefine
   });
 }
 
+/** The operators' page is there with what it runs, and knows what the applications use. */
+async function expectConsole(url: string): Promise<void> {
+  const page = await (await fetch(url)).text();
+  expect(page).toContain('<base href="/console/" />');
+  const script = await fetch(`${url}/${/assets\/[\w.-]+\.js/.exec(page)?.[0]}`);
+  expect(script.headers.get("content-type")).toBe("text/javascript; charset=utf-8");
+  expect(await (await fetch(`${url}/api/me`)).json()).toMatchObject({ role: "operator", who: "loopback", hasPostgres: true });
+  const things = async (): Promise<string[]> => {
+    const { items } = (await (await fetch(`${url}/api/overview`)).json()) as { readonly items: { kind: string; name: string }[] };
+    return items.map(({ kind, name }) => `${kind} ${name}`);
+  };
+  const used = ["queue orders", "channel feed:channels", "stream Reviews"];
+  await expect.poll(things, { timeout }).toEqual(expect.arrayContaining(used));
+  expect((await fetch(`${url}/api/queues/orders/pause`, { method: "POST", headers: { origin: "http://example.com" } })).status).toBe(403);
+}
+
 async function lineOf({ output }: Started, pattern: RegExp, within = timeout): Promise<string> {
   await expect.poll(output, { timeout: within }).toMatch(pattern);
   return pattern.exec(output())?.[1] ?? "";
@@ -108,6 +124,8 @@ test("brings up everything with one command, and leaves nothing behind when it i
   expect(await lineOf(main, /^Reviews\s+(http:\S+)\/reviews$/m)).toBe(url);
   const counted = { reviews: [{}, {}, { userId: "user_1", reactions: 1, responses: 1 }] };
   await expect.poll(async () => (await fetch(`${url}/api/reviews`)).json(), { timeout }).toMatchObject(counted);
+  expect(await lineOf(main, /^Console\s+(http:\S+)\/console, for this machine alone$/m)).toBe(url);
+  await expectConsole(`${url}/console`);
   expect((await fetch(`${url}/readyz`)).status).toBe(200);
   expect(await statusOfUpgrade(url, new URL(url).origin)).toBe(101);
   expect(await statusOfUpgrade(url, "http://example.com")).toBe(403);
