@@ -74,7 +74,11 @@ test("a job that waits for a signal gets it", async () => {
 
 test("jobs are searched by their data, and dead letters by their error, cause and group", async () => {
   const { run, app } = shop;
-  const queue = app.queue<{ to: string }>("searched", { transactional: true, maxAttempts: 1 });
+  const queue = app.queue<{ to: string }>("searched", {
+    transactional: true,
+    maxAttempts: 1,
+    backoff: { type: "fixed", delay: 3_600_000 },
+  });
   const worker = queue.work((job) => {
     throw new Error(job.data.to === "ann" ? "timeout after 100 ms" : "no such user");
   });
@@ -84,27 +88,42 @@ test("jobs are searched by their data, and dead letters by their error, cause an
   await dead;
   await worker.stop();
   await queue.add({ to: "dora" }, { delay: 3_600_000 });
+  // It failed, and waits for its next attempt.
+  const again = queue.work(() => Promise.reject(new Error("mailbox of eve is full")), { concurrency: 1 });
+  const retried = new Promise<void>((resolve) => again.on("retried", () => resolve()));
+  await queue.add({ to: "eve" }, { maxAttempts: 2 });
+  await retried;
+  await again.stop();
   await shop.known();
   const found = await Promise.all([
     run("jobs", "searched", "--state", "dead", "--contains", "BOB", "--json=data"),
     run("jobs", "searched", "--state", "scheduled", "--contains", "dora", "--json=data"),
+    run("jobs", "searched", "--state", "scheduled", "--error", "mailbox", "--json=data,error"),
+    run("jobs", "searched", "--state", "dead", "--error", "no such", "--contains", "carl", "--json=data"),
     run("letters", "searched", "--error", "/TIMEOUT/i", "--json=data,reason"),
     run("letters", "searched", "--error", "no such", "--json=data"),
     run("letters", "searched", "--group", "g", "--after", "1h", "--json=group"),
     run("letters", "searched", "--limit", "1", "--json=data"),
     run("letters", "searched"),
   ]);
-  expect(found.map(({ code }) => code)).toEqual([0, 0, 0, 0, 0, 0, 0]);
-  expect(found.slice(0, 6).map(objects)).toEqual([
+  expect(found.map(({ code }) => code)).toEqual(Array(9).fill(0));
+  expect(found.slice(0, 8).map(objects)).toEqual([
     [{ data: { to: "bob" } }],
     [{ data: { to: "dora" } }],
+    [{ data: { to: "eve" }, error: "Error: mailbox of eve is full" }],
+    [{ data: { to: "carl" } }],
     [{ data: { to: "ann" }, reason: "Error: timeout after 100 ms" }],
     [{ data: { to: "carl" } }, { data: { to: "bob" } }],
     [{ group: "g" }],
     [{ data: { to: "carl" } }],
   ]);
-  expect(found[6].stdout).toMatch(/^[^\t]+\t\S+Z\t1\t\tError: no such user\t\{"to":"carl"\}\n(?:.*\n){2}$/);
-  const [open, plain] = await Promise.all([run("jobs", "searched", "--contains", "x"), run("letters", "searched", "--error", "/(/")]);
+  expect(found[8].stdout).toMatch(/^[^\t]+\t\S+Z\t1\t\tError: no such user\t\{"to":"carl"\}\n(?:.*\n){2}$/);
+  const [open, running, plain] = await Promise.all([
+    run("jobs", "searched", "--contains", "x"),
+    run("jobs", "searched", "--state", "running", "--error", "x"),
+    run("letters", "searched", "--error", "/(/"),
+  ]);
   expect(open).toMatchObject({ code: 2, stderr: "--contains goes with --state dead or --state scheduled.\n" });
+  expect(running).toMatchObject({ code: 2, stderr: "--error goes with --state dead or --state scheduled.\n" });
   expect(plain.code).toBe(2);
 });

@@ -16,6 +16,7 @@ interface JobsOptions {
   readonly state?: ListedState;
   readonly group?: string;
   readonly contains?: string;
+  readonly error?: string;
   readonly cursor?: string;
   readonly limit: number;
 }
@@ -29,13 +30,15 @@ export function define(command: Command): void {
     .addOption(new Option("--state <state>", "only those in this state").choices(states))
     .option("--group <group>", "only those of this group")
     .option("--contains <text>", "only those whose data has this text in its JSON: transactional, with --state dead or scheduled")
+    .option("--error <text>", "only those whose error has this text in it: with --state dead or scheduled")
     .option("--limit <count>", "so many at the most", count, 50)
     .option("--cursor <cursor>", "go on behind the job that had this cursor")
     .action(
       action(async ({ output, session }, name: string, { limit, ...filter }: JobsOptions) => {
         // The others change while they are looked at, so that the library refuses to search them.
-        if (filter.contains !== undefined && filter.state !== "dead" && filter.state !== "scheduled") {
-          throw new WrongUse("--contains goes with --state dead or --state scheduled.");
+        const search = filter.contains !== undefined ? "--contains" : filter.error !== undefined ? "--error" : undefined;
+        if (search !== undefined && filter.state !== "dead" && filter.state !== "scheduled") {
+          throw new WrongUse(`${search} goes with --state dead or --state scheduled.`);
         }
         const queue = await openQueue(session, name);
         let last: QueuedJob | undefined;

@@ -21,14 +21,16 @@ interface JobsFilterProps {
 }
 
 const words = texts.jobs;
+const noSearch = { contains: undefined, error: undefined };
 
-/** States as one row of choices; a group, a text of the payload, and the way to a job by its id. */
+/** States as one row of choices; a group, a text of the payload or the error, and the way to a job by its id. */
 export function JobsFilter({ queue, filter, onChange, counts, transactional }: JobsFilterProps): ReactNode {
   const [, navigate] = useLocation();
   const [id, setId] = useState("");
   // With their counts they are wider.
   const states = useOpenInSight<HTMLDivElement>("[aria-pressed=true]", `${filter["state"] ?? ""} ${counts ? "counted" : ""}`);
-  const canSearch = transactional && (filter["state"] === "dead" || filter["state"] === "scheduled");
+  const canSearch = isSearched(filter["state"]);
+  const isFiltered = [filter["group"], filter["contains"], filter["error"]].some((value) => value !== undefined);
   const toJob = (event: FormEvent): void => {
     event.preventDefault();
     if (id.trim() !== "") navigate(paths.job(queue, id.trim()));
@@ -36,18 +38,14 @@ export function JobsFilter({ queue, filter, onChange, counts, transactional }: J
   return (
     <div className={classes.filter}>
       <div ref={states} className={classes.states} role="group" aria-label={words.state}>
-        <State
-          name={words.all}
-          isChosen={filter["state"] === undefined}
-          onChoose={() => onChange({ state: undefined, contains: undefined })}
-        />
+        <State name={words.all} isChosen={filter["state"] === undefined} onChoose={() => onChange({ state: undefined, ...noSearch })} />
         {listedStates.map((state) => (
           <State
             key={state}
             name={texts.states[state]}
             count={counts && countIn(counts, state)}
             isChosen={filter["state"] === state}
-            onChoose={() => onChange({ state, ...(state !== "dead" && state !== "scheduled" && { contains: undefined }) })}
+            onChoose={() => onChange({ state, ...(!isSearched(state) && noSearch) })}
           />
         ))}
       </div>
@@ -65,15 +63,23 @@ export function JobsFilter({ queue, filter, onChange, counts, transactional }: J
           />
         </form>
         <FilterField label={words.byGroup} value={filter["group"]} onChange={(group) => onChange({ group })} />
-        {canSearch && <FilterField label={words.contains} value={filter["contains"]} onChange={(contains) => onChange({ contains })} />}
-        {(filter["group"] !== undefined || filter["contains"] !== undefined) && (
-          <Button size="sm" variant="subtle" onClick={() => onChange({ group: undefined, contains: undefined })}>
+        {canSearch && transactional && (
+          <FilterField label={words.contains} value={filter["contains"]} onChange={(contains) => onChange({ contains })} />
+        )}
+        {canSearch && <FilterField label={texts.letters.byError} value={filter["error"]} onChange={(error) => onChange({ error })} />}
+        {isFiltered && (
+          <Button size="sm" variant="subtle" onClick={() => onChange({ group: undefined, ...noSearch })}>
             {words.clear}
           </Button>
         )}
       </div>
     </div>
   );
+}
+
+/** Others change while they are looked at. */
+function isSearched(state: string | undefined): boolean {
+  return state === "dead" || state === "scheduled";
 }
 
 /** Rows do not tell what runs and what is blocked. */

@@ -22,16 +22,16 @@ const words = texts.jobs;
 
 /** A queue's jobs by their state, in pages; what is looked for stands in the address. */
 export function JobsView({ queue }: { readonly queue: string }): ReactNode {
-  const [{ state, group, contains }, setFilter] = useFilter();
+  const [{ state, group, contains, error }, setFilter] = useFilter();
   const { data: view } = useQueue(queue);
   const path = `queues/${queue}/jobs`;
-  const query = usePages<JobsPage>(path, { state, group, contains });
+  const query = usePages<JobsPage>(path, { state, group, contains, error });
   useRefreshed(`queue:${queue}`, ["pages", path]);
   return (
     <QueueFrame queue={queue}>
       <JobsFilter
         queue={queue}
-        filter={{ state, group, contains }}
+        filter={{ state, group, contains, error }}
         onChange={setFilter}
         counts={view?.counts}
         transactional={view?.transactional === true}

@@ -29,9 +29,11 @@ export const jobsQuery = z.object({
   group: z.string().min(1).max(200).optional(),
   /** A text in the payload: only of dead and scheduled jobs of transactional queues. */
   contains: z.string().min(1).max(200).optional(),
+  /** A text in what their last attempts failed with: only of dead and scheduled jobs. */
+  error: z.string().min(1).max(1_000).optional(),
 });
 
-/** `GET queues/:queue/jobs?state&group&contains&cursor&limit`. `isFromRows`: Valkey is away, and what runs or is blocked is told as waiting. */
+/** `GET queues/:queue/jobs?state&group&contains&error&cursor&limit`. `isFromRows`: Valkey is away, and what runs or is blocked is told as waiting. */
 export const jobsPage = z.object({ jobs: z.array(jobRow), next, isFromRows: z.boolean() });
 export type JobsPage = z.infer<typeof jobsPage>;
 

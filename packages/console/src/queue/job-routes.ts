@@ -24,11 +24,12 @@ export function jobRoutes(desk: Desk): Route[] {
 }
 
 async function readJobs(desk: Desk, { thing: queue }: KnownQueue, { query }: Ask): Promise<JobsPage> {
-  const { state, group, contains, cursor, limit } = parse(jobsQuery, query);
+  const { state, group, contains, error, cursor, limit } = parse(jobsQuery, query);
   const jobs = queue.jobs({
     ...(state !== undefined && { state }),
     ...(group !== undefined && { group }),
     ...(contains !== undefined && { contains }),
+    ...(error !== undefined && { error }),
     ...(cursor !== undefined && { cursor }),
     limit: limit + 1,
   });

@@ -18,6 +18,8 @@ export interface RowFilter {
   readonly group: string | undefined;
   /** A text in their data, capitals or not. */
   readonly contains: string | undefined;
+  /** A text in what their last attempts failed with. */
+  readonly error: string | undefined;
 }
 
 export interface ListedRow extends JobDetail {
@@ -63,7 +65,8 @@ function listing(walk: RowWalk): Statement {
         (SELECT place FROM walked ORDER BY n DESC LIMIT 1) AS last, (SELECT place FROM looked ORDER BY n DESC LIMIT 1) AS "lastLooked", found.*
       FROM (VALUES (1)) AS one LEFT JOIN (
         SELECT job.*, place, n FROM looked CROSS JOIN LATERAL (
-          SELECT ${details} FROM keyline.job WHERE queue = $1 AND id = of_id AND ($8::text IS NULL OR position($8 IN lower(data::text)) > 0) OFFSET 0
+          SELECT ${details} FROM keyline.job WHERE queue = $1 AND id = of_id AND ($8::text IS NULL OR position($8 IN lower(data::text)) > 0)
+            AND ($9::text IS NULL OR position($9 IN last_error) > 0) OFFSET 0
         ) AS job
       ) AS found ON true ORDER BY n`,
   };
@@ -103,15 +106,15 @@ export class ListedRows {
   }
 
   /** Page by page, behind the place `after`. A search ends after 100,000 rows that fit otherwise, wherever it is; throws TIMEOUT where a page of it takes too long. */
-  async *pages(walk: RowWalk, { states, isDue, group, contains }: RowFilter, after?: string): AsyncGenerator<readonly ListedRow[]> {
-    const isSearch = contains !== undefined;
+  async *pages(walk: RowWalk, { states, isDue, group, contains, error }: RowFilter, after?: string): AsyncGenerator<readonly ListedRow[]> {
+    const isSearch = contains !== undefined || error !== undefined;
     const pageSize = isSearch ? searchPage : page;
     const filter = [states, isDue ?? null, group ?? null];
-    const text = isSearch ? asInJson(contains) : null;
+    const texts = [contains === undefined ? null : asInJson(contains), error ?? null];
     let place = after ?? walks[walk].first;
     let looked = 0;
     for (let steps = fewest; looked < (isSearch ? searchMost : Infinity); steps = Math.min(most, steps * 10)) {
-      const rows = await this.#read(listings[walk], [this.#queue, place, ...filter, steps, pageSize, text], isSearch);
+      const rows = await this.#read(listings[walk], [this.#queue, place, ...filter, steps, pageSize, ...texts], isSearch);
       const [head] = rows;
       if (!head) return;
       yield rows.filter((row): row is Head & ListedRow => row.id !== null);

@@ -56,7 +56,7 @@ export abstract class JobOperations<Input> {
   }
 
   /**
-   * The jobs that have not ended and those that are dead, or those of a `state` or a `group`, page by page as they are iterated. On a transactional queue in the order of
+   * The jobs that have not ended and those that are dead, or those of a `state` or a `group`, or with a text in their data or their error, page by page as they are iterated. On a transactional queue in the order of
    * their ids, but for those of a group and parked ones (in the order of adding, dead ones last) and dead ones (in the order of their deaths), and one that is there all the time is met once. On a plain
    * queue they are read where they are: one that moves meanwhile may be met twice or not at
    * all. Throws INVALID_OPTION and INVALID_CURSOR at once.

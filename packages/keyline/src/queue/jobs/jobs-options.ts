@@ -8,6 +8,8 @@ export interface JobsOptions {
   readonly group?: string;
   /** Whose data has this text in its JSON, capitals or not. Only on a transactional queue, with the state `dead` or `scheduled`; a call looks at 100,000 jobs at the most. */
   readonly contains?: string;
+  /** Whose `error` has this text in it, as `deadLetters` takes it: what failed and waits for its next attempt, and what is dead. Only with the state `scheduled` or `dead`; a call looks at 100,000 jobs at the most. */
+  readonly error?: string;
   /** How many at the most. Default no limit. */
   readonly limit?: number;
   /** Behind the job that had this cursor, with the same filter. */
@@ -20,38 +22,43 @@ export interface JobsQuery {
   readonly state: ListedState | undefined;
   readonly group: string | undefined;
   readonly contains: string | undefined;
+  readonly error: string | undefined;
   readonly limit: number;
   readonly cursor: readonly string[];
 }
 
-const optionNames = new Set<string>(["state", "group", "contains", "limit", "cursor"] satisfies (keyof JobsOptions)[]);
-const longestText = 200;
+const optionNames = new Set<string>(["state", "group", "contains", "error", "limit", "cursor"] satisfies (keyof JobsOptions)[]);
+const longest = { contains: 200, error: 1_000 } as const;
 const states = new Set<string>(["waiting", "scheduled", "blocked", "running", "parked", "dead"] satisfies ListedState[]);
 
 /** Throws INVALID_OPTION and INVALID_CURSOR. */
 export function checkJobsOptions(options: JobsOptions): JobsQuery {
   if (typeof options !== "object" || options === null) throw refusal("jobs takes its options as an object");
   checkOptionNames("jobs", options, optionNames);
-  const { state, group, contains, limit, cursor } = options;
+  const { state, group, contains, error, limit, cursor } = options;
   if (state !== undefined && !states.has(state)) {
     throw refusal(`state must be one of ${[...states].join(", ")}, not ${JSON.stringify(state)}`);
   }
-  if (contains !== undefined) checkContains(contains, state);
+  if (contains !== undefined) checkText("contains", contains, state);
+  if (error !== undefined) checkText("error", error, state);
   return {
     state,
     contains,
+    error,
     group: group === undefined ? undefined : checkKey("group", group),
     limit: limit === undefined ? Infinity : checkInteger("limit", limit, { min: 1 }),
     cursor: cursor === undefined ? [] : readCursor(cursor),
   };
 }
 
-function checkContains(contains: string, state: ListedState | undefined): void {
-  if (typeof contains !== "string" || contains === "" || contains.length > longestText) {
-    throw refusal(`contains must be a text of 1 to ${longestText} characters`);
+function checkText(name: keyof typeof longest, text: string, state: ListedState | undefined): void {
+  if (typeof text !== "string" || text === "" || text.length > longest[name]) {
+    throw refusal(`${name} must be a text of 1 to ${longest[name]} characters`);
   }
+  // No error that is kept has one, and PostgreSQL takes none.
+  if (name === "error" && text.includes("\0")) throw refusal("error must have no NUL in it");
   if (state !== "dead" && state !== "scheduled")
-    throw refusal("contains goes with the state dead or scheduled: others change while they are looked at");
+    throw refusal(`${name} goes with the state dead or scheduled: others change while they are looked at`);
 }
 
 export function writeCursor(parts: readonly string[]): string {

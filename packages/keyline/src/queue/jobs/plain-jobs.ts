@@ -7,7 +7,7 @@ import { elementIn, type Element } from "../element.ts";
 import { restsFromMs } from "../families/family-element.ts";
 import type { FamilyQuery, JobFamily } from "../families/family-view.ts";
 import { plainFamily } from "../families/plain-family-view.ts";
-import { readHead, readLetter } from "../letters/dead-letter.ts";
+import { readHead, readLetter, type LetterHead } from "../letters/dead-letter.ts";
 import type { LetterShelf } from "../letters/letter-shelf.ts";
 import { findElement } from "./job-finder.ts";
 import { linesOf } from "./job-walk.ts";
@@ -18,6 +18,8 @@ import { endedJob, jobOfElement, jobOfLetter, type JobState, type QueuedJob } fr
 
 const letterPage = 50;
 const onceAgain = 2;
+// As many as of rows.
+const mostSearched = 100_000;
 
 interface PlainJobsParts {
   readonly queue: string;
@@ -88,12 +90,13 @@ export class PlainJobs {
 
   async *#placePages<Data>(
     place: AnyPlace,
-    { query: { group, state }, from, scan }: { readonly query: JobsQuery; readonly from: string; readonly scan: string },
+    { query: { group, state, error }, from, scan }: { readonly query: JobsQuery; readonly from: string; readonly scan: string },
   ): AsyncGenerator<readonly QueuedJob<Data>[]> {
     const filter = group === undefined ? [] : ["group", group];
     // Pages overlap a little.
     let before: readonly string[] = [];
-    for (let next: WalkPlace | undefined = { ...walkBegin, from }; next;) {
+    let looked = 0;
+    for (let next: WalkPlace | undefined = { ...walkBegin, from }; next && looked < mostSearched;) {
       const page = await this.#store.jobPages.read(place, next, filter);
       const seen = new Set(before);
       before = page.found.map(({ raw }) => raw);
@@ -101,8 +104,10 @@ export class PlainJobs {
         if (seen.has(raw)) return [];
         const where = stateOf(place, due);
         if (state !== undefined && where.state !== state) return [];
-        return jobOfElement<Data>(raw, { ...where, cursor: writeCursor([place, behind, scan]) }) ?? [];
+        const job = jobOfElement<Data>(raw, { ...where, cursor: writeCursor([place, behind, scan]) });
+        return job && (error === undefined || job.error?.includes(error)) ? [job] : [];
       });
+      if (error !== undefined) looked += page.found.length;
       ({ next } = page);
     }
   }
@@ -172,10 +177,14 @@ export class PlainJobs {
     }
   }
 
-  async *#letterPages<Data>({ group }: JobsQuery, from: string): AsyncGenerator<readonly QueuedJob<Data>[]> {
-    for (let last = from === "" ? Number.MAX_SAFE_INTEGER - 1 : Number(from) - 1; ;) {
+  async *#letterPages<Data>({ group, error }: JobsQuery, from: string): AsyncGenerator<readonly QueuedJob<Data>[]> {
+    const fits = (head: LetterHead): boolean =>
+      (group === undefined || head.group === group) && (error === undefined || head.reason.includes(error));
+    let looked = 0;
+    for (let last = from === "" ? Number.MAX_SAFE_INTEGER - 1 : Number(from) - 1; looked < mostSearched;) {
       const heads = await this.#shelf.page({ first: 0, last, after: undefined, order: "newest", limit: letterPage });
-      const fitting = group === undefined ? heads : heads.filter((head) => head.group === group);
+      if (error !== undefined) looked += heads.length;
+      const fitting = heads.filter(fits);
       const letters = await this.#shelf.read(fitting);
       yield letters.flatMap((letter, index) =>
         letter ? [jobOfLetter<Data>(letter, writeCursor(["dead", String(fitting[index]?.place), "0"]))] : [],

@@ -27,8 +27,8 @@ function isPlace(walk: RowWalk, place: string): boolean {
 }
 
 /** What rows can say of the filter. */
-export function filterOf({ state, group, contains }: JobsQuery): RowFilter {
-  const common = { group, contains };
+export function filterOf({ state, group, contains, error }: JobsQuery): RowFilter {
+  const common = { group, contains, error };
   if (state === "dead") return { states: ["dead"], isDue: undefined, ...common };
   const open = ["waiting", "scheduled"] as const;
   if (state === undefined) return { states: [...open, "dead"], isDue: undefined, ...common };
