@@ -394,6 +394,8 @@ export const texts = {
     count: (count: number) => `${count}`,
     took: (length: string) => `after ${length}`,
     stack: "Stack of the error that it died of",
+    stackOfOne: "Stack",
+    stackOf: (error: string) => `Stack of ${error}`,
   },
   family: {
     title: "Family",

@@ -66,7 +66,7 @@ function detailsOf(job: QueuedJob, output: Output): Details {
     ],
     ["error", error, "red"],
     ["failed", lines(failed)],
-    ["stack", stack],
+    ["stack", stack ?? history.at(-1)?.stack],
     ["steps", lines(done)],
     ["progress", json(progress)],
     ["data", json(data)],

@@ -2,13 +2,14 @@ import type { ReactNode } from "react";
 import type { JobView } from "../../src/api/job.ts";
 import { formatDuration } from "../format/relative-time.ts";
 import { Card } from "../list/card.tsx";
+import { Foldout } from "../parts/foldout.tsx";
 import { When } from "../parts/when.tsx";
 import { texts } from "../texts.ts";
 import classes from "./job-view.module.css";
 
 const words = texts.attempts;
 
-/** The attempts that failed, the newest first, and the stack of what it died of. */
+/** The attempts that failed, the newest first, with their stacks, and the stack of what it died of. */
 export function AttemptsCard({ job: { history, attempts, stack, error } }: { readonly job: JobView }): ReactNode {
   const newestFirst = history.toReversed();
   return (
@@ -23,16 +24,25 @@ export function AttemptsCard({ job: { history, attempts, stack, error } }: { rea
                 <When at={attempt.at} isStop />
                 {attempt.tookMs !== null && ` · ${words.took(formatDuration(attempt.tookMs))}`}
               </div>
+              {attempt.stack !== null && (
+                <Foldout summary={words.stackOfOne}>
+                  <Stack text={attempt.stack} label={words.stackOf(attempt.error)} />
+                </Foldout>
+              )}
             </li>
           ))}
         </ol>
       )}
-      {stack !== null && (
-        // What scrolls must be reached with the keyboard.
-        <pre className={`${classes.stack} mono`} tabIndex={0} role="region" aria-label={words.stack}>
-          {stack}
-        </pre>
-      )}
+      {stack !== null && <Stack text={stack} label={words.stack} />}
     </Card>
+  );
+}
+
+function Stack({ text, label }: { readonly text: string; readonly label: string }): ReactNode {
+  return (
+    // What scrolls must be reached with the keyboard.
+    <pre className={`${classes.stack} mono`} tabIndex={0} role="region" aria-label={label}>
+      {text}
+    </pre>
   );
 }

@@ -6,7 +6,13 @@ export type JobState = z.infer<typeof jobState>;
 export const listedState = z.enum(["waiting", "scheduled", "blocked", "running", "parked", "dead"]);
 export type ListedState = z.infer<typeof listedState>;
 
-export const failedAttempt = z.object({ at: time, tookMs: z.number().nullable(), error: z.string() });
+export const failedAttempt = z.object({
+  at: time,
+  tookMs: z.number().nullable(),
+  error: z.string(),
+  /** Null of what no handler threw, and of a death, whose stack is the job's; on a plain queue also of all but the newest, and in lists. */
+  stack: z.string().nullable(),
+});
 export type FailedAttempt = z.infer<typeof failedAttempt>;
 
 /** A job in a list. */

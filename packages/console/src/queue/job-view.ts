@@ -1,6 +1,7 @@
 import type { JobStep, QueuedJob } from "keyline";
 import type { JobRow, JobView, TimelineEntry } from "../api/job.ts";
 import type { Desk } from "../desk.ts";
+import { toAttempts } from "./attempts.ts";
 import type { KnownQueue } from "./queue-view.ts";
 
 export function toJobRow({ payloads, redactor }: Desk, job: QueuedJob): JobRow {
@@ -26,7 +27,7 @@ export function toJobView(desk: Desk, { name, transactional }: KnownQueue, job: 
     transactional,
     isFromRow: job.isFromRow ?? false,
     payload: job.data === undefined ? null : payloads.whole(job.data),
-    history: job.history.map(({ at, tookMs, error }) => ({ at, tookMs: tookMs ?? null, error: redactor.text(error) })),
+    history: toAttempts(redactor, job.history, { hasStacks: true }),
     stack: job.stack === undefined ? null : redactor.text(job.stack),
     progress: redactor.value(job.progress ?? null),
     steps: (job.steps ?? []).map((step) => toStep(desk, step)),

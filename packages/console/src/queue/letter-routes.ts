@@ -5,6 +5,7 @@ import { parse } from "../http/json-body.ts";
 import type { Ask, Route } from "../http/router.ts";
 import { readSome, roughSize } from "../library/pages.ts";
 import { patiently } from "../library/patience.ts";
+import { toAttempts } from "./attempts.ts";
 import { causeOf } from "./causes.ts";
 import { behind, placeOf, readPlace } from "./letter-place.ts";
 
@@ -44,7 +45,8 @@ function toLetterRow({ redactor, payloads }: Desk, { id, reason, stack, attempts
     attempts,
     at,
     group: group ?? null,
-    history: history.map(({ at, tookMs, error }) => ({ at, tookMs: tookMs ?? null, error: redactor.text(error) })),
+    // Those of all attempts of a page would be a mebibyte: the job's own view has them.
+    history: toAttempts(redactor, history, { hasStacks: false }),
     payload: payloads.inList(data),
   };
 }

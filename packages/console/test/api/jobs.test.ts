@@ -83,6 +83,11 @@ describe.each([{ transactional: false }, { transactional: true }])("jobs (%j)", 
       payload: { data: { to: "a", email: "[hidden]", html: "<script>alert(1)</script>" }, isWhole: true },
       can: { cancel: true, promote: true, update: true, redrive: false },
     });
+    expect(view.history).toMatchObject([{ error: expect.stringContaining("no answer"), stack: expect.stringContaining("jobs.test.ts") }]);
+    const found = `api/queues/${queue.name}/jobs?state=scheduled&error=`;
+    expect(valid(jobsPage, await console.get(`${found}no%20answer`)).jobs).toMatchObject([{ id, error: view.error }]);
+    expect(valid(jobsPage, await console.get(`${found}other`)).jobs).toEqual([]);
+    expect((await console.get(`api/queues/${queue.name}/jobs?error=no`)).body).toMatchObject({ status: 400, code: "INVALID_OPTION" });
     expect(view.timeline.map(({ what }) => what)).toEqual(["added", "started", "failed", "due"]);
     expect(valid(promoteAnswer, await console.post(`api/queues/${queue.name}/jobs/${id}/promote`)).promoted).toBe(true);
     await eventually("it is dead", async () => (await queue.counts()).dead === 1);

@@ -27,6 +27,20 @@ describe("the history in an element", () => {
     );
   });
 
+  test("has the stack of the newest attempt alone", () => {
+    fc.assert(
+      fc.property(fc.array(fc.option(fc.string({ minLength: 1 }), { nil: undefined }), { minLength: 1, maxLength: 30 }), (stacks) => {
+        let text = '{"id":"a","data":1}';
+        stacks.forEach((stack, n) => (text = withFailure(text, { ...failed(n), stack })));
+        const { rest, history } = splitHistory(text);
+        expect(rest).toBe('{"id":"a","data":1}');
+        expect(history).toHaveLength(Math.min(20, stacks.length));
+        expect(history.at(-1)?.stack).toBe(stacks.at(-1));
+        expect(history.slice(0, -1).every(({ stack }) => stack === undefined)).toBe(true);
+      }),
+    );
+  });
+
   test("takes in what a script noted of workers that are gone", () => {
     const once = withFailure('{"id":"a","data":[1]}', failed(1));
     const { rest, gone } = splitHistory(`${once.slice(0, -1)},"gone":[17,18]}`);
@@ -103,6 +117,36 @@ describe.each([false, true])("a dead letter (transactional: %s)", (transactional
     expect(letter?.at).toBeGreaterThan((begun[2] ?? 0) - slack);
     expect(letter?.at).toBeLessThan(now + slack);
     expect(letter?.history).toEqual(letter?.history.toSorted((one, other) => one.at - other.at));
+  });
+
+  test("has the stacks of the attempts before it, and a job that waits for its next one has them too", async () => {
+    const patient = { transactional, maxAttempts: 3, backoff: { type: "fixed", delay: 3_600_000, jitter: 0 } } as const;
+    const queue = openEither<null>(stage.keyline(), "stacks", patient);
+    const worker = queue.work((job) => {
+      throw new RangeError(`${"x".repeat(job.attempt === 2 ? 2_000 : 10)} ${job.attempt}`, { cause: new TypeError("deeper") });
+    });
+    const { id } = await queue.add(null);
+    const untilFailed = (attempts: number): Promise<void> =>
+      eventually(`attempt ${attempts} failed`, async () => {
+        const job = await queue.job(id);
+        return job?.attempts === attempts && job.state !== "running";
+      });
+    await untilFailed(1);
+    const first = (await queue.job(id))?.history;
+    expect(first).toMatchObject([{ stack: expect.stringMatching(/^RangeError: x{10} 1\n {4}at .*attempt-history\.test\.ts/) }]);
+    expect(await queue.promote(id)).toBe(true);
+    await untilFailed(2);
+    const second = (await queue.job(id))?.history ?? [];
+    expect(second.map(({ stack }) => stack?.length ?? 0)).toEqual([transactional ? (first?.[0]?.stack?.length ?? NaN) : 0, 1_024]);
+    expect(await queue.promote(id)).toBe(true);
+    await untilFailed(3);
+    await worker.stop();
+    const letter = (await lettersOf(queue)).find((one) => one.id === id);
+    expect(letter?.stack).toMatch(/^RangeError: x{10} 3\n {4}at [\s\S]*\ncaused by TypeError: deeper\n/);
+    expect(letter?.history.map(({ stack }) => stack?.length ?? 0)).toEqual(
+      transactional ? [...second.map(({ stack }) => stack?.length), 0] : [0, 0, 0],
+    );
+    expect((await queue.job(id))?.history).toEqual(letter?.history);
   });
 
   test("keeps the last 20 of them, with errors of up to 500 characters, through a redrive too", async () => {
