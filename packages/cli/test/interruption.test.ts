@@ -82,7 +82,7 @@ test("Ctrl-C ends a long act behind the page that is under way, and how much was
 
 test("SIGTERM does the same to a cancel", async () => {
   const queue = shop.app.queue<number>("calls", { transactional: true });
-  await queue.addMany(Array.from({ length: 10_100 }, (_, n) => ({ data: n })));
+  await queue.addMany(Array.from({ length: 5_600 }, (_, n) => ({ data: n })));
   await shop.known();
   const held = await holdRow("calls", 5_100);
   const cancel = start(["cancel", "calls", "--all", "--yes"], { env: shop.env });
@@ -90,7 +90,7 @@ test("SIGTERM does the same to a cancel", async () => {
   await held.isWaitedFor();
   await signal(cancel, "SIGTERM");
   await held.letGo();
-  expect(await result).toEqual({ code: 143, stdout: "Cancelled 10,000 jobs of calls.\n", stderr: "It was stopped by SIGTERM.\n" });
+  expect(await result).toEqual({ code: 143, stdout: "Cancelled 5,500 jobs of calls.\n", stderr: "It was stopped by SIGTERM.\n" });
   expect(objects(await shop.run("jobs", "calls", "--limit", "1000", "--json=data"))).toHaveLength(100);
 });
 
