@@ -12,8 +12,6 @@ export default defineConfig({
     globalSetup: ["packages/keyline/test/support/servers.ts"],
     testTimeout: 60_000,
     hookTimeout: 60_000,
-    // Thousands of tests with real servers on a shared machine: one that fails is run once more, and its line says so. A fault that shows twice is a failure.
-    retry: 1,
     // Four files at a time on two cores: each starts servers and processes of its own, and waits for them most of the time.
     maxWorkers: 4,
     // A process runs file after file: to start one for each, and to load the packages in it, took a tenth of all time. What a file leaves
