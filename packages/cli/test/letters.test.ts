@@ -1,5 +1,6 @@
 import type { Queue } from "keyline";
 import { afterAll, beforeAll, expect, test, vi } from "vitest";
+import { collected } from "../../keyline/test/support/collected.ts";
 import { hasTerminals, objects, onTerminal } from "./support/command.ts";
 import { openShop, type Shop } from "./support/shop.ts";
 
@@ -64,7 +65,9 @@ test("dead letters are grouped by their causes, put back and removed, on queues 
       stdout: `Redrove 2 dead letters of ${name}.\n`,
       stderr: "",
     });
-    expect(await queue.counts()).toMatchObject({ dead: 3, waiting: 2 });
+    expect((await queue.counts()).dead).toBe(3);
+    // Jobs and not elements, of which the relay may have brought a second one before the command's process had noted the first.
+    expect(await collected(queue.jobs({ state: "waiting" }))).toHaveLength(2);
     expect(objects(await run("discard", name, "--error", "/NO SUCH/i", "--yes", "--json"))).toEqual([{ queue: name, count: 2 }]);
     expect(objects(await run("discard", name, "--all", "--limit", "1", "--yes", "--json"))).toEqual([{ queue: name, count: 1 }]);
     expect((await queue.counts()).dead).toBe(0);

@@ -51,7 +51,7 @@ async function valkeyHealth(commands: ValkeyConnection, prefix: string): Promise
   const { isCluster } = commands;
   try {
     const servers = await withinTime("Valkey", async () => {
-      await commands.ensureReady(commands.leftOf(answerWithinMs / 2));
+      await commands.ensureReadySoon(answerWithinMs / 2);
       return readServers(commands, prefix);
     });
     return {

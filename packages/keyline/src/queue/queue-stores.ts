@@ -32,7 +32,7 @@ export async function readStores({ store, record }: StoresParts): Promise<QueueS
 }
 
 async function readValkey(store: StoresParts["store"]): Promise<number> {
-  await store.connection.ensureReady(store.connection.leftOf(awayAfterMs));
+  await store.connection.ensureReadySoon(awayAfterMs);
   const { waiting, running, scheduled, blocked } = await store.reads.counts();
   return waiting + running + scheduled + blocked;
 }

@@ -37,8 +37,12 @@ describe.each([
     await publishing.transaction((tx) => channel.publish(2, { tx }).then(() => undefined));
     await eventually("it is out", async () => (await stage.pool.query("SELECT FROM keyline.message")).rows.length === 0);
     await Promise.all([publishing.close(), receiving.close(), listing.close()]);
-    const { total, hours, minutes } = await stage.keyline().channel(name, options).rates({ hours: 1 });
-    expect([hours.length, minutes.length]).toEqual([1, 0]);
+    const late = stage.keyline();
+    // Where Valkey does not answer, PostgreSQL does, which has nothing of the present hour.
+    await late.command("PING");
+    // An hour may have begun meanwhile.
+    const { total, hours, minutes } = await late.channel(name, options).rates({ hours: 2 });
+    expect([hours.length, minutes.length]).toEqual([2, 0]);
     expect(total.published).toBeGreaterThan(before.published);
     expect(total.received).toBeGreaterThanOrEqual(before.received);
     // Each message went to two.

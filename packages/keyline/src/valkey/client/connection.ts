@@ -12,6 +12,8 @@ import { findTlsMismatch } from "./tls-probe.ts";
 const probeAfterMs = 1_000;
 const probeEveryMs = 5_000;
 const slotsEveryMs = 5_000;
+/** A connect takes several ways there and back, and a process that has just begun has other things to do. */
+const firstConnectMs = 3_000;
 
 /**
  * One connection to Valkey, whatever it is behind it.
@@ -34,6 +36,8 @@ export class ValkeyConnection {
   readonly #lostListeners = new Set<() => void>();
   readonly #faultListeners = new Set<(fault: KeylineError) => void>();
   readonly #closing = new AbortController();
+  /** Aborted when the first connect has come to something. */
+  readonly #firstConnect = new AbortController();
   #isChecked = false;
   /** Counts connects: a check counts for the one that it was made on. */
   #connect = 0;
@@ -132,6 +136,20 @@ export class ValkeyConnection {
     );
   }
 
+  /**
+   * The same for who can do without: waits no second time for an outage that has lasted longer. Where it connects for the first time, and nothing has gone wrong so far, it is not
+   * away yet, and is waited for up to three seconds.
+   */
+  async ensureReadySoon(timeoutMs: number): Promise<void> {
+    try {
+      await this.ensureReady(this.leftOf(timeoutMs));
+    } catch (error) {
+      const { signal } = this.#firstConnect;
+      if (signal.aborted || this.#isClosed) throw error;
+      await this.ensureReady(this.leftOf(firstConnectMs), signal);
+    }
+  }
+
   /** Drops the connection, which rejects what waits for an answer, and makes a new one. */
   reconnect(): void {
     if (this.#isClosed) return;
@@ -180,10 +198,12 @@ export class ValkeyConnection {
     this.#lastError = undefined;
     this.#fault = undefined;
     for (const listener of this.#readyListeners) listener();
+    this.#firstConnect.abort();
   }
 
   #noteError(error: Error): void {
     if (this.#isClosed) return;
+    this.#firstConnect.abort();
     // A cluster's client tells of its nodes' errors within one of its own.
     const inner = "lastNodeError" in error && error.lastNodeError instanceof Error ? error.lastNodeError : error;
     const code = faultCodeOf(inner);

@@ -1,5 +1,6 @@
 import type { Socket } from "node:net";
 import { Cluster, Valkey } from "iovalkey";
+import { clearTimeout, setImmediate, setTimeout } from "../../runtime/clock.ts";
 import type { ValkeyTarget } from "./options.ts";
 
 interface ClientParts {
@@ -17,8 +18,8 @@ interface ClientParts {
  */
 export function createClient(target: ValkeyTarget, parts: ClientParts): Valkey | Cluster {
   const client = configure(target, parts);
-  if (client instanceof Valkey) attend(client);
-  else client.on("+node", attend);
+  if (client instanceof Valkey) attend(client, parts);
+  else client.on("+node", (node: Valkey) => attend(node, parts));
   client.on("reconnecting", () => letTimerEnd(client));
   return client;
 }
@@ -55,9 +56,42 @@ function configure(target: ValkeyTarget, { silenceMs, nextDelay, isToReconnect }
   return cluster;
 }
 
-function attend(client: Valkey): void {
+function attend(client: Valkey, { silenceMs }: ClientParts): void {
   hearLaterErrors(client);
   letProcessEnd(client);
+  watchSilence(client, silenceMs);
+}
+
+/** What the client library has for `socketTimeout`: it sets the timer when the first command is under way, and clears it when the connection closes. */
+interface Silence {
+  readonly stream: Socket;
+  readonly commandQueue: { readonly length: number };
+  socketTimeoutTimer: NodeJS.Timeout | undefined;
+  setSocketTimeout: () => void;
+}
+
+/**
+ * Takes the place of the client library's timer for silence. A process that computes for as long is not told of what comes, and timers are the first thing that it gets to then: the
+ * answers that are there are read before a connection is given up.
+ */
+function watchSilence(client: object, silenceMs: number): void {
+  const silence = client as Silence;
+  silence.setSocketTimeout = () => {
+    const { stream } = silence;
+    const giveUp = (): void => {
+      if (silence.socketTimeoutTimer !== timer) return;
+      silence.socketTimeoutTimer = undefined;
+      stream.destroy(new Error(`Valkey has said nothing for ${silenceMs} ms`));
+    };
+    const timer = setTimeout(() => setImmediate(giveUp), silenceMs);
+    silence.socketTimeoutTimer = timer;
+    // It comes behind what takes the answers out of the queue.
+    stream.once("data", () => {
+      clearTimeout(timer);
+      silence.socketTimeoutTimer = undefined;
+      if (silence.commandQueue.length > 0) silence.setSocketTimeout();
+    });
+  };
 }
 
 /** The client library hears a socket's first error only, and TLS has more to say: one that nobody hears ends the process. */
@@ -69,7 +103,7 @@ function hearLaterErrors(client: Valkey): void {
 }
 
 /**
- * Lets the process end while nothing is awaited of this connection. As long as something is, the client library's timer for silence (`socketTimeout`)
+ * Lets the process end while nothing is awaited of this connection. As long as something is, the timer for silence
  * holds the process, and so does the one of a connection's `whenReady`.
  */
 function letProcessEnd(client: Valkey): void {

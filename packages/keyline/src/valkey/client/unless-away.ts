@@ -1,4 +1,4 @@
-import { clearTimeout, performance, setTimeout } from "../../runtime/clock.ts";
+import { clearTimeout, performance, setImmediate, setTimeout } from "../../runtime/clock.ts";
 import { KeylineError } from "../../runtime/errors.ts";
 import { isConnectionError, type ValkeyConnection } from "./connection.ts";
 
@@ -15,7 +15,7 @@ const late = Symbol("late");
 export async function unlessAway<Answer>(connection: ValkeyConnection, ask: () => Promise<Answer>): Promise<Answer | undefined> {
   if (performance.now() < (silentUntil.get(connection) ?? 0)) return undefined;
   try {
-    await connection.ensureReady(connection.leftOf(awayAfterMs));
+    await connection.ensureReadySoon(awayAfterMs);
     const answer = await inTime(ask());
     if (answer !== late) return answer;
     silentUntil.set(connection, performance.now() + silentMs);
@@ -30,7 +30,8 @@ async function inTime<Answer>(answer: Promise<Answer>): Promise<Answer | typeof 
   // It may fail when nobody waits for it any more.
   answer.catch(() => undefined);
   const { promise, resolve } = Promise.withResolvers<typeof late>();
-  const timer = setTimeout(resolve, silentAfterMs, late);
+  // A process that has computed for as long reads first what has come.
+  const timer = setTimeout(() => setImmediate(resolve, late), silentAfterMs);
   try {
     return await Promise.race([answer, promise]);
   } finally {

@@ -121,7 +121,7 @@ export class Sightings implements Duty {
   /** All names of this kind, whoever uses them; those that this process has just used included. Throws VALKEY_UNAVAILABLE, and where they are `optional` soon. */
   async read({ optional = false } = {}): Promise<readonly SeenName[]> {
     const { connection } = this.#names;
-    await connection.ensureReady(optional ? connection.leftOf(readySoonMs) : readyWithinMs);
+    await (optional ? connection.ensureReadySoon(readySoonMs) : connection.ensureReady(readyWithinMs));
     // Also what is on its way: a script that the server does not know is sent twice, and would come behind.
     await Promise.all([this.#write(this.#new()), ...this.#underWay]);
     return (this.#lastRead = await this.#names.read());
