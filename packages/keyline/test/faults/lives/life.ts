@@ -3,7 +3,7 @@ import { startProcess, type TestProcess } from "../../support/processes.ts";
 import { eventually } from "../../support/stage.ts";
 import { moment } from "../places/history.ts";
 import { insist } from "../places/insist.ts";
-import { copies, farAway, type Op } from "./operations.ts";
+import { copies, farAway, type Fault, type Op } from "./operations.ts";
 import { traits, type LifeData, type ScriptName } from "./scripts.ts";
 import type { LifeServers } from "./servers.ts";
 
@@ -61,6 +61,8 @@ export interface Evidence {
   readonly lines: readonly Line[];
   /** What is there and nobody needs any more. */
   readonly left: readonly string[];
+  /** The faults that struck. */
+  readonly struck: readonly Fault[];
 }
 
 const lease = 1_000;
@@ -89,6 +91,7 @@ class Life {
   readonly #killed: TestProcess[] = [];
   readonly #jobs: Lived[] = [];
   readonly #underWay: Promise<void>[] = [];
+  readonly #struck: Fault[] = [];
   /** The last change of each job: the next one waits for it. */
   readonly #changing = new Map<Lived, Promise<void>>();
 
@@ -129,19 +132,27 @@ class Life {
         return this.#beside(this.#chosen(op.of), (job) => this.#signal(job));
       case "rest":
         return new Promise((resolve) => setTimeout(resolve, op.ms));
-      case "kill": {
-        const victim = this.#workers.shift();
-        victim?.signal("SIGKILL");
-        if (victim) this.#killed.push(victim);
-        return this.#startWorker();
-      }
+      case "kill":
       case "flush":
-        return this.#servers.flush();
       case "failover":
-        return this.#servers.failOver();
       case "restart":
-        return this.#servers.postgres.restart("immediate");
+        await this.#strike(op.kind);
+        this.#struck.push(op.kind);
     }
+  }
+
+  async #strike(fault: Fault): Promise<void> {
+    if (fault === "flush") return this.#servers.flush();
+    if (fault === "failover") return this.#servers.failOver();
+    if (fault === "restart") return this.#servers.postgres.restart("immediate");
+    const [victim] = this.#workers;
+    if (!victim) throw new Error("there is nobody to be killed");
+    await eventually("it works", () => victim.lines.some(({ what }) => what === "ready"), 60_000);
+    victim.signal("SIGKILL");
+    await victim.exited;
+    this.#workers.shift();
+    this.#killed.push(victim);
+    this.#startWorker();
   }
 
   async end(): Promise<Evidence> {
@@ -156,7 +167,7 @@ class Life {
     const all = [...this.#killed, ...this.#workers];
     await Promise.all(all.map(({ exited }) => exited));
     await eventually("all that they have noted is read", () => all.every(({ child }) => child.stdout?.readableEnded));
-    return { jobs: this.#jobs, effects: await this.#effects(), lines: all.flatMap(({ lines }) => lines), left };
+    return { jobs: this.#jobs, effects: await this.#effects(), lines: all.flatMap(({ lines }) => lines), left, struck: this.#struck };
   }
 
   async close(): Promise<void> {

@@ -27,7 +27,13 @@ export const farAway = 3_600_000;
 /** How many jobs an `add` adds. */
 export const copies = 4;
 
-/** Operations on a queue of one kind, with these faults among them. */
+/** How many operations a life has, its faults among them. */
+const fewest = 40;
+const most = 60;
+/** So many go before the first fault: it is to strike something. */
+const quiet = 5;
+
+/** Operations on a queue of one kind, with each of these faults among them once. */
 export function lives({
   transactional,
   faults,
@@ -76,7 +82,16 @@ export function lives({
     { weight: 5, arbitrary: fc.record({ kind: fc.constant("wait"), of }) },
     { weight: transactional ? 5 : 0, arbitrary: fc.record({ kind: fc.constant("signal"), of }) },
     { weight: 6, arbitrary: fc.record({ kind: fc.constant("rest"), ms: fc.integer({ min: 5, max: 300 }) }) },
-    { weight: 2, arbitrary: fc.record({ kind: fc.constantFrom(...faults) }) },
   );
-  return fc.array(op, { minLength: 40, maxLength: 60 });
+  const peaceful = fc.array(op, { minLength: fewest - faults.length, maxLength: most - faults.length });
+  const places = fc.tuple(...faults.map(() => fc.double({ min: 0, max: 1, noNaN: true })));
+  return fc.tuple(peaceful, fc.shuffledSubarray([...faults], { minLength: faults.length }), places).map(withFaults);
+}
+
+function withFaults([ops, faults, places]: [Op[], Fault[], number[]]): Op[] {
+  const all = [...ops];
+  faults.forEach((kind, index) => {
+    all.splice(quiet + Math.floor((places[index] ?? 0) * (all.length - quiet)), 0, { kind });
+  });
+  return all;
 }
