@@ -73,7 +73,7 @@ export class CancelSteps {
 
   /** 1 */
   async mark(call: CancelCall, ids: readonly string[]): Promise<void> {
-    for (let first = 0; first < ids.length; first += page) await this.store.cancels.mark(call, ids.slice(first, first + page));
+    await this.store.cancels.mark(call, ids);
   }
 
   /** 2. What each was. Where an answer gets lost the row may be gone before it is asked for again: a worker has found it cancelled. */
@@ -130,11 +130,8 @@ export class CancelSteps {
         const filter = ids.length > mostNamed ? ["mark", call.tag] : filterOf(ids);
         await this.takeOut({ call, filter, range: everywhere, enough: () => found.size === ids.length, was: found });
         const missing = ids.filter((id) => !found.has(id));
-        for (let first = 0; first < missing.length; first += page) {
-          const some = missing.slice(first, first + page);
-          const ends = await this.store.cancels.end(call, some);
-          some.forEach((id, index) => ends[index] && found.set(id, "running"));
-        }
+        const ends = await this.store.cancels.end(call, missing);
+        missing.forEach((id, index) => ends[index] && found.set(id, "running"));
       });
     } catch (error) {
       if (!isConnectionError(error)) throw error;

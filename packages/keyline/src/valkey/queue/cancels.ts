@@ -34,6 +34,9 @@ export interface WalkPlace {
 export type JobFilterValues = readonly (string | number)[];
 
 const sweepPage = 200;
+/** Of so many a script writes and takes away the marks, or takes them out, in a fraction of a millisecond. */
+const mostMarks = 50;
+const mostTakenOut = 15;
 /** So few that a script looks at them in a fraction of a millisecond. */
 export const mostElements = 120;
 const mostBytes = 65_536;
@@ -58,7 +61,7 @@ export class Cancels {
 
   /** Marks jobs. */
   async mark({ kind, tag }: CancelCall, ids: readonly string[]): Promise<void> {
-    await mark.run(this.#connection, [this.#keys.workers, kind, tag, ...ids]);
+    for (const some of pagesOf(ids)) await mark.run(this.#connection, [this.#keys.workers, kind, tag, ...some]);
   }
 
   /** Takes those that fit out of a page of where they wait. Returns their ids, and where to go on if there is more. */
@@ -67,7 +70,10 @@ export class Cancels {
     { from, size, shifts }: WalkPlace,
     { call, filter }: { readonly call: CancelCall; readonly filter: JobFilterValues },
   ): Promise<{ readonly ids: readonly string[]; readonly next: WalkPlace | undefined }> {
-    const values = [this.#keys.workers, place, from, size, shifts, call.kind, call.tag, ...filter];
+    // All that is scanned in the lines is taken out where it fits.
+    const isOne = filter.length === 2 && filter[0] === "id";
+    const most = place === "lines" && !isOne ? Math.min(size, mostTakenOut) : size;
+    const values = [this.#keys.workers, place, from, most, shifts, call.kind, call.tag, ...filter];
     const [next, taken, bytes, ...ids] = (await cancelPage.run(this.#connection, values)) as [string, number, number, ...string[]];
     return { ids, next: next === "" ? undefined : nextPlace(next, bytes, taken) };
   }
@@ -85,7 +91,9 @@ export class Cancels {
 
   /** They were looked for everywhere. For each: what it was where it was dropped meanwhile, else "". */
   async end({ tag }: CancelCall, ids: readonly string[]): Promise<string[]> {
-    return (await end.run(this.#connection, [this.#keys.workers, tag, ...ids])) as string[];
+    const ends: string[] = [];
+    for (const some of pagesOf(ids)) ends.push(...((await end.run(this.#connection, [this.#keys.workers, tag, ...some])) as string[]));
+    return ends;
   }
 
   /** The marks of jobs that `worker` may hold, and whether it was seen to. Those that have no meaning any more are gone then. */
@@ -102,6 +110,10 @@ export class Cancels {
 
   /** `worker` was seen to hold these, and does not any more. */
   async forget(worker: string, ids: readonly string[]): Promise<void> {
-    await forget.run(this.#connection, [this.#keys.workers, worker, ...ids]);
+    for (const some of pagesOf(ids)) await forget.run(this.#connection, [this.#keys.workers, worker, ...some]);
   }
+}
+
+function pagesOf(ids: readonly string[]): readonly (readonly string[])[] {
+  return Array.from({ length: Math.ceil(ids.length / mostMarks) }, (_, page) => ids.slice(page * mostMarks, (page + 1) * mostMarks));
 }

@@ -12,7 +12,7 @@ const drop = script(1, "letter", "drop-letters");
 
 // So much does one step move or answer, so that the server answers others in between.
 const stepBytes = 4_194_304;
-const stepLetters = 100;
+const stepLetters = 40;
 
 /** A dead letter to be written: see letter.lua. */
 export interface NewLetter {

@@ -11,12 +11,12 @@
 local place, kind, tag = ARGV[1], ARGV[5], ARGV[6]
 local members, next_from, from, keys = read_page(place, ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4]))
 local fits = filter_from(7)
-local near, most_taken = 1000, 100
+local near, most_taken = 1000, 15
 local stub = '{"cancelled":true,"id":"-","data":null}'
 
 -- Every step towards a place deep in a list takes its time.
 local length = is_list(place) and redis.call('LLEN', base .. place) or 0
-if is_list(place) then most_taken = math.max(4, math.floor(200 / (1 + math.min(from, length - from) / 4000))) end
+if is_list(place) then most_taken = math.max(4, math.min(most_taken, math.floor(200 / (1 + math.min(from, length - from) / 4000)))) end
 
 local found, bytes = {}, 0
 for index, member in ipairs(members) do
