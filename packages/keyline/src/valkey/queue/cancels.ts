@@ -34,9 +34,11 @@ export interface WalkPlace {
 export type JobFilterValues = readonly (string | number)[];
 
 const sweepPage = 200;
-/** Of so many a script writes and takes away the marks, or takes them out, in a fraction of a millisecond. */
+/** Of so many a script writes and takes away the marks in a fraction of a millisecond. */
 const mostMarks = 50;
-const mostTakenOut = 15;
+/** Where that many of a page fit, most of the next one do: more than this would be looked at only to be left for another page. */
+const manyFit = 4;
+const sizeWhereManyFit = 20;
 /** So few that a script looks at them in a fraction of a millisecond. */
 export const mostElements = 120;
 const mostBytes = 65_536;
@@ -70,12 +72,11 @@ export class Cancels {
     { from, size, shifts }: WalkPlace,
     { call, filter }: { readonly call: CancelCall; readonly filter: JobFilterValues },
   ): Promise<{ readonly ids: readonly string[]; readonly next: WalkPlace | undefined }> {
-    // All that is scanned in the lines is taken out where it fits.
-    const isOne = filter.length === 2 && filter[0] === "id";
-    const most = place === "lines" && !isOne ? Math.min(size, mostTakenOut) : size;
-    const values = [this.#keys.workers, place, from, most, shifts, call.kind, call.tag, ...filter];
+    const values = [this.#keys.workers, place, from, size, shifts, call.kind, call.tag, ...filter];
     const [next, taken, bytes, ...ids] = (await cancelPage.run(this.#connection, values)) as [string, number, number, ...string[]];
-    return { ids, next: next === "" ? undefined : nextPlace(next, bytes, taken) };
+    if (next === "") return { ids, next: undefined };
+    const at = nextPlace(next, bytes, taken);
+    return { ids, next: ids.length < manyFit ? at : { ...at, size: Math.min(at.size, sizeWhereManyFit) } };
   }
 
   /** Marks those that fit in a page of what a worker holds, and tells it. */

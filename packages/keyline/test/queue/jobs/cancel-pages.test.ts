@@ -60,5 +60,16 @@ describe.each([{ transactional: false }, { transactional: true }])(
       expect(await queue.counts()).toMatchObject({ waiting: 7, scheduled: 0, running: 0 });
       await expect(queue.cancel({ before, signal: ending.signal })).rejects.toThrow("enough");
     });
+
+    test("are all found where one page of the lines of groups has more of them than are taken out at once", async () => {
+      const queue = openEither<number>(stage.keyline(), `lines-${transactional}`, { transactional });
+      // So small are they that Valkey answers with all of them at once.
+      const ids = Array.from({ length: 150 }, (_, index) => `${index}`);
+      await queue.addMany(ids.map((id) => ({ data: 0, id, group: "a" })));
+      await eventually("they stand in line", async () => (await queue.counts()).blocked === ids.length - 1);
+      expect(await queue.cancel({ ids })).toBe(ids.length);
+      expect(await queue.counts()).toMatchObject({ waiting: 0, blocked: 0 });
+      expect(await stage.valkey.hlen(`${stage.prefix}:{lines-${transactional}}:lines`)).toBe(0);
+    });
   },
 );

@@ -23,9 +23,13 @@ for index, member in ipairs(members) do
   bytes = bytes + #member
   local element = element_in(member)
   local id = fits(element)
-  -- What was scanned has to be done with at once.
-  if id and #found == most_taken and place ~= 'lines' then
-    next_from = from + index - 1
+  if id and #found == most_taken then
+    -- What was scanned, and is left there, the same cursor comes upon once more.
+    if place == 'lines' then
+      next_from = from == '' and '0' or from
+    else
+      next_from = from + index - 1
+    end
     break
   end
   if id then found[#found + 1] = { id = id, key = key_at(place, index, member, from, keys), head = head_of(element) } end
