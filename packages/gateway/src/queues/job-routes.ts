@@ -25,6 +25,8 @@ export function addJobRoutes(routes: Routes, { queues }: { readonly queues: Queu
         querystring: z.object({
           state: jobStates.optional(),
           group: z.string().optional(),
+          contains: z.string().optional().describe("a text in their data: of dead and scheduled jobs of a transactional queue"),
+          error: z.string().optional().describe("a text in what their last attempts failed with: of dead and scheduled jobs"),
           limit: z.coerce.number().int().min(1).max(mostJobs).default(50),
           cursor: z.string().optional().describe("`next` of the page before, with the same filter"),
         }),
@@ -33,9 +35,9 @@ export function addJobRoutes(routes: Routes, { queues }: { readonly queues: Queu
     },
     (request) => {
       const queue = queues.find(visitorOf(request), request.params.queue, "seeJobs");
-      const { state, group, limit, cursor } = request.query;
-      const filter = { ...(state && { state }), ...(group !== undefined && { group }), ...(cursor !== undefined && { cursor }) };
-      return readJobs(queue, { ...filter, limit });
+      // What was left out is no filter; the library says which of them go together.
+      const given = Object.fromEntries(Object.entries(request.query).filter(([, value]) => value !== undefined));
+      return readJobs(queue, { ...given, limit: request.query.limit });
     },
   );
 

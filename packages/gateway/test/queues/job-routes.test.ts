@@ -9,14 +9,16 @@ let stage: Stage;
 let keyline: Keyline;
 let gateway: StandaloneGateway;
 let headers: Record<string, string>;
+const backoff = (): number => 60_000;
+const openRecorded = <Data>() => keyline.queue<Data>("recorded", { transactional: true, backoff });
 
 beforeAll(async () => {
   stage = await openStage();
   keyline = stage.keyline();
   await keyline.migrate();
   const queues = [
-    keyline.queue("plain", { backoff: () => 60_000, maxPayloadBytes: 100_000 }),
-    keyline.queue("recorded", { transactional: true }),
+    keyline.queue("plain", { backoff, maxPayloadBytes: 100_000 }),
+    openRecorded(),
     keyline.queue("events"),
     keyline.queue<string>("large"),
   ];
@@ -79,7 +81,49 @@ describe.each(["plain", "recorded"])("a job of the queue %s", (name) => {
     await queue().cancel({ all: true });
   });
 
+  test("is found by a text in what it failed with, as long as it is dead or waits for its next attempt", async () => {
+    const worker = queue().work(({ data }) => {
+      throw data === "gone" ? new Discard("no such mailbox: 7 % full") : new Error(`timeout of ${String(data)}`);
+    });
+    await queue().addMany(["gone", "a", "b"].map((data) => ({ data })));
+    await eventually("all have failed", async () => {
+      const { dead, scheduled } = await queue().counts();
+      return dead === 1 && scheduled === 2;
+    });
+    await worker.stop();
+    const found = async (query: string): Promise<string[]> => {
+      const { status, body } = await get(`${name}/jobs?${query}`);
+      expect(status).toBe(200);
+      return (body as unknown as { jobs: { data: string }[] }).jobs.map(({ data }) => data).toSorted();
+    };
+    expect(await found("state=scheduled&error=timeout")).toEqual(["a", "b"]);
+    expect(await found("state=scheduled&error=timeout%20of%20b")).toEqual(["b"]);
+    expect(await found("state=scheduled&error=mailbox")).toEqual([]);
+    expect(await found("state=dead&error=7%20%25%20full")).toEqual(["gone"]);
+    expect(await found("state=dead&error=timeout")).toEqual([]);
+    const { body } = await get(`${name}/jobs?state=scheduled&error=timeout&limit=1`);
+    const { jobs, next } = body as unknown as { jobs: { data: string }[]; next: string };
+    const behind = await found(`state=scheduled&error=timeout&limit=1&cursor=${next}`);
+    expect(new Set([...jobs.map(({ data }) => data), ...behind])).toEqual(new Set(["a", "b"]));
+    if (name === "recorded") {
+      expect(await found("state=scheduled&contains=B")).toEqual(["b"]);
+      expect(await found("state=scheduled&contains=b&error=of%20a")).toEqual([]);
+    } else {
+      expect(await get(`${name}/jobs?state=scheduled&contains=b`)).toMatchObject({ status: 400, body: { code: "NOT_TRANSACTIONAL" } });
+    }
+    await queue().cancel({ all: true });
+    await queue().discard({ error: "mailbox" });
+  });
+
   test.each([
+    ["an error of a state that has none", () => get(`${name}/jobs?state=waiting&error=a`), 400, "INVALID_OPTION"],
+    ["an error of any state", () => get(`${name}/jobs?error=a`), 400, "INVALID_OPTION"],
+    ["an empty error", () => get(`${name}/jobs?state=dead&error=`), 400, "INVALID_OPTION"],
+    ["an error that is too long", () => get(`${name}/jobs?state=dead&error=${"x".repeat(1_001)}`), 400, "INVALID_OPTION"],
+    ["an error that no database takes", () => get(`${name}/jobs?state=dead&error=%00`), 400, "INVALID_OPTION"],
+    ["two errors", () => get(`${name}/jobs?state=dead&error=a&error=b`), 400, "INVALID_REQUEST"],
+    ["an empty text", () => get(`${name}/jobs?state=dead&contains=`), 400, "INVALID_OPTION"],
+    ["a text in jobs that wait", () => get(`${name}/jobs?state=waiting&contains=a`), 400, "INVALID_OPTION"],
     ["a job that is not there", () => get(`${name}/jobs/never`), 404, "JOB_UNKNOWN"],
     ["an id that is none", () => get(`${name}/jobs/a%20b`), 400, "INVALID_ID"],
     ["a queue that is not there", () => get("nowhere/jobs/never"), 404, "UNKNOWN_QUEUE"],
@@ -128,7 +172,7 @@ test("a page of large jobs ends earlier, and the next one goes on behind it", as
 });
 
 test("a signal reaches the job that waits for it; a plain queue has none", async () => {
-  const queue = keyline.queue("recorded", { transactional: true });
+  const queue = openRecorded<number>();
   const got = Promise.withResolvers<unknown>();
   const worker = queue.work(async (job) => got.resolve(await job.signalled("approved")));
   const { id } = await queue.add(1);
@@ -202,7 +246,7 @@ test("a place in the events that is none is refused, and told as a gap to an Eve
 });
 
 test("tells what a job has done and why it is dead, without what steps returned and without a stack", async () => {
-  const queue = keyline.queue<number>("recorded", { transactional: true });
+  const queue = openRecorded<number>();
   const worker = queue.work(async (_job, { step }) => {
     await step("pay", () => Promise.resolve("a secret"));
     throw new Discard("it was refused");
