@@ -128,6 +128,8 @@ function cutTexts(): string[] {
 
 test.each([
   ["light", 1_280],
+  ["dark", 1_280],
+  ["light", 390],
   ["dark", 390],
 ] as const)("in the %s colours, %i wide, no view breaks a rule of accessibility, or is wider than the screen", async (scheme, width) => {
   await page.emulateMedia({ colorScheme: scheme, reducedMotion: "reduce" });
