@@ -8,7 +8,7 @@
  *   stops, and when there are gates to look at. All of it goes back together, when nothing more is on its way: so it is in order there. And never while the held
  *   list is being read: what it shows and nobody here knows is begun.
  * - A worker that dies is found with all that it held, and nobody knows what of it had begun: an attempt is counted for each. So while a job runs that was
- *   with a worker that died, nothing is ahead. From the second such death on, and with its last attempt, it is alone for ten seconds: nothing else begins meanwhile.
+ *   with a worker that died, nothing is ahead, and it begins alone: nothing else does for a tenth of a second. From the second such death on, and with its last attempt, for ten seconds.
  *   A job that kills workers buries itself and not its neighbours; and one that takes long and had bad luck does not keep a worker from all else.
  */
 import { clearTimeout, performance, setTimeout } from "../../runtime/clock.ts";
@@ -20,7 +20,8 @@ import type { Reconciler } from "./reconciler.ts";
 const budgetMs = 2;
 const leastCap = 32;
 const restlessMs = 10;
-const aloneMs = 10_000;
+const aloneMs = 100;
+const suspectAloneMs = 10_000;
 
 /** How many jobs a worker takes. */
 export interface Takes<Data> {
@@ -53,6 +54,8 @@ export class Ahead<Data> {
   readonly #survivors = new Set<HeldJob<Data>>();
   #alone: HeldJob<Data> | undefined;
   #isReturning = false;
+  /** The last one that began was with a worker that died: the next ones may have been, too, so they are taken one by one. */
+  #isWary = false;
   #begun = 0;
   #ended: HeldJob<Data> | undefined;
   #timer: NodeJS.Timeout | undefined;
@@ -81,7 +84,7 @@ export class Ahead<Data> {
     const places = free + allowance - this.#jobs.length;
     // What cannot begin yet is asked for by the command that hands in an end: whoever was just woken by one job has none to ask for.
     if (free <= 0 && finished === 0) return 0;
-    return Math.max(0, Math.min(places, largestTake + Math.ceil(allowance / 2)));
+    return Math.max(0, Math.min(places, this.#isWary ? 1 : largestTake + Math.ceil(allowance / 2)));
   }
 
   /** These are held now. */
@@ -133,6 +136,7 @@ export class Ahead<Data> {
     this.#survivors.clear();
     this.#endAlone();
     this.#isReturning = false;
+    this.#isWary = false;
     return new Set(this.#jobs.splice(0));
   }
 
@@ -170,19 +174,25 @@ export class Ahead<Data> {
     for (const job of jobs) {
       job.begunAt = now;
       job.begunMs = nowMs;
-      if (job.attempts > 0 && job.deaths > 0) this.#survivors.add(job);
+      if (this.#mustBeAlone(job)) this.#survivors.add(job);
     }
     if (this.#survivors.size > 0 && this.#jobs.length > 0) this.giveBack();
-    if (this.#mustBeAlone(jobs[0])) this.#beginAlone(jobs[0]);
+    const [first] = jobs;
+    this.#isWary = this.#mustBeAlone(first);
+    if (this.#mustBeAlone(first)) this.#beginAlone(first);
     this.#parts.begin(jobs);
   }
 
-  #beginAlone(job: HeldJob<Data> | undefined): void {
+  #beginAlone(job: HeldJob<Data>): void {
     this.#alone = job;
-    this.#release = setTimeout(() => {
-      this.#endAlone();
-      this.#parts.goOn();
-    }, aloneMs);
+    const isSuspect = job.deaths > 1 || job.attempts + 1 >= this.#parts.maxAttemptsOf(job);
+    this.#release = setTimeout(
+      () => {
+        this.#endAlone();
+        this.#parts.goOn();
+      },
+      isSuspect ? suspectAloneMs : aloneMs,
+    );
     this.#release.unref();
   }
 
@@ -191,9 +201,9 @@ export class Ahead<Data> {
     clearTimeout(this.#release);
   }
 
-  #mustBeAlone(job: HeldJob<Data> | undefined): boolean {
-    if (job === undefined || job.attempts === 0 || job.deaths === 0) return false;
-    return job.deaths > 1 || job.attempts + 1 >= this.#parts.maxAttemptsOf(job);
+  /** It was with a worker that died. */
+  #mustBeAlone(job: HeldJob<Data> | undefined): job is HeldJob<Data> {
+    return job !== undefined && job.attempts > 0 && job.deaths > 0;
   }
 
   #notePace(): void {
