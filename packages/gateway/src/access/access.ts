@@ -1,3 +1,4 @@
+import type { Socket } from "node:net";
 import type { Keyline, Logger } from "keyline";
 import { isLoopback } from "../server/loopback.ts";
 import { Problem } from "../server/problem.ts";
@@ -92,11 +93,14 @@ export class Access {
     throw new Problem({ title: `The token does not allow this: ${what} ${name}`, status: 403, code: "FORBIDDEN" });
   }
 
-  /** Without a key, a page whose name resolves to this machine must not get in by its visitor's browser (DNS rebinding). */
-  checkReached(localAddress: string | undefined, hostHeader: string | undefined): void {
+  /**
+   * Without a key, only this machine: what comes from a loopback address. And a page whose name resolves to this machine must not get in by its
+   * visitor's browser (DNS rebinding).
+   */
+  checkReached({ remoteAddress }: Pick<Socket, "remoteAddress">, hostHeader: string | undefined): void {
     if (this.#verifier) return;
     const host = hostHeader?.replace(/:\d+$/, "");
-    if (localAddress !== undefined && isLoopback(localAddress) && (host === undefined || isLoopback(host))) return;
+    if (remoteAddress !== undefined && isLoopback(remoteAddress) && (host === undefined || isLoopback(host))) return;
     throw new Problem({ title: "Without a key the gateway serves this machine only", status: 403, code: "LOOPBACK_ONLY" });
   }
 

@@ -1,3 +1,4 @@
+import type { ServerResponse } from "node:http";
 import type { Duplex } from "node:stream";
 import type { ConnectionLimit, Seat } from "../limits/connection-limit.ts";
 import { Problem } from "../server/problem.ts";
@@ -36,8 +37,9 @@ export class LiveConnections {
   /** Called at every beat of a connection. */
   onBeat: (connection: LiveConnection) => void = () => undefined;
 
-  /** Of all sockets: a listener of its own would hold on to what it can see, for each of thousands. */
+  /** Of all sockets, and of all answers: a listener of its own would hold on to what it can see, for each of thousands. */
   readonly #forget: (this: Duplex) => void;
+  readonly #forgetAnswer: (this: ServerResponse) => void;
 
   constructor(limit: ConnectionLimit, { sendBufferBytes, beatMs, eventStreamMs }: Patience) {
     this.#limit = limit;
@@ -46,10 +48,16 @@ export class LiveConnections {
     this.beatMs = this.#beatTicks * tickMs;
     this.eventStreamMs = eventStreamMs;
     const all = this.#all;
-    this.#forget = function forget(this: Duplex): void {
-      const connection = all.get(this);
-      all.delete(this);
+    const forget = (socket: Duplex): void => {
+      const connection = all.get(socket);
+      all.delete(socket);
       connection?.leave();
+    };
+    this.#forget = function forgetThis(this: Duplex): void {
+      forget(this);
+    };
+    this.#forgetAnswer = function forgetSocket(this: ServerResponse): void {
+      forget(this.req.socket);
     };
   }
 
@@ -96,11 +104,13 @@ export class LiveConnections {
     return this.#limit.enter(visitor);
   }
 
-  /** From now on `connection` is swept, until its socket is closed. */
-  add(connection: LiveConnection): void {
+  /** From now on `connection` is swept, until its socket is closed; `answer` is what it is, where it is one that never ends. */
+  add(connection: LiveConnection, answer?: ServerResponse): void {
     this.#all.set(connection.socket, connection);
-    noteLive(connection.socket);
-    connection.socket.on("close", this.#forget);
+    noteLive(connection.socket, answer);
+    // An answer is told when its socket closes, and has nobody else to tell.
+    if (answer) answer.on("close", this.#forgetAnswer);
+    else connection.socket.on("close", this.#forget);
     // What happened while it was being opened it has not been told.
     setImmediate(() => {
       if (connection.socket.destroyed) return;

@@ -1,7 +1,7 @@
 import type { FastifyReply, FastifyRequest } from "fastify";
 import { visitorKey } from "../access/token.ts";
 import { forgetVisitor, visitorOf } from "../access/visitor.ts";
-import { closeAtNextRequest, isPipelined } from "../server/pipelining.ts";
+import { closeAtNextRequest, isPipelined, neverAnswered } from "../server/pipelining.ts";
 import { Problem } from "../server/problem.ts";
 import type { LiveConnections } from "./connections.ts";
 import { EventStream } from "./event-stream.ts";
@@ -44,7 +44,8 @@ export async function openEventStream({ request, reply, connections, prepare }: 
     stream.begin(leave, { headers: reply.getHeaders(), place, gaps });
     closeAtNextRequest(socket);
     letGoOf(request);
-    connections.add(stream);
+    neverAnswered(reply.raw);
+    connections.add(stream, reply.raw);
   } catch (error) {
     seat.leave();
     throw error;

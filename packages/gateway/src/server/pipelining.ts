@@ -31,6 +31,11 @@ function noteAnswered(this: ServerResponse): void {
   unanswered.set(socket, (unanswered.get(socket) ?? 1) - 1);
 }
 
+/** This answer has no end: nobody waits for that. */
+export function neverAnswered(response: ServerResponse): void {
+  response.off("close", noteAnswered);
+}
+
 /** True where more than one request waits for its answer. */
 export function isPipelined(socket: Duplex): boolean {
   return (unanswered.get(socket) ?? 0) > 1;

@@ -52,7 +52,7 @@ export function furnishScope(
     sockets.noteOurs(request.raw, request.ips);
     reply.headers(answerHeaders);
     checkHeaderCount(request);
-    access.checkReached(request.raw.socket.localAddress, request.headers.host);
+    access.checkReached(request.raw.socket, request.headers.host);
     origins.checkRequest(request.method, request.headers);
     done();
   });

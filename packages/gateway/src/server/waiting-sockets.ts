@@ -91,10 +91,20 @@ export class WaitingSockets {
 const leavings = new WeakMap<WaitingSocket, () => void>();
 
 /** It is a live connection from now on, which is counted and looked after as one. Nothing of what it was stays with it. */
-export function noteLive(socket: Duplex): void {
+export function noteLive(socket: Duplex, answer?: ServerResponse): void {
   leave(find(socket));
   known.delete(socket);
   socket.off("close", leaveAtClose);
+  answer?.off("close", noteAnswered);
+  shrinkListeners(socket, "close");
+}
+
+/** A list of listeners that once had three keeps room for nineteen: two are listed anew, in their order. */
+function shrinkListeners(emitter: Duplex, event: string): void {
+  const [, last, ...more] = emitter.rawListeners(event) as (() => void)[];
+  if (!last || more.length > 0) return;
+  emitter.off(event, last);
+  emitter.on(event, last);
 }
 
 function leave(waiting: WaitingSocket | undefined): void {
