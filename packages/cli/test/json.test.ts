@@ -158,7 +158,7 @@ const rows: Readonly<Record<string, Row>> = {
     prints: [{ action: "group.remove", target: "stream:log", count: 1, details: { group: "mailer" } }],
   },
   migrate: { args: ["migrate"], prints: [{ at: something, newest: something, pending: 0 }] },
-  doctor: { args: ["doctor"], code: 3, prints: [{ healthy: false, warnings: [{ code: "NO_PERSISTENCE" }] }] },
+  doctor: { args: ["doctor"], code: 3, prints: [{ healthy: false, warnings: [{ code: "NO_PERSISTENCE" }, { code: "FSYNC_OFF" }] }] },
 };
 
 /** A script has no fields, what is measured is told by another test, and servers go on until they are stopped. */

@@ -108,7 +108,7 @@ test("doctor names what endangers data, with what to do, and ends with 3", async
   const [found, json, ignored, away] = await Promise.all([
     run("doctor"),
     run("doctor", "--json"),
-    run("doctor", "--ignore", "NO_PERSISTENCE", "--json"),
+    run("doctor", "--ignore", "NO_PERSISTENCE", "FSYNC_OFF", "--json"),
     keyline(["doctor"], { env: { ...env, VALKEY_URL: "valkey://127.0.0.1:1" } }),
   ]);
   expect(found.code).toBe(3);

@@ -1,11 +1,11 @@
 import { startPostgres, startValkey, startValkeyCluster } from "@keyline/embedded";
 import { Keyline, type Health, type HealthWarningCode } from "keyline";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { eventually, openQuietStage, openStage, type Stage } from "../support/stage.ts";
+import { eventually, openDurableStage, openStage, type Stage } from "../support/stage.ts";
 
-let stage: Stage;
+let stage: Stage & { readonly postgresUrl: string };
 beforeAll(async () => {
-  stage = await openQuietStage();
+  stage = await openDurableStage();
   await stage.keyline().migrate();
 });
 afterAll(() => stage.close());
@@ -101,7 +101,7 @@ test("tells a role of PostgreSQL that lacks rights", async () => {
 });
 
 test("tells migrations that are pending, and a schema that is newer", async () => {
-  const fresh = await openStage({ valkeyUrl: stage.valkeyUrl });
+  const fresh = await openStage(stage);
   const keyline = fresh.keyline();
   const before = await keyline.health();
   expect(before.postgres).toMatchObject({ state: "ok", migration: { at: 0 }, relay: undefined });

@@ -4,11 +4,11 @@ import { Valkey } from "iovalkey";
 import { Keyline, type HealthWarning } from "keyline";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { neededCommands } from "../../src/valkey/client/needed-rights.ts";
-import { openQuietStage, type Stage } from "../support/stage.ts";
+import { openDurableStage, type Stage } from "../support/stage.ts";
 
 let stage: Stage;
 beforeAll(async () => {
-  stage = await openQuietStage();
+  stage = await openDurableStage();
   await stage.valkey.config("SET", "save", "3600 1");
   await stage.keyline().migrate();
 });

@@ -5,7 +5,7 @@ import { notesOf, warningsOf } from "../../src/health/health-warnings.ts";
 import { betterPostgres } from "../../src/health/postgres-warnings.ts";
 import { toValkeyHealth } from "../../src/health/valkey-health.ts";
 import { oldestPostgres } from "../../src/postgres/client/server-check.ts";
-import { openQuietStage, type Stage } from "../support/stage.ts";
+import { openDurableStage, type Stage } from "../support/stage.ts";
 
 // What real servers say of themselves, with one thing in it that a server cannot be brought to say at will.
 
@@ -14,7 +14,7 @@ let keyline: Keyline;
 let real: Health;
 let info: ReadonlyMap<string, string>;
 beforeAll(async () => {
-  stage = await openQuietStage();
+  stage = await openDurableStage();
   await stage.valkey.config("SET", "save", "3600 1");
   keyline = stage.keyline();
   await keyline.migrate();

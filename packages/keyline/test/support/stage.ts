@@ -1,4 +1,4 @@
-import { startValkey } from "@keyline/embedded";
+import { startPostgres, startValkey } from "@keyline/embedded";
 import { Valkey } from "iovalkey";
 import { Keyline, type KeylineOptions, type Logger } from "keyline";
 import pg from "pg";
@@ -67,6 +67,20 @@ export async function openQuietStage(): Promise<Stage> {
     close: async () => {
       await stage.close();
       await valkey.stop();
+    },
+  };
+}
+
+/** The same with a PostgreSQL of its own, which waits for its disk as one by itself does: that of all tests does not, which is a warning. */
+export async function openDurableStage(): Promise<Stage & { readonly postgresUrl: string }> {
+  const [valkey, postgres] = await Promise.all([startValkey(), startPostgres()]);
+  const stage = await openStage({ valkeyUrl: valkey.url, postgresUrl: postgres.url });
+  return {
+    ...stage,
+    postgresUrl: postgres.url,
+    close: async () => {
+      await stage.close();
+      await Promise.all([valkey.stop(), postgres.stop()]);
     },
   };
 }
