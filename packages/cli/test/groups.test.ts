@@ -120,3 +120,29 @@ test("channels are listed with who listens and who is there, and what they keep 
   await ann.leave();
   await subscription.close();
 });
+
+test("what a channel keeps is read back, page by page, and what is gone is told", async () => {
+  const { app, run, env } = shop;
+  const back = app.channel<number>("back", { history: { size: 4 } });
+  await back.list();
+  const cursors: string[] = [];
+  for (let n = 1; n <= 6; n++) cursors.push((await back.publish(n)).cursor ?? "");
+  await shop.known();
+  const newest = objects(await run("history", "back", "--limit", "2", "--json=data,cursor"));
+  expect(newest.map(({ data }) => data)).toEqual([5, 6]);
+  const before = (cursor: unknown, ...rest: string[]): ReturnType<typeof run> =>
+    run("history", "back", "--before", String(cursor), ...rest);
+  const [older, oldest, gone, both, nonsense] = await Promise.all([
+    before(newest[0]?.["cursor"], "--limit", "1", "--json=data"),
+    before(newest[0]?.["cursor"], "--limit", "9"),
+    run("history", "back", "--since", String(cursors[0]), "--limit", "1", "--json"),
+    before(cursors[3], "--since", "earliest"),
+    before("nonsense"),
+  ]);
+  expect(objects(older)).toEqual([{ data: 4 }]);
+  expect(oldest).toMatchObject({ code: 0, stdout: expect.stringMatching(/^\S+Z\t3\n\S+Z\t4\n$/), stderr: "" });
+  expect(objects(gone)).toMatchObject([{ data: 3 }, { gap: { reason: "trimmed", missed: 1 } }]);
+  expect([both.code, nonsense.code]).toEqual([2, 2]);
+  const looked = await onTerminal(["history", "back", "--limit", "1"], { env });
+  expect(looked.lines.join(" ")).toContain("What came before: keyline history back --before ");
+});
