@@ -1,29 +1,66 @@
 import { pageBytes, type EventTable } from "../postgres/event/event-table.ts";
 import { delay } from "../runtime/waiting.ts";
 import { isConnectionError, type ValkeyConnection } from "../valkey/client/connection.ts";
+import type { Entry } from "./entry.ts";
 import { compareIds, lastId } from "./entry-id.ts";
+import type { EntryReader } from "./entry-reader.ts";
 import type { NextPage, Reading, ReadPlace } from "./reading.ts";
 
-export interface ProjectionReaderParts {
+export interface ProjectionReaderParts<Data> {
   readonly reading: Reading;
+  readonly reader: EntryReader<Data>;
   /** Only of a transactional stream. */
   readonly record: EventTable | undefined;
   readonly connection: ValkeyConnection;
 }
 
+/** A page, and those of its entries that are in order. */
+export interface ProjectionPage<Data> extends NextPage {
+  readonly parsed: readonly Entry<Data>[];
+}
+
+interface Asked {
+  readonly limit: number;
+  readonly signal: AbortSignal;
+}
+
 const againMs = 500;
 
-/** What comes next for a projection, which keeps its position in PostgreSQL: in which memory of the stream it got there is known here. */
-export class ProjectionReader {
-  readonly #parts: ProjectionReaderParts;
+/**
+ * What comes next for a projection, which keeps its position in PostgreSQL: in which memory of the stream it got there is known here. A page can be read while the one
+ * before it is written; it is used if the projection comes to where it begins, and forgotten otherwise.
+ */
+export class ProjectionReader<Data> {
+  readonly #parts: ProjectionReaderParts<Data>;
   #place: ReadPlace | undefined;
+  #ahead: { readonly position: string; readonly page: Promise<ProjectionPage<Data> | undefined> } | undefined;
 
-  constructor(parts: ProjectionReaderParts) {
+  constructor(parts: ProjectionReaderParts<Data>) {
     this.#parts = parts;
   }
 
   /** Undefined, after a pause, where it cannot be read now. */
-  async next(position: string, { limit, signal }: { readonly limit: number; readonly signal: AbortSignal }): Promise<NextPage | undefined> {
+  async next(position: string, asked: Asked): Promise<ProjectionPage<Data> | undefined> {
+    const ahead = this.#ahead;
+    this.#ahead = undefined;
+    // One read at a time: each says where the next one is.
+    const page = await ahead?.page;
+    // What showed nothing then may show something now.
+    if (page && ahead?.position === position && page.entries.length > 0 && !page.gap) return page;
+    return this.#readPage(position, asked);
+  }
+
+  /** Begins to read what is behind a page that is not written yet. */
+  readAhead(position: string, asked: Asked): void {
+    this.#ahead = { position, page: this.#readPage(position, asked).catch(() => undefined) };
+  }
+
+  async #readPage(position: string, asked: Asked): Promise<ProjectionPage<Data> | undefined> {
+    const page = await this.#read(position, asked);
+    return page && { ...page, parsed: await this.#parts.reader.readAll(page.entries) };
+  }
+
+  async #read(position: string, { limit, signal }: Asked): Promise<NextPage | undefined> {
     const { reading, record, connection } = this.#parts;
     if (connection.isReady) {
       try {

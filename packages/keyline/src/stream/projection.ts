@@ -4,6 +4,7 @@
  *
  * - Any number of processes may run a projection. The one that has the position's row works; the others see that it is taken, and look again
  *   later. If its process dies, PostgreSQL takes the row back with the connection.
+ * - While a full page is written the one behind it is read, so that neither store waits for the other.
  * - A page whose handler throws is tried again, with a pause that grows, in halves: everything before the failing entry gets
  *   through. The projection does not go past it: a table that left out an entry would be silently wrong.
  */
@@ -19,7 +20,6 @@ import type { Logger } from "../runtime/logger.ts";
 import { delay, Notice, retryDelay } from "../runtime/waiting.ts";
 import type { ValkeyConnection } from "../valkey/client/connection.ts";
 import type { StreamTails } from "../valkey/client/stream-tails.ts";
-import type { RawEntry } from "./entry.ts";
 import { compareIds } from "./entry-id.ts";
 import type { EntryReader } from "./entry-reader.ts";
 import type { StreamGap } from "./options.ts";
@@ -34,7 +34,7 @@ import {
   type RebuildOptions,
 } from "./projection-options.ts";
 import { projectPage } from "./projected.ts";
-import { ProjectionReader } from "./projection-reader.ts";
+import { ProjectionReader, type ProjectionPage } from "./projection-reader.ts";
 import type { Reading } from "./reading.ts";
 import { TailWait } from "./tail-wait.ts";
 
@@ -55,6 +55,7 @@ export interface ProjectionParts<Data> {
 }
 
 const takenMs = 500;
+const none = { entries: [], parsed: [] };
 
 /** A table that is kept from a stream, until it is stopped. */
 export class Projection<Data> {
@@ -65,7 +66,7 @@ export class Projection<Data> {
   readonly #stopping = new AbortController();
   readonly #moved = new Notice();
   readonly #wait: TailWait;
-  readonly #reader: ProjectionReader;
+  readonly #reader: ProjectionReader<Data>;
   #restarted = new AbortController();
   readonly #loop: Promise<void>;
   #place: ProjectionPlace | undefined;
@@ -175,17 +176,18 @@ export class Projection<Data> {
     if (!page) return;
     if (page.gap) {
       this.#announce({ stream: this.#parts.stream, reason: page.gap.reason, after: place.position, until: page.gap.until });
-      await this.#apply(place, [], page.gap.until, signal);
+      await this.#apply(place, none, page.gap.until, signal);
       return;
     }
     const last = page.entries.at(-1);
     if (last) {
       this.#wait.reset();
-      return this.#apply(place, page.entries, last.id, signal);
+      if (page.entries.length >= this.#fits) this.#reader.readAhead(last.id, { limit: this.#fits, signal });
+      return this.#apply(place, page, last.id, signal);
     }
     // What was there has been dropped, and nobody need wait for it.
     const passed = await this.#reader.passedOver(page.newest);
-    if (compareIds(place.position, passed) < 0) return this.#apply(place, [], passed, signal);
+    if (compareIds(place.position, passed) < 0) return this.#apply(place, none, passed, signal);
     this.#events.emit("idle");
     if (this.#restarted.signal.aborted) this.#restarted = new AbortController();
     const interrupted = AbortSignal.any([signal, this.#restarted.signal]);
@@ -195,9 +197,13 @@ export class Projection<Data> {
     this.#place = undefined;
   }
 
-  async #apply(place: ProjectionPlace, raws: readonly RawEntry[], position: string, signal: AbortSignal): Promise<void> {
-    const { table, reader, name } = this.#parts;
-    const entries = await reader.readAll(raws);
+  async #apply(
+    place: ProjectionPlace,
+    { entries: raws, parsed }: Pick<ProjectionPage<Data>, "entries" | "parsed">,
+    position: string,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const { table, name } = this.#parts;
     const { timeoutMs } = this.#policy;
     const overdue = new AbortController();
     const timer = setTimeout(() => {
@@ -207,7 +213,7 @@ export class Projection<Data> {
     try {
       const projected = { stream: this.#parts.stream, projection: name, page: raws };
       const work = (tx: Transaction): Promise<void> =>
-        entries.length > 0 ? projectPage(this.#parts.seam, projected, () => this.#handler(tx, entries)) : Promise.resolve();
+        parsed.length > 0 ? projectPage(this.#parts.seam, projected, () => this.#handler(tx, parsed)) : Promise.resolve();
       const isOurs = await table.advance(place.position, next, work, overdue.signal);
       this.#place = isOurs ? next : undefined;
       if (!isOurs) return await this.#awaitTurn(place, signal);

@@ -53,8 +53,8 @@ export class ProjectionTable {
    * more, or another process has it. After `signal` is aborted it throws its reason, and the connection with what runs on it is ended.
    */
   async advance(from: string, to: ProjectionPlace, work: (tx: Transaction) => Promise<void>, signal: AbortSignal): Promise<boolean> {
-    return this.#transact(async (client) => {
-      const { rows } = await client.query<Row>(lockUnlessTaken, [...this.#names]);
+    return this.#transact(async (client, begun) => {
+      const [, { rows }] = await Promise.all([begun, client.query<Row>(lockUnlessTaken, [...this.#names])]);
       if (rows[0]?.position !== from) return undefined;
       await lend(client, (tx) => Promise.race([work(tx), aborted(signal)]));
       return to;
@@ -64,19 +64,23 @@ export class ProjectionTable {
   /** Runs `work` and goes back to the beginning, in one transaction, when whoever has the projection is done with a page. */
   async restart(work: (tx: Transaction) => Promise<void>): Promise<void> {
     await this.place();
-    await this.#transact(async (client) => {
-      await client.query(lock, [...this.#names]);
+    await this.#transact(async (client, begun) => {
+      await Promise.all([begun, client.query(lock, [...this.#names])]);
       await lend(client, work);
       return { position: "0-0", entries: 0 };
     });
   }
 
-  async #transact(write: (client: PoolClient) => Promise<ProjectionPlace | undefined>, signal?: AbortSignal): Promise<boolean> {
+  // What is written first travels with BEGIN.
+  async #transact(
+    write: (client: PoolClient, begun: Promise<unknown>) => Promise<ProjectionPlace | undefined>,
+    signal?: AbortSignal,
+  ): Promise<boolean> {
     const client = await this.database.connect();
     let isClean = false;
     try {
-      await client.query("BEGIN");
-      const place = await (signal ? Promise.race([write(client), aborted(signal)]) : write(client));
+      const writing = write(client, client.query("BEGIN"));
+      const place = await (signal ? Promise.race([writing, aborted(signal)]) : writing);
       if (!place) {
         isClean = await rollBack(client);
         return false;
