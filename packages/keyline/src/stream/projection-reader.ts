@@ -14,10 +14,12 @@ export interface ProjectionReaderParts<Data> {
   readonly connection: ValkeyConnection;
 }
 
-/** A page, and those of its entries that are in order. */
-export interface ProjectionPage<Data> extends NextPage {
+/** Entries, and what those are that are in order. */
+export interface ReadEntries<Data> extends Pick<NextPage, "entries"> {
   readonly parsed: readonly Entry<Data>[];
 }
+
+type ProjectionPage<Data> = NextPage & ReadEntries<Data>;
 
 interface Asked {
   readonly limit: number;

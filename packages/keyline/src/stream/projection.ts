@@ -34,7 +34,7 @@ import {
   type RebuildOptions,
 } from "./projection-options.ts";
 import { projectPage } from "./projected.ts";
-import { ProjectionReader, type ProjectionPage } from "./projection-reader.ts";
+import { ProjectionReader, type ReadEntries } from "./projection-reader.ts";
 import type { Reading } from "./reading.ts";
 import { TailWait } from "./tail-wait.ts";
 
@@ -197,12 +197,7 @@ export class Projection<Data> {
     this.#place = undefined;
   }
 
-  async #apply(
-    place: ProjectionPlace,
-    { entries: raws, parsed }: Pick<ProjectionPage<Data>, "entries" | "parsed">,
-    position: string,
-    signal: AbortSignal,
-  ): Promise<void> {
+  async #apply(place: ProjectionPlace, { entries: raws, parsed }: ReadEntries<Data>, position: string, signal: AbortSignal): Promise<void> {
     const { table, name } = this.#parts;
     const { timeoutMs } = this.#policy;
     const overdue = new AbortController();
