@@ -4,7 +4,8 @@ import { commit, rollBack } from "../client/commit.ts";
 import type { Database } from "../client/database.ts";
 import { lend } from "../client/lent-client.ts";
 import type { Transaction } from "../client/options.ts";
-import type { Statement } from "../client/statement.ts";
+import { isForgotten } from "../client/failures.ts";
+import { StatementForgotten, type Statement } from "../client/statement.ts";
 
 /** How far a projection is: behind which entry, and how many it has read since it was begun or rebuilt. */
 export interface ProjectionPlace {
@@ -27,9 +28,15 @@ const read: Statement = {
   text: "SELECT position, entries FROM keyline.projection WHERE stream = $1 AND name = $2",
 };
 const lock = "SELECT position, entries FROM keyline.projection WHERE stream = $1 AND name = $2 FOR UPDATE";
-const lockUnlessTaken = `${lock} SKIP LOCKED`;
-const move = `UPDATE keyline.projection SET position = $3, entries = $4, updated_at = now() WHERE stream = $1 AND name = $2
-  RETURNING pg_current_xact_id()::text AS xid`;
+const lockUnlessTaken: Statement = { name: "keyline-lock-projection", text: `${lock} SKIP LOCKED` };
+const move: Statement = {
+  name: "keyline-move-projection",
+  text: `UPDATE keyline.projection SET position = $3, entries = $4, updated_at = now() WHERE stream = $1 AND name = $2
+    RETURNING pg_current_xact_id()::text AS xid`,
+};
+
+/** What is written first travels with BEGIN. */
+type Write = (client: PoolClient, begun: Promise<unknown>) => Promise<ProjectionPlace | undefined>;
 
 /** The position of one projection, which moves in the same transaction as its table. */
 export class ProjectionTable {
@@ -54,7 +61,7 @@ export class ProjectionTable {
    */
   async advance(from: string, to: ProjectionPlace, work: (tx: Transaction) => Promise<void>, signal: AbortSignal): Promise<boolean> {
     return this.#transact(async (client, begun) => {
-      const [, { rows }] = await Promise.all([begun, client.query<Row>(lockUnlessTaken, [...this.#names])]);
+      const [, { rows }] = await Promise.all([begun, client.query<Row>(this.database.prepared(lockUnlessTaken, this.#names))]);
       if (rows[0]?.position !== from) return undefined;
       await lend(client, (tx) => Promise.race([work(tx), aborted(signal)]));
       return to;
@@ -71,11 +78,16 @@ export class ProjectionTable {
     });
   }
 
-  // What is written first travels with BEGIN.
-  async #transact(
-    write: (client: PoolClient, begun: Promise<unknown>) => Promise<ProjectionPlace | undefined>,
-    signal?: AbortSignal,
-  ): Promise<boolean> {
+  async #transact(write: Write, signal?: AbortSignal): Promise<boolean> {
+    try {
+      return await this.#transactOnce(write, signal);
+    } catch (error) {
+      if (!(error instanceof StatementForgotten)) throw error;
+      return this.#transactOnce(write, signal);
+    }
+  }
+
+  async #transactOnce(write: Write, signal: AbortSignal | undefined): Promise<boolean> {
     const client = await this.database.connect();
     let isClean = false;
     try {
@@ -85,10 +97,11 @@ export class ProjectionTable {
         isClean = await rollBack(client);
         return false;
       }
-      const { rows } = await client.query<{ xid: string }>(move, [...this.#names, place.position, place.entries]);
+      const { rows } = await client.query<{ xid: string }>(this.database.prepared(move, [...this.#names, place.position, place.entries]));
       isClean = await commit(this.database, client, rows[0]?.xid);
       return true;
     } catch (error) {
+      if (isForgotten(error)) throw this.database.explain(error, client);
       isClean = !signal?.aborted && (await rollBack(client));
       throw isClean ? error : this.database.explain(error, client);
     } finally {
