@@ -13,6 +13,8 @@ const longestRetryMs = 8_000;
 const silenceMs = 40_000;
 /** A page that nobody looks at reads nothing. */
 const hiddenMs = 30_000;
+/** After that long a thing that there was not is asked for again: the server looks for new ones every other second. */
+const unknownMs = 4_000;
 
 /**
  * One connection for everything that the page wants to hear of. It is made anew when the page wants to hear of something else, and
@@ -26,6 +28,9 @@ export class LiveFeed {
   /** Says of each topic up to where it was told. */
   #lastId = "";
   #asked = "";
+  /** Of these there is not every one. */
+  #unknown = "";
+  #again: ReturnType<typeof setTimeout> | undefined;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #retryMs = firstRetryMs;
 
@@ -82,6 +87,7 @@ export class LiveFeed {
 
   #stop(): void {
     clearTimeout(this.#timer);
+    clearTimeout(this.#again);
     this.#connection?.abort();
     this.#connection = undefined;
   }
@@ -94,15 +100,32 @@ export class LiveFeed {
     const connection = new AbortController();
     this.#connection = connection;
     try {
-      await this.#listen(topics, connection);
+      await this.#listen(topics === this.#unknown ? this.#certain(topics) : topics, connection);
     } catch (error) {
       if (connection.signal.aborted && this.#connection !== connection) return;
       if (error instanceof ApiFailed && (error.status === 401 || error.status === 403)) return this.#become("refused");
+      if (error instanceof ApiFailed && error.status === 404 && topics !== this.#unknown) {
+        this.#unknown = topics;
+        for (const topic of this.#topics.keys()) if (isOfThing(topic)) this.#tell("unknown", { topic });
+        return void this.#run();
+      }
     }
     if (this.#connection !== connection) return;
     this.#become("lost");
     this.#timer = setTimeout(() => void this.#run(), this.#retryMs);
     this.#retryMs = Math.min(longestRetryMs, this.#retryMs * 2);
+  }
+
+  /** Those of no thing, of which there is every one: the page of a thing that there is not goes on hearing of the others. */
+  #certain(topics: string): string {
+    this.#again = setTimeout(() => {
+      this.#unknown = "";
+      void this.#run();
+    }, unknownMs);
+    return topics
+      .split(",")
+      .filter((topic) => !isOfThing(topic))
+      .join(",");
   }
 
   async #listen(topics: string, connection: AbortController): Promise<void> {
@@ -141,4 +164,8 @@ export class LiveFeed {
     this.#state = state;
     for (const watcher of this.#watchers) watcher();
   }
+}
+
+function isOfThing(topic: string): boolean {
+  return topic.includes(":");
 }

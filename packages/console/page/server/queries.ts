@@ -25,7 +25,10 @@ const pollMs = 4_000;
 function useLiveQuery<Data>(topic: string, path: string): UseQueryResult<Data> {
   const client = useQueryClient();
   const feed = useFeedState();
-  useTopic(topic, { onChange: ({ data }) => client.setQueryData(["live", topic], data) });
+  useTopic(topic, {
+    onChange: ({ data }) => client.setQueryData(["live", topic], data),
+    onUnknown: () => void client.invalidateQueries({ queryKey: ["live", topic] }),
+  });
   return useQuery({
     queryKey: ["live", topic],
     queryFn: ({ signal }) => get<Data>(path, {}, signal),

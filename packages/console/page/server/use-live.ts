@@ -14,13 +14,16 @@ export function useFeedState(): FeedState {
 interface TopicListeners {
   readonly onChange?: (change: LiveChange) => void;
   readonly onTail?: (tail: LiveTail) => void;
+  /** There may be no such thing, or none any more. */
+  readonly onUnknown?: () => void;
 }
 
 /** Hears what the server tells of a topic, while there is one. */
-export function useTopic(topic: string | undefined, { onChange, onTail }: TopicListeners): void {
+export function useTopic(topic: string | undefined, { onChange, onTail, onUnknown }: TopicListeners): void {
   const heard = useEffectEvent((type: string, data: unknown) => {
     if (type === "change") onChange?.(data as LiveChange);
     else if (type === "tail") onTail?.(data as LiveTail);
+    else onUnknown?.();
   });
   useEffect(() => {
     if (topic === undefined) return undefined;

@@ -115,3 +115,25 @@ test("who listens, how much is said, and who is here stands above", async () => 
   await page.getByText("Nobody is here").waitFor();
   await subscription.close();
 });
+
+test("the page of a channel that there is not says so, hears of all else, and shows it when it comes", async () => {
+  const told = page.getByRole("banner").getByRole("status");
+  const heardOf = (status: number): Promise<unknown> =>
+    page.waitForResponse((response) => response.url().includes("/api/live?") && response.status() === status);
+  const [refused] = await Promise.all([heardOf(404), page.goto(`${operations.url}/channels/to-come`)]);
+  expect(refused).toBeDefined();
+  await page.getByText("There is no channel to-come").waitFor();
+  await heardOf(200);
+  // Asked for again, and again there is none.
+  await heardOf(404);
+  await heardOf(200);
+  expect(await told.innerText()).toBe("Live");
+  const channel = operations.keyline.channel<string>("to-come", { history: {} });
+  await channel.list();
+  await channel.publish("it is there");
+  await page.getByRole("region", { name: "History" }).getByText("it is there").waitFor();
+  await channel.publish("and heard of");
+  await page.getByRole("region", { name: "History" }).getByText("and heard of").waitFor();
+  // The browser says itself that the answers were 404.
+  errors.splice(0, errors.length, ...errors.filter((error) => !error.includes("404")));
+});
