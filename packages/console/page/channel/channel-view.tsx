@@ -65,8 +65,13 @@ function Known({ view }: { readonly view: View }): ReactNode {
         }
       >
         <TailCard channel={name} />
-        {hasHistory && <HistoryCard channel={name} />}
       </Beside>
+      {/* Of any length: what stood beside it would be out of sight, and on a phone below all of it. */}
+      {hasHistory && (
+        <div className={classes.history}>
+          <HistoryCard channel={name} />
+        </div>
+      )}
     </>
   );
 }

@@ -9,14 +9,20 @@ import classes from "./job-view.module.css";
 
 const words = texts.attempts;
 
-/** The attempts that failed, the newest first, with their stacks, and the stack of what it died of. */
+/** The attempts that failed, the newest first, with their stacks: that of what it died of is open. */
 export function AttemptsCard({ job: { history, attempts, stack, error } }: { readonly job: JobView }): ReactNode {
   const newestFirst = history.toReversed();
+  const ofDeath = stack !== null && <Stack text={stack} label={words.stack} />;
   return (
     <Card title={words.title} aside={attempts > 0 && <span className={classes.note}>{words.count(attempts)}</span>}>
       {(newestFirst.length > 0 || error !== null) && (
         <ol className={classes.attempts}>
-          {newestFirst.length === 0 && <li className={classes.attempt}>{<div className={classes.error}>{error}</div>}</li>}
+          {newestFirst.length === 0 && (
+            <li className={classes.attempt}>
+              <div className={classes.error}>{error}</div>
+              {ofDeath}
+            </li>
+          )}
           {newestFirst.map((attempt, index) => (
             <li key={`${attempt.at}-${history.length - index}`} className={classes.attempt}>
               <div className={classes.error}>{attempt.error}</div>
@@ -29,11 +35,12 @@ export function AttemptsCard({ job: { history, attempts, stack, error } }: { rea
                   <Stack text={attempt.stack} label={words.stackOf(attempt.error)} />
                 </Foldout>
               )}
+              {index === 0 && ofDeath}
             </li>
           ))}
         </ol>
       )}
-      {stack !== null && <Stack text={stack} label={words.stack} />}
+      {newestFirst.length === 0 && error === null && ofDeath}
     </Card>
   );
 }

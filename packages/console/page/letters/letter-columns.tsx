@@ -1,6 +1,7 @@
 import { Link } from "wouter";
 import type { LetterRow } from "../../src/api/letter.ts";
 import type { Column } from "../list/list.tsx";
+import { Name } from "../parts/name.tsx";
 import { Preview } from "../parts/preview.tsx";
 import { When } from "../parts/when.tsx";
 import { paths } from "../routes.ts";
@@ -20,7 +21,7 @@ export function letterColumns(queue: string, rows: readonly LetterRow[]): readon
       ),
     },
     { header: words.reason, isWide: true, cell: ({ reason }) => <Preview text={reason} isError /> },
-    rows.some(({ group }) => group !== null) && { header: texts.jobs.group, cell: ({ group }) => group ?? "" },
+    rows.some(({ group }) => group !== null) && { header: texts.jobs.group, isName: true, cell: ({ group }) => <Name text={group} /> },
     { header: texts.jobs.attempts, isNumber: true, cell: ({ attempts }) => attempts },
     { header: words.died, isNarrow: true, cell: ({ at }) => <When at={at} /> },
   ];

@@ -9,6 +9,8 @@ export interface Column<Row> {
   readonly isNumber?: boolean;
   /** No wider than what is in it: times, tags and buttons. */
   readonly isNarrow?: boolean;
+  /** What callers have chosen: in one line, and cut where it is a long one. */
+  readonly isName?: boolean;
   /** Takes what room there is, and is cut at its end. */
   readonly isWide?: boolean;
   /** On a phone the cell has the whole line, without its header. */
@@ -76,13 +78,14 @@ export function List<Row>({ label, rows: all, columns, keyOf, selection, toneOf 
                   />
                 </td>
               )}
-              {columns.map(({ header, cell, isNumber, isNarrow, isWide, isTitle, isLong, isActs }) => (
+              {columns.map(({ header, cell, isNumber, isNarrow, isName, isWide, isTitle, isLong, isActs }) => (
                 <td
                   key={header}
                   role="cell"
                   data-label={header}
                   data-number={isNumber}
                   data-narrow={isNarrow}
+                  data-name={isName}
                   data-wide={isWide}
                   data-title={isTitle}
                   data-long={isLong}

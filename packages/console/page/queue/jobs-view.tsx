@@ -7,6 +7,7 @@ import { More } from "../list/more.tsx";
 import { useFilter } from "../list/use-filter.ts";
 import { Answered } from "../parts/answered.tsx";
 import { Empty } from "../parts/empty.tsx";
+import { Name } from "../parts/name.tsx";
 import { Preview } from "../parts/preview.tsx";
 import { StateTag } from "../parts/state-tag.tsx";
 import { When } from "../parts/when.tsx";
@@ -86,7 +87,7 @@ function columnsOf(queue: string, { rows, isOfOneState }: Listed): readonly Colu
       isWide: true,
       cell: ({ payload, error }) => <Preview text={error ?? payload?.preview} isError={error !== null} />,
     },
-    rows.some(({ group }) => group !== null) && { header: words.group, cell: ({ group }) => group ?? "" },
+    rows.some(({ group }) => group !== null) && { header: words.group, isName: true, cell: ({ group }) => <Name text={group} /> },
     rows.some(({ attempts }) => attempts > 0) && { header: words.attempts, isNumber: true, cell: ({ attempts }) => attempts },
     rows.some(({ addedAt, dueAt }) => (addedAt ?? dueAt) !== null) && {
       header: words.when,

@@ -10,6 +10,7 @@ import { useFilter } from "../list/use-filter.ts";
 import { Answered } from "../parts/answered.tsx";
 import { Empty } from "../parts/empty.tsx";
 import { Foldout } from "../parts/foldout.tsx";
+import { Name } from "../parts/name.tsx";
 import { Preview } from "../parts/preview.tsx";
 import { When } from "../parts/when.tsx";
 import { usePages } from "../server/queries.ts";
@@ -103,7 +104,7 @@ function TimeField({ at, onChange }: { readonly at: string | undefined; readonly
 function columnsOf(stream: string, hasKeys: boolean): readonly Column<EntryRow>[] {
   return [
     { header: words.id, isTitle: true, isNarrow: true, cell: ({ id }) => <span className="mono">{id}</span> },
-    ...(hasKeys ? [{ header: words.key, isNarrow: true, cell: ({ key }: EntryRow) => key ?? "" }] : []),
+    ...(hasKeys ? [{ header: words.key, isName: true, cell: ({ key }: EntryRow) => <Name text={key} /> }] : []),
     { header: words.at, isNarrow: true, cell: ({ at }) => <When at={at} /> },
     {
       header: words.payload,

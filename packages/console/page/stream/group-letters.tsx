@@ -13,6 +13,7 @@ import { useSelection } from "../list/use-selection.ts";
 import { Answered } from "../parts/answered.tsx";
 import { Empty } from "../parts/empty.tsx";
 import { Foldout } from "../parts/foldout.tsx";
+import { Name } from "../parts/name.tsx";
 import { Preview } from "../parts/preview.tsx";
 import { When } from "../parts/when.tsx";
 import { queryClient } from "../server/query-client.ts";
@@ -33,7 +34,7 @@ interface GroupLettersProps {
 const columns: readonly Column<GroupLetterRow>[] = [
   { header: texts.stream.id, isTitle: true, isNarrow: true, cell: ({ id }) => <span className="mono">{id}</span> },
   { header: words.reason, isWide: true, cell: ({ reason }) => <Preview text={reason} isError /> },
-  { header: texts.stream.key, isNarrow: true, cell: ({ key }) => key ?? "" },
+  { header: texts.stream.key, isName: true, cell: ({ key }) => <Name text={key} /> },
   { header: texts.jobs.attempts, isNumber: true, cell: ({ attempts }) => attempts },
   { header: words.died, isNarrow: true, cell: ({ at }) => <When at={at} /> },
   {

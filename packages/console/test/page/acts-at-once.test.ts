@@ -44,6 +44,13 @@ async function beginAll(page: Page, act: "Redrive" | "Discard", count: string): 
     .getByRole("button", { name: `${act} ${count}` })
     .waitFor();
 }
+/** By how much its text is wider than the room for it. */
+function textBeyond(button: Element): number {
+  const range = document.createRange();
+  range.selectNodeContents(button);
+  const { paddingLeft, paddingRight } = getComputedStyle(button);
+  return range.getBoundingClientRect().width - (button.clientWidth - parseFloat(paddingLeft) - parseFloat(paddingRight));
+}
 const confirm = (page: Page, act: "Redrive" | "Discard"): Promise<void> =>
   page
     .getByRole("dialog")
@@ -51,7 +58,7 @@ const confirm = (page: Page, act: "Redrive" | "Discard"): Promise<void> =>
     .click();
 
 test("an act on many shows how far it is, and is stopped: what was done stays, and the trail says how many", async () => {
-  const queue = operations.keyline.queue("stopped", { transactional: true });
+  const queue = operations.keyline.queue("stopped-by-somebody-else-who-looks", { transactional: true });
   await queue.add(0, { delay: 3_600_000 });
   await bury(operations.stage.pool, queue.name, 1_200);
   await operations.knows(`/queues/${queue.name}`, await tokenOf("viewer"));
@@ -67,7 +74,10 @@ test("an act on many shows how far it is, and is stopped: what was done stays, a
   // Whoever else looks sees it too.
   await dock(bob).getByText("500 of 1,200").waitFor();
   await rows.waiting(1);
-  await dock(bob).getByRole("button", { name: /^Stop/ }).click();
+  const stop = dock(bob).getByRole("button", { name: /^Stop/ });
+  // All of its text is to be seen, however long the name beside it is.
+  expect(await stop.evaluate(textBeyond)).toBeLessThan(1);
+  await stop.click();
   await eventually("the stop is written down, so it has begun", async () => {
     for await (const { action, who } of operations.keyline.audit.list({ limit: 10 })) if (action === "stop" && who === "bob") return true;
     return false;

@@ -153,7 +153,8 @@ test("a dead job shows its attempts and its stack, and is redriven or discarded"
   await go("/queues/dying/jobs/first");
   const attempts = page.getByRole("region", { name: "Failed attempts" });
   await poll(() => attempts.getByText("number 1 is too large").count()).toBeGreaterThanOrEqual(2);
-  await page.getByRole("region", { name: "Stack of the error that it died of" }).getByText("jobs.test.ts").first().waitFor();
+  const newest = attempts.getByRole("listitem").first();
+  await newest.getByRole("region", { name: "Stack of the error that it died of" }).getByText("jobs.test.ts").first().waitFor();
   await button("Redrive").click();
   await dialog().getByRole("button", { name: "Redrive" }).click();
   await told("It is back in its queue.");
