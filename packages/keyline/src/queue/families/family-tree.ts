@@ -28,6 +28,7 @@ interface Above {
 }
 
 const childNames = new Set<string>(["queue", "data", "options"] satisfies (keyof Child)[]);
+const noOptions: NonNullable<Child["options"]> = {};
 const deaths = new Set<unknown>(["die", "ignore", "value"]);
 
 /** Adds children, and tells of it where somebody wants to know. */
@@ -83,11 +84,13 @@ export async function readTree(
   const above: Above[] = [{ queue: root.queue, id, path: "children", children, parent: undefined }];
   for (const parent of above) {
     if (!Array.isArray(parent.children)) throw invalid(`${parent.path} must be an array of { queue, data, options }`);
-    for (const [index, child] of parent.children.entries()) {
-      const path = `${parent.path}[${index}]`;
-      const { node, below } = await readChild(root, { parent, child, path, trace });
+    for (let index = 0; index < parent.children.length; index++) {
+      // Hardly any is checked by a schema that takes its time, and there may be many.
+      const { member, family, checked } = readChild(root, parent, index);
+      const request = checked instanceof Promise ? await checked : checked;
+      const { node, below } = toNode({ parent, index, trace, member, family }, request);
       if (nodes.push(node) > mostJobs) throw invalid(`A family may have ${mostJobs} jobs at the most: add the others from its handler`);
-      if (node.request.isOwnId) noteOwnId(known, node, path);
+      if (node.request.isOwnId) noteOwnId(known, node, pathOf(parent, index));
       if (below) above.push(below);
     }
   }
@@ -102,30 +105,55 @@ function noteOwnId(known: Map<string, string>, { member: { queue }, request: { i
   known.set(key, path);
 }
 
-async function readChild(
-  root: Member,
-  {
-    parent,
-    child,
-    path,
-    trace,
-  }: { readonly parent: Above; readonly child: Child; readonly path: string; readonly trace: string | undefined },
-): Promise<{ readonly node: FamilyNode; readonly below: Above | undefined }> {
-  if (typeof child !== "object" || child === null) throw invalid(`${path} must be { queue, data, options }`);
-  checkOptionNames(path, child, childNames);
-  const { queue, data, options = {} } = child;
+type OwnFamily = { readonly [Name in keyof FamilyOptions]: FamilyOptions[Name] | undefined };
+
+interface Place {
+  readonly parent: Above;
+  readonly index: number;
+  readonly trace: string | undefined;
+}
+
+interface ReadChild {
+  readonly member: Member;
+  readonly family: OwnFamily;
+  readonly checked: AddRequest | Promise<AddRequest>;
+}
+
+/** As its caller knows it. */
+function pathOf({ path }: Above, index: number): string {
+  return `${path}[${index}]`;
+}
+
+function readChild(root: Member, parent: Above, index: number): ReadChild {
+  const child = parent.children[index];
+  if (typeof child !== "object" || child === null) throw invalid(`${pathOf(parent, index)} must be { queue, data, options }`);
+  if (!isChild(child)) checkOptionNames(pathOf(parent, index), child, childNames);
+  const { queue, data, options = noOptions } = child;
   const member = memberOf(queue, root.door);
   if (!member && queue instanceof NamedQueue)
-    throw invalid(`${path}.queue is ${queue.name}, which the worker's Keyline has not: make it there with keyline.queue`);
-  if (!member) throw invalid(`${path}.queue is no queue: give what keyline.queue returns`);
-  checkDoor(root, member, path);
+    throw invalid(`${pathOf(parent, index)}.queue is ${queue.name}, which the worker's Keyline has not: make it there with keyline.queue`);
+  if (!member) throw invalid(`${pathOf(parent, index)}.queue is no queue: give what keyline.queue returns`);
+  checkDoor(root, member, parent, index);
   if ((member.outlet === undefined) !== (root.outlet === undefined)) {
     const kind = root.outlet ? "is not transactional, and its parent is" : "is transactional, and its parent is not";
-    throw invalid(`${path}.queue is ${member.queue}, which ${kind}: a family is all of one kind`);
+    throw invalid(`${pathOf(parent, index)}.queue is ${member.queue}, which ${kind}: a family is all of one kind`);
   }
+  if (options === noOptions) return { member, family: noOptions, checked: member.check(data, noOptions) };
   const { children, onChildDead, ...rest } = options;
-  const request = await member.check(data, rest);
-  if (request.placement?.once) throw invalid(`${path} has deduplicate, which children cannot have: another job may be there instead`);
+  return { member, family: { children, onChildDead }, checked: member.check(data, rest) };
+}
+
+function isChild(child: object): boolean {
+  return !Array.isArray(child) && Object.keys(child).every((name) => childNames.has(name));
+}
+
+function toNode(
+  { parent, index, trace, member, family }: Omit<ReadChild, "checked"> & Place,
+  request: AddRequest,
+): { readonly node: FamilyNode; readonly below: Above | undefined } {
+  const { children, onChildDead } = family;
+  if (request.placement?.once)
+    throw invalid(`${pathOf(parent, index)} has deduplicate, which children cannot have: another job may be there instead`);
   const isParent = children !== undefined && children.length > 0;
   const death = deathOf(onChildDead);
   const node: FamilyNode = {
@@ -135,21 +163,21 @@ async function readChild(
     death: isParent ? death : undefined,
   };
   if (children === undefined || (Array.isArray(children) && children.length === 0)) return { node, below: undefined };
-  checkParent(request, path);
+  checkParent(request, pathOf(parent, index));
   for (let one: Above | undefined = parent; one; one = one.parent) {
-    if (one.children === children) throw invalid(`${path} has itself inside: its children are those of ${one.path}`);
+    if (one.children === children) throw invalid(`${pathOf(parent, index)} has itself inside: its children are those of ${one.path}`);
   }
-  return { node, below: { queue: member.queue, id: request.id, path: `${path}.options.children`, children, parent } };
+  return { node, below: { queue: member.queue, id: request.id, path: `${pathOf(parent, index)}.options.children`, children, parent } };
 }
 
-function checkDoor(root: Member, { door, queue }: Member, path: string): void {
+function checkDoor(root: Member, { door, queue }: Member, parent: Above, index: number): void {
   try {
     door.check();
   } catch (cause) {
-    const message = `${path}.queue is ${queue} of a Keyline that was closed: nothing was added; give the queue that the parent's Keyline has`;
+    const message = `${pathOf(parent, index)}.queue is ${queue} of a Keyline that was closed: nothing was added; give the queue that the parent's Keyline has`;
     throw new KeylineError("CLOSED", message, { cause });
   }
-  if (door !== root.door) throw invalid(`${path}.queue is ${queue} of another Keyline: a family has one`);
+  if (door !== root.door) throw invalid(`${pathOf(parent, index)}.queue is ${queue} of another Keyline: a family has one`);
 }
 
 function invalid(message: string): KeylineError {
