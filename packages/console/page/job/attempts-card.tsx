@@ -31,7 +31,7 @@ export function AttemptsCard({ job: { history, attempts, stack, error } }: { rea
                 {attempt.tookMs !== null && ` · ${words.took(formatDuration(attempt.tookMs))}`}
               </div>
               {attempt.stack !== null && (
-                <Foldout summary={words.stackOfOne}>
+                <Foldout summary={<span className={classes.note}>{words.stackOfOne}</span>}>
                   <Stack text={attempt.stack} label={words.stackOf(attempt.error)} />
                 </Foldout>
               )}
