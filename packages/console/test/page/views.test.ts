@@ -185,6 +185,19 @@ test("on a phone the state that is chosen is in sight, ids stay in one piece, an
   await page.keyboard.press("Escape");
 });
 
+test("on a phone a wide figure is whole beside the longest of headers", async () => {
+  await page.setViewportSize({ width: 390, height: 844 });
+  await open("/");
+  await page.getByRole("table", { name: "Streams" }).waitFor();
+  await page.evaluate(() => {
+    for (const cell of document.querySelectorAll("td[data-number=true]")) {
+      const text = document.createTreeWalker(cell, NodeFilter.SHOW_TEXT).nextNode();
+      if (text) text.nodeValue = "350 ms";
+    }
+  });
+  expect(await page.evaluate(cutTexts)).toEqual([]);
+});
+
 test("who sends a signal begins with its name", async () => {
   await open("/queues/orders/jobs/order-1001");
   await page.getByRole("button", { name: "Send a signal" }).click();
