@@ -46,6 +46,13 @@ const bury: Statement = {
     ) SELECT id, CASE WHEN is_special THEN keyline.end_special($1, ARRAY[id], 'dead') END FROM buried`,
 };
 
+// The answer to the same call may have been lost.
+const wasBuried: Statement = {
+  name: "keyline-was-buried",
+  isQuick: true,
+  text: `SELECT FROM keyline.job WHERE queue = $1 AND id = $2 AND state = 'dead' AND attempts = $3`,
+};
+
 // An element that was made before the job was parked is no attempt any more, and goes when it is taken. The element with the raised count is in the memory that
 // `$4` names. Where that is not in charge any more a rebuild may deliver the job with the count from before, and that copy settles nothing: then the row is the relay's. The shared lock makes a change of the epoch wait, so that the rebuild sees the count.
 const raiseAttempts: Statement = {
@@ -76,12 +83,13 @@ export class FailedRows {
     );
   }
 
-  /** The same, for good. */
-  bury(id: string, failure: Failure & { readonly stack: string | undefined }): Promise<boolean> {
+  /** The same, for good: true also when it has died of this attempt before. */
+  async bury(id: string, failure: Failure & { readonly stack: string | undefined }): Promise<boolean> {
     const { attempts, heldAttempts, heldParks } = failure;
-    return this.#write(failure, failure.stack, ({ error, gone, failed, stack }) =>
+    const isBuried = await this.#write(failure, failure.stack, ({ error, gone, failed, stack }) =>
       this.#database.query(bury, [this.#queue, id, attempts, error, heldAttempts, gone, failed, stack, heldParks]),
     );
+    return isBuried || (await this.#database.query(wasBuried, [this.#queue, id, attempts])).length > 0;
   }
 
   // All texts of a failure are for people to read.

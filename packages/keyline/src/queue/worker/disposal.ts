@@ -62,9 +62,10 @@ export async function disposalOf(
       const isOurs = await record.complete({ id, attempts: heldAttempts, result: keptRow(job, keepMs) });
       return isOurs ? { kind: "settle" } : drop(job, await whyGone(id, record));
     }
-    case "bury":
-      await record.bury({ id, heldAttempts, ...failureOf(job, verdict, failed), stack: stackAtEnd(job, verdict) }, signal);
-      return { kind: "settle" };
+    case "bury": {
+      const isOurs = await record.bury({ id, heldAttempts, ...failureOf(job, verdict, failed), stack: stackAtEnd(job, verdict) }, signal);
+      return isOurs ? { kind: "settle" } : drop(job, await whyGone(id, record));
+    }
     case "retry": {
       if (job.parked) return parkedDisposal(id, job.parked, record);
       const { attempts, delayMs } = verdict;

@@ -121,10 +121,10 @@ export class JobRecord {
     }
   }
 
-  /** The job is a dead letter in its row. */
-  async bury(failure: Failure & { readonly id: string; readonly stack: string | undefined }, signal: AbortSignal): Promise<void> {
+  /** The job is a dead letter in its row. False when it was not this worker's to end: it was settled or cancelled, or somebody has a later attempt. */
+  async bury(failure: Failure & { readonly id: string; readonly stack: string | undefined }, signal: AbortSignal): Promise<boolean> {
     this.notes.forget(failure.id);
-    await this.#insist(signal, () => this.table.failed.bury(failure.id, failure));
+    return this.#insist(signal, () => this.table.failed.bury(failure.id, failure));
   }
 
   /** What the handler has returned that settled without a result. */

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { KeylineError } from "keyline";
+import { Discard, KeylineError } from "keyline";
 import { openEffectsStage, type EffectsStage } from "../../support/effects-stage.ts";
 import { eventually, gate } from "../../support/stage.ts";
 
@@ -162,19 +162,21 @@ test("an error of the effects that looks like an outage is the effects' own: the
   await worker.stop();
 });
 
-test("an attempt that was overtaken while it ran says that it is lost, whether it returns or throws", async () => {
-  for (const end of ["returns", "throws"]) {
+test("an attempt that was overtaken while it ran says that it is lost, however it ends", async () => {
+  for (const end of ["returns", "throws", "dies", "discards itself"]) {
     const queue = stage.nextQueue();
     const events: string[] = [];
     const worker = queue.work(async () => {
       // As the rescuer does when it gives the job to somebody else.
       await stage.pool.query("UPDATE keyline.job SET attempts = 1 WHERE queue = $1", [queue.name]);
-      if (end === "throws") throw new Error("too late");
+      if (end === "discards itself") throw new Discard("too late");
+      if (end !== "returns") throw new Error("too late");
     });
     worker.on("completed", () => events.push("completed"));
     worker.on("retried", () => events.push("retried"));
+    worker.on("dead", () => events.push("dead"));
     worker.on("error", (error) => events.push(error instanceof KeylineError ? error.code : error.message));
-    await queue.add({ n: 1 });
+    await queue.add({ n: 1 }, end === "dies" ? { maxAttempts: 1 } : {});
     await eventually("the attempt has ended", () => events.length > 0);
     await worker.stop();
     expect(events).toEqual(["LEASE_LOST"]);
