@@ -4,6 +4,8 @@
  */
 import { Keyline, type KeylineOptions } from "keyline";
 import { play, type LifeData } from "../faults/lives/scripts.ts";
+import { moment } from "../faults/places/history.ts";
+import { watchTakes } from "./take-watch.ts";
 
 const settings = JSON.parse(process.argv[2] ?? "{}") as {
   readonly valkey: KeylineOptions["valkey"];
@@ -15,6 +17,9 @@ const settings = JSON.parse(process.argv[2] ?? "{}") as {
 };
 
 const note = (line: object): void => void process.stdout.write(`${JSON.stringify(line)}\n`);
+watchTakes(note);
+// Whether others have its jobs by then is not known.
+const noteLoss = (error: unknown): void => void (codeOf(error) === "LEASE_LOST" && note({ what: "lost", at: moment() }));
 const keyline = new Keyline({ valkey: settings.valkey, postgres: settings.postgres, prefix: settings.prefix });
 const rules = { lease: settings.lease, maxAttempts: 1_000, backoff: () => 5, keepResult: 600_000 };
 const insert = "INSERT INTO lives (queue, n, part, value) VALUES ($1, $2, $3, $4)";
@@ -54,13 +59,13 @@ if (settings.transactional) {
     },
     { concurrency: 8 },
   );
-  worker.on("error", () => undefined);
+  worker.on("error", noteLoss);
 } else {
   const queue = keyline.queue<LifeData>(settings.queue, rules);
   const end = (n: number) => (value: unknown) => Promise.resolve({ n, value });
   const step = (): Promise<number> => Promise.reject(new Error("there are no steps here"));
   const worker = queue.work((job) => play({ job, step, end: end(job.data.n) }, note), { concurrency: 8 });
-  worker.on("error", () => undefined);
+  worker.on("error", noteLoss);
 }
 process.on("SIGTERM", () => {
   void keyline.close().then(() => process.exit(0));

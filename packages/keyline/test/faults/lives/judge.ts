@@ -1,21 +1,26 @@
 import { isDeepStrictEqual } from "node:util";
+import { judgeCrowds } from "./crowds.ts";
+import { isDiscarded, isRedriven, judgeLetters } from "./judge-letters.ts";
 import type { Effect, Evidence, Line, Lived, Told } from "./life.ts";
 import { farAway } from "./operations.ts";
 import { traits } from "./scripts.ts";
 
 /** What must not be, in words; nothing when all is well. */
-export function judge({ jobs, effects, lines, left }: Evidence, transactional: boolean): string[] {
+export function judge({ jobs, effects, lines, left, crowds }: Evidence, transactional: boolean): string[] {
   const effectsOf = Map.groupBy(effects, ({ n }) => n);
   const linesOf = Map.groupBy(lines, ({ n }) => n as number);
   const at = (n: number): Lived | undefined => jobs[n];
+  const cancelled = jobs.filter((job) => job.cancels.length > 0 || job.isCancelledWithOthers).map(({ n }) => `j${n}`);
   return [
     ...left.map((what) => `${what} is left`),
+    ...judgeCrowds(crowds, new Set(cancelled)),
     ...jobs.flatMap((job) => {
       const own = { job, effects: effectsOf.get(job.n) ?? [], lines: linesOf.get(job.n) ?? [] };
       const found = [
         ...judgeEnd(job, at),
         ...judgeCancels(own, transactional),
         ...judgeChanges(own),
+        ...judgeLetters(job, own.lines),
         ...(transactional ? judgeEffects(own, at) : judgeValue(job)),
       ];
       const cancels = job.cancels.map(({ was }) => was).join(" ");
@@ -41,15 +46,21 @@ const isCancelled = ({ end }: Lived): boolean => codeOf(end) === "JOB_CANCELLED"
 /** It came to an end that it may have, and everybody who waited was told the same. */
 function judgeEnd(job: Lived, at: At): string[] {
   const { script, end, waits, cancels, isCancelledWithOthers } = job;
+  const isMortal = traits[script].isMortal;
   const found = waits
-    .filter((told) => !isDeepStrictEqual(told, end))
+    .filter((told) => !isDeepStrictEqual(told, end) && !(isMortal && mayHaveBeen(told, job)))
     .map((told) => `who waited was told ${JSON.stringify(told)}, and it is ${JSON.stringify(end)}`);
   const isDead = traits[script].isDeadly || (job.onChildDead === "die" && childrenOf(job, at).includes("dead"));
-  const rightful = isDead ? "JOB_DEAD" : "completed";
-  if (!isCancelled(job) && codeOf(end) !== rightful) found.push(`it ended as ${JSON.stringify(end)}`);
+  const rightful = isDead ? ["JOB_DEAD"] : ["completed", ...(isMortal ? ["JOB_DEAD"] : []), ...(isDiscarded(job) ? ["JOB_UNKNOWN"] : [])];
+  if (!isCancelled(job) && !rightful.includes(codeOf(end))) found.push(`it ended as ${JSON.stringify(end)}`);
   if (isCancelled(job) && cancels.length === 0 && !isCancelledWithOthers && !isBelowCancelled(job, at))
     found.push("nobody has cancelled it");
   return found;
+}
+
+/** What a mortal job was before its letter was put back or removed. */
+function mayHaveBeen(told: Told, job: Lived): boolean {
+  return codeOf(told) === "JOB_DEAD" && (isRedriven(job) || isDiscarded(job));
 }
 
 /** What children came to, as their parent is told. */
@@ -71,9 +82,11 @@ function isBelowCancelled({ parent }: Lived, at: At): boolean {
 function judgeCancels({ job, lines }: Own, transactional: boolean): string[] {
   return job.cancels.flatMap(({ was, at, isAgain }) => {
     const end = codeOf(job.end);
-    if (was === "dead") return end === "JOB_DEAD" ? [] : [`a cancel found it dead, and it is ${end}`];
+    if (was === "dead")
+      return end === "JOB_DEAD" || isRedriven(job) || isDiscarded(job) ? [] : [`a cancel found it dead, and it is ${end}`];
     if (was === "unknown") {
       // Whoever comes second may find nothing.
+      if (isDiscarded(job)) return [];
       const isOther = isAgain || job.isCancelledWithOthers || job.cancels.length > 1 || job.parent !== undefined;
       return end === "completed" || (end === "JOB_CANCELLED" && isOther) ? [] : [`a cancel found nothing, and it is ${end}`];
     }

@@ -1,8 +1,10 @@
 import type { CancelResult, Keyline, Queue } from "keyline";
 import { startProcess, type TestProcess } from "../../support/processes.ts";
 import { eventually } from "../../support/stage.ts";
-import { moment } from "../places/history.ts";
+import { historyOf, moment } from "../places/history.ts";
 import { insist } from "../places/insist.ts";
+import type { Crowds, GroupPhase } from "./crowds.ts";
+import { actOnLetter, redriveAll, type LetterAct } from "./letters.ts";
 import { copies, farAway, type Fault, type Op } from "./operations.ts";
 import { traits, type LifeData, type ScriptName } from "./scripts.ts";
 import type { LifeServers } from "./servers.ts";
@@ -39,6 +41,9 @@ export interface Lived {
   readonly cancels: { readonly was: CancelResult; readonly at: number; readonly isAgain: boolean }[];
   /** Whether it was among others that were cancelled in one call, which does not say which ones there were. */
   isCancelledWithOthers: boolean;
+  readonly letterActs: LetterAct[];
+  /** Whether letters were put back in one call, which does not say which ones there were. */
+  isRedrivenWithOthers: boolean;
   readonly waits: Told[];
   readonly signals: boolean[];
   /** What became of it. */
@@ -63,6 +68,7 @@ export interface Evidence {
   readonly left: readonly string[];
   /** The faults that struck. */
   readonly struck: readonly Fault[];
+  readonly crowds: Crowds;
 }
 
 const lease = 1_000;
@@ -88,12 +94,18 @@ class Life {
   /** Of two connections: what one of them has added the other one waits for. */
   readonly #queues: readonly [Queue<LifeData, LifeData, true>, Queue<LifeData, LifeData, true>];
   readonly #workers: TestProcess[] = [];
-  readonly #killed: TestProcess[] = [];
+  readonly #killed: { readonly process: TestProcess; readonly killedAt: number }[] = [];
   readonly #jobs: Lived[] = [];
   readonly #underWay: Promise<void>[] = [];
   readonly #struck: Fault[] = [];
+  readonly #losses: [from: number, to: number][] = [];
+  readonly #phases: GroupPhase[] = [];
+  #limit: Omit<GroupPhase, "until"> = { from: 0, concurrency: 1 };
   /** The last change of each job: the next one waits for it. */
   readonly #changing = new Map<Lived, Promise<void>>();
+  /** The same of acts on its letter. */
+  readonly #acting = new Map<Lived, Promise<void>>();
+  readonly #redriving: Promise<number>[] = [];
 
   constructor(transactional: boolean, servers: LifeServers) {
     this.#servers = servers;
@@ -126,6 +138,13 @@ class Life {
         const ids = jobs.map(idOf);
         return ids.length === 0 ? undefined : this.#beside(jobs[0], () => insist(() => this.#queues[0].cancel({ ids })));
       }
+      case "redrive":
+      case "discard":
+        return this.#beside(this.#mortal(op.of), (job) => this.#actOnLetter(job, op.kind));
+      case "redriveAll":
+        return this.#redriveAll();
+      case "limitGroups":
+        return this.#limitGroups(op.concurrency);
       case "wait":
         return this.#beside(this.#chosen(op.of), async (job) => void job.waits.push(await this.#told(job)));
       case "signal":
@@ -142,17 +161,24 @@ class Life {
   }
 
   async #strike(fault: Fault): Promise<void> {
-    if (fault === "flush") return this.#servers.flush();
-    if (fault === "failover") return this.#servers.failOver();
+    if (fault === "flush") return this.#lose(() => this.#servers.flush());
+    if (fault === "failover") return this.#lose(() => this.#servers.failOver());
     if (fault === "restart") return this.#servers.postgres.restart("immediate");
     const [victim] = this.#workers;
     if (!victim) throw new Error("there is nobody to be killed");
     await eventually("it works", () => victim.lines.some(({ what }) => what === "ready"), 60_000);
+    const killedAt = moment();
     victim.signal("SIGKILL");
     await victim.exited;
     this.#workers.shift();
-    this.#killed.push(victim);
+    this.#killed.push({ process: victim, killedAt });
     this.#startWorker();
+  }
+
+  async #lose(strike: () => Promise<void>): Promise<void> {
+    const from = moment();
+    await strike();
+    this.#losses.push([from, moment()]);
   }
 
   async end(): Promise<Evidence> {
@@ -160,18 +186,21 @@ class Life {
     await Promise.all(this.#changing.values());
     // Of others somebody was told that they are due.
     for (const job of this.#jobs) if (job.delay === farAway && !job.changes.some(isTimed)) await this.#promote(job);
+    await Promise.all([...this.#acting.values(), ...this.#redriving]);
     await Promise.all(this.#jobs.map(async (job) => (job.end = await this.#told(job))));
     await Promise.all(this.#underWay);
     const left = await this.#left();
     for (const worker of this.#workers) worker.signal("SIGTERM");
-    const all = [...this.#killed, ...this.#workers];
-    await Promise.all(all.map(({ exited }) => exited));
-    await eventually("all that they have noted is read", () => all.every(({ child }) => child.stdout?.readableEnded));
-    return { jobs: this.#jobs, effects: await this.#effects(), lines: all.flatMap(({ lines }) => lines), left, struck: this.#struck };
+    const all = [...this.#killed, ...this.#workers.map((process) => ({ process }))];
+    await Promise.all(all.map(({ process }) => process.exited));
+    await eventually("all that they have noted is read", () => all.every(({ process }) => process.child.stdout?.readableEnded));
+    const crowds = { history: historyOf(all), phases: [...this.#phases, { ...this.#limit, until: Infinity }], losses: this.#losses };
+    const lines = all.flatMap(({ process }) => process.lines).filter(({ n }) => n !== undefined);
+    return { jobs: this.#jobs, effects: await this.#effects(), lines, left, struck: this.#struck, crowds };
   }
 
   async close(): Promise<void> {
-    for (const worker of [...this.#killed, ...this.#workers]) worker.signal("SIGKILL");
+    for (const worker of this.#workers) worker.signal("SIGKILL");
     await Promise.all(this.#keylines.map((keyline) => keyline.close()));
   }
 
@@ -225,6 +254,36 @@ class Life {
     ];
     await insist(() => queue.add({ n: parent.n, script: "parent" }, { ...optionsOf(parent), children: all, onChildDead }));
     this.#jobs.push(parent, ...own, ...nestedParent, ...below);
+  }
+
+  #redriveAll(): void {
+    const mortals = this.#jobs.filter(({ script }) => traits[script].isMortal);
+    for (const job of mortals) job.isRedrivenWithOthers = true;
+    const [first] = mortals;
+    // What is told at the end is what became of them afterwards.
+    if (first) this.#redriving.push(redriveAll(this.#queues[1]));
+  }
+
+  /** Once it has died, and one act after the other. */
+  #actOnLetter(job: Lived, what: LetterAct["what"]): Promise<void> {
+    const turn = (this.#acting.get(job) ?? Promise.resolve()).then(async () => {
+      const told = await this.#told(job);
+      job.waits.push(told);
+      if ("code" in told && told.code === "JOB_DEAD") await actOnLetter(this.#queues[1], job, { what, id: idOf(job) });
+    });
+    this.#acting.set(job, turn);
+    return turn;
+  }
+
+  async #limitGroups(concurrency: number): Promise<void> {
+    this.#phases.push({ ...this.#limit, until: moment() });
+    await insist(() => this.#queues[0].setLimits({ group: { concurrency } }));
+    this.#limit = { from: moment(), concurrency };
+  }
+
+  #mortal(of: number): Lived | undefined {
+    const mortals = this.#jobs.filter(({ script }) => traits[script].isMortal);
+    return mortals.at(-1 - (of % Math.max(1, mortals.length)));
   }
 
   #chosen(of: number): Lived | undefined {
@@ -320,8 +379,16 @@ class Life {
 }
 
 function born(job: Pick<Lived, "n" | "script"> & Partial<Lived>): Lived {
-  const unknown = { delay: 0, changes: [], cancels: [], isCancelledWithOthers: false, waits: [], signals: [], end: { code: "" } };
-  return { children: [], onChildDead: "value", parent: undefined, ...unknown, ...job };
+  const acts = {
+    changes: [],
+    cancels: [],
+    isCancelledWithOthers: false,
+    letterActs: [],
+    isRedrivenWithOthers: false,
+    waits: [],
+    signals: [],
+  };
+  return { delay: 0, children: [], onChildDead: "value", parent: undefined, end: { code: "" }, ...acts, ...job };
 }
 
 function isTimed({ isTold, delay }: Change): boolean {
@@ -329,7 +396,8 @@ function isTimed({ isTold, delay }: Change): boolean {
 }
 
 function optionsOf(job: Lived): { readonly id: string; readonly maxAttempts?: number } {
-  return { id: idOf(job), ...(traits[job.script].isDeadly && { maxAttempts: 2 }) };
+  const { isDeadly, isMortal } = traits[job.script];
+  return { id: idOf(job), ...((isDeadly || isMortal) && { maxAttempts: isMortal ? 1 : 2 }) };
 }
 
 function idOf({ n }: { readonly n: number }): string {

@@ -18,6 +18,10 @@ export type Op =
   | { readonly kind: "update"; readonly of: number; readonly delay: number | undefined; readonly priority: "high" | "low" | undefined }
   | { readonly kind: "promote"; readonly of: number }
   | { readonly kind: "cancelMany"; readonly of: readonly number[] }
+  /** Of the letter of a job that may have died, which `of` chooses among these. */
+  | { readonly kind: "redrive" | "discard"; readonly of: number }
+  | { readonly kind: "redriveAll" }
+  | { readonly kind: "limitGroups"; readonly concurrency: number }
   | { readonly kind: "rest"; readonly ms: number }
   | { readonly kind: Fault };
 
@@ -42,20 +46,21 @@ export function lives({
   readonly faults: readonly Fault[];
 }): fc.Arbitrary<Op[]> {
   const names = (Object.keys(traits) as ScriptName[]).filter((name) => !traits[name].isParent && (transactional || traits[name].onPlain));
-  const children = fc.array(fc.constantFrom(...names), { minLength: 1, maxLength: 4 });
+  // What becomes of a child is told once, and would change with its letter.
+  const children = fc.array(fc.constantFrom(...names.filter((name) => !traits[name].isMortal)), { minLength: 1, maxLength: 4 });
   const of = fc.oneof({ weight: 3, arbitrary: fc.integer({ min: 0, max: 7 }) }, { weight: 1, arbitrary: fc.nat(60) });
   const op = fc.oneof<fc.WeightedArbitrary<Op>[]>(
     {
       weight: 10,
       arbitrary: fc.record({
         kind: fc.constant("add"),
-        script: fc.constantFrom(...names),
+        script: fc.oneof({ weight: 2, arbitrary: fc.constantFrom(...names) }, { weight: 1, arbitrary: fc.constant("mortal" as const) }),
         delay: fc.oneof(
           { weight: 4, arbitrary: fc.constant(0) },
           { weight: 1, arbitrary: fc.integer({ min: 1, max: 500 }) },
           { weight: 1, arbitrary: fc.constant(farAway) },
         ),
-        group: fc.oneof({ weight: 4, arbitrary: fc.constant(undefined) }, { weight: 1, arbitrary: fc.constantFrom("a", "b") }),
+        group: fc.constantFrom(undefined, undefined, "a", "b"),
       }),
     },
     {
@@ -79,6 +84,9 @@ export function lives({
     },
     { weight: 4, arbitrary: fc.record({ kind: fc.constant("promote"), of }) },
     { weight: 1, arbitrary: fc.record({ kind: fc.constant("cancelMany"), of: fc.array(of, { minLength: 2, maxLength: 6 }) }) },
+    { weight: 12, arbitrary: fc.record({ kind: fc.constantFrom("redrive", "redrive", "discard"), of }) },
+    { weight: 1, arbitrary: fc.constant({ kind: "redriveAll" }) },
+    { weight: 3, arbitrary: fc.record({ kind: fc.constant("limitGroups"), concurrency: fc.integer({ min: 1, max: 4 }) }) },
     { weight: 5, arbitrary: fc.record({ kind: fc.constant("wait"), of }) },
     { weight: transactional ? 5 : 0, arbitrary: fc.record({ kind: fc.constant("signal"), of }) },
     { weight: 6, arbitrary: fc.record({ kind: fc.constant("rest"), ms: fc.integer({ min: 5, max: 300 }) }) },

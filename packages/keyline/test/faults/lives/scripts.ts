@@ -17,6 +17,8 @@ interface Traits {
   /** How many steps have effects before the last. */
   readonly steps: number;
   readonly isDeadly: boolean;
+  /** It may die in any attempt, or not: what puts it back gives it another one. */
+  readonly isMortal: boolean;
   /** It waits for the signal `go`. */
   readonly isSignalled: boolean;
   readonly onPlain: boolean;
@@ -24,12 +26,13 @@ interface Traits {
   readonly isParent: boolean;
 }
 
-const simple = { steps: 0, isDeadly: false, isSignalled: false, onPlain: true, isParent: false };
+const simple = { steps: 0, isDeadly: false, isMortal: false, isSignalled: false, onPlain: true, isParent: false };
 
 export const traits = {
   value: simple,
   slow: simple,
   dies: { ...simple, isDeadly: true },
+  mortal: { ...simple, isMortal: true },
   steps: { ...simple, steps: 3, onPlain: false },
   sleeps: { ...simple, steps: 2, onPlain: false },
   signalled: { ...simple, steps: 1, isSignalled: true, onPlain: false },
@@ -45,6 +48,9 @@ export interface Stage {
   end(value: unknown): Promise<unknown>;
 }
 
+/** What mortal jobs die of, unless it is the death of their worker. */
+export const whatKills = "it happened to die";
+
 const scripts: Record<ScriptName, (stage: Stage) => Promise<unknown>> = {
   value: ({ job, end }) => end(job.data.n),
   async slow({ job, end }) {
@@ -53,6 +59,10 @@ const scripts: Record<ScriptName, (stage: Stage) => Promise<unknown>> = {
     return end(job.data.n);
   },
   dies: () => Promise.reject(new Error("it always fails")),
+  async mortal({ job, end }) {
+    if (Math.random() < 0.6) throw new Error(whatKills);
+    return end(job.data.n);
+  },
   async steps({ job, step, end }) {
     let sum = 0;
     for (const name of ["s0", "s1", "s2"]) {
@@ -81,11 +91,16 @@ const scripts: Record<ScriptName, (stage: Stage) => Promise<unknown>> = {
 
 /** Runs the script of a job, which fails now and then, and notes when. */
 export async function play(stage: Stage, note: (line: object) => void): Promise<unknown> {
+  const { id, group } = stage.job;
   const { n, script, version = 0 } = stage.job.data;
-  note({ what: "began", n, version, at: moment() });
-  await rest(Math.random() * 10);
-  fail(stage.job);
-  return scripts[script](stage);
+  note({ what: "began", id, group, n, version, at: moment() });
+  try {
+    await rest(Math.random() * 10);
+    fail(stage.job);
+    return await scripts[script](stage);
+  } finally {
+    note({ what: "ended", id, at: moment() });
+  }
 }
 
 function fail({ attempt }: Job<LifeData>): void {

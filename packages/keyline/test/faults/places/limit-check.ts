@@ -81,7 +81,7 @@ export function shareOf({ max, per }: Rate, takes: readonly Take[]): number {
 }
 
 /** More at the same time than there may be, the last one of them taken within these moments. */
-function crowdsAbove(most: number, runs: readonly Run[], [from, until]: readonly [from: number, until: number]): string[] {
+export function crowdsAbove(most: number, runs: readonly Run[], [from, until]: readonly [from: number, until: number]): string[] {
   return runs.flatMap((last) => {
     if (!last.take || last.take.asked < from || last.from > until) return [];
     const beside = runs.filter((run) => run.from <= last.from && run.to > last.from);
@@ -92,7 +92,7 @@ function crowdsAbove(most: number, runs: readonly Run[], [from, until]: readonly
 }
 
 /** What is left of a time without these. */
-function without(
+export function without(
   gaps: readonly (readonly [from: number, to: number])[],
   { from, until }: Pick<LimitPhase, "from" | "until">,
 ): [from: number, until: number][] {
