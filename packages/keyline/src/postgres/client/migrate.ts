@@ -31,6 +31,7 @@ export const migrations = [
   "0025-step-group",
   "0026-packed-family",
   "0027-alike-children",
+  "0028-late-note",
 ] as const;
 
 const createSchema = `

@@ -1,3 +1,4 @@
+import { randomTag } from "../../runtime/ids.ts";
 import type { Database } from "../client/database.ts";
 import { isTaken } from "../client/failures.ts";
 import type { Statement } from "../client/statement.ts";
@@ -90,10 +91,11 @@ const free = `SELECT ctid FROM (
       WHERE holder.queue = $1 AND holder.dedupe_key = letter.dedupe_key AND holder.state IN ('waiting', 'scheduled') OFFSET 0
     ))`;
 
+// What is noted late of the job as it was before it died must not pass for a note of this: the tag and the count tell them apart (migration 0028).
 const redrive: Statement = {
   name: "keyline-redrive",
-  text: `UPDATE keyline.job SET state = 'waiting', attempts = 0, delivered_to = NULL, died_at = NULL WHERE ctid = ANY (ARRAY(${free}))
-    RETURNING ${columns}`,
+  text: `UPDATE keyline.job SET state = 'waiting', attempts = 0, delivered_to = NULL, died_at = NULL, retry_tag = $4, parks = parks + 1
+    WHERE ctid = ANY (ARRAY(${free})) RETURNING ${columns}`,
 };
 
 const endSpecial = "CASE WHEN is_special THEN keyline.end_special($1, ARRAY[id], 'removed') END";
@@ -163,11 +165,12 @@ export class DeadTable {
     return this.#database.query<DeadRow>(read, this.#values(keys));
   }
 
-  /** The rows that wait again: not those whose key to deduplicate by another job holds. */
-  async redrive(keys: readonly DeadKey[]): Promise<JobRow[]> {
+  /** The rows that wait again, not those whose key to deduplicate by another job holds; and the tag that their deliveries are noted with. */
+  async redrive(keys: readonly DeadKey[]): Promise<{ readonly rows: readonly JobRow[]; readonly tag: string }> {
+    const tag = `redriven:${randomTag(12)}`;
     for (let tries = 1; ; tries++) {
       try {
-        return await this.#database.query<JobRow>(redrive, this.#values(keys));
+        return { rows: await this.#database.query<JobRow>(redrive, [...this.#values(keys), tag]), tag };
       } catch (error) {
         // A job with one of these keys was added meanwhile: seen from now on.
         if (!isTaken(error) || tries === mostTries) throw error;

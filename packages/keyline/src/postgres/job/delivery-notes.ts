@@ -12,6 +12,7 @@ import { JointNotes } from "./joint-notes.ts";
 interface Note {
   readonly epoch: string;
   readonly since: number;
+  readonly redrive: string | undefined;
 }
 
 const markEveryMs = 100;
@@ -51,8 +52,9 @@ export class DeliveryNotes implements Duty {
     this.#notes.clear();
   }
 
-  note(epoch: string, ids: Iterable<string>): void {
-    const note = { epoch, since: performance.now() };
+  /** `redrive`: the tag of the one that has put them back. */
+  note(epoch: string, ids: Iterable<string>, redrive?: string): void {
+    const note = { epoch, since: performance.now(), redrive };
     for (const id of ids) this.#notes.set(id, note);
     this.#alarm.set(markEveryMs);
   }
@@ -90,7 +92,7 @@ export class DeliveryNotes implements Duty {
       for (let first = 0; first < entries.length; first += page) {
         const ids = entries.slice(first, first + page).map(([id]) => id);
         try {
-          const isInCharge = await this.#table.mark(note.epoch, ids);
+          const isInCharge = await this.#table.mark(note.epoch, ids, note.redrive);
           this.#failures = 0;
           // At the start of a queue its epoch may not be in charge yet.
           if (!isInCharge && performance.now() - note.since < patienceMs) break;

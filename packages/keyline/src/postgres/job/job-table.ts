@@ -72,7 +72,7 @@ const findOpen: Statement = {
 
 const findRows: Statement = { name: "keyline-find-rows", text: "SELECT id FROM keyline.job WHERE queue = $1 AND id = ANY($2::text[])" };
 
-const note: Statement = { name: "keyline-note", text: "SELECT keyline.note_delivered($1, $2, $3) AS is_in_charge" };
+const note: Statement = { name: "keyline-note", text: "SELECT keyline.note_delivered($1, $2, $3, $4) AS is_in_charge" };
 
 const markAgain: Statement = { name: "keyline-mark-again", text: "SELECT keyline.mark_delivered($1, $2, $3, true) AS is_in_charge" };
 
@@ -167,9 +167,12 @@ export class JobTable {
     return new Set((await this.database.query<{ id: string }>(findRows, [this.queue, ids])).map(({ id }) => id));
   }
 
-  /** Notes that the jobs were delivered to `epoch`, if that is in charge, and returns whether it is. Jobs that were settled meanwhile cost a look-up. */
-  async mark(epoch: string, ids: readonly string[]): Promise<boolean> {
-    const [row] = await this.database.query<{ is_in_charge: boolean }>(note, [this.queue, epoch, joinIds(ids)]);
+  /**
+   * Notes that the jobs were delivered to `epoch`, if that is in charge, and returns whether it is. Jobs that were settled meanwhile cost a look-up. Those that were redriven are noted
+   * with the tag of that `redrive`, and none else: what was delivered before they died is not what they are now.
+   */
+  async mark(epoch: string, ids: readonly string[], redrive: string | undefined): Promise<boolean> {
+    const [row] = await this.database.query<{ is_in_charge: boolean }>(note, [this.queue, epoch, joinIds(ids), redrive ?? null]);
     return row?.is_in_charge ?? false;
   }
 

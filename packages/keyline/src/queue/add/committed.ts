@@ -14,6 +14,8 @@ export interface Committed {
   readonly parks?: number;
   /** Then its element of before, which may be on the schedule. */
   readonly replaces?: string;
+  /** The tag of the redrive that has put it back, with which its delivery is noted. */
+  readonly redrive?: string;
   /** Then its delivery is noted together with that of others. */
   readonly within?: Delivery | undefined;
   /** Where it goes, when that is not the tail of the queue; asked for when it is sent, as its time comes nearer meanwhile. */

@@ -172,8 +172,14 @@ export class JobOutlet implements Outlet {
 
   #note(epoch: string, page: readonly Committed[]): void {
     const parked = page.flatMap(({ id, parks }) => (parks === undefined ? [] : [{ id, parks }]));
-    const others = page.flatMap(({ id, parks, within }) => (parks === undefined && within === undefined ? [id] : []));
-    if (others.length > 0) this.notes.note(epoch, others);
+    const others = page.filter(({ parks, within }) => parks === undefined && within === undefined);
+    for (const [redrive, some] of Map.groupBy(others, (job) => job.redrive)) {
+      this.notes.note(
+        epoch,
+        some.map(({ id }) => id),
+        redrive,
+      );
+    }
     if (parked.length === 0) return;
     this.table.parked
       .noteAll(parked, epoch)

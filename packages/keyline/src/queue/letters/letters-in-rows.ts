@@ -43,13 +43,14 @@ export class LettersInRows implements LetterShelf {
   async redrive(heads: readonly LetterHead[]): Promise<number> {
     let count = 0;
     for (const step of stepsOf(heads as readonly RowHead[])) {
-      const rows = new Map((await this.#table.redrive(step)).map((row) => [row.id, row]));
+      const { rows: redriven, tag } = await this.#table.redrive(step);
+      const rows = new Map(redriven.map((row) => [row.id, row]));
       count += rows.size;
       this.#outlet.pushCommitted(
         step.flatMap(({ id }) => {
           const row = rows.get(id);
           if (!row) return [];
-          return [committedRow(row, { isRedriven: true })];
+          return [{ ...committedRow(row, { isRedriven: true }), redrive: tag }];
         }),
       );
     }

@@ -47,7 +47,7 @@ test("a page of dead letters is read, redriven and discarded without a look at t
   const cost = await costOf(async (table) => {
     expect(await table.of(["job-7", "nobody"])).toMatchObject([{ id: "job-7" }]);
     expect(await table.read((await page(table)).slice(0, 50))).toHaveLength(50);
-    expect(await table.redrive(await page(table))).toHaveLength(500);
+    expect((await table.redrive(await page(table))).rows).toHaveLength(500);
     expect(await table.discard(await page(table))).toBe(500);
     return 2_000;
   });
@@ -68,7 +68,7 @@ test("a letter that died again since it was read is another one", async () => {
   const [head] = await table.of(["job-1"]);
   const stale = [{ id: "job-1", place: (head?.place ?? 0) - 1 }];
   expect(await table.read(stale)).toEqual([]);
-  expect(await table.redrive(stale)).toEqual([]);
+  expect((await table.redrive(stale)).rows).toEqual([]);
   expect(await table.discard(stale)).toBe(0);
   await database.close();
 });
