@@ -10,11 +10,12 @@ import { toJson } from "../../runtime/json.ts";
 import type { ChildrenPage } from "../families/familial.ts";
 import { Job } from "../job.ts";
 import { withNames } from "./sent-children.ts";
-import { Calls, received, sendable, type End, type FromIsolate, type ToIsolate } from "./messages.ts";
+import { Calls, received, sendable, type CallName, type End, type FromIsolate, type ToIsolate } from "./messages.ts";
 
 type Effects = (tx: Transaction) => Promise<unknown>;
 type Handler = (job: Job<unknown>, context: object) => unknown;
 type Send = (message: FromIsolate) => void;
+type Call = (name: CallName, values: readonly unknown[], effects?: Effects) => Promise<unknown>;
 
 // The parent says who it is: it may have died before this thread asks for the first time.
 const watchParent = `
@@ -42,6 +43,9 @@ class Isolated {
   readonly #within = new WeakMap<object, number>();
   readonly #send: Send;
   readonly #load: Promise<Handler>;
+  /** Calls of the present attempt that were not answered. */
+  readonly #underWay = new Set<Promise<unknown>>();
+  /** The number of the present attempt; 0 between two. */
   #run = 0;
   #job: Job<unknown> | undefined;
 
@@ -63,24 +67,27 @@ class Isolated {
 
   async #begin({ run, job: fields }: ToIsolate & { readonly kind: "run" }): Promise<void> {
     this.#run = run;
-    const job = new Job<unknown>({ ...fields, noteProgress: (_, value) => this.#progress(value) });
+    const call: Call = (...given) => this.#call(run, ...given);
+    const job = new Job<unknown>({ ...fields, noteProgress: (_, value) => progress(call, value) });
     this.#job = job;
     job.allowPauses({
-      sleep: async (name, ms) => void (await this.#call("sleep", [name, ms])),
-      signalled: (name, options) => this.#call("signalled", [name, options]),
+      sleep: async (name, ms) => void (await call("sleep", [name, ms])),
+      signalled: (name, options) => call("signalled", [name, options]),
       family: {
-        page: (after) => this.#call("children", [after]) as Promise<ChildrenPage>,
-        add: async (children, { tx, ...options }) =>
-          void (await this.#call("addChildren", [withNames(children), options, this.#callOf(tx)])),
-        ended: async () => void (await this.#call("childrenEnded", [])),
+        page: (after) => call("children", [after]) as Promise<ChildrenPage>,
+        add: async (children, { tx, ...options }) => void (await call("addChildren", [withNames(children), options, this.#callOf(tx)])),
+        ended: async () => void (await call("childrenEnded", [])),
       },
     });
     const context = {
       settle: (effects: Effects | SettleStatement | readonly SettleStatement[]) =>
-        typeof effects === "function" ? this.#call("settle", [], effects) : this.#call("settle", [effects]),
-      step: (name: string, effects: Effects) => this.#call("step", [name], effects),
+        typeof effects === "function" ? call("settle", [], effects) : call("settle", [effects]),
+      step: (name: string, effects: Effects) => call("step", [name], effects),
     };
     const end = await endOf(async () => (await this.#load)(job, context));
+    // What it does not wait for counts too.
+    while (this.#underWay.size > 0) await Promise.allSettled(this.#underWay);
+    this.#run = 0;
     this.#post({ kind: "ended", run, end });
   }
 
@@ -89,21 +96,22 @@ class Isolated {
     return tx && (this.#within.get(tx) ?? 0);
   }
 
-  #progress(value: unknown): void {
-    toJson("the progress of a job", value, 4_096);
-    this.#call("progress", [value]).catch(() => undefined);
-  }
-
-  #call(name: (FromIsolate & { readonly kind: "call" })["name"], values: readonly unknown[], effects?: Effects): Promise<unknown> {
-    const run = this.#run;
+  #call(run: number, name: CallName, values: readonly unknown[], effects?: Effects): Promise<unknown> {
+    // Somebody else's attempt may be here by now.
+    if (run !== this.#run) return handled(Promise.reject(isOver(name)));
     let made = 0;
-    return this.#calls
+    const done: Promise<unknown> = this.#calls
       .make((call) => {
         made = call;
         if (effects) this.#effects.set(call, effects);
         this.#send({ kind: "call", run, call, name, values });
       })
-      .finally(() => this.#effects.delete(made));
+      .finally(() => {
+        this.#effects.delete(made);
+        this.#underWay.delete(done);
+      });
+    this.#underWay.add(done);
+    return handled(done);
   }
 
   async #write(within: number): Promise<void> {
@@ -127,6 +135,21 @@ class Isolated {
       this.#send({ ...message, end: { error: sendable(error) } });
     }
   }
+}
+
+function progress(call: Call, value: unknown): void {
+  toJson("the progress of a job", value, 4_096);
+  call("progress", [value]).catch(() => undefined);
+}
+
+/** A call that fails ends nobody here, also where its handler does not wait for it. */
+function handled(call: Promise<unknown>): Promise<unknown> {
+  call.catch(() => undefined);
+  return call;
+}
+
+function isOver(what: string): KeylineError {
+  return new KeylineError("LEASE_LOST", `${what} was called when the attempt had ended that it belongs to: it was left out`);
 }
 
 async function load(handler: string): Promise<Handler> {

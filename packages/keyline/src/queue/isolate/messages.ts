@@ -40,7 +40,7 @@ export interface SentError {
 export type End = { readonly value: unknown } | { readonly error: SentError };
 
 /** What a handler may call of its job and its context. */
-type CallName = "settle" | "step" | "sleep" | "signalled" | "progress" | "children" | "addChildren" | "childrenEnded";
+export type CallName = "settle" | "step" | "sleep" | "signalled" | "progress" | "children" | "addChildren" | "childrenEnded";
 
 export type ToIsolate =
   | { readonly kind: "run"; readonly run: number; readonly job: JobFields }
