@@ -51,7 +51,8 @@ export async function disposalOf(
     if (job.waits && job.element) {
       return { kind: "park", element: asParent(job.raw), family: familyOf(job.element), delayMs: verdict.delayMs };
     }
-    const raw = failed ? withFailure(job.raw, failed) : job.raw;
+    const own = job.hasFamily ? asParent(job.raw) : job.raw;
+    const raw = failed ? withFailure(own, failed) : own;
     return { kind: "retry", element: withAttempts(raw, verdict.attempts), delayMs: verdict.delayMs };
   }
   // What is no element has no row: it came from a foreign writer, and its dead letter is kept where it was found.

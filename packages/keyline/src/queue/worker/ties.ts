@@ -3,7 +3,7 @@ import { isStub, type Element } from "../element.ts";
 import type { ResultKeeper } from "../results/result-keeper.ts";
 import type { EventTeller } from "../events/event-teller.ts";
 import { eventTie, retriedText } from "../events/event-tie.ts";
-import { familyTies } from "../families/family-ties.ts";
+import { familyTies, mayBeParent } from "../families/family-ties.ts";
 import { resultTie } from "../results/result-tie.ts";
 import type { Audience } from "./audience.ts";
 import type { HeldJob } from "./held-jobs.ts";
@@ -40,7 +40,7 @@ export class Ties {
     const isTold = keepMs > 0 || audience.awaitsEnds;
     // An attempt before this one may have left something.
     const hasProgress = job.hasProgress || element.attempts > 0 || element.parks > 0;
-    const isKin = element.parent !== undefined || element.isParent || job.hasFamily;
+    const isKin = element.parent !== undefined || mayBeParent(job, element);
     const isTied = element.hasOwnId || element.group !== undefined || element.key !== undefined || isKin;
     if (!isTold && !isCancelled && !isTied && !hasProgress && !audience.followsEvents) return none;
     // First: whoever frees the id takes the mark away that says by whom it was cancelled.
