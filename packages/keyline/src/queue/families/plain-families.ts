@@ -54,6 +54,8 @@ interface PlainFamiliesParts {
 const duePage = 100;
 /** For so long nobody else looks after a family. */
 const lookEveryMs = 10_000;
+/** So long after a parent was cancelled nobody brings its children any more: whoever had read before that they were to be brought has had a minute for it (family-mover.ts). */
+const unbroughtMs = 90_000;
 const defaultLeaseMs = 10_000;
 
 /** The families of all plain queues of one Keyline. */
@@ -116,7 +118,7 @@ export class PlainFamilies {
     return this.settled();
   }
 
-  async #lookAt(queue: string, { family, queues, epochs, isOwed, ended }: DueFamily): Promise<void> {
+  async #lookAt(queue: string, { family, queues, epochs, isOwed, ended, endedForMs }: DueFamily): Promise<void> {
     const { families } = this.storeOf(queue);
     try {
       if (ended === "cancelled") {
@@ -125,7 +127,7 @@ export class PlainFamilies {
           cancellerOf: (one) => this.#cancellerOf(one),
         });
         // What somebody is about to bring is looked for with the next look.
-        if (!isWhole) return;
+        if (!isWhole && endedForMs < unbroughtMs) return;
       } else {
         const parent = { queue, family, queues };
         const { text } = await this.mover.epochs(parent);

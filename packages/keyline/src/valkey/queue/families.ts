@@ -71,7 +71,11 @@ export interface DueFamily {
   /** Some of its children are still to be brought to their queues. */
   readonly isOwed: boolean;
   readonly ended: "completed" | "dead" | "cancelled" | undefined;
+  /** How long ago. */
+  readonly endedForMs: number;
 }
+
+type DueReply = [family: string, queues: string, epochs: string, isOwed: number, how: string, endedForMs: number];
 
 /** Whether somebody adds children, or what was added is brought to where it belongs. */
 type Way = "added" | "brought";
@@ -202,14 +206,15 @@ export class Families {
   async due(limit: number, restMs: number): Promise<DueFamily[]> {
     const reply = (await due.run(this.#connection, [this.#keys.workers, limit, restMs])) as (string | number)[];
     const found: DueFamily[] = [];
-    for (let index = 0; index < reply.length; index += 5) {
-      const [family, queues, epochs, isOwed, how] = reply.slice(index, index + 5) as [string, string, string, number, string];
+    for (let index = 0; index < reply.length; index += 6) {
+      const [family, queues, epochs, isOwed, how, endedForMs] = reply.slice(index, index + 6) as DueReply;
       found.push({
         family,
         queues: queues.split(" "),
         epochs,
         isOwed: isOwed === 1,
         ended: how === "" ? undefined : (how as DueFamily["ended"]),
+        endedForMs,
       });
     }
     return found;

@@ -5,7 +5,7 @@
 --   parked     the element that rests on the schedule until they have        dead  why the parent is to die
 --   batches    '<batch>:<how many>' for each time that children were added, separated by spaces        moved:BATCH  so many of them were brought to their queues
 --   name:NAME  the batch that a handler has added under that name        queues     those of the children, separated by spaces
---   epochs     the memories of the servers as of which `moved` counts        ended     how the parent has ended, while there is still something to do
+--   epochs     the memories of the servers as of which `moved` counts        ended     how the parent has ended, while there is still something to do, and ended_at when
 -- Hash family-jobs:BATCH: number of a child -> '<queue> <id> +<what is to be added>', or once it has ended '<queue> <id> =<outcome as JSON>'; b and a number -> what is below one of them
 -- Sorted set families: family -> when to look after it
 --
@@ -68,7 +68,7 @@ local function end_family(family, how)
     redis.call('ZREM', base .. 'families', family)
     return
   end
-  redis.call('HSET', key, 'ended', how)
+  redis.call('HSET', key, 'ended', how, 'ended_at', string.format('%.0f', now()))
   look_after(family, now())
   signal('family')
 end
