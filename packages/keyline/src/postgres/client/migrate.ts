@@ -32,6 +32,7 @@ export const migrations = [
   "0026-packed-family",
   "0027-alike-children",
   "0028-late-note",
+  "0029-lock-order",
 ] as const;
 
 const createSchema = `

@@ -88,21 +88,26 @@ export class DeliveryNotes implements Duty {
 
   async #markAll(): Promise<void> {
     const byNote = Map.groupBy(this.#notes, ([, note]) => note);
+    let isBusy = false;
     for (const [note, entries] of byNote) {
       for (let first = 0; first < entries.length; first += page) {
         const ids = entries.slice(first, first + page).map(([id]) => id);
+        let busy: ReadonlySet<string>;
         try {
-          const isInCharge = await this.#table.mark(note.epoch, ids, note.redrive);
-          this.#failures = 0;
+          const marked = await this.#table.mark(note.epoch, ids, note.redrive);
           // At the start of a queue its epoch may not be in charge yet.
-          if (!isInCharge && performance.now() - note.since < patienceMs) break;
+          if (!marked.isInCharge && performance.now() - note.since < patienceMs) break;
+          ({ busy } = marked);
         } catch (error) {
           this.#logger.debug({ error: toError(error).message, queue: this.#table.queue }, "deliveries could not be noted yet");
           this.#failures++;
           return;
         }
-        for (const id of ids) if (this.#notes.get(id) === note) this.#notes.delete(id);
+        for (const id of ids) if (this.#notes.get(id) === note && !busy.has(id)) this.#notes.delete(id);
+        isBusy ||= busy.size > 0;
       }
     }
+    // Somebody's transaction may be open for long.
+    this.#failures = isBusy ? this.#failures + 1 : 0;
   }
 }

@@ -20,6 +20,17 @@ export interface NewJob {
   readonly maxAttempts: number | undefined;
 }
 
+/** What came of a note of deliveries. */
+interface Marked {
+  readonly isInCharge: boolean;
+  readonly busy: ReadonlySet<string>;
+}
+
+interface MarkedRow {
+  readonly is_in_charge: boolean;
+  readonly busy: string | null;
+}
+
 interface Undelivered {
   readonly queue: string;
   readonly id: string;
@@ -33,9 +44,14 @@ const insert: Statement = {
     SELECT $1, id, data::json, max_attempts FROM unnest($2::text[], $3::text[], $4::integer[]) AS new (id, data, max_attempts)`,
 };
 
+// In the order of the ids, as keyline.add_jobs does it, so that two of them never wait for each other; the order of adding is that in which they were given.
 const insertUnlessKnown: Statement = {
   name: "keyline-insert-unless-known",
-  text: `${insert.text} ON CONFLICT (queue, id) DO NOTHING RETURNING id`,
+  text: `INSERT INTO keyline.job (queue, id, seq, data, max_attempts) OVERRIDING SYSTEM VALUE
+    SELECT $1, id, seq, data::json, max_attempts FROM (
+      SELECT new.*, nextval('keyline.job_seq_seq') AS seq FROM unnest($2::text[], $3::text[], $4::integer[]) AS new (id, data, max_attempts) OFFSET 0
+    ) AS numbered ORDER BY id, seq
+    ON CONFLICT (queue, id) DO NOTHING RETURNING id`,
 };
 
 const insertInTransaction = "SELECT added AS id, xid FROM keyline.add_jobs($1, $2, $3, $4)";
@@ -72,7 +88,7 @@ const findOpen: Statement = {
 
 const findRows: Statement = { name: "keyline-find-rows", text: "SELECT id FROM keyline.job WHERE queue = $1 AND id = ANY($2::text[])" };
 
-const note: Statement = { name: "keyline-note", text: "SELECT keyline.note_delivered($1, $2, $3, $4) AS is_in_charge" };
+const note: Statement = { name: "keyline-note", text: "SELECT is_in_charge, busy FROM keyline.note_delivered_to($1, $2, $3, $4)" };
 
 const markAgain: Statement = { name: "keyline-mark-again", text: "SELECT keyline.mark_delivered($1, $2, $3, true) AS is_in_charge" };
 
@@ -168,15 +184,15 @@ export class JobTable {
   }
 
   /**
-   * Notes that the jobs were delivered to `epoch`, if that is in charge, and returns whether it is. Jobs that were settled meanwhile cost a look-up. Those that were redriven are noted
-   * with the tag of that `redrive`, and none else: what was delivered before they died is not what they are now.
+   * Notes that the jobs were delivered to `epoch`, if that is in charge, and returns whether it is. It waits for nobody's locks: `busy` are those that are to be noted later. Jobs that were
+   * settled meanwhile cost a look-up. Those that were redriven are noted with the tag of that `redrive`, and none else: what was delivered before they died is not what they are now.
    */
-  async mark(epoch: string, ids: readonly string[], redrive: string | undefined): Promise<boolean> {
-    const [row] = await this.database.query<{ is_in_charge: boolean }>(note, [this.queue, epoch, joinIds(ids), redrive ?? null]);
-    return row?.is_in_charge ?? false;
+  async mark(epoch: string, ids: readonly string[], redrive: string | undefined): Promise<Marked> {
+    const [row] = await this.database.query<MarkedRow>(note, [this.queue, epoch, joinIds(ids), redrive ?? null]);
+    return { isInCharge: row?.is_in_charge ?? false, busy: new Set(row?.busy?.split(separator)) };
   }
 
-  /** The same for jobs that were delivered to an older epoch. */
+  /** The same for jobs that were delivered to an older epoch; those that somebody is at are left as they are. */
   async markAgain(epoch: string, ids: readonly string[]): Promise<void> {
     await this.database.query(markAgain, [this.queue, epoch, joinIds(ids)]);
   }

@@ -87,7 +87,7 @@ export class PlacedRows {
     this.#queue = queue;
   }
 
-  /** Inserts those whose id is not known, in this order, and returns them. */
+  /** Inserts those whose id is not known, to be in this order, and returns them. */
   insert(jobs: readonly PlacedJob[]): Promise<PlacedRow[]> {
     const [statement, values] = this.#insertOf(jobs);
     return this.#database.query<PlacedRow>(statement, values);
@@ -133,14 +133,16 @@ export function tracesOf(jobs: readonly PlacedJob[]): (string | null)[] {
   return jobs.map(({ trace }) => trace ?? null);
 }
 
+// Rows come in the order of their ids, so that two calls which name the same ones never wait for each other, and have the order in which they were given.
 function insertWith(column: string, list: string): string {
-  return `INSERT INTO keyline.job (queue, id, data, max_attempts, due_at, state, priority, group_name, keep_result${column})
-    SELECT $1, id, data::json, max_attempts, due_at, CASE WHEN due_at > now() THEN 'scheduled' ELSE 'waiting' END, priority, group_name, keep_result${column}
+  return `INSERT INTO keyline.job (queue, id, seq, data, max_attempts, due_at, state, priority, group_name, keep_result${column}) OVERRIDING SYSTEM VALUE
+    SELECT $1, id, seq, data::json, max_attempts, due_at, CASE WHEN due_at > now() THEN 'scheduled' ELSE 'waiting' END, priority, group_name, keep_result${column}
     FROM (
-      SELECT ${columns}${column}, place, coalesce(to_timestamp(run_at / 1000), statement_timestamp() + delay * interval '1 millisecond') AS due_at
-      FROM unnest($2::text[], $3::text[], $4::integer[], $5::float8[], $6::float8[], $7::text[], $8::text[], $9::bigint[]${list}) WITH ORDINALITY
-        AS new (${columns}${column}, place)
+      SELECT ${columns}${column}, nextval('keyline.job_seq_seq') AS seq,
+        coalesce(to_timestamp(run_at / 1000), statement_timestamp() + delay * interval '1 millisecond') AS due_at
+      FROM unnest($2::text[], $3::text[], $4::integer[], $5::float8[], $6::float8[], $7::text[], $8::text[], $9::bigint[]${list}) AS new (${columns}${column})
+      OFFSET 0
     ) AS placed
-    ORDER BY place
+    ORDER BY id, seq
     ON CONFLICT (queue, id) DO NOTHING RETURNING id, seq::text AS order, pg_current_xact_id()::text AS xid`;
 }
