@@ -22,17 +22,24 @@ export async function cancelBelow(families: Families, family: string, { storeOf,
       return [{ queue, id }];
     });
     for (const [queue, some] of Map.groupBy(open, (child) => child.queue)) {
-      const running = await idsRunning(storeOf(queue));
-      const ids = some.map(({ id }) => id).filter((id) => !running.has(id));
-      if (ids.length > 0)
-        await cancellerOf(queue).cancelAll({ ids, group: undefined, state: undefined, after: undefined, before: undefined }, {});
+      await cancelIdle({ store: storeOf(queue), canceller: cancellerOf(queue) }, some);
     }
   }
   return isWhole;
 }
 
+/** Cancels those jobs of a queue that no worker has taken. */
+export async function cancelIdle(
+  { store, canceller }: { readonly store: QueueStore; readonly canceller: Canceller },
+  jobs: readonly { readonly id: string }[],
+): Promise<void> {
+  const running = await idsRunning(store);
+  const ids = jobs.map(({ id }) => id).filter((id) => !running.has(id));
+  if (ids.length > 0) await canceller.cancelAll({ ids, group: undefined, state: undefined, after: undefined, before: undefined }, {});
+}
+
 /** Those that some worker has taken. */
-export async function idsRunning({ keys, reads, leases }: QueueStore): Promise<ReadonlySet<string>> {
+async function idsRunning({ keys, reads, leases }: QueueStore): Promise<ReadonlySet<string>> {
   const running = new Set<string>();
   for (const worker of await leases.workers()) {
     for await (const ids of reads.ids(keys.held(worker))) for (const id of ids) running.add(id);

@@ -10,7 +10,7 @@ import type { JobOutlet } from "../add/job-outlet.ts";
 import type { EventTeller } from "../events/event-teller.ts";
 import type { Tally } from "../rates/tally.ts";
 import type { Canceller } from "../jobs/canceller.ts";
-import { idsRunning } from "./cancel-below.ts";
+import { cancelIdle } from "./cancel-below.ts";
 import { ReleaseQuestions } from "./release-questions.ts";
 import type { QueueStore } from "../../valkey/queue/queue-store.ts";
 
@@ -224,20 +224,25 @@ export class FamilyReleaser {
     return hasDone;
   }
 
-  /** False when a process that has more queues is to do it. Each child that is cancelled and has children ends a family itself, which is met next. */
+  /**
+   * False when processes that have more queues are to do it: those of this process are cancelled all the same, up to where none are. Each child that is cancelled and has children ends a family
+   * itself, which is met next.
+   */
   async #cancelBelow(family: string): Promise<boolean> {
-    const { table, find } = this.#parts;
+    const { table } = this.#parts;
+    let isWhole = true;
     for (let after = 0; !this.#isStopped;) {
       const children = await table.open(family, after, cancelPage);
+      let known = 0;
       for (const [queue, some] of Map.groupBy(children, (child) => child.queue)) {
-        const parts = find(queue);
-        if (!parts) return false;
-        const running = await idsRunning(parts.store);
-        const ids = some.map(({ id }) => id).filter((id) => !running.has(id));
-        if (ids.length > 0)
-          await parts.canceller.cancelAll({ ids, group: undefined, state: undefined, after: undefined, before: undefined }, {});
+        const parts = this.#parts.find(queue);
+        if (!parts) continue;
+        known += some.length;
+        await cancelIdle(parts, some);
       }
-      if (children.length < cancelPage) return true;
+      isWhole &&= known === children.length;
+      if (children.length < cancelPage) return isWhole;
+      if (known === 0) return false;
       after = children.at(-1)?.number ?? after;
     }
     return false;
