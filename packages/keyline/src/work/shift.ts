@@ -156,8 +156,9 @@ export class Shift<Unit extends Held<Work>, Work extends Attempt, Beat, Exchange
     this.#changed.notify();
     if (this.#exchange.isEmpty) this.#noteEmpty();
     if (unit.phase === "lost") {
-      // The lease went while it ran.
+      // The lease went while it ran. What its handler had committed by then counts.
       if (verdict.kind !== "drop" || verdict.error) this.#setup.report.leaseLost(unit);
+      else this.#setup.report.ended(unit, verdict);
       this.#exchange.pumpSoon();
       return;
     }

@@ -216,8 +216,8 @@ export class Worker<Data> {
       if (record) held.phase = "recorded";
       exchange.end(held, disposal);
     } else if (disposal && record) {
-      // The lease went meanwhile: what was committed counts, whoever has the element now.
-      this.#report.ended(held, verdict);
+      // The lease went meanwhile: what was committed counts, whoever has the element now, and so does what the row said.
+      this.#report.ended(held, held.verdict ?? verdict);
     }
     exchange.pumpSoon();
   }
