@@ -33,6 +33,7 @@ export const migrations = [
   "0027-alike-children",
   "0028-late-note",
   "0029-lock-order",
+  "0030-own-value",
 ] as const;
 
 const createSchema = `
