@@ -3,7 +3,8 @@ import type { LetterQuery } from "./letter-filter.ts";
 import type { HeadRange, ReadableShelf } from "./letter-shelf.ts";
 
 const mostHeads = 500;
-const idPage = 100;
+/** Each is looked up twice: so many keep Valkey for as long as a page of heads. */
+const idPage = 50;
 
 /**
  * Walks over the letters of a shelf that fit, page by page. Its place is the letter it came to last: what comes and goes meanwhile moves nothing, so it meets

@@ -10,9 +10,10 @@ const redrive = script(2, "base", "place", "groups", "letter", "redrive");
 const discard = script(1, "letter", "discard");
 const drop = script(1, "letter", "drop-letters");
 
-// So much does one step move or answer, so that the server answers others in between.
+// So much does one step move or answer, so that the server answers others in between. A letter that is put back costs three times what its removal does: it is read, checked, and written to the
+// queue first. And the first step on a server compiles its script, which takes as long as such a page.
 const stepBytes = 4_194_304;
-const stepLetters = 40;
+const stepLetters = { redrive: 20, discard: 40 } as const;
 
 /** A dead letter to be written: see letter.lua. */
 export interface NewLetter {
@@ -85,7 +86,7 @@ export class Letters {
     const { workers, dead } = this.#keys;
     let count = 0;
     for (let from = 0; from < keys.length;) {
-      const answer = await redrive.run(this.#connection, [workers, dead, stepBytes, ...keys.slice(from, from + stepLetters)]);
+      const answer = await redrive.run(this.#connection, [workers, dead, stepBytes, ...keys.slice(from, from + stepLetters.redrive)]);
       const [looked, moved] = answer as [number, number];
       from += looked;
       count += moved;
@@ -96,8 +97,8 @@ export class Letters {
   /** Removes letters. Returns how many there were. */
   async discard(keys: readonly string[]): Promise<number> {
     let count = 0;
-    for (let from = 0; from < keys.length; from += stepLetters) {
-      count += (await discard.run(this.#connection, [this.#keys.dead, ...keys.slice(from, from + stepLetters)])) as number;
+    for (let from = 0; from < keys.length; from += stepLetters.discard) {
+      count += (await discard.run(this.#connection, [this.#keys.dead, ...keys.slice(from, from + stepLetters.discard)])) as number;
     }
     return count;
   }
