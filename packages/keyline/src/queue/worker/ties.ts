@@ -1,4 +1,4 @@
-import type { Tie } from "../../valkey/queue/tie.ts";
+import type { GroupTie, Tie } from "../../valkey/queue/tie.ts";
 import { isStub, type Element } from "../element.ts";
 import type { ResultKeeper } from "../results/result-keeper.ts";
 import type { EventTeller } from "../events/event-teller.ts";
@@ -83,6 +83,6 @@ export class Ties {
   }
 }
 
-export function groupTieOf({ id, group }: Element): Tie | undefined {
-  return group === undefined ? undefined : { kind: "group", value: `${id} ${group}` };
+export function groupTieOf({ id, group }: Element): GroupTie | undefined {
+  return group === undefined ? undefined : { kind: "group", value: id, group };
 }

@@ -3,7 +3,7 @@ import { scriptsBeside } from "../client/script.ts";
 import type { QueueKeys } from "./keys.ts";
 import type { LetterRetention, NewLetter } from "./letters.ts";
 import { readSettled, type SettleReply } from "./settle-reply.ts";
-import { idAndGroup, pushTies, type Tie } from "./tie.ts";
+import { pushTies, type GroupTie, type Tie } from "./tie.ts";
 
 const script = scriptsBeside(import.meta.url);
 // A job that is tied to something takes its end through further parts; one that is not does not pay for them.
@@ -148,7 +148,7 @@ export class Holding {
     job: {
       readonly element: string;
       readonly delayMs: number;
-      readonly group: Tie | undefined;
+      readonly group: GroupTie | undefined;
       readonly isGated: boolean;
       /** What those are told who follow events; undefined where nobody does. */
       readonly told: string | undefined;
@@ -157,7 +157,7 @@ export class Holding {
     const { element, delayMs, group, isGated, told } = job;
     const { workers, scheduled, waiting } = this.#keys;
     const values = [workers, this.#keys.held(worker), scheduled, waiting, worker, held.place, held.begins, element, delayMs];
-    if (group) values.push(...idAndGroup(group));
+    if (group) values.push(group.value, group.group);
     else if (isGated) values.push("", "");
     if (told !== undefined) values.push(told);
     const kind = isGated ? "gated" : group ? "grouped" : "plain";

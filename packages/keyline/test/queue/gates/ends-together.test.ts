@@ -59,3 +59,30 @@ test.each([
   expect(await stage.valkey.exists(`${stage.prefix}:{${name}}:grouped`)).toBe(0);
   await worker.stop();
 });
+
+test("a job that was delivered twice and ends twice at once lets one in", async () => {
+  const queue = stage.keyline().queue<Step>("twice-at-once");
+  const groups = ["a", "b", "c"];
+  for (const n of [0, 1, 2]) for (const group of groups) await queue.add({ n, group }, { group });
+  const waiting = `${stage.prefix}:{twice-at-once}:waiting`;
+  const ofB = (await stage.valkey.lrange(waiting, 0, -1)).find((element) => element.includes('"group":"b"'));
+  await stage.valkey.lpush(waiting, ofB ?? "");
+  const began: string[] = [];
+  const ends = new Map([0, 1, 2].map((n) => [n, Promise.withResolvers<void>()]));
+  const worker = queue.work(
+    async ({ data: { group, n } }) => {
+      began.push(`${group}${n}`);
+      await ends.get(n)?.promise;
+    },
+    { concurrency: 20 },
+  );
+  await eventually("the first ones run", () => began.length === 4);
+  ends.get(0)?.resolve();
+  await eventually("the second ones run", () => began.length === 7);
+  expect(await queue.counts()).toMatchObject({ waiting: 0, running: 3, blocked: 3 });
+  expect(began.slice(4).toSorted()).toEqual(["a1", "b1", "c1"]);
+  for (const { resolve } of ends.values()) resolve();
+  await eventually("all have run", () => began.length === 10);
+  expect(began.toSorted()).toEqual(["a0", "a1", "a2", "b0", "b0", "b1", "b2", "c0", "c1", "c2"]);
+  await worker.stop();
+});
