@@ -4,6 +4,7 @@ import type { QueueKeys } from "./keys.ts";
 import type { LetterRetention, NewLetter } from "./letters.ts";
 import { readSettled, type SettleReply } from "./settle-reply.ts";
 import { pushTies, type GroupTie, type Tie } from "./tie.ts";
+import { ToldSettle } from "./told-settle.ts";
 
 const script = scriptsBeside(import.meta.url);
 // A job that is tied to something takes its end through further parts; one that is not does not pay for them.
@@ -35,7 +36,6 @@ const settleOldest = {
   tied: script(3, "settle-oldest", ...loosen, "let-go", "take"),
   gated: script(3, "settle-oldest", ...loosenGated, "let-go", ...gated),
 };
-const settleTold = script(3, "settle-told", "base", "tell-end", "tell-result", "let-go", "take");
 const settleScattered = {
   plain: script(3, "held", "settle-scattered", "take"),
   told: script(3, "held", "settle-scattered", ...told, "take"),
@@ -68,10 +68,12 @@ export interface HeldPlace {
 export class Holding {
   readonly #connection: ValkeyConnection;
   readonly #keys: QueueKeys;
+  readonly #toldSettle: ToldSettle;
 
   constructor(connection: ValkeyConnection, keys: QueueKeys) {
     this.#connection = connection;
     this.#keys = keys;
+    this.#toldSettle = new ToldSettle(connection, keys);
   }
 
   /**
@@ -117,7 +119,7 @@ export class Holding {
   ): Promise<SettleReply> {
     const [first] = places;
     const told = ties.length === 1 && finished === 1 && areOldest && !isGated ? ties[0]?.[1].told : undefined;
-    if (told && first) return this.#settleTold(worker, first, { take, told });
+    if (told && first) return this.#toldSettle.settle(worker, { begins: first.begins, take, told });
     const values: (string | number)[] = [this.#keys.workers, this.#keys.held(worker), this.#keys.waiting, worker, take, finished];
     const isShort = areOldest || finished === 0;
     for (const { place, begins } of places) {
@@ -127,18 +129,6 @@ export class Holding {
     pushTies(values, ties);
     const settle = isShort ? settleOldest : settleScattered;
     return readSettled(await settle[isGated ? "gated" : kindOf(ties)].run(this.#connection, values), isGated);
-  }
-
-  /** One job, of which somebody waits for the result: the quickest way to that. */
-  async #settleTold(
-    worker: string,
-    { begins }: HeldPlace,
-    { take, told: [id, json, keepMs] }: { readonly take: number; readonly told: NonNullable<Tie["told"]> },
-  ): Promise<SettleReply> {
-    const kept = keepMs === 0 ? "" : `{"outcome":"completed"${json === "" ? "" : `,"value":${json}`}}`;
-    const { workers, waiting } = this.#keys;
-    const values = [workers, this.#keys.held(worker), waiting, worker, take, begins, id, json, keepMs, kept];
-    return readSettled(await settleTold.run(this.#connection, values), false);
   }
 
   /** "missing" when the worker does not hold the job, "cancelled" when it is not to be tried again. */

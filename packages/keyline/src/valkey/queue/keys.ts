@@ -111,6 +111,11 @@ export class QueueKeys {
     return this.#childrenPrefix + batch;
   }
 
+  /** String: what became of a job whose result is kept, as JSON. */
+  outcome(id: string): string {
+    return `${this.#base}outcome:${id}`;
+  }
+
   /** String: how far a job is, as JSON. */
   progress(id: string): string {
     return this.#progressPrefix + id;

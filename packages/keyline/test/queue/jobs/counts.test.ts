@@ -19,7 +19,7 @@ describe.each([{ transactional: false }, { transactional: true }])("counts (tran
     const waiting = `${stage.prefix}:{${queue.name}}:waiting`;
     // Those in the middle leave something in their places, and then stand at the end.
     expect(await queue.cancel({ ids: jobs.slice(1_200, 2_800).map(({ id }) => id) })).toBe(1_600);
-    expect(Number(await stage.valkey.get(`${stage.prefix}:{${queue.name}}:stubs`))).toBeGreaterThan(1_000);
+    expect(Number(await stage.valkey.get(`${stage.prefix}:{${queue.name}}:stubs`))).toBeGreaterThan(500);
     await stage.valkey.ltrim(waiting, 0, -1_201);
     const { waiting: left, oldestWaitingAt } = await queue.counts();
     expect(left).toBe(1_200);
