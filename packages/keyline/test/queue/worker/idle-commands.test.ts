@@ -17,6 +17,7 @@ afterAll(() => stage.close());
 const renewals = 12;
 /** What is said once a minute or so: names in use, rates, dead letters. */
 const others = 5;
+const mostTimes = 4;
 
 interface Asked {
   readonly renewals: number;
@@ -44,7 +45,14 @@ async function askedMeanwhile(): Promise<Asked> {
   };
 }
 
-function expectQuiet(asked: Asked): void {
+/**
+ * Whoever polls does so each time. A worker that has just been given something to see to has more to say once, and so has one on a machine that stood still for twice its lease: what it had said
+ * of itself is gone.
+ */
+async function expectQuiet(): Promise<void> {
+  let asked = await askedMeanwhile();
+  const isQuiet = (): boolean => asked.waits <= asked.renewals + 1 && asked.others.length <= others;
+  for (let times = 1; !isQuiet() && times < mostTimes; times++) asked = await askedMeanwhile();
   expect(asked.waits).toBeLessThanOrEqual(asked.renewals + 1);
   expect(asked.others.slice(others)).toEqual([]);
 }
@@ -63,12 +71,12 @@ describe.each([{ transactional: false }, { transactional: true }])(
       await ran.promise;
       // How a queue begins: names, and what the rows say of a memory that is new.
       await askedMeanwhile();
-      expectQuiet(await askedMeanwhile());
+      await expectQuiet();
       const { id } = await queue.add(2, { delay: 3_600_000 });
       await eventually("it is scheduled", async () => (await queue.counts()).scheduled === 1);
-      expectQuiet(await askedMeanwhile());
+      await expectQuiet();
       expect(await queue.cancel(id)).toBe("scheduled");
-      expectQuiet(await askedMeanwhile());
+      await expectQuiet();
       await worker.stop();
       await keyline.close();
     }, 200_000);
