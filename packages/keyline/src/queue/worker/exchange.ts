@@ -53,7 +53,6 @@ export class Exchange<Data> implements ShiftExchange<HeldJob<Data>, Beat> {
   readonly #rounds: Rounds<Data>;
   readonly #ahead: Ahead<Data>;
   readonly #stopListening: (() => void)[];
-
   #isEmpty = false;
   #isTaking = true;
   /** Looks at the gates that are to come: until then nobody waits. */
@@ -192,23 +191,24 @@ export class Exchange<Data> implements ShiftExchange<HeldJob<Data>, Beat> {
   }
 
   /** The gates may have changed: looks again, and not before the wait that is under way has ended, which might take a job without a look at them. */
-  async lookAtGates(): Promise<void> {
-    this.#looking++;
+  lookAtGates(): Promise<void> {
     this.#ahead.giveBack();
-    await this.lookAgain();
-    await this.#pump.until(() => !this.#ahead.isReturning || !this.#setup.lease.isHeld);
-    this.#looking--;
-    this.#isEmpty = false;
-    this.#gates.forget();
-    this.pumpSoon();
+    const isReturned = (): boolean => !this.#ahead.isReturning || !this.#setup.lease.isHeld;
+    const look = (): Promise<void> => this.lookAgain().then(() => this.#pump.until(isReturned));
+    return this.#whileLooking(() => look().finally(() => this.#gates.forget()));
   }
 
-  async lookAgain(): Promise<void> {
+  lookAgain(): Promise<void> {
+    return this.#whileLooking(() => this.#idleWait.endAll(this.#pump, { againMs: 20, isWanted: () => this.#isTaking }));
+  }
+
+  async #whileLooking(look: () => Promise<void>): Promise<void> {
     this.#looking++;
-    await this.#idleWait.endAll(this.#pump, { againMs: 20, isWanted: () => this.#isTaking });
-    this.#looking--;
-    this.#isEmpty = false;
-    this.pumpSoon();
+    await look().finally(() => {
+      this.#looking--;
+      this.#isEmpty = false;
+      this.pumpSoon();
+    });
   }
 
   #wait(): void {
