@@ -167,8 +167,9 @@ export class Waits {
 
   async #look(): Promise<void> {
     try {
-      await this.#tail?.begun;
       while (this.#toLook.size > 0 && !this.#closing.signal.aborted) {
+        // Also by those that follow anew since the last page: what ends behind the look is told.
+        for (let own = this.#tail; own; own = own === this.#tail ? undefined : this.#tail) await own.begun;
         const ids = [...this.#toLook].slice(0, lookPage);
         for (const id of ids) this.#toLook.delete(id);
         const found = await this.#insist(() => this.#parts.shelf.find(ids));
