@@ -32,6 +32,11 @@ export function newId(): string {
   return prefix + digits + processTag;
 }
 
+/** Whether an id is one that `newId` made, as far as one can see: it is never used again. */
+export function isNewId(id: string): boolean {
+  return /^[0-9a-z]{20}$/.test(id);
+}
+
 function counterDigits(count: number): string {
   if (count >= 46_656) {
     lastMs++;

@@ -1,4 +1,5 @@
 import type { QueueStore } from "../../valkey/queue/queue-store.ts";
+import { isNewId } from "../../runtime/ids.ts";
 import { readHead } from "../element.ts";
 
 /*
@@ -7,7 +8,6 @@ import { readHead } from "../element.ts";
  * with a few looks. Where it is not, as its id is a random one, that proves nothing.
  */
 
-const newId = /^[0-9a-z]{20}$/;
 const timeLength = 12;
 const near = 100;
 /** In a list with ids of several kinds one that can be compared is looked for so far around. */
@@ -27,7 +27,7 @@ export async function findNear(
   { keys, reads }: QueueStore,
   id: string,
 ): Promise<{ readonly place: "waiting" | "waiting:high" | "waiting:low"; readonly index: number; readonly raw: string } | undefined> {
-  const order = newId.test(id) ? orderOfTimes(id) : orderOfOwn(id);
+  const order = isNewId(id) ? orderOfTimes(id) : orderOfOwn(id);
   for (const place of ["waiting", "waiting:high", "waiting:low"] as const) {
     const list = keys.at(place);
     let [low, high] = [0, (await reads.length(list)) - 1];
@@ -67,7 +67,7 @@ function orderOfTimes(id: string): Order {
 function timeIn(raw: string): string | undefined {
   const head = readHead(raw);
   if (!head) return undefined;
-  if (newId.test(head.id)) return head.id.slice(0, timeLength);
+  if (isNewId(head.id)) return head.id.slice(0, timeLength);
   return head.at === undefined ? undefined : head.at.toString(36).padStart(9, "0") + "000";
 }
 
@@ -78,7 +78,7 @@ function orderOfOwn(id: string): Order {
     wanted: rank(id),
     of: (raw) => {
       const other = readHead(raw)?.id;
-      return other !== undefined && !newId.test(other) && kindOf(other) === kind ? rank(other) : undefined;
+      return other !== undefined && !isNewId(other) && kindOf(other) === kind ? rank(other) : undefined;
     },
   };
 }

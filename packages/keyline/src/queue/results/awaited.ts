@@ -16,6 +16,8 @@ export class Awaited {
   isKept: boolean | undefined;
   /** Workers are asked to tell its end, as nothing will be left of it. */
   isTracked = false;
+  /** The result that was told of it, where that may be of a job before it. */
+  told: string | undefined;
   /** Valkey may have lost its memory since. */
   isDoubtful = false;
   readonly #queue: string;

@@ -6,17 +6,16 @@
  *   every end (`tracked`), and takes it for completed when it was there and is gone.
  * - On a plain queue nobody knows without a look through all of it whether a job is there at all. That look is made beside the wait, once for all who have begun
  *   to wait (seeker.ts).
+ * - An id that its caller chose may be used again: what is told of it may be late, and of the job before. So whoever is told looks whether it is there again.
  * - A job that this process added while it followed the stream has not ended unheard: nobody looks for it (expected.ts).
  * - After a flush, a failover or a break that may have hidden something everybody's job is looked for once more.
  */
 import { clearTimeout, setImmediate, setTimeout } from "../../runtime/clock.ts";
 import { KeylineError, toError } from "../../runtime/errors.ts";
+import { isNewId } from "../../runtime/ids.ts";
 import { parseJson } from "../../runtime/json.ts";
 import type { Logger } from "../../runtime/logger.ts";
 import { ProcessHold } from "../../runtime/process-hold.ts";
-import { delay, retryDelay } from "../../runtime/waiting.ts";
-import { isOutage } from "../../postgres/client/failures.ts";
-import { isConnectionError } from "../../valkey/client/connection.ts";
 import type { StreamTails } from "../../valkey/client/stream-tails.ts";
 import type { End } from "../../valkey/queue/ends.ts";
 import type { QueueStore } from "../../valkey/queue/queue-store.ts";
@@ -27,6 +26,7 @@ import { Expected } from "./expected.ts";
 import type { Found, OutcomeShelf } from "./found.ts";
 import { JobCancelledError, JobDeadError, unknownJob } from "./job-errors.ts";
 import { Seeker } from "./seeker.ts";
+import { untilThere } from "./until-there.ts";
 import { UnkeptWatch } from "./unkept-watch.ts";
 import type { WaitOptions } from "./wait-options.ts";
 
@@ -42,7 +42,6 @@ export interface WaitsParts {
 }
 
 const lookPage = 250;
-const readyWithinMs = 60_000;
 /** So long the stream is still followed when nobody waits any more: the next wait may begin soon. */
 const lingerMs = 1_000;
 
@@ -147,8 +146,9 @@ export class Waits {
     const awaited = this.#awaited.get(id);
     if (!awaited) return void this.#expected.take(id);
     awaited.wasThere = true;
-    if (value === undefined) this.#lookSoon([id]);
-    else awaited.resolve(value === "" ? undefined : parseJson(value));
+    if (value !== undefined && isNewId(id)) return awaited.resolve(valueOf(value));
+    awaited.told = value;
+    this.#lookSoon([id]);
   }
 
   #lookAgain(): void {
@@ -187,27 +187,18 @@ export class Waits {
   }
 
   /** Tries until both stores are there. Undefined when this Keyline was closed. */
-  async #insist<Result>(work: () => Promise<Result>): Promise<Result | undefined> {
-    const { signal } = this.#closing;
+  #insist<Result>(work: () => Promise<Result>): Promise<Result | undefined> {
     const { store, logger } = this.#parts;
-    for (let failures = 0; !signal.aborted;) {
-      try {
-        await store.connection.ensureReady(readyWithinMs, signal);
-        return await work();
-      } catch (error) {
-        if (signal.aborted) break;
-        if (!isConnectionError(error) && !isOutage(error)) throw error;
-        logger.debug({ error: toError(error).message }, "what became of jobs could not be read; it is tried again");
-        await delay(retryDelay(failures++, { first: 50 }), signal);
-      }
-    }
-    return undefined;
+    return untilThere(work, { connection: store.connection, logger, signal: this.#closing.signal });
   }
 
   #follow(id: string, found: Found): void {
     const awaited = this.#awaited.get(id);
     if (!awaited) return;
     const { queue, keepMs } = this.#parts;
+    const { told } = awaited;
+    // What was told behind this look is looked for by the next one.
+    if (!this.#toLook.has(id)) awaited.told = undefined;
     switch (found.state) {
       case "completed":
         return awaited.resolve(found.json === undefined ? undefined : parseJson(found.json));
@@ -223,7 +214,8 @@ export class Waits {
         return;
       }
       case "none":
-        if (this.#seeker) this.#seekSoon(awaited);
+        if (told !== undefined) awaited.resolve(valueOf(told));
+        else if (this.#seeker) this.#seekSoon(awaited);
         else this.#noteGone(id);
     }
   }
@@ -247,4 +239,8 @@ export class Waits {
     awaited.isTracked = true;
     this.#unkept.start();
   }
+}
+
+function valueOf(told: string): unknown {
+  return told === "" ? undefined : parseJson(told);
 }
