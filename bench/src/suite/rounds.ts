@@ -34,13 +34,16 @@ export interface CaseResult {
 
 export type Progress = (line: string) => void;
 
-/** Runs the contenders one after the other, round by round, so that a slow minute of the machine hits all of them alike. */
+/**
+ * Runs the contenders one after the other, round by round, so that a slow minute of the machine hits all of them alike. Each round begins with another one: who comes first finds
+ * the machine in another state than who comes after him.
+ */
 export async function runRounds(benchCase: Case, bench: Bench, rounds: number, progress: Progress): Promise<CaseResult> {
   const measured = new Map<string, Measurement[]>();
   const failures: Failure[] = [];
   const missing: string[] = [];
   for (let round = 1; round <= rounds; round++) {
-    for (const contender of benchCase.contenders) {
+    for (const contender of rotated(benchCase.contenders, round - 1)) {
       if (failures.some((failure) => failure.contender === contender) || missing.some((line) => line.startsWith(`${contender}: `)))
         continue;
       try {
@@ -55,8 +58,16 @@ export async function runRounds(benchCase: Case, bench: Bench, rounds: number, p
       }
     }
   }
-  const contenders = [...measured].filter(([, all]) => all.length === rounds).map(([contender, all]) => summarize(contender, all));
+  const contenders = benchCase.contenders.flatMap((contender) => {
+    const all = measured.get(contender) ?? [];
+    return all.length === rounds ? [summarize(contender, all)] : [];
+  });
   return { benchCase, contenders, failures, missing };
+}
+
+function rotated<Item>(items: readonly Item[], by: number): Item[] {
+  const first = by % Math.max(1, items.length);
+  return [...items.slice(first), ...items.slice(0, first)];
 }
 
 function stopOf(error: unknown): Pick<Failure, "stoppedAt"> {
