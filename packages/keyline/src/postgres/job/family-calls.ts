@@ -6,12 +6,14 @@ import type { PlacedJob } from "./placed-rows.ts";
 /** What the death of a child does to its parent. */
 export type ChildDeath = "die" | "ignore" | "value";
 
-/** A job below another one, in the row that it is to be. */
-export interface ChildJob extends PlacedJob {
-  readonly queue: string;
-  readonly isOwnId: boolean;
-  readonly parentQueue: string;
-  readonly parentId: string;
+/** A job below another one. There may be very many: what is known of them is given as it is, and not copied. */
+export interface ChildJob {
+  readonly member: { readonly queue: string };
+  readonly request: Pick<PlacedJob, "id" | "dataJson" | "maxAttempts" | "keepMs" | "trace"> & {
+    readonly isOwnId: boolean;
+    readonly placement: Pick<PlacedJob, "delayMs" | "runAt" | "priority" | "group"> | undefined;
+  };
+  readonly parent: { readonly queue: string; readonly id: string };
   /** Given where it has children itself. */
   readonly death: ChildDeath | undefined;
 }
@@ -81,7 +83,7 @@ export function addCall(root: RootJob, below: NewChildren): FamilyCall {
 
 /** What adds children below a job that its worker holds. */
 export function addToCall({ queue, id, attempts, parks }: HeldParent, death: ChildDeath | undefined, below: NewChildren): FamilyCall {
-  const trace = below.children[0]?.trace;
+  const trace = below.children[0]?.request.trace;
   return call([queue, id, attempts, parks, death ?? null], below, { plain: addTo, traced: addToTraced, many: addManyTo, trace });
 }
 
@@ -102,29 +104,29 @@ function call(
 }
 
 function listsOf(jobs: readonly ChildJob[]): unknown[] {
-  return [jobs.map(({ queue }) => queue), jobs.map(({ id }) => id), jobs.map(({ dataJson }) => dataJson)];
+  return [jobs.map(({ member }) => member.queue), jobs.map(({ request }) => request.id), jobs.map(({ request }) => request.dataJson)];
 }
 
 /** Neither ids nor JSON have a separator in them. */
 function packedOf(jobs: readonly ChildJob[]): unknown[] {
   return [
-    oneForAll(jobs.map(({ queue }) => queue)),
-    jobs.map(({ id }) => id).join(separator),
-    jobs.map(({ dataJson }) => dataJson).join(separator),
+    oneForAll(jobs.map(({ member }) => member.queue)),
+    jobs.map(({ request }) => request.id).join(separator),
+    jobs.map(({ request }) => request.dataJson).join(separator),
   ];
 }
 
 function restOf(jobs: readonly ChildJob[], spread: (texts: readonly string[]) => readonly string[]): unknown[] {
   return [
-    listOf(jobs, ({ maxAttempts }) => maxAttempts),
-    listOf(jobs, ({ delayMs }) => delayMs),
-    listOf(jobs, ({ runAt }) => runAt),
-    listOf(jobs, ({ priority }) => priority),
-    listOf(jobs, ({ group }) => group),
-    listOf(jobs, ({ keepMs }) => keepMs),
-    listOf(jobs, ({ isOwnId }) => isOwnId || undefined),
-    spread(jobs.map(({ parentQueue }) => parentQueue)),
-    spread(jobs.map(({ parentId }) => parentId)),
+    listOf(jobs, ({ request }) => request.maxAttempts),
+    listOf(jobs, ({ request }) => request.placement?.delayMs),
+    listOf(jobs, ({ request }) => request.placement?.runAt),
+    listOf(jobs, ({ request }) => request.placement?.priority),
+    listOf(jobs, ({ request }) => request.placement?.group),
+    listOf(jobs, ({ request }) => request.keepMs),
+    listOf(jobs, ({ request }) => request.isOwnId || undefined),
+    spread(jobs.map(({ parent }) => parent.queue)),
+    spread(jobs.map(({ parent }) => parent.id)),
     listOf(jobs, ({ death }) => death),
   ];
 }

@@ -17,7 +17,7 @@ export interface Committed {
   /** The tag of the redrive that has put it back, with which its delivery is noted. */
   readonly redrive?: string;
   /** Then its delivery is noted together with that of others. */
-  readonly within?: Delivery | undefined;
+  within?: Delivery | undefined;
   /** Where it goes, when that is not the tail of the queue; asked for when it is sent, as its time comes nearer meanwhile. */
   readonly place?: () => PlacedElement;
 }

@@ -79,5 +79,5 @@ export function toCommitted(
   order: string | undefined,
 ): Committed {
   if (placement) return committedPlaced({ id, dataJson, at, maxAttempts, placement, order, keepMs, isChild, trace });
-  return { id, element: encodeElement({ id, dataJson, at, maxAttempts, keepMs, isChild, trace }) };
+  return { id, element: encodeElement({ id, dataJson, at, maxAttempts, keepMs, isChild, trace }), within: undefined };
 }

@@ -17,14 +17,14 @@ import { nameRefused } from "../../postgres/client/refused-data.ts";
 import { noteTransactionId } from "../../postgres/client/transaction.ts";
 import { mayBeInTransaction, TransactionWatch } from "../../postgres/client/transaction-watch.ts";
 import { checkTransaction } from "../../postgres/client/tx-check.ts";
-import type { ChildDeath, ChildJob } from "../../postgres/job/family-calls.ts";
+import type { ChildDeath } from "../../postgres/job/family-calls.ts";
 import type { FamilyAnswer, FamilyTable } from "../../postgres/job/family-table.ts";
 import type { JobRelay } from "../../postgres/job/job-relay.ts";
 import type { JointNotes } from "../../postgres/job/joint-notes.ts";
 import { longestRestMs } from "../../postgres/job/job-row.ts";
 import type { AddRequest } from "../add/add-request.ts";
 import type { Committed } from "../add/committed.ts";
-import { toCommitted, toPlacedJob } from "../add/inserted.ts";
+import { toCommitted } from "../add/inserted.ts";
 import { placedElement } from "../add/placement.ts";
 import type { Element } from "../element.ts";
 import type { AddResult } from "../options.ts";
@@ -40,7 +40,8 @@ export interface NewFamily {
   readonly nodes: readonly FamilyNode[];
 }
 
-type Batch = readonly [member: Member, job: Committed];
+/** Jobs on their way to Valkey, by their queues. */
+type Batches = ReadonlyMap<Member, Committed[]>;
 
 /** Adds families of transactional queues. */
 export class FamilyAdder {
@@ -57,7 +58,7 @@ export class FamilyAdder {
     const { id, dataJson, maxAttempts, keepMs, placement, trace } = request;
     const rootJob = { queue: root.queue, id, dataJson, maxAttempts, keepMs, priority: placement?.priority, death, trace };
     const members = new Set([root, ...nodes.map(({ member }) => member)]);
-    const insert = (): Promise<FamilyAnswer> => this.table.add(rootJob, { children: nodes.map(toChildJob), spans: spansOf(nodes, tx) }, tx);
+    const insert = (): Promise<FamilyAnswer> => this.table.add(rootJob, { children: nodes, spans: spansOf(nodes, tx) }, tx);
     const answer = await this.#write(members, tx, async () => {
       try {
         return await insert();
@@ -68,7 +69,8 @@ export class FamilyAdder {
     });
     this.#checkTaken(answer, nodes);
     if (answer.answer !== "added") return { id, added: false };
-    this.#deliver([[root, parkedElement(request, atOf(answer))], ...elementsOf(nodes, answer)], { tx, answer });
+    const batches = new Map([[root, [parkedElement(request, atOf(answer))]]]);
+    this.#deliver(addElements(batches, nodes, answer), { tx, answer });
     return { id, added: true };
   }
 
@@ -78,10 +80,9 @@ export class FamilyAdder {
     { nodes, death, tx }: { readonly nodes: readonly FamilyNode[]; readonly death: ChildDeath | undefined; readonly tx: TransactionClient },
   ): Promise<void> {
     if (nodes.length === 0) return;
-    const children = nodes.map(toChildJob);
     const spans = spansOf(nodes, tx);
     const answer = await this.#write(new Set(nodes.map(({ member }) => member)), tx, () =>
-      this.table.addTo({ ...element, queue }, death, { children, spans, tx }),
+      this.table.addTo({ ...element, queue }, death, { children: nodes, spans, tx }),
     );
     this.#checkTaken(answer, nodes);
     if (answer.answer === "lost") {
@@ -90,7 +91,7 @@ export class FamilyAdder {
         `Job ${element.id} of queue ${queue} has ended, or was given to another worker: no children were added`,
       );
     }
-    this.#deliver(elementsOf(nodes, answer), { tx, answer });
+    this.#deliver(addElements(new Map(), nodes, answer), { tx, answer });
   }
 
   async #write(
@@ -111,26 +112,26 @@ export class FamilyAdder {
     throw new KeylineError("INVALID_OPTION", `${what} is there already, and cannot become a child: nothing was added`);
   }
 
-  #deliver(jobs: readonly Batch[], { tx, answer }: { readonly tx: TransactionClient | undefined; readonly answer: FamilyAnswer }): void {
+  #deliver(batches: Batches, { tx, answer }: { readonly tx: TransactionClient | undefined; readonly answer: FamilyAnswer }): void {
     const { xid } = answer;
     const deliveries = new Map(Object.entries(answer.deliveries ?? {}));
     if (!tx) {
-      push(jobs, deliveries);
+      push(batches, deliveries);
       return;
     }
     if (xid !== null) noteTransactionId(tx, xid);
     const watch = TransactionWatch.on(tx);
     // The end may have come with the same packet as the answer.
     if (!watch || !mayBeInTransaction(tx)) {
-      release(jobs, deliveries);
+      release(batches, deliveries);
       this.#relay.expectRows();
       return;
     }
     watch.onEnd((end) => {
-      if (end === "committed") push(jobs, deliveries);
+      if (end === "committed") push(batches, deliveries);
       // Part of it may have been rolled back to a savepoint: the relay brings what is there.
       if (end !== "unsure") return;
-      release(jobs, deliveries);
+      release(batches, deliveries);
       this.#relay.expectRows();
     });
   }
@@ -153,39 +154,26 @@ export class FamilyAdder {
 }
 
 /** `deliveries` are those that are to be noted together, by their queues. */
-function push(jobs: readonly Batch[], deliveries: ReadonlyMap<string, string>): void {
-  for (const [{ queue, outlet, adds }, some] of grouped(jobs)) {
+function push(batches: Batches, deliveries: ReadonlyMap<string, string>): void {
+  for (const [{ queue, outlet, adds }, jobs] of batches) {
     const delivery = deliveries.get(queue);
-    outlet?.pushCommitted(delivery === undefined ? some : joined(some, delivery, outlet.notes.joint));
-    adds.noteAll(some.map(({ id }) => ({ id, added: true })));
+    if (delivery !== undefined && outlet) join(jobs, delivery, outlet.notes.joint);
+    outlet?.pushCommitted(jobs);
+    adds.noteAll(jobs.map(({ id }) => ({ id, added: true })));
   }
 }
 
 /** Parents that wait have notes of their own. */
-function joined(jobs: readonly Committed[], delivery: string, notes: JointNotes): Committed[] {
+function join(jobs: readonly Committed[], delivery: string, notes: JointNotes): void {
   const within = notes.begin(delivery, jobs.filter(({ parks }) => parks === undefined).length);
-  return jobs.map((job) => (job.parks === undefined ? { ...job, within } : job));
+  for (const job of jobs) if (job.parks === undefined) job.within = within;
 }
 
-function release(jobs: readonly Batch[], deliveries: ReadonlyMap<string, string>): void {
-  for (const { queue, outlet } of new Set(jobs.map(([member]) => member))) {
+function release(batches: Batches, deliveries: ReadonlyMap<string, string>): void {
+  for (const { queue, outlet } of batches.keys()) {
     const delivery = deliveries.get(queue);
     if (delivery !== undefined) outlet?.notes.joint.release(delivery);
   }
-}
-
-function grouped(jobs: readonly Batch[]): Map<Member, Committed[]> {
-  const groups = new Map<Member, Committed[]>();
-  for (const [member, job] of jobs) {
-    const group = groups.get(member);
-    if (group) group.push(job);
-    else groups.set(member, [job]);
-  }
-  return groups;
-}
-
-function toChildJob({ member, request, parent, death }: FamilyNode): ChildJob {
-  return { ...toPlacedJob(request), queue: member.queue, isOwnId: request.isOwnId, parentQueue: parent.queue, parentId: parent.id, death };
 }
 
 // Where the answer got lost the element of a parent is found on the schedule by nobody, and goes after a day.
@@ -193,13 +181,16 @@ function atOf({ added_ms: addedMs }: FamilyAnswer): number {
   return addedMs ?? Date.now();
 }
 
-function elementsOf(nodes: readonly FamilyNode[], answer: FamilyAnswer): Batch[] {
+function addElements(batches: Map<Member, Committed[]>, nodes: readonly FamilyNode[], answer: FamilyAnswer): Batches {
   const { orders } = answer;
   const at = atOf(answer);
-  return nodes.map(({ member, request, death }, index) => [
-    member,
-    death === undefined ? toCommitted(request, at, orders?.[index + 1]) : parkedElement(request, at),
-  ]);
+  nodes.forEach(({ member, request, death }, index) => {
+    const job = death === undefined ? toCommitted(request, at, orders?.[index + 1]) : parkedElement(request, at);
+    const batch = batches.get(member);
+    if (batch) batch.push(job);
+    else batches.set(member, [job]);
+  });
+  return batches;
 }
 
 /** The element of a parent that waits for its children: the same text that its row gives, by which whoever wakes it takes it off the schedule. */
