@@ -7,7 +7,7 @@ import type { PlacedJob } from "./placed-rows.ts";
 export type ChildDeath = "die" | "ignore" | "value";
 
 /** A job below another one. There may be very many: what is known of them is given as it is, and not copied. */
-export interface ChildJob {
+interface ChildJob {
   readonly member: { readonly queue: string };
   readonly request: Pick<PlacedJob, "id" | "dataJson" | "maxAttempts" | "keepMs" | "trace"> & {
     readonly isOwnId: boolean;
