@@ -1,9 +1,10 @@
+import { KeylineError } from "../../runtime/errors.ts";
 import { asParent, familyOf } from "../families/family-element.ts";
-import { describeError, type Verdict } from "../../work/verdict.ts";
+import { describeError, verdictOf, type AttemptPolicy, type Verdict } from "../../work/verdict.ts";
 import type { Failure } from "../../postgres/job/failed-rows.ts";
 import type { ResultRow } from "../../postgres/job/outcome-table.ts";
 import type { NewLetter } from "../../valkey/queue/letters.ts";
-import { splitHistory, toEntry, withFailure, type FailedAttempt } from "./attempt-history.ts";
+import { failedAttempt, splitHistory, toEntry, withFailure, type FailedAttempt } from "./attempt-history.ts";
 import { stackAtEnd, writeLetter } from "../letters/dead-letter.ts";
 import { withAttempts } from "../element.ts";
 import type { HeldJob, Parked } from "./held-jobs.ts";
@@ -27,21 +28,20 @@ interface DisposalParts {
   readonly signal: AbortSignal;
   /** For how long its result is kept; 0: not at all. */
   readonly keepMs: number;
+  readonly policy: AttemptPolicy;
+  /** Is told of a result that the record refuses, of a job that has ended. */
+  readonly onError: (error: Error) => void;
 }
 
 /**
  * Brings a verdict to PostgreSQL where that holds the record, and returns what remains to be done on Valkey. First the record: if
  * this process dies in between, the element is still in its held list, is returned, and the row decides.
  */
-export async function disposalOf(
-  job: HeldJob<unknown>,
-  verdict: Verdict,
-  { record, failed, signal, keepMs }: DisposalParts,
-): Promise<Disposal> {
+export async function disposalOf(job: HeldJob<unknown>, verdict: Verdict, parts: DisposalParts): Promise<Disposal> {
+  const { record, failed, signal, keepMs } = parts;
   if (verdict.kind === "drop") {
     job.isCancelled ||= isCancellation(verdict.error);
-    const { openIn, json } = job.result ?? {};
-    if (record && job.element && openIn !== undefined) await record.closeResult(job.element.id, { json, openIn }, signal);
+    if (record) await closeResult(job, record, parts);
     return { kind: "settle" };
   }
   if (verdict.kind === "yield") return { kind: "yield" };
@@ -60,8 +60,15 @@ export async function disposalOf(
   const { id, attempts: heldAttempts } = job.element;
   switch (verdict.kind) {
     case "settle": {
-      const isOurs = await record.complete({ id, attempts: heldAttempts, result: keptRow(job, keepMs) });
-      return isOurs ? { kind: "settle" } : drop(job, await whyGone(id, record));
+      try {
+        const isOurs = await record.complete({ id, attempts: heldAttempts, result: keptRow(job, keepMs) });
+        return isOurs ? { kind: "settle" } : drop(job, await whyGone(id, record));
+      } catch (error) {
+        if (!isRefused(error)) throw error;
+        // As one that is no JSON.
+        job.verdict = verdictOf(job.attempts, { kind: "failed", error }, parts.policy);
+        return disposalOf(job, job.verdict, { ...parts, failed: failedAttempt(job, job.verdict) });
+      }
     }
     case "bury": {
       const isOurs = await record.bury({ id, heldAttempts, ...failureOf(job, verdict, failed), stack: stackAtEnd(job, verdict) }, signal);
@@ -75,6 +82,29 @@ export async function disposalOf(
       return { kind: "retry", element: withAttempts(job.raw, attempts), delayMs, noteScheduled };
     }
   }
+}
+
+/** A result that comes behind its settle: the job has ended, whatever becomes of that. */
+async function closeResult(
+  job: HeldJob<unknown>,
+  record: JobRecord,
+  { signal, onError }: Pick<DisposalParts, "signal" | "onError">,
+): Promise<void> {
+  const { element, result } = job;
+  const { openIn, json } = result ?? {};
+  if (!element || openIn === undefined) return;
+  try {
+    await record.closeResult(element.id, { json, openIn }, signal);
+  } catch (error) {
+    if (!isRefused(error)) throw error;
+    onError(error);
+    job.result = { json: undefined, openIn };
+    await record.closeResult(element.id, { json: undefined, openIn }, signal);
+  }
+}
+
+function isRefused(error: unknown): error is KeylineError {
+  return error instanceof KeylineError && error.code === "NOT_STORABLE";
 }
 
 /** The row says already that it is parked. Where it was woken meanwhile another element is on its way. */

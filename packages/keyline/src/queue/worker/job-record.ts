@@ -3,6 +3,7 @@ import { toError } from "../../runtime/errors.ts";
 import { randomTag } from "../../runtime/ids.ts";
 import type { Logger } from "../../runtime/logger.ts";
 import { isOutage } from "../../postgres/client/failures.ts";
+import { isOnesOwn, nameRefused } from "../../postgres/client/refused-data.ts";
 import { completeJobs, JobClaims, type CompletedRow } from "../../postgres/job/job-claims.ts";
 import type { Failure } from "../../postgres/job/failed-rows.ts";
 import type { JobTable } from "../../postgres/job/job-table.ts";
@@ -74,7 +75,7 @@ export class JobRecord {
 
   /**
    * Ends a job without effects, in one statement with all that end while the one before is under way. Returns false when it was not this
-   * worker's to end: it was settled before, or somebody has a later attempt.
+   * worker's to end: it was settled before, or somebody has a later attempt. Throws NOT_STORABLE where PostgreSQL cannot store its result.
    */
   complete(job: CompletedRow): Promise<boolean> {
     return new Promise((resolve, reject) => {
@@ -127,13 +128,17 @@ export class JobRecord {
     return this.#insist(signal, () => this.table.failed.bury(failure.id, failure));
   }
 
-  /** What the handler has returned that settled without a result. */
+  /** What the handler has returned that settled without a result. Throws NOT_STORABLE. */
   async closeResult(
     id: string,
     result: { readonly json: string | undefined; readonly openIn: string },
     signal: AbortSignal,
   ): Promise<void> {
-    await this.#insist(signal, () => this.table.outcomes.close(id, result));
+    try {
+      await this.#insist(signal, () => this.table.outcomes.close(id, result));
+    } catch (error) {
+      throw this.#refusal(error, id, result.json);
+    }
   }
 
   async #insist<Result>(signal: AbortSignal, work: () => Promise<Result>): Promise<Result> {
@@ -173,6 +178,8 @@ export class JobRecord {
         resolve(ended.delete(job.id));
       }
     } catch (error) {
+      const [first] = completions;
+      if (first && isOnesOwn(error)) return await this.#sendApart(first, completions, error);
       this.#logger.warn({ error: toError(error).message, queue: this.table.queue }, "jobs could not be completed; it is tried again");
       for (const { reject } of completions) reject(toError(error));
     } finally {
@@ -180,5 +187,18 @@ export class JobRecord {
       this.#carried -= completions.length;
       this.#sendCompletions();
     }
+  }
+
+  /** One of them has a result that is refused: the others go without it. */
+  async #sendApart(first: Completion, completions: readonly Completion[], error: unknown): Promise<void> {
+    const { length } = completions;
+    const { id, result } = first.job;
+    if (length === 1) return first.reject(toError(this.#refusal(error, id, result?.json)));
+    await this.#send(completions.slice(0, length / 2));
+    await this.#send(completions.slice(length / 2));
+  }
+
+  #refusal(error: unknown, id: string, result: string | undefined): unknown {
+    return nameRefused(error, `job ${id} of queue ${this.table.queue}`, { result });
   }
 }

@@ -203,12 +203,10 @@ export class Worker<Data> {
     { exchange, signal }: { readonly exchange: Exchange<Data>; readonly signal: AbortSignal },
   ): Promise<void> {
     const { record } = this.#setup;
-    const failed = failedAttempt(held, verdict);
+    const onError = (error: Error): void => this.#report.error(error);
     const keepMs = this.#telling.results.keepMsOf(held.element);
-    const disposal = await untilDone(() => disposalOf(held, verdict, { record, failed, signal, keepMs }), {
-      signal,
-      onError: (error) => this.#report.error(error),
-    });
+    const parts = { record, failed: failedAttempt(held, verdict), signal, keepMs, policy: policyOf(held, this.#setup.policy), onError };
+    const disposal = await untilDone(() => disposalOf(held, verdict, parts), { signal, onError });
     // Of those that are completed the record has told.
     if (record && disposal?.kind === "settle" && held.element?.isChild && held.verdict?.kind !== "settle")
       record.families.releaser.noteEnded(this.#setup.queue, held.element.id);
