@@ -14,13 +14,23 @@ afterAll(() => stage.close());
 const smallPool = (): { connectionString: string; max: number; connectionTimeoutMillis: number } => ({
   connectionString: stage.databaseUrl,
   max: 4,
-  // Long enough for a busy machine to open a connection, or to pass one on.
+  // Long enough for a busy machine to pass one on.
   connectionTimeoutMillis: 1_500,
 });
 const busy = { code: "POSTGRES_BUSY", message: expect.stringContaining("{ tx }") as string };
 
+/** Opens all connections of the pool: a busy machine may take longer for that than the pool has patience. */
+async function openAll(keyline: Keyline, count: number): Promise<void> {
+  const hold = (): Promise<unknown> => keyline.transaction((tx) => tx.query("SELECT pg_sleep(0.05)"));
+  await eventually("all connections are open", async () => {
+    const held = await Promise.allSettled(Array.from({ length: count }, hold));
+    return held.every(({ status }) => status === "fulfilled");
+  });
+}
+
 /** As many transactions as the pool has connections, each of which does this. */
 async function inEach(keyline: Keyline, work: () => Promise<unknown>, count = 4): Promise<PromiseSettledResult<unknown>[]> {
+  await openAll(keyline, count);
   let begun = 0;
   return Promise.allSettled(
     Array.from({ length: count }, () =>
@@ -66,6 +76,7 @@ test("within settle it is a failed attempt that says so, and the jobs run when t
   const other = keyline.queue<number>("other", { transactional: true });
   const queue = keyline.queue<number>("settles", { transactional: true, maxAttempts: 3, backoff: { type: "fixed", delay: 10 } });
   await queue.addMany(Array.from({ length: 20 }, (_, data) => ({ data })));
+  await openAll(keyline, smallPool().max);
   const errors: Error[] = [];
   let forgets = true;
   let holding = 0;
