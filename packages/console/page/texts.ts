@@ -261,6 +261,8 @@ export const texts = {
     fromRows: "as PostgreSQL has them: which of them run is not known",
     none: "No jobs",
     noneText: "Nothing is in this state at the moment, or nothing fits the filter. Completed jobs leave nothing behind.",
+    noneSoFar: "None so far",
+    noneSoFarText: "None of the jobs that were looked at fits the filter, and there are more.",
     findById: "Find a job by its id",
     byGroup: "Of a group",
     contains: "Payload contains",

@@ -26,6 +26,7 @@ export type { GroupsOptions, QueueGroupStatus } from "./queue/gates/group-query.
 export type { FamilyNode, FamilyViewOptions, JobFamily } from "./queue/families/family-view.ts";
 export type { ChildCounts, JobPlace, JobStep, JobSurroundings } from "./queue/jobs/job-surroundings.ts";
 export type { CancelResult } from "./queue/jobs/cancel-steps.ts";
+export type { ListedJobs } from "./queue/jobs/job-list.ts";
 export type { JobsOptions, ListedState } from "./queue/jobs/jobs-options.ts";
 export type { JobState, QueuedJob } from "./queue/jobs/queued-job.ts";
 export type { ChangeOptions, JobChanges, UpdateResult } from "./queue/jobs/update-options.ts";

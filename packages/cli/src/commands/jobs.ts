@@ -1,5 +1,5 @@
 import { Option, type Command } from "commander";
-import type { ListedState, QueuedJob } from "keyline";
+import type { ListedJobs, ListedState, QueuedJob } from "keyline";
 import { asking, isAway } from "../connection/known.ts";
 import { openQueue, type AnyQueue } from "../connection/names.ts";
 import { action } from "../context.ts";
@@ -41,16 +41,14 @@ export function define(command: Command): void {
           throw new WrongUse(`${search} goes with --state dead or --state scheduled.`);
         }
         const queue = await openQueue(session, name);
-        let last: QueuedJob | undefined;
-        const noting = async function* (): AsyncGenerator<QueuedJob> {
-          for await (const job of queue.jobs({ ...filter, limit })) yield (last = job);
-        };
-        const found = await output.list(columns, noting()).catch(async (error: unknown) => {
+        const jobs: ListedJobs = queue.jobs({ ...filter, limit });
+        const found = await output.list(columns, jobs).catch(async (error: unknown) => {
           if (isAway(error)) await tellCounts(output, queue);
           throw error;
         });
-        if (found === 0) output.hint("There are none.");
-        if (found === limit && last) output.hint(`More: --cursor ${last.cursor}`);
+        // A search ends before it has looked at all, whether it has found any or not.
+        if (found === 0) output.hint(jobs.cursor === undefined ? "There are none." : "There are none among those that were looked at.");
+        if (jobs.cursor !== undefined) output.hint(`More: --cursor ${jobs.cursor}`);
         return tellIfFromRows({ output, session });
       }),
     );

@@ -41,15 +41,18 @@ export function JobsView({ queue }: { readonly queue: string }): ReactNode {
         <Answered query={query}>
           {({ pages }) => {
             const rows = pages.flatMap(({ jobs }) => jobs);
-            if (rows.length === 0) return <Empty title={words.none}>{words.noneText}</Empty>;
+            if (rows.length === 0 && !query.hasNextPage) return <Empty title={words.none}>{words.noneText}</Empty>;
             return (
               <>
-                <List
-                  label={words.title}
-                  rows={rows}
-                  columns={columnsOf(queue, { rows, isOfOneState: state !== undefined })}
-                  keyOf={({ id }) => id}
-                />
+                {rows.length === 0 && <Empty title={words.noneSoFar}>{words.noneSoFarText}</Empty>}
+                {rows.length > 0 && (
+                  <List
+                    label={words.title}
+                    rows={rows}
+                    columns={columnsOf(queue, { rows, isOfOneState: state !== undefined })}
+                    keyOf={({ id }) => id}
+                  />
+                )}
                 <More shown={rows.length} query={query} />
               </>
             );

@@ -11,13 +11,20 @@ interface PageOf<Row> {
   readonly next: string | null;
 }
 
+interface PageSize<Row> {
+  readonly limit: number;
+  readonly sizeOf?: (row: Row) => number;
+  /** For how long it is waited for. */
+  readonly withinMs?: number;
+}
+
 /** A page of what is iterated, which ends earlier where it would be too large. Ask for one more than `limit`. */
 export async function readPage<Row extends { readonly cursor: string }>(
   outages: Outages,
   all: AsyncIterableIterator<Row>,
-  { limit, sizeOf = () => 0 }: { readonly limit: number; readonly sizeOf?: (row: Row) => number },
+  page: PageSize<Row>,
 ): Promise<PageOf<Row>> {
-  const { rows, hasMore } = await readSome(outages, all, { limit, sizeOf });
+  const { rows, hasMore } = await readSome(outages, all, page);
   return { rows, next: hasMore ? (rows.at(-1)?.cursor ?? null) : null };
 }
 
@@ -25,7 +32,7 @@ export async function readPage<Row extends { readonly cursor: string }>(
 export async function readSome<Row>(
   outages: Outages,
   all: AsyncIterable<Row>,
-  { limit, sizeOf = () => 0 }: { readonly limit: number; readonly sizeOf?: (row: Row) => number },
+  { limit, sizeOf = () => 0, withinMs = patienceMs }: PageSize<Row>,
 ): Promise<{ readonly rows: Row[]; readonly hasMore: boolean }> {
   const read = async (): Promise<{ readonly rows: Row[]; readonly hasMore: boolean }> => {
     const rows: Row[] = [];
@@ -38,7 +45,7 @@ export async function readSome<Row>(
     }
     return { rows, hasMore: false };
   };
-  return patiently(outages, read(), patienceMs);
+  return patiently(outages, read(), withinMs);
 }
 
 /** The same of those rows that fit. It looks at so many at the most: where few fit a page has fewer rows, and the next one goes on behind what was looked at. */

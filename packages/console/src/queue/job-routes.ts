@@ -10,7 +10,7 @@ import { toJobRow, toJobView } from "./job-view.ts";
 import type { KnownQueue } from "./queue-view.ts";
 
 const patienceMs = 4_000;
-/** Nothing on Valkey finds a job by an id that is not Keyline's: a plain queue of a million jobs is looked through for it, which takes seconds. */
+/** Nothing on Valkey finds a job by an id that is not Keyline's: a plain queue of a million jobs is looked through for it, which takes seconds; and so does a search, which looks at a hundred thousand. */
 const lookMs = 20_000;
 
 /** Jobs, as they are looked at. */
@@ -33,8 +33,15 @@ async function readJobs(desk: Desk, { thing: queue }: KnownQueue, { query }: Ask
     ...(cursor !== undefined && { cursor }),
     limit: limit + 1,
   });
-  const { rows, next } = await readPage(desk.health, jobs, { limit, sizeOf: ({ data }) => roughSize(data) });
-  return { jobs: rows.map((job) => toJobRow(desk, job)), next, isFromRows: rows.some(({ isFromRow }) => isFromRow) };
+  const isSearch = contains !== undefined || error !== undefined;
+  const withinMs = isSearch ? lookMs : patienceMs;
+  const { rows, next } = await readPage(desk.health, jobs, { limit, sizeOf: ({ data }) => roughSize(data), withinMs });
+  // A search ends before it has looked at all, whether it has found any or not.
+  return {
+    jobs: rows.map((job) => toJobRow(desk, job)),
+    next: next ?? jobs.cursor ?? null,
+    isFromRows: rows.some(({ isFromRow }) => isFromRow),
+  };
 }
 
 /** Null where there is none, and nothing is remembered of it. */

@@ -185,3 +185,19 @@ test("a job that waits for a signal is shown with its steps, and gets one", asyn
   expect(valid(signalAnswer, await console.post(path, { name: "approved" })).sent).toBe(false);
   await worker.stop();
 });
+
+test("a search that ends before it has looked at all has a next page, also where it has found nothing", async () => {
+  const queue = keyline.queue<number>("long-search", { transactional: true });
+  await queue.add(1, { delay: 600_000 });
+  await known(queue.name);
+  await stage.pool.query(
+    `INSERT INTO keyline.job (queue, id, data, state, last_error)
+      SELECT $2, 'job-' || lpad(n::text, 6, '0'), to_json(n), 'dead', CASE WHEN n = $1 THEN 'needle' ELSE 'hay' END FROM generate_series(1, $1::integer) AS n`,
+    [101_000, queue.name],
+  );
+  const search = `api/queues/${queue.name}/jobs?state=dead&error=needle`;
+  const first: JobsPage = valid(jobsPage, await console.get(search));
+  expect(first).toMatchObject({ jobs: [], next: expect.any(String) as string });
+  const second: JobsPage = valid(jobsPage, await console.get(`${search}&cursor=${first.next}`));
+  expect(second).toMatchObject({ jobs: [{ id: "job-101000" }], next: null });
+}, 120_000);

@@ -16,7 +16,8 @@ interface JobPage {
 export async function readJobs(queue: GatewayQueue, options: JobsOptions & { readonly limit: number }): Promise<JobPage> {
   const jobs: ToldJob[] = [];
   let bytes = 0;
-  for await (const found of queue.jobs(options)) {
+  const all = queue.jobs(options);
+  for await (const found of all) {
     const job = tellJob(found);
     bytes += JSON.stringify(job).length;
     if (jobs.length > 0 && bytes > mostBytes) break;
@@ -24,5 +25,6 @@ export async function readJobs(queue: GatewayQueue, options: JobsOptions & { rea
     if (jobs.length === options.limit) break;
   }
   const isFull = jobs.length === options.limit || bytes > mostBytes;
-  return { jobs, next: isFull ? (jobs.at(-1)?.cursor ?? null) : null };
+  // A search may have ended before it has looked at all, whether it has found any or not.
+  return { jobs, next: (isFull ? jobs.at(-1)?.cursor : all.cursor) ?? null };
 }

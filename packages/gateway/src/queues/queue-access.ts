@@ -3,6 +3,7 @@ import type {
   CancelResult,
   JobChanges,
   JobsOptions,
+  ListedJobs,
   QueuedJob,
   QueueEvent,
   QueueEventGap,
@@ -20,7 +21,7 @@ export interface GatewayQueue {
   add(data: never, options?: object): Promise<AddResult>;
   counts(): Promise<QueueStatus>;
   job(id: string): Promise<QueuedJob | undefined>;
-  jobs(options: JobsOptions): AsyncIterableIterator<QueuedJob>;
+  jobs(options: JobsOptions): ListedJobs;
   cancel(id: string): Promise<CancelResult>;
   promote(id: string): Promise<boolean>;
   update(id: string, changes: JobChanges<never>): Promise<UpdateResult>;

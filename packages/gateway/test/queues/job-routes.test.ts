@@ -21,9 +21,10 @@ beforeAll(async () => {
     openRecorded(),
     keyline.queue("events"),
     keyline.queue<string>("large"),
+    keyline.queue("searched", { transactional: true }),
   ];
   gateway = await openGateway({ keyline, queues, limits: { requests: { max: 10_000, perMs: 60_000 } } });
-  const names = ["plain", "recorded", "events", "large", "nowhere"];
+  const names = ["plain", "recorded", "events", "large", "searched", "nowhere"];
   headers = bearer(await signToken({ jobs: { see: names, change: names } }));
 });
 afterAll(async () => {
@@ -273,3 +274,16 @@ test("tells what a job has done and why it is dead, without what steps returned 
   const described = paths["/v1/queues/{queue}/jobs/{id}"]?.get.responses["200"]?.content["application/json"]?.schema.properties ?? {};
   expect(Object.keys(described)).toEqual(expect.arrayContaining(Object.keys(body)));
 });
+
+test("a search that ends before it has looked at all has a next page, also where it has found nothing", async () => {
+  await stage.pool.query(
+    `INSERT INTO keyline.job (queue, id, data, state, last_error)
+      SELECT 'searched', 'job-' || lpad(n::text, 6, '0'), to_json(n), 'dead', CASE WHEN n = $1 THEN 'needle' ELSE 'hay' END FROM generate_series(1, $1::integer) AS n`,
+    [101_000],
+  );
+  const search = "searched/jobs?state=dead&error=needle";
+  const first = await get(search);
+  expect(first).toMatchObject({ status: 200, body: { jobs: [], next: expect.any(String) as string } });
+  const { next } = first.body as unknown as { readonly next: string };
+  expect(await get(`${search}&cursor=${next}`)).toMatchObject({ status: 200, body: { jobs: [{ data: 101_000 }], next: null } });
+}, 120_000);

@@ -105,8 +105,12 @@ export class ListedRows {
     this.#queue = queue;
   }
 
-  /** Page by page, behind the place `after`. A search ends after 100,000 rows that fit otherwise, wherever it is; throws TIMEOUT where a page of it takes too long. */
-  async *pages(walk: RowWalk, { states, isDue, group, contains, error }: RowFilter, after?: string): AsyncGenerator<readonly ListedRow[]> {
+  /** Page by page, behind the place `after`. A search ends after 100,000 rows that fit otherwise, and returns the place where it goes on; throws TIMEOUT where a page of it takes too long. */
+  async *pages(
+    walk: RowWalk,
+    { states, isDue, group, contains, error }: RowFilter,
+    after?: string,
+  ): AsyncGenerator<readonly ListedRow[], string | undefined> {
     const isSearch = contains !== undefined || error !== undefined;
     const pageSize = isSearch ? searchPage : page;
     const filter = [states, isDue ?? null, group ?? null];
@@ -116,14 +120,15 @@ export class ListedRows {
     for (let steps = fewest; looked < (isSearch ? searchMost : Infinity); steps = Math.min(most, steps * 10)) {
       const rows = await this.#read(listings[walk], [this.#queue, place, ...filter, steps, pageSize, ...texts], isSearch);
       const [head] = rows;
-      if (!head) return;
+      if (!head) return undefined;
       yield rows.filter((row): row is Head & ListedRow => row.id !== null);
       looked += head.looked;
       const isFull = head.looked === pageSize;
-      if (!isFull && head.walked < steps) return;
+      if (!isFull && head.walked < steps) return undefined;
       place = (isFull ? head.lastLooked : head.last) ?? place;
       if (isFull) steps = fewest / 10;
     }
+    return place;
   }
 
   async #read(statement: Statement, values: readonly unknown[], isSearch: boolean): Promise<readonly Row[]> {

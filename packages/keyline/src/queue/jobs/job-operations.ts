@@ -8,6 +8,7 @@ import type { QueueParts } from "../queue-parts.ts";
 import type { CancelResult } from "./cancel-steps.ts";
 import { checkCancelOptions, type CancelOptions } from "./job-filter.ts";
 import { Jobs } from "./jobs.ts";
+import type { ListedJobs } from "./job-list.ts";
 import type { JobsOptions } from "./jobs-options.ts";
 import type { QueuedJob } from "./queued-job.ts";
 import type { ChangesWithin } from "./changes-within.ts";
@@ -59,12 +60,12 @@ export abstract class JobOperations<Input> {
    * The jobs that have not ended and those that are dead, or those of a `state` or a `group`, or with a text in their data or their error, page by page as they are iterated. On a transactional queue in the order of
    * their ids, but for those of a group and parked ones (in the order of adding, dead ones last) and dead ones (in the order of their deaths), and one that is there all the time is met once. On a plain
    * queue they are read where they are: one that moves meanwhile may be met twice or not at
-   * all. Throws INVALID_OPTION and INVALID_CURSOR at once.
+   * all. A search ends after 100,000 jobs, whether any of them fits or not: `cursor` of what this returns is where it goes on. Throws INVALID_OPTION and INVALID_CURSOR at once.
    *
    * @example
    * for await (const job of emails.jobs({ state: "scheduled", limit: 100 })) console.log(job.id, job.dueAt, job.cursor);
    */
-  jobs(options: JobsOptions = noOptions): AsyncIterableIterator<QueuedJob<Input>, undefined, void> {
+  jobs(options: JobsOptions = noOptions): ListedJobs<Input> {
     return this.#jobs.list(options);
   }
 

@@ -6,9 +6,9 @@ export interface JobsOptions {
   /** Default all of these. */
   readonly state?: ListedState;
   readonly group?: string;
-  /** Whose data has this text in its JSON, capitals or not. Only on a transactional queue, with the state `dead` or `scheduled`; a call looks at 100,000 jobs at the most. */
+  /** Whose data has this text in its JSON, capitals or not. Only on a transactional queue, with the state `dead` or `scheduled`; a call looks at 100,000 jobs at the most, and its `cursor` goes on there. */
   readonly contains?: string;
-  /** Whose `error` has this text in it, as `deadLetters` takes it: what failed and waits for its next attempt, and what is dead. Only with the state `scheduled` or `dead`; a call looks at 100,000 jobs at the most. */
+  /** Whose `error` has this text in it, as `deadLetters` takes it: what failed and waits for its next attempt, and what is dead. Only with the state `scheduled` or `dead`; a call looks at 100,000 jobs at the most, and its `cursor` goes on there. */
   readonly error?: string;
   /** How many at the most. Default no limit. */
   readonly limit?: number;

@@ -1,9 +1,8 @@
 import type { Door } from "../../runtime/door.ts";
 import { KeylineError } from "../../runtime/errors.ts";
-import { Iteration } from "../../runtime/iteration.ts";
-import { PagedSource } from "../../runtime/paged-source.ts";
 import type { QueueStore } from "../../valkey/queue/queue-store.ts";
 import { readWorkers } from "../worker/worker-info.ts";
+import { JobList } from "./job-list.ts";
 import { checkJobsOptions, type JobsOptions } from "./jobs-options.ts";
 import type { FamilyQuery, JobFamily } from "../families/family-view.ts";
 import type { PlainJobs } from "./plain-jobs.ts";
@@ -40,7 +39,7 @@ export class Jobs<Data> {
   }
 
   /** See `Queue.jobs`. */
-  list(options: JobsOptions): Iteration<QueuedJob<Data>> {
+  list(options: JobsOptions): JobList<Data> {
     const query = checkJobsOptions(options);
     const { door, jobs } = this.#parts;
     door.check();
@@ -51,17 +50,11 @@ export class Jobs<Data> {
       );
     }
     const pages = jobs.pages<Data>(query);
-    let left = query.limit;
-    const read = async (): Promise<readonly QueuedJob<Data>[] | undefined> => {
+    const next = async (): Promise<IteratorResult<readonly QueuedJob<Data>[], string | undefined>> => {
       await this.#ready();
-      if (left === 0) return undefined;
-      const { done, value } = await pages.next();
-      if (done) return undefined;
-      const page = value.slice(0, left);
-      left -= page.length;
-      return page;
+      return pages.next();
     };
-    return new Iteration(new PagedSource(() => door.accept(() => asRead(read()))));
+    return new JobList(() => door.accept(() => asRead(next())), query.limit);
   }
 
   /** Rows can be read without Valkey. */

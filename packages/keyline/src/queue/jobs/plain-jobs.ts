@@ -75,28 +75,31 @@ export class PlainJobs {
     return undefined;
   }
 
-  async *pages<Data>(query: JobsQuery): AsyncGenerator<readonly QueuedJob<Data>[]> {
+  /** Returns the cursor where a search goes on that ends before it has looked at all. A search is for one state, and so in one place. */
+  async *pages<Data>(query: JobsQuery): AsyncGenerator<readonly QueuedJob<Data>[], string | undefined> {
     let [at = "", from = "", groups = "0"] = query.cursor;
     for await (const [place, scan] of this.#places(query, at, groups)) {
       groups = scan;
-      if (place === "dead") {
-        yield* this.#letterPages<Data>(query, place === at ? from : "");
-        continue;
-      }
-      yield* this.#placePages<Data>(place, { query, from: place === at ? from : "", scan });
-      [at, from] = ["", ""];
+      const begin = place === at ? from : "";
+      const pages = place === "dead" ? this.#letterPages<Data>(query, begin) : this.#placePages<Data>(place, { query, from: begin, scan });
+      const goesOn = yield* pages;
+      if (goesOn !== undefined) return goesOn;
+      if (place !== "dead") [at, from] = ["", ""];
     }
+    return undefined;
   }
 
   async *#placePages<Data>(
     place: AnyPlace,
     { query: { group, state, error }, from, scan }: { readonly query: JobsQuery; readonly from: string; readonly scan: string },
-  ): AsyncGenerator<readonly QueuedJob<Data>[]> {
+  ): AsyncGenerator<readonly QueuedJob<Data>[], string | undefined> {
     const filter = group === undefined ? [] : ["group", group];
     // Pages overlap a little.
     let before: readonly string[] = [];
     let looked = 0;
-    for (let next: WalkPlace | undefined = { ...walkBegin, from }; next && looked < mostSearched;) {
+    let next: WalkPlace | undefined = { ...walkBegin, from };
+    let behind = from;
+    while (next && looked < mostSearched) {
       const page = await this.#store.jobPages.read(place, next, filter);
       const seen = new Set(before);
       before = page.found.map(({ raw }) => raw);
@@ -108,8 +111,10 @@ export class PlainJobs {
         return job && (error === undefined || job.error?.includes(error)) ? [job] : [];
       });
       if (error !== undefined) looked += page.found.length;
+      behind = page.found.at(-1)?.behind ?? behind;
       ({ next } = page);
     }
+    return next && writeCursor([place, behind, scan]);
   }
 
   async #seek<Data>(id: string, ends: ListEnds): Promise<FoundJob<Data> | undefined> {
@@ -177,22 +182,26 @@ export class PlainJobs {
     }
   }
 
-  async *#letterPages<Data>({ group, error }: JobsQuery, from: string): AsyncGenerator<readonly QueuedJob<Data>[]> {
+  async *#letterPages<Data>({ group, error }: JobsQuery, from: string): AsyncGenerator<readonly QueuedJob<Data>[], string | undefined> {
     const fits = (head: LetterHead): boolean =>
       (group === undefined || head.group === group) && (error === undefined || head.reason.includes(error));
     let looked = 0;
-    for (let last = from === "" ? Number.MAX_SAFE_INTEGER - 1 : Number(from) - 1; looked < mostSearched;) {
+    let last = from === "" ? Number.MAX_SAFE_INTEGER - 1 : Number(from) - 1;
+    while (looked < mostSearched) {
       const heads = await this.#shelf.page({ first: 0, last, after: undefined, order: "newest", limit: letterPage });
       if (error !== undefined) looked += heads.length;
       const fitting = heads.filter(fits);
       const letters = await this.#shelf.read(fitting);
-      yield letters.flatMap((letter, index) =>
-        letter ? [jobOfLetter<Data>(letter, writeCursor(["dead", String(fitting[index]?.place), "0"]))] : [],
-      );
-      if (heads.length < letterPage) return;
+      yield letters.flatMap((letter, index) => (letter ? [jobOfLetter<Data>(letter, behindLetter(fitting[index]?.place))] : []));
+      if (heads.length < letterPage) return undefined;
       last = (heads.at(-1)?.place ?? 0) - 1;
     }
+    return behindLetter(last + 1);
   }
+}
+
+function behindLetter(place: number | undefined): string {
+  return writeCursor(["dead", String(place), "0"]);
 }
 
 function alone(group: string): readonly GroupsPart[] {

@@ -79,7 +79,8 @@ export class RowJobs {
     return found?.outcome ? endedJob(id, found.outcome) : undefined;
   }
 
-  async *pages<Data>(query: JobsQuery): AsyncGenerator<readonly QueuedJob<Data>[]> {
+  /** Returns the cursor where a search goes on that ends before it has looked at all. */
+  async *pages<Data>(query: JobsQuery): AsyncGenerator<readonly QueuedJob<Data>[], string | undefined> {
     const { state } = query;
     for (const { walk, after } of walksOf(query)) {
       const pages = state === "running" ? this.#running(query, after) : this.#parts.listed.pages(walk, filterOf(query), after);
@@ -87,7 +88,10 @@ export class RowJobs {
         const held = state === "dead" ? new Map<string, string>() : await this.#held();
         if (!held && (state === "running" || state === "blocked")) throw await this.#unknown(state);
         const { done, value: rows } = await pages.next();
-        if (done) break;
+        if (done) {
+          if (rows === undefined) break;
+          return writeCursor([walk, rows]);
+        }
         const seen = await this.#seen(rows, held);
         yield rows.flatMap((row, index) => {
           const where = seen[index];
@@ -96,16 +100,18 @@ export class RowJobs {
         });
       }
     }
+    return undefined;
   }
 
   /** Few run, and many may wait: the rows of those that workers hold. */
-  async *#running({ group }: JobsQuery, after = ""): AsyncGenerator<readonly ListedRow[]> {
+  async *#running({ group }: JobsQuery, after = ""): AsyncGenerator<readonly ListedRow[], undefined> {
     const held = [...((await this.#held())?.keys() ?? [])].filter((id) => id > after).toSorted(byCode);
     for (let first = 0; first < held.length; first += page) {
       const rows = await this.#details.of(held.slice(first, first + page));
       const fitting = rows.filter((row) => group === undefined || row.group_name === group);
       yield fitting.map((row) => ({ ...row, place: row.id })).toSorted((one, other) => byCode(one.id, other.id));
     }
+    return undefined;
   }
 
   async #seen(rows: readonly JobDetail[], held: Held): Promise<{ readonly state: JobState; readonly isFromRow: boolean }[]> {
