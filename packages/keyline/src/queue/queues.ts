@@ -5,6 +5,8 @@ import { checkName } from "../runtime/names.ts";
 import type { ShapeSetup } from "../shape-setup.ts";
 import { NameSet } from "../valkey/directory/name-set.ts";
 import { Sightings } from "../valkey/directory/sightings.ts";
+import { QueueKeys } from "../valkey/queue/keys.ts";
+import { Signals } from "../valkey/queue/signals.ts";
 import { createParts, type SharedParts } from "./create-parts.ts";
 import { PlainFamilies } from "./families/plain-families.ts";
 import { RowFamilies } from "./families/row-families.ts";
@@ -127,7 +129,12 @@ export class Queues {
   }
 
   #familiesFor(database: Database, relay: JobRelay): RowFamilies {
-    return (this.#families ??= new RowFamilies(database, relay, { find: (queue) => this.#find(queue), logger: this.#setup.logger }));
+    const { commands, prefix, logger } = this.#setup;
+    return (this.#families ??= new RowFamilies(database, relay, {
+      find: (queue) => this.#find(queue),
+      tellRows: (queue) => new Signals(commands, new QueueKeys(prefix, queue)).tell("rows"),
+      logger,
+    }));
   }
 
   #relayFor(database: Database): JobRelay {

@@ -29,7 +29,7 @@ export async function advance(insides: Insides, rehearsal: TestRehearsal, ms: nu
     left -= step;
   }
   // Their tickers sleep until a tick that comes earlier now.
-  await Promise.all(parts.map(({ store }) => store.ticks.signal()));
+  await Promise.all(parts.map(({ store }) => store.signals.tell("ticks")));
 }
 
 async function pass({ queues, streams, commands, database }: Insides, rehearsal: TestRehearsal, ms: number): Promise<void> {

@@ -1,32 +1,22 @@
 import type { FamilyTable } from "../../postgres/job/family-table.ts";
-import type { ParentRows, Released } from "../../postgres/job/parent-rows.ts";
+import type { Released } from "../../postgres/job/parent-rows.ts";
 import { Alarm } from "../../runtime/alarm.ts";
 import { performance } from "../../runtime/clock.ts";
 import { toError } from "../../runtime/errors.ts";
 import type { Logger } from "../../runtime/logger.ts";
 import { delay } from "../../runtime/waiting.ts";
 import { committedRow } from "../add/committed.ts";
-import type { JobOutlet } from "../add/job-outlet.ts";
-import type { EventTeller } from "../events/event-teller.ts";
-import type { Tally } from "../rates/tally.ts";
-import type { Canceller } from "../jobs/canceller.ts";
 import { cancelIdle } from "./cancel-below.ts";
+import { DeadParents } from "./dead-parents.ts";
+import type { FamilyQueue } from "./family-queue.ts";
 import { ReleaseQuestions } from "./release-questions.ts";
-import type { QueueStore } from "../../valkey/queue/queue-store.ts";
-
-/** A queue of this process, as far as families need it. */
-export interface FamilyQueue {
-  readonly store: QueueStore;
-  readonly canceller: Canceller;
-  readonly outlet: JobOutlet;
-  readonly teller: EventTeller;
-  readonly tally: Tally;
-}
 
 interface FamilyReleaserParts {
   readonly table: FamilyTable;
   /** Undefined for a queue that this process has not. */
   readonly find: (queue: string) => FamilyQueue | undefined;
+  /** Tells the workers of a queue, wherever they are, that there are rows to deliver. */
+  readonly tellRows: (queue: string) => Promise<void>;
   readonly logger: Logger;
 }
 
@@ -40,7 +30,6 @@ const askRests = 2;
 const longestRestMs = 10;
 const cancelPage = 500;
 const clearPage = 5_000;
-const longestError = 500;
 
 /**
  * Asks for the parents of jobs that have ended here, behind their COMMIT: for all that end while one question is under way there is one more. And all families are looked through,
@@ -49,6 +38,7 @@ const longestError = 500;
 export class FamilyReleaser {
   readonly #parts: FamilyReleaserParts;
   readonly #questions: ReleaseQuestions;
+  readonly #dead: DeadParents;
   readonly #alarm = new Alarm(() => this.#look(), { mayEnd: true });
   #asking: Promise<void> | undefined;
   #areThere = false;
@@ -57,6 +47,7 @@ export class FamilyReleaser {
   constructor(parts: FamilyReleaserParts) {
     this.#parts = parts;
     this.#questions = new ReleaseQuestions(parts.table.parents);
+    this.#dead = new DeadParents({ parents: parts.table.parents, find: parts.find, logger: parts.logger });
   }
 
   /** Families are there, by whomever: they are looked through until there are none. */
@@ -86,6 +77,7 @@ export class FamilyReleaser {
 
   async stop(): Promise<void> {
     this.#isStopped = true;
+    this.#dead.stop();
     await this.#alarm.stop();
     while (this.#asking) await this.#asking;
   }
@@ -134,49 +126,29 @@ export class FamilyReleaser {
   }
 
   async #tell(released: readonly Released[]): Promise<void> {
+    const elsewhere = new Set<string>();
     for (const { queue, id, answer } of released) {
       const parts = this.#parts.find(queue);
       if (answer === "dead") {
         // It may be a child itself.
         this.noteEnded(queue, id);
-        if (parts) await this.#tellDead(parts, queue, id);
+        if (parts) await this.#dead.tell(parts, queue, id);
         continue;
       }
       // Where this process dies before it is delivered, or does not have that queue, the relay of one that has delivers it.
+      if (!parts) elsewhere.add(queue);
       const row = await parts?.outlet.table.parked.woken(id);
       if (row) parts?.outlet.pushCommitted([committedRow(row)]);
     }
+    for (const queue of elsewhere) await this.#tellElsewhere(queue);
   }
 
-  /**
-   * The parent died while it was parked: no worker had it that could say so. Who waits is told first, which may be done twice; then one process notes that, counts it and tells the event.
-   * _It dies before that, or has not that queue:_ any that has it finds the parent untold.
-   */
-  async #tellDead({ store, outlet, teller, tally }: FamilyQueue, queue: string, id: string): Promise<void> {
+  /** Behind the COMMIT of what released the parent. Nobody hears of it: its relay finds the row a second later. */
+  async #tellElsewhere(queue: string): Promise<void> {
     try {
-      const row = await outlet.table.parked.buried(id);
-      // What is left of it on Valkey would be dropped within a day.
-      const replaces = row && committedRow(row).replaces;
-      if (replaces !== undefined) await store.schedule.remove(replaces);
-      await store.ends.tell(id);
-      if (!(await this.#parts.table.parents.noteTold(queue, id)) || !row) return;
-      tally.noteDead();
-      teller.tell("dead", id, { attempt: row.attempts, error: row.last_error?.slice(0, longestError).toWellFormed() ?? "" });
+      await this.#parts.tellRows(queue);
     } catch (error) {
-      this.#parts.logger.debug({ error: toError(error).message, queue }, "the end of a parent could not be told; it is done later");
-    }
-  }
-
-  /** Parents that were buried by a process that has not their queue, or died before it told. */
-  async #tellUntold(): Promise<void> {
-    const { table, find } = this.#parts;
-    for (let after: string | undefined = "0"; after !== undefined && !this.#isStopped;) {
-      const families: Awaited<ReturnType<ParentRows["untold"]>> = await table.parents.untold(after, sweepPage);
-      after = families.length < sweepPage ? undefined : families.at(-1)?.family;
-      for (const { queue, id } of families) {
-        const parts = find(queue);
-        if (parts && !this.#isStopped) await this.#tellDead(parts, queue, id);
-      }
+      this.#parts.logger.debug({ error: toError(error).message, queue }, "workers could not be told of a parent that may go on");
     }
   }
 
@@ -193,7 +165,7 @@ export class FamilyReleaser {
         await this.#tell(released);
       }
       this.#areThere = count > 0;
-      if (this.#areThere) await this.#tellUntold();
+      if (this.#areThere) await this.#dead.tellUntold();
       if (this.#areThere) restMs = Math.max(idleMs, Math.min(restsFor * (performance.now() - began), idleMs * pages));
       // What is cancelled below a family may have one itself.
       while (await this.#clearUp());

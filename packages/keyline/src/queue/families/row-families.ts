@@ -4,7 +4,8 @@ import type { JobRelay } from "../../postgres/job/job-relay.ts";
 import type { Logger } from "../../runtime/logger.ts";
 import type { Listening } from "../listening.ts";
 import { FamilyAdder } from "./family-adder.ts";
-import { FamilyReleaser, type FamilyQueue } from "./family-releaser.ts";
+import type { FamilyQueue } from "./family-queue.ts";
+import { FamilyReleaser } from "./family-releaser.ts";
 
 /** A queue of this process; one of another kind has no outlet. */
 interface KnownQueue extends Pick<FamilyQueue, "store" | "canceller"> {
@@ -20,12 +21,21 @@ export class RowFamilies {
   constructor(
     database: Database,
     relay: JobRelay,
-    { find, logger }: { readonly find: (queue: string) => KnownQueue | undefined; readonly logger: Logger },
+    {
+      find,
+      tellRows,
+      logger,
+    }: {
+      readonly find: (queue: string) => KnownQueue | undefined;
+      readonly tellRows: (queue: string) => Promise<void>;
+      readonly logger: Logger;
+    },
   ) {
     const table = new FamilyTable(database);
     this.adder = new FamilyAdder(table, relay);
     this.releaser = new FamilyReleaser({
       table,
+      tellRows,
       logger,
       find: (queue) => {
         const { store, canceller, outlet, listening } = find(queue) ?? {};

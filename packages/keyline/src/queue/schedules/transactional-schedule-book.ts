@@ -109,7 +109,7 @@ export class TransactionalScheduleBook implements ScheduleBook {
 
   async #signal(): Promise<void> {
     try {
-      await this.#store.ticks.signal();
+      await this.#store.signals.tell("ticks");
       this.#owesSignal = false;
     } catch (error) {
       this.#owesSignal = true;

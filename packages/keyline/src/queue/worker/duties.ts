@@ -76,6 +76,7 @@ export function createDuties<Data>(setup: DutiesSetup<Data>): readonly ShiftDuty
     if (kinds.has("cancel")) cancels.look();
     if (kinds.has("family")) family?.look();
     if (kinds.has("watched")) roster.look();
+    if (kinds.has("rows")) record?.expectRows();
   };
   return [
     new Rescuer(store, { table: record?.table, lease, counts: setup.tally.counts, logger }),

@@ -66,6 +66,11 @@ export class JobRecord {
     this.#relay.lookAtEpochs();
   }
 
+  /** Somebody who has not this queue has made rows ready that nobody delivers. */
+  expectRows(): void {
+    this.#relay.expectRows();
+  }
+
   /** Ends jobs together with their effects. Returns the ids of those that this call ended; the others were settled before. */
   async settle(settlement: Settlement): Promise<ReadonlySet<string>> {
     const settled = await this.#lanes.settle(settlement);

@@ -1,7 +1,11 @@
 import type { ValkeyConnection } from "../client/connection.ts";
+import { scriptsBeside } from "../client/script.ts";
 import type { QueueKeys } from "./keys.ts";
 
-export type SignalKind = "due" | "gates" | "ticks" | "tracked" | "cancel" | "family" | "watched";
+/** "rows": those of a transactional queue are to be delivered; its relay finds them too, a second later. */
+export type SignalKind = "due" | "gates" | "ticks" | "tracked" | "cancel" | "family" | "watched" | "rows";
+
+const tell = scriptsBeside(import.meta.url)(1, "oom", "base", "place", "tell-signal");
 
 /** Something that workers of the queue are to know at once. */
 export interface Signal {
@@ -19,6 +23,11 @@ export class Signals {
   constructor(connection: ValkeyConnection, keys: QueueKeys) {
     this.#connection = connection;
     this.#keys = keys;
+  }
+
+  /** Tells all workers of the queue, where there are any. */
+  async tell(kind: SignalKind): Promise<void> {
+    await tell.run(this.#connection, [this.#keys.workers, kind]);
   }
 
   get key(): string {

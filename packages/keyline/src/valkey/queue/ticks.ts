@@ -7,7 +7,6 @@ const read = script(1, "schedule-read");
 const keep = script(1, "base", "place", "schedule-keep");
 const remove = script(2, "schedule-remove");
 const due = script(2, "schedule-due");
-const signal = script(1, "oom", "base", "place", "tick-signal");
 
 /** The schedules of one plain queue, as texts. */
 export class Ticks {
@@ -71,10 +70,5 @@ export class Ticks {
     const texts: (readonly [string, string])[] = [];
     for (let index = 0; index + 1 < names.length; index += 2) texts.push([names[index] ?? "", names[index + 1] ?? ""]);
     return { now, nextMs: next < 0 ? undefined : next, texts };
-  }
-
-  /** Tells workers that there may be a new one, also those of a transactional queue. */
-  async signal(): Promise<void> {
-    await signal.run(this.#connection, [this.#keys.workers]);
   }
 }
