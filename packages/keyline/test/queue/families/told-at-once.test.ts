@@ -64,7 +64,7 @@ test.each(moments)("a child that ends %i moments after a parent was asked for ha
     if (isFirst) void after(moment).then(() => releaser.noteEnded("children", "2"));
     return released;
   };
-  const releaser = new FamilyReleaser({ table, find: () => undefined, logger });
+  const releaser = new FamilyReleaser({ table, find: () => undefined, tellRows: () => Promise.resolve(), logger });
   releaser.noteEnded("children", "1");
   await releaser.settled();
   await after(100);
