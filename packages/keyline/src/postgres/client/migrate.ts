@@ -34,6 +34,7 @@ export const migrations = [
   "0028-late-note",
   "0029-lock-order",
   "0030-own-value",
+  "0031-redriven-parent",
 ] as const;
 
 const createSchema = `
