@@ -49,7 +49,8 @@ export async function rebuildJobs(
         count.looked += jobs.length;
         count.delivered += lost.length;
       }
-      await table.noteRebuilt(epoch);
+      // On this connection: where nothing was to be marked no second one is needed, which others might hold until this one is free.
+      await table.noteRebuilt(client, epoch);
       if (count.looked > 0) {
         table.counts.rebuilds++;
         logger.info({ queue: table.queue, ...count }, "Valkey has a new memory: its unsettled jobs were delivered again");

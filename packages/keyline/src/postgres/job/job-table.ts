@@ -1,3 +1,4 @@
+import type { PoolClient } from "pg";
 import type { Database } from "../client/database.ts";
 import type { TransactionClient } from "../client/options.ts";
 import type { QueueCounts } from "../../runtime/counters.ts";
@@ -205,8 +206,9 @@ export class JobTable {
     return rows[0]?.rebuilt_epoch ?? "";
   }
 
-  async noteRebuilt(epoch: string): Promise<void> {
-    await this.database.query(noteRebuilt, [this.queue, epoch]);
+  /** By the COMMIT of the transaction that has looked. */
+  async noteRebuilt(client: PoolClient, epoch: string): Promise<void> {
+    await client.query(this.database.prepared(noteRebuilt, [this.queue, epoch]));
   }
 }
 

@@ -134,3 +134,14 @@ test("a wait goes on as long as connections change hands", async () => {
   await Promise.all(all);
   await keyline.close();
 });
+
+test("a queue's first look at what was delivered needs one connection, also while all others are held", async () => {
+  const keyline = stage.keyline({ postgres: { ...smallPool(), max: 2 } });
+  const queue = keyline.queue<number>("one-of-two", { transactional: true });
+  await keyline.transaction(async () => {
+    await queue.add(1);
+    const text = "SELECT FROM keyline.queue WHERE name = $1 AND rebuilt_epoch <> ''";
+    await eventually("it has looked", async () => (await stage.pool.query(text, [queue.name])).rows.length === 1);
+  });
+  await keyline.close();
+});
