@@ -39,8 +39,8 @@ export const mutants: readonly Mutant[] = [
     seeds: 3,
     edits: [
       {
-        find: "taken[1] = redis.call('LMOVE', KEYS[3], held, 'RIGHT', 'RIGHT') or nil",
-        replace: "taken[1] = redis.call('RPOP', KEYS[3]) or nil",
+        find: "taken = { redis.call('LMOVE', KEYS[3], held, 'RIGHT', 'RIGHT') or nil }",
+        replace: "taken = { redis.call('RPOP', KEYS[3]) or nil }",
       },
       { find: "redis.call('RPUSH', held, unpack(taken))", replace: "" },
       {
@@ -234,8 +234,8 @@ export const mutants: readonly Mutant[] = [
     seeds: 1,
     edits: [
       {
-        find: "UPDATE keyline.family_child SET value = kept.value FROM",
-        replace: "UPDATE keyline.family_child SET value = family_child.value FROM",
+        find: "AND family_child.xmin::text = (pg_current_xact_id()",
+        replace: "AND false AND family_child.xmin::text = (pg_current_xact_id()",
       },
     ],
   },

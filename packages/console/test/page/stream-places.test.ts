@@ -51,7 +51,7 @@ async function go(path: string): Promise<void> {
 }
 const dialog = (): ReturnType<Page["getByRole"]> => page.getByRole("dialog");
 const button = (name: string): ReturnType<Page["getByRole"]> => page.getByRole("button", { name, exact: true });
-const told = (text: string | RegExp): Promise<void> => page.getByRole("status").getByText(text).waitFor();
+const told = (text: string | RegExp): Promise<void> => page.getByRole("status").getByText(text).last().waitFor();
 const statusOf = async (stream: Pick<Stream<unknown, unknown, boolean>, "groups">, name: string): Promise<GroupStatus | undefined> =>
   (await stream.groups()).find((group) => group.name === name);
 const isThrough = async (stream: Pick<Stream<unknown, unknown, boolean>, "groups">, name: string): Promise<boolean> => {

@@ -11,7 +11,7 @@
  * _Valkey loses its memory:_ the rebuild delivers what waits, parked parents too. _The answer gets lost:_ the row of the parent tells; where that is not there, it may have ended already.
  */
 import { KeylineError } from "../../runtime/errors.ts";
-import { isAnswerLost } from "../../postgres/client/failures.ts";
+import { isAnswerLost, isTaken } from "../../postgres/client/failures.ts";
 import type { TransactionClient } from "../../postgres/client/options.ts";
 import { nameRefused } from "../../postgres/client/refused-data.ts";
 import { noteTransactionId } from "../../postgres/client/transaction.ts";
@@ -63,6 +63,8 @@ export class FamilyAdder {
       try {
         return await insert();
       } catch (error) {
+        // Somebody added a job with the id of a child at the same moment: a second look sees it.
+        if (isTaken(error)) return tx ? refuseTaken(error) : insert();
         if (tx || !isAnswerLost(error)) throw nameRefused(error, `a family of queue ${root.queue}`, { data: dataJson });
         return this.#findOut(family, error);
       }
@@ -151,6 +153,14 @@ export class FamilyAdder {
       { cause },
     );
   }
+}
+
+function refuseTaken(cause: unknown): never {
+  throw new KeylineError(
+    "INVALID_OPTION",
+    "A job with the id of one of the children was added at the same moment, and cannot become a child: nothing was added",
+    { cause },
+  );
 }
 
 /** `deliveries` are those that are to be noted together, by their queues. */

@@ -1,3 +1,4 @@
+import { nameRefused } from "../../postgres/client/refused-data.ts";
 import { KeylineError } from "../../runtime/errors.ts";
 import { toJson } from "../../runtime/json.ts";
 import { checkId, checkKey } from "../../runtime/names.ts";
@@ -22,7 +23,9 @@ export class JobSignals {
     checkId(id);
     checkKey("The name of a signal", name);
     const json = data === undefined ? undefined : toJson(`signal ${JSON.stringify(name)} to job ${id}`, data, mostBytes);
-    const sent = await this.#rows.signal(id, name, json);
+    const sent = await this.#rows.signal(id, name, json).catch((error: unknown) => {
+      throw nameRefused(error, `signal ${JSON.stringify(name)} to job ${id}`, { name, data: json });
+    });
     if (sent?.isFull) {
       throw new KeylineError("INVALID_STEP", `Job ${id} has ${mostSteps} signals already, and was not sent ${JSON.stringify(name)}`);
     }

@@ -43,6 +43,19 @@ test("an add that the database cannot store takes none of its moment down, and s
   await keyline.close();
 });
 
+test("a signal that the database cannot store is not sent, and says so", async () => {
+  const keyline = stage.keyline({ postgres: latin.url });
+  const queue = keyline.queue<string>("signals", { transactional: true });
+  const { id } = await queue.add("waits");
+  const sent = queue.signal(id, "approved", "😀");
+  await expect(sent).rejects.toMatchObject({
+    ...fails,
+    message: expect.stringContaining(`the data for signal "approved" to job ${id}`) as string,
+  });
+  expect(await queue.signal(id, "approved", "é")).toBe(true);
+  await keyline.close();
+});
+
 test("data that is nested too deeply for PostgreSQL takes no neighbour down", async () => {
   await stage.keyline().migrate();
   await stage.pool.query("DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET max_stack_depth = ''100kB''', current_database()); END $$");
