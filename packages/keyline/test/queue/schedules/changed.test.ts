@@ -77,6 +77,9 @@ describe.each(kinds)("a schedule of $kind that is changed while four processes m
       },
       patienceMs,
     );
+    // What a process has printed is read a moment later.
+    const ofTheLast = (): number => new Set(runs().flatMap(({ data, at }) => (data === 4 ? [at] : []))).size;
+    await eventually("each tick of the last version is told", () => ofTheLast() >= 8, patienceMs);
 
     const first = runs().filter(({ attempt }) => attempt === 1);
     // A second copy of what a row stands for may run, and has no effect.
