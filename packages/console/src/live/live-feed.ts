@@ -132,10 +132,10 @@ export class LiveFeed {
   /** Rows do not wait for the state, which may take long: later ones would overtake them. */
   async #tell(topic: Topic): Promise<void> {
     if (!topic.tail) return;
-    const came = await topic.tail.take();
-    topic.place = topic.tail.place;
+    const taken = await topic.tail.take();
+    if (taken) topic.place = taken.place;
     const viewers = [...this.#viewers].filter(({ topics }) => topics.includes(topic));
-    for (const viewer of viewers) if (!viewer.ownTail(topic)) viewer.tell(topic, came, topic.place);
+    for (const viewer of viewers) if (!viewer.ownTail(topic)) viewer.tell(topic, taken?.came, topic.place);
     await Promise.all(viewers.map((viewer) => tellOwn(viewer, topic)));
   }
 
@@ -154,10 +154,11 @@ function begin(viewer: Viewer, topic: Topic, place: string | undefined): void {
 async function tellOwn(viewer: Viewer, topic: Topic): Promise<void> {
   const own = viewer.ownTail(topic);
   if (!own) return;
-  const came = await own.take();
-  if (viewer.ownTail(topic) !== own) return;
-  viewer.tell(topic, came, own.place);
+  const taken = await own.take();
+  if (!taken || viewer.ownTail(topic) !== own) return;
+  const { came, place } = taken;
+  viewer.tell(topic, came, place);
   if (own.isOver) viewer.tell(topic, gap, topic.place);
   // Compared with what the others were told, not with what is about to be.
-  if (own.isOver || (own.place !== undefined && own.place === topic.place)) viewer.join(topic);
+  if (own.isOver || (place !== undefined && place === topic.place)) viewer.join(topic);
 }

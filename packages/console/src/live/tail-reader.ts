@@ -1,5 +1,11 @@
 import type { Came, Tail } from "./source.ts";
 
+/** What was taken, if anything came, and up to where that is. */
+interface Taken {
+  readonly came: Came | undefined;
+  readonly place: string | undefined;
+}
+
 /** Takes what came on a tail, one time after the other. */
 export class TailReader {
   readonly #tail: Tail;
@@ -13,7 +19,7 @@ export class TailReader {
     return this.#tail.kind;
   }
 
-  /** Up to where it was taken. */
+  /** Where it begins. */
   get place(): string | undefined {
     return this.#tail.place;
   }
@@ -22,12 +28,15 @@ export class TailReader {
     return this.#tail.isOver;
   }
 
-  /** Undefined when nothing came, or while it is being taken. */
-  async take(): Promise<Came | undefined> {
+  /**
+   * Undefined while somebody else takes it. Only whoever took it knows the place: others would see one up to which nobody was told yet.
+   */
+  async take(): Promise<Taken | undefined> {
     if (this.#isTaking) return undefined;
     this.#isTaking = true;
     try {
-      return await this.#tail.take();
+      const came = await this.#tail.take();
+      return { came, place: this.#tail.place };
     } finally {
       this.#isTaking = false;
     }
