@@ -1,3 +1,4 @@
+import { randomUUID } from "node:crypto";
 import { once } from "node:events";
 import { startPostgres, startValkey } from "@keyline/embedded";
 import { Keyline } from "keyline";
@@ -182,8 +183,9 @@ test.each([
     const env = { VALKEY_URL: valkey.url };
     const app = new Keyline({ valkey: valkey.url });
     const [queue, channel, stream] = [app.queue<number>("emails"), app.channel<number>("news"), app.stream<number>("log")];
-    const move = (): Promise<unknown> => Promise.allSettled([queue.add(1), channel.publish(1), stream.append(1)]);
-    await move();
+    const move = (n: number): Promise<unknown> =>
+      Promise.allSettled([queue.add(n, { id: `${n}-${randomUUID()}` }), channel.publish(n), stream.append(n)]);
+    await move(1);
     await Promise.all([app.directory.queues(), app.directory.streams()]);
     const tails = [
       follow(["queue", "emails", "--json"], env),
@@ -192,19 +194,18 @@ test.each([
       follow(["stream", "log", "--json"], env),
     ];
     await eventually("each follows", async () => {
-      await move();
+      await move(1);
       return tails.every(({ seen }) => seen().length > 0);
     });
     await valkey.kill();
-    const before = tails.map(({ seen }) => seen().length);
     await valkey.restart();
-    const hasMoreThan = (lines: readonly Record<string, unknown>[], count: number): boolean =>
-      lines.length > count && lines.at(-1)?.["gap"] === undefined;
+    // What came before may be printed only now: on a busy machine a follower is slower than the restart.
+    const isOfNow = ({ data, id }: Record<string, unknown>): boolean => data === 2 || String(id).startsWith("2-");
     await eventually(
       "each goes on",
       async () => {
-        await move();
-        return tails.every(({ seen }, index) => hasMoreThan(seen(), before[index] ?? 0));
+        await move(2);
+        return tails.every(({ seen }) => seen().some(isOfNow));
       },
       60_000,
     );
@@ -216,7 +217,7 @@ test.each([
     );
     expect(told.map((reasons) => [...new Set(reasons)])).toEqual(gaps);
     const behind = objects(ends[1] ?? { stdout: "" }).findLast(({ gap }) => gap === undefined);
-    expect(behind).toEqual({ data: 1 });
+    expect(behind).toEqual({ data: 2 });
     await app.close();
     await valkey.stop();
   },
