@@ -3,6 +3,12 @@ import type { Element } from "../element.ts";
 const parentField = `,"family":true`;
 const behindHead = `,"data":`;
 
+/** What is in front of its data; of one that another writer has written all of it. */
+export function headOf(raw: string): string {
+  const end = raw.indexOf(behindHead);
+  return end < 0 ? raw : raw.slice(0, end);
+}
+
 /** The element as that of a job that has children. */
 export function asParent(raw: string): string {
   const end = raw.indexOf(behindHead);

@@ -19,7 +19,8 @@
  * it, as they were before its children were brought (epoch-book.ts). When one is another, all children that have not ended are brought again: those that were lost are added again, the others
  * are known. Where the slot of the parent has forgotten that it was told, the mark of the child says that it was, and it is told again. Where it was lost itself nobody waits.
  * _Valkey loses everything:_ so are the jobs of plain queues, all of a family.
- * _Children are added while the parent runs:_ under a name that the family knows, in the same step; so a handler that is run again does not add them again.
+ * _Children are added while the parent runs:_ under a name that the family knows, in the same step; so a handler that is run again does not add them again. That step looks whether the worker
+ * still holds the job: behind its end there would be nobody to forget the family.
  * _A parent parks while its last child ends:_ both are steps in the slot of the parent (park.lua, family-apply.lua): whichever comes second lets it go.
  */
 import { withFields, type Logger } from "../../runtime/logger.ts";

@@ -35,7 +35,7 @@ export class PlainFamilyAdder {
     return { id, added: true };
   }
 
-  /** Adds children below a job that a worker holds. "known": some were added under that name before; "gone": the worker's lease is over. */
+  /** Adds children below a job that a worker holds. "known": some were added under that name before; "gone": it does not hold it any more. */
   addTo(
     root: Member,
     {
@@ -45,6 +45,7 @@ export class PlainFamilyAdder {
       death,
       name,
       worker,
+      begins,
     }: {
       readonly family: string;
       readonly id: string;
@@ -52,9 +53,11 @@ export class PlainFamilyAdder {
       readonly death: ChildDeath | undefined;
       readonly name: string;
       readonly worker: string;
+      /** The text that its element begins with. */
+      readonly begins: string;
     },
   ): Promise<"added" | "known" | "gone"> {
-    return this.#write(root, nodes, { family, id, death, options: ["name", name, "worker", worker] });
+    return this.#write(root, nodes, { family, id, death, options: ["name", name, "worker", worker, "begins", begins] });
   }
 
   async #write(

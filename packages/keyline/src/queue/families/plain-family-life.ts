@@ -1,4 +1,4 @@
-import { familyOf } from "./family-element.ts";
+import { familyOf, headOf } from "./family-element.ts";
 import { KeylineError } from "../../runtime/errors.ts";
 import { parseJson } from "../../runtime/json.ts";
 import { checkKey } from "../../runtime/names.ts";
@@ -75,7 +75,9 @@ export class PlainFamilyLife implements Familial {
     if (nodes.length === 0) return;
     // Also where the answer gets lost: its end sees to them.
     this.#held.hasFamily = true;
-    const answer = await adder.addTo(member, { family: this.#family, id, nodes, death, name, worker: leaseName() });
+    // With the time when it was added: another job may have its id by now.
+    const begins = headOf(this.#held.raw);
+    const answer = await adder.addTo(member, { family: this.#family, id, nodes, death, name, worker: leaseName(), begins });
     if (answer === "gone") throw notHeld(this.#job);
   }
 

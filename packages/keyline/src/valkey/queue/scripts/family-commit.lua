@@ -4,9 +4,10 @@
 -- ARGV  1 family  2 batch  3 how many rows  4 how many children  5 what the death of a child does, or ''  6 queues of all children, separated by spaces
 --       then names and values:
 --         element  of the parent, where it is new          id  the one that its caller chose for it
---         name     under which its handler adds them       worker  that runs the handler
+--         name     under which its handler adds them       worker  that runs the handler       begins  text that the element begins with which it holds
 --         mark     of the parent, where it is a child itself that is brought to its queue     until  in the server's ms: later it is not brought any more
--- RETURN  'added'; 'known' when that was done before, or there is a job with that id; 'lost' when the rows are not there; 'gone' when the worker's lease is; 'late'
+-- RETURN  'added'; 'known' when that was done before, or there is a job with that id; 'lost' when the rows are not there;
+--         'gone' when the worker does not hold the job any more: nothing would end the family; 'late'
 
 local family, batch = ARGV[1], ARGV[2]
 local key, jobs = base .. 'family:' .. family, base .. 'family-jobs:' .. batch
@@ -18,8 +19,18 @@ local function refuse(answer)
   return answer
 end
 
+-- One by one: what runs was taken before what does not, and a list may be long.
+local function holds(worker, begins)
+  if not redis.call('ZSCORE', base .. 'workers', worker) then return false end
+  local held = base .. 'held:' .. worker
+  for place = 0, redis.call('LLEN', held) - 1 do
+    if string.sub(redis.call('LINDEX', held, place), 1, #begins) == begins then return true end
+  end
+  return false
+end
+
 if redis.call('HLEN', jobs) ~= tonumber(ARGV[3]) then return refuse('lost') end
-if options.worker and not redis.call('ZSCORE', base .. 'workers', options.worker) then return refuse('gone') end
+if options.worker and not holds(options.worker, options.begins) then return refuse('gone') end
 if options.name and redis.call('HEXISTS', key, 'name:' .. options.name) == 1 then return refuse('known') end
 local above, number, of = read_mark(options.mark or '')
 if above then

@@ -33,7 +33,16 @@ local function count_attempt(element)
   return element
 end
 
+-- Its attempt may have added children, and has not come to say so: whoever ends it forgets them as well.
+local function note_family(element)
+  local head = head_of(element)
+  if head == '' or string.find(head, ',"family":true', 1, true) then return element end
+  if redis.call('EXISTS', base .. 'family:' .. family_in(head)) == 0 then return element end
+  return head .. ',"family":true' .. string.sub(element, #head + 1)
+end
+
 local answer = { 0 }
+local has_families = redis.call('EXISTS', base .. 'families') == 1
 local has_marks = redis.call('EXISTS', base .. 'cancelled') == 1
 for _ = 1, tonumber(ARGV[2]) do
   local element = redis.call('LINDEX', KEYS[4], -1)
@@ -45,6 +54,7 @@ for _ = 1, tonumber(ARGV[2]) do
       element = count_attempt(element)
       element = ready_since(element, head_of(element), now())
     end
+    if has_families then element = note_family(element) end
     -- In this order: one that is refused stays where it is.
     redis.call('RPUSH', KEYS[3], element)
     redis.call('RPOP', KEYS[4])
