@@ -15,6 +15,9 @@ export interface Failure {
   readonly gone: readonly string[];
 }
 
+/** What the row of a job says that is not a worker's to end: somebody is to run it yet, or it is dead, of so many attempts; "ended" where there is none any more. */
+export type Elsewhere = "open" | "ended" | { readonly attempts: number; readonly reason: string };
+
 interface Texts {
   readonly error: string;
   readonly gone: readonly string[];
@@ -39,18 +42,24 @@ const retry: Statement = {
 const bury: Statement = {
   name: "keyline-bury",
   text: `WITH buried AS (
-      UPDATE keyline.job SET state = 'dead', attempts = $3, due_at = NULL, last_error = $4, died_at = now(), last_stack = $8, parked = NULL, parked_for = NULL,
+      UPDATE keyline.job SET state = 'dead', attempts = $3, due_at = NULL, last_error = $4, died_at = now(), last_stack = $8, retry_tag = $10, parked = NULL, parked_for = NULL,
         history = ${newHistory("$5", "$6::json[]", "$7::json")}
       WHERE queue = $1 AND id = $2 AND state IN ('waiting', 'scheduled') AND attempts <= $5 AND coalesce(parks, 0) <= $9
       RETURNING id, is_special
     ) SELECT id, CASE WHEN is_special THEN keyline.end_special($1, ARRAY[id], 'dead') END FROM buried`,
 };
 
-// The answer to the same call may have been lost.
+// The answer to the same call may have been lost. The count does not tell it from another's: who has the job of a worker that died buries it for as many attempts.
 const wasBuried: Statement = {
   name: "keyline-was-buried",
   isQuick: true,
-  text: `SELECT FROM keyline.job WHERE queue = $1 AND id = $2 AND state = 'dead' AND attempts = $3`,
+  text: `SELECT FROM keyline.job WHERE queue = $1 AND id = $2 AND state = 'dead' AND retry_tag = $3`,
+};
+
+const whatElse: Statement = {
+  name: "keyline-what-else",
+  isQuick: true,
+  text: `SELECT id, state = 'dead' AS is_dead, attempts, coalesce(last_error, '') AS reason FROM keyline.job WHERE queue = $1 AND id = ANY($2::text[])`,
 };
 
 // An element that was made before the job was parked is no attempt any more, and goes when it is taken. The element with the raised count is in the memory that
@@ -88,13 +97,21 @@ export class FailedRows {
     );
   }
 
-  /** The same, for good: true also when it has died of this attempt before. */
-  async bury(id: string, failure: Failure & { readonly stack: string | undefined }): Promise<boolean> {
-    const { attempts, heldAttempts, heldParks } = failure;
+  /** The same, for good. */
+  async bury(id: string, failure: Failure & { readonly stack: string | undefined; readonly tag: string }): Promise<boolean> {
+    const { attempts, heldAttempts, heldParks, tag } = failure;
     const isBuried = await this.#write(failure, failure.stack, ({ error, gone, failed, stack }) =>
-      this.#database.query(bury, [this.#queue, id, attempts, error, heldAttempts, gone, failed, stack, heldParks]),
+      this.#database.query(bury, [this.#queue, id, attempts, error, heldAttempts, gone, failed, stack, heldParks, tag]),
     );
-    return isBuried || (await this.#database.query(wasBuried, [this.#queue, id, attempts])).length > 0;
+    return isBuried || (await this.#database.query(wasBuried, [this.#queue, id, tag])).length > 0;
+  }
+
+  /** What has become of jobs that are not this worker's to end. */
+  async elsewhere(ids: readonly string[]): Promise<(id: string) => Elsewhere> {
+    type Row = { readonly id: string; readonly is_dead: boolean; readonly attempts: number; readonly reason: string };
+    const rows = await this.#database.query<Row>(whatElse, [this.#queue, ids]);
+    const known = new Map<string, Elsewhere>(rows.map(({ id, is_dead: isDead, ...dead }) => [id, isDead ? dead : "open"]));
+    return (id) => known.get(id) ?? "ended";
   }
 
   // All texts of a failure are for people to read.

@@ -6,8 +6,12 @@ const longestError = 500;
 
 /** Tells those who follow what becomes of jobs that this one has ended, in the step that ends it; undefined where that is told elsewhere. */
 export function eventTie(job: HeldJob<unknown>): Tie | undefined {
-  const { element, verdict, attempts, tookMs, attempt } = job;
-  if (!element) return undefined;
+  const { element, verdict, attempts, tookMs, attempt, elsewhere } = job;
+  if (!element || elsewhere === "open") return undefined;
+  // Whoever ended it may not have told.
+  if (elsewhere === "ended") return tieOf("completed", element.id, { again: true });
+  if (elsewhere)
+    return tieOf("dead", element.id, { attempt: elsewhere.attempts, error: elsewhere.reason.slice(0, longestError).toWellFormed() });
   if (verdict?.kind === "bury") {
     return tieOf("dead", element.id, {
       attempt: verdict.attempts,
@@ -15,7 +19,6 @@ export function eventTie(job: HeldJob<unknown>): Tie | undefined {
     });
   }
   if (verdict?.kind === "settle" || (verdict?.kind === "drop" && !verdict.error)) {
-    // One that was settled before it began here may have had a worker that died before it told.
     const details = attempt ? { attempt: attempts + 1, tookMs: Math.round(tookMs) } : { again: true };
     return tieOf("completed", element.id, details);
   }

@@ -21,7 +21,7 @@ export type QueueEvent =
   | (OfJob & { readonly type: "progress"; readonly progress: unknown })
   /** The next attempt begins after `delayMs`. Without an error it put itself off. */
   | (OfJob & { readonly type: "retried"; readonly attempt: number; readonly error: string | undefined; readonly delayMs: number })
-  /** Of one whose worker died before it could tell, neither is known; then it may be told twice. */
+  /** Of one whose worker died before it could tell, neither is known; then it may be told twice, and so may that it is dead. */
   | (OfJob & { readonly type: "completed"; readonly attempt: number | undefined; readonly tookMs: number | undefined })
   | (OfJob & { readonly type: "dead"; readonly attempt: number; readonly error: string })
   | (OfJob & { readonly type: "cancelled" })

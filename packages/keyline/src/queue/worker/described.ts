@@ -1,5 +1,6 @@
 import type { Taken } from "../../runtime/probe.ts";
 import type { Outcome } from "../../work/outcome.ts";
+import type { Trade } from "../../work/trade.ts";
 import { errorOf } from "../../work/watched.ts";
 import { traceOf } from "../element.ts";
 import type { Job } from "../job.ts";
@@ -23,4 +24,16 @@ export function describeJobs(begun: readonly (readonly [held: HeldJob<unknown>, 
 export function errorOfJob(outcome: Outcome): Error | undefined {
   const error = errorOf(outcome);
   return error instanceof Parked ? undefined : error;
+}
+
+/** How a worker of the queue and its jobs are named. */
+export function tradeOf<Data>(queue: string): Trade<HeldJob<Data>> {
+  return {
+    role: "worker",
+    unit: "a job",
+    place: `queue ${queue}`,
+    fields: { queue },
+    idOf: ({ element }) => element?.id,
+    nameOf: ({ element }) => `job ${element?.id ?? "?"} of queue ${queue}`,
+  };
 }

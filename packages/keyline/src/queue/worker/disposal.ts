@@ -41,6 +41,7 @@ export async function disposalOf(job: HeldJob<unknown>, verdict: Verdict, parts:
   const { record, failed, signal, keepMs } = parts;
   if (verdict.kind === "drop") {
     job.isCancelled ||= isCancellation(verdict.error);
+    if (record && verdict.error) await noteElsewhere(job, record);
     if (record) await closeResult(job, record, parts);
     return { kind: "settle" };
   }
@@ -62,7 +63,7 @@ export async function disposalOf(job: HeldJob<unknown>, verdict: Verdict, parts:
     case "settle": {
       try {
         const isOurs = await record.complete({ id, attempts: heldAttempts, result: keptRow(job, keepMs) });
-        return isOurs ? { kind: "settle" } : drop(job, await whyGone(id, record));
+        return isOurs ? { kind: "settle" } : await drop(job, id, record);
       } catch (error) {
         if (!isRefused(error)) throw error;
         // As one that is no JSON.
@@ -72,13 +73,13 @@ export async function disposalOf(job: HeldJob<unknown>, verdict: Verdict, parts:
     }
     case "bury": {
       const isOurs = await record.bury({ id, heldAttempts, ...failureOf(job, verdict, failed), stack: stackAtEnd(job, verdict) }, signal);
-      return isOurs ? { kind: "settle" } : drop(job, await whyGone(id, record));
+      return isOurs ? { kind: "settle" } : drop(job, id, record);
     }
     case "retry": {
       if (job.parked) return parkedDisposal(id, job.parked, record);
       const { attempts, delayMs } = verdict;
       const noteScheduled = await record.retry({ id, heldAttempts, ...failureOf(job, verdict, failed), delayMs }, signal);
-      if (!noteScheduled) return drop(job, await whyGone(id, record));
+      if (!noteScheduled) return drop(job, id, record);
       return { kind: "retry", element: withAttempts(job.raw, attempts), delayMs, noteScheduled };
     }
   }
@@ -117,17 +118,21 @@ function keptRow({ element, result }: HeldJob<unknown>, keepMs: number): ResultR
   return element && (keepMs > 0 || element.isChild) ? { id: element.id, json: result?.json, keepMs, isChild: element.isChild } : undefined;
 }
 
-async function whyGone(id: string, { table }: JobRecord): Promise<Error> {
-  const job = { id, queue: table.queue };
-  return (await table.cancelled.areCancelled([id])).has(id) ? new JobCancelledError(job) : settledElsewhere(job).error;
-}
-
 /** The row says that the job is not this worker's to end. */
-function drop(job: HeldJob<unknown>, error: Error): Disposal {
-  job.isCancelled ||= isCancellation(error);
-  job.verdict = { kind: "drop", error };
+async function drop(job: HeldJob<unknown>, id: string, record: JobRecord): Promise<Disposal> {
+  const { cancelled, queue } = record.table;
+  const isCancelled = (await cancelled.areCancelled([id])).has(id);
+  job.isCancelled ||= isCancelled;
+  await noteElsewhere(job, record);
+  job.verdict = { kind: "drop", error: isCancelled ? new JobCancelledError({ id, queue }) : settledElsewhere({ id, queue }).error };
   job.result = undefined;
   return { kind: "settle" };
+}
+
+/** Whoever ended it may have lost its lease, and may not have told: then those who follow events are told here. */
+async function noteElsewhere(job: HeldJob<unknown>, { table }: JobRecord): Promise<void> {
+  const { element, isCancelled } = job;
+  if (element && !isCancelled) job.elsewhere = (await table.failed.elsewhere([element.id]))(element.id);
 }
 
 /** What the row is told of an attempt that failed. */

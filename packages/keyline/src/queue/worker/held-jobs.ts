@@ -2,6 +2,7 @@ import { performance } from "../../runtime/clock.ts";
 import { toError } from "../../runtime/errors.ts";
 import type { Held, Phase } from "../../work/held.ts";
 import type { Verdict } from "../../work/verdict.ts";
+import type { Elsewhere } from "../../postgres/job/failed-rows.ts";
 import type { HeldPlace } from "../../valkey/queue/holding.ts";
 import { beginning, deathsOf, decodeElement, type Element } from "../element.ts";
 import type { ChildEnd } from "../families/child-end.ts";
@@ -46,6 +47,8 @@ export class HeldJob<Data> implements Held<Job<Data>> {
   waits: ParkedError | undefined;
   /** The job is where another element says: that this one goes ends nothing. */
   isOutdated = false;
+  /** What its row says of it, where that is not this worker's to end. */
+  elsewhere: Elsewhere | undefined;
   /** It is to be handed in: see finished-jobs.ts. */
   isFinished = false;
   /** How long it rests when it goes back before its turn. */

@@ -130,7 +130,8 @@ export class JobRecord {
   /** The job is a dead letter in its row. False when it was not this worker's to end: it was settled or cancelled, or somebody has a later attempt. */
   async bury(failure: Failure & { readonly id: string; readonly stack: string | undefined }, signal: AbortSignal): Promise<boolean> {
     this.notes.forget(failure.id);
-    return this.#insist(signal, () => this.table.failed.bury(failure.id, failure));
+    const tag = randomTag(12);
+    return this.#insist(signal, () => this.table.failed.bury(failure.id, { ...failure, tag }));
   }
 
   /** What the handler has returned that settled without a result. Throws NOT_STORABLE. */

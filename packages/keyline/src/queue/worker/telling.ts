@@ -39,6 +39,7 @@ export class Telling {
   readonly #audience = new Audience();
   readonly #progress: ProgressWriter;
   readonly #teller: EventTeller;
+  readonly #rates: RateDuty;
 
   constructor({ queue, store, record, policy, teller, tally, logger, leaseName, onError }: TellingParts) {
     const table = record?.table.outcomes;
@@ -56,7 +57,8 @@ export class Telling {
     this.watch = new AudienceWatch(this.#audience, { store, logger });
     this.#progress = new ProgressWriter(store, { queue, logger });
     this.#teller = teller;
-    this.duties = [this.watch, this.#progress, new RateDuty(tally), ...(table ? [new OutcomeSweeper(table, logger)] : [])];
+    this.#rates = new RateDuty(tally);
+    this.duties = [this.watch, this.#progress, this.#rates, ...(table ? [new OutcomeSweeper(table, logger)] : [])];
   }
 
   /** The runner, with a word on each attempt that it begins where somebody follows events. */
@@ -77,6 +79,11 @@ export class Telling {
   readonly noteProgress = (job: Job<unknown>, value: unknown): void => {
     if (!job.isOver) this.#progress.note(job, job.id, value);
   };
+
+  /** Its row has its end, and Valkey is not told of that: else its duty counts it. */
+  count(held: HeldJob<unknown>): void {
+    this.#rates.noteEnded(held);
+  }
 
   /** The attempt is over: how it ended, as it counts. */
   judge(held: HeldJob<unknown>, outcome: Outcome): Outcome {

@@ -28,6 +28,7 @@ export async function findUnfit<Data>(jobs: readonly HeldJob<Data>[], table: Job
       job.isOutdated = true;
       unfit.set(job, settledBefore);
     } else if (!turn || turn.attempts > job.attempts) {
+      if (turn) job.elsewhere = "open";
       unfit.set(job, settledBefore);
     } else if (turn.rest > 0) {
       job.restMs = turn.rest;
@@ -36,8 +37,11 @@ export async function findUnfit<Data>(jobs: readonly HeldJob<Data>[], table: Job
       unfit.set(job, early);
     }
   }
-  const gone = jobs.filter((job) => job.isDoubtful && unfit.get(job) === settledBefore);
+  const over = jobs.filter((job) => unfit.get(job) === settledBefore);
+  const gone = over.filter((job) => job.isDoubtful);
   if (gone.length > 0) await noteCancelled(gone, table);
+  const ended = over.filter(({ element, isOutdated, elsewhere }) => element && !isOutdated && !elsewhere);
+  if (ended.length > 0) await noteElsewhere(ended, table);
   if (outdated.length > 0) await table.parked.disown(outdated);
   const latest = jobs.filter((job) => {
     const turn = byId.get(job.element?.id ?? "");
@@ -56,6 +60,12 @@ function mayBeCopy({ element, isDoubtful }: HeldJob<unknown>): boolean {
 async function noteCancelled<Data>(jobs: readonly HeldJob<Data>[], table: JobTable): Promise<void> {
   const cancelled = await table.cancelled.areCancelled(jobs.flatMap(({ element }) => element?.id ?? []));
   for (const job of jobs) job.isCancelled = cancelled.has(job.element?.id ?? "");
+}
+
+/** Those that have died are told of as dead. */
+async function noteElsewhere<Data>(jobs: readonly HeldJob<Data>[], table: JobTable): Promise<void> {
+  const elsewhere = await table.failed.elsewhere(jobs.flatMap(({ element }) => element?.id ?? []));
+  for (const job of jobs) job.elsewhere = elsewhere(job.element?.id ?? "");
 }
 
 /** Jobs whose data and time may have been replaced: both are as their rows say. */

@@ -42,6 +42,7 @@ import type { Tally } from "../rates/tally.ts";
 import { Telling } from "./telling.ts";
 import { createDuties } from "./duties.ts";
 import { createLease } from "./lease.ts";
+import { tradeOf } from "./described.ts";
 import type { QueuePolicy } from "../options.ts";
 import { findUnfit } from "./turns.ts";
 import { JobCancelledError } from "../results/job-errors.ts";
@@ -214,15 +215,21 @@ export class Worker<Data> {
       if (record) held.phase = "recorded";
       exchange.end(held, disposal);
     } else if (disposal && record) {
-      // The lease went meanwhile: what was committed counts, whoever has the element now, and so does what the row said.
-      this.#report.ended(held, held.verdict ?? verdict);
+      // The lease went meanwhile.
+      this.#noteRecorded(held, held.verdict ?? verdict);
     }
     exchange.pumpSoon();
   }
 
   #noteLost(held: HeldJob<Data>): void {
-    if (held.phase === "recorded" && held.verdict) this.#report.ended(held, held.verdict);
+    if (held.phase === "recorded" && held.verdict) this.#noteRecorded(held, held.verdict);
     else if (!this.#setup.record) this.#report.leaseLost(held);
+  }
+
+  /** What was committed counts, whoever has the element now, and so does what the row said. */
+  #noteRecorded(held: HeldJob<Data>, verdict: Verdict): void {
+    this.#telling.count(held);
+    this.#report.ended(held, verdict);
   }
 }
 
@@ -234,15 +241,4 @@ function isSettled({ element, result }: HeldJob<unknown>, verdict: Verdict): boo
 function policyOf({ element }: HeldJob<unknown>, policy: QueuePolicy): AttemptPolicy {
   if (element?.maxAttempts === undefined) return policy;
   return { maxAttempts: element.maxAttempts, backoff: policy.backoff };
-}
-
-function tradeOf<Data>(queue: string): Trade<HeldJob<Data>> {
-  return {
-    role: "worker",
-    unit: "a job",
-    place: `queue ${queue}`,
-    fields: { queue },
-    idOf: ({ element }) => element?.id,
-    nameOf: ({ element }) => `job ${element?.id ?? "?"} of queue ${queue}`,
-  };
 }

@@ -90,3 +90,85 @@ test.each([
     expect(told.length).toBe(2);
   },
 );
+
+/** How many sessions are about to bury a job, and wait for its row. */
+async function burying(): Promise<number> {
+  const waiting = "SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock' AND query LIKE '%buried%'";
+  return (await stage.pool.query(waiting)).rowCount ?? 0;
+}
+
+test.each([
+  {
+    heir: "buries it for as many attempts",
+    maxAttempts: 1,
+    meanwhile: () => eventually("that of the heir waits too", async () => (await burying()) === 2),
+    told: ["LEASE_LOST", "dead: not this one"],
+  },
+  {
+    heir: "is at its next attempt",
+    maxAttempts: 2,
+    meanwhile: (begun: readonly number[]) => eventually("the heir has begun", () => begun.includes(2)),
+    told: ["LEASE_LOST", "dead: not this one"],
+  },
+  { heir: "comes to it later", maxAttempts: 2, meanwhile: "paused", told: ["dead: not this one"] },
+] as const)("a death whose worker lost its lease before Valkey knew is told and counted once, where the heir $heir", async (how) => {
+  const { maxAttempts, meanwhile } = how;
+  const keyline = stage.keyline();
+  const queue = keyline.queue<number>(`ending${queues++}`, { transactional: true, maxAttempts });
+  const leaving = new AbortController();
+  const events: string[] = [];
+  const following = (async () => {
+    for await (const event of queue.events({ signal: leaving.signal }))
+      events.push(event.type === "dead" ? `dead: ${event.error}` : event.type);
+  })();
+  const told: unknown[] = [];
+  const begun: number[] = [];
+  const [goOn, over] = [gate(), gate()];
+  const worker = queue.work(async ({ attempt }) => {
+    begun.push(attempt);
+    await (attempt === 1 ? goOn : over).opened;
+    if (attempt === 1) throw new Discard("not this one");
+  });
+  worker.on("dead", (_, error) => told.push(`dead: ${error.message}`));
+  worker.on("completed", () => told.push("completed"));
+  worker.on("error", (error) => told.push((error as { code?: unknown }).code));
+  const { id } = await queue.add(1);
+  await eventually("it has begun", () => begun.length === 1);
+  await eventually("events are told", async () => (await stage.valkey.exists(`${stage.prefix}:{${queue.name}}:feed`)) === 1);
+
+  const other = await stage.pool.connect();
+  await other.query("BEGIN");
+  await other.query("SELECT FROM keyline.job WHERE queue = $1 AND id = $2 FOR UPDATE", [queue.name, id]);
+  goOn.open();
+  await eventually("its end waits", async () => (await burying()) === 1);
+  if (meanwhile === "paused") await queue.pause();
+  const workers = `${stage.prefix}:{${queue.name}}:workers`;
+  const [lease = ""] = await stage.valkey.zrange(workers, 0, -1);
+  await stage.valkey.zrem(workers, lease);
+  if (meanwhile === "paused") await eventually("it waits for an heir", async () => (await queue.counts()).waiting === 1);
+  else await meanwhile(begun);
+  await other.query("COMMIT");
+  other.release();
+
+  await eventually("its death is told", () => told.length > 0);
+  over.open();
+  await queue.resume();
+  await eventually("nothing is left", async () => {
+    const { waiting, running } = await queue.counts();
+    return waiting + running === 0;
+  });
+  await eventually("both are told", () => told.length === how.told.length);
+  await worker.stop();
+  await queue.add(2);
+  await eventually("who follows has come to the next one", () => events.at(-1) === "added");
+  leaving.abort();
+  await following;
+  expect(told).toHaveLength(how.told.length);
+  expect(told).toEqual(expect.arrayContaining([...how.told]));
+  expect(events.filter((event) => event.startsWith("dead") || event === "completed")).toEqual(["dead: Discard: not this one"]);
+  await keyline.close();
+  expect((await stage.keyline().queue(queue.name, { transactional: true }).rates({ minutes: 5 })).total).toMatchObject({
+    dead: 1,
+    completed: 0,
+  });
+});
