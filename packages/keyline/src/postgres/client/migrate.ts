@@ -35,6 +35,7 @@ export const migrations = [
   "0029-lock-order",
   "0030-own-value",
   "0031-redriven-parent",
+  "0032-children-in-order",
 ] as const;
 
 const createSchema = `
