@@ -62,7 +62,7 @@ const whatElse: Statement = {
   text: `SELECT id, state = 'dead' AS is_dead, attempts, coalesce(last_error, '') AS reason FROM keyline.job WHERE queue = $1 AND id = ANY($2::text[])`,
 };
 
-// An element that was made before the job was parked is no attempt any more, and goes when it is taken. The element with the raised count is in the memory that
+// An element that was made before the job was parked, or put off, is no attempt any more, and goes when it is taken. The element with the raised count is in the memory that
 // `$4` names. Where that is not in charge any more a rebuild may deliver the job with the count from before, and that copy settles nothing: then the row is the relay's. The shared lock makes a change of the epoch wait, so that the rebuild sees the count.
 // After it rows are locked, in the order of their ids, as wherever several are.
 const raiseAttempts: Statement = {
@@ -70,13 +70,14 @@ const raiseAttempts: Statement = {
   text: `WITH charge AS (SELECT true AS is_in_charge FROM keyline.queue WHERE name = $1 AND epoch = $4 FOR SHARE),
     held AS MATERIALIZED (
       SELECT id FROM (SELECT count(*) FROM charge) AS charged CROSS JOIN keyline.job
-      WHERE queue = $1 AND id = ANY($2::text[]) AND state IN ('waiting', 'scheduled') ORDER BY id FOR NO KEY UPDATE OF job
+      WHERE queue = $1 AND id = ANY($2::text[]) AND (state = 'waiting' OR (state = 'scheduled' AND coalesce(due_at <= now(), true))) ORDER BY id FOR NO KEY UPDATE OF job
     )
     UPDATE keyline.job SET attempts = raised.attempts,
       history = keyline.with_failure(history, array_fill($5::json, ARRAY[least(20, raised.attempts - job.attempts)]), 20, NULL),
       delivered_to = CASE WHEN charge.is_in_charge THEN job.delivered_to END
     FROM held JOIN unnest($2::text[], $3::integer[], $6::integer[]) AS raised (id, attempts, parks) ON raised.id = held.id LEFT JOIN charge ON true
-    WHERE job.queue = $1 AND job.id = held.id AND job.attempts < raised.attempts AND coalesce(job.parks, 0) <= raised.parks AND job.state IN ('waiting', 'scheduled')`,
+    WHERE job.queue = $1 AND job.id = held.id AND job.attempts < raised.attempts AND coalesce(job.parks, 0) <= raised.parks
+      AND (job.state = 'waiting' OR (job.state = 'scheduled' AND coalesce(job.due_at <= now(), true)))`,
 };
 
 /** The rows of one queue, as attempts that have failed change them. */

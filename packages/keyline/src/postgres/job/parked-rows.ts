@@ -69,6 +69,14 @@ const disown: Statement = {
     WHERE queue = $1 AND id = ANY($2::text[]) AND parks IS NOT NULL AND delivered_to IS NOT NULL AND state IN ('waiting', 'scheduled')`,
 };
 
+const disownPutOff: Statement = {
+  name: "keyline-disown-put-off",
+  text: `UPDATE keyline.job SET delivered_to = NULL WHERE ctid = ANY (ARRAY(
+      SELECT ctid FROM keyline.job WHERE queue = $1 AND id = ANY($2::text[]) AND parks IS NULL AND delivered_to IS NOT NULL
+        AND state = 'scheduled' AND due_at > clock_timestamp() ORDER BY id FOR NO KEY UPDATE SKIP LOCKED
+    ))`,
+};
+
 /** The rows of those jobs of one queue that wait for the end of a sleep, or for a signal. */
 export class ParkedRows {
   readonly #database: Database;
@@ -134,5 +142,10 @@ export class ParkedRows {
   /** Elements of these jobs were dropped, as they were out of date: nothing says any more that the present ones are there, so the relay looks after them. */
   async disown(ids: readonly string[]): Promise<void> {
     await this.#database.query(disown, [this.#queue, ids]);
+  }
+
+  /** The same of jobs that were never parked, and wait for their time. */
+  async disownPutOff(ids: readonly string[]): Promise<void> {
+    await this.#database.query(disownPutOff, [this.#queue, ids]);
   }
 }

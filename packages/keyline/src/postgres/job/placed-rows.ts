@@ -38,7 +38,7 @@ const turns = `id, attempts, seq::text AS order, group_name IS NOT NULL AND EXIS
         AND earlier.seq < job.seq AND earlier.state IN ('waiting', 'scheduled')
     ) AS is_early, is_latest IS NOT NULL AS is_latest, coalesce(parks, 0) AS parks, CASE WHEN parked IS NULL THEN 0 ELSE least(
       ${longestRestMs}, CASE WHEN due_at IS NOT NULL THEN greatest(0, ceil(extract(epoch FROM due_at - clock_timestamp()) * 1000)) END
-    ) END::float8 AS rest`;
+    ) END::float8 AS rest, parks IS NULL AND is_latest IS NOT TRUE AND state = 'scheduled' AND due_at > clock_timestamp() AS is_put_off`;
 const ofOpen = "FROM keyline.job WHERE queue = $1 AND id = ANY($2::text[]) AND state IN ('waiting', 'scheduled')";
 
 const findTurns: Statement = { name: "keyline-find-turns", text: `SELECT ${turns} ${ofOpen}` };
@@ -73,6 +73,8 @@ export interface Turn {
   readonly parks: number;
   /** Milliseconds for which it waits for the end of a sleep, or for a signal; 0 when it does not. */
   readonly rest: number;
+  /** It waits for its time, be it that an attempt has failed or put it off. */
+  readonly is_put_off: boolean;
   /** A transaction is changing jobs of the queue, maybe this one; told only of what may be a copy. */
   readonly is_changing?: boolean;
 }

@@ -20,15 +20,22 @@ export async function findUnfit<Data>(jobs: readonly HeldJob<Data>[], table: Job
   const byId = new Map(turns.map((turn) => [turn.id, turn]));
   const unfit = new Map<HeldJob<Data>, Verdict>();
   const outdated: string[] = [];
+  const putOff: string[] = [];
   for (const job of jobs) {
     const turn = byId.get(job.element?.id ?? "");
     job.order = turn?.order;
+    job.elsewhere = undefined;
     if (turn && turn.parks > (job.element?.parks ?? 0)) {
       outdated.push(turn.id);
       job.isOutdated = true;
       unfit.set(job, settledBefore);
     } else if (!turn || turn.attempts > job.attempts) {
       if (turn) job.elsewhere = "open";
+      unfit.set(job, settledBefore);
+    } else if (turn.is_put_off && job.deaths > 0 && !job.element?.group) {
+      // Its attempt had ended, and its worker was gone before Valkey knew. Where its present element is there that is brought once more, which changes nothing.
+      putOff.push(turn.id);
+      job.isOutdated = true;
       unfit.set(job, settledBefore);
     } else if (turn.rest > 0) {
       job.restMs = turn.rest;
@@ -43,6 +50,7 @@ export async function findUnfit<Data>(jobs: readonly HeldJob<Data>[], table: Job
   const ended = over.filter(({ element, isOutdated, elsewhere }) => element && !isOutdated && !elsewhere);
   if (ended.length > 0) await noteElsewhere(ended, table);
   if (outdated.length > 0) await table.parked.disown(outdated);
+  if (putOff.length > 0) await table.parked.disownPutOff(putOff);
   const latest = jobs.filter((job) => {
     const turn = byId.get(job.element?.id ?? "");
     return !unfit.has(job) && (job.element?.isLatest || turn?.is_latest || (turn?.is_changing && mayBeCopy(job)));

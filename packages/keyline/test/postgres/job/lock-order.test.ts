@@ -103,6 +103,8 @@ test("adds that replace others lock their rows by the order of ids, whatever the
 
 test("counts are raised by the order of ids, also where rows are looked up one by one", async () => {
   await addKeyed();
+  // Their time has come, and a worker had them.
+  await stage.pool.query("UPDATE keyline.job SET due_at = now() WHERE queue = $1", [table.queue]);
   const others = Array.from({ length: 5_000 }, (_, index) => ({ id: `other ${index}`, dataJson: "1", maxAttempts: undefined }));
   await table.insert(others);
   await stage.pool.query("ANALYZE keyline.job");
