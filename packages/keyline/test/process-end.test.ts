@@ -66,6 +66,19 @@ test.each([
   ],
   ["a worker that was stopped", `const worker = keyline.queue("g").work(() => {}); await worker.stop();`, () => true],
   [
+    "waits for results, one after the other",
+    `const queue = keyline.queue("j", { keepResult: 60_000 }); const worker = queue.work(() => 1);
+     for (let n = 0; n < 2; n++) await queue.waitFor((await queue.add(n)).id, { timeout: 600_000 });
+     await worker.stop();`,
+    () => true,
+  ],
+  [
+    "a wait whose time is over",
+    `const queue = keyline.queue("k", { keepResult: 60_000 });
+     await queue.waitFor((await queue.add(1)).id, { timeout: 50 }).catch(() => undefined);`,
+    () => true,
+  ],
+  [
     "a subscription that was closed",
     `const subscription = keyline.channel("h").subscribe(() => {}); await subscription.ready; await subscription.close();`,
     () => true,

@@ -7,7 +7,6 @@ import { checkGroups, type GroupsOptions, type QueueGroupStatus } from "./gates/
 import type { DeadLettersOptions, LetterActOptions } from "./letters/letter-filter.ts";
 import type { CausesOptions, DeadLetterCauses } from "./letters/letter-causes.ts";
 import type { LimitChanges, Limits } from "./gates/limits.ts";
-import { checkId } from "../runtime/names.ts";
 import { ScheduleOperations } from "./schedules/schedule-operations.ts";
 import type { QueueParts } from "./queue-parts.ts";
 import { readStores, type QueueStores } from "./queue-stores.ts";
@@ -68,7 +67,7 @@ export abstract class QueueOperations<Input> extends ScheduleOperations<Input> {
    */
   async waitFor<Result = unknown>(id: string, options: WaitOptions = noOptions): Promise<Result> {
     this.#parts.door.check();
-    return (await this.#parts.listening.waits.for(checkId(id), checkWait(options))) as Result;
+    return (await this.#parts.listening.waits.for(id, checkWait(options))) as Result;
   }
 
   /**

@@ -7,7 +7,13 @@ export class ProcessHold {
   #timer: NodeJS.Timeout | undefined;
 
   take(): void {
-    this.#timer ??= setInterval(() => undefined, longMs);
+    if (this.#timer) this.#timer.ref();
+    else this.#timer = setInterval(() => undefined, longMs);
+  }
+
+  /** Lets the process end, and may be taken again soon, which costs less than after a release. */
+  rest(): void {
+    this.#timer?.unref();
   }
 
   release(): void {

@@ -35,7 +35,7 @@ abstract class Page<Reply> {
   }
 }
 
-export class PlainPage extends Page<void> {
+export class PlainPage extends Page<unknown> {
   /** Only where they are to be told. */
   readonly ids: string[] = [];
   readonly #elements = new ElementBatch();
@@ -53,7 +53,7 @@ export class PlainPage extends Page<void> {
     return this.reply.then(() => ({ id, added: true }));
   }
 
-  protected push(store: QueueStore): Promise<void> {
+  protected push(store: QueueStore): Promise<unknown> {
     return store.adds.push(this.#elements);
   }
 

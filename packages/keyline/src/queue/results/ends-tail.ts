@@ -5,7 +5,7 @@
  * as it was, then whoever waits has to look what became of his job. The same where another memory answers after a break: what the one before has told last,
  * nobody here may have heard, and then its numbers show nothing.
  */
-import { performance } from "../../runtime/clock.ts";
+import { performance, setImmediate } from "../../runtime/clock.ts";
 import { toError } from "../../runtime/errors.ts";
 import { randomTag } from "../../runtime/ids.ts";
 import type { Logger } from "../../runtime/logger.ts";
@@ -62,13 +62,13 @@ export class EndsTail {
   #wake(why: Wake): void {
     if (why === "broken") this.#isBroken = true;
     if (typeof why === "string") return this.#readSoon();
-    const end = readEnd(...why);
+    const end = readEnd(why[0], why[1]);
     const distance = distanceOf(this.#last.entry, end.entry);
     if (distance === 1) {
       this.#follow(end);
-      // In a burst one after the other would take too long.
+      // In a burst one after the other would take too long. Whoever was told goes on first: it is a write to a socket.
       const now = performance.now();
-      if (now - this.#toldAt < burstMs) this.#readSoon();
+      if (now - this.#toldAt < burstMs) setImmediate(() => this.#readSoon());
       this.#toldAt = now;
     } else if (distance === undefined || distance > 1) {
       // It is asked for once more, from behind this one: what lies between is read now.
@@ -160,7 +160,7 @@ export class EndsTail {
 
 /** By how many places `to` is behind `from`; undefined where they are not of one stream. */
 function distanceOf(from: string, to: string): number | undefined {
-  const [fromMs, fromNumber] = from.split("-");
-  const [toMs, toNumber] = to.split("-");
-  return fromMs === toMs ? Number(toNumber) - Number(fromNumber) : undefined;
+  const dash = from.indexOf("-");
+  if (!to.startsWith(from.slice(0, dash + 1))) return undefined;
+  return Number(to.slice(dash + 1)) - Number(from.slice(dash + 1));
 }

@@ -10,12 +10,12 @@
  * - A job that this process added while it followed the stream has not ended unheard: nobody looks for it (expected.ts).
  * - After a flush, a failover or a break that may have hidden something everybody's job is looked for once more.
  */
-import { clearTimeout, setImmediate, setTimeout } from "../../runtime/clock.ts";
+import { setImmediate } from "../../runtime/clock.ts";
+import { Deadlines } from "../../runtime/deadlines.ts";
 import { KeylineError, toError } from "../../runtime/errors.ts";
 import { isNewId } from "../../runtime/ids.ts";
-import { parseJson } from "../../runtime/json.ts";
 import type { Logger } from "../../runtime/logger.ts";
-import { ProcessHold } from "../../runtime/process-hold.ts";
+import { checkId } from "../../runtime/names.ts";
 import type { StreamTails } from "../../valkey/client/stream-tails.ts";
 import type { End } from "../../valkey/queue/ends.ts";
 import type { QueueStore } from "../../valkey/queue/queue-store.ts";
@@ -25,6 +25,7 @@ import { EndsTail } from "./ends-tail.ts";
 import { Expected } from "./expected.ts";
 import type { Found, OutcomeShelf } from "./found.ts";
 import { JobCancelledError, JobDeadError, unknownJob } from "./job-errors.ts";
+import { Presence } from "./presence.ts";
 import { Seeker } from "./seeker.ts";
 import { untilThere } from "./until-there.ts";
 import { UnkeptWatch } from "./unkept-watch.ts";
@@ -49,19 +50,21 @@ const lingerMs = 1_000;
 export class Waits {
   readonly #parts: WaitsParts;
   readonly #awaited = new Map<string, Awaited>();
+  readonly #awaiting: ConstructorParameters<typeof Awaited>[1];
   readonly #closing = new AbortController();
   readonly #seeker: Seeker | undefined;
-  readonly #hold = new ProcessHold();
+  readonly #presence = new Presence(lingerMs, () => this.#stopTail());
+  readonly #deadlines = new Deadlines();
   readonly #expected = new Expected();
   readonly #unkept: UnkeptWatch;
   #toLook = new Set<string>();
   #isLooking = false;
   #tail: { readonly tail: EndsTail; readonly begun: Promise<void> } | undefined;
-  #linger: NodeJS.Timeout | undefined;
 
   constructor(parts: WaitsParts) {
     this.#parts = parts;
-    const { shelf, tracker, logger } = parts;
+    const { queue, shelf, tracker, logger } = parts;
+    this.#awaiting = { queue, deadlines: this.#deadlines, over: (one: Awaited) => this.#drop(one) };
     this.#unkept = new UnkeptWatch(tracker, () => {
       this.#lookSoon([...this.#awaited.values()].flatMap((one) => (one.isTracked ? [one.id] : [])));
     });
@@ -75,16 +78,18 @@ export class Waits {
     });
   }
 
-  /** Resolves with the job's result. */
+  /** Resolves with the job's result. Throws INVALID_ID. */
   for(id: string, options: WaitOptions): Promise<unknown> {
     options.signal?.throwIfAborted();
-    let awaited = this.#awaited.get(id);
-    if (!awaited) this.#awaited.set(id, (awaited = new Awaited(id, this.#parts.queue)));
-    const one = awaited;
-    const waiting = one.wait(options, () => one.isOver && this.#awaited.get(id) === one && this.#drop(id));
+    const isExpected = this.#expected.take(id);
+    if (!isExpected) checkId(id);
+    let one = this.#awaited.get(id);
+    if (!one) this.#awaited.set(id, (one = new Awaited(id, this.#awaiting)));
+    const waiting = one.wait(options);
     this.#begin();
-    if (this.#expected.take(id)) {
+    if (isExpected) {
       one.wasThere = true;
+      one.isOwn = true;
       one.isKept = true;
     } else {
       this.#lookSoon([id]);
@@ -102,13 +107,13 @@ export class Waits {
     this.#closing.abort();
     const error = new KeylineError("CLOSED", "This Keyline was closed while somebody waited for a job: the job goes on elsewhere");
     for (const awaited of this.#awaited.values()) awaited.reject(error);
-    clearTimeout(this.#linger);
+    this.#presence.close();
+    this.#deadlines.close();
     this.#stopTail();
   }
 
   #begin(): void {
-    this.#hold.take();
-    clearTimeout(this.#linger);
+    this.#presence.come();
     if (this.#tail) return;
     const { store, tails, logger } = this.#parts;
     const events = {
@@ -132,21 +137,21 @@ export class Waits {
     this.#expected.close();
   }
 
-  #drop(id: string): void {
+  #drop(one: Awaited): void {
+    const { id } = one;
+    if (this.#awaited.get(id) !== one) return;
     this.#awaited.delete(id);
     this.#seeker?.forget(id);
     if (this.#unkept.isOn && ![...this.#awaited.values()].some((one) => one.isTracked)) this.#unkept.stop();
     if (this.#awaited.size > 0) return;
-    this.#hold.release();
-    if (this.#closing.signal.aborted) return;
-    this.#linger = setTimeout(() => this.#stopTail(), lingerMs).unref();
+    if (!this.#closing.signal.aborted) this.#presence.go();
   }
 
   #noteEnd({ id, value }: End): void {
     const awaited = this.#awaited.get(id);
     if (!awaited) return void this.#expected.take(id);
     awaited.wasThere = true;
-    if (value !== undefined && isNewId(id)) return awaited.resolve(valueOf(value));
+    if (value !== undefined && (awaited.isOwn || isNewId(id))) return awaited.complete(value);
     awaited.told = value;
     this.#lookSoon([id]);
   }
@@ -201,7 +206,7 @@ export class Waits {
     if (!this.#toLook.has(id)) awaited.told = undefined;
     switch (found.state) {
       case "completed":
-        return awaited.resolve(found.json === undefined ? undefined : parseJson(found.json));
+        return awaited.complete(found.json ?? "");
       case "dead":
         return awaited.reject(new JobDeadError({ id, queue, reason: found.reason, attempts: found.attempts }));
       case "cancelled":
@@ -214,7 +219,7 @@ export class Waits {
         return;
       }
       case "none":
-        if (told !== undefined) awaited.resolve(valueOf(told));
+        if (told !== undefined) awaited.complete(told);
         else if (this.#seeker) this.#seekSoon(awaited);
         else this.#noteGone(id);
     }
@@ -239,8 +244,4 @@ export class Waits {
     awaited.isTracked = true;
     this.#unkept.start();
   }
-}
-
-function valueOf(told: string): unknown {
-  return told === "" ? undefined : parseJson(told);
 }

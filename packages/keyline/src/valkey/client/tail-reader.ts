@@ -5,7 +5,8 @@ import { delay, Notice, retryDelay } from "../../runtime/waiting.ts";
 import type { ValkeyConnection } from "./connection.ts";
 import { isNotPermitted } from "./run-mark.ts";
 import { ServerClock } from "./server-clock.ts";
-import { TailWaiters, type TailWaiter } from "./tail-waiters.ts";
+import { TailWaiters, type Newest, type TailWaiter } from "./tail-waiters.ts";
+import { bulkString, WrittenCommand } from "./written-command.ts";
 
 export interface TailReaderParts {
   readonly isCluster: boolean;
@@ -135,17 +136,9 @@ export class TailReader {
     this.#clock.askSoon();
     const isAnyAhead = this.#waiters.isAnyAfter((after) => this.#clock.isBehind(after));
     try {
-      const reply = (await this.#connection.client.call(
-        "XREAD",
-        "COUNT",
-        1,
-        "BLOCK",
-        !this.#mayUnblock ? shortBlockMs : isAnyAhead ? aheadBlockMs : blockMs,
-        "STREAMS",
-        ...asked.keys(),
-        ...asked.values(),
-      )) as [key: string, entries: [id: string, fields: string[]][]][] | null;
-      if (reply) this.#waiters.wakeFor(reply);
+      const command = nextOf(asked, !this.#mayUnblock ? shortBlockMs : isAnyAhead ? aheadBlockMs : blockMs);
+      const reply = (await this.#connection.client.sendCommand(command)) as Newest[] | null;
+      if (reply) this.#waiters.wakeFor(reply, asked);
       else if (!this.#isInterrupting) this.#wakeLate();
     } finally {
       this.#asked = undefined;
@@ -184,4 +177,11 @@ export class TailReader {
       if (!signal.aborted && this.#asked && this.#waiters.isAnyLeftOut(this.#asked)) this.#interruptSoon();
     }
   }
+}
+
+/** The read that brings the next entry of one of the streams, and waits for it for so long. */
+function nextOf(places: ReadonlyMap<string, string>, ms: number): WrittenCommand {
+  const routing = ["COUNT", "1", "BLOCK", String(ms), "STREAMS", ...places.keys(), ...places.values()];
+  const wire = routing.map((text) => bulkString(text)).join("");
+  return new WrittenCommand("xread", routing, `*${routing.length + 1}\r\n${bulkString("xread")}${wire}`);
 }

@@ -7,7 +7,8 @@ export interface TailWaiter {
   wake(why: Wake): void;
 }
 
-type Newest = readonly [key: string, entries: readonly [id: string, fields: string[]][]];
+/** A stream with news, and the newest of them. */
+export type Newest = readonly [key: string, entries: readonly [id: string, fields: string[]][]];
 
 /** Who waits for the next entry of which stream, and after which one. */
 export class TailWaiters {
@@ -84,11 +85,15 @@ export class TailWaiters {
     for (const waiters of this.#waiters.values()) for (const waiter of waiters) if (isSuch(waiter.after)) waiter.wake(why);
   }
 
-  /** Wakes those for whom something is in the reply of an XREAD. */
-  wakeFor(reply: readonly Newest[]): void {
+  /** Wakes those for whom something is in the reply of an XREAD of `asked`. */
+  wakeFor(reply: readonly Newest[], asked: ReadonlyMap<string, string>): void {
     for (const [key, entries] of reply) {
       const newest = entries.at(-1);
-      for (const waiter of this.#waiters.get(key) ?? []) if (newest && this.#isBefore(waiter.after, newest[0])) waiter.wake(newest);
+      const waiters = this.#waiters.get(key);
+      if (!newest || !waiters) continue;
+      const place = asked.get(key);
+      // For most the place is the one that was asked for.
+      for (const waiter of waiters) if (waiter.after === place || this.#isBefore(waiter.after, newest[0])) waiter.wake(newest);
     }
   }
 }

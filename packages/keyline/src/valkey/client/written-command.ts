@@ -1,4 +1,5 @@
 import { Command } from "iovalkey";
+import { toError } from "../../runtime/errors.ts";
 
 /** A string in the form of the wire (RESP). */
 export function bulkString(text: string, byteLength = Buffer.byteLength(text)): string {
@@ -21,3 +22,20 @@ export class WrittenCommand extends Command {
     return this.#wire;
   }
 }
+
+// In place of the client library's, whose promise is one behind several others, for time limits and callbacks that nobody has here: whoever waits for the answer would hear later of it.
+Object.assign(WrittenCommand.prototype, {
+  initPromise(this: WrittenCommand): void {
+    this.promise = new Promise((resolve, reject) => {
+      this.resolve = (reply: Buffer | Buffer[]) => {
+        try {
+          resolve(this.transformReply(reply));
+          this.isResolved = true;
+        } catch (error) {
+          reject(toError(error));
+        }
+      };
+      this.reject = reject;
+    });
+  },
+});

@@ -28,8 +28,8 @@ export class Adds {
   }
 
   /** Adds jobs, in this order. */
-  async push(elements: ElementBatch): Promise<void> {
-    await elements.pushTo(this.#connection, this.#keys.waiting);
+  push(elements: ElementBatch): Promise<unknown> {
+    return elements.pushTo(this.#connection, this.#keys.waiting);
   }
 
   /** Adds jobs with ids of their caller's, in this order. For each id and element: whether it was added. */

@@ -29,8 +29,8 @@ export class ElementBatch {
     this.#count++;
   }
 
-  async pushTo(connection: ValkeyConnection, list: string): Promise<void> {
+  pushTo(connection: ValkeyConnection, list: string): Promise<unknown> {
     const head = `*${this.#count + 2}\r\n${bulkString("lpush")}${bulkString(list)}`;
-    await connection.client.sendCommand(new WrittenCommand("lpush", [list], head + this.#wire));
+    return connection.client.sendCommand(new WrittenCommand("lpush", [list], head + this.#wire)) as Promise<unknown>;
   }
 }

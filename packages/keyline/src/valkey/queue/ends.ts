@@ -48,6 +48,5 @@ export class Ends {
 }
 
 export function readEnd(entry: string, fields: readonly string[]): End {
-  const [, id = "", kind, value = ""] = fields;
-  return { entry, id, value: kind === "value" ? value : undefined };
+  return { entry, id: fields[1] ?? "", value: fields[2] === "value" ? (fields[3] ?? "") : undefined };
 }
