@@ -121,6 +121,10 @@ export class HeldJobs<Data> {
     const [first] = jobs;
     const last = jobs.at(-1);
     if (!first || !last) return { places: [], areOldest: false };
+    if (first === last && first === this.#jobs[0]) {
+      this.#jobs.shift();
+      return { places: [placed(first, 0)], areOldest: true };
+    }
     const place = this.#jobs.indexOf(first);
     if (!this.#standTogether(jobs, place)) return { places: jobs.map((job) => this.#leaveOne(job)), areOldest: false };
     this.#jobs.splice(place, jobs.length);

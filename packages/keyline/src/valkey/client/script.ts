@@ -23,6 +23,18 @@ function urlOf(file: string, moduleUrl: string): URL {
 /** A connection, or one server of a cluster for a script without keys. */
 type Asked = Pick<ValkeyConnection, "client">;
 
+/** The first values of a script that are the same again and again, in the form of the wire. */
+export interface Begun {
+  readonly count: number;
+  readonly wire: string;
+}
+
+const nothing: Begun = { count: 0, wire: "" };
+
+export function begin(values: readonly string[]): Begun {
+  return { count: values.length, wire: values.map((value) => bulkString(value)).join("") };
+}
+
 /** A Lua script, sent by its hash, and by its text to a server that does not know it yet. */
 export class Script {
   readonly #text: string;
@@ -37,10 +49,10 @@ export class Script {
     this.#head = bulkString("evalsha") + bulkString(this.#hash) + bulkString(String(keyCount));
   }
 
-  /** The reply, as the script's header describes it. */
-  async run(connection: Asked, keysAndArguments: readonly (string | number)[]): Promise<unknown> {
+  /** The reply, as the script's header describes it. `begun`: the first ones of the values, as they are written. */
+  async run(connection: Asked, keysAndArguments: readonly (string | number)[], begun?: Begun): Promise<unknown> {
     try {
-      return await this.runByHash(connection, keysAndArguments);
+      return await this.runByHash(connection, keysAndArguments, begun);
     } catch (error) {
       if (!isUnknownScript(error)) throw lastingFaultOf(error) ?? error;
     }
@@ -52,8 +64,8 @@ export class Script {
   }
 
   /** The same for who looks after scripts that the server does not know: see `isUnknownScript`. */
-  runByHash(connection: Asked, keysAndArguments: readonly (string | number)[]): Promise<unknown> {
-    return connection.client.sendCommand(this.#write(keysAndArguments)) as Promise<unknown>;
+  runByHash(connection: Asked, keysAndArguments: readonly (string | number)[], begun?: Begun): Promise<unknown> {
+    return connection.client.sendCommand(this.#write(keysAndArguments, begun)) as Promise<unknown>;
   }
 
   /** The same for commands that must not be overtaken: whatever the server knows, nothing is sent a second time, behind others. */
@@ -61,9 +73,9 @@ export class Script {
     return connection.client.eval(this.#text, this.#keyCount, ...keysAndArguments);
   }
 
-  #write(keysAndArguments: readonly (string | number)[]): WrittenCommand {
-    let wire = `*${keysAndArguments.length + 3}\r\n${this.#head}`;
-    for (const value of keysAndArguments) wire += bulkString(String(value));
+  #write(keysAndArguments: readonly (string | number)[], { count, wire: first }: Begun = nothing): WrittenCommand {
+    let wire = `*${keysAndArguments.length + 3}\r\n${this.#head}${first}`;
+    for (let index = count; index < keysAndArguments.length; index++) wire += bulkString(String(keysAndArguments[index]));
     return new WrittenCommand("evalsha", [this.#hash, "1", String(keysAndArguments[0])], wire);
   }
 }

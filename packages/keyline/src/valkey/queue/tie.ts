@@ -5,7 +5,7 @@ export interface Tie {
   /** What that part takes. */
   readonly value: string;
   /** Of a result that is told with the end: what settle-told.lua takes where this is all that the job is tied to. */
-  readonly told?: readonly [id: string, json: string, keepMs: number];
+  readonly told?: readonly [id: string, json: string, keepMs: number] | undefined;
 }
 
 /** That of a group: its value is the job's id. */

@@ -1,6 +1,6 @@
 import { performance } from "../../runtime/clock.ts";
 import type { ValkeyConnection } from "../client/connection.ts";
-import { scriptsBeside } from "../client/script.ts";
+import { begin, scriptsBeside, type Begun } from "../client/script.ts";
 import type { QueueKeys } from "./keys.ts";
 import { readSettled, type SettleReply } from "./settle-reply.ts";
 import type { Tie } from "./tie.ts";
@@ -20,6 +20,10 @@ interface OneTold {
 export class ToldSettle {
   readonly #connection: ValkeyConnection;
   readonly #keys: QueueKeys;
+  #worker = "";
+  /** The keys that all jobs of that worker have in common. */
+  #common: readonly string[] = [];
+  #begun: Begun | undefined;
   /** The millisecond in the ids of the stream of ends. */
   #endsFrom = "";
   #prolongedAt = -Infinity;
@@ -30,19 +34,24 @@ export class ToldSettle {
   }
 
   async settle(worker: string, { begins, take, told: [id, json, keepMs] }: OneTold): Promise<SettleReply> {
-    const { workers, waiting, ends } = this.#keys;
-    const kept = keepMs === 0 ? "" : `{"outcome":"completed"${json === "" ? "" : `,"value":${json}`}}`;
-    const values = [workers, this.#keys.held(worker), waiting, ends, this.#keys.outcome(id)];
-    values.push(worker, String(take), begins, id, json, String(keepMs), kept, this.#endsFrom);
+    if (worker !== this.#worker) this.#keepCommon(worker);
+    const values = [...this.#common, this.#keys.outcome(id), id, String(take), begins, json, String(keepMs), this.#endsFrom];
     const now = performance.now();
     const isProlonged = now - this.#prolongedAt > prolongEveryMs;
     if (isProlonged) values.push("1");
-    const reply = await settle.run(this.#connection, values);
+    const reply = await settle.run(this.#connection, values, this.#begun);
     if (!Array.isArray(reply)) return readSettled(reply, false);
     if (isProlonged) this.#prolongedAt = now;
     const [first, ...taken] = reply as [string | readonly [string], ...string[]];
     if (typeof first !== "object") return readSettled(reply, false);
     [this.#endsFrom] = first;
     return readSettled(taken, false);
+  }
+
+  #keepCommon(worker: string): void {
+    const { workers, waiting, ends } = this.#keys;
+    this.#worker = worker;
+    this.#common = [workers, this.#keys.held(worker), waiting, ends];
+    this.#begun = begin(this.#common);
   }
 }
