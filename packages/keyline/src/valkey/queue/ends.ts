@@ -48,5 +48,5 @@ export class Ends {
 }
 
 export function readEnd(entry: string, fields: readonly string[]): End {
-  return { entry, id: fields[1] ?? "", value: fields[2] === "value" ? (fields[3] ?? "") : undefined };
+  return { entry, id: fields[0] ?? "", value: fields.length === 2 ? fields[1] : undefined };
 }

@@ -21,7 +21,7 @@ end
 -- Tells those who wait for its end (tell-end.lua), and those who follow events (tell-event.lua), if anybody does.
 local function tell_cancelled(id)
   tell_event('cancelled', id)
-  if redis.call('EXISTS', base .. 'ends') == 1 then tell_end('id', id, 'look', 1) end
+  if redis.call('EXISTS', base .. 'ends') == 1 then tell_end(id, '', 'look', 1) end
 end
 
 -- The one place where Valkey is told that a job was cancelled, whatever was to come of it: it is nowhere any more.

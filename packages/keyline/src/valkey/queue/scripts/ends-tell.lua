@@ -4,5 +4,5 @@
 -- ARGV  1 id
 -- RETURN  OK
 
-tell_end('id', ARGV[1], 'look', 1)
+tell_end(ARGV[1], '', 'look', 1)
 return redis.status_reply('OK')

@@ -13,36 +13,39 @@ local held, ends = KEYS[2], KEYS[4]
 local missing = {}
 local element = redis.call('LPOP', held)
 
--- A job whose end is refused is still held.
-local function give_back(answer)
+if not element or string.sub(element, 1, #ARGV[3]) ~= ARGV[3] then
   if element then redis.call('LPUSH', held, element) end
-  return answer
+  return redis.call('ZSCORE', KEYS[1], string.match(held, ':held:(.*)$')) and -1 or 0
 end
 
-if not element or string.sub(element, 1, #ARGV[3]) ~= ARGV[3] then
-  return give_back(redis.call('ZSCORE', KEYS[1], string.match(held, ':held:(.*)$')) and -1 or 0)
+-- From here on nothing may fail but what is followed by this: a job whose end is refused is still held.
+local function refuse(answer)
+  redis.call('LPUSH', held, element)
+  return answer
 end
 
 if ARGV[5] ~= '0' then
   local kept = '{"outcome":"completed"' .. (ARGV[4] == '' and '' or ',"value":' .. ARGV[4]) .. '}'
   local answer = redis.pcall('SET', KEYS[5], kept, 'PX', ARGV[5])
-  if answer.err then return give_back(answer) end
+  if answer.err then return refuse(answer) end
 end
 -- It is refused where the entries have a later one.
-local entry = redis.pcall('XADD', ends, 'MAXLEN', '~', 1000, ARGV[6] .. '-*', 'id', ARGV[1], 'value', ARGV[4])
+local entry = redis.pcall('XADD', ends, 'MAXLEN', '~', 1000, ARGV[6] .. '-*', ARGV[1], ARGV[4])
 local is_told = type(entry) == 'string'
 if not is_told or string.sub(entry, -2) == '-0' then
-  -- There are none, or they had an earlier one: the memory is another, and its clock was behind. Readers shall see that there is a gap, so that they look.
-  if is_told then redis.call('DEL', ends) end
-  local last = redis.pcall('XREVRANGE', ends, '+', '-', 'COUNT', 1)
-  if last.err then return give_back(last) end
-  local from = last[1] and string.match(last[1][1], '^%d+')
-  if not from then
-    local time = redis.call('TIME')
-    from = string.format('%.0f', time[1] * 1000 + math.floor(time[2] / 1000))
-  end
-  entry = redis.pcall('XADD', ends, 'MAXLEN', '~', 1000, from .. '-*', 'id', ARGV[1], 'value', ARGV[4])
-  if type(entry) ~= 'string' then return give_back(entry) end
-  missing[1] = from
+  local is_possible, answer = pcall(function()
+    -- There are none, or they had an earlier one: the memory is another, and its clock was behind. Readers shall see that there is a gap, so that they look.
+    if is_told then redis.call('DEL', ends) end
+    local last = redis.call('XREVRANGE', ends, '+', '-', 'COUNT', 1)[1]
+    local from = last and string.match(last[1], '^%d+')
+    if not from then
+      local time = redis.call('TIME')
+      from = string.format('%.0f', time[1] * 1000 + math.floor(time[2] / 1000))
+    end
+    redis.call('XADD', ends, 'MAXLEN', '~', 1000, from .. '-*', ARGV[1], ARGV[4])
+    return from
+  end)
+  if not is_possible then return refuse(redis.error_reply(type(answer) == 'table' and answer.err or answer)) end
+  missing[1] = answer
 end
 if ARGV[7] or missing[1] then redis.call('PEXPIRE', ends, 3600000) end

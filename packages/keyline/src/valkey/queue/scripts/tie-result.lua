@@ -14,8 +14,8 @@ function ties.result(text)
     redis.call('SET', base .. 'outcome:' .. id, kept, 'PX', keep)
   end
   if how == 'completed' and #value <= longest_told then
-    tell_end('id', id, 'value', value)
+    tell_end(id, value)
   else
-    tell_end('id', id, 'look', 1)
+    tell_end(id, '', 'look', 1)
   end
 end
