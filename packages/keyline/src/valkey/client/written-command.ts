@@ -26,16 +26,18 @@ export class WrittenCommand extends Command {
 // In place of the client library's, whose promise is one behind several others, for time limits and callbacks that nobody has here: whoever waits for the answer would hear later of it.
 Object.assign(WrittenCommand.prototype, {
   initPromise(this: WrittenCommand): void {
-    this.promise = new Promise((resolve, reject) => {
-      this.resolve = (reply: Buffer | Buffer[]) => {
-        try {
-          resolve(this.transformReply(reply));
-          this.isResolved = true;
-        } catch (error) {
-          reject(toError(error));
-        }
-      };
-      this.reject = reject;
-    });
+    const { promise, resolve, reject } = Promise.withResolvers<unknown>();
+    this.promise = promise;
+    this.reject = reject;
+    this.resolve = (reply: Buffer | Buffer[]) => {
+      let answer: unknown;
+      try {
+        answer = this.transformReply(reply);
+      } catch (error) {
+        return reject(toError(error));
+      }
+      this.isResolved = true;
+      return resolve(answer);
+    };
   },
 });
