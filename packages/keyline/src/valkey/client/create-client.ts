@@ -1,6 +1,6 @@
 import type { Socket } from "node:net";
 import { Cluster, Valkey } from "iovalkey";
-import { clearTimeout, setImmediate, setTimeout } from "../../runtime/clock.ts";
+import { performance, setImmediate, setTimeout } from "../../runtime/clock.ts";
 import type { ValkeyTarget } from "./options.ts";
 
 interface ClientParts {
@@ -70,28 +70,53 @@ interface Silence {
   setSocketTimeout: () => void;
 }
 
+/** Stands for a timer while an answer is awaited: the client library asks for none then. */
+const awaited = {} as NodeJS.Timeout;
+
 /**
- * Takes the place of the client library's timer for silence. A process that computes for as long is not told of what comes, and timers are the first thing that it gets to then: the
- * answers that are there are read before a connection is given up.
+ * Takes the place of the client library's timer for silence, which is made and cleared for each command: here one goes on, and is asked at its end how long nothing was heard. A process that
+ * computes for as long is not told of what comes, and timers are the first thing that it gets to then: the answers that are there are read before a connection is given up.
  */
-function watchSilence(client: object, silenceMs: number): void {
-  const silence = client as Silence;
-  silence.setSocketTimeout = () => {
+function watchSilence(client: Valkey, silenceMs: number): void {
+  const silence = client as unknown as Silence;
+  let timer: NodeJS.Timeout | undefined;
+  /** When an answer began to be awaited, or something was heard. */
+  let since = 0;
+  let heardOn: Socket | undefined;
+  const ringIn = (ms: number): void => void (timer = setTimeout(ring, ms));
+  const ring = (): void => {
+    timer = undefined;
+    if (silence.socketTimeoutTimer === undefined) return;
+    const leftMs = Math.ceil(since + silenceMs - performance.now());
+    if (leftMs > 0) return ringIn(leftMs);
     const { stream } = silence;
-    const giveUp = (): void => {
-      if (silence.socketTimeoutTimer !== timer) return;
+    const silentSince = since;
+    setImmediate(() => {
+      if (silence.socketTimeoutTimer === undefined || timer !== undefined) return;
+      if (since !== silentSince || stream !== silence.stream) return ringIn(silenceMs);
       silence.socketTimeoutTimer = undefined;
       stream.destroy(new Error(`Valkey has said nothing for ${silenceMs} ms`));
-    };
-    const timer = setTimeout(() => setImmediate(giveUp), silenceMs);
-    silence.socketTimeoutTimer = timer;
-    // It comes behind what takes the answers out of the queue.
-    stream.once("data", () => {
-      clearTimeout(timer);
-      silence.socketTimeoutTimer = undefined;
-      if (silence.commandQueue.length > 0) silence.setSocketTimeout();
     });
   };
+  silence.setSocketTimeout = () => {
+    const { stream } = silence;
+    silence.socketTimeoutTimer = awaited;
+    since = performance.now();
+    if (timer) timer.ref();
+    else ringIn(silenceMs);
+    if (stream === heardOn) return;
+    heardOn = stream;
+    // It comes behind what takes the answers out of the queue.
+    stream.on("data", () => {
+      if (stream !== silence.stream || silence.socketTimeoutTimer === undefined) return;
+      since = performance.now();
+      if (silence.commandQueue.length > 0) return;
+      silence.socketTimeoutTimer = undefined;
+      timer?.unref();
+    });
+  };
+  // Nothing is awaited of it any more.
+  client.on("close", () => timer?.unref());
 }
 
 /** The client library hears a socket's first error only, and TLS has more to say: one that nobody hears ends the process. */

@@ -55,6 +55,26 @@ test("a server that says nothing for as long is given up, whatever the process d
   connection.close();
 });
 
+test("the time that an answer may take begins with its command, however long before something else was asked", async () => {
+  const { connection, losses } = await connect(`valkey://127.0.0.1:${wire.port}`, 2_000);
+  expect(await connection.client.ping()).toBe("PONG");
+  await new Promise((resolve) => setTimeout(resolve, 1_500));
+  const late = new Promise<void>((resolve) => setTimeout(resolve, 1_000));
+  wire.holdRequest((request) => request.includes("late"), late);
+  expect(await connection.client.ping("late")).toBe("late");
+  expect(losses()).toBe(0);
+  wire.passAll();
+  // And no answer is waited for longer, on the next connection too.
+  for (let turn = 1; turn <= 2; turn++) {
+    wire.stallAll();
+    await expect(connection.client.ping()).rejects.toThrow("");
+    wire.passAll();
+    await eventually("it has connected anew", () => connection.isReady);
+    expect(losses()).toBe(turn);
+  }
+  connection.close();
+}, 20_000);
+
 test("an answer that came while the process computed is not one that came too late for who has another", async () => {
   const { connection } = await connect(stage.valkeyUrl, 5_000);
   const answer = unlessAway(connection, () => connection.client.ping());
