@@ -79,7 +79,7 @@ export class PlainAdder implements Adder {
   async #send(page: AnyPage): Promise<void> {
     await page.send(this.#store, (push) => this.#insure(push));
     // Whoever added them goes on first.
-    await undefined;
+    await Promise.resolve();
     if (page.added > 0) this.#watch.count(page.added);
   }
 
