@@ -138,39 +138,11 @@ class PlacedPage extends Page<readonly (string | undefined)[]> {
   }
 }
 
-/** Jobs that have a group, and are placed by nothing else. */
-class GroupedPage extends Page<void> {
-  readonly #elementsAndGroups: string[] = [];
-  #length = 0;
-
-  get isFull(): boolean {
-    return this.#elementsAndGroups.length >= 2 * pageElements || this.#length >= pageLength;
-  }
-
-  add({ id, dataJson, maxAttempts, keepMs, trace, placement }: AddRequest): Promise<AddResult> {
-    const group = placement?.group ?? "";
-    const element = encodeElement({ id, dataJson, at: Date.now(), maxAttempts, group, keepMs, trace });
-    this.#elementsAndGroups.push(element, group);
-    this.#length += element.length;
-    return this.reply.then(() => ({ id, added: true }));
-  }
-
-  protected push(store: QueueStore): Promise<void> {
-    return store.adds.pushGrouped(this.#elementsAndGroups);
-  }
-
-  protected countIn(): number {
-    return this.#elementsAndGroups.length / 2;
-  }
-}
-
-export type AnyPage = PlainPage | OwnIdPage | ScheduledPage | GroupedPage | PlacedPage;
+export type AnyPage = PlainPage | OwnIdPage | ScheduledPage | PlacedPage;
 
 /** The kind of page that a job goes on. */
 export function pageKindOf({ placement, isOwnId }: AddRequest): new () => AnyPage {
   if (!placement) return isOwnId ? OwnIdPage : PlainPage;
   const isTimed = placement.delayMs !== undefined || placement.runAt !== undefined;
-  if (isOwnId || placement.once) return PlacedPage;
-  if (isTimed) return placement.group === undefined ? ScheduledPage : PlacedPage;
-  return placement.group !== undefined && placement.priority === undefined ? GroupedPage : PlacedPage;
+  return isTimed && !isOwnId && !placement.once && placement.group === undefined ? ScheduledPage : PlacedPage;
 }

@@ -6,7 +6,6 @@ import type { QueueKeys } from "./keys.ts";
 const script = scriptsBeside(import.meta.url);
 const addWithId = script(2, "add-with-id");
 const addScheduled = script(1, "base", "place", "add-scheduled");
-const addGrouped = script(1, "base", "place", "groups", "add-grouped");
 const addPlaced = script(1, "base", "place", "groups", "once", "add-placed");
 
 /** A job that does not simply go to the tail: its element, and names and values as add-placed.lua takes them. */
@@ -38,11 +37,6 @@ export class Adds {
     const { ids, waiting } = this.#keys;
     const answers = await addWithId.runByText(this.#connection, [ids, waiting, ...idsAndElements]);
     return (answers as number[]).map((answer) => answer === 1);
-  }
-
-  /** Adds jobs that have a group and nothing else that places them, in this order: of each its element and its group. */
-  async pushGrouped(elementsAndGroups: readonly string[]): Promise<void> {
-    await this.#run(addGrouped, [this.#keys.workers, ...elementsAndGroups]);
   }
 
   /** Adds jobs where they belong, in this order. For each: undefined when it was added, else the id of the job that is there instead. */

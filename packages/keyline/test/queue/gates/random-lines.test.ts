@@ -21,7 +21,6 @@ type Operation =
   | { readonly kind: "pause" | "resume"; readonly group: string }
   | { readonly kind: "add"; readonly group: string; readonly isDelayed: boolean; readonly count: number }
   | Pick
-  | { readonly kind: "add together"; readonly of: readonly string[] }
   | { readonly kind: "latest"; readonly group: string; readonly key: string }
   | { readonly kind: "finish all" }
   | { readonly kind: "cancel group"; readonly group: string }
@@ -40,10 +39,6 @@ function operations(isChanging: boolean): fc.Arbitrary<Operation> {
   });
   return fc.oneof(
     { weight: 5, arbitrary: add },
-    {
-      weight: 3,
-      arbitrary: fc.record({ kind: fc.constant("add together" as const), of: fc.array(group, { minLength: 1, maxLength: 8 }) }),
-    },
     { weight: 6, arbitrary: fc.record({ kind: fc.constant("finish" as const), pick }) },
     { weight: 3, arbitrary: fc.record({ kind: fc.constantFrom("cancel" as const, "promote" as const, "update" as const), pick }) },
     { weight: 3, arbitrary: fc.constant({ kind: "finish all" as const }) },
@@ -88,12 +83,6 @@ class Line {
         const id = await this.#add(options, count % 2 === 1);
         model.add(operation.group, { id, isDelayed: operation.isDelayed });
       }
-    } else if (operation.kind === "add together") {
-      const added = await this.#queue.addMany(operation.of.map((group) => ({ data: 0, group })));
-      added.forEach(({ id }, index) => {
-        this.#added.push(id);
-        model.add(operation.of[index] ?? "", { id, isDelayed: false });
-      });
     } else if (operation.kind === "latest") {
       await this.#addLatest(operation);
     } else if (operation.kind === "pause" || operation.kind === "resume") {
