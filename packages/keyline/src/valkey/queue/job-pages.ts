@@ -2,7 +2,6 @@ import type { ValkeyConnection } from "../client/connection.ts";
 import { scriptsBeside } from "../client/script.ts";
 import { mostElements, nextPlace, type JobFilterValues, type Place, type WalkPlace } from "./cancels.ts";
 import { DirectPages, filterOf } from "./direct-pages.ts";
-import { admittedIn, tailField, wordsOf } from "./group-texts.ts";
 import type { QueueKeys } from "./keys.ts";
 
 const script = scriptsBeside(import.meta.url);
@@ -124,7 +123,7 @@ export class JobPages {
     if (groups.length === 0) return admitted;
     const texts = await this.#connection.client.hmget(this.#keys.groups, ...groups);
     groups.forEach((group, index) => {
-      const words = wordsOf(admittedIn(texts[index] ?? ""));
+      const words = (texts[index] ?? "").replace(/^-?\d+ -?\d+\|/, "").split(" ");
       admitted.set(group, new Set(words.filter((_, place) => place % 2 === 0)));
     });
     return admitted;
@@ -134,13 +133,13 @@ export class JobPages {
   async linesOf(groups: readonly string[]): Promise<ReadonlySet<Place>> {
     if (groups.length === 0) return new Set();
     const { client } = this.#connection;
-    const [tails, sizes] = await Promise.all([
-      client.hmget(this.#keys.lines, ...groups.map(tailField)),
+    const [texts, sizes] = await Promise.all([
+      client.hmget(this.#keys.groups, ...groups),
       Promise.all(groups.map((group) => client.exists(this.#keys.line(group)))),
     ]);
     const lines = new Set<Place>();
     groups.forEach((group, index) => {
-      if (typeof tails[index] === "string") lines.add(`lines:${group}`);
+      if (texts[index]?.includes("|")) lines.add(`lines:${group}`);
       if (sizes[index] === 1) lines.add(`line:${group}`);
     });
     return lines;

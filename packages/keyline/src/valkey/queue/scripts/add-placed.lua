@@ -41,8 +41,8 @@ local function add(element, options)
   hold_key(options, element, due)
   local has_turn = options.replaces and options.group and is_admitted(options.group, id_in(head_of(element)))
   if options.group and not has_turn then
-    local hook, text = place_in_group(options.group, element, due, options.order)
-    if hook then note_hook(options, hook, text) end
+    local number = place_in_group(options.group, element, due, options.order)
+    if number then note_number(options, element, due, number) end
   elseif due == 0 or due <= now() or not schedule(element, due) then
     push(element, head_of(element))
   end

@@ -1,6 +1,6 @@
 -- Part of scripts that look at jobs page by page. What is looked at is bounded in number and in bytes, so that the server answers others in between.
 --
--- A place is 'scheduled', 'waiting', 'waiting:high', 'waiting:low', 'line:GROUP', 'lines', 'lines:GROUP' (what of that hash is the line of the group) or 'held:WORKER'.
+-- A place is 'scheduled', 'waiting', 'waiting:high', 'waiting:low', 'line:GROUP', 'lines', 'lines:GROUP' (what of that hash belongs to the group) or 'held:WORKER'.
 -- Lists and sets are looked at from where jobs come to where they go: then whatever comes or goes meanwhile shifts nothing that is still to be looked at
 -- out of sight. What is taken out in the middle does; it is counted (`cancels` of the hash gates), and the next page begins so much earlier.
 
@@ -24,8 +24,18 @@ local function shifts()
   return tonumber(redis.call('HGET', base .. 'gates', 'cancels') or 0)
 end
 
+local function field_of(number, group) return string.format('%.0f', number) .. ' ' .. group end
+
 -- Members from `first` on, up to `last`. Few tables and texts are made of what is only passed by, as the language has to clear them away.
 local function read_range(place, first, last)
+  local group = group_of_lines(place)
+  if group then
+    local fields = {}
+    for number = first, last do fields[#fields + 1] = field_of(number, group) end
+    local found = #fields > 0 and redis.call('HMGET', base .. 'lines', unpack(fields)) or {}
+    for index = 1, #fields do found[index] = found[index] or '' end
+    return found
+  end
   if is_set(place) then return redis.call('ZRANGE', base .. place, first, last, 'REV') end
   if string.sub(place, 1, 5) ~= 'held:' then return redis.call('LRANGE', base .. place, first, last) end
   -- A held list is filled at the right and settled at the left.
@@ -33,39 +43,6 @@ local function read_range(place, first, last)
   local found = {}
   for index = #reversed, 1, -1 do found[#found + 1] = reversed[index] end
   return found
-end
-
--- A page of the line of one group, from what hangs on the first of the ids in `from` on which something hangs: the last few that were looked at, as some may have been cancelled. Where
--- there is none, the line has gone by all of them. Each is looked up by itself, and so there are fewer to a page.
-local function read_line(name, from, most_members)
-  local size = math.min(most_members, 60)
-  local _, last = tail_of(name)
-  local seen = {}
-  for id in string.gmatch(from, '[^\30]+') do seen[#seen + 1] = id end
-  if last and seen[1] == last then return {}, '', from, {}, {} end
-  local hook
-  for _, id in ipairs(seen) do hook = hook or hanging_on(id, name) and id end
-  hook = hook or read_group(name).hook
-  local members, hooks, behind, bytes = {}, {}, {}, 0
-  local name_field = ',"group":"' .. name .. '"'
-  for _ = 1, size + 200 do
-    if #members == size or bytes > most_bytes then return members, behind[#behind], from, hooks, behind end
-    local text = hook and redis.call('HGET', base .. 'lines', hook)
-    if text and is_mark(text) then
-      local _, _, marked = parts_of_mark(text)
-      hook = string.match(text, '\31(.*)$') == name and marked or nil
-    elseif text and string.find(text, name_field, 1, true) then
-      bytes = bytes + #text
-      members[#members + 1], hooks[#hooks + 1] = text, hook
-      hook = id_of_job(text)
-      table.insert(seen, 1, hook)
-      seen[5] = nil
-      behind[#behind + 1] = table.concat(seen, '\30', 1, math.min(4, #seen))
-    else
-      return members, '', from, hooks, behind
-    end
-  end
-  return members, hook or '', from, hooks, behind
 end
 
 -- A page from `from` ('' to begin with): its members, where to go on ('' at the end), what was really begun with, and what they are taken out by where only that
@@ -81,30 +58,39 @@ local function read_page(place, from, size, seen)
     end
     return members, reply[1] == '0' and '' or reply[1], from, keys
   end
+  local last = math.huge
   local name = group_of_lines(place)
-  if name then return read_line(name, from, size) end
-  from = math.max(0, (from == '' and 0 or tonumber(from)) - math.max(0, shifts() - seen))
-  local few = from + first_size - 1
+  if name then
+    local group = read_group(name)
+    if not group.first then return {}, '', 0 end
+    from = math.max(from == '' and group.first or tonumber(from), group.first)
+    last = group.last
+  else
+    from = math.max(0, (from == '' and 0 or tonumber(from)) - math.max(0, shifts() - seen))
+  end
+  local few = math.min(from + first_size - 1, last)
   local members = read_range(place, from, few)
   local asked = few - from + 1
-  if #members == asked then
+  if #members == asked and few < last then
     local bytes = 0
     for _, member in ipairs(members) do bytes = bytes + #member end
-    local more = math.min(size - first_size, math.floor(most_bytes / (bytes / first_size + 1)))
+    local more = math.min(size - first_size, math.floor(most_bytes / (bytes / first_size + 1)), last - few)
     if more > 0 then
       for _, member in ipairs(read_range(place, few + 1, few + more)) do members[#members + 1] = member end
       asked = asked + more
     end
   end
-  if #members < asked then return members, '', from end
-  local again = string.sub(place, 1, 7) == 'waiting' and 0 or math.min(16, math.floor(#members / 4))
+  if #members < asked or from + #members - 1 >= last then return members, '', from end
+  local again = (name or string.sub(place, 1, 7) == 'waiting') and 0 or math.min(16, math.floor(#members / 4))
   return members, from + #members - again, from
 end
 
 -- What the member at that index of a page is taken out by.
 local function key_at(place, index, member, from, keys)
   if keys then return keys[index] end
-  return is_set(place) and member or from + index - 1
+  if is_set(place) then return member end
+  local group = group_of_lines(place)
+  return group and field_of(from + index - 1, group) or from + index - 1
 end
 
 -- Names and values from ARGV `from` on: id (any number of times), mark (the tag that it is marked with), group, after, before (when it was added). Returns whether

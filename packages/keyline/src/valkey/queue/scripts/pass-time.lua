@@ -7,12 +7,12 @@
 
 local ms = tonumber(ARGV[1])
 
--- '<due>|<element>' as it is that much earlier; 0 stands for no time. It may have what it hangs on in front of it, as in once.lua, or be something without a time.
+-- '<due>|<element>' as it is that much earlier; 0 stands for no time. It may have a number in front of it, as in once.lua, or be an element without a time.
 local function earlier(member)
-  local hook = string.match(member, '^[^\31]*\31') or ''
-  local due, element = string.match(member, '^(%d+)|(.*)$', #hook + 1)
+  local number = string.match(member, '^%-?%d+@') or ''
+  local due, element = string.match(member, '^(%d+)|(.*)$', #number + 1)
   if not due or tonumber(due) == 0 then return member end
-  return hook .. string.format('%.0f|', math.max(1, due - ms)) .. element
+  return number .. string.format('%.0f|', math.max(1, due - ms)) .. element
 end
 
 local function expire_earlier(key)
