@@ -69,18 +69,16 @@ export class PlainAdder implements Adder {
     const pages = this.#pages;
     this.#pages = [];
     for (const page of pages) {
-      const sending: Promise<void> = this.#send(page).finally(() => this.#underWay.delete(sending));
+      const sending = page
+        .send(this.#store, (push) => this.#insure(push))
+        .finally(() => {
+          this.#underWay.delete(sending);
+          if (page.added > 0) this.#watch.count(page.added);
+        });
       this.#underWay.add(sending);
       if (page instanceof PlainPage) this.#watch.tellPushed(page.ids);
     }
     if (pages.length > 0 && this.#store.connection.isReady) this.#watch.look();
-  }
-
-  async #send(page: AnyPage): Promise<void> {
-    await page.send(this.#store, (push) => this.#insure(push));
-    // Whoever added them goes on first.
-    await Promise.resolve();
-    if (page.added > 0) this.#watch.count(page.added);
   }
 
   async #insure<Result>(send: () => Promise<Result>): Promise<Result> {
