@@ -36,6 +36,7 @@ export const migrations = [
   "0030-own-value",
   "0031-redriven-parent",
   "0032-children-in-order",
+  "0033-dead-child",
 ] as const;
 
 const createSchema = `
