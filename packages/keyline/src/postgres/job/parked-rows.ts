@@ -72,9 +72,9 @@ const disown: Statement = {
 const disownPutOff: Statement = {
   name: "keyline-disown-put-off",
   text: `UPDATE keyline.job SET delivered_to = NULL WHERE ctid = ANY (ARRAY(
-      SELECT ctid FROM keyline.job WHERE queue = $1 AND id = ANY($2::text[]) AND parks IS NULL AND delivered_to IS NOT NULL
+      SELECT ctid FROM keyline.job WHERE queue = $1 AND id = ANY($2::text[]) AND parks IS NULL
         AND state = 'scheduled' AND due_at > clock_timestamp() ORDER BY id FOR NO KEY UPDATE SKIP LOCKED
-    ))`,
+    )) RETURNING id`,
 };
 
 /** The rows of those jobs of one queue that wait for the end of a sleep, or for a signal. */
@@ -144,8 +144,8 @@ export class ParkedRows {
     await this.#database.query(disown, [this.#queue, ids]);
   }
 
-  /** The same of jobs that were never parked, and wait for their time. */
-  async disownPutOff(ids: readonly string[]): Promise<void> {
-    await this.#database.query(disownPutOff, [this.#queue, ids]);
+  /** The same of jobs that were never parked, and wait for their time. Returns those of which it is so now: elements of others, of which the rows are locked or due, are to stay. */
+  async disownPutOff(ids: readonly string[]): Promise<ReadonlySet<string>> {
+    return new Set((await this.#database.query<{ id: string }>(disownPutOff, [this.#queue, ids])).map(({ id }) => id));
   }
 }

@@ -20,7 +20,7 @@ export async function findUnfit<Data>(jobs: readonly HeldJob<Data>[], table: Job
   const byId = new Map(turns.map((turn) => [turn.id, turn]));
   const unfit = new Map<HeldJob<Data>, Verdict>();
   const outdated: string[] = [];
-  const putOff: string[] = [];
+  const putOff: HeldJob<Data>[] = [];
   for (const job of jobs) {
     const turn = byId.get(job.element?.id ?? "");
     job.order = turn?.order;
@@ -33,10 +33,7 @@ export async function findUnfit<Data>(jobs: readonly HeldJob<Data>[], table: Job
       if (turn) job.elsewhere = "open";
       unfit.set(job, settledBefore);
     } else if (turn.is_put_off && job.deaths > 0 && !job.element?.group) {
-      // Its attempt had ended, and its worker was gone before Valkey knew. Where its present element is there that is brought once more, which changes nothing.
-      putOff.push(turn.id);
-      job.isOutdated = true;
-      unfit.set(job, settledBefore);
+      putOff.push(job);
     } else if (turn.rest > 0) {
       job.restMs = turn.rest;
       unfit.set(job, early);
@@ -44,19 +41,35 @@ export async function findUnfit<Data>(jobs: readonly HeldJob<Data>[], table: Job
       unfit.set(job, early);
     }
   }
+  if (putOff.length > 0) await leavePutOff(putOff, { table, unfit });
   const over = jobs.filter((job) => unfit.get(job) === settledBefore);
   const gone = over.filter((job) => job.isDoubtful);
   if (gone.length > 0) await noteCancelled(gone, table);
   const ended = over.filter(({ element, isOutdated, elsewhere }) => element && !isOutdated && !elsewhere);
   if (ended.length > 0) await noteElsewhere(ended, table);
   if (outdated.length > 0) await table.parked.disown(outdated);
-  if (putOff.length > 0) await table.parked.disownPutOff(putOff);
   const latest = jobs.filter((job) => {
     const turn = byId.get(job.element?.id ?? "");
     return !unfit.has(job) && (job.element?.isLatest || turn?.is_latest || (turn?.is_changing && mayBeCopy(job)));
   });
   if (latest.length > 0) await beginLatest(latest, { table, unfit });
   return unfit;
+}
+
+/**
+ * Jobs whose attempts had ended, and whose workers were gone before Valkey knew. Where the present element is there that is brought once more, which changes nothing. Where the row could
+ * not be disowned, as somebody is at it or its time has come, this element is maybe the only one: it rests.
+ */
+async function leavePutOff<Data>(
+  jobs: readonly HeldJob<Data>[],
+  { table, unfit }: { readonly table: JobTable; readonly unfit: Map<HeldJob<Data>, Verdict> },
+): Promise<void> {
+  const disowned = await table.parked.disownPutOff(jobs.flatMap(({ element }) => element?.id ?? []));
+  for (const job of jobs) {
+    job.isOutdated = disowned.has(job.element?.id ?? "");
+    if (!job.isOutdated) job.restMs = lockedRestMs;
+    unfit.set(job, job.isOutdated ? settledBefore : early);
+  }
 }
 
 /** Another element of its job may have been marked (jobs/changes-within.ts). */
