@@ -11,12 +11,12 @@ const tryLock = "SELECT pg_try_advisory_xact_lock(hashtextextended('keyline.rebu
 
 /**
  * Looks again at every job that was delivered to another memory of Valkey than `epoch`, and delivers those that are not there.
- * Returns false when another process is at it, or `signal` said not to go on.
+ * Returns false when another process is at it, `epoch` is not the present one any more, or `signal` said not to go on.
  *
- * Why nothing is lost: the epoch is put in charge first. From then on no job is noted with an older one, and each that was noted
+ * Why nothing is lost: the epoch is put in charge first, and stays it: an older one is not put back (takesCharge). From then on no job is noted with an older one, and each that was noted
  * before is seen by the cursor, which opens after it. Only then Valkey is asked what it holds: what is held then, was
  * delivered; what is not, is delivered here. A job that is delivered or settled in between leads to a second copy at worst,
- * which the settle drops. A process that dies half way leaves `rebuilt_epoch` as it was, and another one begins anew.
+ * which the settle drops. A process that dies half way leaves `rebuilt_epoch` empty, and another one begins anew.
  */
 export async function rebuildJobs(
   outlet: Outlet,
@@ -24,7 +24,9 @@ export async function rebuildJobs(
   { logger, signal }: { readonly logger: Logger; readonly signal: AbortSignal },
 ): Promise<boolean> {
   const { table } = outlet;
-  if ((await table.takeCharge(epoch)) === epoch) return true;
+  const present = await table.charge();
+  if (present?.epoch === epoch && present.rebuilt_epoch === epoch) return true;
+  if (!(await takesCharge(outlet, epoch, present?.epoch))) return false;
   // What keeps jobs from being taken comes before the jobs.
   await outlet.restoreGates();
   const client = await table.database.connect();
@@ -65,4 +67,13 @@ export async function rebuildJobs(
     if (!isClean) isClean = await rollBack(client);
     table.database.release(client, isClean);
   }
+}
+
+/**
+ * Whether the epoch is in charge now. This process may have read it long ago: so Valkey is asked again behind the look at which one was in charge, `present`, and that is replaced only if
+ * it is so still. A newer one is put in charge by whoever has seen that Valkey has it, which is later than both: then this changes nothing.
+ */
+async function takesCharge(outlet: Outlet, epoch: string, present: string | undefined): Promise<boolean> {
+  if (present === epoch) return true;
+  return (await outlet.epoch()) === epoch && (await outlet.table.takeCharge(epoch, present));
 }

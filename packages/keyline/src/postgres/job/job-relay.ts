@@ -5,7 +5,8 @@
  *    somebody else's and its end was not seen. They are the rows with no epoch. A row is delivered when it was seen so
  *    twice, some time apart: its producer may be about to push it or to note the push. Never "everything above the last
  *    id": ids are given before COMMIT, so a transaction that commits late would be passed over.
- * 2. Jobs that were delivered to a memory of Valkey that is gone: see job-rebuild.ts. The relay only notices the new epoch.
+ * 2. Jobs that were delivered to a memory of Valkey that is gone: see job-rebuild.ts. The relay only notices the new epoch, and that the one which was rebuilt here is not in charge any
+ *    more: a process that is cut off may have put that in charge which it sees.
  *
  * Of jobs that were added together it finds one row for all (joint-notes.ts). Where that stays, it leaves them to itself.
  *
@@ -212,17 +213,29 @@ export class JobRelay implements Duty {
   async #deliverAll(outlet: Outlet, ids: readonly string[]): Promise<void> {
     const { queue } = outlet.table;
     try {
-      for (let first = 0; first < ids.length; first += claimPage)
-        await deliverClaimed(this.#database, outlet, ids.slice(first, first + claimPage));
+      for (let first = 0; first < ids.length; first += claimPage) {
+        if (await deliverClaimed(this.#database, outlet, ids.slice(first, first + claimPage))) continue;
+        // More pushes would be more copies, until the epoch is in charge.
+        this.#rebuiltEpochs.delete(queue);
+        this.#nextEpochLook = 0;
+        this.#tryLater(queue);
+        return;
+      }
       this.#setbacks.clear(queue);
       this.#tryAgainAt.delete(queue);
     } catch (error) {
-      const count = this.#setbacks.note(queue);
-      this.#tryAgainAt.set(queue, performance.now() + retryDelay(count, { first: 250, max: 10_000 }));
+      const count = this.#tryLater(queue);
       this.#logger[count === 1 ? "warn" : "debug"](
         { error: toError(error).message, queue },
         "the relay could not deliver a queue's jobs; it tries again",
       );
     }
+  }
+
+  /** Returns how often in a row it went wrong. */
+  #tryLater(queue: string): number {
+    const count = this.#setbacks.note(queue);
+    this.#tryAgainAt.set(queue, performance.now() + retryDelay(count, { first: 250, max: 10_000 }));
+    return count;
   }
 }

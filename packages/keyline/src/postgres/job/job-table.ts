@@ -117,7 +117,7 @@ export const declareDeliveredElsewhere = `DECLARE delivered_elsewhere NO SCROLL 
 const takeCharge: Statement = {
   name: "keyline-take-charge",
   text: `INSERT INTO keyline.queue (name, epoch) VALUES ($1, $2)
-    ON CONFLICT (name) DO UPDATE SET epoch = excluded.epoch RETURNING rebuilt_epoch`,
+    ON CONFLICT (name) DO UPDATE SET epoch = excluded.epoch, rebuilt_epoch = '' WHERE queue.epoch = $3 RETURNING name`,
 };
 
 const readQueue: Statement = {
@@ -198,12 +198,14 @@ export class JobTable {
     await this.database.query(markAgain, [this.queue, epoch, joinIds(ids)]);
   }
 
-  /** Puts `epoch` in charge. Returns the last epoch for which every older delivery was looked at. */
-  async takeCharge(epoch: string): Promise<string> {
-    const present = await this.database.query<{ epoch: string; rebuilt_epoch: string }>(readQueue, [this.queue]);
-    if (present[0]?.epoch === epoch) return present[0].rebuilt_epoch;
-    const rows = await this.database.query<{ rebuilt_epoch: string }>(takeCharge, [this.queue, epoch]);
-    return rows[0]?.rebuilt_epoch ?? "";
+  /** Which epoch is in charge, and the last one for which every other delivery was looked at; that is none where they have changed since. */
+  async charge(): Promise<{ readonly epoch: string; readonly rebuilt_epoch: string } | undefined> {
+    return (await this.database.query<{ epoch: string; rebuilt_epoch: string }>(readQueue, [this.queue]))[0];
+  }
+
+  /** Puts `epoch` in charge where `from` still is, or none. False where another one is. */
+  async takeCharge(epoch: string, from: string | undefined): Promise<boolean> {
+    return (await this.database.query(takeCharge, [this.queue, epoch, from ?? null])).length === 1;
   }
 
   /** By the COMMIT of the transaction that has looked. */
