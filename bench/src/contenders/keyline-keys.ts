@@ -5,8 +5,8 @@ const count = `
 local found = 0
 for _, key in ipairs(redis.call('KEYS', ARGV[1])) do
   if string.find(key, ':waiting', 1, true) or string.find(key, ':held:', 1, true) then found = found + redis.call('LLEN', key)
-  elseif string.match(key, ':scheduled$') or string.find(key, ':line:', 1, true) then found = found + redis.call('ZCARD', key)
-  elseif string.match(key, ':lines$') then found = found + redis.call('HLEN', key) end
+  elseif string.match(key, ':scheduled$') then found = found + redis.call('ZCARD', key)
+  elseif string.match(key, ':blocked$') then found = found + redis.call('GET', key) end
 end
 return found`;
 

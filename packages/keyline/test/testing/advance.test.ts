@@ -77,6 +77,21 @@ describe.each([{ transactional: false }, { transactional: true }])("with transac
     expect(await t.drain()).toEqual([]);
   });
 
+  test("time passes for the line of a group in which one was cancelled, whatever the group is called", async () => {
+    const queue = openEither<string>(t.keyline, "line", { transactional });
+    queue.work(() => undefined);
+    const group = "700|x";
+    await queue.pause({ group });
+    for (const data of ["a", "b", "c"]) await queue.add(data, { id: data, group });
+    await queue.add("later", { group, delay: hour });
+    expect(await queue.cancel("b")).toBe("waiting");
+    await t.advance(100);
+    await queue.resume({ group });
+    expect(await drained()).toEqual(["a", "c"]);
+    await t.advance(hour);
+    expect(await drained()).toEqual(["later"]);
+  });
+
   test("a cron ticks by the clock of its time zone, however the time has come there", async () => {
     const queue = openEither<string>(t.keyline, "reports", { transactional });
     queue.work(() => undefined);

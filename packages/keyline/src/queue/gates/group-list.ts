@@ -4,6 +4,7 @@ import type { QueueStore } from "../../valkey/queue/queue-store.ts";
 import { asRead } from "../../valkey/client/as-read.ts";
 import { unlessAway } from "../../valkey/client/unless-away.ts";
 import type { GateTable } from "../../postgres/job/gate-table.ts";
+import { wordsOf } from "../../valkey/queue/group-texts.ts";
 import { writeCursor, type GroupPlace, type GroupsQuery, type QueueGroupStatus } from "./group-query.ts";
 import { groupsOfRows } from "./groups-of-rows.ts";
 
@@ -77,7 +78,7 @@ function statusOf(
 ): QueueGroupStatus | undefined {
   if (!group) return undefined;
   const { admitted, waiting, isPaused, most } = found;
-  const words = admitted === "" ? [] : admitted.split(" ");
+  const words = wordsOf(admitted);
   const isBlocked = waiting > 0 && words.length / 2 >= most;
   return {
     name: group.name,

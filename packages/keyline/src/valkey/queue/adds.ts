@@ -6,7 +6,7 @@ import type { QueueKeys } from "./keys.ts";
 const script = scriptsBeside(import.meta.url);
 const addWithId = script(2, "add-with-id");
 const addScheduled = script(1, "base", "place", "add-scheduled");
-const addPlaced = script(1, "base", "place", "groups", "once", "add-placed");
+const addPlaced = script(1, "base", "place", "lines", "groups", "add-grouped", "once", "add-placed");
 
 /** A job that does not simply go to the tail: its element, and names and values as add-placed.lua takes them. */
 export interface PlacedElement {
@@ -44,7 +44,8 @@ export class Adds {
     const values: (string | number)[] = [this.#keys.workers];
     for (const { element, options } of jobs) values.push(element, options.length, ...options);
     const answers = await this.#run(addPlaced, values);
-    return (answers as string[]).map((answer) => (answer === "" ? undefined : answer));
+    const others = answers as readonly string[];
+    return jobs.map((_, index) => others[index] || undefined);
   }
 
   /** Adds jobs that are due later, in this order. For each: when, in milliseconds since 1970 or, behind a plus, from now on, and its element. */

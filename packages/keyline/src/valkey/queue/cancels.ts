@@ -3,7 +3,7 @@ import { scriptsBeside } from "../client/script.ts";
 import type { QueueKeys } from "./keys.ts";
 
 const script = scriptsBeside(import.meta.url);
-const marks = ["base", "place", "groups", "tell-end", "tell-event", "family", "cancelled"] as const;
+const marks = ["base", "place", "lines", "groups", "tell-end", "tell-event", "family", "cancelled"] as const;
 const mark = script(1, ...marks, "cancel-mark");
 const cancelPage = script(1, "oom", ...marks, "look", "cancel-page");
 const cancelHeld = script(1, "oom", ...marks, "look", "cancel-held");

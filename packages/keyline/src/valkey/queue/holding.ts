@@ -8,7 +8,7 @@ import { ToldSettle } from "./told-settle.ts";
 
 const script = scriptsBeside(import.meta.url);
 // A job that is tied to something takes its end through further parts; one that is not does not pay for them.
-const placing = ["base", "place", "groups"] as const;
+const placing = ["base", "place", "lines", "groups"] as const;
 const telling = ["tell-end", "tell-event", "tie-result", "tie-event", "tie-progress"] as const;
 const ties = [
   ...placing,

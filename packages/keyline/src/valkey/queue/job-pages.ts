@@ -2,10 +2,11 @@ import type { ValkeyConnection } from "../client/connection.ts";
 import { scriptsBeside } from "../client/script.ts";
 import { mostElements, nextPlace, type JobFilterValues, type Place, type WalkPlace } from "./cancels.ts";
 import { DirectPages, filterOf } from "./direct-pages.ts";
+import { admittedIn, tailField, wordsOf } from "./group-texts.ts";
 import type { QueueKeys } from "./keys.ts";
 
 const script = scriptsBeside(import.meta.url);
-const looking = ["base", "place", "groups", "tell-end", "cancelled", "look"] as const;
+const looking = ["base", "place", "lines", "groups", "tell-end", "cancelled", "look"] as const;
 const readPage = script(1, ...looking, "jobs-page");
 const promotePage = script(1, ...looking, "promote-page");
 const replacePage = script(1, ...looking, "replace-page");
@@ -123,7 +124,7 @@ export class JobPages {
     if (groups.length === 0) return admitted;
     const texts = await this.#connection.client.hmget(this.#keys.groups, ...groups);
     groups.forEach((group, index) => {
-      const words = (texts[index] ?? "").replace(/^-?\d+ -?\d+\|/, "").split(" ");
+      const words = wordsOf(admittedIn(texts[index] ?? ""));
       admitted.set(group, new Set(words.filter((_, place) => place % 2 === 0)));
     });
     return admitted;
@@ -133,13 +134,13 @@ export class JobPages {
   async linesOf(groups: readonly string[]): Promise<ReadonlySet<Place>> {
     if (groups.length === 0) return new Set();
     const { client } = this.#connection;
-    const [texts, sizes] = await Promise.all([
-      client.hmget(this.#keys.groups, ...groups),
+    const [tails, sizes] = await Promise.all([
+      client.hmget(this.#keys.lines, ...groups.map(tailField)),
       Promise.all(groups.map((group) => client.exists(this.#keys.line(group)))),
     ]);
     const lines = new Set<Place>();
     groups.forEach((group, index) => {
-      if (texts[index]?.includes("|")) lines.add(`lines:${group}`);
+      if (typeof tails[index] === "string") lines.add(`lines:${group}`);
       if (sizes[index] === 1) lines.add(`line:${group}`);
     });
     return lines;

@@ -47,7 +47,7 @@ export class QueueKeys {
     this.low = `${base}waiting:low`;
     /** Hash: group -> its jobs on the queue; see scripts/groups.lua. */
     this.groups = `${base}grouped`;
-    /** Hash: jobs that stand in the lines of their groups, by number and group; see scripts/groups.lua. */
+    /** Hash: jobs that stand in the lines of their groups, by the job before each; see scripts/lines.lua. */
     this.lines = `${base}lines`;
     /** Hash: what keeps jobs from being taken; see scripts/gates.lua. */
     this.gates = `${base}gates`;

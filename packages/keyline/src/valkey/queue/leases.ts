@@ -5,7 +5,7 @@ import type { QueueKeys } from "./keys.ts";
 
 const script = scriptsBeside(import.meta.url);
 const beat = script(4, "beat", "base", "beat-due", "beat-tick", "beat-gates", "beat-tracked", "beat-families", "beat-roster", "beat-end");
-const returnHeld = script(4, "oom", "base", "place", "groups", "tell-end", "tell-event", "family", "cancelled", "return-held");
+const returnHeld = script(4, "oom", "base", "place", "lines", "groups", "tell-end", "tell-event", "family", "cancelled", "return-held");
 
 /** What a renewal of the lease tells a worker's duties: each part of the script adds what one of them needs. */
 export interface Beat {

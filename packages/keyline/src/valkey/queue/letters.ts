@@ -6,7 +6,7 @@ const script = scriptsBeside(import.meta.url);
 const page = script(1, "letter-page");
 const lettersOf = script(1, "letters-of");
 const jobs = script(1, "letter-jobs");
-const redrive = script(2, "base", "place", "groups", "letter", "redrive");
+const redrive = script(2, "base", "place", "lines", "groups", "letter", "redrive");
 const discard = script(1, "letter", "discard");
 const drop = script(1, "letter", "drop-letters");
 

@@ -3,7 +3,7 @@ import { scriptsBeside } from "../client/script.ts";
 import type { QueueKeys } from "./keys.ts";
 
 const script = scriptsBeside(import.meta.url);
-const promote = script(1, "oom", "base", "place", "groups", "tell-end", "tell-event", "family", "cancelled", "promote");
+const promote = script(1, "oom", "base", "place", "lines", "groups", "tell-end", "tell-event", "family", "cancelled", "promote");
 const hasten = script(1, "base", "place", "hasten");
 
 /** The jobs of one queue that are due later. */

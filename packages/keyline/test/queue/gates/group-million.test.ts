@@ -12,15 +12,21 @@ const part = 50_000;
 
 /** Has the line of a group whose first job has its turn, as Keyline writes it (scripts/groups.lua). */
 async function fillLine(base: string, group: string): Promise<void> {
+  const [admitted = ""] = ((await stage.valkey.hget(`${base}grouped`, group)) ?? "").split("\x1e");
   const fill = `
+    local before = ARGV[3]
     for n = ARGV[2] + 1, ARGV[2] + ${part} do
-      redis.call('HSET', KEYS[1], string.format('%.0f ', n) .. ARGV[1],
-        '{"id":"' .. ARGV[1] .. '-' .. string.format('%.0f', n) .. '","at":1764400000000,"group":"' .. ARGV[1] .. '","data":"' .. ARGV[1] .. '"}')
+      local id = ARGV[1] .. '-' .. string.format('%.0f', n)
+      redis.call('HSET', KEYS[1], before,
+        '{"id":"' .. id .. '","at":1764400000000,"group":"' .. ARGV[1] .. '",' .. (n % 4 == 0 and string.format('"line":%.0f,', n) or '') .. '"data":"' .. ARGV[1] .. '"}')
+      before = id
     end
+    redis.call('HSET', KEYS[1], '\\29' .. ARGV[1], string.format('%.0f 0 ', ARGV[2] + ${part}) .. before)
     redis.call('INCRBY', KEYS[2], ${part})`;
-  for (let from = 0; from < million; from += part) await stage.valkey.eval(fill, 2, `${base}lines`, `${base}blocked`, group, from);
-  const admitted = (await stage.valkey.hget(`${base}grouped`, group)) ?? "";
-  await stage.valkey.hset(`${base}grouped`, group, `1 ${million}|${admitted}`);
+  for (let from = 0; from < million; from += part) {
+    const before = from === 0 ? admitted : `${group}-${from}`;
+    await stage.valkey.eval(fill, 2, `${base}lines`, `${base}blocked`, group, from, before);
+  }
 }
 
 test("a group with a million jobs does not keep one with a single job waiting, nor those of none", async () => {

@@ -142,7 +142,7 @@ test("what is out of date goes from the schedule, lets its group go on, and noth
     `{"id":"grouped","at":1,"parks":1,"again":true,"group":"g","data":1}`,
   ];
   for (const element of late) await stage.valkey.zadd(keyOf(name, "scheduled"), Date.now() + 24 * hourMs, element);
-  await stage.valkey.hset(keyOf(name, "grouped"), "g", `grouped ${Date.now()}`);
+  await stage.valkey.hset(keyOf(name, "grouped"), "g", `grouped\x1e${Date.now()}`);
   await queue.add(4, { group: "g" });
   await eventually("what was behind it in the group ran", () => ran.includes(4), 60_000);
   await eventually("the late ones are gone", async () => (await scheduled(name)).length === rest.length, 60_000);

@@ -9,7 +9,7 @@
 --         key, once, latest  one of them, a key: it is not added while a job with that is there (once.lua)
 --         child  the mark of a child of another job (family-arrival.lua goes before then): it is added once     until  in the server's ms: later it is not added any more
 --         window  for how many milliseconds, but for `key`
--- RETURN  for each: '' when it was added, else the id of the job that is there instead; for a child that has come before its mark; 'late'
+-- RETURN  for each: '' when it was added (nothing at all where all have only groups), else the id of the job that is there instead; for a child that has come before its mark; 'late'
 
 -- Where the memory of the group was lost, what is out of date may stand in its line.
 local function take_out_of_line(group, order, element)
@@ -41,22 +41,28 @@ local function add(element, options)
   hold_key(options, element, due)
   local has_turn = options.replaces and options.group and is_admitted(options.group, id_in(head_of(element)))
   if options.group and not has_turn then
-    local number = place_in_group(options.group, element, due, options.order)
-    if number then note_number(options, element, due, number) end
+    local hook, text = place_in_group(options.group, element, due, options.order)
+    if hook then note_hook(options, hook, text) end
   elseif due == 0 or due <= now() or not schedule(element, due) then
     push(element, head_of(element))
   end
   return ''
 end
 
-local answer = {}
-local index = 1
-while ARGV[index] do
-  local last = index + 1 + ARGV[index + 1]
-  local options = {}
-  for at = index + 2, last, 2 do options[ARGV[at]] = ARGV[at + 1] end
-  answer[#answer + 1] = add(ARGV[index], options)
-  index = last + 1
+local function add_each()
+  local answer = {}
+  local index = 1
+  while ARGV[index] do
+    local last = index + 1 + ARGV[index + 1]
+    local options = {}
+    for at = index + 2, last, 2 do options[ARGV[at]] = ARGV[at + 1] end
+    answer[#answer + 1] = add(ARGV[index], options)
+    index = last + 1
+  end
+  return answer
 end
+
+local answer = {}
+if have_only_groups() then add_grouped() else answer = add_each() end
 placed()
 return answer

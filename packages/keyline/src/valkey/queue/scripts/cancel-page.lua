@@ -9,7 +9,7 @@
 -- `stubs` counts these.
 
 local place, kind, tag = ARGV[1], ARGV[5], ARGV[6]
-local members, next_from, from, keys = read_page(place, ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4]))
+local members, next_from, from, keys, behind = read_page(place, ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4]))
 local fits = filter_from(7)
 local near, most_taken = 1000, 15
 local stub = '{"cancelled":true,"id":"-","data":null}'
@@ -28,11 +28,11 @@ for index, member in ipairs(members) do
     if place == 'lines' then
       next_from = from == '' and '0' or from
     else
-      next_from = from + index - 1
+      next_from = not behind and from + index - 1 or behind[index - 1] or from
     end
     break
   end
-  if id then found[#found + 1] = { id = id, key = key_at(place, index, member, from, keys), head = head_of(element) } end
+  if id then found[#found + 1] = { id = id, key = key_at(place, index, member, from, keys), head = head_of(element), member = member } end
 end
 
 local function take_out_of_list()
@@ -52,38 +52,41 @@ local function take_out_of_list()
   return 0
 end
 
--- The numbers of a group begin and end with jobs that are there, as far as that can be seen at a glance.
-local function trim(name)
-  local group = read_group(name)
-  if not group.first then return end
-  local function is_hole(number)
-    return redis.call('HEXISTS', base .. 'lines', field_of(number, name)) == 0
+-- Of lines, the groups of what was taken out.
+local names, is_named = {}, {}
+
+local function take_out_of_lines()
+  -- In this order: what is refused changes nothing.
+  redis.call('DECRBY', base .. 'blocked', #found)
+  -- From the last to the first, so that marks become one.
+  for index = #found, 1, -1 do
+    local one = found[index]
+    local name = string.match(place, '^line:(.*)$') or string.match(one.head, ',"group":"([^"]*)"')
+    if not is_named[name] then names[#names + 1] = name end
+    is_named[name] = true
+    if is_set(place) then redis.call('ZREM', base .. place, one.key) else mark_in_line(name, one.key, one.member) end
   end
-  for _ = 1, 300 do
-    if group.first > group.last or not is_hole(group.first) then break end
-    group.first = group.first + 1
-  end
-  for _ = 1, 300 do
-    if group.first > group.last or not is_hole(group.last) then break end
-    group.last = group.last - 1
-  end
-  if group.first > group.last then group.first, group.last = nil, nil end
-  write_group(group)
 end
 
 local function take_out()
   if is_list(place) then return take_out_of_list() end
-  for _, one in ipairs(found) do redis.call(is_set(place) and 'ZREM' or 'HDEL', base .. (is_set(place) and place or 'lines'), one.key) end
-  if place ~= 'scheduled' then redis.call('DECRBY', base .. 'blocked', #found) end
+  if place == 'scheduled' then
+    for _, one in ipairs(found) do redis.call('ZREM', base .. place, one.key) end
+    return #found
+  end
+  take_out_of_lines()
   return is_set(place) and #found or 0
 end
 
-local names = {}
-local function note_name(name)
-  if name and not names[name] then
-    names[name] = true
-    names[#names + 1] = name
+-- The next one's turn, where it is. What was cancelled at the beginning of a line is taken away.
+local function follow(name)
+  local group = read_group(name)
+  if not is_set(place) and not first_in_line(group) then
+    end_line(group)
+    if group.count == 1 then group.hook = string.match(group.admitted, '^(.*)\30') end
+    write_group(group)
   end
+  let_in(group, false)
 end
 
 local removed = 0
@@ -100,14 +103,8 @@ local answer = { '', taken_out, #members > 0 and math.floor(bytes / #members) or
 for _, one in ipairs(found) do
   end_cancelled(one.head, place == 'scheduled' and 'scheduled' or 'waiting', kind, tag)
   answer[#answer + 1] = one.id
-  if not is_list(place) and place ~= 'scheduled' then
-    note_name(string.match(place, '^lines?:(.*)$') or string.match(one.key, '^%-?%d+ (.*)$'))
-  end
 end
-for _, name in ipairs(names) do
-  trim(name)
-  admit_next(name)
-end
+for _, name in ipairs(names) do follow(name) end
 placed()
 answer[1] = type(next_from) == 'number' and string.format('%.0f', next_from) or next_from
 return answer

@@ -7,7 +7,7 @@
 --         then for each: element, when it is due in ms or '', from where to go on behind it }
 
 local place = ARGV[1]
-local members, next_from, from = read_page(place, ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4]))
+local members, next_from, from, _, behind = read_page(place, ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4]))
 local fits = filter_from(5)
 
 local function text_of(from_next)
@@ -22,7 +22,7 @@ for index, member in ipairs(members) do
     if place == 'scheduled' then due = redis.call('ZSCORE', base .. place, member) end
     answer[#answer + 1] = element
     answer[#answer + 1] = due and due ~= '0' and due or ''
-    answer[#answer + 1] = type(from) == 'number' and text_of(from + index) or from
+    answer[#answer + 1] = behind and behind[index] or type(from) == 'number' and text_of(from + index) or from
   end
 end
 if #members > 0 then answer[3] = math.floor(bytes / #members) end

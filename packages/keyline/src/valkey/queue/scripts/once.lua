@@ -2,14 +2,14 @@
 --
 -- Hash keys: key -> id of the job that holds it until it has ended (tie-key.lua)
 -- String dedupe:KEY: id of the job that was added first, for as long as no other is
--- String latest:KEY: '<due>|<element>' of the job that gets the data of the latest add, until it is due; in front of that '<number>@' where it stands in
---         the line of its group
+-- String latest:KEY: '<due>|<element>' of the job that gets the data of the latest add, until it is due; in front of that '<hook>\31' where it stands in
+--         the line of its group (groups.lua)
 
 -- Puts the data of `element` into the job of that key that is still to come; returns its id, or false when there is none.
 local function replace_latest(key, element, due)
   local text = redis.call('GET', base .. 'latest:' .. key)
   if not text then return false end
-  local at, member = string.match(text, '^(%-?%d+@)(.*)$')
+  local hook, member = string.match(text, '^([^\31]*)\31(.*)$')
   member = member or text
   local old_due, old = string.match(member, '^(%d+)|(.*)$')
   if tonumber(old_due) <= now() then return false end
@@ -23,9 +23,8 @@ local function replace_latest(key, element, due)
     if due < tonumber(old_due) then is_earliest = true end
   else
     local group = string.match(head, ',"group":"([^"]*)"') or ''
-    local field = at and string.sub(at, 1, -2) .. ' ' .. group
-    if field and redis.call('HGET', base .. 'lines', field) == member then
-      redis.call('HSET', base .. 'lines', field, new_member)
+    if hook and redis.call('HGET', base .. 'lines', hook) == member then
+      redis.call('HSET', base .. 'lines', hook, new_member)
     else
       local place = redis.call('ZSCORE', base .. 'line:' .. group, member)
       if not place then return false end
@@ -33,7 +32,7 @@ local function replace_latest(key, element, due)
       if new_member ~= member then redis.call('ZREM', base .. 'line:' .. group, member) end
     end
   end
-  redis.call('SET', base .. 'latest:' .. key, (at or '') .. new_member, 'PX', math.max(1, due - now()))
+  redis.call('SET', base .. 'latest:' .. key, (hook and hook .. '\31' or '') .. new_member, 'PX', math.max(1, due - now()))
   return id_in(head)
 end
 
@@ -55,8 +54,8 @@ local function hold_key(options, element, due)
   end
 end
 
--- It stands in the line of its group, by this number.
-local function note_number(options, element, due, number)
+-- It stands in the line of its group, where that text hangs on that.
+local function note_hook(options, hook, text)
   if not options.latest then return end
-  redis.call('SET', base .. 'latest:' .. options.latest, number .. '@' .. due .. '|' .. element, 'PX', options.window)
+  redis.call('SET', base .. 'latest:' .. options.latest, hook .. '\31' .. text, 'PX', options.window)
 end

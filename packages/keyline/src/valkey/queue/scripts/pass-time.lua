@@ -7,12 +7,12 @@
 
 local ms = tonumber(ARGV[1])
 
--- '<due>|<element>' as it is that much earlier; 0 stands for no time. It may have a number in front of it, as in once.lua, or be an element without a time.
+-- '<due>|<element>' as it is that much earlier; 0 stands for no time. It may have what it hangs on in front of it, as in once.lua, or be something without a time.
 local function earlier(member)
-  local number = string.match(member, '^%-?%d+@') or ''
-  local due, element = string.match(member, '^(%d+)|(.*)$', #number + 1)
+  local hook = string.match(member, '^[^\31]*\31') or ''
+  local due, element = string.match(member, '^(%d+)|(.*)$', #hook + 1)
   if not due or tonumber(due) == 0 then return member end
-  return number .. string.format('%.0f|', math.max(1, due - ms)) .. element
+  return hook .. string.format('%.0f|', math.max(1, due - ms)) .. element
 end
 
 local function expire_earlier(key)
@@ -29,7 +29,10 @@ for _, element in ipairs(redis.call('ZRANGE', base .. 'scheduled', 0, -1)) do
   is_earliest = true
 end
 local lines = redis.call('HGETALL', base .. 'lines')
-for index = 1, #lines, 2 do redis.call('HSET', base .. 'lines', lines[index], earlier(lines[index + 1])) end
+for index = 1, #lines, 2 do
+  local text = lines[index + 1]
+  if string.match(text, '^%d+|') then redis.call('HSET', base .. 'lines', lines[index], earlier(text)) end
+end
 for _, group in ipairs(redis.call('HKEYS', base .. 'grouped')) do
   local line = base .. 'line:' .. group
   local members = redis.call('ZRANGE', line, 0, -1, 'WITHSCORES')

@@ -99,12 +99,12 @@ local function follow_key()
   local key = string.match(head, ',"debounce":"([^"]*)"')
   local text = key and redis.call('GET', base .. 'latest:' .. key)
   if not text then return end
-  local at, member = string.match(text, '^(%-?%d+@)(.*)$')
+  local hook, member = string.match(text, '^([^\31]*)\31(.*)$')
   local before, element = string.match(member or text, '^(%d+)|(.*)$')
   if element ~= old then return end
   local until_ms = due or tonumber(before)
   if until_ms <= now() then return redis.call('DEL', base .. 'latest:' .. key) end
-  redis.call('SET', base .. 'latest:' .. key, (at or '') .. text_of(until_ms) .. '|' .. new, 'PX', until_ms - now())
+  redis.call('SET', base .. 'latest:' .. key, (hook and hook .. '\31' or '') .. text_of(until_ms) .. '|' .. new, 'PX', until_ms - now())
 end
 
 -- A parent rests until its children have ended: family.lua.

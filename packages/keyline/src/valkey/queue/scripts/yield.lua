@@ -8,7 +8,7 @@
 
 local first = redis.call('ZRANGE', base .. 'line:' .. ARGV[6], 0, 0, 'WITHSCORES')[2]
 local group = read_group(ARGV[6])
-if group.first or (first and tonumber(first) < tonumber(ARGV[7])) then
+if first_in_line(group) or (first and tonumber(first) < tonumber(ARGV[7])) then
   enter_by_place(group, '0|' .. ARGV[4], ARGV[7])
   leave_group(ARGV[6], ARGV[5])
 else
