@@ -71,3 +71,34 @@ test("an older append-only file brings back what is settled and loses what is no
   expect(await effects()).toEqual(Array.from({ length: 200 }, (_, number) => number));
   expect((await stage.pool.query("SELECT FROM keyline.job")).rowCount).toBe(0);
 });
+
+test("a job that had failed and one that slept go on where an older append-only file brings back what they were before", async () => {
+  const options = { transactional: true, backoff: { type: "fixed", delay: 5_000, jitter: 0 } } as const;
+  const queue = stage.keyline().queue<string>("resting", options);
+  await queue.addMany([{ data: "fails" }, { data: "sleeps" }]);
+  await eventually("they are there", async () => (await queue.counts()).waiting === 2);
+  await comeBackWith({ from: join(folder, "now"), to: join(folder, "before") });
+  const ended: string[] = [];
+  const work = (): ReturnType<typeof queue.work> => {
+    const worker = queue.work(async (job) => {
+      if (job.data === "sleeps") await job.sleep("nap", 5_000);
+      else if (job.attempt === 1) throw new Error("later");
+      ended.push(job.data);
+    });
+    worker.on("error", () => undefined);
+    return worker;
+  };
+  const worker = work();
+  await eventually("both rest, and that is noted", async () => {
+    const noted = `SELECT FROM keyline.job JOIN keyline.queue ON name = queue
+      WHERE name = 'resting' AND delivered_to = epoch AND rebuilt_epoch = epoch AND (attempts = 1 OR parks = 1)`;
+    return (await stage.pool.query(noted)).rowCount === 2;
+  });
+  await worker.stop();
+  expect(ended).toEqual([]);
+  await comeBackWith({ from: join(folder, "before"), to: join(folder, "now") });
+  const again = work();
+  await eventually("both have ended", () => ended.length === 2, 30_000);
+  expect(ended.toSorted()).toEqual(["fails", "sleeps"]);
+  await again.stop();
+}, 90_000);

@@ -36,13 +36,13 @@ export async function rebuildJobs(
     const { rows } = await client.query<{ locked: boolean }>(tryLock, [table.queue]);
     if (rows[0]?.locked) {
       await client.query(declareDeliveredElsewhere, [table.queue, epoch]);
-      const held = await outlet.idsHeld();
+      const held = await outlet.held();
       const count = { looked: 0, delivered: 0 };
       for (;;) {
         const { rows: jobs } = await client.query<JobRow>(`FETCH ${page} FROM delivered_elsewhere`);
         if (jobs.length === 0) break;
         if (signal.aborted) return false;
-        const lost = jobs.filter((job) => !held.has(job.id));
+        const lost = jobs.filter((job) => !held.has(job));
         if (lost.length > 0 && (await outlet.deliver(lost)) !== epoch) return false;
         await table.markAgain(
           epoch,

@@ -2,6 +2,11 @@ import type { DeliveryNotes } from "./delivery-notes.ts";
 import type { JobRow } from "./job-row.ts";
 import type { JobTable } from "./job-table.ts";
 
+export interface HeldElements {
+  /** Whether an element of the job is there that is not older than its row. */
+  has(job: JobRow): boolean;
+}
+
 /** The way from the rows of one queue to Valkey. */
 export interface Outlet {
   readonly table: JobTable;
@@ -14,6 +19,6 @@ export interface Outlet {
   restoreGates(): Promise<void>;
   /** Delivers the jobs and returns an epoch that is not newer than the one they were delivered to. */
   deliver(jobs: readonly JobRow[]): Promise<string>;
-  /** The ids of all jobs of the queue that Valkey holds. */
-  idsHeld(): Promise<ReadonlySet<string>>;
+  /** What Valkey holds of the queue. */
+  held(): Promise<HeldElements>;
 }

@@ -15,6 +15,7 @@ import type { Gatekeeper } from "../gates/gatekeeper.ts";
 import type { QueueStore } from "../../valkey/queue/queue-store.ts";
 import { committedLatest, committedRow, type Committed } from "./committed.ts";
 import { readEverywhere } from "./everywhere.ts";
+import { PresentElements } from "./present-elements.ts";
 
 const firstWaitMs = 1_000;
 const pushPage = 500;
@@ -133,12 +134,12 @@ export class JobOutlet implements Outlet {
     return epoch;
   }
 
-  async idsHeld(): Promise<ReadonlySet<string>> {
-    const ids = new Set<string>();
+  async held(): Promise<PresentElements> {
+    const elements = new PresentElements();
     await readEverywhere(this.#store, async (key) => {
-      for await (const found of this.#store.reads.ids(key)) for (const id of found) ids.add(id);
+      for await (const found of this.#store.reads.states(key)) for (const state of found) elements.note(state);
     });
-    return ids;
+    return elements;
   }
 
   #flushSoon(): void {

@@ -39,6 +39,13 @@ export interface SeenCounts extends QueueCounts {
   readonly readyAt: number | undefined;
 }
 
+/** How often the job of an element was tried, and parked or woken, when that was made. */
+export interface HeldState {
+  readonly id: string;
+  readonly attempts: number;
+  readonly parks: number;
+}
+
 /** Groups between two places of the server's, by name. */
 export interface GroupsPart {
   readonly begin: string;
@@ -120,12 +127,26 @@ export class Reads {
   }
 
   /** The ids in `key` (waiting, scheduled, a held list, a line, or all lines) of jobs that Keyline wrote, in pages. */
-  async *ids(key: string): AsyncGenerator<readonly string[]> {
+  ids(key: string): AsyncGenerator<readonly string[]> {
+    return this.#census(key, "");
+  }
+
+  /** The same with their states. */
+  async *states(key: string): AsyncGenerator<readonly HeldState[]> {
+    for await (const found of this.#census(key, "state")) yield found.map(readState);
+  }
+
+  async *#census(key: string, what: "" | "state"): AsyncGenerator<readonly string[]> {
     for (let place = "0"; ;) {
-      const [next, ...ids] = (await census.run(this.#connection, [key, place, censusPage])) as [string, ...string[]];
-      yield ids;
+      const [next, ...found] = (await census.run(this.#connection, [key, place, censusPage, what])) as [string, ...string[]];
+      yield found;
       if (next === "") return;
       place = next;
     }
   }
+}
+
+function readState(found: string): HeldState {
+  const [id = "", attempts = 0, parks = 0] = found.split('"');
+  return { id, attempts: Number(attempts), parks: Number(parks) };
 }

@@ -1,16 +1,24 @@
 -- Reads the ids in a page of jobs, without the elements themselves.
 --
 -- KEYS  1 a list (waiting, held), sorted set (scheduled, a group's line) or hash (lines)
--- ARGV  1 first place, or of a hash the cursor  2 how many
--- RETURN  { what the next page begins with, or '' at the end, id of each that Keyline wrote, ... }
+-- ARGV  1 first place, or of a hash the cursor  2 how many  3 'state' to read how often each was tried and parked too
+-- RETURN  { what the next page begins with, or '' at the end, id of each that Keyline wrote, ... }; with its state an id of which one number is not zero
+--         is followed by both, behind a quote each, which no id has: id"attempts"parks
 
 local kind = redis.call('TYPE', KEYS[1]).ok
 local next_page, ids = '', { '' }
 local function read(found)
   -- In a group's line its due time may be in front.
   local element = string.match(found, '^%d+|(.*)$') or found
-  local id = string.match(element, '^{"id":"([^"\\]+)"') or string.match(element, '^{"attempts":%d+,"id":"([^"\\]+)"')
-  if id then ids[#ids + 1] = id end
+  local attempts = '0'
+  local id, behind = string.match(element, '^{"id":"([^"\\]+)"()')
+  if not id then attempts, id, behind = string.match(element, '^{"attempts":(%d+),"id":"([^"\\]+)"()') end
+  if not id then return end
+  if ARGV[3] == 'state' then
+    local parks = string.match(element, '^,"at":%d+,"parks":(%d+)', behind) or '0'
+    if attempts ~= '0' or parks ~= '0' then id = id .. '"' .. attempts .. '"' .. parks end
+  end
+  ids[#ids + 1] = id
 end
 
 if kind == 'hash' then
