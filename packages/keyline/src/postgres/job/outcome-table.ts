@@ -44,13 +44,21 @@ const close: Statement = {
 
 const sweepPage = 500;
 
-// One process at a time, for all queues. The number stands for "keyline outcomes".
+// One process at a time, for all queues. The number stands for "keyline outcomes". Whoever removes the row of a cancelled job knows by its outcome that nobody has cancelled it by hand: as long as the row
+// is there that is remembered for an hour more, again and again, so that such ones are not in the way of the others.
 const sweep: Statement = {
   name: "keyline-sweep-outcomes",
-  text: `DELETE FROM keyline.outcome WHERE ctid = ANY (ARRAY(
-      SELECT ctid FROM keyline.outcome WHERE until < now() AND (SELECT pg_try_advisory_xact_lock(7738160520))
+  text: `WITH due AS (
+      SELECT ctid, outcome = 'cancelled' AND EXISTS (
+        SELECT FROM keyline.job WHERE job.queue = outcome.queue AND job.id = outcome.id AND job.state = 'cancelled' OFFSET 0
+      ) AS is_needed
+      FROM keyline.outcome WHERE until < now() AND (SELECT pg_try_advisory_xact_lock(7738160520))
       ORDER BY until LIMIT ${sweepPage} FOR UPDATE SKIP LOCKED
-    )) RETURNING id`,
+    ), kept AS (
+      UPDATE keyline.outcome SET until = now() + interval '1 hour' WHERE ctid = ANY (ARRAY(SELECT ctid FROM due WHERE is_needed)) RETURNING id
+    ), gone AS (
+      DELETE FROM keyline.outcome WHERE ctid = ANY (ARRAY(SELECT ctid FROM due WHERE NOT is_needed)) RETURNING id
+    ) SELECT FROM kept UNION ALL SELECT FROM gone`,
 };
 
 /** What is remembered of the jobs of one queue that have ended. */
