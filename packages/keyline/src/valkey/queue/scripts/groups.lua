@@ -12,18 +12,22 @@
 --
 -- What changes several keys first reads or writes those that it may be refused: where a slot is on its way to another node a key that is not there cannot be read either.
 
-local most, has_paused, is_lowered, has_fronts
+local most, has_paused, is_lowered, fronts
 
 local function read_rules()
   if most then return end
   local rules = redis.call('HMGET', base .. 'gates', 'group.concurrency', 'paused.groups', 'group.lowered')
   most = tonumber(rules[1] or 1)
   has_paused, is_lowered = rules[2], rules[3]
-  has_fronts = redis.call('EXISTS', base .. 'fronts') == 1
 end
 
 local function is_paused(group)
   return has_paused and redis.call('SISMEMBER', base .. 'paused', group) == 1
+end
+
+local function has_fronts()
+  fronts = fronts or redis.call('EXISTS', base .. 'fronts')
+  return fronts == 1
 end
 
 local function id_in(head)
@@ -39,7 +43,7 @@ local function bring_over(name, first, last, admitted)
   admitted = string.gsub(admitted, ' ', '\30')
   local fields = {}
   redis.call('SADD', base .. 'fronts', name)
-  has_fronts = true
+  fronts = 1
   for number = tonumber(first), tonumber(last) do
     local field = string.format('%.0f ', number) .. name
     local text = redis.call('HGET', base .. 'lines', field)
@@ -150,7 +154,7 @@ end
 
 -- What went back.
 local function admit_first_in_front(group)
-  if not has_fronts or redis.call('SISMEMBER', base .. 'fronts', group.name) == 0 then return false end
+  if not has_fronts() or redis.call('SISMEMBER', base .. 'fronts', group.name) == 0 then return false end
   local line = base .. 'line:' .. group.name
   local first = redis.call('ZRANGE', line, 0, 0, 'WITHSCORES')
   if not first[1] or tonumber(first[2]) >= 0 then
@@ -237,7 +241,7 @@ local function enter_in_front(group, element)
   -- In this order: what is refused changes nothing, also where that is what leave_group looks at, which follows.
   redis.call('HLEN', base .. 'lines')
   redis.call('SADD', base .. 'fronts', group.name)
-  has_fronts = true
+  fronts = 1
   enter_by_place(group, '0|' .. element, math.min(first or 0, 0) - 1)
 end
 

@@ -64,7 +64,7 @@ local function leave_groups(groups, ids)
   local size = #groups
   if size == 0 then return end
   read_rules()
-  if size == 1 or most > 1 or has_paused or is_lowered or has_fronts then
+  if size == 1 or most > 1 or has_paused or is_lowered or has_fronts() then
     for index = 1, size do leave_group(groups[index], ids[index]) end
     return
   end
