@@ -120,8 +120,8 @@ export const mutants: readonly Mutant[] = [
         WHERE queue = name AND seq > coalesce((SELECT last_seq FROM keyline.queue AS q WHERE q.name = names.name), 0) AND delivered_to IS NULL`,
       },
       {
-        find: "[table.queue, epoch, joinIds(jobs.map(({ id }) => id))]);",
-        replace: `[table.queue, epoch, joinIds(jobs.map(({ id }) => id))]);
+        find: "const values = [table.queue, epoch, joinIds(jobs.map(({ id }) => id))];",
+        replace: `const values = [table.queue, epoch, joinIds(jobs.map(({ id }) => id))];
         await client.query(
           "UPDATE keyline.queue SET last_seq = greatest(last_seq, (SELECT max(seq) FROM keyline.job WHERE queue = $1 AND id = ANY ($2::text[]))) WHERE name = $1",
           [table.queue, jobs.map(({ id }) => id)],
@@ -151,7 +151,7 @@ export const mutants: readonly Mutant[] = [
     edits: [
       {
         find: "if (this.#rebuiltEpochs.get(queue) !== epoch) this.#toRebuild.set(outlet, epoch);",
-        replace: "await outlet.table.takeCharge(epoch);",
+        replace: "await outlet.table.takeCharge(epoch, (await outlet.table.charge())?.epoch);",
       },
     ],
   },
