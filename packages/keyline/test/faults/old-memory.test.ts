@@ -55,7 +55,8 @@ test("an older append-only file brings back what is settled and loses what is no
   await eventually("all are settled", async () => (await effects()).length === 100);
   await worker.stop();
   await add(100, 200);
-  await eventually("they are there", async () => (await queue.counts()).waiting === 100);
+  // Beside copies of some that were settled while it was looked which of them are there.
+  await eventually("they are there", async () => (await queue.counts()).waiting >= 100);
   await comeBackWith({ from: join(folder, "old"), to: join(folder, "now") });
   const client = stage.valkey;
   await eventually("what was settled is back", async () => (await client.llen(`${stage.prefix}:{orders}:waiting`).catch(() => 0)) >= 100);
