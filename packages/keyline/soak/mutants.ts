@@ -78,12 +78,7 @@ export const mutants: readonly Mutant[] = [
       { find: "if (!held[0]?.attempt?.abortReason) await access.confirmLease();", replace: "" },
       { find: `else if (attempt && phase !== "running") lost.set(one, leaseLost(attempt));`, replace: "" },
       { find: "unit.attempt?.abort(error);", replace: "" },
-      {
-        find: "AND (job.attempts = 0 OR job.attempts <= coalesce(counts[array_position(ids, job.id)], 0))",
-        replace: "",
-        isEverywhere: true,
-      },
-      { find: "AND job.attempts <= held_attempts ", replace: "", isEverywhere: true },
+      { find: "SELECT CASE WHEN held >= 0 THEN attempts <= held ELSE is_changed IS NULL AND attempts <= -1 - held END", replace: "SELECT true" },
     ],
   },
   {

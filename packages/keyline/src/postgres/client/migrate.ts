@@ -37,6 +37,7 @@ export const migrations = [
   "0031-redriven-parent",
   "0032-children-in-order",
   "0033-dead-child",
+  "0034-changed-job",
 ] as const;
 
 const createSchema = `

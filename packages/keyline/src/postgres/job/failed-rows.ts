@@ -8,6 +8,8 @@ export interface Failure {
   readonly attempts: number;
   /** How often the job was parked or woken, as its element has it. */
   readonly heldParks: number;
+  /** Its data were those of its row, which was asked, and not those of its element. */
+  readonly hadRowData: boolean;
   readonly error: string;
   /** The attempt as an entry of the history; undefined where there is none to be noted. */
   readonly failed: string | undefined;
@@ -29,14 +31,14 @@ interface Texts {
 const newHistory = (held: string, gone: string, failed: string): string =>
   `keyline.with_failure(history, ${gone}, ${held} - attempts, ${failed})`;
 
-// An attempt that was overtaken by a later one changes nothing. The tag knows its own change again when the answer to it got lost.
+// An attempt that was overtaken by a later one changes nothing, and neither does one that had data from before the job was updated. The tag knows its own change again when the answer to it got lost.
 const retry: Statement = {
   name: "keyline-retry",
   text: `UPDATE keyline.job SET state = 'scheduled', attempts = $3, due_at = now() + $4 * interval '1 millisecond', last_error = $5,
       delivered_to = NULL, retry_tag = $7, parked = NULL, parked_for = NULL,
       history = CASE WHEN attempts = $3 AND retry_tag = $7 THEN history ELSE ${newHistory("$6", "$8::json[]", "$9::json")} END
     WHERE queue = $1 AND id = $2 AND state IN ('waiting', 'scheduled') AND (attempts <= $6 OR (attempts = $3 AND retry_tag = $7))
-      AND coalesce(parks, 0) <= $10 RETURNING id`,
+      AND coalesce(parks, 0) <= $10 AND (is_changed IS NULL OR $11) RETURNING id`,
 };
 
 const bury: Statement = {
@@ -45,6 +47,7 @@ const bury: Statement = {
       UPDATE keyline.job SET state = 'dead', attempts = $3, due_at = NULL, last_error = $4, died_at = now(), last_stack = $8, retry_tag = $10, parked = NULL, parked_for = NULL,
         history = ${newHistory("$5", "$6::json[]", "$7::json")}
       WHERE queue = $1 AND id = $2 AND state IN ('waiting', 'scheduled') AND attempts <= $5 AND coalesce(parks, 0) <= $9
+        AND (is_changed IS NULL OR $11)
       RETURNING id, is_special
     ) SELECT id, CASE WHEN is_special THEN keyline.end_special($1, ARRAY[id], 'dead') END FROM buried`,
 };
@@ -92,17 +95,17 @@ export class FailedRows {
 
   /** False when the row is gone, ended, or has had a later attempt than the one that failed. The same call with the same `tag` may be made again. */
   async retry(id: string, failure: Failure & { readonly delayMs: number; readonly tag: string }): Promise<boolean> {
-    const { attempts, delayMs, heldAttempts, heldParks, tag } = failure;
+    const { attempts, delayMs, heldAttempts, heldParks, hadRowData, tag } = failure;
     return this.#write(failure, undefined, ({ error, gone, failed }) =>
-      this.#database.query(retry, [this.#queue, id, attempts, delayMs, error, heldAttempts, tag, gone, failed, heldParks]),
+      this.#database.query(retry, [this.#queue, id, attempts, delayMs, error, heldAttempts, tag, gone, failed, heldParks, hadRowData]),
     );
   }
 
   /** The same, for good. */
   async bury(id: string, failure: Failure & { readonly stack: string | undefined; readonly tag: string }): Promise<boolean> {
-    const { attempts, heldAttempts, heldParks, tag } = failure;
+    const { attempts, heldAttempts, heldParks, hadRowData, tag } = failure;
     const isBuried = await this.#write(failure, failure.stack, ({ error, gone, failed, stack }) =>
-      this.#database.query(bury, [this.#queue, id, attempts, error, heldAttempts, gone, failed, stack, heldParks, tag]),
+      this.#database.query(bury, [this.#queue, id, attempts, error, heldAttempts, gone, failed, stack, heldParks, tag, hadRowData]),
     );
     return isBuried || (await this.#database.query(wasBuried, [this.#queue, id, tag])).length > 0;
   }

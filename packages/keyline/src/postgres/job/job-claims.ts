@@ -2,6 +2,7 @@ import type { PoolClient } from "pg";
 import type { Database } from "../client/database.ts";
 import type { Statement } from "../client/statement.ts";
 import { isAnswerLost, isOutage } from "../client/failures.ts";
+import { countOf } from "./held-count.ts";
 import { endChildren, joinIds, separator, settle, settleAll, settleChildren, settleKept, settleOne, type JobTable } from "./job-table.ts";
 import { columnsOf, type ResultRow } from "./outcome-table.ts";
 import type { Claim, Claims, ConflictCounts, HeldRow, WholeClaims } from "../settle/settlement.ts";
@@ -37,7 +38,7 @@ export class JobClaims implements Claims {
     try {
       if (jobs.length === 1 && first) {
         const { rows } = await client.query<{ xid: string | null }>(
-          table.database.prepared(settleOne, [table.queue, first.id, first.attempts]),
+          table.database.prepared(settleOne, [table.queue, first.id, countOf(first)]),
         );
         const xid = rows[0]?.xid ?? undefined;
         return { owed: new Set(xid === undefined ? [] : [first.id]), xid };
@@ -132,6 +133,6 @@ function owedOf(jobs: readonly HeldRow[], row: SettledRow | undefined): Set<stri
 }
 
 function valuesOf(table: JobTable, jobs: readonly HeldRow[]): unknown[] {
-  const hasFailed = jobs.some((job) => job.attempts > 0);
-  return [table.queue, joinIds(jobs.map((job) => job.id)), hasFailed ? jobs.map((job) => job.attempts).join(separator) : null];
+  const areCounted = jobs.some((job) => job.attempts > 0 || job.hasRowData);
+  return [table.queue, joinIds(jobs.map((job) => job.id)), areCounted ? jobs.map(countOf).join(separator) : ""];
 }

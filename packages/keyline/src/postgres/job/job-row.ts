@@ -19,6 +19,8 @@ export interface JobRow {
   readonly order: string;
   /** A later add may still replace its data and its time. */
   readonly is_latest: boolean | null;
+  /** It was updated since it was added. */
+  readonly is_changed?: boolean | null;
   /** Which tick it is, as JSON. */
   readonly schedule: string | null;
   /** For how many milliseconds its result is kept. */
@@ -34,4 +36,4 @@ const delay = "greatest(0, ceil(extract(epoch FROM due_at - now()) * 1000))";
 /** The columns of such a row. */
 export const columns = `id, data::text AS data, attempts, max_attempts, floor(extract(epoch FROM added_at) * 1000)::float8 AS at,
   CASE WHEN parked IN ('signal', 'children') AND due_at IS NULL THEN ${longestRestMs} WHEN parked = 'signal' THEN least(${delay}, ${longestRestMs}) ELSE ${delay} END::float8 AS delay, floor(extract(epoch FROM due_at) * 1000)::float8 AS due, priority, group_name, seq::text AS order,
-  schedule::text AS schedule, is_latest, keep_result::float8 AS keep, parks, is_child, trace`;
+  schedule::text AS schedule, is_latest, is_changed, keep_result::float8 AS keep, parks, is_child, trace`;

@@ -54,6 +54,12 @@ const begin: Statement = {
     SELECT id, data, wait::float8 AS wait FROM free`,
 };
 
+const disownChanged: Statement = {
+  name: "keyline-disown-changed",
+  text: `UPDATE keyline.job SET delivered_to = NULL WHERE queue = $1 AND id = $2 AND is_changed AND attempts <= $3 AND coalesce(parks, 0) <= $4
+      AND state IN ('waiting', 'scheduled') RETURNING id`,
+};
+
 const sweepPage = 500;
 const sweepEveryMs = 1_000;
 
@@ -94,6 +100,14 @@ export class OnceRows {
    */
   beginLatest(ids: readonly string[]): Promise<BegunRow[]> {
     return this.#database.query<BegunRow>(begin, [this.#queue, ids]);
+  }
+
+  /**
+   * An attempt of the job had data from before it was updated, and its element goes: nothing says any more that another one is there, so the relay looks after it. False where the row says
+   * otherwise of it.
+   */
+  async disownChanged({ id, attempts, parks }: { readonly id: string; readonly attempts: number; readonly parks: number }): Promise<boolean> {
+    return (await this.#database.query(disownChanged, [this.#queue, id, attempts, parks])).length === 1;
   }
 
   /** Removes keys whose time is over, now and then; what that needs is no one's to wait for. */

@@ -1,6 +1,7 @@
 import type { Database } from "../client/database.ts";
 import type { Statement } from "../client/statement.ts";
 import type { HeldRow } from "../settle/settlement.ts";
+import { countOf } from "./held-count.ts";
 import { columns, type JobRow } from "./job-row.ts";
 import { mostSteps } from "./step-table.ts";
 
@@ -88,8 +89,8 @@ export class ParkedRows {
   }
 
   /** Goes on behind the wait, or parks the job. The same call with the same `tag` may be made again. */
-  async park({ id, attempts, parks }: ParkableRow, { why, name, ms }: Wait, tag: string): Promise<ParkAnswer> {
-    const values = [this.#queue, id, attempts, parks, why, name, ms ?? null, mostSteps, tag];
+  async park(held: ParkableRow, { why, name, ms }: Wait, tag: string): Promise<ParkAnswer> {
+    const values = [this.#queue, held.id, countOf(held), held.parks, why, name, ms ?? null, mostSteps, tag];
     const [row] = await this.#database.query<{ answer: ParkAnswer["answer"]; value: string | null }>(park, values);
     return row ?? { answer: "lost", value: null };
   }

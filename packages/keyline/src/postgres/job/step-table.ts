@@ -3,6 +3,7 @@ import type { Database } from "../client/database.ts";
 import { isAborted } from "../client/failures.ts";
 import { nameRefused } from "../client/refused-data.ts";
 import type { Statement } from "../client/statement.ts";
+import { countOf } from "./held-count.ts";
 import type { Claim, Claims, ConflictCounts, HeldRow } from "../settle/settlement.ts";
 
 /** So many steps may a job have, sleeps and signals included. */
@@ -58,7 +59,7 @@ export class StepTable implements Claims<StepRow> {
     const rows = steps.toSorted((one, other) => (one.id < other.id ? -1 : 1));
     const columns = [
       rows.map(({ id }) => id),
-      rows.map(({ attempts }) => attempts),
+      rows.map(countOf),
       rows.map(({ parks }) => parks),
       rows.map(({ step }) => step),
     ];

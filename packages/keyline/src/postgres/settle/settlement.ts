@@ -17,6 +17,8 @@ export interface HeldRow {
   readonly attempts: number;
   /** It was delivered before, and may be settled. */
   readonly isAgain?: boolean;
+  /** Of a job: its attempt has asked the row for its data, instead of taking those of its element. */
+  readonly hasRowData?: boolean;
 }
 
 /** What a settle commits together with the end of its rows; `owed` holds the ids of those that were not settled before. */

@@ -90,7 +90,8 @@ export function committedRow(row: JobRow, { isAgain = false, isRedriven = false 
   const { data: dataJson, at, attempts, priority, group_name: group, delay, due, order } = row;
   const schedule = row.schedule ?? undefined;
   const maxAttempts = row.max_attempts ?? undefined;
-  const isLatest = row.is_latest ?? false;
+  // Who takes what was redriven asks its row only where the element says so, unlike what was delivered again.
+  const isLatest = isRedriven ? row.is_latest !== null : (row.is_latest ?? false);
   const keepMs = row.keep ?? undefined;
   const parks = row.parks ?? 0;
   const isChild = row.is_child ?? false;

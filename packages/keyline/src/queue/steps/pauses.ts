@@ -80,10 +80,10 @@ export class Pauses<Data> implements Omit<Pausing, "family"> {
   async #park(wait: Wait): Promise<ParkAnswer> {
     const { held, job, record } = this.#parts;
     await this.#parts.checkHeld();
-    const { element } = held;
-    if (!element) throw notHeld(job);
+    const { row } = held;
+    if (!row) throw notHeld(job);
     const tag = randomTag(12);
-    return this.#insist(() => record.parked.park(element, wait, tag));
+    return this.#insist(() => record.parked.park(row, wait, tag));
   }
 
   /** Gets the next element of the parked job ready for its worker. Returns for how long it rests. */

@@ -156,10 +156,9 @@ export class Steps<Data> {
     const known = this.remembered(name);
     if (known) return this.#answer(known) as Value;
     await this.#parts.checkHeld();
-    const { element } = held;
-    if (!element) throw notHeld(job);
+    if (!held.row) throw notHeld(job);
     // As if it had been delivered before: nothing is guessed.
-    const row: StepRow = { id: element.id, attempts: element.attempts, parks: element.parks, isAgain: true, step: name };
+    const row: StepRow = { ...held.row, isAgain: true, step: name };
     const settled = await record.lanes.settle({
       rows: [row],
       effects: async (tx) => {
@@ -169,7 +168,7 @@ export class Steps<Data> {
       },
       signal: job.signal,
     });
-    if (settled.has(element.id)) return (row.value === undefined ? undefined : parseJson(row.value)) as Value;
+    if (settled.has(row.id)) return (row.value === undefined ? undefined : parseJson(row.value)) as Value;
     if (row.answer === "full") throw tooMany(job, ["step", name]);
     if (row.answer === "lost") throw (await this.#parts.isCancelled()) ? new JobCancelledError(job) : notHeld(job);
     const remembered = (await this.#recall()).get(name);

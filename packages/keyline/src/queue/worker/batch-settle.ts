@@ -134,7 +134,7 @@ export class BatchSettles<Data> {
     const blame = new Blame();
     try {
       const settled = await this.#access.record.settle({
-        rows: running.flatMap(({ held }) => held.element ?? []),
+        rows: running.flatMap(({ held }) => held.row ?? []),
         effects: (tx, owed) => {
           const ours = running.filter(({ job }) => owed.has(job.id));
           return blame.watch(async () => {

@@ -59,10 +59,11 @@ export async function disposalOf(job: HeldJob<unknown>, verdict: Verdict, parts:
   // What is no element has no row: it came from a foreign writer, and its dead letter is kept where it was found.
   if (!job.element) return { kind: "bury", letter: verdict.kind === "bury" ? writeLetter(job, verdict, failed) : undefined };
   const { id, attempts: heldAttempts } = job.element;
+  const hasRowData = job.recordJson !== undefined;
   switch (verdict.kind) {
     case "settle": {
       try {
-        const isOurs = await record.complete({ id, attempts: heldAttempts, result: keptRow(job, keepMs) });
+        const isOurs = await record.complete({ id, attempts: heldAttempts, hasRowData, result: keptRow(job, keepMs) });
         return isOurs ? { kind: "settle" } : await drop(job, id, record);
       } catch (error) {
         if (!isRefused(error)) throw error;
@@ -129,10 +130,15 @@ async function drop(job: HeldJob<unknown>, id: string, record: JobRecord): Promi
   return { kind: "settle" };
 }
 
-/** Whoever ended it may have lost its lease, and may not have told: then those who follow events are told here. */
-async function noteElsewhere(job: HeldJob<unknown>, { table }: JobRecord): Promise<void> {
-  const { element, isCancelled } = job;
-  if (element && !isCancelled) job.elsewhere = (await table.failed.elsewhere([element.id]))(element.id);
+/**
+ * Whoever ended it may have lost its lease, and may not have told: then those who follow events are told here. And an attempt may be refused because it had data from before the job was
+ * updated, by the only element that is there: then the relay brings the present one.
+ */
+async function noteElsewhere(job: HeldJob<unknown>, record: JobRecord): Promise<void> {
+  const { row, isCancelled } = job;
+  if (!row || isCancelled) return;
+  job.elsewhere = (await record.table.failed.elsewhere([row.id]))(row.id);
+  if (job.elsewhere === "open" && !row.hasRowData) await record.bringChanged(row);
 }
 
 /** What the row is told of an attempt that failed. */
@@ -143,6 +149,7 @@ function failureOf(
 ): Omit<Failure, "heldAttempts"> {
   return {
     heldParks: job.element?.parks ?? 0,
+    hadRowData: job.recordJson !== undefined,
     attempts,
     error: error ? describeError(error) : "",
     failed: failed && JSON.stringify(toEntry(failed)),

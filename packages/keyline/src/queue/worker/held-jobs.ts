@@ -2,6 +2,7 @@ import { performance } from "../../runtime/clock.ts";
 import { toError } from "../../runtime/errors.ts";
 import type { Held, Phase } from "../../work/held.ts";
 import type { Verdict } from "../../work/verdict.ts";
+import type { ParkableRow } from "../../postgres/job/parked-rows.ts";
 import type { Elsewhere } from "../../postgres/job/failed-rows.ts";
 import type { HeldPlace } from "../../valkey/queue/holding.ts";
 import { beginning, deathsOf, decodeElement, type Element } from "../element.ts";
@@ -75,6 +76,13 @@ export class HeldJob<Data> implements Held<Job<Data>> {
 
   get attempts(): number {
     return this.element?.attempts ?? 0;
+  }
+
+  /** What its row knows the attempt by. */
+  get row(): ParkableRow | undefined {
+    const { element, recordJson } = this;
+    if (!element) return undefined;
+    return { id: element.id, attempts: element.attempts, parks: element.parks, isAgain: element.isAgain, hasRowData: recordJson !== undefined };
   }
 
   /** Milliseconds since its attempt began. */

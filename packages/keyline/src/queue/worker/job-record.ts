@@ -7,6 +7,7 @@ import { isOnesOwn, nameRefused } from "../../postgres/client/refused-data.ts";
 import { completeJobs, JobClaims, type CompletedRow } from "../../postgres/job/job-claims.ts";
 import type { Failure } from "../../postgres/job/failed-rows.ts";
 import type { JobTable } from "../../postgres/job/job-table.ts";
+import type { ParkableRow } from "../../postgres/job/parked-rows.ts";
 import { StepTable } from "../../postgres/job/step-table.ts";
 import type { DeliveryNotes } from "../../postgres/job/delivery-notes.ts";
 import type { JobRelay } from "../../postgres/job/job-relay.ts";
@@ -132,6 +133,12 @@ export class JobRecord {
     this.notes.forget(failure.id);
     const tag = randomTag(12);
     return this.#insist(signal, () => this.table.failed.bury(failure.id, { ...failure, tag }));
+  }
+
+  /** An element of the job goes that was made before it was updated. The process may die before: then that is back, as one that was tried, and its next worker asks the row. */
+  async bringChanged(row: ParkableRow): Promise<void> {
+    this.notes.forget(row.id);
+    if (await this.table.once.disownChanged(row)) this.#relay.expectRows();
   }
 
   /** What the handler has returned that settled without a result. Throws NOT_STORABLE. */

@@ -136,19 +136,19 @@ export class JobContext<Data> implements HandlerContext, Settling<HandlerContext
   async #commit(effects: SettleEffects): Promise<boolean> {
     this.#steps?.checkSettle();
     await this.#checkHeld();
-    const { element } = this.#held;
-    if (!element) return false;
+    const { row } = this.#held;
+    if (!row) return false;
     const { record, results } = this.#access;
     const { write, statements } = readEffects(effects);
     const within = results.within(this.#held, write);
     const settled = await record.settle({
-      rows: [element],
+      rows: [row],
       effects: within,
       // A result that is kept is written behind them, by a function.
       statements: within === write ? statements : undefined,
       signal: this.#job.signal,
     });
-    if (settled.has(element.id)) return true;
+    if (settled.has(row.id)) return true;
     if (await this.#isCancelled()) throw new JobCancelledError(this.#job);
     return false;
   }

@@ -44,6 +44,8 @@ export interface HeldState {
   readonly id: string;
   readonly attempts: number;
   readonly parks: number;
+  /** Whoever takes it asks its row. */
+  readonly isLatest: boolean;
 }
 
 /** Groups between two places of the server's, by name. */
@@ -147,6 +149,6 @@ export class Reads {
 }
 
 function readState(found: string): HeldState {
-  const [id = "", attempts = 0, parks = 0] = found.split('"');
-  return { id, attempts: Number(attempts), parks: Number(parks) };
+  const [id = "", attempts = 0, parks = 0, latest = "0"] = found.split('"');
+  return { id, attempts: Number(attempts), parks: Number(parks), isLatest: latest === "1" };
 }

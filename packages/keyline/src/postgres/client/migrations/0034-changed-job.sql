@@ -1,0 +1,164 @@
+-- A job that was updated before it began ends with what is new: an attempt with the data of an element from before ends nothing. Valkey may come back with such an element, as its disk or a
+-- replica had it, and nothing in that says that the row is to be asked.
+
+ALTER TABLE keyline.job
+  -- Its data, its time or its priority is other than it was added with: no attempt counts any more but those that have asked the row before they began.
+  ADD COLUMN is_changed boolean;
+
+-- Whether the job is this attempt's to end, as far as its row says. `held` is how many attempts have failed as the attempt knows it; below zero it is -1 minus that, and the attempt has the data of
+-- its element. Processes of older versions do not say whose data they have.
+CREATE FUNCTION keyline.is_held(attempts integer, is_changed boolean, held integer) RETURNS boolean
+LANGUAGE sql IMMUTABLE
+AS $$ SELECT CASE WHEN held >= 0 THEN attempts <= held ELSE is_changed IS NULL AND attempts <= -1 - held END $$;
+
+-- As before, but for which attempts it is. The list of counts is empty where nobody was tried before, and all have the data of their elements.
+CREATE OR REPLACE FUNCTION keyline.settle_jobs(
+  of_queue text, held_ids text, held_attempts text,
+  OUT settled integer, OUT missing text, OUT xid text
+)
+LANGUAGE plpgsql
+SET enable_seqscan = off SET enable_bitmapscan = off SET plan_cache_mode = force_generic_plan
+AS $$
+DECLARE
+  ids text[] := string_to_array(held_ids, E'\x1f');
+  counts integer[] := string_to_array(held_attempts, E'\x1f')::integer[];
+  uncounted integer := CASE WHEN held_attempts IS NULL THEN 0 ELSE -1 END;
+  gone text[];
+  special text[];
+BEGIN
+  WITH deleted AS (
+    DELETE FROM keyline.job
+    WHERE job.queue = of_queue AND job.id = ANY (ids) AND job.state IN ('waiting', 'scheduled')
+      AND ((job.attempts = 0 AND job.is_changed IS NULL)
+        OR keyline.is_held(job.attempts, job.is_changed, coalesce(counts[array_position(ids, job.id)], uncounted)))
+    RETURNING job.id, job.is_special
+  )
+  SELECT array_agg(deleted.id), array_agg(deleted.id) FILTER (WHERE deleted.is_special) INTO gone, special FROM deleted;
+  IF special IS NOT NULL THEN PERFORM keyline.end_special(of_queue, special, 'completed'); END IF;
+  settled := coalesce(cardinality(gone), 0);
+  IF settled < cardinality(ids) THEN
+    missing := array_to_string(ARRAY(SELECT unnest(ids) EXCEPT SELECT unnest(gone)), E'\x1f');
+  END IF;
+  xid := pg_current_xact_id_if_assigned()::text;
+END
+$$;
+
+CREATE OR REPLACE FUNCTION keyline.settle_job(of_queue text, held_id text, held_attempts integer) RETURNS text
+LANGUAGE plpgsql
+SET enable_seqscan = off SET enable_bitmapscan = off SET plan_cache_mode = force_generic_plan
+AS $$
+DECLARE
+  special boolean;
+BEGIN
+  DELETE FROM keyline.job
+  WHERE job.queue = of_queue AND job.id = held_id AND job.state IN ('waiting', 'scheduled')
+    AND keyline.is_held(job.attempts, job.is_changed, held_attempts)
+  RETURNING job.is_special INTO special;
+  IF NOT FOUND THEN RETURN NULL; END IF;
+  IF special THEN PERFORM keyline.end_special(of_queue, ARRAY[held_id], 'completed'); END IF;
+  RETURN pg_current_xact_id()::text;
+END
+$$;
+
+-- As before, but for which attempts it is.
+CREATE OR REPLACE FUNCTION keyline.begin_step(
+  of_queue text, held_id text, held_attempts integer, held_parks integer, step_name text, most integer,
+  OUT answer text, OUT xid text
+)
+LANGUAGE plpgsql
+SET enable_seqscan = off SET enable_bitmapscan = off SET plan_cache_mode = force_generic_plan
+AS $$
+BEGIN
+  UPDATE keyline.job SET is_special = true
+    WHERE job.queue = of_queue AND job.id = held_id AND keyline.is_held(job.attempts, job.is_changed, held_attempts) AND coalesce(job.parks, 0) <= held_parks
+      AND job.state IN ('waiting', 'scheduled') AND job.is_special IS NOT TRUE;
+  IF NOT FOUND THEN
+    PERFORM FROM keyline.job
+      WHERE job.queue = of_queue AND job.id = held_id AND keyline.is_held(job.attempts, job.is_changed, held_attempts) AND coalesce(job.parks, 0) <= held_parks
+        AND job.state IN ('waiting', 'scheduled')
+      FOR NO KEY UPDATE;
+    IF NOT FOUND THEN
+      answer := 'lost';
+      RETURN;
+    END IF;
+    IF EXISTS (SELECT FROM keyline.step WHERE step.queue = of_queue AND step.job_id = held_id AND step.name = step_name) THEN
+      answer := 'known';
+      RETURN;
+    ELSIF (SELECT count(*) FROM keyline.step WHERE step.queue = of_queue AND step.job_id = held_id) >= most THEN
+      answer := 'full';
+      RETURN;
+    END IF;
+  END IF;
+  answer := 'owed';
+  xid := pg_current_xact_id()::text;
+END
+$$;
+
+-- As before, but for which attempts it is.
+CREATE OR REPLACE FUNCTION keyline.park(
+  of_queue text, held_id text, held_attempts integer, held_parks integer, why text, step_name text, wait_ms float8, most integer, tag text,
+  OUT answer text, OUT value text, OUT rest float8
+)
+LANGUAGE plpgsql
+SET enable_seqscan = off SET enable_bitmapscan = off SET plan_cache_mode = force_generic_plan
+AS $$
+DECLARE
+  job record;
+  known record;
+  sent record;
+  ends_at timestamptz;
+BEGIN
+  SELECT held.parks, held.retry_tag INTO job FROM keyline.job AS held
+    WHERE held.queue = of_queue AND held.id = held_id AND keyline.is_held(held.attempts, held.is_changed, held_attempts) AND held.state IN ('waiting', 'scheduled')
+      AND (coalesce(held.parks, 0) <= held_parks OR (held.parks = held_parks + 1 AND held.retry_tag = tag))
+    FOR NO KEY UPDATE;
+  IF NOT FOUND THEN
+    answer := 'lost';
+    RETURN;
+  END IF;
+  SELECT step.kind, step.outcome, step.until, step.value INTO known FROM keyline.step
+    WHERE step.queue = of_queue AND step.job_id = held_id AND step.name = step_name;
+  IF FOUND THEN
+    IF known.kind <> why THEN
+      answer := 'other';
+      RETURN;
+    END IF;
+    ends_at := known.until;
+    answer := known.outcome;
+    value := known.value::text;
+  ELSIF (SELECT count(*) FROM keyline.step WHERE step.queue = of_queue AND step.job_id = held_id) >= most THEN
+    answer := 'full';
+    RETURN;
+  ELSE
+    ends_at := clock_timestamp() + wait_ms * interval '1 millisecond';
+    INSERT INTO keyline.step (queue, job_id, name, kind, until) VALUES (of_queue, held_id, step_name, why, ends_at);
+  END IF;
+
+  IF answer IS NULL AND why = 'signal' THEN
+    SELECT job_signal.data INTO sent FROM keyline.job_signal
+      WHERE job_signal.queue = of_queue AND job_signal.job_id = held_id AND job_signal.name = step_name;
+    IF FOUND THEN
+      answer := 'done';
+      value := sent.data::text;
+    END IF;
+  END IF;
+  IF answer IS NULL AND ends_at <= clock_timestamp() THEN
+    answer := CASE WHEN why = 'signal' THEN 'timeout' ELSE 'done' END;
+  END IF;
+
+  IF answer IS NOT NULL THEN
+    UPDATE keyline.step SET outcome = answer, value = park.value::json, at = clock_timestamp()
+      WHERE step.queue = of_queue AND step.job_id = held_id AND step.name = step_name AND step.outcome IS NULL;
+    UPDATE keyline.job AS held SET parked = NULL, parked_for = NULL, is_special = true
+      WHERE held.queue = of_queue AND held.id = held_id AND (held.parked IS NOT NULL OR held.is_special IS NOT TRUE);
+    RETURN;
+  END IF;
+  answer := 'parked';
+  rest := ceil(extract(epoch FROM ends_at - clock_timestamp()) * 1000);
+  IF coalesce(job.parks, 0) <= held_parks THEN
+    UPDATE keyline.job AS held SET state = 'scheduled', due_at = ends_at, parked = why, parked_for = step_name,
+        parks = held_parks + 1, delivered_to = NULL, retry_tag = tag, is_special = true
+      WHERE held.queue = of_queue AND held.id = held_id;
+  END IF;
+END
+$$;

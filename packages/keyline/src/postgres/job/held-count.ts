@@ -1,0 +1,6 @@
+import type { HeldRow } from "../settle/settlement.ts";
+
+/** Which attempt it is, as the functions of the schema take it: below zero one that has the data of its element, which is not to end a job that was changed since (`keyline.is_held`). */
+export function countOf({ attempts, hasRowData }: HeldRow): number {
+  return hasRowData ? attempts : -1 - attempts;
+}
