@@ -78,7 +78,10 @@ export const mutants: readonly Mutant[] = [
       { find: "if (!held[0]?.attempt?.abortReason) await access.confirmLease();", replace: "" },
       { find: `else if (attempt && phase !== "running") lost.set(one, leaseLost(attempt));`, replace: "" },
       { find: "unit.attempt?.abort(error);", replace: "" },
-      { find: "SELECT CASE WHEN held >= 0 THEN attempts <= held ELSE is_changed IS NULL AND attempts <= -1 - held END", replace: "SELECT true" },
+      {
+        find: "SELECT CASE WHEN held >= 0 THEN attempts <= held ELSE is_changed IS NULL AND attempts <= -1 - held END",
+        replace: "SELECT true",
+      },
     ],
   },
   {

@@ -9,7 +9,7 @@ export interface Failure {
   /** How often the job was parked or woken, as its element has it. */
   readonly heldParks: number;
   /** Its data were those of its row, which was asked, and not those of its element. */
-  readonly hadRowData: boolean;
+  readonly hadRowData?: boolean;
   readonly error: string;
   /** The attempt as an entry of the history; undefined where there is none to be noted. */
   readonly failed: string | undefined;
@@ -97,7 +97,19 @@ export class FailedRows {
   async retry(id: string, failure: Failure & { readonly delayMs: number; readonly tag: string }): Promise<boolean> {
     const { attempts, delayMs, heldAttempts, heldParks, hadRowData, tag } = failure;
     return this.#write(failure, undefined, ({ error, gone, failed }) =>
-      this.#database.query(retry, [this.#queue, id, attempts, delayMs, error, heldAttempts, tag, gone, failed, heldParks, hadRowData]),
+      this.#database.query(retry, [
+        this.#queue,
+        id,
+        attempts,
+        delayMs,
+        error,
+        heldAttempts,
+        tag,
+        gone,
+        failed,
+        heldParks,
+        hadRowData ?? false,
+      ]),
     );
   }
 
@@ -105,7 +117,19 @@ export class FailedRows {
   async bury(id: string, failure: Failure & { readonly stack: string | undefined; readonly tag: string }): Promise<boolean> {
     const { attempts, heldAttempts, heldParks, hadRowData, tag } = failure;
     const isBuried = await this.#write(failure, failure.stack, ({ error, gone, failed, stack }) =>
-      this.#database.query(bury, [this.#queue, id, attempts, error, heldAttempts, gone, failed, stack, heldParks, tag, hadRowData]),
+      this.#database.query(bury, [
+        this.#queue,
+        id,
+        attempts,
+        error,
+        heldAttempts,
+        gone,
+        failed,
+        stack,
+        heldParks,
+        tag,
+        hadRowData ?? false,
+      ]),
     );
     return isBuried || (await this.#database.query(wasBuried, [this.#queue, id, tag])).length > 0;
   }

@@ -106,7 +106,15 @@ export class OnceRows {
    * An attempt of the job had data from before it was updated, and its element goes: nothing says any more that another one is there, so the relay looks after it. False where the row says
    * otherwise of it.
    */
-  async disownChanged({ id, attempts, parks }: { readonly id: string; readonly attempts: number; readonly parks: number }): Promise<boolean> {
+  async disownChanged({
+    id,
+    attempts,
+    parks,
+  }: {
+    readonly id: string;
+    readonly attempts: number;
+    readonly parks: number;
+  }): Promise<boolean> {
     return (await this.#database.query(disownChanged, [this.#queue, id, attempts, parks])).length === 1;
   }
 

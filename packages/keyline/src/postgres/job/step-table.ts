@@ -57,12 +57,7 @@ export class StepTable implements Claims<StepRow> {
   async claim(client: PoolClient, steps: readonly StepRow[]): Promise<Claim> {
     // In one order everywhere: copies of two jobs that are begun by two transactions would wait for each other.
     const rows = steps.toSorted((one, other) => (one.id < other.id ? -1 : 1));
-    const columns = [
-      rows.map(({ id }) => id),
-      rows.map(countOf),
-      rows.map(({ parks }) => parks),
-      rows.map(({ step }) => step),
-    ];
+    const columns = [rows.map(({ id }) => id), rows.map(countOf), rows.map(({ parks }) => parks), rows.map(({ step }) => step)];
     try {
       const values = [this.#queue, ...columns, mostSteps];
       const { rows: answers } = await client.query<{ answer: StepAnswer; xid: string | null }>(this.database.prepared(begin, values));

@@ -82,7 +82,13 @@ export class HeldJob<Data> implements Held<Job<Data>> {
   get row(): ParkableRow | undefined {
     const { element, recordJson } = this;
     if (!element) return undefined;
-    return { id: element.id, attempts: element.attempts, parks: element.parks, isAgain: element.isAgain, hasRowData: recordJson !== undefined };
+    return {
+      id: element.id,
+      attempts: element.attempts,
+      parks: element.parks,
+      isAgain: element.isAgain,
+      hasRowData: recordJson !== undefined,
+    };
   }
 
   /** Milliseconds since its attempt began. */
