@@ -85,8 +85,8 @@ export abstract class JobOperations<Input> {
   }
 
   /**
-   * Changes a job that no worker has: its data, when it is due, its priority. When this has resolved with `updated: true`, whoever runs it gets it as it was changed. Where
-   * it is with a worker, parked or dead, or has ended, nothing is changed, and `state` says so. One that waits for its next attempt can be changed too.
+   * Changes a job that no worker has: its data, when it is due, its priority. When this has resolved with `updated: true`, whoever runs it gets it as it was changed; where Valkey
+   * comes back with an older memory an attempt may still begin with what was there before, of which nothing is committed on a transactional queue. Where it is with a worker, parked or dead, or has ended, nothing is changed, and `state` says so. One that waits for its next attempt can be changed too.
    *
    * With `tx`, on a transactional queue, it is changed by the COMMIT of that transaction and by nothing else; until its end nobody begins the job.
    *

@@ -22,6 +22,10 @@
  * _A relay or a rebuild with the row as it was:_ what they deliver says `again`, so workers ask the row.
  * _This process dies:_ before 3 nothing has changed, and workers ask a row more than they have to. After it the job is as the row says; where it was to run earlier, it runs when it was due before.
  * _Valkey loses its memory:_ the row is delivered as it is.
+ * _Valkey comes back with an element from before 2,_ which has nobody ask: 3 has noted `is_changed`, and no attempt ends the job that has not asked its row (keyline.is_held), nor does a step of it, parks it,
+ * has it tried again or buries it. Its element goes, and the row is noted as undelivered first, so that the relay brings the present one (`bringChanged` in worker/job-record.ts). Who dies before that leaves its
+ * element to one who asks, as it counts an attempt then. A rebuild takes such an element for none, so that what is due earlier now is not late; what stands in a group's line is asked for by whoever takes it.
+ * 1 alone notes nothing of that kind: where it finds the job running, that attempt has the data that counts.
  * _An answer gets lost:_ the element or the row tells whether it was written. Where the job has ended meanwhile, nobody knows: OUTCOME_UNKNOWN.
  */
 import type { Database } from "../../postgres/client/database.ts";
