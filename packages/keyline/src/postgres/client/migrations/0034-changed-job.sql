@@ -30,7 +30,9 @@ BEGIN
     DELETE FROM keyline.job
     WHERE job.queue = of_queue AND job.id = ANY (ids) AND job.state IN ('waiting', 'scheduled')
       AND ((job.attempts = 0 AND job.is_changed IS NULL)
-        OR keyline.is_held(job.attempts, job.is_changed, coalesce(counts[array_position(ids, job.id)], uncounted)))
+        -- OFFSET 0: its place is looked for once.
+        OR (SELECT keyline.is_held(job.attempts, job.is_changed, known.count)
+          FROM (SELECT coalesce(counts[array_position(ids, job.id)], uncounted) AS count OFFSET 0) AS known))
     RETURNING job.id, job.is_special
   )
   SELECT array_agg(deleted.id), array_agg(deleted.id) FILTER (WHERE deleted.is_special) INTO gone, special FROM deleted;
