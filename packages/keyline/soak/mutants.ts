@@ -149,7 +149,7 @@ export const mutants: readonly Mutant[] = [
     edits: [
       {
         find: "if (this.#rebuiltEpochs.get(queue) !== epoch) this.#toRebuild.set(outlet, epoch);",
-        replace: "await outlet.table.takeCharge(epoch, (await outlet.table.charge())?.epoch);",
+        replace: "await outlet.table.charge.take(epoch, (await outlet.table.charge.read())?.epoch);",
       },
     ],
   },

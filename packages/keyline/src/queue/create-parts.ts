@@ -136,10 +136,10 @@ export function createParts(name: string, { options, policy, isServed }: Made, s
   const gatekeeper = new Gatekeeper(store, { ...gatesParts, table: new GateTable(database, name) });
   const outlet = new JobOutlet(store, { table, notes, relay, gatekeeper, logger });
   shared.outlets.add(outlet);
-  if (isServed) relay.add(outlet);
+  if (isServed) relay.add(outlet, policy.leaseMs);
   const sighting = sightings.of(
     { name, traits: [transactionalTrait] },
-    isServed ? undefined : () => relay.serves(name) || relay.add(outlet),
+    isServed ? undefined : () => relay.serves(name) || relay.add(outlet, policy.leaseMs),
   );
   const deadTable = new DeadTable(database, name);
   const listening = listen(new OutcomesInRows(table.outcomes, store), sighting, deadTable);

@@ -38,6 +38,7 @@ export const migrations = [
   "0032-children-in-order",
   "0033-dead-child",
   "0034-changed-job",
+  "0035-checked-epoch",
 ] as const;
 
 const createSchema = `

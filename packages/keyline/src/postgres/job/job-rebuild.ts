@@ -7,7 +7,8 @@ import { beginOwn } from "../client/transaction-watch.ts";
 
 const page = 250;
 
-const tryLock = "SELECT pg_try_advisory_xact_lock(hashtextextended('keyline.rebuild:' || $1, 0)) AS locked";
+/** Who rebuilds a queue, or checks it, does so alone. */
+export const tryRebuildLock = "SELECT pg_try_advisory_xact_lock(hashtextextended('keyline.rebuild:' || $1, 0)) AS locked";
 
 /**
  * Looks again at every job that was delivered to another memory of Valkey than `epoch`, and delivers those that are not there.
@@ -24,7 +25,7 @@ export async function rebuildJobs(
   { logger, signal }: { readonly logger: Logger; readonly signal: AbortSignal },
 ): Promise<boolean> {
   const { table } = outlet;
-  const present = await table.charge();
+  const present = await table.charge.read();
   if (present?.epoch === epoch && present.rebuilt_epoch === epoch) return true;
   if (!(await takesCharge(outlet, epoch, present?.epoch))) return false;
   // What keeps jobs from being taken comes before the jobs.
@@ -33,7 +34,7 @@ export async function rebuildJobs(
   let isClean = false;
   try {
     await client.query(beginOwn);
-    const { rows } = await client.query<{ locked: boolean }>(tryLock, [table.queue]);
+    const { rows } = await client.query<{ locked: boolean }>(tryRebuildLock, [table.queue]);
     if (rows[0]?.locked) {
       await client.query(declareDeliveredElsewhere, [table.queue, epoch]);
       const held = await outlet.held();
@@ -52,7 +53,7 @@ export async function rebuildJobs(
         count.delivered += lost.length;
       }
       // On this connection: where nothing was to be marked no second one is needed, which others might hold until this one is free.
-      await table.noteRebuilt(client, epoch);
+      await table.charge.noteRebuilt(client, epoch);
       if (count.looked > 0) {
         table.counts.rebuilds++;
         logger.info({ queue: table.queue, ...count }, "Valkey has a new memory: its unsettled jobs were delivered again");
@@ -75,5 +76,5 @@ export async function rebuildJobs(
  */
 async function takesCharge(outlet: Outlet, epoch: string, present: string | undefined): Promise<boolean> {
   if (present === epoch) return true;
-  return (await outlet.epoch()) === epoch && (await outlet.table.takeCharge(epoch, present));
+  return (await outlet.epoch()) === epoch && (await outlet.table.charge.take(epoch, present));
 }

@@ -26,6 +26,7 @@ import { deliverClaimed } from "./claimed-delivery.ts";
 import { findUndelivered } from "./job-table.ts";
 import { LateDeliveries } from "./late-deliveries.ts";
 import type { Outlet } from "./outlet.ts";
+import { DeliveryChecks } from "./delivery-checks.ts";
 import { rebuildJobs } from "./job-rebuild.ts";
 
 const idleMs = 1_100;
@@ -57,6 +58,7 @@ export class JobRelay implements Duty {
   readonly #tryAgainAt = new Map<string, number>();
   #seen = new Map<string, number>();
   readonly #late = new LateDeliveries();
+  readonly #checks: DeliveryChecks;
   #onFamilies: (() => void) | undefined;
   #expectedUntil = 0;
   #nextEpochLook = 0;
@@ -64,11 +66,13 @@ export class JobRelay implements Duty {
   constructor(database: Database, logger: Logger) {
     this.#database = database;
     this.#logger = logger;
+    this.#checks = new DeliveryChecks(logger, () => this.expectRows());
   }
 
-  /** Serves one more queue. */
-  add(outlet: Outlet): void {
+  /** Serves one more queue, whose workers have leases of `leaseMs`. */
+  add(outlet: Outlet, leaseMs: number): void {
     this.#outlets.set(outlet.table.queue, outlet);
+    this.#checks.add(outlet.table.queue, leaseMs);
     this.lookAtEpochs();
   }
 
@@ -88,7 +92,7 @@ export class JobRelay implements Duty {
   async stop(): Promise<void> {
     this.#stopping.abort();
     await this.#alarm.stop();
-    await Promise.all(this.#rebuilds);
+    await Promise.all([...this.#rebuilds, this.#checks.stop()]);
   }
 
   /** Rows may be there that nobody pushes: look for them more often for a while. */
@@ -121,12 +125,14 @@ export class JobRelay implements Duty {
   async #look(): Promise<void> {
     let waitMs = idleMs;
     try {
+      if (!this.#database.isAvailable) this.#checks.postpone();
       await this.#database.whenAvailable(this.#stopping.signal, { mayEnd: true });
       if (this.#stopping.signal.aborted) return;
       await this.#noticeEpochs();
       const isUnfinished = await this.#deliverRows();
       if (isUnfinished || performance.now() < this.#expectedUntil) waitMs = secondLookMs;
     } catch (error) {
+      this.#checks.postpone();
       this.#logger.warn({ error: toError(error).message }, "the relay could not look for undelivered jobs; it tries again");
     }
     this.#alarm.set(waitMs);
@@ -163,7 +169,9 @@ export class JobRelay implements Duty {
     this.#rebuilding.add(queue);
     const run = rebuildJobs(outlet, epoch, { logger: this.#logger, signal: this.#stopping.signal })
       .then((isDone) => {
-        if (isDone) this.#rebuiltEpochs.set(queue, epoch);
+        if (!isDone) return;
+        this.#rebuiltEpochs.set(queue, epoch);
+        this.#checks.follow(outlet, epoch);
       })
       .catch((error: unknown) => {
         this.#logger.warn({ error: toError(error).message, queue }, "a rebuild broke off; it begins again");

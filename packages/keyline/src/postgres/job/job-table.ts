@@ -4,6 +4,7 @@ import type { TransactionClient } from "../client/options.ts";
 import type { QueueCounts } from "../../runtime/counters.ts";
 import type { Statement } from "../client/statement.ts";
 import { CancelledRows } from "./cancelled-rows.ts";
+import { ChargeTable } from "./charge-table.ts";
 import { FailedRows } from "./failed-rows.ts";
 import { columns } from "./job-row.ts";
 import { OnceRows } from "./once-rows.ts";
@@ -114,22 +115,6 @@ export const declareDeliveredElsewhere = `DECLARE delivered_elsewhere NO SCROLL 
   WHERE queue = $1 AND delivered_to <> $2 AND state IN ('waiting', 'scheduled')
     AND delivered_to <> ALL (ARRAY(SELECT 'delivery:' || delivery.id FROM keyline.delivery WHERE delivery.queue = $1)) ORDER BY seq`;
 
-const takeCharge: Statement = {
-  name: "keyline-take-charge",
-  text: `INSERT INTO keyline.queue (name, epoch) VALUES ($1, $2)
-    ON CONFLICT (name) DO UPDATE SET epoch = excluded.epoch, rebuilt_epoch = '' WHERE queue.epoch = $3 RETURNING name`,
-};
-
-const readQueue: Statement = {
-  name: "keyline-read-queue",
-  text: `SELECT epoch, rebuilt_epoch FROM keyline.queue WHERE name = $1`,
-};
-
-const noteRebuilt: Statement = {
-  name: "keyline-note-rebuilt",
-  text: `UPDATE keyline.queue SET rebuilt_epoch = $2 WHERE name = $1 AND epoch = $2`,
-};
-
 /** The rows of one transactional queue: a row is there as long as its job is not settled. */
 export class JobTable {
   readonly database: Database;
@@ -141,6 +126,7 @@ export class JobTable {
   readonly outcomes: OutcomeTable;
   readonly cancelled: CancelledRows;
   readonly parked: ParkedRows;
+  readonly charge: ChargeTable;
 
   constructor(database: Database, queue: string, counts: QueueCounts) {
     this.database = database;
@@ -152,6 +138,7 @@ export class JobTable {
     this.outcomes = new OutcomeTable(database, queue);
     this.cancelled = new CancelledRows(database, queue);
     this.parked = new ParkedRows(database, queue);
+    this.charge = new ChargeTable(database, queue);
   }
 
   async insert(jobs: readonly NewJob[]): Promise<void> {
@@ -196,21 +183,6 @@ export class JobTable {
   /** The same for jobs that were delivered to an older epoch; those that somebody is at are left as they are. */
   async markAgain(epoch: string, ids: readonly string[]): Promise<void> {
     await this.database.query(markAgain, [this.queue, epoch, joinIds(ids)]);
-  }
-
-  /** Which epoch is in charge, and the last one for which every other delivery was looked at; that is none where they have changed since. */
-  async charge(): Promise<{ readonly epoch: string; readonly rebuilt_epoch: string } | undefined> {
-    return (await this.database.query<{ epoch: string; rebuilt_epoch: string }>(readQueue, [this.queue]))[0];
-  }
-
-  /** Puts `epoch` in charge where `from` still is, or none. False where another one is. */
-  async takeCharge(epoch: string, from: string | undefined): Promise<boolean> {
-    return (await this.database.query(takeCharge, [this.queue, epoch, from ?? null])).length === 1;
-  }
-
-  /** By the COMMIT of the transaction that has looked. */
-  async noteRebuilt(client: PoolClient, epoch: string): Promise<void> {
-    await client.query(this.database.prepared(noteRebuilt, [this.queue, epoch]));
   }
 }
 

@@ -4,7 +4,7 @@ import type { JobTable } from "./job-table.ts";
 
 export interface HeldElements {
   /** Whether an element of the job is there that is not older than its row. */
-  has(job: JobRow): boolean;
+  has(job: Pick<JobRow, "id" | "attempts" | "parks">): boolean;
 }
 
 /** The way from the rows of one queue to Valkey. */

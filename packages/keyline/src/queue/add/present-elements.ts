@@ -24,11 +24,15 @@ export class PresentElements implements HeldElements {
     if (!known || parks > known.parks || (parks === known.parks && attempts > known.attempts)) this.#others.set(id, state);
   }
 
+<<<<<<< HEAD
   has(row: JobRow): boolean {
     return row.is_changed && row.is_latest ? this.#latest !== undefined && this.#latest.#has(row) : this.#has(row);
   }
 
   #has({ id, attempts, parks }: JobRow): boolean {
+=======
+  has({ id, attempts, parks }: Pick<JobRow, "id" | "attempts" | "parks">): boolean {
+>>>>>>> 397d584 (Rebuild: the deliveries to a new memory are checked when all workers that live are known there)
     if (attempts === 0 && (parks ?? 0) === 0 && this.#fresh.has(id)) return true;
     const state = this.#others.get(id);
     return state !== undefined && state.attempts >= attempts && state.parks >= (parks ?? 0);

@@ -23,7 +23,7 @@ beforeAll(async () => {
 
 beforeEach(async () => {
   table = new JobTable(database, `queue ${queues++}`, new QueueCounts());
-  await table.takeCharge("epoch", undefined);
+  await table.charge.take("epoch", undefined);
 });
 
 afterAll(async () => {
@@ -80,7 +80,7 @@ test("a note of deliveries waits for nobody, and tells which jobs are to be note
 test("what a rebuild notes waits for nobody either", async () => {
   await addKeyed();
   await table.mark("epoch", ids, undefined);
-  await table.takeCharge("next", "epoch");
+  await table.charge.take("next", "epoch");
   await whileHeld(() => table.markAgain("next", ids));
   expect(await noted("next")).toEqual(["1", "3"]);
 });
