@@ -2,16 +2,12 @@ import type { PoolClient } from "pg";
 import { rollBack } from "../client/commit.ts";
 import type { Statement } from "../client/statement.ts";
 import { beginOwn } from "../client/transaction-watch.ts";
-import type { JobRow } from "./job-row.ts";
 import { tryRebuildLock } from "./job-rebuild.ts";
-import type { HeldElements, Outlet } from "./outlet.ts";
+import type { HeldElements, Outlet, RowState } from "./outlet.ts";
 
 const page = 1_000;
 
-/** What tells whether an element of a job is as its row says. */
-type Delivered = Pick<JobRow, "id" | "attempts" | "parks">;
-
-const declareDelivered = `DECLARE delivered NO SCROLL CURSOR FOR SELECT id, attempts, parks FROM keyline.job
+const declareDelivered = `DECLARE delivered NO SCROLL CURSOR FOR SELECT id, attempts, parks, is_latest, is_changed FROM keyline.job
   WHERE queue = $1 AND delivered_to IS NOT NULL AND state IN ('waiting', 'scheduled')
     AND delivered_to <> ALL (ARRAY(SELECT 'delivery:' || delivery.id FROM keyline.delivery WHERE delivery.queue = $1)) ORDER BY seq`;
 
@@ -81,7 +77,7 @@ async function checkWithin(
 ): Promise<Check> {
   const { table } = outlet;
   await client.query(declareDelivered, [table.queue]);
-  const jobs = await findMissing(outlet, signal, async () => (await client.query<Delivered>(`FETCH ${page} FROM delivered`)).rows);
+  const jobs = await findMissing(outlet, signal, async () => (await client.query<RowState>(`FETCH ${page} FROM delivered`)).rows);
   // What was missing in another memory is looked for by its rebuild.
   if (signal.aborted || (await outlet.epoch()) !== epoch) return notDone;
   const columns = [jobs.map(({ id }) => id), jobs.map(({ attempts }) => attempts), jobs.map(({ parks }) => parks ?? 0)];
@@ -93,8 +89,8 @@ async function checkWithin(
 }
 
 /** Those that Valkey has neither at the first look nor at the second one. */
-async function findMissing(outlet: Outlet, signal: AbortSignal, fetch: () => Promise<readonly Delivered[]>): Promise<readonly Delivered[]> {
-  const missing: Delivered[] = [];
+async function findMissing(outlet: Outlet, signal: AbortSignal, fetch: () => Promise<readonly RowState[]>): Promise<readonly RowState[]> {
+  const missing: RowState[] = [];
   let held: HeldElements | undefined;
   for (;;) {
     const jobs = await fetch();

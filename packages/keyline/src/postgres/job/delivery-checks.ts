@@ -58,7 +58,7 @@ export class DeliveryChecks implements Duty {
 
   /** PostgreSQL was away: what was delivered meanwhile is noted from now on. */
   postpone(): void {
-    for (const { outlet, epoch } of [...this.#unchecked.values()]) this.follow(outlet, epoch);
+    for (const { outlet, epoch } of this.#unchecked.values()) this.follow(outlet, epoch);
   }
 
   #patienceOf(queue: string): number {
@@ -72,7 +72,7 @@ export class DeliveryChecks implements Duty {
 
   async #look(): Promise<void> {
     const now = performance.now();
-    for (const [queue, unchecked] of [...this.#unchecked]) {
+    for (const [queue, unchecked] of this.#unchecked) {
       if (unchecked.dueAt > now || this.#stopping.signal.aborted) continue;
       this.#unchecked.delete(queue);
       const isDone = await this.#check(unchecked);

@@ -1,4 +1,3 @@
-import type { PoolClient } from "pg";
 import type { Database } from "../client/database.ts";
 import type { TransactionClient } from "../client/options.ts";
 import type { QueueCounts } from "../../runtime/counters.ts";

@@ -2,9 +2,12 @@ import type { DeliveryNotes } from "./delivery-notes.ts";
 import type { JobRow } from "./job-row.ts";
 import type { JobTable } from "./job-table.ts";
 
+/** What tells whether an element is as its row is. */
+export type RowState = Pick<JobRow, "id" | "attempts" | "parks" | "is_latest" | "is_changed">;
+
 export interface HeldElements {
   /** Whether an element of the job is there that is not older than its row. */
-  has(job: Pick<JobRow, "id" | "attempts" | "parks">): boolean;
+  has(job: RowState): boolean;
 }
 
 /** The way from the rows of one queue to Valkey. */

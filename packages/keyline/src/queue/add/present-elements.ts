@@ -1,5 +1,4 @@
-import type { HeldElements } from "../../postgres/job/outlet.ts";
-import type { JobRow } from "../../postgres/job/job-row.ts";
+import type { HeldElements, RowState } from "../../postgres/job/outlet.ts";
 import type { HeldState } from "../../valkey/queue/reads.ts";
 
 /**
@@ -24,15 +23,11 @@ export class PresentElements implements HeldElements {
     if (!known || parks > known.parks || (parks === known.parks && attempts > known.attempts)) this.#others.set(id, state);
   }
 
-<<<<<<< HEAD
-  has(row: JobRow): boolean {
+  has(row: RowState): boolean {
     return row.is_changed && row.is_latest ? this.#latest !== undefined && this.#latest.#has(row) : this.#has(row);
   }
 
-  #has({ id, attempts, parks }: JobRow): boolean {
-=======
-  has({ id, attempts, parks }: Pick<JobRow, "id" | "attempts" | "parks">): boolean {
->>>>>>> 397d584 (Rebuild: the deliveries to a new memory are checked when all workers that live are known there)
+  #has({ id, attempts, parks }: RowState): boolean {
     if (attempts === 0 && (parks ?? 0) === 0 && this.#fresh.has(id)) return true;
     const state = this.#others.get(id);
     return state !== undefined && state.attempts >= attempts && state.parks >= (parks ?? 0);
