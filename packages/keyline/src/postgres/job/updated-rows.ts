@@ -26,7 +26,7 @@ const write: Statement = {
   name: "keyline-update",
   text: `UPDATE keyline.job SET data = CASE WHEN $3::text IS NULL THEN data ELSE $3::json END,
       due_at = coalesce(${due}, due_at), state = CASE WHEN ${due} > now() THEN 'scheduled' ELSE state END,
-      priority = CASE WHEN $6::text IS NULL THEN priority ELSE nullif($6, 'normal') END, is_changed = true, retry_tag = $7
+      priority = CASE WHEN $6::text IS NULL THEN priority ELSE nullif($6, 'normal') END, is_changed = true, retry_tag = $7, attempts = greatest(attempts, $8)
     WHERE queue = $1 AND id = $2 AND state IN ('waiting', 'scheduled') AND parked IS NULL AND is_latest RETURNING ${columns}`,
 };
 
@@ -57,20 +57,20 @@ export class UpdatedRows {
   }
 
   /**
-   * Its row as it is then; undefined when it has begun since it was held, or has ended. With `isAgain` an answer to the same call got lost. Throws
-   * NOT_STORABLE.
+   * Its row as it is then; undefined when it has begun since it was held, or has ended. `attempts` are those that its element knows of: a worker that was before those, and has lost its lease,
+   * ends nothing any more, also where nobody has told the row of them yet. With `isAgain` an answer to the same call got lost. Throws NOT_STORABLE.
    */
   async write(
     id: string,
     change: RowChange,
-    { tag, isAgain }: { readonly tag: string; readonly isAgain: boolean },
+    { attempts, tag, isAgain }: { readonly attempts: number; readonly tag: string; readonly isAgain: boolean },
   ): Promise<JobRow | undefined> {
     const { dataJson, delayMs, runAt, priority } = change;
     if (isAgain) {
       const [known] = await this.#database.query<JobRow>(readTagged, [this.#queue, id, tag]);
       if (known) return known;
     }
-    const values = [this.#queue, id, dataJson ?? null, delayMs ?? null, runAt ?? null, priority ?? null, tag];
+    const values = [this.#queue, id, dataJson ?? null, delayMs ?? null, runAt ?? null, priority ?? null, tag, attempts];
     const rows = await this.#database.query<JobRow>(write, values).catch((error: unknown) => {
       throw isOutage(error) ? error : nameRefused(error, `job ${id} of queue ${this.#queue}`, { data: dataJson });
     });

@@ -38,7 +38,7 @@ import { isConnectionError } from "../../valkey/client/connection.ts";
 import type { QueueStore } from "../../valkey/queue/queue-store.ts";
 import type { JobOutlet } from "../add/job-outlet.ts";
 import { asLatest, inOrder, withData, withPriority } from "../element-text.ts";
-import { elementIn, withoutAttempts } from "../element.ts";
+import { elementIn, readHead, withoutAttempts } from "../element.ts";
 import { restsFromMs } from "../families/family-element.ts";
 import type { Gatekeeper } from "../gates/gatekeeper.ts";
 import { splitHistory } from "../worker/attempt-history.ts";
@@ -150,10 +150,11 @@ export class JobUpdates {
     if (found === "moved") return undefined;
     if (found && isHeld(found)) return beingRun;
     const tag = randomTag(12);
+    const attempts = (found && readHead(found.raw)?.attempts) ?? 0;
     let lost: Error | undefined;
     const row = await insistOn(database, async (isAgain) => {
       try {
-        return await rows.write(id, changes, { tag, isAgain });
+        return await rows.write(id, changes, { attempts, tag, isAgain });
       } catch (error) {
         lost = toError(error);
         throw error;
