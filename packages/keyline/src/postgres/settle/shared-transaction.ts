@@ -27,6 +27,7 @@ export async function settleInTurn<Row extends HeldRow>(
 ): Promise<void> {
   const { database } = claims;
   if (!database.isAvailable) throw new Error("nobody writes while PostgreSQL is away");
+  if (claims.isEarly && haveCopies(group)) throw new Error("two of them are of one job: each is to hear for itself whether it is owed its effects");
   const client = await database.connect();
   let isClean = false;
   let isAborted = false;
@@ -55,6 +56,12 @@ export async function settleInTurn<Row extends HeldRow>(
   } finally {
     database.release(client, isClean);
   }
+}
+
+/** Whether a job has two elements here, of which maybe only one counts. */
+function haveCopies(group: readonly Settlement[]): boolean {
+  const ids = group.flatMap(({ rows }) => rows.map(({ id }) => id));
+  return new Set(ids).size < ids.length;
 }
 
 /** Begins the transaction, and claims what all of the group end. */
