@@ -2,7 +2,7 @@ import type { PoolClient } from "pg";
 import type { Database } from "../client/database.ts";
 import type { Statement } from "../client/statement.ts";
 import { isAnswerLost, isOutage } from "../client/failures.ts";
-import { countOf } from "./held-count.ts";
+import { countOf, isBehind } from "./held-count.ts";
 import { endChildren, joinIds, separator, settle, settleAll, settleChildren, settleKept, settleOne, type JobTable } from "./job-table.ts";
 import { columnsOf, type ResultRow } from "./outcome-table.ts";
 import type { Claim, Claims, ConflictCounts, HeldRow, WholeClaims } from "../settle/settlement.ts";
@@ -66,28 +66,43 @@ export interface CompletedRow extends HeldRow {
 }
 
 export interface Completed {
-  /** The ids of those that were this worker's to end. */
-  readonly ended: Set<string>;
+  /** Those that were this worker's to end. */
+  readonly ended: ReadonlySet<CompletedRow>;
   /** Families whose children are among them; undefined where that is not known. */
   readonly families: readonly string[] | undefined;
 }
 
-/** Ends jobs that have no effects. */
-export async function completeJobs(table: JobTable, jobs: readonly CompletedRow[]): Promise<Completed> {
+/** Ends jobs that have no effects. Where a job is among them twice, one of the two is not ended. */
+export async function completeJobs(table: JobTable, all: readonly CompletedRow[]): Promise<Completed> {
+  const jobs = withoutCopies(all);
   const kept = jobs.flatMap(({ result }) => result ?? []);
   const { statement, values } = completion(table, jobs, kept);
   for (let isRepeated = false; ;) {
     try {
       const [row] = await table.database.query<SettledRow>(statement, values);
       const owed = owedOf(jobs, row);
-      if (isRepeated && owed.size < jobs.length) return { ended: await withGone(table, jobs, owed), families: undefined };
-      return { ended: owed, families: row?.families === null ? [] : row?.families?.split(",") };
+      if (isRepeated && owed.size < jobs.length) return { ended: ofIds(jobs, await withGone(table, jobs, owed)), families: undefined };
+      return { ended: ofIds(jobs, owed), families: row?.families === null ? [] : row?.families?.split(",") };
     } catch (error) {
       if (!isOutage(error) || table.database.isClosing) throw error;
       isRepeated ||= isAnswerLost(error);
       await table.database.whenAvailable();
     }
   }
+}
+
+/** A statement has one count and one result of each: of two elements of a job those of the one that is likelier to count. */
+function withoutCopies(jobs: readonly CompletedRow[]): readonly CompletedRow[] {
+  const byId = new Map<string, CompletedRow>();
+  for (const job of jobs) {
+    const known = byId.get(job.id);
+    if (!known || isBehind(known, job)) byId.set(job.id, job);
+  }
+  return byId.size === jobs.length ? jobs : [...byId.values()];
+}
+
+function ofIds(jobs: readonly CompletedRow[], ids: ReadonlySet<string>): ReadonlySet<CompletedRow> {
+  return new Set(ids.size === jobs.length ? jobs : jobs.filter(({ id }) => ids.has(id)));
 }
 
 function completion(

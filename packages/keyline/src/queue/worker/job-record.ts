@@ -188,7 +188,7 @@ export class JobRecord {
         this.notes.forget(job.id);
         if (!families && job.result?.isChild) this.families.releaser.noteEnded(this.table.queue, job.id);
         // Of two copies of a job only one has ended it.
-        resolve(ended.delete(job.id));
+        resolve(ended.has(job));
       }
     } catch (error) {
       const [first] = completions;

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { Database } from "../../../src/postgres/client/database.ts";
 import { JobTable } from "../../../src/postgres/job/job-table.ts";
-import { completeJobs } from "../../../src/postgres/job/job-claims.ts";
+import { completeJobs, type CompletedRow } from "../../../src/postgres/job/job-claims.ts";
 import { QueueCounts } from "../../../src/runtime/counters.ts";
 import { openStage, type Stage } from "../../support/stage.ts";
 
@@ -41,6 +41,26 @@ test("completing says which jobs were there to be ended", async () => {
   await insert("overtaken");
   await table.failed.raiseAttempts([{ id: "overtaken", attempts: 1, parks: 0 }], { epoch: "", gone: "{}" });
   const jobs = ["there", "overtaken", "gone"].map((id) => ({ id, attempts: 0 }));
-  expect((await completeJobs(table, jobs)).ended).toEqual(new Set(["there"]));
+  expect((await completeJobs(table, jobs)).ended).toEqual(new Set([jobs[0]]));
   expect([...(await table.findOpen(["there", "overtaken"])).keys()]).toEqual(["overtaken"]);
+});
+
+test("of a job that has two elements which end at the same moment that one ends it which counts, with its result", async () => {
+  for (const id of ["tried", "changed", "alike"]) await insert(id);
+  await table.failed.raiseAttempts([{ id: "tried", attempts: 1, parks: 0 }], { epoch: "", gone: "{}" });
+  await stage.pool.query("UPDATE keyline.job SET is_changed = true WHERE id = 'changed'");
+  const job = (id: string, attempts: number, hasRowData: boolean, json: string): CompletedRow => ({
+    id,
+    attempts,
+    hasRowData,
+    result: { id, json, keepMs: 60_000 },
+  });
+  const present = [job("tried", 1, false, "1"), job("changed", 0, true, "2"), job("alike", 0, false, "3")];
+  const old = [job("tried", 0, false, "-1"), job("changed", 0, false, "-2")];
+  const { ended } = await completeJobs(table, [...old, ...present, ...old, job("alike", 0, false, "-3")]);
+  expect(ended).toEqual(new Set(present));
+  const { rows } = await stage.pool.query("SELECT id, value FROM keyline.outcome WHERE id = ANY ($1) ORDER BY value::text", [
+    present.map(({ id }) => id),
+  ]);
+  expect(rows).toEqual(present.map(({ id }, index) => ({ id, value: index + 1 })));
 });

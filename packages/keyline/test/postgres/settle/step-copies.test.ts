@@ -24,7 +24,14 @@ afterAll(async () => {
 test("steps that share a transaction: of a job with two elements only that one does its step whose attempt counts", async () => {
   const table = new JobTable(database, "q", new QueueCounts());
   const lanes = new SettleLanes<StepRow>(new StepTable(table));
-  const step = (id: string, name: string, more: Partial<StepRow> = {}): StepRow => ({ id, attempts: 0, parks: 0, isAgain: true, step: name, ...more });
+  const step = (id: string, name: string, more: Partial<StepRow> = {}): StepRow => ({
+    id,
+    attempts: 0,
+    parks: 0,
+    isAgain: true,
+    step: name,
+    ...more,
+  });
   const settle = (row: StepRow): Promise<ReadonlySet<string>> =>
     lanes.settle({
       rows: [row],
