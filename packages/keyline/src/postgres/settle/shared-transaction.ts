@@ -27,7 +27,8 @@ export async function settleInTurn<Row extends HeldRow>(
 ): Promise<void> {
   const { database } = claims;
   if (!database.isAvailable) throw new Error("nobody writes while PostgreSQL is away");
-  if (claims.isEarly && haveCopies(group)) throw new Error("two of them are of one job: each is to hear for itself whether it is owed its effects");
+  if (claims.isEarly && haveCopies(group))
+    throw new Error("two of them are of one job: each is to hear for itself whether it is owed its effects");
   const client = await database.connect();
   let isClean = false;
   let isAborted = false;
