@@ -12,7 +12,7 @@
  *   last of them would find the lanes gone with the first.
  * - In a shared transaction what each settle ends is claimed right before its own effects are written: whatever a function does
  *   to the transaction, no job is settled whose effects were not written. What has not begun after `groupMs` waits again.
- *   Steps only keep their jobs to themselves, which can be done for all of the group at once; what they came to is written at the end, and only in the transaction that claimed them.
+ *   Steps only keep their jobs to themselves, which can be done for all of the group at once, where no two are of one job; what they came to is written at the end, and only in the transaction that claimed them.
  * - Sharing is a bet: when anything fails, all of it is rolled back, and each settle is made again alone, as `settleRows` does. So
  *   the effects of one job that fail take no neighbour down, and every error reaches the one who caused it.
  */
