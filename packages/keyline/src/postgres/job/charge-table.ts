@@ -30,6 +30,11 @@ const noteRebuilt: Statement = {
   text: `UPDATE keyline.queue SET rebuilt_epoch = $2 WHERE name = $1 AND epoch = $2`,
 };
 
+const lock: Statement = {
+  name: "keyline-lock-charge",
+  text: `SELECT FROM keyline.queue WHERE name = $1 AND epoch = $2 FOR NO KEY UPDATE`,
+};
+
 const noteChecked: Statement = {
   name: "keyline-note-checked",
   text: `UPDATE keyline.queue SET checked_epoch = $2 WHERE name = $1 AND epoch = $2`,
@@ -59,7 +64,12 @@ export class ChargeTable {
     await client.query(this.#database.prepared(noteRebuilt, [this.#queue, epoch]));
   }
 
-  /** The same of the transaction that has checked. */
+  /** Keeps the epoch in charge until the end of that transaction. False where another one is. */
+  async lock(client: PoolClient, epoch: string): Promise<boolean> {
+    return (await client.query(this.#database.prepared(lock, [this.#queue, epoch]))).rowCount === 1;
+  }
+
+  /** By the COMMIT of the transaction that has checked. */
   async noteChecked(client: PoolClient, epoch: string): Promise<void> {
     await client.query(this.#database.prepared(noteChecked, [this.#queue, epoch]));
   }

@@ -80,6 +80,8 @@ async function checkWithin(
   const jobs = await findMissing(outlet, signal, async () => (await client.query<RowState>(`FETCH ${page} FROM delivered`)).rows);
   // What was missing in another memory is looked for by its rebuild.
   if (signal.aborted || (await outlet.epoch()) !== epoch) return notDone;
+  // Before the rows, of which it then waits for none: who tells rows of a rescue has this locked, and waits for them.
+  if (!(await table.charge.lock(client, epoch))) return notDone;
   const columns = [jobs.map(({ id }) => id), jobs.map(({ attempts }) => attempts), jobs.map(({ parks }) => parks ?? 0)];
   const { rows } = await client.query<{ same: number; disowned: number }>(table.database.prepared(disown, [table.queue, ...columns]));
   const [{ same, disowned } = { same: 0, disowned: 0 }] = rows;

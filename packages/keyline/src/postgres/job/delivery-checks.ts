@@ -8,7 +8,7 @@ import type { Outlet } from "./outlet.ts";
 
 /** Notes of deliveries may be so late. */
 const notesMs = 5_000;
-const againMs = 5_000;
+const lookAgainMs = 5_000;
 
 /** A memory whose deliveries are to be checked. */
 interface Unchecked {
@@ -75,13 +75,15 @@ export class DeliveryChecks implements Duty {
     for (const [queue, unchecked] of this.#unchecked) {
       if (unchecked.dueAt > now || this.#stopping.signal.aborted) continue;
       this.#unchecked.delete(queue);
-      const isDone = await this.#check(unchecked);
-      if (!isDone && !this.#unchecked.has(queue)) this.#unchecked.set(queue, { ...unchecked, dueAt: performance.now() + againMs });
+      const againMs = await this.#check(unchecked);
+      if (againMs !== undefined && !this.#unchecked.has(queue))
+        this.#unchecked.set(queue, { ...unchecked, dueAt: performance.now() + againMs });
     }
     this.#arm();
   }
 
-  async #check({ outlet, epoch }: Unchecked): Promise<boolean> {
+  /** Returns after how many milliseconds it is to be done again. */
+  async #check({ outlet, epoch }: Unchecked): Promise<number | undefined> {
     const { queue } = outlet.table;
     try {
       const { isDone, missing } = await checkDeliveries(outlet, epoch, this.#stopping.signal);
@@ -92,10 +94,11 @@ export class DeliveryChecks implements Duty {
         );
         this.#onMissing();
       }
-      return isDone;
+      return isDone ? undefined : lookAgainMs;
     } catch (error) {
       this.#logger.debug({ error: toError(error).message, queue }, "the deliveries to Valkey's new memory could not be checked yet");
-      return false;
+      // PostgreSQL may have been away.
+      return this.#patienceOf(queue);
     }
   }
 }

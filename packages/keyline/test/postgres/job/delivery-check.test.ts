@@ -79,17 +79,36 @@ async function loseWith(queue: string, n: number, add: () => Promise<unknown>): 
   }
 }
 
+/** As one does who tells the rows of a rescue: keeps the epoch in charge, and then locks a row. */
+async function writeWhileItIsChecked(queue: string): Promise<void> {
+  const client = await stage.pool.connect();
+  await client.query("BEGIN");
+  await client.query("SELECT FROM keyline.queue WHERE name = $1 FOR SHARE", [queue]);
+  const waits =
+    "SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND (query LIKE '%checked_epoch = $2%' OR query LIKE '%keyline.queue%FOR NO KEY UPDATE')";
+  await eventually("the check waits for the epoch", async () => (await stage.pool.query(waits)).rows.length > 0, 60_000);
+  // Would the check have locked it, each would wait for the other.
+  await client.query("SELECT FROM keyline.job WHERE queue = $1 FOR UPDATE NOWAIT", [queue]);
+  await client.query("COMMIT");
+  client.release();
+}
+
 test("a job that a new memory has given to a worker which it does not know, and which is gone, is run by another one", async () => {
-  const queue = stage.keyline().queue<N>("q", options);
-  await loseWith("q", 1, () => queue.add({ n: 1 }));
+  // A producer of its own each time, which asks for the epoch before it delivers.
+  await loseWith("q", 1, () => stage.keyline().queue<N>("q", options).add({ n: 1 }));
   await eventually("the delivery counts", async () => {
     const { rows } = await stage.pool.query(
       "SELECT FROM keyline.job JOIN keyline.queue ON name = queue WHERE delivered_to = epoch AND queue = 'q'",
     );
     return rows.length === 1 && (await isRebuilt("q"));
   });
+  expect(await elements("q")).toBe(1);
   const ran: number[] = [];
-  const worker = queue.work(({ data }) => void ran.push(data.n));
+  const worker = stage
+    .keyline()
+    .queue<N>("q", options)
+    .work(({ data }) => void ran.push(data.n));
+  await writeWhileItIsChecked("q");
   await eventually("it has run", () => ran.length > 0, 60_000);
   await eventually("the memory is checked", () => isChecked("q"), 60_000);
   const { rows } = await stage.pool.query("SELECT FROM keyline.job WHERE queue = 'q'");
