@@ -38,9 +38,13 @@ test("with 50,000 dead rows that a snapshot elsewhere keeps, to settle and to no
   const { rows } = await client.query<{ dead: string }>("SELECT n_dead_tup AS dead FROM pg_stat_user_tables WHERE relname = 'job'");
   expect(Number(rows[0]?.dead), "dead rows that the vacuum had to leave").toBeGreaterThan(40_000);
   await client.query("INSERT INTO keyline.job (queue, id, data) SELECT 'long', 'live-' || n, '{}' FROM generate_series(1, 20) AS n");
-  expect(await pagesOf(client, "SELECT keyline.mark_delivered('long', 'an epoch', 'live-1', false)")).toBeLessThan(100);
-  expect(await pagesOf(client, "SELECT keyline.settle_job('long', 'live-2', 0)")).toBeLessThan(100);
-  expect(await pagesOf(client, `SELECT keyline.settle_jobs('long', 'live-3' || E'\\x1f' || 'live-4', NULL)`)).toBeLessThan(100);
+  // The first call of a function reads the catalogue too.
+  await client.query(
+    "SELECT keyline.mark_delivered('long', 'an epoch', 'none', false), keyline.settle_job('long', 'none', 0), keyline.settle_jobs('long', 'none', NULL)",
+  );
+  expect(await pagesOf(client, "SELECT keyline.mark_delivered('long', 'an epoch', 'live-1', false)")).toBeLessThan(50);
+  expect(await pagesOf(client, "SELECT keyline.settle_job('long', 'live-2', 0)")).toBeLessThan(50);
+  expect(await pagesOf(client, `SELECT keyline.settle_jobs('long', 'live-3' || E'\\x1f' || 'live-4', NULL)`)).toBeLessThan(50);
   await client.query("DELETE FROM keyline.job");
 
   const queue = stage.keyline().queue<N>("long", { transactional: true });

@@ -54,7 +54,7 @@ export class Ahead<Data> {
   readonly #survivors = new Set<HeldJob<Data>>();
   #alone: HeldJob<Data> | undefined;
   #isReturning = false;
-  /** The last one that began was with a worker that died: the next ones may have been, too, so they are taken one by one. */
+  /** The last one that began was with a worker that died: the next ones may have been, too, so they are taken one by one, each when the one before is here. */
   #isWary = false;
   #begun = 0;
   #ended: HeldJob<Data> | undefined;
@@ -79,6 +79,7 @@ export class Ahead<Data> {
   places(finished: number, isGated: boolean): number {
     if (this.#alone !== undefined || this.#isReturning) return 0;
     const { room, largestTake, pump } = this.#parts;
+    if (this.#isWary && pump.expected > 0) return 0;
     const allowance = isGated ? 0 : this.#allowance();
     const free = room() - pump.expected;
     const places = free + allowance - this.#jobs.length;
