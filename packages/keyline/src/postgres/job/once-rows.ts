@@ -35,6 +35,8 @@ export interface BegunRow {
   readonly data: string;
   /** Milliseconds until it is due; 0 when it has begun. */
   readonly wait: number;
+  /** How often it was updated until then. */
+  readonly changes: number;
 }
 
 const add: Statement = { name: "keyline-add-once", text: addWith("") };
@@ -46,12 +48,13 @@ const addTraced: Statement = { name: "keyline-add-once-traced", text: addWith(",
 const begin: Statement = {
   name: "keyline-begin-latest",
   text: `WITH free AS MATERIALIZED (
-      SELECT id, data::text AS data, CASE WHEN is_latest THEN greatest(0, ceil(extract(epoch FROM due_at - clock_timestamp()) * 1000)) ELSE 0 END AS wait
+      SELECT id, data::text AS data, CASE WHEN is_latest THEN greatest(0, ceil(extract(epoch FROM due_at - clock_timestamp()) * 1000)) ELSE 0 END AS wait,
+        coalesce(changes, 0) AS changes
       FROM keyline.job WHERE queue = $1 AND id = ANY($2::text[]) AND state IN ('waiting', 'scheduled') FOR UPDATE SKIP LOCKED
     ), begun AS (
       UPDATE keyline.job SET is_latest = false FROM free WHERE job.queue = $1 AND job.id = free.id AND job.is_latest AND free.wait = 0
     )
-    SELECT id, data, wait::float8 AS wait FROM free`,
+    SELECT id, data, wait::float8 AS wait, changes FROM free`,
 };
 
 const disownChanged: Statement = {

@@ -21,12 +21,12 @@ const hold: Statement = {
 
 const due = "coalesce(to_timestamp($5::float8 / 1000), now() + $4::float8 * interval '1 millisecond')";
 
-// From then on no attempt ends it that has not asked its row. The tag knows its own change again when the answer to it got lost.
+// From then on no attempt ends it that has not asked its row after it. The tag knows its own change again when the answer to it got lost.
 const write: Statement = {
   name: "keyline-update",
   text: `UPDATE keyline.job SET data = CASE WHEN $3::text IS NULL THEN data ELSE $3::json END,
       due_at = coalesce(${due}, due_at), state = CASE WHEN ${due} > now() THEN 'scheduled' ELSE state END,
-      priority = CASE WHEN $6::text IS NULL THEN priority ELSE nullif($6, 'normal') END, is_changed = true, retry_tag = $7, attempts = greatest(attempts, $8)
+      priority = CASE WHEN $6::text IS NULL THEN priority ELSE nullif($6, 'normal') END, is_changed = true, changes = coalesce(changes, 0) + 1, retry_tag = $7, attempts = greatest(attempts, $8)
     WHERE queue = $1 AND id = $2 AND state IN ('waiting', 'scheduled') AND parked IS NULL AND is_latest RETURNING ${columns}`,
 };
 

@@ -26,8 +26,8 @@
  * has it tried again or buries it. Its element goes, and the row is noted as undelivered first, so that the relay brings the present one (`bringChanged` in worker/job-record.ts). Who dies before that leaves its
  * element to one who asks, as it counts an attempt then. A rebuild takes such an element for none, so that what is due earlier now is not late; what stands in a group's line is asked for by whoever takes it.
  * 1 alone notes nothing of that kind: where it finds the job running, that attempt has the data that counts.
- * What is not told apart is which update an attempt has asked for: one that asked after an earlier update, runs still while Valkey comes back with its element as it was before it took it, and has not heard
- * yet that its lease is lost, ends the job with what it asked for, although it was updated once more meanwhile. Where its element was given back instead the count tells: 3 raises it.
+ * _An attempt that has asked its row runs still,_ while Valkey comes back as it was before that attempt, and the job waits there: 3 counts the changes, and what the attempt was told of them is not the present
+ * count any more. It ends nothing either; the element that 2 found has the job run with what is new. Where its own element was given back instead the attempts tell: 3 raises them.
  * _An answer gets lost:_ the element or the row tells whether it was written. Where the job has ended meanwhile, nobody knows: OUTCOME_UNKNOWN.
  */
 import type { Database } from "../../postgres/client/database.ts";

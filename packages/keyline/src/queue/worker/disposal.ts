@@ -59,11 +59,10 @@ export async function disposalOf(job: HeldJob<unknown>, verdict: Verdict, parts:
   // What is no element has no row: it came from a foreign writer, and its dead letter is kept where it was found.
   if (!job.element) return { kind: "bury", letter: verdict.kind === "bury" ? writeLetter(job, verdict, failed) : undefined };
   const { id, attempts: heldAttempts } = job.element;
-  const hasRowData = job.recordJson !== undefined;
   switch (verdict.kind) {
     case "settle": {
       try {
-        const isOurs = await record.complete({ id, attempts: heldAttempts, hasRowData, result: keptRow(job, keepMs) });
+        const isOurs = await record.complete({ id, attempts: heldAttempts, changes: job.rowData?.changes, result: keptRow(job, keepMs) });
         return isOurs ? { kind: "settle" } : await drop(job, id, record);
       } catch (error) {
         if (!isRefused(error)) throw error;
@@ -138,7 +137,7 @@ async function noteElsewhere(job: HeldJob<unknown>, record: JobRecord): Promise<
   const { row, isCancelled } = job;
   if (!row || isCancelled) return;
   job.elsewhere = (await record.table.failed.elsewhere([row.id]))(row.id);
-  if (job.elsewhere === "open" && !row.hasRowData) await record.bringChanged(row);
+  if (job.elsewhere === "open" && row.changes === undefined) await record.bringChanged(row);
 }
 
 /** What the row is told of an attempt that failed. */
@@ -149,7 +148,7 @@ function failureOf(
 ): Omit<Failure, "heldAttempts"> {
   return {
     heldParks: job.element?.parks ?? 0,
-    hadRowData: job.recordJson !== undefined,
+    changes: job.rowData?.changes,
     attempts,
     error: error ? describeError(error) : "",
     failed: failed && JSON.stringify(toEntry(failed)),

@@ -27,8 +27,8 @@ export class HeldJob<Data> implements Held<Job<Data>> {
   readonly isOrdered: boolean;
   /** Its row's place among all jobs, where that was asked for. */
   order: string | undefined;
-  /** Its data as its row has it, where that counts and not the element's. */
-  recordJson: string | undefined;
+  /** Its data as its row has it, where that counts and not the element's, and how often it had been updated then. */
+  rowData: { readonly json: string; readonly changes: number } | undefined;
   /** Its handler has said how far it has come. */
   hasProgress = false;
   /** How many milliseconds its attempt took. */
@@ -80,14 +80,14 @@ export class HeldJob<Data> implements Held<Job<Data>> {
 
   /** What its row knows the attempt by. */
   get row(): ParkableRow | undefined {
-    const { element, recordJson } = this;
+    const { element, rowData } = this;
     if (!element) return undefined;
     return {
       id: element.id,
       attempts: element.attempts,
       parks: element.parks,
       isAgain: element.isAgain,
-      hasRowData: recordJson !== undefined,
+      changes: rowData?.changes,
     };
   }
 

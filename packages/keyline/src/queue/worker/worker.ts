@@ -161,11 +161,11 @@ export class Worker<Data> {
       trade,
       schema,
       doubts: record && this.#doubtsOf(record, signal),
-      read: ({ raw, element, problem, recordJson }) => {
+      read: ({ raw, element, problem, rowData }) => {
         if (!element) throw isStub(raw) ? new NotToRun() : new KeylineError("INVALID_ELEMENT", problem);
         // A child of it is dead: scripts/release.lua.
         if (element.dies !== undefined) throw new Discard(element.dies);
-        return recordJson === undefined ? element.data : parseJson(recordJson);
+        return rowData ? parseJson(rowData.json) : element.data;
       },
       createAttempt: (held, data) => {
         const { element, attempts, isCancelled } = held;

@@ -48,16 +48,16 @@ test("completing says which jobs were there to be ended", async () => {
 test("of a job that has two elements which end at the same moment that one ends it which counts, with its result", async () => {
   for (const id of ["tried", "changed", "alike"]) await insert(id);
   await table.failed.raiseAttempts([{ id: "tried", attempts: 1, parks: 0 }], { epoch: "", gone: "{}" });
-  await stage.pool.query("UPDATE keyline.job SET is_changed = true WHERE id = 'changed'");
-  const job = (id: string, attempts: number, hasRowData: boolean, json: string): CompletedRow => ({
+  await stage.pool.query("UPDATE keyline.job SET is_changed = true, changes = 2 WHERE id = 'changed'");
+  const job = (id: string, attempts: number, changes: number | undefined, json: string): CompletedRow => ({
     id,
     attempts,
-    hasRowData,
+    changes,
     result: { id, json, keepMs: 60_000 },
   });
-  const present = [job("tried", 1, false, "1"), job("changed", 0, true, "2"), job("alike", 0, false, "3")];
-  const old = [job("tried", 0, false, "-1"), job("changed", 0, false, "-2")];
-  const { ended } = await completeJobs(table, [...old, ...present, ...old, job("alike", 0, false, "-3")]);
+  const present = [job("tried", 1, undefined, "1"), job("changed", 0, 2, "2"), job("alike", 0, undefined, "3")];
+  const old = [job("tried", 0, undefined, "-1"), job("changed", 0, undefined, "-2"), job("changed", 0, 1, "-2")];
+  const { ended } = await completeJobs(table, [...old, ...present, ...old, job("alike", 0, undefined, "-3")]);
   expect(ended).toEqual(new Set(present));
   const { rows } = await stage.pool.query("SELECT id, value FROM keyline.outcome WHERE id = ANY ($1) ORDER BY value::text", [
     present.map(({ id }) => id),

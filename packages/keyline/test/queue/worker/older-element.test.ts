@@ -1,5 +1,6 @@
-import { Snooze, type Queue, type Worker } from "keyline";
+import type { Queue } from "keyline";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { effectsTable, ways, write } from "../../support/effect-ways.ts";
 import { eventually, gate, openQuietStage, type Stage } from "../../support/stage.ts";
 
 // Valkey has an element again that was made before its job was updated, as an older disk or a replica brings it back: an attempt with its data may begin, and nothing of that counts.
@@ -11,11 +12,10 @@ let queues = 0;
 beforeAll(async () => {
   stage = await openQuietStage();
   await stage.keyline().migrate();
-  await stage.pool.query("CREATE TABLE effect (queue text, data text)");
+  await stage.pool.query(effectsTable);
 });
 afterAll(() => stage.close());
 
-const write = "INSERT INTO effect VALUES ($1, $2)";
 const options = { transactional: true, maxAttempts: 1 } as const;
 const nextQueue = (more: object = {}): Jobs => stage.keyline().queue<string>(`q${queues++}`, { ...options, ...more });
 const waitingKey = ({ name }: Jobs): string => `${stage.prefix}:{${name}}:waiting`;
@@ -46,53 +46,6 @@ async function bringBack(queue: Jobs, element: string): Promise<void> {
   await stage.valkey.lset(waitingKey(queue), 0, element);
 }
 
-/** Which ways an attempt can take to have an effect, all of which write what its data is. */
-const ways: Record<string, (queue: Jobs, begun: (data: string) => void) => Worker<string>> = {
-  "settles by a function": (queue, begun) =>
-    queue.work(async ({ data }, { settle }) => {
-      begun(data);
-      await settle((tx) => tx.query(write, [queue.name, data]));
-    }),
-  "settles by a statement": (queue, begun) =>
-    queue.work(async ({ data }, { settle }) => {
-      begun(data);
-      await settle({ text: write, values: [queue.name, data] });
-    }),
-  "settles in a batch": (queue, begun) =>
-    queue.workBatch(
-      async (jobs, { settle }) => {
-        for (const { data } of jobs) begun(data);
-        await settle(jobs, async (tx, owed) => {
-          for (const { data } of owed) await tx.query(write, [queue.name, data]);
-        });
-      },
-      { size: 3 },
-    ),
-  "does a step": (queue, begun) =>
-    queue.work(async ({ data }, { step }) => {
-      begun(data);
-      await step("write", (tx) => tx.query(write, [queue.name, data]).then(() => undefined));
-    }),
-  "fails for good where its data is old": (queue, begun) =>
-    queue.work(async ({ data }, { settle }) => {
-      begun(data);
-      if (data === "old") throw new Error("what is old will not do");
-      await settle((tx) => tx.query(write, [queue.name, data]));
-    }),
-  "sleeps where its data is old": (queue, begun) =>
-    queue.work(async (job, { settle }) => {
-      begun(job.data);
-      if (job.data === "old") await job.sleep("nap", 3_600_000);
-      await settle((tx) => tx.query(write, [queue.name, job.data]));
-    }),
-  "is put off where its data is old": (queue, begun) =>
-    queue.work(async ({ data }, { settle }) => {
-      begun(data);
-      if (data === "old") throw new Snooze(3_600_000);
-      await settle((tx) => tx.query(write, [queue.name, data]));
-    }),
-};
-
 test.each(Object.keys(ways))(
   "a job that was updated has the effects of what is new, where an attempt with its old data %s",
   async (way) => {
@@ -101,7 +54,7 @@ test.each(Object.keys(ways))(
     expect(await queue.update(id, { data: "new" })).toMatchObject({ updated: true });
     await bringBack(queue, element);
     const begun: string[] = [];
-    const worker = ways[way]?.(queue, (data) => void begun.push(data));
+    const worker = ways[way]?.(queue, { old: "old", begun: (data) => void begun.push(data) });
     worker?.on("error", () => undefined);
     await eventually("it has ended", async () => !(await isThere(id)));
     await worker?.stop();
