@@ -97,19 +97,7 @@ export class FailedRows {
   async retry(id: string, failure: Failure & { readonly delayMs: number; readonly tag: string }): Promise<boolean> {
     const { attempts, delayMs, heldAttempts, heldParks, changes, tag } = failure;
     return this.#write(failure, undefined, ({ error, gone, failed }) =>
-      this.#database.query(retry, [
-        this.#queue,
-        id,
-        attempts,
-        delayMs,
-        error,
-        heldAttempts,
-        tag,
-        gone,
-        failed,
-        heldParks,
-        changes ?? null,
-      ]),
+      this.#database.query(retry, [this.#queue, id, attempts, delayMs, error, heldAttempts, tag, gone, failed, heldParks, changes ?? null]),
     );
   }
 
@@ -117,19 +105,7 @@ export class FailedRows {
   async bury(id: string, failure: Failure & { readonly stack: string | undefined; readonly tag: string }): Promise<boolean> {
     const { attempts, heldAttempts, heldParks, changes, tag } = failure;
     const isBuried = await this.#write(failure, failure.stack, ({ error, gone, failed, stack }) =>
-      this.#database.query(bury, [
-        this.#queue,
-        id,
-        attempts,
-        error,
-        heldAttempts,
-        gone,
-        failed,
-        stack,
-        heldParks,
-        tag,
-        changes ?? null,
-      ]),
+      this.#database.query(bury, [this.#queue, id, attempts, error, heldAttempts, gone, failed, stack, heldParks, tag, changes ?? null]),
     );
     return isBuried || (await this.#database.query(wasBuried, [this.#queue, id, tag])).length > 0;
   }
