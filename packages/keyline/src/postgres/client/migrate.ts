@@ -40,6 +40,7 @@ export const migrations = [
   "0034-changed-job",
   "0035-checked-epoch",
   "0036-which-change",
+  "0037-changed-parent",
 ] as const;
 
 const createSchema = `

@@ -1,10 +1,11 @@
 import type { Database } from "../client/database.ts";
 import type { TransactionClient } from "../client/options.ts";
-import type { HeldRow } from "../settle/settlement.ts";
 import type { Statement } from "../client/statement.ts";
 import { queryWithin } from "../client/tx-check.ts";
 import { addCall, addToCall, type ChildDeath, type FamilyCall, type HeldParent, type NewChildren, type RootJob } from "./family-calls.ts";
+import { countOf } from "./held-count.ts";
 import { ParentRows } from "./parent-rows.ts";
+import type { ParkableRow } from "./parked-rows.ts";
 
 /** What came of a family that was to be added. */
 export interface FamilyAnswer {
@@ -96,15 +97,12 @@ export class FamilyTable {
   }
 
   /** Goes on where all children have ended, or parks the job until then. The same call with the same `tag` may be made again. */
-  async await(
-    { queue, id, attempts, parks }: HeldRow & { readonly queue: string; readonly parks: number },
-    tag: string,
-  ): Promise<"done" | "dead" | "parked" | "lost"> {
+  async await(queue: string, held: ParkableRow, tag: string): Promise<"done" | "dead" | "parked" | "lost"> {
     const [row] = await this.database.query<{ answer: "done" | "dead" | "parked" | "lost" }>(awaitChildren, [
       queue,
-      id,
-      attempts,
-      parks,
+      held.id,
+      countOf(held),
+      held.parks,
       tag,
     ]);
     return row?.answer ?? "lost";

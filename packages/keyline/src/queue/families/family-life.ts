@@ -63,13 +63,13 @@ export class FamilyLife<Data> implements Familial {
   async ended(): Promise<void> {
     const { held, job, record } = this.#parts;
     await this.#parts.checkHeld();
-    const { element } = held;
-    if (!element) throw notHeld(job);
+    const { row } = held;
+    if (!row) throw notHeld(job);
     const tag = randomTag(12);
     const { database } = record.table;
     for (;;) {
       try {
-        return await this.#end(await this.#families.adder.table.await({ ...element, queue: job.queue }, tag));
+        return await this.#end(await this.#families.adder.table.await(job.queue, row, tag));
       } catch (error) {
         if (!isOutage(error) || job.signal.aborted || database.isClosing) throw error;
         await database.whenAvailable(job.signal);

@@ -1,6 +1,6 @@
 import type { Queue } from "keyline";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { effectsTable, ways } from "../../support/effect-ways.ts";
+import { effectsTable, ways, write } from "../../support/effect-ways.ts";
 import { eventually, gate, openQuietStage, type Stage } from "../../support/stage.ts";
 
 // A job that was updated has begun with what is new, and then waits as it did before, as in an older memory of Valkey, of which its worker has not heard yet: it is updated once more.
@@ -109,3 +109,35 @@ test.each(Object.keys(updates))(
   },
   60_000,
 );
+
+test("an attempt with what was new before does not wait for children", async () => {
+  const keyline = stage.keyline();
+  const queue: Jobs = keyline.queue<string>(`q${queues++}`, { ...options, maxAttempts: 2, backoff: () => 3_600_000 });
+  const children = keyline.queue<string>(`q${queues++}`, { transactional: true });
+  const [begun, going] = [gate(), gate()];
+  const ran: string[] = [];
+  const worker = queue.work(async (job, { settle, step }) => {
+    ran.push(job.data);
+    await step("add a child", (tx) => job.addChildren([{ queue: children, data: "nobody runs it" }], { tx }));
+    if (job.data === "first") throw new Error("not yet");
+    if (job.data === "old") {
+      begun.open();
+      await going.opened;
+      await job.childrenEnded();
+    }
+    await settle((tx) => tx.query(write, [queue.name, job.data]));
+  });
+  worker.on("error", () => undefined);
+  const { id } = await queue.add("first");
+  await eventually("it waits for its next attempt", () => isThere(id, "state = 'scheduled' AND delivered_to IS NOT NULL"));
+  expect(await queue.update(id, { data: "old", delay: 0 })).toMatchObject({ updated: true });
+  await begun.opened;
+  await bringBack(queue);
+  expect(await queue.update(id, { data: "new" })).toMatchObject({ updated: true });
+  await queue.resume();
+  going.open();
+  await eventually("it has ended", async () => !(await isThere(id)));
+  await worker.stop();
+  expect(ran).toEqual(["first", "old", "new"]);
+  expect(await effects(queue)).toEqual(["new"]);
+}, 60_000);
