@@ -39,7 +39,7 @@ export const migrations = [
   "0033-dead-child",
   "0034-changed-job",
   "0035-checked-epoch",
-  "0036-which-change",
+  "0036-update-period",
   "0037-changed-parent",
 ] as const;
 

@@ -26,10 +26,14 @@ const lock = `WITH changing AS MATERIALIZED (SELECT pg_advisory_xact_lock_shared
 const due =
   "coalesce(to_timestamp($5::float8 / 1000), CASE WHEN $4::float8 = 0 THEN now() ELSE clock_timestamp() + $4::float8 * interval '1 millisecond' END)";
 
+// An attempt that has asked the row before is in an earlier period.
+const period = "CASE WHEN is_latest THEN coalesce(period, 0) ELSE coalesce(period, 0) + 1 END";
+
 // Of a job that goes elsewhere nothing says any more that it is delivered: where nobody comes to move its element, the relay brings another one.
 const write = `UPDATE keyline.job SET data = CASE WHEN $3::text IS NULL THEN data ELSE $3::json END,
     due_at = coalesce(${due}, due_at), state = CASE WHEN ${due} > now() THEN 'scheduled' ELSE state END,
-    priority = CASE WHEN $6::text IS NULL THEN priority ELSE nullif($6, 'normal') END, is_latest = true, is_changed = true, changes = coalesce(changes, 0) + 1, attempts = greatest(attempts, $7),
+    priority = CASE WHEN $6::text IS NULL THEN priority ELSE nullif($6, 'normal') END, is_latest = true, is_changed = true, period = ${period}, changed_in = ${period},
+    attempts = greatest(attempts, $7),
     delivered_to = CASE WHEN $4::float8 IS NULL AND $5::float8 IS NULL AND $6::text IS NULL THEN delivered_to END
   WHERE queue = $1 AND id = $2 AND state IN ('waiting', 'scheduled') AND parked IS NULL RETURNING ${columns}, pg_current_xact_id()::text AS xid`;
 

@@ -8,8 +8,8 @@ export interface Failure {
   readonly attempts: number;
   /** How often the job was parked or woken, as its element has it. */
   readonly heldParks: number;
-  /** How often the job had been updated when the attempt asked the row for its data; undefined where it had the data of its element. */
-  readonly changes?: number | undefined;
+  /** In which period the attempt has asked the row for its data; undefined where it had the data of its element. */
+  readonly period?: number | undefined;
   readonly error: string;
   /** The attempt as an entry of the history; undefined where there is none to be noted. */
   readonly failed: string | undefined;
@@ -38,7 +38,7 @@ const retry: Statement = {
       delivered_to = NULL, retry_tag = $7, parked = NULL, parked_for = NULL,
       history = CASE WHEN attempts = $3 AND retry_tag = $7 THEN history ELSE ${newHistory("$6", "$8::json[]", "$9::json")} END
     WHERE queue = $1 AND id = $2 AND state IN ('waiting', 'scheduled') AND (attempts <= $6 OR (attempts = $3 AND retry_tag = $7))
-      AND coalesce(parks, 0) <= $10 AND (is_changed IS NULL OR coalesce(changes, 0) = $11) RETURNING id`,
+      AND coalesce(parks, 0) <= $10 AND (is_changed IS NULL OR coalesce(changed_in, 0) <= $11) RETURNING id`,
 };
 
 const bury: Statement = {
@@ -47,7 +47,7 @@ const bury: Statement = {
       UPDATE keyline.job SET state = 'dead', attempts = $3, due_at = NULL, last_error = $4, died_at = now(), last_stack = $8, retry_tag = $10, parked = NULL, parked_for = NULL,
         history = ${newHistory("$5", "$6::json[]", "$7::json")}
       WHERE queue = $1 AND id = $2 AND state IN ('waiting', 'scheduled') AND attempts <= $5 AND coalesce(parks, 0) <= $9
-        AND (is_changed IS NULL OR coalesce(changes, 0) = $11)
+        AND (is_changed IS NULL OR coalesce(changed_in, 0) <= $11)
       RETURNING id, is_special
     ) SELECT id, CASE WHEN is_special THEN keyline.end_special($1, ARRAY[id], 'dead') END FROM buried`,
 };
@@ -95,17 +95,17 @@ export class FailedRows {
 
   /** False when the row is gone, ended, or has had a later attempt than the one that failed. The same call with the same `tag` may be made again. */
   async retry(id: string, failure: Failure & { readonly delayMs: number; readonly tag: string }): Promise<boolean> {
-    const { attempts, delayMs, heldAttempts, heldParks, changes, tag } = failure;
+    const { attempts, delayMs, heldAttempts, heldParks, period, tag } = failure;
     return this.#write(failure, undefined, ({ error, gone, failed }) =>
-      this.#database.query(retry, [this.#queue, id, attempts, delayMs, error, heldAttempts, tag, gone, failed, heldParks, changes ?? null]),
+      this.#database.query(retry, [this.#queue, id, attempts, delayMs, error, heldAttempts, tag, gone, failed, heldParks, period ?? null]),
     );
   }
 
   /** The same, for good. */
   async bury(id: string, failure: Failure & { readonly stack: string | undefined; readonly tag: string }): Promise<boolean> {
-    const { attempts, heldAttempts, heldParks, changes, tag } = failure;
+    const { attempts, heldAttempts, heldParks, period, tag } = failure;
     const isBuried = await this.#write(failure, failure.stack, ({ error, gone, failed, stack }) =>
-      this.#database.query(bury, [this.#queue, id, attempts, error, heldAttempts, gone, failed, stack, heldParks, tag, changes ?? null]),
+      this.#database.query(bury, [this.#queue, id, attempts, error, heldAttempts, gone, failed, stack, heldParks, tag, period ?? null]),
     );
     return isBuried || (await this.#database.query(wasBuried, [this.#queue, id, tag])).length > 0;
   }

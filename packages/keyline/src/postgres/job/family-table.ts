@@ -31,7 +31,10 @@ export interface ChildRow {
   readonly reason: string | null;
 }
 
-const awaitChildren: Statement = { name: "keyline-await-children", text: "SELECT answer FROM keyline.await_children($1, $2, $3, $4, $5)" };
+const awaitChildren: Statement = {
+  name: "keyline-await-children",
+  text: "SELECT answer FROM keyline.await_children($1, $2, $3::bigint, $4, $5)",
+};
 
 // One row without a number where there are no more; none where the job has no family, or none any more.
 const read: Statement = {

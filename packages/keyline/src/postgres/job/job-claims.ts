@@ -148,6 +148,6 @@ function owedOf(jobs: readonly HeldRow[], row: SettledRow | undefined): Set<stri
 }
 
 function valuesOf(table: JobTable, jobs: readonly HeldRow[]): unknown[] {
-  const areCounted = jobs.some((job) => job.attempts > 0 || job.changes !== undefined);
+  const areCounted = jobs.some((job) => job.attempts > 0 || job.period !== undefined);
   return [table.queue, joinIds(jobs.map((job) => job.id)), areCounted ? jobs.map(countOf).join(separator) : ""];
 }

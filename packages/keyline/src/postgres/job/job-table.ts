@@ -80,7 +80,7 @@ export const endChildren: Statement = {
 /** Fails where not all of them are there. */
 export const settleAll: Statement = { name: "keyline-settle-all", text: "SELECT keyline.settle_all($1, $2, $3) AS xid" };
 
-export const settleOne: Statement = { name: "keyline-settle-one", text: "SELECT keyline.settle_job($1, $2, $3) AS xid" };
+export const settleOne: Statement = { name: "keyline-settle-one", text: "SELECT keyline.settle_job($1, $2, $3::bigint) AS xid" };
 
 const findOpen: Statement = {
   name: "keyline-find-open",

@@ -35,8 +35,8 @@ export interface BegunRow {
   readonly data: string;
   /** Milliseconds until it is due; 0 when it has begun. */
   readonly wait: number;
-  /** How often it was updated until then. */
-  readonly changes: number;
+  /** That which ends with it. */
+  readonly period: number;
 }
 
 const add: Statement = { name: "keyline-add-once", text: addWith("") };
@@ -49,18 +49,18 @@ const begin: Statement = {
   name: "keyline-begin-latest",
   text: `WITH free AS MATERIALIZED (
       SELECT id, data::text AS data, CASE WHEN is_latest THEN greatest(0, ceil(extract(epoch FROM due_at - clock_timestamp()) * 1000)) ELSE 0 END AS wait,
-        coalesce(changes, 0) AS changes
+        coalesce(period, 0) AS period
       FROM keyline.job WHERE queue = $1 AND id = ANY($2::text[]) AND state IN ('waiting', 'scheduled') FOR UPDATE SKIP LOCKED
     ), begun AS (
       UPDATE keyline.job SET is_latest = false FROM free WHERE job.queue = $1 AND job.id = free.id AND job.is_latest AND free.wait = 0
     )
-    SELECT id, data, wait::float8 AS wait, changes FROM free`,
+    SELECT id, data, wait::float8 AS wait, period FROM free`,
 };
 
 const disownChanged: Statement = {
   name: "keyline-disown-changed",
   text: `UPDATE keyline.job SET delivered_to = NULL WHERE queue = $1 AND id = $2 AND is_changed AND attempts <= $3 AND coalesce(parks, 0) <= $4
-      AND state IN ('waiting', 'scheduled') RETURNING id`,
+      AND ($5::integer IS NULL OR changed_in > $5) AND state IN ('waiting', 'scheduled') RETURNING id`,
 };
 
 const sweepPage = 500;
@@ -113,12 +113,14 @@ export class OnceRows {
     id,
     attempts,
     parks,
+    period,
   }: {
     readonly id: string;
     readonly attempts: number;
     readonly parks: number;
+    readonly period?: number | undefined;
   }): Promise<boolean> {
-    return (await this.#database.query(disownChanged, [this.#queue, id, attempts, parks])).length === 1;
+    return (await this.#database.query(disownChanged, [this.#queue, id, attempts, parks, period ?? null])).length === 1;
   }
 
   /** Removes keys whose time is over, now and then; what that needs is no one's to wait for. */

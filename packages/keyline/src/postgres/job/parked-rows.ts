@@ -31,7 +31,7 @@ export interface ParkAnswer {
 
 const park: Statement = {
   name: "keyline-park",
-  text: "SELECT answer, value FROM keyline.park($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+  text: "SELECT answer, value FROM keyline.park($1, $2, $3::bigint, $4, $5, $6, $7, $8, $9)",
 };
 
 const read: Statement = {

@@ -32,7 +32,10 @@ export interface RememberedStep {
   readonly value: string | null;
 }
 
-const begin: Statement = { name: "keyline-begin-steps", text: "SELECT answer, xid FROM keyline.begin_steps($1, $2, $3, $4, $5, $6)" };
+const begin: Statement = {
+  name: "keyline-begin-steps",
+  text: "SELECT answer, xid FROM keyline.begin_steps($1, $2, $3::bigint[], $4, $5, $6)",
+};
 
 const keep: Statement = { name: "keyline-keep-steps", text: "SELECT keyline.keep_steps($1, $2, $3, $4, $5)" };
 

@@ -17,8 +17,8 @@ export interface HeldRow {
   readonly attempts: number;
   /** It was delivered before, and may be settled. */
   readonly isAgain?: boolean;
-  /** Of a job: how often it had been updated when its attempt asked the row for its data; undefined where that has the data of its element. */
-  readonly changes?: number | undefined;
+  /** Of a job: in which period its attempt has asked the row for its data; undefined where that has the data of its element. */
+  readonly period?: number | undefined;
 }
 
 /** What a settle commits together with the end of its rows; `owed` holds the ids of those that were not settled before. */

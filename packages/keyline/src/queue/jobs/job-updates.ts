@@ -6,12 +6,12 @@
  *
  * On a transactional queue the row decides, and a worker that begins at the same moment has to ask it. So jobs that are updated go the way of a debounce (worker/turns.ts):
  *
- *   1 hold   the row says `is_latest`: who asks it before it begins the job notes there that it has begun, and takes data and time from it
+ *   1 hold   the row says `is_latest`: who asks it before it begins the job notes there that it has begun, and takes data and time from it. That opens a period, which ends when one has begun
  *   2 find   the element is looked for. With a worker: it is running, and nothing is changed. Else it gets the field `latest`, which has workers ask. Where there
  *            is none its delivery may be under way without that field; so a mark has all workers ask the rows of what they take for a minute, as with a cancel (canceller.ts).
  *            The same where it is one that was delivered again: the first one may be anywhere. And as any of several copies may be running, those that workers hold are looked
  *            at after that: what is taken later asks
- *   3 write  the row is changed, if it has not begun since 1. From then on the update is done, whatever becomes of the element
+ *   3 write  the row is changed, if it has not begun since 1: the period is still that one. From then on the update is done, whatever becomes of the element
  *   4 place  the element goes where the row says, which is asked once more after that: somebody may have changed it meanwhile. Where there is none another copy goes there
  *
  * _A take at the same time:_ before 1 and 2 the job is found with its worker. After that the worker asks the row: before 3 it notes that it has begun, and 3 changes nothing; after 3
@@ -26,8 +26,9 @@
  * has it tried again or buries it. Its element goes, and the row is noted as undelivered first, so that the relay brings the present one (`bringChanged` in worker/job-record.ts). Who dies before that leaves its
  * element to one who asks, as it counts an attempt then. A rebuild takes such an element for none, so that what is due earlier now is not late; what stands in a group's line is asked for by whoever takes it.
  * 1 alone notes nothing of that kind: where it finds the job running, that attempt has the data that counts.
- * _An attempt that has asked its row runs still,_ while Valkey comes back as it was before that attempt, and the job waits there: 3 counts the changes, and what the attempt was told of them is not the present
- * count any more. It ends nothing either; the element that 2 found has the job run with what is new. Where its own element was given back instead the attempts tell: 3 raises them.
+ * _An attempt that has asked its row runs still,_ while Valkey comes back as it was before that attempt, and the job waits there: 3 notes the period in which it was, and the attempt has asked in an earlier one.
+ * It ends nothing either, and the row is noted as undelivered, as the element that 2 has found may be overtaken. Where its own element was given back instead the attempts tell: 3 raises them.
+ * _Two updates, and a job that begins between them:_ the second one's 1 opens another period, so that the first one's 3 finds that it is not in its own any more, and begins anew.
  * _An answer gets lost:_ the element or the row tells whether it was written. Where the job has ended meanwhile, nobody knows: OUTCOME_UNKNOWN.
  */
 import type { Database } from "../../postgres/client/database.ts";
@@ -147,7 +148,8 @@ export class JobUpdates {
 
   async #updateRow(id: string, changes: CheckedChanges, record: NonNullable<UpdatesParts["record"]>): Promise<UpdateResult | undefined> {
     const { database, rows } = record;
-    if (!(await insistOn(database, () => rows.hold(id)))) return this.#ended(id);
+    const period = await insistOn(database, () => rows.hold(id));
+    if (period === undefined) return this.#ended(id);
     const found = await this.#insist(() => this.#findAndMark(id));
     if (found === "moved") return undefined;
     if (found && isHeld(found)) return beingRun;
@@ -156,7 +158,7 @@ export class JobUpdates {
     let lost: Error | undefined;
     const row = await insistOn(database, async (isAgain) => {
       try {
-        return await rows.write(id, changes, { attempts, tag, isAgain });
+        return await rows.write(id, changes, { period, attempts, tag, isAgain });
       } catch (error) {
         lost = toError(error);
         throw error;

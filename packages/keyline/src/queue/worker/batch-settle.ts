@@ -1,4 +1,5 @@
 import type { Transaction } from "../../postgres/client/options.ts";
+import { isBehind } from "../../postgres/job/held-count.ts";
 import { KeylineError, toError } from "../../runtime/errors.ts";
 import { outcomeOf, Snooze, type Outcome } from "../../work/outcome.ts";
 import type { HeldJob } from "./held-jobs.ts";
@@ -115,13 +116,13 @@ export class BatchSettles<Data> {
 
   /**
    * A job that was delivered twice may be in a batch twice. Its row is claimed by its id, so that both copies would be owed effects: only that of
-   * the latest attempt is settled.
+   * the latest attempt is settled, or of the one that has asked the row later.
    */
   #withoutCopies(running: readonly RunningJob<Data>[]): readonly RunningJob<Data>[] {
     const latest = new Map<string, RunningJob<Data>>();
     for (const one of running) {
       const known = latest.get(one.job.id);
-      if (!known || known.job.attempt < one.job.attempt) latest.set(one.job.id, one);
+      if (!known || (known.held.row && one.held.row && isBehind(known.held.row, one.held.row))) latest.set(one.job.id, one);
     }
     if (latest.size === running.length) return running;
     for (const { job } of running) if (latest.get(job.id)?.job !== job) this.#outcomes.set(job, settledElsewhere(job));

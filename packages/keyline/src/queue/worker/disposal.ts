@@ -62,7 +62,7 @@ export async function disposalOf(job: HeldJob<unknown>, verdict: Verdict, parts:
   switch (verdict.kind) {
     case "settle": {
       try {
-        const isOurs = await record.complete({ id, attempts: heldAttempts, changes: job.rowData?.changes, result: keptRow(job, keepMs) });
+        const isOurs = await record.complete({ id, attempts: heldAttempts, period: job.rowData?.period, result: keptRow(job, keepMs) });
         return isOurs ? { kind: "settle" } : await drop(job, id, record);
       } catch (error) {
         if (!isRefused(error)) throw error;
@@ -137,7 +137,7 @@ async function noteElsewhere(job: HeldJob<unknown>, record: JobRecord): Promise<
   const { row, isCancelled } = job;
   if (!row || isCancelled) return;
   job.elsewhere = (await record.table.failed.elsewhere([row.id]))(row.id);
-  if (job.elsewhere === "open" && row.changes === undefined) await record.bringChanged(row);
+  if (job.elsewhere === "open") await record.bringChanged(row);
 }
 
 /** What the row is told of an attempt that failed. */
@@ -148,7 +148,7 @@ function failureOf(
 ): Omit<Failure, "heldAttempts"> {
   return {
     heldParks: job.element?.parks ?? 0,
-    changes: job.rowData?.changes,
+    period: job.rowData?.period,
     attempts,
     error: error ? describeError(error) : "",
     failed: failed && JSON.stringify(toEntry(failed)),

@@ -27,8 +27,8 @@ export class HeldJob<Data> implements Held<Job<Data>> {
   readonly isOrdered: boolean;
   /** Its row's place among all jobs, where that was asked for. */
   order: string | undefined;
-  /** Its data as its row has it, where that counts and not the element's, and how often it had been updated then. */
-  rowData: { readonly json: string; readonly changes: number } | undefined;
+  /** Its data as its row has it, where that counts and not the element's, and in which period that was asked. */
+  rowData: { readonly json: string; readonly period: number } | undefined;
   /** Its handler has said how far it has come. */
   hasProgress = false;
   /** How many milliseconds its attempt took. */
@@ -87,7 +87,7 @@ export class HeldJob<Data> implements Held<Job<Data>> {
       attempts: element.attempts,
       parks: element.parks,
       isAgain: element.isAgain,
-      changes: rowData?.changes,
+      period: rowData?.period,
     };
   }
 

@@ -99,7 +99,7 @@ async function beginLatest<Data>(
   for (const job of jobs) {
     const row = byId.get(job.element?.id ?? "");
     if (row?.wait === 0) {
-      job.rowData = { json: row.data, changes: row.changes };
+      job.rowData = { json: row.data, period: row.period };
     } else {
       job.restMs = row?.wait ?? lockedRestMs;
       unfit.set(job, early);

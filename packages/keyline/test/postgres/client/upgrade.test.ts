@@ -51,7 +51,7 @@ test("a family that an older version added, with a child that has died, kills it
 
 test("a process of the version before goes on with the statements that it has prepared, also with one that is under way while the schema is upgraded", async () => {
   const stage = await openStage();
-  await migrateUpTo(stage, "0036-which-change");
+  await migrateUpTo(stage, "0036-update-period");
   const insert =
     "INSERT INTO keyline.job (queue, id, data, attempts, delivered_to) SELECT 'q', 'j' || n, '1', 1, 'x' FROM generate_series(1, 4) AS n";
   const [old, caller] = [await stage.pool.connect(), await stage.pool.connect()];
@@ -79,7 +79,7 @@ test("a process of the version before goes on with the statements that it has pr
   await old.query(insert);
   const upgrade = await stage.pool.connect();
   await upgrade.query("BEGIN");
-  await upgrade.query(readFileSync(new URL("../../../src/postgres/client/migrations/0036-which-change.sql", import.meta.url), "utf8"));
+  await upgrade.query(readFileSync(new URL("../../../src/postgres/client/migrations/0036-update-period.sql", import.meta.url), "utf8"));
   const underWay = call(caller);
   const waits = "SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE '%settle_job%'";
   await eventually("the call waits for the upgrade", async () => (await stage.pool.query(waits)).rowCount === 1);

@@ -48,11 +48,11 @@ test("completing says which jobs were there to be ended", async () => {
 test("of a job that has two elements which end at the same moment that one ends it which counts, with its result", async () => {
   for (const id of ["tried", "changed", "alike"]) await insert(id);
   await table.failed.raiseAttempts([{ id: "tried", attempts: 1, parks: 0 }], { epoch: "", gone: "{}" });
-  await stage.pool.query("UPDATE keyline.job SET is_changed = true, changes = 2 WHERE id = 'changed'");
-  const job = (id: string, attempts: number, changes: number | undefined, json: string): CompletedRow => ({
+  await stage.pool.query("UPDATE keyline.job SET is_changed = true, changed_in = 2 WHERE id = 'changed'");
+  const job = (id: string, attempts: number, period: number | undefined, json: string): CompletedRow => ({
     id,
     attempts,
-    changes,
+    period,
     result: { id, json, keepMs: 60_000 },
   });
   const present = [job("tried", 1, undefined, "1"), job("changed", 0, 2, "2"), job("alike", 0, undefined, "3")];

@@ -46,7 +46,7 @@ test("steps that share a transaction: of a job with two elements only that one d
   const done = await Promise.all(
     [
       step("changed", "old data"),
-      step("changed", "row's data", { changes: 0 }),
+      step("changed", "row's data", { period: 0 }),
       step("tried", "overtaken"),
       step("tried", "present", { attempts: 1 }),
       ...["a", "b", "c", "d"].map((id) => step(id, "one")),

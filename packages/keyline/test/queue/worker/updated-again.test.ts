@@ -77,7 +77,8 @@ test.each(cases)(
     going.open();
     await eventually("it has ended", async () => !(await isThere(id)));
     await worker?.stop();
-    expect(ran).toEqual(["old", "new"]);
+    // Both elements may be there then: the relay brings one more.
+    expect(ran.slice(0, 2)).toEqual(["old", "new"]);
     expect(await effects(queue)).toEqual(["new"]);
   },
   60_000,
@@ -138,6 +139,42 @@ test("an attempt with what was new before does not wait for children", async () 
   going.open();
   await eventually("it has ended", async () => !(await isThere(id)));
   await worker.stop();
-  expect(ran).toEqual(["first", "old", "new"]);
+  expect(ran.slice(0, 3)).toEqual(["first", "old", "new"]);
+  expect(await effects(queue)).toEqual(["new"]);
+}, 60_000);
+
+test("where the element that waits again is one from before a try that failed, the job runs with what is newest", async () => {
+  const queue: Jobs = stage.keyline().queue<string>(`q${queues++}`, { ...options, maxAttempts: 5, backoff: () => 1 });
+  const { id } = await queue.add("first");
+  await eventually("it is noted as delivered", () => isThere(id, "delivered_to IS NOT NULL"));
+  expect(await queue.update(id, { data: "old" })).toMatchObject({ updated: true });
+  const before = (await stage.valkey.lindex(`${baseOf(queue)}:waiting`, 0)) ?? "";
+  const [begun, going] = [gate(), gate()];
+  const ran: string[] = [];
+  const worker = queue.work(
+    async ({ data }, { settle }) => {
+      ran.push(data);
+      if (ran.length === 1) throw new Error("not yet");
+      if (data === "old") {
+        begun.open();
+        await going.opened;
+      }
+      await settle((tx) => tx.query(write, [queue.name, data]));
+    },
+    { concurrency: 2 },
+  );
+  worker.on("error", () => undefined);
+  await begun.opened;
+  await queue.pause();
+  for (const list of await stage.valkey.keys(`${baseOf(queue)}:held:*`)) await stage.valkey.del(list);
+  await stage.valkey.lpush(`${baseOf(queue)}:waiting`, before);
+  expect(await queue.update(id, { data: "new" })).toMatchObject({ updated: true });
+  await queue.resume();
+  const isTaken = async (): Promise<boolean> => (await stage.valkey.llen(`${baseOf(queue)}:waiting`)) === 0;
+  await eventually("the element has been taken, which its row has overtaken", isTaken);
+  going.open();
+  await eventually("it has ended", async () => !(await isThere(id)));
+  await worker.stop();
+  expect(ran.slice(0, 3)).toEqual(["old", "old", "new"]);
   expect(await effects(queue)).toEqual(["new"]);
 }, 60_000);

@@ -9,7 +9,7 @@ DECLARE
   parent record;
 BEGIN
   SELECT held.parks INTO job FROM keyline.job AS held
-    WHERE held.queue = of_queue AND held.id = held_id AND keyline.is_held(held.attempts, held.is_changed, held.changes, held_attempts) AND held.state IN ('waiting', 'scheduled')
+    WHERE held.queue = of_queue AND held.id = held_id AND keyline.is_held(held.attempts, held.is_changed, held.changed_in, held_attempts) AND held.state IN ('waiting', 'scheduled')
       AND (coalesce(held.parks, 0) <= held_parks OR (held.parks = held_parks + 1 AND held.retry_tag = tag))
     FOR NO KEY UPDATE;
   IF NOT FOUND THEN

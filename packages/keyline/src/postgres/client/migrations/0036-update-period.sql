@@ -1,18 +1,20 @@
--- An attempt that has asked the row for its data ends nothing of a job that was updated once more since. It may run still while the job waits again, where Valkey came back as it was before the attempt.
+-- An attempt that has asked the row for its data ends nothing of a job that was updated since. It may run still while the job waits again, where Valkey came back as it was before the attempt.
 
 ALTER TABLE keyline.job
-  -- How often it was updated; processes of older versions do not count.
-  ADD COLUMN changes integer;
+  -- Which time it is in which the job may be updated, counted from 1: each ends when an attempt asks the row before it begins.
+  ADD COLUMN period integer,
+  -- In which of them it was updated last; processes of older versions do not say.
+  ADD COLUMN changed_in integer;
 
 -- Whether the job is this attempt's to end, as far as its row says. `held` says how many attempts have failed as the attempt knows it, and whose data it has: below zero it is -1 minus that, with the
--- data of its element; else the lower 32 bits are the number, and those above them are 1 plus the count of changes when the row was asked. Processes of older versions leave them at 0. The function
+-- data of its element; else the lower 32 bits are the number, and those above them are 1 plus the period in which the row was asked. Processes of older versions leave them at 0. The function
 -- with three parameters stays for calls that are under way.
-CREATE FUNCTION keyline.is_held(attempts integer, is_changed boolean, changes integer, held bigint) RETURNS boolean
+CREATE FUNCTION keyline.is_held(attempts integer, is_changed boolean, changed_in integer, held bigint) RETURNS boolean
 LANGUAGE sql IMMUTABLE
 AS $$
   SELECT CASE
     WHEN held < 0 THEN is_changed IS NULL AND attempts <= -1 - held
-    ELSE attempts <= (held & 4294967295) AND (held <= 4294967295 OR coalesce(changes, 0) = (held >> 32) - 1)
+    ELSE attempts <= (held & 4294967295) AND (held <= 4294967295 OR coalesce(changed_in, 0) <= (held >> 32) - 1)
   END
 $$;
 
@@ -36,7 +38,7 @@ BEGIN
     WHERE job.queue = of_queue AND job.id = ANY (ids) AND job.state IN ('waiting', 'scheduled')
       AND ((job.attempts = 0 AND job.is_changed IS NULL)
         -- OFFSET 0: its place is looked for once.
-        OR (SELECT keyline.is_held(job.attempts, job.is_changed, job.changes, known.count)
+        OR (SELECT keyline.is_held(job.attempts, job.is_changed, job.changed_in, known.count)
           FROM (SELECT coalesce(counts[array_position(ids, job.id)], uncounted) AS count OFFSET 0) AS known))
     RETURNING job.id, job.is_special
   )
@@ -60,7 +62,7 @@ DECLARE
 BEGIN
   DELETE FROM keyline.job
   WHERE job.queue = of_queue AND job.id = held_id AND job.state IN ('waiting', 'scheduled')
-    AND keyline.is_held(job.attempts, job.is_changed, job.changes, held_attempts)
+    AND keyline.is_held(job.attempts, job.is_changed, job.changed_in, held_attempts)
   RETURNING job.is_special INTO special;
   IF NOT FOUND THEN RETURN NULL; END IF;
   IF special THEN PERFORM keyline.end_special(of_queue, ARRAY[held_id], 'completed'); END IF;
@@ -78,11 +80,11 @@ SET enable_seqscan = off SET enable_bitmapscan = off SET plan_cache_mode = force
 AS $$
 BEGIN
   UPDATE keyline.job SET is_special = true
-    WHERE job.queue = of_queue AND job.id = held_id AND keyline.is_held(job.attempts, job.is_changed, job.changes, held_attempts) AND coalesce(job.parks, 0) <= held_parks
+    WHERE job.queue = of_queue AND job.id = held_id AND keyline.is_held(job.attempts, job.is_changed, job.changed_in, held_attempts) AND coalesce(job.parks, 0) <= held_parks
       AND job.state IN ('waiting', 'scheduled') AND job.is_special IS NOT TRUE;
   IF NOT FOUND THEN
     PERFORM FROM keyline.job
-      WHERE job.queue = of_queue AND job.id = held_id AND keyline.is_held(job.attempts, job.is_changed, job.changes, held_attempts) AND coalesce(job.parks, 0) <= held_parks
+      WHERE job.queue = of_queue AND job.id = held_id AND keyline.is_held(job.attempts, job.is_changed, job.changed_in, held_attempts) AND coalesce(job.parks, 0) <= held_parks
         AND job.state IN ('waiting', 'scheduled')
       FOR NO KEY UPDATE;
     IF NOT FOUND THEN
@@ -131,7 +133,7 @@ DECLARE
   ends_at timestamptz;
 BEGIN
   SELECT held.parks, held.retry_tag INTO job FROM keyline.job AS held
-    WHERE held.queue = of_queue AND held.id = held_id AND keyline.is_held(held.attempts, held.is_changed, held.changes, held_attempts) AND held.state IN ('waiting', 'scheduled')
+    WHERE held.queue = of_queue AND held.id = held_id AND keyline.is_held(held.attempts, held.is_changed, held.changed_in, held_attempts) AND held.state IN ('waiting', 'scheduled')
       AND (coalesce(held.parks, 0) <= held_parks OR (held.parks = held_parks + 1 AND held.retry_tag = tag))
     FOR NO KEY UPDATE;
   IF NOT FOUND THEN
