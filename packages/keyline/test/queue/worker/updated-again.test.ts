@@ -144,7 +144,7 @@ test("an attempt with what was new before does not wait for children", async () 
 }, 60_000);
 
 test("where the element that waits again is one from before a try that failed, the job runs with what is newest", async () => {
-  const queue: Jobs = stage.keyline().queue<string>(`q${queues++}`, { ...options, maxAttempts: 5, backoff: () => 1 });
+  const queue: Jobs = stage.keyline().queue<string>(`q${queues++}`, { transactional: true, maxAttempts: 5, backoff: () => 1 });
   const { id } = await queue.add("first");
   await eventually("it is noted as delivered", () => isThere(id, "delivered_to IS NOT NULL"));
   expect(await queue.update(id, { data: "old" })).toMatchObject({ updated: true });
@@ -162,6 +162,7 @@ test("where the element that waits again is one from before a try that failed, t
   });
   worker.on("error", () => undefined);
   await begun.opened;
+  await eventually("its second attempt is noted as delivered", () => isThere(id, "attempts = 1 AND delivered_to IS NOT NULL"));
   await queue.pause();
   for (const list of await stage.valkey.keys(`${baseOf(queue)}:held:*`)) await stage.valkey.del(list);
   await stage.valkey.lpush(`${baseOf(queue)}:waiting`, before);
