@@ -44,15 +44,16 @@ const add: Statement = { name: "keyline-add-once", text: addWith("") };
 const addTraced: Statement = { name: "keyline-add-once-traced", text: addWith(", $14::text[]") };
 
 // From then on it is false: nothing is replaced any more, and its data is that of the row also in its next attempts, whatever an element of it says.
+// `free` says whether it could be replaced, and not the row as it was when the statement began: a change in between would be missed.
 // What somebody is at is left out, instead of waiting for it: whoever replaces data may hold a transaction open for long.
 const begin: Statement = {
   name: "keyline-begin-latest",
   text: `WITH free AS MATERIALIZED (
       SELECT id, data::text AS data, CASE WHEN is_latest THEN greatest(0, ceil(extract(epoch FROM due_at - clock_timestamp()) * 1000)) ELSE 0 END AS wait,
-        coalesce(period, 0) AS period
+        coalesce(period, 0) AS period, is_latest
       FROM keyline.job WHERE queue = $1 AND id = ANY($2::text[]) AND state IN ('waiting', 'scheduled') FOR UPDATE SKIP LOCKED
     ), begun AS (
-      UPDATE keyline.job SET is_latest = false FROM free WHERE job.queue = $1 AND job.id = free.id AND job.is_latest AND free.wait = 0
+      UPDATE keyline.job SET is_latest = false FROM free WHERE job.queue = $1 AND job.id = free.id AND free.is_latest AND free.wait = 0
     )
     SELECT id, data, wait::float8 AS wait, period FROM free`,
 };
