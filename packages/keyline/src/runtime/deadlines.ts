@@ -65,6 +65,8 @@ export class Deadlines {
       else this.#byLength.delete(ms);
     }
     if (next < Infinity) this.#ringAt(next);
+    // Where the process stood still, those of several lengths are due at once.
+    if (due.length > 1) due.sort((one, other) => one.at - other.at);
     for (const deadline of due) deadline.due();
   }
 }

@@ -28,6 +28,23 @@ test("deadlines of any lengths come in the order of their times, none of them ea
   deadlines.close();
 });
 
+test("deadlines come in the order of their times also where the process stood still meanwhile", async () => {
+  const deadlines = new Deadlines();
+  const came: number[] = [];
+  const all = gate();
+  for (const ms of [40, 20, 30, 10]) {
+    deadlines.set(ms, () => {
+      came.push(ms);
+      if (came.length === 4) all.open();
+    });
+  }
+  const from = performance.now();
+  while (performance.now() - from < 60);
+  await all.opened;
+  expect(came).toEqual([10, 20, 30, 40]);
+  deadlines.close();
+});
+
 test("one that is set by another, or after all have come or were called off, comes", async () => {
   const deadlines = new Deadlines();
   const first = gate();
